@@ -1,0 +1,102 @@
+/** Argument checks of the TypeScript layer: option names, ranges, choices. Shapes and dtypes are checked natively. */
+import { AbortError, OptionError } from './errors.ts';
+
+/** "3 (number)", "'adam' (string)", "null": what a message says of a value that was refused. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 57)}...` : value}' (string)`;
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
+    return `${value} (${typeof value})`;
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'function') return 'a function';
+  return `an object of type ${value.constructor?.name ?? 'Object'}`;
+}
+
+/** Levenshtein distance, for "did you mean". */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitute, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
+
+/** The known name nearest to `name`, when it is near enough to be a misspelling of it. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const ranked = known
+    .map((candidate) => ({ candidate, d: distance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((x, y) => x.d - y.d)[0];
+  return ranked && ranked.d <= Math.max(2, Math.ceil(name.length / 3)) ? ranked.candidate : undefined;
+}
+
+const suggestion = (name: string, known: readonly string[]): string => {
+  const near = nearest(name, known);
+  return near === undefined ? `known: ${known.join(', ')}` : `did you mean '${near}'?`;
+};
+
+/** Refuses an options bag that is not a plain object or holds a name that `known` lacks. */
+export function checkOptions(where: string, options: object | undefined, known: readonly string[]): void {
+  if (options === undefined) return;
+  if (options === null || typeof options !== 'object' || Array.isArray(options))
+    throw new OptionError(`${where}: options must be an object, got ${describe(options)}`);
+  for (const name of Object.keys(options))
+    if (!known.includes(name)) throw new OptionError(`${where}: unknown option '${name}'; ${suggestion(name, known)}`);
+}
+
+export interface NumberRange {
+  min?: number;
+  max?: number;
+  /** min itself is refused. */
+  above?: number;
+  integer?: boolean;
+}
+
+/** Returns `value` when it is a finite number inside the range; the message names `name`. */
+export function expectNumber(name: string, value: unknown, range: NumberRange = {}): number {
+  const { min, max, above, integer } = range;
+  const ok =
+    typeof value === 'number' &&
+    Number.isFinite(value) &&
+    (!integer || Number.isSafeInteger(value)) &&
+    (min === undefined || value >= min) &&
+    (above === undefined || value > above) &&
+    (max === undefined || value <= max);
+  if (ok) return value;
+  const bounds = [
+    above === undefined ? '' : `> ${above}`,
+    min === undefined ? '' : `>= ${min}`,
+    max === undefined ? '' : `<= ${max}`,
+  ].filter(Boolean);
+  const kind = integer ? 'an integer' : 'a finite number';
+  const expected = bounds.length === 0 ? kind : `${kind} ${bounds.join(' and ')}`;
+  throw new OptionError(`${name} must be ${expected}, got ${describe(value)}`);
+}
+
+export function expectOneOf<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
+  if (typeof value === 'string' && (choices as readonly string[]).includes(value)) return value as T;
+  const near = typeof value === 'string' ? nearest(value, choices) : undefined;
+  const hint = near === undefined ? '' : `; did you mean '${near}'?`;
+  throw new OptionError(
+    `${name} must be one of ${choices.map((c) => `'${c}'`).join(', ')}, got ${describe(value)}${hint}`,
+  );
+}
+
+export function expectString(name: string, value: unknown): string {
+  if (typeof value === 'string' && value.length > 0) return value;
+  throw new OptionError(`${name} must be a non-empty string, got ${describe(value)}`);
+}
+
+export function expectBoolean(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new OptionError(`${name} must be true or false, got ${describe(value)}`);
+}
+
+/** Throws an AbortError when the signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AbortError(undefined, { cause: signal.reason });
+}
