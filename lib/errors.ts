@@ -110,3 +110,6 @@ export function errorOf(code: ErrorCode, message: string, options?: ErrorOptions
   const Class = classes[code];
   return Class ? new Class(message, options) : new ContrastiveError(code, message, options);
 }
+
+/** What a caught value says, whatever was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

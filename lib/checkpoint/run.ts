@@ -1,0 +1,221 @@
+/**
+ * The folder of a training run:
+ *
+ *     config.json                    RunConfig
+ *     metrics.jsonl                  one JSON object a line
+ *     checkpoints/latest.json        { format, step }: the newest good checkpoint
+ *     checkpoints/<step>/            model.safetensors, optimizer.safetensors (when there is one), state.json
+ *
+ * One process writes a run; any number may read it meanwhile.
+ */
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { CheckpointError, messageOf } from '../errors.ts';
+import { checkOptions, describe, expectNumber } from '../validate.ts';
+import { isTemporary, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
+import { readJson } from './json-file.ts';
+import { MetricsLog } from './metrics.ts';
+import { checkRunConfig, type JsonObject, type RunConfig } from './run-config.ts';
+import { encodeSafetensors, type RawTensor, readSafetensors } from './safetensors.ts';
+import { isObject } from './strict-json.ts';
+
+/** `state.json`: where training was. Further fields are the trainer's. */
+export interface CheckpointState extends JsonObject {
+  /** Optimizer steps done. */
+  step: number;
+  /** Epoch that the next step belongs to. */
+  epoch: number;
+}
+
+export interface CheckpointContent {
+  /** Tensors named encoder.* and head.*. */
+  model: ReadonlyMap<string, RawTensor>;
+  optimizer?: ReadonlyMap<string, RawTensor>;
+  state: CheckpointState;
+}
+
+export interface Checkpoint extends CheckpointContent {
+  /** Its folder. */
+  folder: string;
+}
+
+export interface LoadCheckpointOptions {
+  /** Whether to read optimizer.safetensors. Default true. */
+  optimizer?: boolean;
+  /** Hears why a newer checkpoint was passed over. Default: process.emitWarning. */
+  onWarning?: (message: string) => void;
+}
+
+const kModel = 'model.safetensors';
+const kOptimizer = 'optimizer.safetensors';
+const kState = 'state.json';
+const kLatest = 'latest.json';
+
+const isStep = (name: string): boolean => /^(0|[1-9]\d{0,14})$/.test(name);
+
+export class RunFolder {
+  /** Absolute. */
+  readonly path: string;
+  readonly config: RunConfig;
+  readonly metrics: MetricsLog;
+
+  private constructor(path: string, config: RunConfig) {
+    this.path = path;
+    this.config = config;
+    this.metrics = new MetricsLog(join(path, 'metrics.jsonl'));
+  }
+
+  get #checkpoints(): string {
+    return join(this.path, 'checkpoints');
+  }
+
+  /**
+   * Begins a run in a folder that is new or holds no run.
+   *
+   * @throws {CheckpointError} the folder holds a run already or cannot be written, or the config is not valid.
+   */
+  static async create(path: string, config: RunConfig): Promise<RunFolder> {
+    const folder = resolve(path);
+    const file = join(folder, 'config.json');
+    checkRunConfig(config, file);
+    const there = await stat(file).catch(() => undefined);
+    if (there) throw new CheckpointError(`${folder}: holds a run already; resume it or choose another folder`);
+    await writing(folder, async () => {
+      await mkdir(join(folder, 'checkpoints'), { recursive: true });
+      await writeFileAtomic(file, `${JSON.stringify(config, null, 2)}\n`);
+    });
+    return new RunFolder(folder, config);
+  }
+
+  /** @throws {CheckpointError} no run there, or a config that is damaged or of another version. */
+  static async open(path: string): Promise<RunFolder> {
+    const folder = resolve(path);
+    const file = join(folder, 'config.json');
+    return new RunFolder(folder, checkRunConfig(await readJson(file), file));
+  }
+
+  /** Steps that have a checkpoint folder, ascending. Says nothing of their content. */
+  async steps(): Promise<number[]> {
+    const names = await readdir(this.#checkpoints).catch(() => []);
+    return names
+      .filter(isStep)
+      .map(Number)
+      .sort((a, b) => a - b);
+  }
+
+  /**
+   * Writes checkpoints/<state.step>/ whole, then latest.json, then deletes all but the newest `keep` checkpoints and
+   * what interrupted writes left.
+   *
+   * @param options.keep default 3.
+   * @throws {CheckpointError} a tensor that is not valid, or a folder that cannot be written; older checkpoints stay.
+   */
+  async saveCheckpoint(content: CheckpointContent, options: { keep?: number } = {}): Promise<string> {
+    checkOptions('saveCheckpoint', options, ['keep']);
+    const keep = expectNumber('keep', options.keep ?? 3, { min: 1, integer: true });
+    const { model, optimizer, state } = content;
+    const step = expectNumber('state.step', state.step, { min: 0, max: 1e15 - 1, integer: true });
+    const folder = join(this.#checkpoints, String(step));
+    const files = {
+      [kModel]: encodeSafetensors(model),
+      ...(optimizer && { [kOptimizer]: encodeSafetensors(optimizer) }),
+      [kState]: `${JSON.stringify(state, null, 2)}\n`,
+    };
+    await writing(folder, async () => {
+      await mkdir(this.#checkpoints, { recursive: true });
+      await writeFolderAtomic(folder, files);
+      await writeFileAtomic(join(this.#checkpoints, kLatest), `${JSON.stringify({ format: 1, step })}\n`);
+      await this.#prune(keep, step);
+    });
+    return folder;
+  }
+
+  async #prune(keep: number, latest: number): Promise<void> {
+    const steps = await this.steps();
+    const old = steps.slice(0, -keep).filter((step) => step !== latest);
+    const left = (await readdir(this.#checkpoints)).filter(isTemporary);
+    for (const name of [...old.map(String), ...left])
+      await rm(join(this.#checkpoints, name), { recursive: true, force: true });
+  }
+
+  /**
+   * Reads a checkpoint. 'latest' is the one that latest.json names; when it is damaged, the one before it, and so on,
+   * each passed over with a warning. A step given by number is read or is an error.
+   *
+   * @throws {CheckpointError} naming the file that is missing or damaged, or that no checkpoint is whole.
+   */
+  async loadCheckpoint(which: 'latest' | number = 'latest', options: LoadCheckpointOptions = {}): Promise<Checkpoint> {
+    checkOptions('loadCheckpoint', options, ['optimizer', 'onWarning']);
+    const { optimizer = true, onWarning = (message) => process.emitWarning(message, 'CheckpointWarning') } = options;
+    const steps = await this.steps();
+    if (which !== 'latest') {
+      if (steps.includes(which)) return readCheckpoint(join(this.#checkpoints, String(which)), optimizer);
+      const there = steps.length === 0 ? 'there are none' : `there are ${steps.join(', ')}`;
+      throw new CheckpointError(`${this.#checkpoints}: no checkpoint of step ${describe(which)}; ${there}`);
+    }
+    const failures: string[] = [];
+    const candidates = [...steps].reverse();
+    const named = await this.#latest().catch((error: unknown) => {
+      if (steps.length > 0) failures.push(messageOf(error));
+      return undefined;
+    });
+    if (named !== undefined) candidates.sort((a, b) => Number(a > named) - Number(b > named) || b - a);
+    for (const step of candidates) {
+      try {
+        const checkpoint = await readCheckpoint(join(this.#checkpoints, String(step)), optimizer);
+        for (const failure of failures) onWarning(`${failure}; using the checkpoint of step ${step}`);
+        return checkpoint;
+      } catch (error) {
+        if (!(error instanceof CheckpointError)) throw error;
+        failures.push(error.message);
+      }
+    }
+    throw new CheckpointError(
+      `${this.path}: no checkpoint that can be used${failures.map((f) => `\n  ${f}`).join('')}`,
+    );
+  }
+
+  async #latest(): Promise<number> {
+    const file = join(this.#checkpoints, kLatest);
+    const value = await readJson(file);
+    if (isObject(value) && value.format === 1 && isStep(String(value.step))) return Number(value.step);
+    throw new CheckpointError(`${file}: expected { format: 1, step }, got ${JSON.stringify(value)}`);
+  }
+}
+
+async function writing(folder: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    throw new CheckpointError(`${folder}: cannot be written: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function readCheckpoint(folder: string, withOptimizer: boolean): Promise<Checkpoint> {
+  const file = join(folder, kState);
+  const state = await readJson(file);
+  if (!isObject(state) || String(state.step) !== basename(folder) || !Number.isSafeInteger(state.epoch))
+    throw new CheckpointError(`${file}: expected step ${basename(folder)} and an integer epoch`);
+  const { tensors: model } = await readSafetensors(join(folder, kModel));
+  if (model.size === 0) throw new CheckpointError(`${join(folder, kModel)}: holds no tensors`);
+  const path = join(folder, kOptimizer);
+  const hasOptimizer = withOptimizer && (await stat(path).catch(() => undefined)) !== undefined;
+  const optimizer = hasOptimizer ? (await readSafetensors(path)).tensors : undefined;
+  return { folder, model, ...(optimizer && { optimizer }), state: state as CheckpointState };
+}
+
+/**
+ * Opens what a person points at: a run's folder (its latest checkpoint) or one of its checkpoint folders (that one).
+ *
+ * @throws {CheckpointError} neither, or damaged.
+ */
+export async function openCheckpoint(
+  path: string,
+  options: LoadCheckpointOptions = {},
+): Promise<{ run: RunFolder; checkpoint: Checkpoint }> {
+  const folder = resolve(path);
+  const isInside = isStep(basename(folder)) && basename(dirname(folder)) === 'checkpoints';
+  const run = await RunFolder.open(isInside ? dirname(dirname(folder)) : folder);
+  const checkpoint = await run.loadCheckpoint(isInside ? Number(basename(folder)) : 'latest', options);
+  return { run, checkpoint };
+}

@@ -1,0 +1,79 @@
+/** What a command of the `contrastive` program is: a table of typed options, a help text and a function. */
+import type { Output } from './output.ts';
+
+interface OptionBase {
+  /** One line; the default is added to it. Units are part of it. */
+  readonly help: string;
+  /** One letter, for `-o`. */
+  readonly short?: string;
+}
+
+export interface StringOption extends OptionBase {
+  readonly type: 'string';
+  /** What stands for the value in the help: `DIR`, `NAME[:PATH]`. */
+  readonly value: string;
+  readonly choices?: readonly string[];
+  readonly default?: string;
+  readonly required?: boolean;
+}
+
+export interface NumberOption extends OptionBase {
+  readonly type: 'number';
+  readonly value: string;
+  readonly default?: number;
+  readonly required?: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  /** The value must be larger than this. */
+  readonly above?: number;
+  readonly integer?: boolean;
+}
+
+/** A switch: absent is false. */
+export interface BooleanOption extends OptionBase {
+  readonly type: 'boolean';
+}
+
+export type OptionSpec = StringOption | NumberOption | BooleanOption;
+
+/** Options by their camelCase name; `batchSize` is `--batch-size` on the command line. */
+export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+type Choice<S> = S extends { readonly choices: readonly (infer C extends string)[] } ? C : string;
+type Plain<S> = S extends BooleanOption ? boolean : S extends NumberOption ? number : Choice<S>;
+type Certain = { readonly type: 'boolean' } | { readonly default: string | number } | { readonly required: true };
+
+/** The type of the parsed options: `undefined` is possible where there is neither a default nor `required: true`. */
+export type OptionValues<O extends OptionTable> = {
+  readonly [K in keyof O]: O[K] extends Certain ? Plain<O[K]> : Plain<O[K]> | undefined;
+};
+
+export interface CommandContext<O extends OptionTable = OptionTable> {
+  readonly options: OptionValues<O>;
+  readonly positionals: readonly string[];
+  /** Fires on the first Ctrl-C (SIGINT) or SIGTERM; the command stops at the next safe point and throws an AbortError. */
+  readonly signal: AbortSignal;
+  /** Text for people, records for machines (`--json`), a live line. */
+  readonly output: Output;
+}
+
+export interface Command<O extends OptionTable = OptionTable> {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** What follows the command's name in the usage line, without options: `install|path|use DIR`. */
+  readonly positionals?: string;
+  /** Most positional arguments that the command takes; 0 when left out. */
+  readonly maxPositionals?: number;
+  /** Paragraphs that teach: what it does, what it reads and writes, in which units. */
+  readonly help: string;
+  readonly examples: readonly { readonly run: string; readonly explains: string }[];
+  readonly options: O;
+  /** Throws for failure (exit code 1); an OptionError counts as wrong usage (exit code 2). */
+  run(context: CommandContext<O>): Promise<void>;
+}
+
+/** Gives `run` its option types; the value is the same object. */
+export function defineCommand<const O extends OptionTable>(command: Command<O>): Command<O> {
+  return command;
+}

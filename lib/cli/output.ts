@@ -1,0 +1,37 @@
+/** Where a command writes: text for people or JSON lines for machines on stdout, warnings and progress on stderr. */
+import { Progress, type ProgressStream } from './progress.ts';
+
+export interface OutputStreams {
+  readonly stdout: ProgressStream;
+  readonly stderr: ProgressStream;
+}
+
+export class Output {
+  /** True under `--json`. */
+  readonly json: boolean;
+  /** The live line on stderr; silent under `--json`. */
+  readonly progress: Progress;
+  readonly #streams: OutputStreams;
+
+  constructor(json: boolean, streams: OutputStreams = process) {
+    this.json = json;
+    this.#streams = streams;
+    this.progress = new Progress(streams.stderr, { enabled: !json });
+  }
+
+  /** A line (or several) for people; nothing under `--json`. */
+  print(text: string): void {
+    if (!this.json) this.progress.around(() => this.#streams.stdout.write(`${text}\n`));
+  }
+
+  /** One record for machines, as one line of JSON; nothing without `--json`. */
+  emit(record: object): void {
+    if (this.json) this.#streams.stdout.write(`${JSON.stringify(record)}\n`);
+  }
+
+  /** Something the user should know and may ignore. Under `--json` a record `{"warning": …}`. */
+  warn(text: string): void {
+    if (this.json) this.emit({ warning: text });
+    else this.progress.around(() => this.#streams.stderr.write(`warning: ${text}\n`));
+  }
+}

@@ -1,0 +1,89 @@
+/** The frame around the commands: finds the command, parses, runs, turns errors into messages and exit codes. */
+import { readFileSync } from 'node:fs';
+import { AbortError, ContrastiveError, OptionError } from '../errors.ts';
+import { nearest } from '../validate.ts';
+import type { Command } from './command.ts';
+import { commandHelp, programHelp } from './help.ts';
+import { checkRequired, globalOptions, parseOptions } from './options.ts';
+import { Output, type OutputStreams } from './output.ts';
+
+export type CommandLoaders = Readonly<Record<string, () => Promise<{ command: Command }>>>;
+
+export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130, terminated: 143 } as const;
+
+export interface ProgramContext {
+  readonly commands: CommandLoaders;
+  readonly signal: AbortSignal;
+  readonly streams?: OutputStreams;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+async function loadCommand(name: string, commands: CommandLoaders): Promise<Command> {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load !== undefined) return (await load()).command;
+  const near = nearest(name, Object.keys(commands));
+  const hint = near === undefined ? `known: ${Object.keys(commands).join(', ')}` : `did you mean '${near}'?`;
+  throw new OptionError(`unknown command '${name}'; ${hint}`);
+}
+
+async function runCommand(argv: readonly string[], output: Output, context: ProgramContext): Promise<void> {
+  const { commands, signal } = context;
+  // Global flags may stand before the command's name.
+  const at = argv.findIndex((word) => !word.startsWith('-'));
+  const before = at === -1 ? argv : argv.slice(0, at);
+  if (before.includes('--version') || before.includes('-V')) {
+    output.print(packageVersion());
+    return output.emit({ version: packageVersion() });
+  }
+  const topLevel = parseOptions(before, globalOptions, { where: 'contrastive' });
+  const words = argv.slice(before.length);
+  const asksHelp = words[0] === 'help';
+  const name = asksHelp ? words[1] : words[0];
+  if (name === undefined) {
+    if (!asksHelp && !topLevel.options.help)
+      throw new OptionError('a command is needed; `contrastive --help` lists them');
+    const loaded = await Promise.all(Object.keys(commands).map((known) => loadCommand(known, commands)));
+    return output.print(programHelp(loaded));
+  }
+
+  const command = await loadCommand(name, commands);
+  const where = `contrastive ${name}`;
+  const table = { ...command.options, ...globalOptions };
+  const rest = words.slice(asksHelp ? 2 : 1);
+  if (asksHelp || topLevel.options.help || rest.includes('--help') || rest.includes('-h'))
+    return output.print(commandHelp(command));
+  const { options, positionals } = parseOptions(rest, table, { where, maxPositionals: command.maxPositionals ?? 0 });
+  checkRequired(where, table, options);
+  await command.run({ options, positionals, signal, output });
+}
+
+/** What an error means to the shell. */
+function exitCodeOf(error: unknown, signal: AbortSignal): number {
+  if (error instanceof OptionError) return exitCodes.usage;
+  if (error instanceof AbortError || (signal.aborted && (error as Error)?.name === 'AbortError'))
+    return signal.reason === 'SIGTERM' ? exitCodes.terminated : exitCodes.interrupted;
+  return exitCodes.failure;
+}
+
+/** Runs the program and returns its exit code; never throws. */
+export async function runProgram(argv: readonly string[], context: ProgramContext): Promise<number> {
+  const { streams = process, signal, env = process.env } = context;
+  const output = new Output(argv.includes('--json'), streams);
+  try {
+    await runCommand(argv, output, context);
+    return exitCodes.ok;
+  } catch (error) {
+    output.progress.done();
+    const message = error instanceof Error ? error.message : String(error);
+    const code = error instanceof ContrastiveError ? error.code : 'ERR_INTERNAL';
+    output.emit({ error: { code, message } });
+    const stack = env.CONTRASTIVE_DEBUG && error instanceof Error ? `\n${error.stack}` : '';
+    if (!output.json) streams.stderr.write(`error: ${message} [${code}]${stack}\n`);
+    return exitCodeOf(error, signal);
+  }
+}

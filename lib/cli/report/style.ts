@@ -1,0 +1,98 @@
+/** The report's style sheet: one column, quiet ink, colour only where it carries data. */
+import { classColors, darkColors, lightColors, seriesColors } from './palette.ts';
+
+const light = `--bg:#fff;--ink:#1c2126;--soft:#5a646e;--line:#d9dee3;--faint:#f3f5f7;--good:#0072b2;--bad:#c04a00;--edge:#000;--accent:#0b5cad;${lightColors}`;
+const dark = `--bg:#14181c;--ink:#e7ebee;--soft:#a3adb7;--line:#323a42;--faint:#1d2328;--good:#56b4e9;--bad:#ff8c42;--edge:#14181c;--accent:#7bb8f5;${darkColors}`;
+
+export const style = `
+:root{color-scheme:light dark;${light}}
+@media screen and (prefers-color-scheme:dark){:root{${dark}}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;font-variant-numeric:tabular-nums}
+main,header,footer{max-width:1120px;margin:0 auto;padding:0 20px}
+header{padding-top:48px}
+h1{font-size:clamp(1.7rem,4vw,2.35rem);line-height:1.15;letter-spacing:-.02em;margin:0 0 14px;overflow-wrap:anywhere}
+h2{font-size:1.3rem;line-height:1.25;letter-spacing:-.01em;margin:0 0 8px}
+section{margin-top:64px}
+p{margin:0 0 10px}
+.lead{font-size:1.15rem;line-height:1.5;max-width:46em}
+.explain{max-width:46em;color:var(--soft);margin-bottom:22px}
+.explain b{color:var(--ink);font-weight:600}
+.muted{color:var(--soft);font-weight:400}
+.facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px 24px;margin:28px 0 0;padding:18px 0;border:solid var(--line);border-width:1px 0}
+.facts dt{font-size:.8rem;color:var(--soft)}
+.facts dd{margin:0;font-weight:500;overflow-wrap:anywhere}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;max-width:860px}
+th,td{padding:11px 12px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
+th:first-child{padding-left:0}
+thead th{font-size:.8rem;font-weight:500;color:var(--soft);vertical-align:bottom;line-height:1.3}
+tbody th{font-weight:600}
+.num{text-align:right}
+td.num{white-space:nowrap}
+.delta{color:var(--soft);width:7.5em}
+.best{font-weight:700}
+.bar{display:block;height:4px;margin-top:6px;min-width:84px;background:var(--faint);border-radius:2px}
+.bar i{display:block;height:100%;background:var(--soft);border-radius:2px}
+tr:has(.best) .best~.bar i{background:var(--accent)}
+figure{margin:0}
+fieldset{border:0;padding:0;margin:0}
+.tabs{display:flex;flex-wrap:wrap;gap:6px}
+.tabs legend{float:left;padding:0;margin:5px 8px 0 0;font-size:.88rem;color:var(--soft)}
+.tabs label{cursor:pointer}
+.tabs input{position:absolute;opacity:0}
+.tabs span{display:block;padding:4px 12px;border:1px solid var(--line);border-radius:999px;font-size:.88rem}
+.tabs label:hover span{border-color:var(--soft)}
+.tabs input:checked+span{background:var(--ink);border-color:var(--ink);color:var(--bg)}
+:focus-visible,.tabs input:focus-visible+span{outline:3px solid var(--accent);outline-offset:2px}
+.controls{display:flex;flex-wrap:wrap;justify-content:space-between;gap:12px 28px;margin-bottom:14px}
+.legend{display:flex;flex-wrap:wrap;gap:6px 22px;margin:0;padding:5px 0 0;list-style:none;font-size:.9rem}
+.legend output{display:inline-block;min-width:3.2em;font-weight:600}
+.dash{width:28px;height:8px;vertical-align:middle;margin-right:4px}
+.line{fill:none;stroke:var(--c);stroke-width:2;vector-effect:non-scaling-stroke;stroke-linejoin:round}
+.d1{stroke-dasharray:7 3}.d2{stroke-dasharray:2 3}.d3{stroke-dasharray:9 3 2 3}
+.plot{padding:8px 12px 44px 52px;position:relative}
+.area{position:relative;height:clamp(220px,34vw,340px)}
+.area svg{position:absolute;inset:0;width:100%;height:100%;overflow:visible}
+.grid{position:absolute;left:0;right:0;border-top:1px solid var(--line)}
+.ytick,.xtick,.xname{position:absolute;font-size:.78rem;color:var(--soft);line-height:1}
+.ytick{right:calc(100% + 10px);transform:translateY(50%);white-space:nowrap}
+.xtick{top:calc(100% + 10px);transform:translateX(-50%)}
+.xname{bottom:4px;left:50%}
+.rule{position:absolute;top:0;bottom:0;width:0;border-left:1px solid var(--soft);pointer-events:none}
+.loss:has([value=values]:checked) .relative,.loss:has([value=relative]:checked) .values{display:none}
+.classes{display:flex;flex-wrap:wrap;gap:6px;margin-bottom:20px;align-items:center}
+.chip,.link{font:inherit;font-size:.88rem;color:inherit;background:none;border:1px solid var(--line);border-radius:999px;padding:3px 12px 3px 8px;cursor:pointer;display:inline-flex;align-items:center;gap:5px}
+.chip:hover{border-color:var(--soft)}
+.chip[aria-pressed=false]{color:var(--soft);text-decoration:line-through}
+.chip[aria-pressed=false] .key{opacity:.25}
+.pair{white-space:nowrap}
+.link{border:0;padding:3px 8px;color:var(--accent);text-decoration:underline}
+.key{width:16px;height:16px}
+.maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:28px 32px}
+.map figcaption{margin-bottom:8px}
+.canvas{border:1px solid var(--line);border-radius:8px;aspect-ratio:1;touch-action:pan-y}
+.canvas svg{display:block;width:100%;height:100%}
+.canvas path{stroke-width:1;transition:opacity .12s}
+.lit path:not(.on){opacity:.1}
+.cursor{fill:none;stroke:var(--ink);stroke-width:4}
+${classColors}
+${seriesColors}
+.im{display:block;flex:none;print-color-adjust:exact;-webkit-print-color-adjust:exact;border-radius:3px}
+.tip{position:fixed;z-index:2;pointer-events:none;display:flex;flex-direction:column;gap:5px;align-items:center;padding:8px;background:var(--bg);border:1px solid var(--line);border-radius:8px;box-shadow:0 4px 18px #0003;font-size:.85rem}
+.tip .im{--size:84}
+[hidden]{display:none!important}
+.sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.panel p{margin:16px 0 18px}
+.queries{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,520px),1fr));gap:22px 36px}
+.query{display:flex;gap:12px;break-inside:avoid}
+.asked{--size:72;width:80px;flex:none;font-size:.82rem;line-height:1.3;display:flex;flex-direction:column}
+.asked .im{margin-bottom:5px}
+.near{--size:45;display:flex;flex-wrap:wrap;gap:8px 2px;list-style:none;margin:0;padding:0;align-content:flex-start}
+.near li{width:51px;font-size:.68rem;line-height:1.15;color:var(--bad);overflow-wrap:anywhere}
+.near .im{box-sizing:content-box;border-radius:4px;outline:2px solid var(--good);outline-offset:1px;margin:3px 3px 5px}
+.near .other .im{outline:2px dashed var(--bad)}
+footer{margin-top:72px;padding-top:18px;padding-bottom:40px;font-size:.85rem;color:var(--soft)}
+@media (max-width:560px){header{padding-top:28px}section{margin-top:48px}table{font-size:.86rem}th,td{padding:9px 4px}thead th{font-size:.74rem}.bar{min-width:44px}.delta{width:auto}.facts{grid-template-columns:1fr 1fr}.plot{padding-left:44px;padding-right:6px}}
+@media print{body{font-size:11pt}section{margin-top:28px}.map,.query,.loss,tr{break-inside:avoid}h2{break-after:avoid}.tabs,.pair,.rule,.cursor,.tip{display:none!important}.maps{grid-template-columns:1fr 1fr}}
+`;

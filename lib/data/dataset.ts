@@ -1,0 +1,142 @@
+/** What a data set is: the interfaces that every loader, trainer and evaluator reads, and checks of a user's own. */
+import { DataError, ShapeError } from '../errors.ts';
+import { describe } from '../validate.ts';
+
+/** One image, 8 bits a channel. */
+export interface Sample {
+  /** height × width × channels values, row by row, channels last. Treat as read-only: it may be a view of the data set. */
+  pixels: Uint8Array;
+  height: number;
+  width: number;
+  channels: number;
+  /** Class index, from 0. */
+  label?: number;
+  /** Stable over epochs, orders and subsets: random draws for a sample are a function of it. A non-negative integer. */
+  id: number;
+}
+
+/**
+ * A finite, indexable collection of images. Write your own by implementing this; `get` may be slow and asynchronous,
+ * and is called for several indices at a time.
+ */
+export interface Dataset {
+  readonly name: string;
+  readonly length: number;
+  /** Class names; a sample's label indexes them. */
+  readonly classes?: readonly string[];
+  /** Where the images came from, for people to read. */
+  readonly source?: string;
+  get(index: number): Sample | Promise<Sample>;
+}
+
+/**
+ * Checks that `value` implements Dataset and is not empty; returns it.
+ *
+ * @throws {DataError} naming the member that is missing or wrong, or the empty data set.
+ */
+export function checkDataset(value: unknown): Dataset {
+  if (value === null || typeof value !== 'object')
+    throw new DataError(`dataset must be an object with name, length and get(index), got ${describe(value)}`);
+  const dataset = value as Partial<Dataset>;
+  if (typeof dataset.name !== 'string' || dataset.name === '')
+    throw new DataError(`dataset.name must be a non-empty string, got ${describe(dataset.name)}`);
+  const { name, length, classes } = dataset;
+  if (typeof dataset.get !== 'function')
+    throw new DataError(`${name}: dataset.get must be a function (index) => Sample, got ${describe(dataset.get)}`);
+  if (!Number.isSafeInteger(length) || (length as number) < 0)
+    throw new DataError(`${name}: dataset.length must be a non-negative integer, got ${describe(length)}`);
+  if (length === 0) throw new DataError(`${name}: the data set is empty`);
+  if (classes !== undefined && !(Array.isArray(classes) && classes.every((item) => typeof item === 'string')))
+    throw new DataError(`${name}: dataset.classes must be an array of strings, got ${describe(classes)}`);
+  return value as Dataset;
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
+
+/**
+ * Checks one sample of `where` ("name: sample 12"); returns it.
+ *
+ * @throws {ShapeError} pixels do not hold height × width × channels values.
+ * @throws {DataError} any other member is missing or wrong.
+ */
+export function checkSample(value: unknown, where: string): Sample {
+  if (value === null || typeof value !== 'object')
+    throw new DataError(`${where} must be { pixels, height, width, channels, label?, id }, got ${describe(value)}`);
+  const { pixels, height, width, channels, label, id } = value as Partial<Sample>;
+  if (!(pixels instanceof Uint8Array))
+    throw new DataError(`${where}: pixels must be a Uint8Array, height × width × channels, got ${describe(pixels)}`);
+  for (const [key, size] of Object.entries({ height, width, channels }))
+    if (!isCount(size)) throw new DataError(`${where}: ${key} must be an integer >= 1, got ${describe(size)}`);
+  const expected = (height as number) * (width as number) * (channels as number);
+  if (pixels.length !== expected)
+    throw new ShapeError(
+      `${where}: pixels must hold ${height} × ${width} × ${channels} = ${expected} values, got ${pixels.length}`,
+    );
+  if (!Number.isSafeInteger(id) || (id as number) < 0)
+    throw new DataError(`${where}: id must be a non-negative integer, stable over epochs, got ${describe(id)}`);
+  if (label !== undefined && !(Number.isSafeInteger(label) && label >= 0))
+    throw new DataError(`${where}: label must be an integer >= 0 or undefined, got ${describe(label)}`);
+  return value as Sample;
+}
+
+/**
+ * The samples of `dataset` at `indices`, in that order; labels, ids and class names stay.
+ *
+ * @throws {DataError} no indices, or one outside the data set.
+ */
+export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
+  const { name, length, classes, source } = checkDataset(dataset);
+  const chosen = Array.from(indices);
+  if (chosen.length === 0) throw new DataError(`${name}: the subset is empty`);
+  for (const index of chosen)
+    if (!Number.isSafeInteger(index) || index < 0 || index >= length)
+      throw new DataError(`${name}: subset index must be an integer from 0 to ${length - 1}, got ${describe(index)}`);
+  return {
+    name,
+    length: chosen.length,
+    ...(classes && { classes }),
+    ...(source !== undefined && { source }),
+    get(index) {
+      checkIndex(name, index, chosen.length);
+      return dataset.get(chosen[index] as number);
+    },
+  };
+}
+
+/** Throws a DataError that names the data set and the range unless `index` is an integer from 0 to length − 1. */
+export function checkIndex(name: string, index: number, length: number): void {
+  if (!Number.isSafeInteger(index) || index < 0 || index >= length)
+    throw new DataError(`${name}: index must be an integer from 0 to ${length - 1}, got ${describe(index)}`);
+}
+
+export interface DatasetDescription {
+  name: string;
+  length: number;
+  source?: string;
+  classes?: readonly string[];
+  /** Whether the first sample has a label. */
+  labelled: boolean;
+  /** Size of the first sample; the images of a folder may differ. */
+  image: { height: number; width: number; channels: number };
+  /** One line for people: "fashion-mnist: 10000 images, the first 28×28×1, 10 classes, from …". */
+  text: string;
+}
+
+/** Reads the first sample and says what the data set is. Rejects as `checkDataset` and `checkSample` throw. */
+export async function describeDataset(dataset: Dataset): Promise<DatasetDescription> {
+  const { name, length, classes, source } = checkDataset(dataset);
+  const { height, width, channels, label } = checkSample(await dataset.get(0), `${name}: sample 0`);
+  const labelled = label !== undefined;
+  const size = `${height}×${width}×${channels}`;
+  const kinds = classes ? `${classes.length} classes` : labelled ? 'labelled' : 'no labels';
+  const from = source === undefined ? '' : `, from ${source}`;
+  return {
+    name,
+    length,
+    ...(source !== undefined && { source }),
+    ...(classes && { classes }),
+    labelled,
+    image: { height, width, channels },
+    text: `${name}: ${length} images, the first ${size}, ${kinds}${from}`,
+  };
+}

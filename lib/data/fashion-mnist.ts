@@ -1,0 +1,133 @@
+/** Where Fashion-MNIST is: a folder, Debian's package, the per-user cache, or the subset that this package carries. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DataError } from '../errors.ts';
+import { checkOptions } from '../validate.ts';
+import type { Dataset } from './dataset.ts';
+import { downloadVerified } from './download.ts';
+import { expectFolder } from './files.ts';
+import { findIdxFiles, idxDataset, type Split } from './idx.ts';
+
+export const kFashionMnistClasses: readonly string[] = [
+  'T-shirt/top',
+  'Trouser',
+  'Pullover',
+  'Dress',
+  'Coat',
+  'Sandal',
+  'Shirt',
+  'Sneaker',
+  'Bag',
+  'Ankle boot',
+];
+
+/** Where Debian's package dataset-fashion-mnist puts the full set. */
+const kSystemFolder = '/usr/share/datasets/fashion-mnist';
+
+/** The authors' repository over HTTPS, then the address that torchvision uses. Content is checked, whichever answers. */
+export const kFashionMnistUrls: readonly string[] = [
+  'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/',
+  'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
+];
+
+/** Length and SHA-256 of each file's content, inflated: the gzip wrapper differs between mirrors. */
+const kFiles: Record<string, { bytes: number; sha256: string }> = {
+  'train-images-idx3-ubyte.gz': {
+    bytes: 47_040_016,
+    sha256: 'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
+  },
+  'train-labels-idx1-ubyte.gz': {
+    bytes: 60_008,
+    sha256: 'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
+  },
+  't10k-images-idx3-ubyte.gz': {
+    bytes: 7_840_016,
+    sha256: '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b',
+  },
+  't10k-labels-idx1-ubyte.gz': {
+    bytes: 10_008,
+    sha256: '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34',
+  },
+};
+
+/** The folder of this package that holds the bundled subset: 10 000 training and 2 000 test images. */
+export const bundledFashionMnist = (): string => fileURLToPath(new URL('../../data/fashion-mnist', import.meta.url));
+
+/** Where downloads go: CONTRASTIVE_CACHE, or the platform's cache folder of this user. */
+export function dataCacheFolder(env: NodeJS.ProcessEnv = process.env, platform = process.platform): string {
+  if (env.CONTRASTIVE_CACHE) return join(env.CONTRASTIVE_CACHE, 'data');
+  if (platform === 'win32') return join(env.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'contrastive', 'data');
+  if (platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'contrastive', 'data');
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'contrastive', 'data');
+}
+
+/** torchvision keeps the raw files a level or two down. */
+const foldersIn = (root: string): string[] => [root, join(root, 'raw'), join(root, 'FashionMNIST', 'raw')];
+
+/**
+ * Fashion-MNIST: gray 28×28, ten classes. `root` when given, else the full set (Debian's folder, then the cache), else
+ * the bundled subset; `subset: 'bundled'` takes the subset whatever is installed. `source` says which.
+ */
+export async function fashionMnistDataset(options: {
+  root?: string;
+  split: Split;
+  subset?: 'bundled';
+  limit?: number;
+}): Promise<Dataset> {
+  const { root, split, subset, limit } = options;
+  const load = (files: { images: string; labels: string }, source: string): Promise<Dataset> =>
+    idxDataset(files, {
+      name: 'fashion-mnist',
+      classes: kFashionMnistClasses,
+      source,
+      ...(limit !== undefined && { limit }),
+    });
+  if (root !== undefined) {
+    await expectFolder('fashion-mnist', root);
+    const files = await findIdxFiles(foldersIn(root), split);
+    if (files) return load(files, root);
+    throw new DataError(
+      `fashion-mnist: '${root}' must hold the IDX files ${Object.keys(kFiles).join(', ')} (the .gz may be missing)`,
+    );
+  }
+  const cache = join(dataCacheFolder(), 'fashion-mnist');
+  for (const folder of subset === 'bundled' ? [] : [kSystemFolder, cache]) {
+    const files = await findIdxFiles([folder], split);
+    if (files) return load(files, `the full set in ${folder}`);
+  }
+  const bundled = bundledFashionMnist();
+  const files = await findIdxFiles([bundled], split);
+  if (!files)
+    throw new DataError(`fashion-mnist: the bundled subset is missing from '${bundled}'; reinstall the package`);
+  return load(files, `the bundled subset in ${bundled}`);
+}
+
+export interface DownloadFashionMnistOptions {
+  /** Default: the per-user cache, where `loadDataset('fashion-mnist')` looks. */
+  folder?: string;
+  /** Base addresses to try in turn, ending in '/'. Default: kFashionMnistUrls. */
+  urls?: readonly string[];
+  signal?: AbortSignal;
+}
+
+/**
+ * Downloads the full Fashion-MNIST (30 MB), checking each file's length and SHA-256 before it takes its place. Files
+ * that are there already and right are kept. Never called by this package itself.
+ *
+ * @returns the folder.
+ * @throws {DataError} no address answers with the right bytes.
+ * @throws {AbortError} the signal fired.
+ */
+export async function downloadFashionMnist(options: DownloadFashionMnistOptions = {}): Promise<string> {
+  checkOptions('downloadFashionMnist', options, ['folder', 'urls', 'signal']);
+  const { folder = join(dataCacheFolder(), 'fashion-mnist'), urls = kFashionMnistUrls, signal } = options;
+  for (const [name, expected] of Object.entries(kFiles))
+    await downloadVerified({
+      urls: urls.map((base) => base + name),
+      path: join(folder, name),
+      ...expected,
+      ...(signal && { signal }),
+    });
+  return folder;
+}

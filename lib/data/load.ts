@@ -1,0 +1,96 @@
+/** Data sets by name. */
+import { join } from 'node:path';
+import { DataError, OptionError } from '../errors.ts';
+import { checkOptions, expectNumber, expectOneOf, expectString } from '../validate.ts';
+import { cifarDataset } from './cifar.ts';
+import type { Dataset } from './dataset.ts';
+import { fashionMnistDataset } from './fashion-mnist.ts';
+import { expectFolder } from './files.ts';
+import { type FolderDataset, type FolderOptions, folderDataset } from './folder.ts';
+import { findIdxFiles, idxDataset, type Split } from './idx.ts';
+
+export type DatasetName = 'fashion-mnist' | 'mnist' | 'cifar10' | 'cifar100' | 'folder';
+
+export interface LoadOptions {
+  /** Folder of the files. Needed by all but 'fashion-mnist'. */
+  root?: string;
+  /** Default 'train'. */
+  split?: Split;
+  /** Keeps this many samples: the first ones; of 'folder', evenly spaced ones, so that every class stays. */
+  limit?: number;
+}
+
+export interface LoadFashionMnistOptions extends LoadOptions {
+  /** 'bundled': the 10 000 training and 2 000 test images that the package carries, whatever is installed. */
+  subset?: 'bundled';
+}
+
+export type LoadFolderOptions = LoadOptions & Partial<Pick<FolderOptions, 'layout' | 'size' | 'channels' | 'onError'>>;
+
+type AnyOptions = LoadFashionMnistOptions & LoadFolderOptions;
+
+const names: readonly DatasetName[] = ['fashion-mnist', 'mnist', 'cifar10', 'cifar100', 'folder'];
+const common = ['root', 'split', 'limit'] as const;
+const own: Partial<Record<DatasetName, readonly string[]>> = {
+  'fashion-mnist': ['subset'],
+  folder: ['layout', 'size', 'channels', 'onError'],
+};
+
+/**
+ * Loads a data set. Gray sets and CIFAR are read into memory; images of a folder are decoded when they are read.
+ *
+ * - 'fashion-mnist': `root`, else the full set where Debian's dataset-fashion-mnist or `downloadFashionMnist` put it,
+ *   else the bundled subset; `dataset.source` says which.
+ * - 'mnist': IDX files, .gz or not, in `root`.
+ * - 'cifar10', 'cifar100' (fine labels): binary version in `root`.
+ * - 'folder': JPEG, PNG, WebP, GIF, TIFF and AVIF files below `root`; a class a sub-folder, or no labels. When the
+ *   sub-folders of `root` are `train` and `test` (or `val`), `split` chooses; else all of it is 'train'.
+ *
+ * @throws {OptionError} an unknown name or option.
+ * @throws {DataError} a folder or file that is missing, empty or damaged, named in the message.
+ * @example
+ * const train = await loadDataset('fashion-mnist', { split: 'train', limit: 1000 });
+ */
+export function loadDataset(name: 'folder', options: LoadFolderOptions): Promise<FolderDataset>;
+export function loadDataset(name: 'fashion-mnist', options?: LoadFashionMnistOptions): Promise<Dataset>;
+export function loadDataset(name: DatasetName, options?: AnyOptions): Promise<Dataset>;
+export async function loadDataset(name: DatasetName, options: AnyOptions = {}): Promise<Dataset> {
+  expectOneOf('dataset', name, names);
+  const where = `loadDataset('${name}')`;
+  checkOptions(where, options, [...common, ...(own[name] ?? [])]);
+  const { root, split = 'train', limit, ...rest } = options;
+  expectOneOf(`${where}: split`, split, ['train', 'test']);
+  if (limit !== undefined) expectNumber(`${where}: limit`, limit, { min: 1, integer: true });
+  if (root !== undefined) expectString(`${where}: root`, root);
+  const range = { split, ...(limit !== undefined && { limit }) };
+  if (name === 'fashion-mnist') {
+    if (rest.subset !== undefined) expectOneOf(`${where}: subset`, rest.subset, ['bundled']);
+    if (root !== undefined && rest.subset !== undefined)
+      throw new OptionError(`${where}: root and subset exclude each other`);
+    return fashionMnistDataset({ ...range, ...rest, ...(root !== undefined && { root }) });
+  }
+  if (root === undefined) throw new OptionError(`${where}: root must be the folder that holds the files`);
+  if (name === 'mnist') return mnistDataset({ ...range, root });
+  if (name !== 'folder') return cifarDataset(name, { ...range, root });
+  checkFolderOptions(where, rest);
+  return folderDataset({ ...range, ...rest, root });
+}
+
+function checkFolderOptions(where: string, { layout, size, channels, onError }: LoadFolderOptions): void {
+  if (layout !== undefined) expectOneOf(`${where}: layout`, layout, ['auto', 'classes', 'flat']);
+  if (size !== undefined) expectNumber(`${where}: size`, size, { min: 1, integer: true });
+  if (channels !== undefined && channels !== 1 && channels !== 3)
+    throw new OptionError(`${where}: channels must be 1 or 3, got ${String(channels)}`);
+  if (onError !== undefined) expectOneOf(`${where}: onError`, onError, ['throw', 'skip']);
+}
+
+async function mnistDataset({ root, split, limit }: { root: string; split: Split; limit?: number }): Promise<Dataset> {
+  await expectFolder('mnist', root);
+  const files = await findIdxFiles([root, join(root, 'raw'), join(root, 'MNIST', 'raw')], split);
+  if (!files)
+    throw new DataError(
+      `mnist: '${root}' must hold ${split === 'train' ? 'train' : 't10k'}-images-idx3-ubyte and …-labels-idx1-ubyte, .gz or not`,
+    );
+  const classes = Array.from({ length: 10 }, (_, digit) => String(digit));
+  return idxDataset(files, { name: 'mnist', classes, source: root, ...(limit !== undefined && { limit }) });
+}

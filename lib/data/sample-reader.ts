@@ -1,0 +1,96 @@
+/** Reads groups of samples with a bound on how many `get` calls are pending at once. */
+import { AbortError, ContrastiveError, DataError, messageOf } from '../errors.ts';
+import { checkSample, type Dataset, type Sample } from './dataset.ts';
+
+export class SampleReader {
+  readonly #dataset: Dataset;
+  readonly #concurrency: number;
+  readonly #stopped: AbortSignal;
+  /** Resolves when the group before has asked for all of its samples: earlier batches go first. */
+  #turn: Promise<void> = Promise.resolve();
+  #pending = 0;
+  #room: (() => void) | undefined;
+
+  constructor(dataset: Dataset, concurrency: number, stopped: AbortSignal) {
+    this.#dataset = dataset;
+    this.#concurrency = concurrency;
+    this.#stopped = stopped;
+    stopped.addEventListener('abort', () => this.#room?.(), { once: true });
+  }
+
+  /**
+   * The samples at `indices`, checked.
+   *
+   * @throws {DataError} naming the data set and the index of a sample that failed; its error is the cause.
+   * @throws {AbortError} stopped before all were asked for.
+   */
+  async read(indices: Uint32Array): Promise<Sample[]> {
+    const turn = this.#turn;
+    let pass = (): void => {};
+    this.#turn = new Promise((resolve) => {
+      pass = resolve;
+    });
+    const samples = new Array<Sample>(indices.length);
+    const pending: Promise<void>[] = [];
+    let failure: ContrastiveError | undefined;
+    try {
+      await turn;
+      for (const [i, index] of indices.entries()) {
+        if (this.#pending >= this.#concurrency) await this.#roomToAsk();
+        if (this.#stopped.aborted) throw new AbortError();
+        if (failure) break;
+        const fail = (error: unknown): void => {
+          failure ??= this.#failureOf(index, error);
+        };
+        try {
+          const got = this.#dataset.get(index);
+          if (isPromiseLike(got))
+            pending.push(this.#settle(got, (sample) => this.#put(samples, i, index, sample), fail));
+          else this.#put(samples, i, index, got);
+        } catch (error) {
+          fail(error);
+        }
+      }
+    } finally {
+      pass();
+    }
+    await Promise.all(pending);
+    if (failure) throw failure;
+    return samples;
+  }
+
+  #put(samples: Sample[], i: number, index: number, sample: unknown): void {
+    samples[i] = checkSample(sample, `${this.#dataset.name}: sample ${index}`);
+  }
+
+  async #settle(got: PromiseLike<unknown>, put: (sample: unknown) => void, fail: (e: unknown) => void): Promise<void> {
+    this.#pending++;
+    try {
+      put(await got);
+    } catch (error) {
+      fail(error);
+    } finally {
+      this.#pending--;
+      this.#room?.();
+    }
+  }
+
+  /** Only the group whose turn it is waits, so one waiter is enough. A stop also wakes it. */
+  async #roomToAsk(): Promise<void> {
+    if (this.#stopped.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#room = resolve;
+    });
+  }
+
+  #failureOf(index: number, error: unknown): ContrastiveError {
+    const where = `${this.#dataset.name}: sample ${index}`;
+    const message = messageOf(error);
+    if (error instanceof ContrastiveError && message.startsWith(where)) return error; // from checkSample
+    return new DataError(`${where}: ${message}`, { cause: error });
+  }
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function';
+}

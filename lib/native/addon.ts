@@ -1,0 +1,144 @@
+/**
+ * The typed interface of the addon, and its loading at the first native call: the loader `.node` opens libtorch and the
+ * core by absolute path. Importing this file loads nothing.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ContrastiveError, LibtorchError } from '../errors.ts';
+import { nativeError } from './errors.ts';
+import { findLibtorch, type Libtorch, preloadList, refuseVersion } from './libtorch.ts';
+
+declare const brand: unique symbol;
+/** An opaque native object; the addon checks its kind at every use. */
+export type NativeHandle<Kind extends string> = object & { readonly [brand]: Kind };
+export type TensorHandle = NativeHandle<'tensor'>;
+export type CallableReference = NativeHandle<'callable'>;
+
+export type DType = 'float32' | 'float64' | 'bfloat16' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool';
+export type TypedArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
+
+export interface AddonInfo {
+  /** The version of the libtorch that is loaded. */
+  readonly torchVersion: string;
+  readonly compiledAgainst: string;
+  /** The widest instruction set that libtorch's kernels use: 'DEFAULT', 'AVX2', 'AVX512'. */
+  readonly cpuCapability: string;
+  readonly cudaBuild: boolean;
+  readonly devices: readonly string[];
+  /** The size of the compute thread's OpenMP team. */
+  readonly threads: number;
+}
+
+export interface TensorDescription {
+  readonly device: string;
+  /** Absent while the shape depends on data that is not computed yet. */
+  readonly shape?: readonly number[];
+  readonly dtype?: DType;
+  readonly requiresGrad?: boolean;
+}
+
+/**
+ * What contrastive_core offers. `flags` are the modes of lib/tensor/modes.ts; `job` is the number under which the
+ * caller's stack is kept (lib/native/errors.ts).
+ */
+export interface Addon {
+  info(): AddonInfo;
+  setThreads(threads: number): void;
+  depth(): number;
+
+  resolve(name: string): CallableReference;
+  call(reference: CallableReference, args: readonly unknown[], flags: number, job: number): TensorHandle | TensorHandle[];
+  schema(name: string): string;
+  ownOps(): string[];
+
+  fromData(
+    data: TypedArray,
+    shape: readonly number[],
+    dtype: DType,
+    device: string,
+    requiresGrad: boolean,
+    flags: number,
+    job: number,
+  ): TensorHandle;
+  describe(tensor: TensorHandle): TensorDescription;
+  read(tensor: TensorHandle, flags: number): Promise<TypedArray>;
+  readSync(tensor: TensorHandle, flags: number): TypedArray;
+  ready(tensor: TensorHandle, flags: number): Promise<void>;
+  sync(flags: number): Promise<void>;
+  backward(
+    tensor: TensorHandle,
+    gradient: TensorHandle | undefined,
+    retainGraph: boolean,
+    flags: number,
+    job: number,
+  ): void;
+  grad(tensor: TensorHandle, flags: number, job: number): TensorHandle;
+  zeroGrad(tensor: TensorHandle, flags: number, job: number): void;
+  setRequiresGrad(tensor: TensorHandle, on: boolean, flags: number, job: number): void;
+  to(
+    tensor: TensorHandle,
+    dtype: DType | undefined,
+    device: string | undefined,
+    flags: number,
+    job: number,
+  ): TensorHandle;
+  dispose(tensor: TensorHandle): boolean;
+  memory(): { readonly tensors: number; readonly bytes: number };
+}
+
+interface Loader {
+  open(libraries: readonly string[], core: string, deepbind: boolean): Addon;
+}
+
+/** The folder that holds package.json, whether this file runs from lib/ or dist/. */
+export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+const require = createRequire(import.meta.url);
+
+/** The path of contrastive.node: a local build, or the prebuilt one for this platform. */
+export function addonPath(): string {
+  const find = require('node-gyp-build') as { path(root: string): string };
+  try {
+    return find.path(packageRoot);
+  } catch (cause) {
+    throw new ContrastiveError(
+      'ERR_ADDON',
+      `there is no build of the addon for ${process.platform}-${process.arch}; in a checkout, run \`npm run build:native\``,
+      { cause },
+    );
+  }
+}
+
+let loaded: { readonly addon: Addon; readonly libtorch: Libtorch } | undefined;
+
+function open(): { addon: Addon; libtorch: Libtorch } {
+  const path = addonPath();
+  const libtorch = findLibtorch();
+  const core = join(dirname(path), 'contrastive_core.so');
+  if (!existsSync(core)) throw new ContrastiveError('ERR_ADDON', `${core} is missing beside ${path}; build again`);
+  // RTLD_DEEPBIND keeps libtorch off the symbols of the node executable, but does not go with a replaced malloc.
+  const deepbind = process.env.CONTRASTIVE_DEEPBIND !== '0';
+  let addon: Addon;
+  try {
+    addon = (require(path) as Loader).open(preloadList(libtorch.libDir), core, deepbind);
+  } catch (error) {
+    throw nativeError(error);
+  }
+  const { torchVersion } = addon.info();
+  const refusal = refuseVersion(torchVersion, libtorch.libDir);
+  if (refusal !== undefined) throw new LibtorchError(refusal);
+  return { addon, libtorch };
+}
+
+/** The addon; loads libtorch at the first call (0.2 to 0.4 s). Throws a LibtorchError or ERR_ADDON that says what to do. */
+export function loadAddon(): Addon {
+  loaded ??= open();
+  return loaded.addon;
+}
+
+/** The libtorch in use, once the addon is loaded. */
+export function loadedLibtorch(): Libtorch | undefined {
+  return loaded?.libtorch;
+}

@@ -1,0 +1,58 @@
+/** Takes libtorch out of a PyTorch wheel, which is a zip. */
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve, sep } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { openPromise } from 'yauzl';
+import { LibtorchError } from '../errors.ts';
+
+const wanted = /^torch\/(lib|include|share\/cmake)\/./;
+/** Parts of `torch/lib` for Python or for PyTorch's own tests. */
+const unwanted =
+  /^torch\/lib\/((lib)?(torch_python|shm|jitbackend_test|torchbind_test|backend_with_compiler|aoti_custom_ops)\.|libshm)/;
+
+export interface UnpackOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (bytes: number) => void;
+}
+
+/**
+ * Unpacks `torch/lib`, `torch/include` and `torch/share/cmake` of `wheel` into `folder`, giving `folder/torch`.
+ * Checks each member's size and CRC; refuses names that lead out of `folder`, links, and names that come twice.
+ * @returns the number of bytes written.
+ */
+export async function unpackLibtorch(wheel: string, folder: string, options: UnpackOptions = {}): Promise<number> {
+  const base = resolve(folder) + sep;
+  const made = new Set<string>();
+  let bytes = 0;
+  // yauzl itself refuses absolute names, '..' and, being strict, backslashes.
+  const zip = await openPromise(wheel, { strictFileNames: true, autoClose: false });
+  try {
+    for await (const entry of zip.eachEntry()) {
+      options.signal?.throwIfAborted();
+      const name = entry.fileName;
+      if (!wanted.test(name) || unwanted.test(name) || name.endsWith('/')) continue;
+      const path = resolve(base, name);
+      if (!path.startsWith(base)) throw new LibtorchError(`${wheel}: the member '${name}' leads out of its folder`);
+      const fileType = (entry.externalFileAttributes >>> 16) & 0o170000; // of the Unix mode; 0 when there is none
+      if (fileType !== 0 && fileType !== 0o100000)
+        throw new LibtorchError(`${wheel}: the member '${name}' is not a plain file`);
+      const parent = dirname(path);
+      if (!made.has(parent)) {
+        await mkdir(parent, { recursive: true });
+        made.add(parent);
+      }
+      const source = await zip.openReadStreamPromise(entry);
+      source.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        options.onProgress?.(bytes);
+      });
+      await pipeline(source, createWriteStream(path, { flags: 'wx' }), {
+        ...(options.signal && { signal: options.signal }),
+      });
+    }
+  } finally {
+    zip.close();
+  }
+  return bytes;
+}

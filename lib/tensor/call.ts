@@ -1,0 +1,36 @@
+/** The one door from typed functions to native operations. */
+import { type CallableReference, loadAddon } from '../native/addon.ts';
+import { guard, newJob } from '../native/errors.ts';
+import { flags } from './modes.ts';
+import { Tensor } from './tensor.ts';
+
+const references = new Map<string, CallableReference>();
+
+function reference(name: string): CallableReference {
+  let found = references.get(name);
+  if (found === undefined) {
+    found = loadAddon().resolve(name);
+    references.set(name, found);
+  }
+  return found;
+}
+
+const unwrap = (value: unknown): unknown => {
+  if (value instanceof Tensor) return value.handle;
+  return Array.isArray(value) ? value.map(unwrap) : value;
+};
+
+function invoke(below: (...args: never[]) => unknown, name: string, args: readonly unknown[]) {
+  const job = newJob(below);
+  return guard(() => loadAddon().call(reference(name), args.map(unwrap), flags(), job));
+}
+
+/** Calls an operation that yields one tensor. `args` in the order of its schema; undefined takes the default. */
+export function call(name: string, args: readonly unknown[]): Tensor {
+  return new Tensor(invoke(call, name, args) as Tensor['handle']);
+}
+
+/** Calls an operation that yields several tensors. */
+export function callMany(name: string, args: readonly unknown[]): Tensor[] {
+  return (invoke(callMany, name, args) as Tensor['handle'][]).map((handle) => new Tensor(handle));
+}

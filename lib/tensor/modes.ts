@@ -1,0 +1,102 @@
+/**
+ * Grad mode, autocast, stream and tidy scope. They live in AsyncLocalStorage and travel with each call into its job, so
+ * that `noGrad(async …)` in one request cannot be seen by another.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { expectOneOf } from '../validate.ts';
+
+/** What tidy() collects. */
+export interface Disposable {
+  dispose(): void;
+}
+
+interface Context {
+  readonly flags: number;
+  readonly scope?: Set<Disposable>;
+}
+
+// The layout is native/core/modes.h's, and for the stream native/binding/state.h's.
+const gradOff = 1;
+const autocastBits = { bfloat16: 1 << 1, float16: 2 << 1 } as const;
+const interactive = 8;
+
+const storage = new AsyncLocalStorage<Context>();
+const outside: Context = { flags: 0 };
+const current = (): Context => storage.getStore() ?? outside;
+
+/** The modes in force here, as the addon takes them. */
+export const flags = (): number => current().flags;
+
+/** Runs `fn` without recording gradients; works for async functions too. As torch.no_grad. */
+export function noGrad<T>(fn: () => T): T {
+  return storage.run({ ...current(), flags: flags() | gradOff }, fn);
+}
+
+/** Runs `fn` with gradients recorded, inside a noGrad. As torch.enable_grad. */
+export function enableGrad<T>(fn: () => T): T {
+  return storage.run({ ...current(), flags: flags() & ~gradOff }, fn);
+}
+
+/** Runs `fn` with matrix products and convolutions in a lower precision. As torch.autocast. */
+export function autocast<T>(dtype: 'bfloat16' | 'float16', fn: () => T): T {
+  const bits = autocastBits[expectOneOf('dtype', dtype, ['bfloat16', 'float16'])];
+  return storage.run({ ...current(), flags: (flags() & ~(3 << 1)) | bits }, fn);
+}
+
+/** Runs `fn` on the interactive stream: short work that must not wait for a training step. */
+export function onInteractiveStream<T>(fn: () => T): T {
+  return storage.run({ ...current(), flags: flags() | interactive }, fn);
+}
+
+/** Whether gradients are recorded here. */
+export const isGradEnabled = (): boolean => (flags() & gradOff) === 0;
+
+/** Notes a new handle with the innermost tidy(). */
+export function noteInScope(handle: Disposable): void {
+  storage.getStore()?.scope?.add(handle);
+}
+
+function keepOf(value: unknown, kept: Set<unknown>): void {
+  if (value === null || typeof value !== 'object' || kept.has(value)) return;
+  kept.add(value);
+  if ('dispose' in value) return;
+  for (const inner of Array.isArray(value) ? value : Object.values(value)) keepOf(inner, kept);
+}
+
+/**
+ * Disposes every tensor that `fn` makes, but for those that it returns (in arrays and plain objects too), which pass to
+ * the tidy around it, if there is one. Works for async functions.
+ */
+export function tidy<T>(fn: () => T): T {
+  const outer = current();
+  const scope = new Set<Disposable>();
+  const end = (result: unknown): void => {
+    const kept = new Set<unknown>();
+    keepOf(result, kept);
+    for (const handle of scope) {
+      if (kept.has(handle)) outer.scope?.add(handle);
+      else handle.dispose();
+    }
+  };
+  let result: T;
+  try {
+    result = storage.run({ ...outer, scope }, fn);
+  } catch (error) {
+    end(undefined);
+    throw error;
+  }
+  if (!(result instanceof Promise)) {
+    end(result);
+    return result;
+  }
+  return result.then(
+    (value) => {
+      end(value);
+      return value;
+    },
+    (error) => {
+      end(undefined);
+      throw error;
+    },
+  ) as T;
+}

@@ -1,0 +1,26 @@
+/** The state of the native runtime: threads, memory, devices. */
+import { loadAddon } from '../native/addon.ts';
+import { guard, guardAsync } from '../native/errors.ts';
+import { expectNumber } from '../validate.ts';
+import { flags } from './modes.ts';
+
+/** Resolves once everything enqueued before has run; rejects with the failure of a backward() or an optimizer's step. */
+export function sync(): Promise<void> {
+  return guardAsync(guard(() => loadAddon().sync(flags())));
+}
+
+/** Tensor handles that are alive, and the bytes that they hold (views count nothing). */
+export function memory(): { readonly tensors: number; readonly bytes: number } {
+  return guard(() => loadAddon().memory());
+}
+
+/** The devices that tensors can live on: 'cpu', 'cuda:0', …, 'mps'. */
+export function devices(): readonly string[] {
+  return guard(() => loadAddon().info()).devices;
+}
+
+/** The number of threads that compute a tensor operation; default: one a core. */
+export function setThreads(threads: number): void {
+  const count = expectNumber('threads', threads, { min: 1, max: 1024, integer: true });
+  guard(() => loadAddon().setThreads(count));
+}

@@ -1,0 +1,87 @@
+// Brightness, contrast, saturation and hue, each by a random factor and in a random order. Source: torchvision v2
+// ColorJitter; SimCLR's color distortion (Chen et al. 2020, appendix A).
+#include <utility>
+
+#include "augment/kernels.h"
+#include "augment/transform.h"
+
+namespace contrastive::augment {
+namespace {
+
+enum Operation { kBrightness, kContrast, kSaturation, kHue };
+
+class ColorJitter final : public Transform {
+ public:
+  explicit ColorJitter(const TransformSpec& spec)
+      : Transform(spec),
+        ranges_{spec.pair("brightness"), spec.pair("contrast"), spec.pair("saturation"), spec.pair("hue")} {
+    for (int i = kBrightness; i <= kSaturation; ++i)
+      CONTRASTIVE_CHECK(ranges_[i][0] >= 0 && ranges_[i][0] <= ranges_[i][1], kOptionError, kind(),
+                        ": factors must be 0 <= min <= max");
+    CONTRASTIVE_CHECK(ranges_[kHue][0] >= -0.5 && ranges_[kHue][0] <= ranges_[kHue][1] && ranges_[kHue][1] <= 0.5,
+                      kOptionError, kind(), ": hue must be -0.5 <= min <= max <= 0.5");
+  }
+
+  // `order` lists operations as 0 brightness, 1 contrast, 2 saturation, 3 hue.
+  std::vector<std::string> drawn_names() const override {
+    return {"order", "order", "order", "order", "brightness", "contrast", "saturation", "hue"};
+  }
+
+  Shape output_shape(Shape input) const override { return expect_color(input); }
+
+  Drawn draw(Philox& random, Shape) const override {
+    double order[4] = {0, 1, 2, 3};
+    for (int i = 3; i > 0; --i) std::swap(order[i], order[random.below(i + 1)]);
+    double factor[4];
+    for (int i = 0; i < 4; ++i) factor[i] = random.uniform(ranges_[i][0], ranges_[i][1]);
+    return {order[0], order[1], order[2], order[3], factor[0], factor[1], factor[2], factor[3]};
+  }
+
+  // A factor of 1 (a hue shift of 0) changes nothing, so an operation that is off is skipped.
+  void apply(Canvas& canvas, const Drawn& drawn) const override {
+    for (int i = 0; i < 4; ++i) {
+      const int operation = drawn.at(i);
+      const auto factor = static_cast<float>(drawn[4 + operation]);
+      if (factor != (operation == kHue ? 0.0f : 1.0f)) adjust(canvas, operation, factor);
+    }
+  }
+
+  void check_drawn(const Drawn& drawn, Shape input) const override {
+    Transform::check_drawn(drawn, input);
+    int seen = 0;
+    for (int i = 0; i < 4; ++i)
+      if (drawn[i] == 0 || drawn[i] == 1 || drawn[i] == 2 || drawn[i] == 3) seen |= 1 << drawn.at(i);
+    CONTRASTIVE_CHECK(seen == 15, kOptionError, kind(), ": order must be a permutation of 0, 1, 2, 3");
+    CONTRASTIVE_CHECK(drawn[4] >= 0 && drawn[5] >= 0 && drawn[6] >= 0 && std::abs(drawn[7]) <= 0.5, kOptionError,
+                      kind(), ": factors must be >= 0 and hue in [-0.5, 0.5]");
+  }
+
+ private:
+  static void adjust(Canvas& canvas, int operation, float factor) {
+    const Kernels& k = kernels();
+    const Shape shape = canvas.shape();
+    const int64_t n = canvas.area(), all = n * shape.channels;
+    float* const red = canvas.pixels();
+    float *const green = red + n, *const blue = red + 2 * n;
+    const bool color = shape.channels == 3;
+    if (operation == kBrightness) {
+      k.scale(red, all, factor);
+    } else if (operation == kContrast) {
+      const double mean = (color ? k.sum_gray(red, green, blue, n) : k.sum(red, n)) / static_cast<double>(n);
+      k.blend_constant(red, all, factor, static_cast<float>((1.0 - factor) * mean));
+    } else if (color) {  // a gray image has neither saturation nor hue
+      if (operation == kSaturation) {
+        k.blend_gray(red, green, blue, n, factor);
+      } else {
+        k.shift_hue(red, green, blue, n, factor);
+      }
+    }
+  }
+
+  std::array<std::array<double, 2>, 4> ranges_;
+};
+
+CONTRASTIVE_TRANSFORM("colorJitter", ColorJitter);
+
+}  // namespace
+}  // namespace contrastive::augment

@@ -1,0 +1,61 @@
+// A random window of the image, resized. Source: torchvision v2 RandomResizedCrop (bilinear, antialiased); the crop of
+// Szegedy et al. 2015, "Going deeper with convolutions", with SimCLR's scale.
+#include <algorithm>
+
+#include "augment/transform.h"
+
+namespace contrastive::augment {
+namespace {
+
+class RandomResizedCrop final : public Transform {
+ public:
+  explicit RandomResizedCrop(const TransformSpec& spec)
+      : Transform(spec), size_(spec.pair("size")), scale_(spec.pair("scale")), ratio_(spec.pair("ratio")) {
+    CONTRASTIVE_CHECK(size_[0] >= 1 && size_[1] >= 1, kOptionError, kind(), ": size must be at least 1 x 1");
+    CONTRASTIVE_CHECK(scale_[0] > 0 && scale_[0] <= scale_[1], kOptionError, kind(), ": scale must be 0 < min <= max");
+    CONTRASTIVE_CHECK(ratio_[0] > 0 && ratio_[0] <= ratio_[1], kOptionError, kind(), ": ratio must be 0 < min <= max");
+  }
+
+  std::vector<std::string> drawn_names() const override { return {"top", "left", "height", "width"}; }
+
+  Shape output_shape(Shape input) const override {
+    return {static_cast<int>(size_[0]), static_cast<int>(size_[1]), input.channels};
+  }
+
+  Drawn draw(Philox& random, Shape input) const override {
+    const double area = static_cast<double>(input.height) * input.width;
+    const double log_low = std::log(ratio_[0]), log_high = std::log(ratio_[1]);
+    for (int attempt = 0; attempt < 10; ++attempt) {
+      const double target = area * random.uniform(scale_[0], scale_[1]);
+      const double ratio = std::exp(random.uniform(log_low, log_high));
+      const double width = std::nearbyint(std::sqrt(target * ratio)),
+                   height = std::nearbyint(std::sqrt(target / ratio));
+      if (width < 1 || width > input.width || height < 1 || height > input.height) continue;
+      const double top = random.below(input.height - static_cast<int>(height) + 1);
+      const double left = random.below(input.width - static_cast<int>(width) + 1);
+      return {top, left, height, width};
+    }
+    // The largest centred window whose ratio is in range.
+    const double ratio = static_cast<double>(input.width) / input.height;
+    int height = input.height, width = input.width;
+    if (ratio < ratio_[0]) height = std::min(input.height, std::max(1, round_half_even(width / ratio_[0])));
+    if (ratio > ratio_[1]) width = std::min(input.width, std::max(1, round_half_even(height * ratio_[1])));
+    return {static_cast<double>((input.height - height) / 2), static_cast<double>((input.width - width) / 2),
+            static_cast<double>(height), static_cast<double>(width)};
+  }
+
+  void apply(Canvas& canvas, const Drawn& drawn) const override {
+    canvas.crop(drawn.at(0), drawn.at(1), drawn.at(2), drawn.at(3));
+    canvas.resize(static_cast<int>(size_[0]), static_cast<int>(size_[1]));
+  }
+
+  void check_drawn(const Drawn& drawn, Shape input) const override { expect_window(drawn, input); }
+
+ private:
+  std::array<double, 2> size_, scale_, ratio_;
+};
+
+CONTRASTIVE_TRANSFORM("randomResizedCrop", RandomResizedCrop);
+
+}  // namespace
+}  // namespace contrastive::augment

@@ -1,0 +1,37 @@
+// Bilinear, antialiased resize, to (height, width) or so that the shorter edge is `size`. Source: torchvision v2
+// Resize.
+#include "augment/transform.h"
+
+namespace contrastive::augment {
+namespace {
+
+class Resize final : public Transform {
+ public:
+  explicit Resize(const TransformSpec& spec) : Transform(spec), size_(spec.list("size")) {
+    CONTRASTIVE_CHECK(size_.size() <= 2, kOptionError, kind(), ": size must be one number or two");
+    for (double size : size_) CONTRASTIVE_CHECK(size >= 1, kOptionError, kind(), ": size must be >= 1, got ", size);
+  }
+
+  Shape output_shape(Shape input) const override {
+    if (size_.size() == 2) return {static_cast<int>(size_[0]), static_cast<int>(size_[1]), input.channels};
+    const int shorter = static_cast<int>(size_[0]);
+    const auto longer = [&](int edge, int other) { return static_cast<int>(int64_t{shorter} * edge / other); };
+    if (input.width <= input.height) return {longer(input.height, input.width), shorter, input.channels};
+    return {shorter, longer(input.width, input.height), input.channels};
+  }
+
+  Drawn draw(Philox&, Shape) const override { return Drawn::plain(); }
+
+  void apply(Canvas& canvas, const Drawn&) const override {
+    const Shape to = output_shape(canvas.shape());
+    canvas.resize(to.height, to.width);
+  }
+
+ private:
+  std::vector<double> size_;
+};
+
+CONTRASTIVE_TRANSFORM("resize", Resize);
+
+}  // namespace
+}  // namespace contrastive::augment

@@ -1,0 +1,27 @@
+// Resampling through an inverse mapping: what rotation, affine and perspective share.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "augment/transform.h"
+
+namespace contrastive::augment {
+
+// Source position of the output pixel whose centre is (x, y), both in pixels from the top left corner:
+//   ((m[0] x + m[1] y + m[2]) / (m[6] x + m[7] y + 1), (m[3] x + m[4] y + m[5]) / (m[6] x + m[7] y + 1))
+using Mapping = std::array<double, 8>;
+
+// The inverse of: shear, scale and rotate about the image's centre, then translate. Degrees and pixels. Source:
+// torchvision functional/_geometry.py, _get_inverse_affine_matrix.
+Mapping inverse_affine(Shape shape, double angle, std::array<double, 2> translate, double scale,
+                       std::array<double, 2> shear);
+
+enum class Interpolation { kNearest, kBilinear };
+
+Interpolation interpolation_of(const TransformSpec& spec);
+
+// Same size; what lies outside the source becomes `fill`.
+void warp(Canvas& canvas, const Mapping& mapping, Interpolation interpolation, float fill);
+
+}  // namespace contrastive::augment

@@ -1,0 +1,70 @@
+// The addon table: what contrastive_core.so offers to lib/native/addon.ts.
+#include <ATen/ATen.h>
+#include <ATen/Version.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <napi.h>
+#include <torch/version.h>
+
+#include "binding/call.h"
+#include "binding/convert.h"
+#include "binding/errors.h"
+#include "binding/state.h"
+#include "binding/tensor_wrap.h"
+
+namespace contrastive::binding {
+namespace {
+
+// The version of the libtorch that is loaded, which need not be the one that this was compiled against.
+std::string loaded_version() {
+  const std::string config = at::show_config(), key = "TORCH_VERSION=";
+  const auto at = config.find(key);
+  if (at == std::string::npos) return "unknown";
+  const auto start = at + key.size();
+  return config.substr(start, config.find_first_of(", \n", start) - start);
+}
+
+Napi::Value info_of(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Napi::Array devices = Napi::Array::New(env);
+  devices.Set(0u, "cpu");
+  const int cuda = at::detail::getCUDAHooks().deviceCount();
+  for (int i = 0; i < cuda; ++i) devices.Set(devices.Length(), "cuda:" + std::to_string(i));
+  if (at::globalContext().hasMPS()) devices.Set(devices.Length(), "mps");
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("torchVersion", loaded_version());
+  result.Set("compiledAgainst", TORCH_VERSION);
+  result.Set("cpuCapability", at::get_cpu_capability());
+  result.Set("cudaBuild", at::detail::getCUDAHooks().hasCUDA());
+  result.Set("devices", devices);
+  result.Set("threads", State::of(env).bulk().threads());
+  return result;
+}
+
+// setThreads(n): the size of the bulk stream's OpenMP team.
+Napi::Value set_threads(const Napi::CallbackInfo& info) {
+  State::of(info.Env()).bulk().set_threads(info[0].As<Napi::Number>().Int32Value());
+  return info.Env().Undefined();
+}
+
+// depth(): jobs that wait or run on the bulk stream.
+Napi::Value depth(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(State::of(info.Env()).bulk().depth()));
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  State::create(env);
+  exports.Set("info", Napi::Function::New<guarded<info_of>>(env));
+  exports.Set("setThreads", Napi::Function::New<guarded<set_threads>>(env));
+  exports.Set("depth", Napi::Function::New<guarded<depth>>(env));
+  export_tensor(env, exports);
+  export_call(env, exports);
+  return exports;
+}
+
+}  // namespace
+}  // namespace contrastive::binding
+
+// The loader hands its environment over here.
+extern "C" __attribute__((visibility("default"))) napi_value contrastive_core_init(napi_env env, napi_value exports) {
+  return Napi::RegisterModule(env, exports, contrastive::binding::init);
+}

@@ -1,0 +1,113 @@
+#include "binding/call.h"
+
+#include <ATen/ATen.h>
+
+#include "binding/convert.h"
+#include "binding/errors.h"
+#include "binding/state.h"
+#include "binding/tensor_wrap.h"
+#include "core/callable.h"
+#include "core/modes.h"
+
+namespace contrastive::binding {
+namespace {
+
+std::vector<at::Tensor> tensors_of(Stack& stack, const std::string& name) {
+  std::vector<at::Tensor> tensors;
+  for (c10::IValue& value : stack) {
+    if (value.isTensor()) {
+      tensors.push_back(std::move(value).toTensor());
+    } else if (value.isTensorList()) {
+      for (const at::Tensor& tensor : value.toTensorVector()) tensors.push_back(tensor);
+    } else {
+      throw Error(kNativeError, message(name, " returns something that is not a tensor"));
+    }
+  }
+  return tensors;
+}
+
+// One slot a result, with twins where the operation runs on meta tensors. A shape error is thrown here, at the caller.
+std::vector<SlotPtr> make_slots(const Callable& callable, Arguments& arguments, const Modes& modes) {
+  std::vector<SlotPtr> slots;
+  Stack twins;
+  const bool low = modes.autocast.has_value() && callable.is_low_precision_under_autocast();
+  if (arguments.twins(twins, low, modes.autocast.value_or(at::kFloat))) {
+    const c10::AutoGradMode grad(modes.grad);
+    try {
+      callable.call(twins);
+      for (at::Tensor& twin : tensors_of(twins, callable.schema().name()))
+        slots.push_back(std::make_shared<Slot>(std::move(twin), arguments.device()));
+      return slots;
+    } catch (const c10::NotImplementedError&) {
+      // The shape of the result depends on data (nonzero, masked_select): known once the job has run.
+    }
+  }
+  for (const c10::Argument& result : callable.schema().returns()) {
+    CONTRASTIVE_CHECK(result.type()->kind() == c10::TypeKind::TensorType, kStateError, callable.schema().name(),
+                      ": the number of results depends on data; `await ready()` on its arguments first");
+    slots.push_back(std::make_shared<Slot>(at::Tensor(), arguments.device()));
+  }
+  return slots;
+}
+
+const Callable& callable_at(const Napi::Value& value) {
+  return *value.As<Napi::External<Callable>>().Data();
+}
+
+// resolve(name) -> an opaque reference for call()
+Napi::Value resolve(const Napi::CallbackInfo& info) {
+  // Napi::External knows no const; nothing writes through it.
+  return Napi::External<Callable>::New(info.Env(), const_cast<Callable*>(&Callable::find(to_string(info[0], "name"))));
+}
+
+// call(reference, args, flags, job) -> a tensor handle, or an array of them
+Napi::Value call(const Napi::CallbackInfo& info) {
+  const Callable& callable = callable_at(info[0]);
+  Arguments arguments(callable.schema(), info[1].As<Napi::Array>());
+  const uint32_t flags = info[2].As<Napi::Number>().Uint32Value();
+  const auto job = static_cast<uint64_t>(info[3].As<Napi::Number>().DoubleValue());
+  const Modes modes = Modes::from_flags(flags);
+  std::vector<SlotPtr> slots = make_slots(callable, arguments, modes);
+
+  State::of(info.Env())
+      .stream(flags)
+      .enqueue(make_job([&callable, arguments = std::move(arguments), modes, promises = Promises(slots, job)]() mutable {
+        promises.settle([&] {
+          const ModeGuard guard(modes, arguments.device().type());
+          Stack stack = arguments.resolve();
+          callable.call(stack);
+          return tensors_of(stack, callable.schema().name());
+        });
+      }));
+
+  const auto& returns = callable.schema().returns();
+  if (returns.size() == 1 && returns[0].type()->kind() == c10::TypeKind::TensorType) return wrap(info.Env(), slots[0]);
+  Napi::Array handles = Napi::Array::New(info.Env(), slots.size());
+  for (uint32_t i = 0; i < slots.size(); ++i) handles.Set(i, wrap(info.Env(), slots[i]));
+  return handles;
+}
+
+// schema(name) -> libtorch's schema string, from which scripts/generate-ops makes the typed functions
+Napi::Value schema(const Napi::CallbackInfo& info) {
+  std::ostringstream text;
+  text << Callable::find(to_string(info[0], "name")).schema();
+  return Napi::String::New(info.Env(), text.str());
+}
+
+// ownOps() -> the names in our op table
+Napi::Value own_ops(const Napi::CallbackInfo& info) {
+  Napi::Array names = Napi::Array::New(info.Env());
+  for (const std::string& name : Callable::own_names()) names.Set(names.Length(), name);
+  return names;
+}
+
+}  // namespace
+
+void export_call(Napi::Env env, Napi::Object exports) {
+  exports.Set("resolve", Napi::Function::New<guarded<resolve>>(env));
+  exports.Set("call", Napi::Function::New<guarded<call>>(env));
+  exports.Set("schema", Napi::Function::New<guarded<schema>>(env));
+  exports.Set("ownOps", Napi::Function::New<guarded<own_ops>>(env));
+}
+
+}  // namespace contrastive::binding

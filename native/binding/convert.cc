@@ -1,0 +1,290 @@
+#include "binding/convert.h"
+
+#include <ATen/ATen.h>
+#include <ATen/ScalarOps.h>
+#include <ATen/core/jit_type.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+
+#include <array>
+#include <cmath>
+
+#include "binding/tensor_wrap.h"
+#include "core/error.h"
+
+namespace contrastive::binding {
+namespace {
+
+struct DTypeName {
+  const char* name;
+  at::ScalarType dtype;
+};
+
+constexpr std::array<DTypeName, 8> kDTypes = {{{"float32", at::kFloat},
+                                               {"float64", at::kDouble},
+                                               {"bfloat16", at::kBFloat16},
+                                               {"float16", at::kHalf},
+                                               {"int64", at::kLong},
+                                               {"int32", at::kInt},
+                                               {"uint8", at::kByte},
+                                               {"bool", at::kBool}}};
+
+std::string received(const Napi::Value& value) {
+  if (value.IsUndefined()) return "undefined";
+  if (value.IsNull()) return "null";
+  if (value.IsString()) return "'" + value.As<Napi::String>().Utf8Value() + "'";
+  if (value.IsNumber() || value.IsBoolean()) return value.ToString().Utf8Value();
+  if (value.IsArray()) return "an array";
+  if (value.IsFunction()) return "a function";
+  return "an object";
+}
+
+int64_t to_int(const Napi::Value& value, const std::string& argument) {
+  if (value.IsBigInt()) {
+    bool lossless;
+    const int64_t result = value.As<Napi::BigInt>().Int64Value(&lossless);
+    CONTRASTIVE_CHECK(lossless, kOptionError, argument, " must fit a 64-bit integer");
+    return result;
+  }
+  CONTRASTIVE_CHECK(value.IsNumber(), kOptionError, argument, " must be an integer, got ", received(value));
+  const double number = value.As<Napi::Number>().DoubleValue();
+  CONTRASTIVE_CHECK(std::trunc(number) == number && std::abs(number) <= 9007199254740991.0, kOptionError, argument,
+                    " must be an integer, got ", received(value));
+  return static_cast<int64_t>(number);
+}
+
+double to_double(const Napi::Value& value, const std::string& argument) {
+  CONTRASTIVE_CHECK(value.IsNumber(), kOptionError, argument, " must be a number, got ", received(value));
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+at::Scalar to_scalar(const Napi::Value& value, const std::string& argument) {
+  if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
+  if (value.IsBigInt()) return to_int(value, argument);
+  const double number = to_double(value, argument);
+  // 2 is an integer as in Python, so that int tensors stay int; 2.5 and NaN are floats.
+  if (std::trunc(number) == number && std::abs(number) < 9007199254740992.0) return static_cast<int64_t>(number);
+  return number;
+}
+
+c10::IValue to_plain(const c10::TypePtr& type, const Napi::Value& value, const std::string& argument) {
+  switch (type->kind()) {
+    case c10::TypeKind::IntType:
+    case c10::TypeKind::SymIntType:
+      return to_int(value, argument);
+    case c10::TypeKind::ScalarTypeType:
+      return static_cast<int64_t>(to_dtype(value, argument.c_str()));
+    case c10::TypeKind::FloatType:
+      return to_double(value, argument);
+    case c10::TypeKind::BoolType:
+      CONTRASTIVE_CHECK(value.IsBoolean(), kOptionError, argument, " must be true or false, got ", received(value));
+      return value.As<Napi::Boolean>().Value();
+    case c10::TypeKind::NumberType:
+      return to_scalar(value, argument);
+    case c10::TypeKind::StringType:
+      return to_string(value, argument.c_str());
+    case c10::TypeKind::DeviceObjType:
+      return to_device(value, argument.c_str());
+    case c10::TypeKind::ListType: {
+      const auto element = type->castRaw<c10::ListType>()->getElementType();
+      CONTRASTIVE_CHECK(value.IsArray() || value.IsNumber(), kOptionError, argument, " must be an array, got ",
+                        received(value));
+      if (element->kind() == c10::TypeKind::FloatType) {
+        c10::List<double> list;
+        Napi::Array array = value.As<Napi::Array>();
+        for (uint32_t i = 0; i < array.Length(); ++i) list.push_back(to_double(array.Get(i), argument));
+        return list;
+      }
+      return c10::List<int64_t>(at::IntArrayRef(to_ints(value, argument.c_str())));
+    }
+    default:
+      // Enumerations (layout, memory format) are integers underneath.
+      if (value.IsNumber()) return to_int(value, argument);
+      throw Error(kOptionError, message(argument, ": values of type ", type->str(), " are not supported"));
+  }
+}
+
+bool is_tensor_list(const c10::TypePtr& type) {
+  if (type->kind() != c10::TypeKind::ListType) return false;
+  const auto element = type->castRaw<c10::ListType>()->getElementType();
+  return element->kind() == c10::TypeKind::TensorType;
+}
+
+bool casts_down(const at::Tensor& tensor) { return tensor.is_floating_point() && tensor.scalar_type() == at::kFloat; }
+
+}  // namespace
+
+at::ScalarType to_dtype(const Napi::Value& value, const char* argument) {
+  if (value.IsString()) {
+    const std::string name = value.As<Napi::String>();
+    for (const DTypeName& entry : kDTypes)
+      if (name == entry.name) return entry.dtype;
+  }
+  throw Error(kDTypeError, message(argument, " must be one of 'float32', 'float64', 'bfloat16', 'float16', 'int64', ",
+                                   "'int32', 'uint8', 'bool', got ", received(value)));
+}
+
+const char* dtype_name(at::ScalarType dtype) {
+  for (const DTypeName& entry : kDTypes)
+    if (dtype == entry.dtype) return entry.name;
+  return c10::toString(dtype);
+}
+
+at::Device to_device(const Napi::Value& value, const char* argument) {
+  const std::string name = to_string(value, argument);
+  const bool cuda = at::detail::getCUDAHooks().hasCUDA() && at::detail::getCUDAHooks().deviceCount() > 0, mps = at::globalContext().hasMPS();
+  if (name == "auto") {
+    if (cuda) return at::Device(at::kCUDA, 0);
+    return mps ? at::Device(at::kMPS, 0) : at::Device(at::kCPU);
+  }
+  std::optional<at::Device> device;
+  try {
+    device = at::Device(name);
+  } catch (const c10::Error&) {
+  }
+  CONTRASTIVE_CHECK(device && (device->is_cpu() || device->is_cuda() || device->is_mps()), kDeviceError, argument,
+                    " must be 'cpu', 'cuda', 'cuda:N', 'mps' or 'auto', got '", name, "'");
+  if (device->is_cuda()) {
+    const auto& hooks = at::detail::getCUDAHooks();
+    CONTRASTIVE_CHECK(hooks.hasCUDA(), kDeviceError, argument, " '", name, "' is not available: ",
+                      "the libtorch in use has no CUDA, or no CUDA device was found; `contrastive doctor` tells more");
+    const int count = hooks.deviceCount();
+    if (!device->has_index()) device = at::Device(at::kCUDA, 0);
+    CONTRASTIVE_CHECK(device->index() < count, kDeviceError, argument, " '", name, "' is not available: there are ", count,
+                      " CUDA devices");
+  }
+  CONTRASTIVE_CHECK(!device->is_mps() || mps, kDeviceError, argument, " 'mps' is not available on this machine");
+  return *device;
+}
+
+std::string device_name(at::Device device) { return device.is_cpu() ? "cpu" : device.str(); }
+
+std::vector<int64_t> to_ints(const Napi::Value& value, const char* argument) {
+  if (value.IsNumber()) return {to_int(value, argument)};
+  CONTRASTIVE_CHECK(value.IsArray(), kOptionError, argument, " must be an array of integers, got ", received(value));
+  Napi::Array array = value.As<Napi::Array>();
+  std::vector<int64_t> result(array.Length());
+  for (uint32_t i = 0; i < array.Length(); ++i) result[i] = to_int(array.Get(i), argument);
+  return result;
+}
+
+Napi::Array from_ints(Napi::Env env, at::IntArrayRef values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); ++i) array.Set(i, static_cast<double>(values[i]));
+  return array;
+}
+
+std::string to_string(const Napi::Value& value, const char* argument) {
+  CONTRASTIVE_CHECK(value.IsString(), kOptionError, argument, " must be a string, got ", received(value));
+  return value.As<Napi::String>();
+}
+
+Arguments::Arguments(const c10::FunctionSchema& schema, const Napi::Array& values) : name_(schema.name()) {
+  const auto& parameters = schema.arguments();
+  CONTRASTIVE_CHECK(values.Length() <= parameters.size(), kOptionError, name_, " takes at most ", parameters.size(),
+                    " arguments, got ", values.Length());
+  arguments_.reserve(parameters.size());
+  for (uint32_t i = 0; i < parameters.size(); ++i)
+    arguments_.push_back(convert(parameters[i], i < values.Length() ? values.Get(i) : values.Env().Undefined()));
+}
+
+Arguments::Argument Arguments::convert(const c10::Argument& parameter, const Napi::Value& value) {
+  Argument result;
+  c10::TypePtr type = parameter.type();
+  const bool optional = type->kind() == c10::TypeKind::OptionalType;
+  if (value.IsUndefined() && parameter.default_value()) {
+    result.value = *parameter.default_value();
+    return result;
+  }
+  if (optional) {
+    if (value.IsUndefined() || value.IsNull()) return result;  // None
+    type = type->castRaw<c10::OptionalType>()->getElementType();
+  }
+  const std::string argument = parameter.name() == "self" ? "input" : parameter.name();
+  if (type->kind() == c10::TypeKind::TensorType) {
+    if (value.IsNumber() || value.IsBoolean()) {
+      // As in PyTorch, a number takes part in type promotion with the lowest priority.
+      at::Tensor scalar = at::scalar_to_tensor(to_scalar(value, argument));
+      scalar.unsafeGetTensorImpl()->set_wrapped_number(true);
+      result.value = scalar;
+      return result;
+    }
+    CONTRASTIVE_CHECK(TensorHandle::is(value), kOptionError, argument, " must be a Tensor", optional ? " or undefined" : "",
+                      ", got ", received(value));
+    result.slots.push_back(TensorHandle::get(value, argument.c_str()));
+    note_device(*result.slots.back(), argument);
+    return result;
+  }
+  if (is_tensor_list(type)) {
+    CONTRASTIVE_CHECK(value.IsArray(), kOptionError, argument, " must be an array of tensors, got ", received(value));
+    Napi::Array array = value.As<Napi::Array>();
+    result.list = true;
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      result.slots.push_back(TensorHandle::get(array.Get(i), argument.c_str()));
+      note_device(*result.slots.back(), argument);
+    }
+    return result;
+  }
+  result.value = to_plain(type, value, argument);
+  if (result.value.isDevice()) {
+    device_ = result.value.toDevice();
+    has_device_ = true;
+  }
+  return result;
+}
+
+void Arguments::note_device(const Slot& slot, const std::string& argument) {
+  if (!has_device_) {
+    device_ = slot.device();
+    has_device_ = true;
+    return;
+  }
+  if (device_ == slot.device()) return;
+  const at::Tensor& twin = const_cast<Slot&>(slot).twin();
+  if (twin.defined() && twin.dim() == 0 && slot.device().is_cpu()) return;  // a CPU scalar mixes with anything
+  throw Error(kDeviceError, message(name_, ": ", argument, " is on '", device_name(slot.device()),
+                                    "' but an argument before it is on '", device_name(device_), "'"));
+}
+
+bool Arguments::twins(Stack& stack, bool low_precision, at::ScalarType dtype) {
+  const auto twin = [&](Slot& slot) {
+    at::Tensor tensor = slot.twin();
+    return tensor.defined() && low_precision && casts_down(tensor) ? tensor.to(dtype) : tensor;
+  };
+  for (Argument& argument : arguments_) {
+    if (argument.list) {
+      c10::List<at::Tensor> list;
+      for (const SlotPtr& slot : argument.slots) {
+        list.push_back(twin(*slot));
+        if (!list.get(list.size() - 1).defined()) return false;
+      }
+      stack.emplace_back(list);
+    } else if (!argument.slots.empty()) {
+      stack.emplace_back(twin(*argument.slots[0]));
+      if (!stack.back().toTensor().defined()) return false;
+    } else if (argument.value.isDevice()) {
+      stack.emplace_back(at::Device(at::kMeta));
+    } else {
+      stack.push_back(argument.value);
+    }
+  }
+  return true;
+}
+
+Stack Arguments::resolve() const {
+  Stack stack;
+  stack.reserve(arguments_.size());
+  for (const Argument& argument : arguments_) {
+    if (argument.list) {
+      c10::List<at::Tensor> list;
+      for (const SlotPtr& slot : argument.slots) list.push_back(slot->value());
+      stack.emplace_back(list);
+    } else if (!argument.slots.empty()) {
+      stack.emplace_back(argument.slots[0]->value());
+    } else {
+      stack.push_back(argument.value);
+    }
+  }
+  return stack;
+}
+
+}  // namespace contrastive::binding

@@ -1,0 +1,53 @@
+// Between JavaScript values and libtorch's boxed values, led by a schema's types.
+#pragma once
+
+#include <ATen/core/function_schema.h>
+#include <napi.h>
+
+#include <string>
+#include <vector>
+
+#include "core/op.h"
+#include "core/slot.h"
+
+namespace contrastive::binding {
+
+at::ScalarType to_dtype(const Napi::Value& value, const char* argument);
+const char* dtype_name(at::ScalarType dtype);
+
+// 'cpu', 'cuda', 'cuda:1', 'mps', 'auto'. Throws kDeviceError, with the reason, when the device is not there.
+at::Device to_device(const Napi::Value& value, const char* argument);
+std::string device_name(at::Device device);
+
+std::vector<int64_t> to_ints(const Napi::Value& value, const char* argument);
+Napi::Array from_ints(Napi::Env env, at::IntArrayRef values);
+std::string to_string(const Napi::Value& value, const char* argument);
+
+// The arguments of one call: plain values, and slots where tensors go.
+class Arguments {
+ public:
+  // Converts a JavaScript array in schema order; undefined takes the schema's default.
+  Arguments(const c10::FunctionSchema& schema, const Napi::Array& values);
+  // With the meta twins for tensors, or false when the shape of one is not known yet.
+  bool twins(Stack& stack, bool low_precision, at::ScalarType dtype);
+  // With the tensors themselves; waits for them, throws FailureException where one failed.
+  Stack resolve() const;
+  // The device that the results will be on. Throws kDeviceError when tensors are on different ones.
+  at::Device device() const { return device_; }
+
+ private:
+  struct Argument {
+    c10::IValue value;           // a plain value, where there are no slots
+    std::vector<SlotPtr> slots;  // one for a Tensor, several for a Tensor[]
+    bool list = false;
+  };
+  Argument convert(const c10::Argument& parameter, const Napi::Value& value);
+  void note_device(const Slot& slot, const std::string& operation);
+
+  std::vector<Argument> arguments_;
+  at::Device device_ = at::kCPU;
+  bool has_device_ = false;
+  std::string name_;
+};
+
+}  // namespace contrastive::binding

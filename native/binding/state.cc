@@ -1,0 +1,98 @@
+#include "binding/state.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "binding/errors.h"
+
+namespace contrastive::binding {
+namespace {
+
+// Physical cores are not ours alone: a team as large as the machine starves the augmentation pool and the event loop
+// only when there are few of them, and the operating system shares those well enough (measured in bench/).
+int default_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+}  // namespace
+
+State::State(Napi::Env env)
+    : env_(env), bulk_("contrastive", default_threads()), interactive_("contrastive-i", 1) {
+  Napi::Function nothing = Napi::Function::New(env, [](const Napi::CallbackInfo&) {});
+  completions_ = Napi::ThreadSafeFunction::New(env, nothing, "contrastive", 0, 1);
+  completions_.Unref(env);
+}
+
+void State::create(Napi::Env env) {
+  auto* state = new State(env);
+  env.SetInstanceData(state);
+  // Runs before the environment's handles go: on worker.terminate(), process.exit() and an ordinary end.
+  env.AddCleanupHook([](State* s) { s->close(); }, state);
+}
+
+State& State::of(Napi::Env env) { return *env.GetInstanceData<State>(); }
+
+void State::close() {
+  closing_ = true;
+  interactive_.stop();
+  bulk_.stop();
+}
+
+void State::post(std::function<void(Napi::Env)> callback) {
+  if (closing_) return;
+  auto* boxed = new std::function<void(Napi::Env)>(std::move(callback));
+  const napi_status status =
+      completions_.NonBlockingCall(boxed, [](Napi::Env env, Napi::Function, std::function<void(Napi::Env)>* run) {
+        const std::unique_ptr<std::function<void(Napi::Env)>> owned(run);
+        if (env == nullptr) return;
+        (*owned)(env);
+      });
+  if (status != napi_ok) delete boxed;
+}
+
+void State::effect(uint32_t flags, uint64_t job, std::function<void()> work) {
+  stream(flags).enqueue(make_job([this, flags, job, work = std::move(work)] {
+    try {
+      work();
+    } catch (...) {
+      auto failure = std::make_shared<Failure>(describe(std::current_exception(), job));
+      std::lock_guard lock(effect_mutex_);
+      if (!effect_failure_) effect_failure_ = std::move(failure);
+    }
+  }));
+}
+
+void State::throw_effect_failure() {
+  std::lock_guard lock(effect_mutex_);
+  if (effect_failure_) throw FailureException(std::exchange(effect_failure_, nullptr));
+}
+
+std::pair<Napi::Promise, State::Settler> State::promise() {
+  Napi::Promise::Deferred deferred(env_);
+  if (open_++ == 0) completions_.Ref(env_);
+  return {deferred.Promise(), Settler(this, deferred)};
+}
+
+void State::Settler::resolve(Make make) const {
+  State* state = state_;
+  state_->post([state, deferred = deferred_, make = std::move(make)](Napi::Env env) {
+    Napi::HandleScope scope(env);
+    if (--state->open_ == 0) state->completions_.Unref(env);
+    try {
+      deferred.Resolve(make(env));
+    } catch (const Napi::Error& error) {
+      deferred.Reject(error.Value());
+    } catch (...) {
+      deferred.Reject(to_js(env, describe(std::current_exception())).Value());
+    }
+  });
+}
+
+void State::Settler::reject(Failure failure) const {
+  State* state = state_;
+  state_->post([state, deferred = deferred_, failure = std::move(failure)](Napi::Env env) {
+    Napi::HandleScope scope(env);
+    if (--state->open_ == 0) state->completions_.Unref(env);
+    deferred.Reject(to_js(env, failure).Value());
+  });
+}
+
+}  // namespace contrastive::binding

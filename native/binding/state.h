@@ -1,0 +1,65 @@
+// What one JavaScript environment (the main thread or a worker) owns: its streams and its way back from native threads.
+#pragma once
+
+#include <napi.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "core/slot.h"
+#include "core/stream.h"
+
+namespace contrastive::binding {
+
+class State {
+ public:
+  static void create(Napi::Env env);
+  static State& of(Napi::Env env);
+
+  // Bulk work: training, losses, a script's tensor operations.
+  Stream& bulk() { return bulk_; }
+  // Interactive work: an embedder's request, which must not wait for a training step.
+  Stream& interactive() { return interactive_; }
+  // Bit 3 of a call's flags chooses.
+  Stream& stream(uint32_t flags) { return (flags & 8) ? interactive_ : bulk_; }
+
+  // A promise that native work will settle. While one is open, the process stays alive.
+  // `settle` may be called from any thread, once; `make` then runs on the JavaScript thread and makes the value.
+  class Settler {
+   public:
+    using Make = std::function<Napi::Value(Napi::Env)>;
+    void resolve(Make make) const;
+    void reject(Failure failure) const;
+    Settler(State* state, Napi::Promise::Deferred deferred) : state_(state), deferred_(deferred) {}
+
+   private:
+    State* state_;
+    Napi::Promise::Deferred deferred_;
+  };
+  std::pair<Napi::Promise, Settler> promise();
+
+  // Enqueues work that changes something and yields no tensor (backward, an optimizer's step). Its failure surfaces at the
+  // next read or sync(), as nothing else depends on it by name.
+  void effect(uint32_t flags, uint64_t job, std::function<void()> work);
+  // On a stream: throws the first failure of an effect since the last call, if there was one.
+  void throw_effect_failure();
+
+  bool closing() const { return closing_; }
+
+ private:
+  explicit State(Napi::Env env);
+  void post(std::function<void(Napi::Env)> callback);
+  void close();
+
+  Napi::Env env_;
+  Napi::ThreadSafeFunction completions_;
+  size_t open_ = 0;  // promises not settled yet; JavaScript thread only
+  std::atomic<bool> closing_{false};
+  std::mutex effect_mutex_;
+  FailurePtr effect_failure_;
+  Stream bulk_, interactive_;
+};
+
+}  // namespace contrastive::binding

@@ -1,0 +1,299 @@
+#include "binding/tensor_wrap.h"
+
+#include <ATen/ATen.h>
+
+#include <cstring>
+
+#include "binding/convert.h"
+#include "binding/errors.h"
+#include "binding/state.h"
+#include "core/modes.h"
+
+namespace contrastive::binding {
+namespace {
+
+at::ScalarType dtype_of(const Napi::TypedArray& array) {
+  switch (array.TypedArrayType()) {
+    case napi_float32_array:
+      return at::kFloat;
+    case napi_float64_array:
+      return at::kDouble;
+    case napi_bigint64_array:
+      return at::kLong;
+    case napi_int32_array:
+      return at::kInt;
+    case napi_uint8_array:
+    case napi_uint8_clamped_array:
+      return at::kByte;
+    default:
+      throw Error(kDTypeError,
+                  "data must be a Float32Array, Float64Array, BigInt64Array, Int32Array or Uint8Array, got another typed array");
+  }
+}
+
+// Enqueues work that yields one tensor for a new slot.
+template <typename Work>
+Napi::Value enqueue(Napi::Env env, at::Tensor twin, at::Device device, uint32_t flags, uint64_t job, Work work) {
+  auto slot = std::make_shared<Slot>(std::move(twin), device);
+  State::of(env).stream(flags).enqueue(
+      make_job([promises = Promises({slot}, job), work = std::move(work), modes = Modes::from_flags(flags), device]() mutable {
+        promises.settle([&] {
+          const ModeGuard guard(modes, device.type());
+          return std::vector<at::Tensor>{work()};
+        });
+      }));
+  return wrap(env, slot);
+}
+
+uint32_t flags_at(const Napi::CallbackInfo& info, size_t i) { return info[i].As<Napi::Number>().Uint32Value(); }
+uint64_t job_at(const Napi::CallbackInfo& info, size_t i) {
+  return static_cast<uint64_t>(info[i].As<Napi::Number>().DoubleValue());
+}
+
+// fromData(array, shape, dtype, device, requiresGrad, flags, job)
+Napi::Value from_data(const Napi::CallbackInfo& info) {
+  CONTRASTIVE_CHECK(info[0].IsTypedArray(), kDTypeError, "data must be a typed array");
+  auto array = info[0].As<Napi::TypedArray>();
+  const at::ScalarType source = dtype_of(array);
+  const std::vector<int64_t> shape = to_ints(info[1], "shape");
+  const at::ScalarType dtype = to_dtype(info[2], "dtype");
+  const at::Device device = to_device(info[3], "device");
+  const bool requires_grad = info[4].ToBoolean();
+  int64_t count = 1;
+  for (const int64_t size : shape) {
+    CONTRASTIVE_CHECK(size >= 0, kShapeError, "shape must not hold negative sizes, got ", at::IntArrayRef(shape));
+    CONTRASTIVE_CHECK(!__builtin_mul_overflow(count, size, &count), kShapeError, "shape is too large");
+  }
+  CONTRASTIVE_CHECK(count == static_cast<int64_t>(array.ElementLength()), kShapeError, "data of ", array.ElementLength(),
+                    " elements does not fit shape ", at::IntArrayRef(shape), ", which holds ", count);
+  CONTRASTIVE_CHECK(!requires_grad || at::isFloatingType(dtype), kDTypeError,
+                    "requiresGrad needs a floating dtype, got '", dtype_name(dtype), "'");
+  at::Tensor host = at::empty(shape, at::TensorOptions().dtype(source));
+  if (count) {
+    auto buffer = array.ArrayBuffer();
+    std::memcpy(host.mutable_data_ptr(), static_cast<const char*>(buffer.Data()) + array.ByteOffset(), array.ByteLength());
+  }
+  if (source == dtype && device.is_cpu()) {
+    if (requires_grad) host.set_requires_grad(true);
+    return wrap(info.Env(), Slot::ready(host));
+  }
+  at::Tensor twin = at::empty(shape, at::TensorOptions().dtype(dtype).device(at::kMeta));
+  if (requires_grad) twin.set_requires_grad(true);
+  return enqueue(info.Env(), twin, device, flags_at(info, 5), job_at(info, 6), [host, dtype, device, requires_grad] {
+    at::Tensor value = host.to(at::TensorOptions().dtype(dtype).device(device));
+    if (requires_grad) value.set_requires_grad(true);
+    return value;
+  });
+}
+
+// describe(tensor) -> { shape, dtype, device, requiresGrad } or { device } while the shape depends on data
+Napi::Value describe_tensor(const Napi::CallbackInfo& info) {
+  Slot& slot = *TensorHandle::get(info[0], "tensor");
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("device", device_name(slot.device()));
+  const at::Tensor& twin = slot.twin();
+  if (!twin.defined()) return result;
+  result.Set("shape", from_ints(info.Env(), twin.sizes()));
+  result.Set("dtype", dtype_name(twin.scalar_type()));
+  result.Set("requiresGrad", twin.requires_grad());
+  return result;
+}
+
+// What JavaScript reads: contiguous, on the CPU, and of a type that has a typed array.
+at::Tensor readable(const at::Tensor& value) {
+  const at::NoGradGuard no_grad;
+  at::Tensor host = value.detach().to(at::kCPU);
+  if (host.scalar_type() == at::kBFloat16 || host.scalar_type() == at::kHalf) host = host.to(at::kFloat);
+  return host.resolve_conj().resolve_neg().contiguous();
+}
+
+Napi::Value to_typed_array(Napi::Env env, const at::Tensor& host) {
+  const size_t count = static_cast<size_t>(host.numel());
+  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, host.nbytes());
+  if (count) std::memcpy(buffer.Data(), host.const_data_ptr(), host.nbytes());
+  switch (host.scalar_type()) {
+    case at::kFloat:
+      return Napi::Float32Array::New(env, count, buffer, 0);
+    case at::kDouble:
+      return Napi::Float64Array::New(env, count, buffer, 0);
+    case at::kLong:
+      return Napi::BigInt64Array::New(env, count, buffer, 0);
+    case at::kInt:
+      return Napi::Int32Array::New(env, count, buffer, 0);
+    case at::kByte:
+    case at::kBool:
+      return Napi::Uint8Array::New(env, count, buffer, 0);
+    default:
+      throw Error(kDTypeError, message("a tensor of dtype ", c10::toString(host.scalar_type()), " cannot be read"));
+  }
+}
+
+// read(tensor, flags) -> Promise<TypedArray>
+Napi::Value read(const Napi::CallbackInfo& info) {
+  State& state = State::of(info.Env());
+  SlotPtr slot = TensorHandle::get(info[0], "tensor");
+  auto [promise, settler] = state.promise();
+  state.stream(flags_at(info, 1)).enqueue(make_job([slot, settler = settler, &state]() mutable {
+    try {
+      state.throw_effect_failure();
+      at::Tensor host = readable(slot->value());
+      slot.reset();
+      settler.resolve([host](Napi::Env env) { return to_typed_array(env, host); });
+    } catch (...) {
+      settler.reject(describe(std::current_exception()));
+    }
+  }));
+  return promise;
+}
+
+// readSync(tensor): blocks the JavaScript thread until everything before it is done.
+Napi::Value read_sync(const Napi::CallbackInfo& info) {
+  State& state = State::of(info.Env());
+  const SlotPtr slot = TensorHandle::get(info[0], "tensor");
+  // Through the stream, not from here: an in-place operation may still be queued behind the slot's own job.
+  auto done = std::make_shared<Slot>(at::Tensor(), at::kCPU);
+  state.stream(flags_at(info, 1)).enqueue(make_job([slot, promises = Promises({done}, 0), &state]() mutable {
+    promises.settle([&] {
+      state.throw_effect_failure();
+      return std::vector<at::Tensor>{readable(slot->value())};
+    });
+  }));
+  return to_typed_array(info.Env(), done->value());
+}
+
+// ready(tensor, flags) -> Promise<void>: its job has run.
+Napi::Value ready(const Napi::CallbackInfo& info) {
+  State& state = State::of(info.Env());
+  SlotPtr slot = TensorHandle::get(info[0], "tensor");
+  auto [promise, settler] = state.promise();
+  state.stream(flags_at(info, 1)).enqueue(make_job([slot, settler = settler] {
+    try {
+      slot->value();
+      settler.resolve([](Napi::Env env) { return env.Undefined(); });
+    } catch (...) {
+      settler.reject(describe(std::current_exception()));
+    }
+  }));
+  return promise;
+}
+
+// sync(flags) -> Promise<void>: everything enqueued before is done; rejects with the failure of a backward() or step().
+Napi::Value sync(const Napi::CallbackInfo& info) {
+  State& state = State::of(info.Env());
+  auto [promise, settler] = state.promise();
+  state.stream(flags_at(info, 0)).enqueue(make_job([settler = settler, &state] {
+    try {
+      state.throw_effect_failure();
+      settler.resolve([](Napi::Env env) { return env.Undefined(); });
+    } catch (...) {
+      settler.reject(describe(std::current_exception()));
+    }
+  }));
+  return promise;
+}
+
+// backward(tensor, gradient | undefined, retainGraph, flags, job)
+Napi::Value backward(const Napi::CallbackInfo& info) {
+  SlotPtr slot = TensorHandle::get(info[0], "tensor");
+  const at::Tensor& twin = slot->twin();
+  SlotPtr gradient;
+  if (!info[1].IsUndefined()) gradient = TensorHandle::get(info[1], "gradient");
+  if (twin.defined()) {
+    CONTRASTIVE_CHECK(twin.requires_grad(), kAutogradError, "backward(): this tensor does not require a gradient");
+    CONTRASTIVE_CHECK(gradient || twin.numel() == 1, kShapeError,
+                      "backward() without a gradient needs a tensor of one element, got shape ", twin.sizes());
+  }
+  const bool retain = info[2].ToBoolean();
+  State::of(info.Env()).effect(flags_at(info, 3), job_at(info, 4), [slot, gradient, retain] {
+    slot->value().backward(gradient ? gradient->value() : at::Tensor(), retain);
+  });
+  return info.Env().Undefined();
+}
+
+// grad(tensor, flags, job) -> a handle of the gradient
+Napi::Value grad(const Napi::CallbackInfo& info) {
+  SlotPtr slot = TensorHandle::get(info[0], "tensor");
+  const at::Tensor& twin = slot->twin();
+  const at::NoGradGuard no_grad;
+  return enqueue(info.Env(), twin.defined() ? at::empty_like(twin).detach() : twin, slot->device(), flags_at(info, 1),
+                 job_at(info, 2), [slot] {
+                   const at::Tensor& gradient = slot->value().grad();
+                   CONTRASTIVE_CHECK(gradient.defined(), kAutogradError,
+                                     "this tensor has no gradient: no backward() has reached it");
+                   return gradient;
+                 });
+}
+
+// zeroGrad(tensor, flags, job): as PyTorch's set_to_none.
+Napi::Value zero_grad(const Napi::CallbackInfo& info) {
+  SlotPtr slot = TensorHandle::get(info[0], "tensor");
+  State::of(info.Env()).effect(flags_at(info, 1), job_at(info, 2), [slot] { slot->value().mutable_grad().reset(); });
+  return info.Env().Undefined();
+}
+
+// setRequiresGrad(tensor, on, flags, job)
+Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
+  SlotPtr slot = TensorHandle::get(info[0], "tensor");
+  const bool on = info[1].ToBoolean();
+  if (slot->twin().defined()) slot->twin().set_requires_grad(on);
+  State::of(info.Env()).effect(flags_at(info, 2), job_at(info, 3), [slot, on] { slot->value().set_requires_grad(on); });
+  return info.Env().Undefined();
+}
+
+// to(tensor, dtype | undefined, device | undefined, flags, job)
+Napi::Value to(const Napi::CallbackInfo& info) {
+  SlotPtr slot = TensorHandle::get(info[0], "tensor");
+  std::optional<at::ScalarType> dtype;
+  if (!info[1].IsUndefined()) dtype = to_dtype(info[1], "dtype");
+  const at::Device device = info[2].IsUndefined() ? slot->device() : to_device(info[2], "device");
+  const uint32_t flags = flags_at(info, 3);
+  at::Tensor twin = slot->twin();
+  if (twin.defined()) {
+    const c10::AutoGradMode grad(Modes::from_flags(flags).grad);
+    // A move to another device is a copy: a twin of its own, so that in-place operations do not cross.
+    twin = device == slot->device() ? twin.to(dtype.value_or(twin.scalar_type()))
+                                    : twin.to(dtype.value_or(twin.scalar_type()), false, true);
+  }
+  return enqueue(info.Env(), twin, device, flags, job_at(info, 4), [slot, dtype, device] {
+    const at::Tensor& value = slot->value();
+    return value.to(value.options().dtype(dtype.value_or(value.scalar_type())).device(device));
+  });
+}
+
+Napi::Value dispose(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), TensorHandle::dispose(info.Env(), info[0]));
+}
+
+// memory() -> { tensors, bytes }: handles alive in this environment and what they hold.
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("tensors", static_cast<double>(TensorHandle::live_count()));
+  result.Set("bytes", static_cast<double>(TensorHandle::live_bytes()));
+  return result;
+}
+
+}  // namespace
+
+Napi::Object wrap(Napi::Env env, SlotPtr slot) {
+  const at::Tensor& twin = slot->twin();
+  const int64_t bytes = twin.defined() && !twin.is_view() ? static_cast<int64_t>(twin.nbytes()) : 0;
+  return TensorHandle::make(env, std::move(slot), bytes);
+}
+
+void export_tensor(Napi::Env env, Napi::Object exports) {
+  exports.Set("fromData", Napi::Function::New<guarded<from_data>>(env));
+  exports.Set("describe", Napi::Function::New<guarded<describe_tensor>>(env));
+  exports.Set("read", Napi::Function::New<guarded<read>>(env));
+  exports.Set("readSync", Napi::Function::New<guarded<read_sync>>(env));
+  exports.Set("ready", Napi::Function::New<guarded<ready>>(env));
+  exports.Set("sync", Napi::Function::New<guarded<sync>>(env));
+  exports.Set("backward", Napi::Function::New<guarded<backward>>(env));
+  exports.Set("grad", Napi::Function::New<guarded<grad>>(env));
+  exports.Set("zeroGrad", Napi::Function::New<guarded<zero_grad>>(env));
+  exports.Set("setRequiresGrad", Napi::Function::New<guarded<set_requires_grad>>(env));
+  exports.Set("to", Napi::Function::New<guarded<to>>(env));
+  exports.Set("dispose", Napi::Function::New<guarded<dispose>>(env));
+  exports.Set("memory", Napi::Function::New<guarded<memory>>(env));
+}
+
+}  // namespace contrastive::binding

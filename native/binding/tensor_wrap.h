@@ -1,0 +1,24 @@
+// Tensor handles: a JavaScript object that holds a slot.
+#pragma once
+
+#include <napi.h>
+
+#include "binding/handle.h"
+#include "core/slot.h"
+
+namespace contrastive::binding {
+
+template <>
+struct HandleTraits<Slot> {
+  static constexpr const char* kName = "tensor";
+  static constexpr napi_type_tag kTag = {0x5d1b7a2f90c34e68, 0x8f0e61c2ab9d4713};
+};
+
+using TensorHandle = Handle<Slot>;
+
+// A handle for a slot; reports the twin's bytes to V8 (0 while the shape is unknown, and for a view of something else).
+Napi::Object wrap(Napi::Env env, SlotPtr slot);
+
+void export_tensor(Napi::Env env, Napi::Object exports);
+
+}  // namespace contrastive::binding

@@ -1,0 +1,56 @@
+#include "core/failure.h"
+
+#include <c10/util/Exception.h>
+
+#include <new>
+
+#include "core/error.h"
+
+namespace contrastive {
+namespace {
+
+bool contains(const std::string& text, std::initializer_list<const char*> words) {
+  for (const char* word : words)
+    if (text.find(word) != std::string::npos) return true;
+  return false;
+}
+
+// libtorch has one exception type for most mistakes; its wording tells shapes from dtypes.
+const char* code_of(const std::string& text) {
+  if (contains(text, {"dtype", "scalar type", "data type", "ScalarType"})) return kDTypeError;
+  if (contains(text, {"does not require grad", "backward through the graph", "inplace operation", "in-place operation",
+                      "derivative"}))
+    return kAutogradError;
+  if (contains(text, {"shape", "size", "dimension", "Dimension", "must match"})) return kShapeError;
+  return kNativeError;
+}
+
+std::string first_paragraph(const std::string& text) {
+  const auto end = text.find("\nException raised from");
+  return end == std::string::npos ? text : text.substr(0, end);
+}
+
+}  // namespace
+
+Failure describe(std::exception_ptr error, uint64_t job) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const FailureException& e) {
+    return *e.failure;
+  } catch (const Error& e) {
+    return {e.code(), e.what(), job};
+  } catch (const c10::OutOfMemoryError& e) {
+    return {kNativeError, std::string("out of device memory: ") + e.what_without_backtrace(), job};
+  } catch (const c10::Error& e) {
+    const std::string text = first_paragraph(e.what_without_backtrace());
+    return {code_of(text), text, job};
+  } catch (const std::bad_alloc&) {
+    return {kNativeError, "out of memory", job};
+  } catch (const std::exception& e) {
+    return {kNativeError, e.what(), job};
+  } catch (...) {
+    return {kNativeError, "an unknown native exception", job};
+  }
+}
+
+}  // namespace contrastive

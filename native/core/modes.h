@@ -1,0 +1,55 @@
+// The modes that travel with a job: gradient recording and autocast. They live in AsyncLocalStorage on the JavaScript
+// side, never in a thread, so that two interleaved requests cannot see each other's.
+#pragma once
+
+#include <ATen/autocast_mode.h>
+#include <c10/core/GradMode.h>
+
+#include <optional>
+
+namespace contrastive {
+
+struct Modes {
+  bool grad = true;
+  std::optional<at::ScalarType> autocast;  // the low-precision dtype, or none
+
+  // Bit 0: gradients off. Bits 1-2: autocast (0 none, 1 bfloat16, 2 float16). The layout is that of lib/tensor/modes.ts.
+  static Modes from_flags(uint32_t flags) {
+    Modes modes;
+    modes.grad = (flags & 1) == 0;
+    if (((flags >> 1) & 3) == 1) modes.autocast = at::kBFloat16;
+    if (((flags >> 1) & 3) == 2) modes.autocast = at::kHalf;
+    return modes;
+  }
+};
+
+// Sets the modes on this thread for a scope.
+class ModeGuard {
+ public:
+  ModeGuard(const Modes& modes, at::DeviceType device)
+      : grad_(modes.grad), device_(device), autocast_(modes.autocast.has_value()) {
+    if (!autocast_) return;
+    previous_ = at::autocast::is_autocast_enabled(device_);
+    previous_dtype_ = at::autocast::get_autocast_dtype(device_);
+    at::autocast::set_autocast_dtype(device_, *modes.autocast);
+    at::autocast::set_autocast_enabled(device_, true);
+    at::autocast::increment_nesting();
+  }
+  ~ModeGuard() {
+    if (!autocast_) return;
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device_, previous_);
+    at::autocast::set_autocast_dtype(device_, previous_dtype_);
+  }
+  ModeGuard(const ModeGuard&) = delete;
+  ModeGuard& operator=(const ModeGuard&) = delete;
+
+ private:
+  c10::AutoGradMode grad_;
+  at::DeviceType device_;
+  bool autocast_;
+  bool previous_ = false;
+  at::ScalarType previous_dtype_ = at::kBFloat16;
+};
+
+}  // namespace contrastive

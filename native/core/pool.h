@@ -1,0 +1,55 @@
+// A fixed set of low-priority threads for work that must not run on the JavaScript thread nor on libuv's pool.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace contrastive {
+
+// Tasks are taken first in, first out; the items of one task are shared out among all threads. The destructor lets
+// items that have begun end, completes every unfinished task with an Error of kAbortedError, and joins.
+class Pool {
+ public:
+  using Body = std::function<void(int64_t index)>;
+  using Done = std::function<void(std::exception_ptr error)>;
+
+  explicit Pool(int threads);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  int size() const { return static_cast<int>(threads_.size()); }
+
+  // Calls body(index) for every index in [0, count) on the pool's threads and returns at once. When all have ended,
+  // `done` runs once with the first exception or null, on a pool thread (here, when there was nothing to start); it
+  // must not throw. After an exception the remaining items are skipped.
+  void run(int64_t count, Body body, Done done);
+
+  // The same, and waits. Never call it from one of the pool's own threads. Rethrows the first exception.
+  void run_and_wait(int64_t count, Body body);
+
+ private:
+  struct Task {
+    int64_t count, next = 0, running = 0;
+    Body body;
+    Done done;
+    std::exception_ptr error;
+  };
+
+  void work();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::shared_ptr<Task>> queue_;  // tasks with items that nobody has taken
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace contrastive

@@ -1,0 +1,62 @@
+#include "core/slot.h"
+
+#include <ATen/ATen.h>
+
+#include "core/error.h"
+
+namespace contrastive {
+
+at::Tensor twin_of(const at::Tensor& value) {
+  at::AutoDispatchBelowAutograd below;
+  at::Tensor twin = at::empty_strided(value.sizes(), value.strides(), value.options().device(at::kMeta));
+  if (value.requires_grad()) twin.set_requires_grad(true);
+  return twin;
+}
+
+SlotPtr Slot::ready(at::Tensor value) {
+  auto slot = std::make_shared<Slot>(twin_of(value), value.device());
+  slot->fill(std::move(value));
+  return slot;
+}
+
+const at::Tensor& Slot::value() const {
+  state_.wait(kPending, std::memory_order_acquire);
+  if (failure_) throw FailureException(failure_);
+  return value_;
+}
+
+void Slot::fill(at::Tensor value) {
+  value_ = std::move(value);
+  state_.store(kReady, std::memory_order_release);
+  state_.notify_all();
+}
+
+void Slot::fail(FailurePtr failure) {
+  failure_ = std::move(failure);
+  state_.store(kFailed, std::memory_order_release);
+  state_.notify_all();
+}
+
+const at::Tensor& Slot::twin() {
+  if (!twin_.defined() && is_ready()) twin_ = twin_of(value_);
+  return twin_;
+}
+
+Promises::~Promises() {
+  for (const SlotPtr& slot : slots_)
+    if (slot && slot->is_pending())
+      slot->fail(std::make_shared<Failure>(Failure{kAbortedError, "the runtime was closed before this ran", job_}));
+}
+
+void Promises::fill(std::vector<at::Tensor> values) {
+  CONTRASTIVE_CHECK(values.size() == slots_.size(), kNativeError, "expected ", slots_.size(), " results, got ",
+                    values.size());
+  for (size_t i = 0; i < slots_.size(); ++i) slots_[i]->fill(std::move(values[i]));
+}
+
+void Promises::fail(FailurePtr failure) noexcept {
+  for (const SlotPtr& slot : slots_)
+    if (slot->is_pending()) slot->fail(failure);
+}
+
+}  // namespace contrastive

@@ -1,0 +1,77 @@
+// A slot holds the tensor that a job will produce. Its shape and dtype are known at once through a twin on the `meta`
+// device; its value, or the failure of the job, comes later.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "core/failure.h"
+
+namespace contrastive {
+
+class Slot;
+using SlotPtr = std::shared_ptr<Slot>;
+
+class Slot {
+ public:
+  // A slot that a job will fill. `twin` is undefined where the shape depends on data.
+  Slot(at::Tensor twin, at::Device device) : twin_(std::move(twin)), device_(device) {}
+
+  static SlotPtr ready(at::Tensor value);
+
+  // Any thread. Blocks until the slot is filled; throws FailureException if its job failed.
+  const at::Tensor& value() const;
+  bool is_ready() const { return state_.load(std::memory_order_acquire) == kReady; }
+  bool is_pending() const { return state_.load(std::memory_order_acquire) == kPending; }
+  FailurePtr failure() const { return is_pending() ? nullptr : failure_; }
+
+  // The job's side; once.
+  void fill(at::Tensor value);
+  void fail(FailurePtr failure);
+
+  // JavaScript thread only: the meta twin, undefined while the shape depends on data that is not there yet.
+  const at::Tensor& twin();
+  at::Device device() const { return device_; }
+
+ private:
+  enum State : int { kPending, kReady, kFailed };
+  std::atomic<int> state_{kPending};
+  at::Tensor value_;
+  FailurePtr failure_;
+  at::Tensor twin_;
+  at::Device device_;
+};
+
+// Owns the duty to fill slots: whatever is left unfilled when it goes (a job dropped at shutdown) fails.
+class Promises {
+ public:
+  explicit Promises(std::vector<SlotPtr> slots, uint64_t job) : slots_(std::move(slots)), job_(job) {}
+  Promises(Promises&&) = default;
+  Promises& operator=(Promises&&) = default;
+  ~Promises();
+
+  // Runs `work`, which returns one tensor a slot, and fills them; an exception fails them all.
+  template <typename Work>
+  void settle(Work&& work) noexcept {
+    try {
+      std::vector<at::Tensor> values = work();
+      fill(std::move(values));
+    } catch (...) {
+      fail(std::make_shared<Failure>(describe(std::current_exception(), job_)));
+    }
+  }
+  void fail(FailurePtr failure) noexcept;
+
+ private:
+  void fill(std::vector<at::Tensor> values);
+  std::vector<SlotPtr> slots_;
+  uint64_t job_;
+};
+
+// A twin on the meta device: same sizes, strides, dtype and requires_grad, no storage.
+at::Tensor twin_of(const at::Tensor& value);
+
+}  // namespace contrastive

@@ -1,0 +1,70 @@
+// A stream: one long-lived thread with its own OpenMP team that runs jobs first in, first out.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace contrastive {
+
+class Job {
+ public:
+  virtual ~Job() = default;
+  virtual void run() noexcept = 0;
+};
+
+// Adapts a callable; what it captures is destroyed on the stream's thread, or at shutdown.
+template <typename Work>
+std::unique_ptr<Job> make_job(Work work) {
+  struct Closure final : Job {
+    explicit Closure(Work w) : work(std::move(w)) {}
+    void run() noexcept override { work(); }
+    Work work;
+  };
+  return std::make_unique<Closure>(std::move(work));
+}
+
+class Stream {
+ public:
+  // `threads`: the size of the OpenMP team.
+  Stream(std::string name, int threads);
+  ~Stream() { stop(); }
+
+  // Starts the thread on first use. Blocks while `kMaxDepth` jobs wait: a script that never awaits cannot fill memory.
+  // A job enqueued after stop() is dropped.
+  void enqueue(std::unique_ptr<Job> job);
+
+  // Lets the running job end, drops the rest, joins the thread.
+  void stop();
+
+  size_t depth() const;
+  int threads() const { return threads_.load(); }
+  void set_threads(int threads);
+
+  // Long jobs look here between their parts.
+  const std::atomic<bool>& stopping() const { return stopping_; }
+
+  static constexpr size_t kMaxDepth = 4096;
+
+ private:
+  void loop();
+
+  const std::string name_;
+  std::atomic<int> threads_;
+  std::atomic<bool> stopping_{false};
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_, drained_;
+  std::deque<std::unique_ptr<Job>> jobs_;
+  bool running_ = false;
+  std::thread thread_;
+};
+
+// Sets this thread's OpenMP team size, whichever OpenMP library libtorch brought.
+void set_team_size(int threads);
+
+}  // namespace contrastive

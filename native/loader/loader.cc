@@ -1,0 +1,68 @@
+// contrastive.node: opens libtorch and then the core, by absolute path, and hands the environment over. It links to
+// nothing but libdl, so that a missing or broken libtorch is an error with a message and never a failure to load.
+#include <dlfcn.h>
+#include <node_api.h>
+
+#include <cstring>
+#include <string>
+
+namespace {
+
+napi_value fail(napi_env env, const char* code, const std::string& message) {
+  napi_throw_error(env, code, message.c_str());
+  return nullptr;
+}
+
+bool read_string(napi_env env, napi_value value, std::string& out) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok) return false;
+  out.resize(length + 1);
+  if (napi_get_value_string_utf8(env, value, out.data(), out.size(), &length) != napi_ok) return false;
+  out.resize(length);
+  return true;
+}
+
+// open(libraries: string[], core: string, deepbind: boolean) -> the core's exports
+napi_value open(napi_env env, napi_callback_info info) {
+  size_t argc = 3;
+  napi_value argv[3];
+  napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
+  uint32_t count = 0;
+  std::string path;
+  bool deepbind = false;
+  if (argc != 3 || napi_get_array_length(env, argv[0], &count) != napi_ok || !read_string(env, argv[1], path) ||
+      napi_get_value_bool(env, argv[2], &deepbind) != napi_ok)
+    return fail(env, "ERR_ADDON", "open(libraries, core, deepbind): wrong arguments");
+
+  // LOCAL: with GLOBAL, other addons in the process would bind to libtorch's symbols. DEEPBIND: libtorch shall find its
+  // own copies of what the node executable exports too (libuv). It does not go with AddressSanitizer.
+  int mode = RTLD_NOW | RTLD_LOCAL;
+#ifdef RTLD_DEEPBIND
+  if (deepbind) mode |= RTLD_DEEPBIND;
+#endif
+  for (uint32_t i = 0; i < count; ++i) {
+    napi_value element;
+    std::string library;
+    if (napi_get_element(env, argv[0], i, &element) != napi_ok || !read_string(env, element, library))
+      return fail(env, "ERR_ADDON", "open(): libraries must be strings");
+    if (dlopen(library.c_str(), mode) == nullptr)
+      return fail(env, "ERR_LIBTORCH", std::string("cannot load ") + library + ": " + dlerror());
+  }
+  void* core = dlopen(path.c_str(), mode);
+  if (core == nullptr) return fail(env, "ERR_ADDON", std::string("cannot load ") + path + ": " + dlerror());
+  using Init = napi_value (*)(napi_env, napi_value);
+  auto init = reinterpret_cast<Init>(dlsym(core, "contrastive_core_init"));
+  if (init == nullptr) return fail(env, "ERR_ADDON", path + " is not the core of this package");
+  napi_value exports;
+  if (napi_create_object(env, &exports) != napi_ok) return nullptr;
+  return init(env, exports);
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  napi_value function;
+  if (napi_create_function(env, "open", NAPI_AUTO_LENGTH, open, nullptr, &function) == napi_ok)
+    napi_set_named_property(env, exports, "open", function);
+  return exports;
+}

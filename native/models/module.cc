@@ -1,0 +1,44 @@
+#include "models/module.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.h"
+
+namespace contrastive::models {
+
+namespace {
+
+at::Tensor add(std::vector<NamedTensor>& list, const std::string& name, at::Tensor value) {
+  const bool taken =
+      std::any_of(list.begin(), list.end(), [&](const NamedTensor& entry) { return entry.name == name; });
+  CONTRASTIVE_CHECK(!taken, kStateError, "a module already has a tensor named '", name, "'");
+  list.push_back({name, value});
+  return value;
+}
+
+}  // namespace
+
+at::Tensor ParameterStore::parameter(const std::string& name, at::Tensor value) {
+  return add(parameters, name, value.requires_grad_(true));
+}
+
+at::Tensor ParameterStore::buffer(const std::string& name, at::Tensor value) {
+  return add(buffers, name, std::move(value));
+}
+
+void Module::to(at::Device device) {
+  const c10::NoGradGuard no_grad;
+  for (auto* list : {&store_.parameters, &store_.buffers}) {
+    for (auto& [name, tensor] : *list) {
+      at::Tensor gradient = tensor.grad();
+      tensor.set_data(tensor.detach().to(device));
+      if (gradient.defined()) tensor.mutable_grad() = gradient.to(device);
+    }
+  }
+}
+
+}  // namespace contrastive::models

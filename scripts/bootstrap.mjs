@@ -1,0 +1,67 @@
+// Makes a checkout ready to run: dependencies, libtorch, native and TypeScript builds. Each step is skipped when it is up to
+// date, and runs again when it was interrupted. Node's own modules only, since it starts without node_modules.
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { contentHash, root, runLogged, StepError, signature, stamp, step } from './steps.mjs';
+import { checkTools } from './tools.mjs';
+
+// npm ci empties node_modules first, so a stamp in it never outlives an interrupted install.
+const dependenciesStamp = stamp('node_modules/.stamp');
+const dependencies = () => `${contentHash('package-lock.json')} ${process.platform}-${process.arch}`;
+
+async function installDependencies() {
+  // npm tells its scripts where it is; on Windows the npm on the path is no program that spawn can start.
+  const npm = process.env.npm_execpath;
+  const [program, ...args] = npm?.endsWith('.js') ? [process.execPath, npm] : ['npm'];
+  await runLogged('npm-ci', program, [...args, 'ci', '--no-audit', '--no-fund']);
+  dependenciesStamp.write(dependencies());
+}
+
+const typescriptStamp = stamp('build/typescript.stamp');
+const typescriptInputs = () =>
+  signature(['lib', 'tsconfig.json', 'tsconfig.build.json'], contentHash('package-lock.json'));
+const isTypescriptCurrent = () =>
+  existsSync(join(root, 'dist/cli/main.js')) && typescriptStamp.read() === typescriptInputs();
+
+async function buildTypescript() {
+  const madeFrom = typescriptInputs();
+  // tsc trusts its own record of what it wrote; without a stamp (interrupted, or dist/ deleted) that record may be wrong.
+  if (typescriptStamp.read() === undefined || !existsSync(join(root, 'dist/cli/main.js')))
+    rmSync(join(root, 'build/tsconfig.tsbuildinfo'), { force: true });
+  typescriptStamp.clear();
+  await runLogged('tsc', process.execPath, [
+    join(root, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    'tsconfig.build.json',
+  ]);
+  typescriptStamp.write(madeFrom);
+}
+
+/** Runs what is not up to date. */
+export async function bootstrap() {
+  const started = performance.now();
+  const haveDependencies = dependenciesStamp.read() === dependencies();
+  // build-native.mjs loads lib/ through tsx, which comes with the dependencies; what it imports by itself is Node's own.
+  const { buildNative, isNativeCurrent } = await import('./build-native.mjs');
+  if (haveDependencies && isNativeCurrent() && isTypescriptCurrent()) {
+    console.log(`  set-up is up to date     ${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`);
+    return;
+  }
+  await step('tools', checkTools);
+  if (!haveDependencies) await step('npm ci', installDependencies);
+  await buildNative();
+  if (!isTypescriptCurrent()) await step('TypeScript build', buildTypescript);
+}
+
+/** Runs `main` and ends the process with its exit code; a failed step is explained, without a stack. */
+export async function run(main) {
+  try {
+    process.exitCode = (await main()) ?? 0;
+  } catch (error) {
+    console.error(error instanceof StepError ? `\n${error.message}` : error);
+    process.exitCode = 1;
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) await run(bootstrap);

@@ -1,0 +1,88 @@
+// Builds build/Release/contrastive.node and contrastive_core.so: CMake through cmake-js, incremental. A stamp of the
+// sources' names, sizes and times says whether there is anything to do, so that CMake need not start to find out.
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism, freemem } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { libtorchVariables, obtainLibtorch } from './libtorch.mjs';
+import { root, runLogged, StepError, signature, stamp, step } from './steps.mjs';
+
+const nativeStamp = stamp('build/native.stamp');
+const outputs = ['build/Release/contrastive.node', 'build/Release/contrastive_core.so'];
+
+const inputs = () =>
+  signature(['native', 'CMakeLists.txt', 'node_modules/node-addon-api/package.json'], libtorchVariables());
+
+/** True when the addon was built from the sources as they are and its libtorch is still there. */
+export function isNativeCurrent() {
+  const [made, libtorchRoot] = nativeStamp.read()?.split('\n') ?? [];
+  const complete = outputs.every((file) => existsSync(join(root, file)));
+  return complete && libtorchRoot !== undefined && existsSync(libtorchRoot) && made === inputs();
+}
+
+/** One value of CMake's cache, or undefined. */
+function cached(name) {
+  const file = join(root, 'build/CMakeCache.txt');
+  if (!existsSync(file)) return undefined;
+  return new RegExp(`^${name}:\\w+=(.*)$`, 'm').exec(readFileSync(file, 'utf8'))?.[1];
+}
+
+async function configure(libtorchRoot, at) {
+  const configured = existsSync(join(root, 'build/build.ninja')) || existsSync(join(root, 'build/Makefile'));
+  if (configured && cached('CMAKE_HOME_DIRECTORY') === root && cached('CONTRASTIVE_LIBTORCH') === libtorchRoot) return;
+  // A cache of another folder or of a configuration that failed half-way only gets in the way.
+  rmSync(join(root, 'build/CMakeCache.txt'), { force: true });
+  rmSync(join(root, 'build/CMakeFiles'), { recursive: true, force: true });
+  at('configuring');
+  await runLogged('native-configure', process.execPath, [
+    join(root, 'node_modules/cmake-js/bin/cmake-js'),
+    'configure',
+    `--CDCONTRASTIVE_LIBTORCH=${libtorchRoot}`,
+  ]);
+}
+
+/** make, unlike Ninja, takes an object file that a killed compiler left half-written for a good one. */
+function removeDoubtfulObjects(since) {
+  if (cached('CMAKE_GENERATOR') !== 'Unix Makefiles') return;
+  for (const name of readdirSync(join(root, 'build'), { recursive: true }))
+    if (/\.(o|gch|so|node)$/.test(name) && statSync(join(root, 'build', name)).mtimeMs >= since)
+      rmSync(join(root, 'build', name));
+}
+
+/** The native build; nothing when it is current. */
+export async function buildNative() {
+  if (isNativeCurrent()) return;
+  let libtorch;
+  await step('libtorch', async (at) => {
+    const obtained = await obtainLibtorch(at);
+    libtorch = obtained.libtorch;
+    return `${libtorch.version ?? 'unknown version'}, ${obtained.installed ? 'installed in' : 'found in'} ${libtorch.root}`;
+  });
+
+  await step('native build', async (at) => {
+    const madeFrom = inputs();
+    nativeStamp.clear();
+    const underWay = stamp('build/native.under-way');
+    const interrupted = underWay.read();
+    if (interrupted !== undefined) removeDoubtfulObjects(Number(interrupted));
+    else underWay.write(String(Date.now()));
+    await configure(libtorch.root, at);
+    // A file that includes ATen takes about 1.2 GB to compile.
+    const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 1.2e9)));
+    await runLogged('native-build', 'cmake', ['--build', 'build', '--config', 'Release', '--parallel', String(jobs)], {
+      onLine: (line) => /^\[/.test(line) && at(line),
+    });
+    underWay.clear();
+    nativeStamp.write(`${madeFrom}\n${libtorch.root}`);
+    return `${jobs} at a time`;
+  });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  try {
+    await buildNative();
+  } catch (error) {
+    console.error(error instanceof StepError ? error.message : error);
+    process.exitCode = 1;
+  }
+}

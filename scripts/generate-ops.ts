@@ -1,0 +1,214 @@
+/**
+ * Writes lib/tensor/ops.ts: typed functions, and Tensor methods, for the operations of our own op table and for a curated
+ * set of libtorch's operators. Signatures come from the schemas that the addon itself reports.
+ *
+ * usage: npm run ops            (after a native build)
+ */
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Addon } from '../lib/native/addon.ts';
+
+/** libtorch's operators, by the overload that takes tensors: a number in a tensor's place is promoted as in PyTorch. */
+const aten: readonly string[] = [
+  ...['abs', 'neg', 'exp', 'expm1', 'log', 'log1p', 'log2', 'sqrt', 'rsqrt', 'square', 'reciprocal', 'sign', 'floor'],
+  ...['ceil', 'round', 'sin', 'cos', 'tan', 'tanh', 'sigmoid', 'erf', 'isnan', 'isfinite', 'isinf', 'logical_not'],
+  ...['relu', 'gelu', 'silu', 'softplus', 'leaky_relu', 'elu', 'hardtanh', 'log_sigmoid'],
+  ...['add.Tensor', 'sub.Tensor', 'mul.Tensor', 'div.Tensor', 'pow.Tensor_Tensor', 'maximum', 'minimum', 'atan2'],
+  ...['remainder.Tensor', 'eq.Tensor', 'ne.Tensor', 'lt.Tensor', 'le.Tensor', 'gt.Tensor', 'ge.Tensor'],
+  ...['logical_and', 'logical_or', 'where.self', 'clamp', 'lerp.Tensor', 'nan_to_num'],
+  ...['sum.dim_IntList', 'mean.dim', 'amax', 'amin', 'argmax', 'argmin', 'std.correction', 'var.correction'],
+  ...['linalg_vector_norm', 'logsumexp', 'cumsum', 'all.dims', 'any.dims', 'topk', 'sort', 'prod.dim_int', 'bincount'],
+  ...['reshape', 'permute', 'transpose.int', 't', 'flatten.using_ints', 'unsqueeze', 'squeeze.dim', 'expand', 'repeat'],
+  ...['cat', 'stack', 'split.Tensor', 'chunk', 'unbind.int', 'narrow', 'select.int', 'slice.Tensor', 'index_select'],
+  ...['gather', 'scatter.src', 'scatter_add', 'masked_fill.Scalar', 'masked_select', 'nonzero', 'flip', 'roll'],
+  ...['tril', 'triu', 'diagonal', 'contiguous', 'clone', 'detach', 'one_hot', 'repeat_interleave.self_int'],
+  ...['matmul', 'mm', 'bmm', 'addmm', 'dot', 'outer', 'einsum', 'cdist', 'linear', 'conv2d', 'cosine_similarity'],
+  ...['batch_norm', 'layer_norm', 'group_norm', 'softmax.int', 'log_softmax.int', 'cross_entropy_loss', 'nll_loss'],
+  ...['mse_loss', 'binary_cross_entropy_with_logits', 'embedding', 'max_pool2d', 'avg_pool2d', 'adaptive_avg_pool2d'],
+  ...['pad', 'upsample_bilinear2d.vec', 'full', 'zeros', 'ones', 'arange', 'eye', 'zeros_like', 'ones_like'],
+  ...[
+    'add_.Tensor',
+    'sub_.Tensor',
+    'mul_.Tensor',
+    'div_.Tensor',
+    'copy_',
+    'fill_.Scalar',
+    'zero_',
+    'clamp_',
+    'lerp_.Tensor',
+  ],
+].map((name) => `aten::${name}`);
+
+interface Parameter {
+  readonly name: string;
+  readonly type: string;
+  readonly optional: boolean;
+  readonly keyword: boolean;
+}
+
+interface Schema {
+  readonly callName: string;
+  readonly tsName: string;
+  readonly parameters: readonly Parameter[];
+  readonly returns: readonly string[];
+}
+
+const camel = (name: string): string => name.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
+
+const words = new Set(['var', 'where', 'default', 'function']);
+const safe = (name: string): string =>
+  name === 'var' ? 'variance' : words.has(name) && name !== 'where' ? `${name}_` : name;
+
+/** Splits at top-level commas. */
+function splitList(text: string): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let start = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i] as string;
+    if ('([{'.includes(c)) depth++;
+    else if (')]}'.includes(c)) depth--;
+    else if (c === ',' && depth === 0) {
+      parts.push(text.slice(start, i).trim());
+      start = i + 1;
+    }
+  }
+  const last = text.slice(start).trim();
+  return last === '' ? parts : [...parts, last];
+}
+
+/** TypeScript's type for a schema's; undefined for what JavaScript never passes (generators, layouts). */
+function typeOf(schemaType: string, name: string): string | undefined {
+  const bare = schemaType.replace(/\([a-z!-> |*]*\)/g, '').replace(/\?$/, '');
+  if (/^(Tensor)\[\]$/.test(bare)) return 'readonly Tensor[]';
+  if (bare === 'Tensor') return ['other', 'exponent', 'end', 'weight_'].includes(name) ? 'Tensor | number' : 'Tensor';
+  if (/^(SymInt|int)\[\d*\]$/.test(bare)) return 'number | readonly number[]';
+  if (/^float\[\d*\]$/.test(bare)) return 'readonly number[]';
+  if (['int', 'SymInt', 'float', 'Scalar'].includes(bare)) return 'number';
+  if (bare === 'bool') return 'boolean';
+  if (bare === 'str') return 'string';
+  if (bare === 'ScalarType') return 'DType';
+  if (bare === 'Device') return 'string';
+  return undefined;
+}
+
+function parse(callName: string, text: string): Schema {
+  const match = /^([\w:.]+)\((.*)\) -> (.*)$/s.exec(text);
+  if (match === null) throw new Error(`cannot read the schema ${text}`);
+  const [, qualified = '', list = '', result = ''] = match;
+  const base = qualified.replace(/^aten::/, '').replace(/\..*$/, '');
+  let keyword = false;
+  const parameters: Parameter[] = [];
+  for (const item of splitList(list)) {
+    if (item === '*') {
+      keyword = true;
+      continue;
+    }
+    const [, type = '', name = '', value] = /^(\S+) (\w+)(?:=(.*))?$/.exec(item) ?? [];
+    parameters.push({ name, type, keyword, optional: value !== undefined || /\?$/.test(type) });
+  }
+  const returns = splitList(
+    result.startsWith('(') && result.endsWith(')') && !result.startsWith('(a') ? result.slice(1, -1) : result,
+  );
+  return { callName, tsName: safe(camel(base)), parameters, returns };
+}
+
+/** A parameter that a caller can write, with its TypeScript name and type; and whether any required one comes after it. */
+function visible(schema: Schema) {
+  const shown = schema.parameters.flatMap((p) => {
+    const type = typeOf(p.type, p.name);
+    return type === undefined ? [] : [{ ...p, ts: safe(p.name === 'self' ? 'input' : camel(p.name)), type }];
+  });
+  const positional = shown.filter((p) => !p.keyword);
+  return { shown, positional, keywords: shown.filter((p) => p.keyword) };
+}
+
+function signature(schema: Schema): { parameters: string[]; result: string } {
+  const { positional, keywords } = visible(schema);
+  const parameters = positional.map((p, i) => {
+    const last = positional.slice(i).every((q) => q.optional);
+    return p.optional ? (last ? `${p.ts}?: ${p.type}` : `${p.ts}: ${p.type} | undefined`) : `${p.ts}: ${p.type}`;
+  });
+  if (keywords.length > 0) {
+    const bag = keywords.map((p) => `readonly ${p.ts}${p.optional ? '?' : ''}: ${p.type} | undefined`);
+    parameters.push(`options${keywords.every((p) => p.optional) ? '?' : ''}: { ${bag.join('; ')} }`);
+  }
+  const [only] = schema.returns;
+  const result =
+    schema.returns.length > 1
+      ? `[${schema.returns.map(() => 'Tensor').join(', ')}]`
+      : /\[\]/.test(only ?? '')
+        ? 'Tensor[]'
+        : 'Tensor';
+  return { parameters, result };
+}
+
+function renderFunction(schema: Schema): string {
+  const { shown, keywords } = visible(schema);
+  const { parameters, result } = signature(schema);
+  const byName = new Map(shown.map((p) => [p.name, p]));
+  const args = schema.parameters.map((p) => {
+    const seen = byName.get(p.name);
+    if (seen === undefined) return 'undefined';
+    return p.keyword ? `options?.${seen.ts}` : seen.ts;
+  });
+  while (args.at(-1) === 'undefined') args.pop();
+  const check =
+    keywords.length > 0
+      ? `  checkOptions('${schema.tsName}', options, [${keywords.map((p) => `'${p.ts}'`).join(', ')}]);\n`
+      : '';
+  const caller = result === 'Tensor' ? 'call' : 'callMany';
+  const cast = result.startsWith('[') ? ` as ${result}` : '';
+  return (
+    `/** \`${schema.callName}\` */\n` +
+    `export function ${schema.tsName}(${parameters.join(', ')}): ${result} {\n` +
+    `${check}  return ${caller}('${schema.callName}', [${args.join(', ')}])${cast};\n}\n`
+  );
+}
+
+const takesSelf = (schema: Schema): boolean =>
+  schema.callName.startsWith('aten::') &&
+  schema.parameters[0]?.type.startsWith('Tensor') === true &&
+  !schema.parameters[0].type.includes('[]') &&
+  schema.parameters[0].name === 'self';
+
+/** The whole text of lib/tensor/ops.ts, before formatting. */
+export function renderOps(addon: Pick<Addon, 'schema' | 'ownOps'>): string {
+  const schemas = [...addon.ownOps().sort(), ...aten].map((name) => parse(name, addon.schema(name)));
+  const methods = schemas.filter(takesSelf);
+  return `// Generated by scripts/generate-ops.ts from the schemas that the addon reports; do not edit.
+// biome-ignore-all lint: generated
+
+import { checkOptions } from '../validate.ts';
+import { call, callMany } from './call.ts';
+import { type DType, Tensor } from './tensor.ts';
+
+${schemas.map(renderFunction).join('\n')}
+declare module './tensor.ts' {
+  interface Tensor {
+${methods
+  .map((schema) => {
+    const { parameters, result } = signature(schema);
+    return `    /** \`${schema.callName}\` */\n    ${schema.tsName}(${parameters.slice(1).join(', ')}): ${result};`;
+  })
+  .join('\n')}
+  }
+}
+
+const methods = { ${methods.map((schema) => schema.tsName).join(', ')} };
+
+for (const [name, method] of Object.entries(methods))
+  Object.defineProperty(Tensor.prototype, name, {
+    configurable: true,
+    value(this: Tensor, ...args: unknown[]): unknown {
+      return (method as (...all: unknown[]) => unknown)(this, ...args);
+    },
+  });
+`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { loadAddon } = await import('../lib/native/addon.ts');
+  const target = fileURLToPath(new URL('../lib/tensor/ops.ts', import.meta.url));
+  writeFileSync(target, renderOps(loadAddon()));
+}

@@ -1,0 +1,70 @@
+// What the set-up needs from the machine, and how to install what is missing. Node's own modules only.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root, StepError } from './steps.mjs';
+
+/** The first line that `program args` prints, or undefined when it cannot be run. */
+export function probe(program, ...args) {
+  try {
+    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      .split('\n')[0]
+      .trim();
+  } catch {
+    return undefined;
+  }
+}
+
+function versionOf(text) {
+  return /(\d+(?:\.\d+)*)/
+    .exec(text ?? '')?.[1]
+    ?.split('.')
+    .map(Number);
+}
+
+function atLeast(version, minimum) {
+  for (const [i, wanted] of minimum.entries()) if ((version?.[i] ?? 0) !== wanted) return (version?.[i] ?? 0) > wanted;
+  return true;
+}
+
+/** The C++ compiler that CMake will take, with its version; clang's and gcc's numbers mean different things. */
+function compiler() {
+  for (const program of [process.env.CXX, 'c++', 'g++', 'clang++'].filter(Boolean)) {
+    const line = probe(program, '--version');
+    if (line === undefined) continue;
+    const version = versionOf(line.replace(/^.*?(?=\d+\.\d+)/, ''));
+    return { program, line, new: atLeast(version, /clang/i.test(line) ? [14] : [11]) };
+  }
+  return undefined;
+}
+
+const compilerHint = 'Debian/Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install';
+const cmakeHint = 'Debian/Ubuntu: apt install cmake; Fedora: dnf install cmake; macOS: brew install cmake';
+const makeHint = 'Debian/Ubuntu: apt install ninja-build; Fedora: dnf install ninja-build; macOS: brew install ninja';
+export const pythonHint =
+  'Debian/Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip; macOS: brew install python';
+
+/** Names everything that is missing or too old, each with what to install. */
+export function checkTools() {
+  const problems = [];
+  const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  if (!atLeast(versionOf(process.version), versionOf(engines.node)))
+    problems.push(`Node ${engines.node} is needed, this is ${process.version} (https://nodejs.org)`);
+
+  const cxx = process.platform === 'win32' ? { new: true } : compiler();
+  if (cxx === undefined) problems.push(`a C++ compiler is needed (${compilerHint})`);
+  else if (!cxx.new) problems.push(`a C++20 compiler is needed, gcc 11 or clang 14; ${cxx.program} is ${cxx.line}`);
+
+  const cmake = versionOf(probe('cmake', '--version'));
+  if (cmake === undefined) problems.push(`CMake is needed (${cmakeHint})`);
+  else if (!atLeast(cmake, [3, 20])) problems.push(`CMake 3.20 is needed, this is ${cmake.join('.')} (${cmakeHint})`);
+
+  if (process.platform !== 'win32' && !probe('ninja', '--version') && !probe('make', '--version'))
+    problems.push(`Ninja or make is needed (${makeHint})`);
+  if (problems.length > 0)
+    throw new StepError(`The set-up cannot start:\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+}
+
+/** True when the pip that obtains libtorch is there. */
+export const hasPip = () =>
+  probe(process.platform === 'win32' ? 'python' : 'python3', '-m', 'pip', '--version') !== undefined;
