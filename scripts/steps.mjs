@@ -77,7 +77,7 @@ export async function interruptible(work) {
 }
 
 function follow(child) {
-  // From a terminal the child gets a Ctrl-C as well; a second one does no harm. From `kill` it gets none.
+  // From a terminal the child gets a Ctrl-C as well, from `kill` it gets none. Twice does no harm.
   interrupt = (signal) => child.kill(signal);
   return new Promise((resolve, reject) => {
     child.on('error', reject);

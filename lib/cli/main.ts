@@ -7,9 +7,24 @@ const commands = {
   libtorch: () => import('./libtorch.ts'),
 };
 
-// The first Ctrl-C asks the command to stop at its next safe point; the handler is gone then, so the second one kills.
 const controller = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort(name));
+let stoppingSince = 0;
+
+/** The first signal asks the command to stop at its next safe point, a later one kills. */
+function stop(signal: NodeJS.Signals): void {
+  if (!controller.signal.aborted) {
+    stoppingSince = performance.now();
+    if (process.stderr.isTTY) process.stderr.write('\nstopping at the next safe point; Ctrl-C again stops at once\n');
+    controller.abort(signal);
+    return;
+  }
+  // One Ctrl-C can come twice: from the terminal, and passed on by npm or npx.
+  if (performance.now() - stoppingSince < 500) return;
+  process.removeListener(signal, stop);
+  process.kill(process.pid, signal);
+}
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
 
 // A reader that went away (`contrastive … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

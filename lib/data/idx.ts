@@ -29,11 +29,13 @@ function parseHeader(head: Uint8Array, file: string, rank: number | undefined, l
     throw new DataError(`${file}: IDX header must have ${4 + 4 * dimensions} bytes, got ${head.length}`);
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   const shape = Array.from({ length: dimensions }, (_, d) => view.getUint32(4 + 4 * d));
-  const total = shape.reduce((product, size) => product * size, 1); // at worst 2^128, an exact-enough double
+  const total = valuesOf(shape); // at worst 2^128, an exact-enough double
   if (total > kMaxBytes || total + 4 + 4 * dimensions > limit)
     throw new DataError(`${file}: IDX shape [${shape}] needs ${total} bytes, more than the file can hold`);
   return shape;
 }
+
+const valuesOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
 
@@ -46,7 +48,7 @@ const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
 export function parseIdx(bytes: Uint8Array, file = 'IDX data'): IdxArray {
   const shape = parseHeader(bytes, file, undefined, Number.POSITIVE_INFINITY);
   const start = 4 + 4 * shape.length;
-  const expected = shape.reduce((product, size) => product * size, start);
+  const expected = start + valuesOf(shape);
   if (bytes.length !== expected)
     throw new DataError(`${file}: IDX shape [${shape}] needs ${expected} bytes, got ${bytes.length}`);
   return { shape, data: bytes.subarray(start) };
@@ -61,7 +63,7 @@ export function encodeIdx({ shape, data }: IdxArray): Uint8Array {
   const valid = shape.length >= 1 && shape.length <= kMaxDimensions;
   if (!valid || !shape.every((size) => Number.isInteger(size) && size >= 0 && size < 2 ** 32))
     throw new ShapeError(`IDX shape must be 1 to ${kMaxDimensions} integers from 0 to 2^32 - 1, got [${shape}]`);
-  const total = shape.reduce((product, size) => product * size, 1);
+  const total = valuesOf(shape);
   if (data.length !== total) throw new ShapeError(`IDX shape [${shape}] needs ${total} values, got ${data.length}`);
   const start = 4 + 4 * shape.length;
   const bytes = new Uint8Array(start + total);
@@ -83,8 +85,7 @@ export async function readIdx(path: string, rank: 1 | 3): Promise<IdxArray> {
   const bytes = await readSized(
     path,
     start,
-    (head, limit) =>
-      parseHeader(head.subarray(0, start), path, rank, limit).reduce((product, size) => product * size, 1) + start,
+    (head, limit) => start + valuesOf(parseHeader(head.subarray(0, start), path, rank, limit)),
   );
   return parseIdx(bytes, path);
 }

@@ -15,6 +15,7 @@ declare const brand: unique symbol;
 export type NativeHandle<Kind extends string> = object & { readonly [brand]: Kind };
 export type TensorHandle = NativeHandle<'tensor'>;
 export type CallableReference = NativeHandle<'callable'>;
+export type PipelineHandle = NativeHandle<'pipeline'>;
 
 export type DType = 'float32' | 'float64' | 'bfloat16' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool';
 export type TypedArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
@@ -86,6 +87,42 @@ export interface Addon {
   ): TensorHandle;
   dispose(tensor: TensorHandle): boolean;
   memory(): { readonly tensors: number; readonly bytes: number };
+
+  /** `channels` 0 keeps the source's. */
+  augmentPipeline(transforms: readonly object[], channels: number): PipelineHandle;
+  augmentShape(pipeline: PipelineHandle, height: number, width: number, channels: number): [number, number, number];
+  augmentDraw(
+    pipeline: PipelineHandle,
+    height: number,
+    width: number,
+    channels: number,
+    seed: number,
+    epoch: number,
+    id: number,
+    view: number,
+  ): object[];
+  /** One pipeline a view; `sizes` holds height, width and channels of each image. */
+  augmentBatch(
+    pipelines: readonly PipelineHandle[],
+    pixels: readonly Uint8Array[],
+    sizes: Int32Array,
+    ids: Float64Array,
+    seed: number,
+    epoch: number,
+    dtype: DType,
+    job: number,
+  ): TensorHandle;
+  augmentReplay(
+    pipeline: PipelineHandle,
+    pixels: Uint8Array,
+    height: number,
+    width: number,
+    channels: number,
+    drawn: readonly object[],
+    dtype: DType,
+    job: number,
+  ): TensorHandle;
+  augmentThreads(threads: number): void;
 }
 
 interface Loader {

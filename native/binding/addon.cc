@@ -5,6 +5,7 @@
 #include <napi.h>
 #include <torch/version.h>
 
+#include "binding/augment_wrap.h"
 #include "binding/call.h"
 #include "binding/convert.h"
 #include "binding/errors.h"
@@ -58,6 +59,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("depth", Napi::Function::New<guarded<depth>>(env));
   export_tensor(env, exports);
   export_call(env, exports);
+  export_augment(env, exports);
   return exports;
 }
 

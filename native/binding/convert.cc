@@ -178,12 +178,12 @@ std::string to_string(const Napi::Value& value, const char* argument) {
   return value.As<Napi::String>();
 }
 
-Arguments::Arguments(const c10::FunctionSchema& schema, const Napi::Array& values) : name_(schema.name()) {
+Arguments::Arguments(const c10::FunctionSchema& schema, const Napi::Array& values, size_t skip) : name_(schema.name()) {
   const auto& parameters = schema.arguments();
   CONTRASTIVE_CHECK(values.Length() <= parameters.size(), kOptionError, name_, " takes at most ", parameters.size(),
                     " arguments, got ", values.Length());
   arguments_.reserve(parameters.size());
-  for (uint32_t i = 0; i < parameters.size(); ++i)
+  for (uint32_t i = skip; i < parameters.size(); ++i)
     arguments_.push_back(convert(parameters[i], i < values.Length() ? values.Get(i) : values.Env().Undefined()));
 }
 

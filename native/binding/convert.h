@@ -26,8 +26,9 @@ std::string to_string(const Napi::Value& value, const char* argument);
 // The arguments of one call: plain values, and slots where tensors go.
 class Arguments {
  public:
-  // Converts a JavaScript array in schema order; undefined takes the schema's default.
-  Arguments(const c10::FunctionSchema& schema, const Napi::Array& values);
+  // Converts a JavaScript array in schema order; undefined takes the schema's default. The first `skip` parameters are
+  // left to the caller.
+  Arguments(const c10::FunctionSchema& schema, const Napi::Array& values, size_t skip = 0);
   // With the meta twins for tensors, or false when the shape of one is not known yet.
   bool twins(Stack& stack, bool low_precision, at::ScalarType dtype);
   // With the tensors themselves; waits for them, throws FailureException where one failed.

@@ -32,9 +32,17 @@ State& State::of(Napi::Env env) { return *env.GetInstanceData<State>(); }
 
 void State::close() {
   closing_ = true;
+  pool_.reset();  // first: a stream's job may wait for a batch
   interactive_.stop();
   bulk_.stop();
 }
+
+Pool& State::pool() {
+  if (!pool_) pool_ = std::make_unique<Pool>(default_threads());
+  return *pool_;
+}
+
+void State::set_pool_threads(int threads) { pool_ = std::make_unique<Pool>(threads); }
 
 void State::post(std::function<void(Napi::Env)> callback) {
   if (closing_) return;

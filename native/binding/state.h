@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 
+#include "core/pool.h"
 #include "core/slot.h"
 #include "core/stream.h"
 
@@ -46,7 +47,12 @@ class State {
   // On a stream: throws the first failure of an effect since the last call, if there was one.
   void throw_effect_failure();
 
-  bool closing() const { return closing_; }
+  // Augmentation; made at first use.
+  Pool& pool();
+  void set_pool_threads(int threads);
+
+  // Becomes true when the environment ends; long work looks here between its parts.
+  const std::atomic<bool>& closing() const { return closing_; }
 
  private:
   explicit State(Napi::Env env);
@@ -60,6 +66,7 @@ class State {
   std::mutex effect_mutex_;
   FailurePtr effect_failure_;
   Stream bulk_, interactive_;
+  std::unique_ptr<Pool> pool_;
 };
 
 }  // namespace contrastive::binding

@@ -1,7 +1,6 @@
 #include "core/pool.h"
 
 #include <algorithm>
-#include <future>
 #include <utility>
 
 #include "core/error.h"
@@ -52,29 +51,9 @@ void Pool::run(int64_t count, Body body, Done done) {
   }
   {
     std::lock_guard lock(mutex_);
-    if (!stopping_) {
-      queue_.push_back(task);
-    } else {
-      task->error = std::make_exception_ptr(Error(kAbortedError, "the pool was closed"));
-    }
-  }
-  if (task->error) {
-    task->done(task->error);
-    return;
+    queue_.push_back(std::move(task));
   }
   wake_.notify_all();
-}
-
-void Pool::run_and_wait(int64_t count, Body body) {
-  std::promise<void> ended;
-  run(count, std::move(body), [&](std::exception_ptr error) {
-    if (error) {
-      ended.set_exception(error);
-    } else {
-      ended.set_value();
-    }
-  });
-  ended.get_future().get();
 }
 
 void Pool::work() {
@@ -84,15 +63,12 @@ void Pool::work() {
     wake_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
     const std::shared_ptr<Task> task = queue_.front();
-    if (stopping_) {
-      if (!task->error) task->error = std::make_exception_ptr(Error(kAbortedError, "the pool was closed"));
-    }
     // A few items at a time keep the lock cold; few enough that the threads end together.
     const int64_t share = task->count / (int64_t{8} * size()) + 1;
     const int64_t first = task->next;
-    const int64_t last = task->error ? first : std::min(task->count, first + share);
-    task->next = task->error ? task->count : last;
-    if (task->next == task->count) queue_.pop_front();
+    const int64_t last = std::min(task->count, first + share);
+    task->next = last;
+    if (last == task->count) queue_.pop_front();
     ++task->running;
     lock.unlock();
     std::exception_ptr error;

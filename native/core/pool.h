@@ -13,8 +13,8 @@
 
 namespace contrastive {
 
-// Tasks are taken first in, first out; the items of one task are shared out among all threads. The destructor lets
-// items that have begun end, completes every unfinished task with an Error of kAbortedError, and joins.
+// Tasks are taken first in, first out; the items of one task are shared out among all threads. The destructor waits for
+// every task: who cannot wait gives the tasks a flag that makes their items throw.
 class Pool {
  public:
   using Body = std::function<void(int64_t index)>;
@@ -31,9 +31,6 @@ class Pool {
   // `done` runs once with the first exception or null, on a pool thread (here, when there was nothing to start); it
   // must not throw. After an exception the remaining items are skipped.
   void run(int64_t count, Body body, Done done);
-
-  // The same, and waits. Never call it from one of the pool's own threads. Rethrows the first exception.
-  void run_and_wait(int64_t count, Body body);
 
  private:
   struct Task {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
 
@@ -44,13 +45,12 @@ struct Block {
 
 // Visits every pair (anchor, row) once, a mirrored block standing for two.
 template <typename Visit>
-void for_each_block(int64_t anchors, int64_t rows, int64_t size, Visit visit) {
-  for (int64_t i = 0; i < anchors; i += size) {
-    const Range anchor_range{i, std::min(i + size, anchors)};
-    for (int64_t j = i; j < anchors; j += size)
-      visit(Block{anchor_range, {j, std::min(j + size, anchors)}, j == i, j != i});
-    for (int64_t j = anchors; j < rows; j += size)
-      visit(Block{anchor_range, {j, std::min(j + size, rows)}, false, false});
+void for_each_block(const PairLoss& problem, int64_t rows, Visit visit) {
+  const std::vector<Range> anchors = problem.positives.split(0, problem.anchors, problem.block);
+  const std::vector<Range> others = problem.positives.split(problem.anchors, rows, problem.block);
+  for (size_t i = 0; i < anchors.size(); ++i) {
+    for (size_t j = i; j < anchors.size(); ++j) visit(Block{anchors[i], anchors[j], j == i, j != i});
+    for (const Range& other : others) visit(Block{anchors[i], other, false, false});
   }
 }
 
@@ -65,8 +65,8 @@ class Similarities {
 
   // s of the block (rows, columns), overwritten by the next call.
   at::Tensor block(const Block& block) {
-    at::Tensor s = buffer_.narrow(0, 0, block.rows.size() * block.columns.size())
-                       .view({block.rows.size(), block.columns.size()});
+    at::Tensor s =
+        buffer_.narrow(0, 0, block.rows.size() * block.columns.size()).view({block.rows.size(), block.columns.size()});
     at::mm_out(s, rows_of(scaled_, block.rows), rows_of(z_, block.columns).t());
     return s;
   }
@@ -119,7 +119,7 @@ Terms forward_terms(const PairLoss& problem, const at::Tensor& z) {
   ExpSums denominators(problem, z), positives(problem, z);
   at::Tensor dots = at::zeros({problem.anchors}, z.options());
 
-  for_each_block(problem.anchors, z.size(0), problem.block, [&](const Block& block) {
+  for_each_block(problem, z.size(0), [&](const Block& block) {
     at::Tensor s = similarities.block(block);
     const auto weights = similarities.weights(block);
     const auto mirrored = block.mirrored ? similarities.mirrored_weights(block, weights) : std::nullopt;
@@ -155,7 +155,7 @@ at::Tensor backward_rows(const PairLoss& problem, const Terms& terms, const at::
 
   Similarities similarities(problem, z);
   at::Tensor gradient = at::zeros_like(z);
-  for_each_block(problem.anchors, z.size(0), problem.block, [&](const Block& block) {
+  for_each_block(problem, z.size(0), [&](const Block& block) {
     at::Tensor s = similarities.block(block);
     const auto weights = similarities.weights(block);
     const bool both = block.diagonal || block.mirrored;  // the block holds the derivatives of anchors on both sides
@@ -193,12 +193,11 @@ at::Tensor backward_rows(const PairLoss& problem, const Terms& terms, const at::
 // The first derivative, as a function of its own: its derivative is refused instead of taken for zero.
 class PairLossGradient : public Function<PairLossGradient> {
  public:
-  static variable_list forward(AutogradContext*, const at::Tensor& z,
-                               const std::optional<at::Tensor>& temperature, const at::Tensor& upstream, const c10::intrusive_ptr<Context>& context) {
+  static variable_list forward(AutogradContext*, const at::Tensor& z, const std::optional<at::Tensor>& temperature,
+                               const at::Tensor& upstream, const c10::intrusive_ptr<Context>& context) {
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     const PairLoss& problem = context->problem;
-    const at::Tensor gradient =
-        backward_rows(problem, context->terms, z).mul_(upstream / problem.temperature);
+    const at::Tensor gradient = backward_rows(problem, context->terms, z).mul_(upstream / problem.temperature);
     if (!temperature) return {gradient};
     // Each s_ij is of degree two in z and −1 in τ, so ∂/∂τ = −1/(2τ) Σ z · ∂/∂z.
     const at::Tensor of_temperature = (z * gradient).sum() * (-0.5 / problem.temperature);
@@ -214,8 +213,8 @@ class PairLossGradient : public Function<PairLossGradient> {
 
 class PairLossFunction : public Function<PairLossFunction> {
  public:
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& z,
-                            const std::optional<at::Tensor>& temperature, const PairLoss& problem) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& z, const std::optional<at::Tensor>& temperature,
+                            const PairLoss& problem) {
     Terms terms = forward_terms(problem, z);
     const at::Tensor loss = loss_of(problem, terms);
     ctx->save_for_backward(temperature ? variable_list{z, *temperature} : variable_list{z});

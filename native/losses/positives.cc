@@ -1,6 +1,7 @@
 #include "losses/positives.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace contrastive::losses {
 
@@ -12,19 +13,29 @@ Positives Positives::of_classes(at::Tensor classes) {
   return positives;
 }
 
-Positives Positives::of_mask(at::Tensor mask, at::Tensor samples) {
+Positives Positives::of_mask(at::Tensor mask) {
   Positives positives;
   positives.mask_ = std::move(mask);
-  positives.samples_ = std::move(samples);
   return positives;
 }
 
-at::Tensor Positives::total(int64_t anchors, const at::Tensor& like) const {
+std::vector<Range> Positives::split(int64_t begin, int64_t end, int64_t size) const {
+  std::vector<Range> ranges;
+  for (int64_t at = begin; at < end;) {
+    // A block of a mask is a slice of it, so its rows are of one view.
+    const int64_t run_end = mask_.defined() ? std::min(end, (at / mask_.size(0) + 1) * mask_.size(0)) : end;
+    const int64_t pieces = (run_end - at + size - 1) / size;
+    const int64_t length = (run_end - at + pieces - 1) / pieces;
+    ranges.push_back({at, std::min(at + length, run_end)});
+    at = ranges.back().end;
+  }
+  return ranges;
+}
+
+at::Tensor Positives::total(int64_t anchors, int64_t rows, const at::Tensor& like) const {
   if (mask_.defined()) {
-    const at::Tensor batch = at::arange(mask_.size(0), samples_.options());
-    const at::Tensor rows_of_sample = samples_.unsqueeze(0).eq(batch.unsqueeze(1)).sum(1).to(mask_.scalar_type());
-    const at::Tensor of_sample = at::mv(mask_, rows_of_sample) - mask_.diagonal();
-    return of_sample.index_select(0, samples_.narrow(0, 0, anchors)).to(like.scalar_type());
+    const int64_t batch = mask_.size(0);
+    return (mask_.sum(1) * (rows / batch) - mask_.diagonal()).repeat({anchors / batch});
   }
   const at::Tensor sorted = std::get<0>(classes_.sort());
   const at::Tensor wanted = classes_.narrow(0, 0, anchors);
@@ -42,8 +53,9 @@ std::pair<int64_t, int64_t> Positives::bounds(Range range) const {
 std::optional<at::Tensor> Positives::block(Range rows, Range columns, const at::Tensor& like) const {
   at::Tensor weights;
   if (mask_.defined()) {
-    weights = mask_.index_select(0, samples_.narrow(0, rows.begin, rows.size()))
-                  .index_select(1, samples_.narrow(0, columns.begin, columns.size()));
+    const int64_t batch = mask_.size(0);
+    weights = mask_.narrow(0, rows.begin % batch, rows.size()).narrow(1, columns.begin % batch, columns.size());
+    if (rows.begin == columns.begin) weights = weights.clone();
   } else {
     const auto [row_low, row_high] = bounds(rows);
     const auto [column_low, column_high] = bounds(columns);

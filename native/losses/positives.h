@@ -21,15 +21,17 @@ class Positives {
   // Rows of equal class, int64 (rows), are positives of each other with weight 1. Rows in order of class let most
   // blocks be known to hold no positive without being made.
   static Positives of_classes(at::Tensor classes);
-  // Row i has row j as a positive with weight mask[samples[i]][samples[j]]; samples: int64 (rows), mask: (batch, batch)
-  // of the dtype that weights are wanted in.
-  static Positives of_mask(at::Tensor mask, at::Tensor samples);
+  // Row i has row j as a positive with weight mask[i % batch][j % batch], mask (batch, batch) of the losses' dtype.
+  static Positives of_mask(at::Tensor mask);
 
-  // Σ_{j≠i} w_ij for the first `anchors` rows i, j over all rows: (anchors), of the dtype of `like`.
-  at::Tensor total(int64_t anchors, const at::Tensor& like) const;
+  // Ranges of at most `size` that cover [begin, end), each of which `block` can read.
+  std::vector<Range> split(int64_t begin, int64_t end, int64_t size) const;
 
-  // w_ij for i in rows, j in columns, as a fresh (rows, columns) tensor of the dtype of `like`, zero where i = j;
-  // nothing when the block has no positive.
+  // Σ_{j≠i} w_ij for the first `anchors` of `rows` rows: (anchors), of the dtype of `like`.
+  at::Tensor total(int64_t anchors, int64_t rows, const at::Tensor& like) const;
+
+  // w_ij for i in rows, j in columns, (rows, columns) of the dtype of `like`, zero where i = j, to be read only;
+  // nothing when the block has no positive. Two ranges are the same or have no row in common.
   std::optional<at::Tensor> block(Range rows, Range columns, const at::Tensor& like) const;
 
   // w_ij = w_ji, so block(J, I) is block(I, J) transposed.
@@ -41,7 +43,7 @@ class Positives {
 
   at::Tensor classes_;                  // int64 (rows), or
   std::vector<int64_t> known_classes_;  // the same on the host
-  at::Tensor mask_, samples_;           // (batch, batch), int64 (rows)
+  at::Tensor mask_;                     // (batch, batch)
 };
 
 }  // namespace contrastive::losses

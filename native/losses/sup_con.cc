@@ -128,10 +128,9 @@ std::tuple<at::Tensor, at::Tensor> sup_con_loss(const at::Tensor& features, cons
     z = z.index_select(0, order);
     classes = classes.index_select(0, order);
   }
-  Positives positives =
-      mask ? Positives::of_mask(mask->detach().to(dtype), samples) : Positives::of_classes(classes);
+  Positives positives = mask ? Positives::of_mask(mask->detach().to(dtype)) : Positives::of_classes(classes);
 
-  const at::Tensor totals = positives.total(anchor_rows, z.detach());
+  const at::Tensor totals = positives.total(anchor_rows, rows, z);
   const at::Tensor valid = totals > 0, valid_anchors = valid.sum();
   if (no_positives == "error") {
     const int64_t count = valid_anchors.item<int64_t>();
@@ -157,9 +156,10 @@ std::tuple<at::Tensor, at::Tensor> sup_con_loss(const at::Tensor& features, cons
   return {loss, valid_anchors};
 }
 
-CONTRASTIVE_OP(sup_con_loss,
-               "sup_con_loss(Tensor features, Tensor? labels=None, Tensor? mask=None, Tensor? learned_temperature=None, "
-               "*, float temperature=0.1, str variant='out', str anchors='all', str no_positives='ignore', "
-               "float loss_scale=1.0, bool normalize=True, int block=0) -> (Tensor loss, Tensor valid_anchors)");
+CONTRASTIVE_OP(
+    sup_con_loss,
+    "sup_con_loss(Tensor features, Tensor? labels=None, Tensor? mask=None, Tensor? learned_temperature=None, "
+    "*, float temperature=0.1, str variant='out', str anchors='all', str no_positives='ignore', "
+    "float loss_scale=1.0, bool normalize=True, int block=0) -> (Tensor loss, Tensor valid_anchors)");
 
 }  // namespace contrastive::losses

@@ -85,7 +85,7 @@ function plot(series: readonly Series[], key: 'values' | 'relative', epochs: num
   const y = (value: number) => (((high - value) / (high - low)) * 1000).toFixed(1);
   const percentOf = (value: number) => (((value - low) / (high - low)) * 100).toFixed(2);
   const xTicks = niceTicks(0, epochs, 10).filter((t) => Number.isInteger(t) && t <= epochs + 1e-9);
-  const label = (value: number) => (key === 'relative' ? `${Number((value * 100).toFixed(1))} %` : String(value));
+  const label = (value: number) => (key === 'relative' ? `${Number((value * 100).toFixed(1))}%` : String(value));
   const path = (s: Series) => s[key].map((v, i) => `${i === 0 ? 'M' : 'L'}${x(s.epochs[i]!)} ${y(v)}`).join('');
   return html`<div class="plot ${key}" data-key="${key}"><div class="area">
 ${ticks.map((t) => html`<span class="ytick" style="bottom:${percentOf(t)}%">${label(t)}</span><i class="grid" style="bottom:${percentOf(t)}%"></i>`)}

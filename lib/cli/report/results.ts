@@ -2,7 +2,7 @@
 import { type Html, html } from './html.ts';
 import type { EncoderReport, ReportData } from './report-data.ts';
 
-export const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+export const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
 
 /** Difference in points with its sign; a true minus, and none for zero. */
 export function points(difference: number): string {

@@ -21,7 +21,7 @@ if (plots) {
     const key = shown();
     series.forEach((s, i) => {
       const v = s[key][epoch === null ? s.epochs.length - 1 : nearest(s, epoch)];
-      outputs[i].textContent = key === 'relative' ? (v * 100).toFixed(0) + ' %' : v.toFixed(2);
+      outputs[i].textContent = key === 'relative' ? (v * 100).toFixed(0) + '%' : v.toFixed(2);
     });
     where.textContent = epoch === null ? 'at the end' : 'at epoch ' + epoch.toFixed(1);
     for (const rule of all('.rule')) {

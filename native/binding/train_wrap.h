@@ -1,0 +1,19 @@
+// The trainer's step as one native job.
+#pragma once
+
+#include <napi.h>
+
+#include "binding/handle.h"
+#include "train/step.h"
+
+namespace contrastive::binding {
+
+template <>
+struct HandleTraits<train::TrainStep> {
+  static constexpr const char* kName = "training step";
+  static constexpr napi_type_tag kTag = {0x2c7f4be1905d4a36, 0xa61f0d8b37e2c954};
+};
+
+void export_train(Napi::Env env, Napi::Object exports);
+
+}  // namespace contrastive::binding

@@ -1,0 +1,53 @@
+#include "evaluate/neighbours.h"
+
+#include <c10/core/impl/LocalDispatchKeySet.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "core/error.h"
+#include "core/op.h"
+#include "evaluate/checks.h"
+
+namespace contrastive::evaluate {
+namespace {
+
+// A block of similarities holds about this many values.
+constexpr int64_t kBlockValues = int64_t{1} << 22;
+
+at::Tensor unit_rows(const at::Tensor& features) {
+  const at::Tensor rows = features.detach().to(at::kFloat);
+  return rows / at::linalg_vector_norm(rows, 2, at::IntArrayRef{1}, /*keepdim=*/true).clamp_min(1e-12);
+}
+
+}  // namespace
+
+std::tuple<at::Tensor, at::Tensor> nearest_neighbours(const at::Tensor& features, const at::Tensor& bank, int64_t k,
+                                                      int64_t block) {
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  check_pair("features", features, "bank", bank);
+  CONTRASTIVE_CHECK(k >= 1 && k <= bank.size(0), kOptionError, "k must be from 1 to the ", bank.size(0),
+                    " rows of the bank, got ", k);
+  CONTRASTIVE_CHECK(block >= 0, kOptionError, "block must be >= 0, got ", block);
+  const int64_t count = features.size(0);
+  if (features.is_meta())
+    return {at::empty({count, k}, features.options().dtype(at::kLong)),
+            at::empty({count, k}, features.options().dtype(at::kFloat))};
+
+  if (block == 0) block = std::clamp<int64_t>(kBlockValues / bank.size(0), 1, count);
+  const at::Tensor candidates = unit_rows(bank).t();
+  std::vector<at::Tensor> indices, similarities;
+  for (int64_t begin = 0; begin < count; begin += block) {
+    const at::Tensor queries = unit_rows(features.narrow(0, begin, std::min(block, count - begin)));
+    auto [values, found] = queries.mm(candidates).topk(k, /*dim=*/1);
+    indices.push_back(std::move(found));
+    similarities.push_back(std::move(values));
+  }
+  return {at::cat(indices), at::cat(similarities)};
+}
+
+CONTRASTIVE_OP(nearest_neighbours,
+               "nearest_neighbours(Tensor features, Tensor bank, *, int k=20, int block=0) "
+               "-> (Tensor indices, Tensor similarities)");
+
+}  // namespace contrastive::evaluate

@@ -1,0 +1,76 @@
+#include "optim/optimizer.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "core/error.h"
+
+namespace contrastive::optim {
+
+Optimizer::Optimizer(std::vector<NamedTensor> parameters) : parameters_(std::move(parameters)) {
+  CONTRASTIVE_CHECK(!parameters_.empty(), kOptionError, "an optimizer needs at least one parameter");
+}
+
+void Optimizer::step(double lr) {
+  const c10::NoGradGuard no_grad;
+  update(lr);
+}
+
+void Optimizer::zero_grad() {
+  for (NamedTensor& parameter : parameters_) parameter.tensor.mutable_grad() = at::Tensor();
+}
+
+void Optimizer::load_state(const std::vector<NamedTensor>& values) {
+  const c10::NoGradGuard no_grad;
+  std::unordered_map<std::string, const at::Tensor*> by_name;
+  for (const auto& [name, tensor] : values) by_name.emplace(name, &tensor);
+  for (const auto& [name, tensor] : state_) {
+    const auto found = by_name.find(name);
+    CONTRASTIVE_CHECK(found != by_name.end(), kStateError, "the optimizer state lacks '", name, "'");
+    CONTRASTIVE_CHECK(found->second->sizes() == tensor.sizes(), kShapeError, "optimizer state '", name,
+                      "' must have shape ", tensor.sizes(), ", got ", found->second->sizes());
+    by_name.erase(found);
+  }
+  CONTRASTIVE_CHECK(by_name.empty() && values.size() == state_.size(), kStateError,
+                    "the optimizer state holds an unknown '", by_name.empty() ? "duplicate" : by_name.begin()->first,
+                    "'");
+  for (const auto& [name, tensor] : values) by_name.emplace(name, &tensor);
+  for (auto& [name, tensor] : state_) tensor.copy_(*by_name.at(name));
+}
+
+void Optimizer::add_slot(const char* name, bool scalar) {
+  for (const NamedTensor& parameter : parameters_) {
+    const at::Tensor value = parameter.tensor.detach();
+    state_.push_back({parameter.name + "." + name,
+                      scalar ? at::zeros({}, value.options().dtype(at::kFloat)) : at::zeros_like(value)});
+  }
+  ++slots_;
+}
+
+Optimizer::Lists Optimizer::lists(bool weights) const {
+  Lists lists;
+  lists.slots.resize(slots_);
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const auto& [name, parameter] = parameters_[i];
+    at::Tensor gradient = parameter.grad();
+    if (!gradient.defined() || (parameter.dim() > 1) != weights) continue;
+    // The fused kernels walk memory in order, so a gradient in another layout would be added to the wrong elements.
+    if (gradient.strides() != parameter.strides()) gradient = at::empty_like(parameter).copy_(gradient);
+    lists.parameters.push_back(parameter);
+    lists.gradients.push_back(std::move(gradient));
+    for (size_t slot = 0; slot < slots_; ++slot) {
+      const at::Tensor& state = state_[slot * parameters_.size() + i].tensor;
+      CONTRASTIVE_CHECK(state.device() == parameter.device(), kDeviceError, "parameter '", name, "' is on ",
+                        parameter.device(), " but its optimizer state is on ", state.device(),
+                        "; make the optimizer after moving the module");
+      lists.slots[slot].push_back(state);
+    }
+  }
+  return lists;
+}
+
+}  // namespace contrastive::optim

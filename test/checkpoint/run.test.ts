@@ -1,0 +1,299 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type CheckpointContent, openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
+import type { RunConfig } from '../../lib/checkpoint/run-config.ts';
+import type { RawTensor } from '../../lib/checkpoint/safetensors.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'run-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const config: RunConfig = {
+  format: 1,
+  encoder: { name: 'resnet18', stem: 'cifar', width: 16, inChannels: 1, zeroInitResidual: false },
+  head: { kind: 'mlp', dim: 128 },
+  loss: { name: 'supcon', temperature: 0.1 },
+  augment: [{ op: 'randomHorizontalFlip', p: 0.5 }],
+  input: { size: 28, channels: 1, mean: [0.286], std: [0.353] },
+  optimizer: { name: 'sgd', lr: 0.05 },
+  schedule: { name: 'cosine' },
+  batchSize: 256,
+  epochs: 5,
+  seed: 1,
+  precision: 'bf16',
+  data: { name: 'fashion-mnist', path: null, limit: null },
+};
+
+const tensorOf = (...values: number[]): RawTensor => ({
+  dtype: 'F32',
+  shape: [values.length],
+  data: new Uint8Array(Float32Array.from(values).buffer),
+});
+
+const contentOf = (step: number): CheckpointContent => ({
+  model: new Map([['encoder.conv1.weight', tensorOf(step, 2)]]),
+  optimizer: new Map([['momentum.encoder.conv1.weight', tensorOf(step)]]),
+  state: { step, epoch: 0, loss: 1.5 },
+});
+
+const checkpointError = (message: RegExp) => ({ code: 'ERR_CHECKPOINT', message: expect.stringMatching(message) });
+
+async function runWith(...steps: number[]): Promise<RunFolder> {
+  const run = await RunFolder.create(join(folder, 'run'), config);
+  for (const step of steps) await run.saveCheckpoint(contentOf(step), { keep: 10 });
+  return run;
+}
+
+describe('RunFolder', () => {
+  it('is created, opened and refused a second time', async () => {
+    const path = join(folder, 'deep', 'run');
+    const run = await RunFolder.create(path, config);
+    expect((await RunFolder.open(path)).config).toEqual(config);
+    expect(run.path).toBe(path);
+    await expect(RunFolder.create(path, config)).rejects.toMatchObject(checkpointError(/holds a run already/));
+  });
+
+  it('refuses a place that cannot be written', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    await expect(RunFolder.create(join(file, 'run'), config)).rejects.toMatchObject(
+      checkpointError(/cannot be written/),
+    );
+  });
+
+  it('refuses a folder without a run, and a damaged config', async () => {
+    await expect(RunFolder.open(folder)).rejects.toMatchObject(checkpointError(/config\.json: cannot be read/));
+    await writeFile(join(folder, 'config.json'), '{"format": 1,');
+    await expect(RunFolder.open(folder)).rejects.toMatchObject(checkpointError(/config\.json: is not valid JSON/));
+    await writeFile(join(folder, 'config.json'), '{"format": 1, "format": 1}');
+    await expect(RunFolder.open(folder)).rejects.toMatchObject(checkpointError(/'format' occurs twice/));
+  });
+});
+
+describe('checkpoints', () => {
+  it('come back as they were saved', async () => {
+    const run = await runWith(10);
+    const { folder: path, model, optimizer, state } = await run.loadCheckpoint();
+    const expected = contentOf(10);
+    expect(path).toBe(join(run.path, 'checkpoints', '10'));
+    expect(state).toEqual(expected.state);
+    expect(model.get('encoder.conv1.weight')?.data).toEqual(Buffer.from(tensorOf(10, 2).data));
+    expect([...(optimizer?.keys() ?? [])]).toEqual(['momentum.encoder.conv1.weight']);
+    expect((await run.loadCheckpoint('latest', { optimizer: false })).optimizer).toBeUndefined();
+  });
+
+  it('may have no optimizer, and may be of step 0', async () => {
+    const run = await runWith();
+    const { model, state } = contentOf(0);
+    await run.saveCheckpoint({ model, state });
+    expect((await run.loadCheckpoint(0)).optimizer).toBeUndefined();
+  });
+
+  it('are listed by number, and pruned to the newest', async () => {
+    const run = await runWith(9, 10, 100);
+    await mkdir(join(run.path, 'checkpoints', '007'));
+    expect(await run.steps()).toEqual([9, 10, 100]);
+    await run.saveCheckpoint(contentOf(101), { keep: 2 });
+    expect(await run.steps()).toEqual([100, 101]);
+    expect(await readdir(join(run.path, 'checkpoints'))).toContain('latest.json');
+  });
+
+  it('keep the latest one even when its step is not among the newest', async () => {
+    const run = await runWith(100, 200, 300);
+    await run.saveCheckpoint(contentOf(150), { keep: 2 });
+    expect(await run.steps()).toEqual([150, 200, 300]);
+    expect((await run.loadCheckpoint()).state.step).toBe(150);
+  });
+
+  it('clear away what an interrupted write left', async () => {
+    const run = await runWith(1);
+    const left = `.2.tmp-${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}`;
+    await mkdir(join(run.path, 'checkpoints', left));
+    await run.saveCheckpoint(contentOf(2));
+    expect((await readdir(join(run.path, 'checkpoints'))).sort()).toEqual(['1', '2', 'latest.json']);
+  });
+
+  it('are written again over the same step', async () => {
+    const run = await runWith(5);
+    await run.saveCheckpoint({ ...contentOf(5), state: { step: 5, epoch: 3 } });
+    expect((await run.loadCheckpoint(5)).state.epoch).toBe(3);
+  });
+
+  it('refuse a bad tensor, step or keep, and leave the older ones', async () => {
+    const run = await runWith(1);
+    const bad: CheckpointContent = { ...contentOf(2), model: new Map([['x', { ...tensorOf(1), shape: [2] }]]) };
+    await expect(run.saveCheckpoint(bad)).rejects.toMatchObject(checkpointError(/tensor 'x'/));
+    await expect(run.saveCheckpoint(contentOf(-1))).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(run.saveCheckpoint(contentOf(2), { keep: 0 })).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(run.saveCheckpoint(contentOf(2), { kep: 1 } as object)).rejects.toMatchObject({
+      message: expect.stringContaining("did you mean 'keep'"),
+    });
+    expect(await run.steps()).toEqual([1]);
+  });
+
+  it('say so when the folder cannot be written', async () => {
+    const run = await runWith();
+    await rm(join(run.path, 'checkpoints'), { recursive: true });
+    await writeFile(join(run.path, 'checkpoints'), '');
+    await expect(run.saveCheckpoint(contentOf(1))).rejects.toMatchObject(checkpointError(/cannot be written/));
+  });
+});
+
+describe('a damaged checkpoint', () => {
+  const damage = async (run: RunFolder, step: number): Promise<void> =>
+    truncate(join(run.path, 'checkpoints', String(step), 'model.safetensors'), 40);
+
+  it('is passed over for the one before, with a warning', async () => {
+    const run = await runWith(10, 20, 30);
+    await damage(run, 30);
+    await damage(run, 20);
+    const warnings: string[] = [];
+    const { state } = await run.loadCheckpoint('latest', { onWarning: (message) => warnings.push(message) });
+    expect(state.step).toBe(10);
+    expect(warnings).toEqual([
+      expect.stringMatching(/30.model\.safetensors: header length .*; using the checkpoint of step 10/),
+      expect.stringMatching(/20.model\.safetensors: header length .*; using the checkpoint of step 10/),
+    ]);
+  });
+
+  it('warns through the process by default', async () => {
+    const run = await runWith(10, 20);
+    await damage(run, 20);
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    try {
+      await run.loadCheckpoint();
+      expect(emit).toHaveBeenCalledWith(
+        expect.stringContaining('using the checkpoint of step 10'),
+        'CheckpointWarning',
+      );
+    } finally {
+      emit.mockRestore();
+    }
+  });
+
+  it('is an error when it is asked for by number', async () => {
+    const run = await runWith(10, 20);
+    await damage(run, 20);
+    await expect(run.loadCheckpoint(20)).rejects.toMatchObject(checkpointError(/20.model\.safetensors/));
+  });
+
+  it.each<[string, (path: string) => Promise<void>]>([
+    ['no state', (path) => rm(join(path, 'state.json'))],
+    ['a state that is not JSON', (path) => writeFile(join(path, 'state.json'), '{')],
+    ['a state of another step', (path) => writeFile(join(path, 'state.json'), '{"step":3,"epoch":0}')],
+    ['a state without an epoch', (path) => writeFile(join(path, 'state.json'), '{"step":20}')],
+    ['no model', (path) => rm(join(path, 'model.safetensors'))],
+    ['a model without tensors', (path) => writeFile(join(path, 'model.safetensors'), '\x02\0\0\0\0\0\0\0{}')],
+    ['a damaged optimizer', (path) => writeFile(join(path, 'optimizer.safetensors'), 'x')],
+  ])('counts as damaged with %s', async (_, harm) => {
+    const run = await runWith(10, 20);
+    await harm(join(run.path, 'checkpoints', '20'));
+    await expect(run.loadCheckpoint(20)).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' });
+    expect((await run.loadCheckpoint('latest', { onWarning: () => {} })).state.step).toBe(10);
+  });
+
+  it('is an error with all of their reasons when none is whole', async () => {
+    const run = await runWith(10, 20);
+    await damage(run, 10);
+    await damage(run, 20);
+    await expect(run.loadCheckpoint()).rejects.toMatchObject(
+      checkpointError(/no checkpoint that can be used\n.*20.*\n.*10/),
+    );
+  });
+
+  it('does not go beyond what latest.json names while that is whole', async () => {
+    const run = await runWith(10, 20);
+    await writeFile(join(run.path, 'checkpoints', 'latest.json'), '{"format":1,"step":10}');
+    expect((await run.loadCheckpoint()).state.step).toBe(10);
+  });
+
+  it.each(['', '[]', '{"format":2,"step":10}', '{"format":1,"step":"../x"}'])(
+    'survives a latest.json of %j',
+    async (text) => {
+      const run = await runWith(10, 20);
+      await writeFile(join(run.path, 'checkpoints', 'latest.json'), text);
+      const onWarning = vi.fn();
+      expect((await run.loadCheckpoint('latest', { onWarning })).state.step).toBe(20);
+      expect(onWarning).toHaveBeenCalledWith(
+        expect.stringMatching(/latest\.json: .*; using the checkpoint of step 20/),
+      );
+    },
+  );
+
+  it('is told from one that was never there', async () => {
+    const run = await runWith();
+    await expect(run.loadCheckpoint()).rejects.toMatchObject(checkpointError(/no checkpoint that can be used$/));
+    await expect(run.loadCheckpoint(3)).rejects.toMatchObject(
+      checkpointError(/no checkpoint of step 3 .*there are none/),
+    );
+    await run.saveCheckpoint(contentOf(10));
+    await expect(run.loadCheckpoint(3)).rejects.toMatchObject(checkpointError(/there are 10/));
+    await expect(run.loadCheckpoint(10, { optimiser: true } as object)).rejects.toMatchObject({ code: 'ERR_OPTION' });
+  });
+});
+
+describe('openCheckpoint', () => {
+  it('takes a run, or one of its checkpoints', async () => {
+    const { path } = await runWith(10, 20);
+    expect((await openCheckpoint(path)).checkpoint.state.step).toBe(20);
+    const { run, checkpoint } = await openCheckpoint(join(path, 'checkpoints', '10'));
+    expect([run.path, checkpoint.state.step]).toEqual([path, 10]);
+  });
+
+  it('refuses anything else', async () => {
+    await expect(openCheckpoint(folder)).rejects.toMatchObject(checkpointError(/config\.json: cannot be read/));
+  });
+});
+
+describe('metrics', () => {
+  it('are appended in order and read back', async () => {
+    const { metrics } = await runWith();
+    expect(await metrics.read()).toEqual([]);
+    const steps = Array.from({ length: 20 }, (_, step) => step);
+    await Promise.all(steps.map((step) => metrics.append({ step, loss: Number.NaN })));
+    expect(await metrics.read()).toEqual(steps.map((step) => ({ step, loss: null })));
+  });
+
+  it('lose only a half last line to a crash', async () => {
+    const run = await runWith();
+    const file = join(run.path, 'metrics.jsonl');
+    await writeFile(file, '{"step":1,"n":"é"}\n{"step":2,"lo');
+    expect(await run.metrics.read()).toEqual([{ step: 1, n: 'é' }]);
+    await run.metrics.append({ step: 2 });
+    expect(await readFile(file, 'utf8')).toBe('{"step":1,"n":"é"}\n{"step":2}\n');
+  });
+
+  it('drop what comes after the step that a run resumes from', async () => {
+    const { metrics } = await runWith();
+    for (const record of [{ step: 1 }, { note: 'x' }, { step: 2 }, { step: 3 }]) await metrics.append(record);
+    await metrics.dropAfter(2);
+    await metrics.append({ step: 3, again: true });
+    expect(await metrics.read()).toEqual([{ step: 1 }, { note: 'x' }, { step: 2 }, { step: 3, again: true }]);
+  });
+
+  it.each(['nonsense', '[1]', '3'])('name a line that is %s', async (line) => {
+    const run = await runWith();
+    await writeFile(join(run.path, 'metrics.jsonl'), `{"step":1}\n${line}\n`);
+    await expect(run.metrics.read()).rejects.toMatchObject(checkpointError(/metrics\.jsonl: line 2 must be/));
+  });
+
+  it('say so when they cannot be written, and go on when they can again', async () => {
+    const run = await runWith();
+    await run.metrics.append({ step: 1 });
+    await rm(run.path, { recursive: true });
+    await expect(run.metrics.append({ step: 2 })).rejects.toMatchObject(checkpointError(/cannot be written/));
+    await mkdir(run.path);
+    await run.metrics.append({ step: 3 });
+    expect(await run.metrics.read()).toEqual([{ step: 3 }]);
+  });
+
+  it('say so when they cannot be read', async () => {
+    const run = await runWith();
+    await mkdir(join(run.path, 'metrics.jsonl'));
+    await expect(run.metrics.read()).rejects.toMatchObject(checkpointError(/cannot be read/));
+  });
+});

@@ -1,0 +1,205 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type DecodeOptions, decodeImage } from '../../lib/data/decode.ts';
+
+const images = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));
+const file = (name: string): string => join(images, name);
+
+interface Expected {
+  width: number;
+  height: number;
+  luma: number[];
+  palette: number[];
+  jpeg: number[];
+}
+let pil: Expected;
+beforeAll(async () => {
+  pil = JSON.parse(await readFile(file('expected.json'), 'utf8')) as Expected;
+});
+
+/** The fixtures' formula. */
+const formula = (x: number, y: number): number[] => [10 * x, 15 * y, 5 * (x + y)];
+const rgb = Array.from({ length: 16 * 24 }, (_, i) => formula(i % 24, Math.floor(i / 24))).flat();
+
+const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
+  expect(a.length).toBe(b.length);
+  return Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0);
+};
+
+const dataError = (message: RegExp) => ({ code: 'ERR_DATA', message: expect.stringMatching(message) });
+
+describe('decodeImage', () => {
+  it('reads RGB exactly, from a path, a Buffer and a Uint8Array', async () => {
+    const bytes = await readFile(file('rgb.png'));
+    for (const input of [file('rgb.png'), bytes, new Uint8Array(bytes)]) {
+      const { pixels, ...size } = await decodeImage(input);
+      expect(size).toEqual({ height: 16, width: 24, channels: 3 });
+      expect(Array.from(pixels)).toEqual(rgb);
+    }
+  });
+
+  it("makes gray as PIL's convert('L') does, to the last bit", async () => {
+    const { pixels, channels } = await decodeImage(file('rgb.png'), { channels: 1 });
+    expect([channels, Array.from(pixels)]).toEqual([1, pil.luma]);
+  });
+
+  it('reads a gray image in either number of channels', async () => {
+    const gray = await decodeImage(file('gray.png'), { channels: 1 });
+    expect(Array.from(gray.pixels)).toEqual(pil.luma);
+    const wide = await decodeImage(file('gray.png'));
+    expect(Array.from(wide.pixels)).toEqual(pil.luma.flatMap((value) => [value, value, value]));
+  });
+
+  it('scales 16 bits to 8', async () => {
+    const { pixels } = await decodeImage(file('gray16.png'), { channels: 1 });
+    expect(Array.from(pixels)).toEqual(Array.from({ length: 16 * 24 }, (_, i) => 10 * (i % 24)));
+  });
+
+  it('composites transparency onto white', async () => {
+    const { pixels } = await decodeImage(file('rgba.png'));
+    const expected = rgb.map((value, i) => (Math.floor(i / 3) % 2 === 1 ? 255 : value));
+    expect(Array.from(pixels)).toEqual(expected);
+  });
+
+  it('reads a palette and JPEG as PIL does', async () => {
+    expect(Array.from((await decodeImage(file('palette.gif'))).pixels)).toEqual(pil.palette);
+    expect(worst((await decodeImage(file('rgb.jpg'))).pixels, pil.jpeg)).toBeLessThanOrEqual(2);
+  });
+
+  it('reads the first frame of an animation', async () => {
+    const frames = Buffer.concat([Buffer.alloc(12, 10), Buffer.alloc(12, 200)]);
+    const animation = await sharp(frames, { raw: { width: 2, height: 4, channels: 3, pageHeight: 2 } })
+      .gif()
+      .toBuffer();
+    const { height, pixels } = await decodeImage(animation);
+    expect([height, worst(pixels, new Uint8Array(12).fill(10))]).toEqual([2, 0]);
+  });
+
+  it('converts CMYK', async () => {
+    const { pixels, channels } = await decodeImage(file('cmyk.jpg'));
+    expect(channels).toBe(3);
+    // A colour-managed conversion is not PIL's formula, but the darkest and lightest corners stay what they are.
+    const sum = (x: number, y: number): number =>
+      [0, 1, 2].reduce((s, c) => s + (pixels[3 * (24 * y + x) + c] ?? 0), 0);
+    expect(sum(0, 0)).toBeLessThan(sum(23, 15) - 200);
+  });
+
+  it.each<[number, number, number, (x: number, y: number) => [number, number]]>([
+    [3, 24, 16, (x, y) => [23 - x, 15 - y]],
+    [6, 16, 24, (x, y) => [y, 15 - x]],
+    [8, 16, 24, (x, y) => [23 - y, x]],
+  ])('applies EXIF orientation %i', async (orientation, width, height, source) => {
+    const image = await decodeImage(file(`orientation${orientation}.jpg`));
+    expect([image.width, image.height]).toEqual([width, height]);
+    const expected = Array.from({ length: width * height }, (_, i) => {
+      const [x, y] = source(i % width, Math.floor(i / width));
+      return formula(x, y);
+    }).flat();
+    expect(worst(image.pixels, expected)).toBeLessThanOrEqual(8); // JPEG at quality 95
+  });
+
+  it('scales the shorter side down to size, and never up', async () => {
+    const sizeOf = async (size: number) => {
+      const { height, width, pixels } = await decodeImage(file('rgb.png'), { size });
+      expect(pixels.length).toBe(height * width * 3);
+      return [height, width];
+    };
+    expect(await sizeOf(8)).toEqual([8, 12]);
+    expect(await sizeOf(1)).toEqual([1, 2]);
+    expect(await sizeOf(100)).toEqual([16, 24]);
+    const tall = await decodeImage(file('orientation6.jpg'), { size: 8 });
+    expect([tall.height, tall.width]).toEqual([12, 8]);
+  });
+
+  it.each<[string, RegExp]>([
+    ['truncated.jpg', /truncated\.jpg: cannot be decoded: .*premature end/],
+    ['not-an-image.png', /not-an-image\.png: cannot be decoded: .*unsupported image format/],
+    ['empty.jpg', /empty\.jpg: cannot be decoded/],
+    ['missing.jpg', /missing\.jpg: cannot be decoded: ENOENT/],
+    ['.', /cannot be decoded: it is not a regular file/],
+  ])('refuses %s and names it', async (name, message) => {
+    await expect(decodeImage(file(name))).rejects.toMatchObject(dataError(message));
+  });
+
+  it('refuses damaged bytes, saying how many', async () => {
+    const whole = await readFile(file('rgb.png'));
+    const half = whole.subarray(0, whole.length >> 1);
+    await expect(decodeImage(half)).rejects.toMatchObject(dataError(/^image of \d+ bytes: cannot be decoded/));
+    await expect(decodeImage(Buffer.alloc(0))).rejects.toMatchObject(dataError(/^image of 0 bytes/));
+  });
+
+  it('refuses SVG, which can refer to other files', async () => {
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+    await expect(decodeImage(svg)).rejects.toMatchObject(dataError(/expected one of jpeg, .* got svg/));
+  });
+
+  it('refuses more pixels than the limit before decoding them', async () => {
+    const bomb = await sharp({ create: { width: 9000, height: 9000, channels: 3, background: '#000' } })
+      .png()
+      .toBuffer();
+    await expect(decodeImage(bomb)).rejects.toMatchObject(dataError(/pixel limit/));
+    await expect(decodeImage(file('rgb.png'), { limitInputPixels: 24 * 16 - 1 })).rejects.toMatchObject(
+      dataError(/pixel limit/),
+    );
+    await decodeImage(file('rgb.png'), { limitInputPixels: 24 * 16 });
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['an unknown option', { chanels: 1 }, /unknown option 'chanels'; did you mean 'channels'/],
+    ['two channels', { channels: 2 }, /channels must be/],
+    ['a size of 0', { size: 0 }, /size must be an integer >= 1/],
+    ['no pixels at all', { limitInputPixels: 0 }, /limitInputPixels must be/],
+    ['an unknown priority', { priority: 'urgent' }, /priority must be one of/],
+  ])('refuses %s', async (_, options, message) => {
+    await expect(decodeImage(file('rgb.png'), options as DecodeOptions)).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it.each([[undefined], [''], [3], [{}]])('refuses %j for an image', async (input) => {
+    await expect(decodeImage(input as string)).rejects.toMatchObject(dataError(/image must be a path or a Buffer/));
+  });
+
+  it('says what to install when sharp is not there', async () => {
+    vi.doMock('sharp', () => {
+      throw new Error("Cannot find package 'sharp'");
+    });
+    vi.resetModules();
+    try {
+      const { decodeImage: decode } = await import('../../lib/data/decode.ts');
+      await expect(decode(file('rgb.png'))).rejects.toMatchObject(
+        dataError(/needs the package sharp \(npm install sharp\)/),
+      );
+    } finally {
+      vi.doUnmock('sharp');
+      vi.resetModules();
+    }
+  });
+});
+
+describe('decodes beside the host’s own work', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'decode-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('leave threads of libuv’s pool for others', async () => {
+    const large = await sharp({ create: { width: 3000, height: 3000, channels: 3, background: '#555' } })
+      .jpeg()
+      .toBuffer();
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, sharp.counters().process);
+    }, 1);
+    await Promise.all(Array.from({ length: 12 }, () => decodeImage(large, { size: 100 })));
+    clearInterval(watch);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(2);
+  });
+});
