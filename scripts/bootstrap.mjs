@@ -10,11 +10,11 @@ import { checkTools } from './tools.mjs';
 const dependenciesStamp = stamp('node_modules/.stamp');
 const dependencies = () => `${contentHash('package-lock.json')} ${process.platform}-${process.arch}`;
 
-async function installDependencies() {
+async function installDependencies(at) {
   // npm tells its scripts where it is; on Windows the npm on the path is no program that spawn can start.
   const npm = process.env.npm_execpath;
   const [program, ...args] = npm?.endsWith('.js') ? [process.execPath, npm] : ['npm'];
-  await runLogged('npm-ci', program, [...args, 'ci', '--no-audit', '--no-fund']);
+  await runLogged('npm-ci', program, [...args, 'ci', '--no-audit', '--no-fund'], { onLine: at });
   dependenciesStamp.write(dependencies());
 }
 
@@ -45,7 +45,7 @@ export async function bootstrap() {
   // build-native.mjs loads lib/ through tsx, which comes with the dependencies; what it imports by itself is Node's own.
   const { buildNative, isNativeCurrent } = await import('./build-native.mjs');
   if (haveDependencies && isNativeCurrent() && isTypescriptCurrent()) {
-    console.log(`  set-up is up to date     ${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`);
+    console.log(`  set-up is up to date (${Math.round(performance.now() - started)} ms)`);
     return;
   }
   await step('tools', checkTools);

@@ -70,7 +70,7 @@ export async function buildNative() {
     // A file that includes ATen takes about 1.2 GB to compile.
     const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 1.2e9)));
     await runLogged('native-build', 'cmake', ['--build', 'build', '--config', 'Release', '--parallel', String(jobs)], {
-      onLine: (line) => /^\[/.test(line) && at(line),
+      onLine: (line) => /^(\[|waiting)/.test(line) && at(line),
     });
     underWay.clear();
     nativeStamp.write(`${madeFrom}\n${libtorch.root}`);

@@ -1,6 +1,6 @@
 // The steps of the set-up: one line each with its time, output to a log, the log's tail when something fails.
 // Node's own modules only: this runs before `npm ci`.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   createWriteStream,
@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -94,6 +95,25 @@ export async function runForeground(program, args) {
   return code ?? exitCodeOf(signal);
 }
 
+/** When a process started, as text; undefined when there is none (or no `ps`, on Windows). Tells a reused id apart. */
+function startOf(pid) {
+  const { stdout } = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout?.trim() || undefined;
+}
+
+/**
+ * When this script is killed outright, what it started goes on for a while. Two npm or CMake processes in one folder
+ * break each other, so the next run waits for the one that is left.
+ */
+async function waitForEarlier(pidFile, onLine) {
+  if (!existsSync(pidFile)) return;
+  const [pid, started] = readFileSync(pidFile, 'utf8').split('\n');
+  while (pid && started && startOf(pid) === started) {
+    onLine(`waiting for process ${pid}, which an interrupted run left`);
+    await sleep(500);
+  }
+}
+
 /**
  * Runs a program with its output in build/<name>.log; on failure throws a StepError with the log's tail.
  * `onLine` sees each line of output.
@@ -101,9 +121,12 @@ export async function runForeground(program, args) {
 export async function runLogged(name, program, args, { onLine = () => {}, env = {} } = {}) {
   mkdirSync(build, { recursive: true });
   const path = join(build, `${name}.log`);
+  const pidFile = join(build, `${name}.pid`);
+  await waitForEarlier(pidFile, onLine);
   const log = createWriteStream(path);
   log.write(`$ ${program} ${args.join(' ')}\n`);
   const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  if (child.pid !== undefined) writeFileSync(pidFile, `${child.pid}\n${startOf(child.pid) ?? ''}`);
   const tail = [];
   const take = (chunk) => {
     log.write(chunk);
@@ -125,6 +148,7 @@ export async function runLogged(name, program, args, { onLine = () => {}, env = 
     throw new StepError(`${program} could not be started: ${error.message}`);
   } finally {
     log.end();
+    rmSync(pidFile, { force: true });
   }
   if (received) process.exit(exitCodeOf(received));
   if (result.code === 0) return;

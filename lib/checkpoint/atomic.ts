@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 /** Names of unfinished writes; what a crash leaves behind may be deleted. */
 export const isTemporary = (name: string): boolean => /^\..+\.tmp-[0-9a-f-]{36}$/.test(name);
 
-const temporaryBeside = (path: string): string => join(dirname(path), `.${basename(path)}.tmp-${randomUUID()}`);
+export const temporaryBeside = (path: string): string => join(dirname(path), `.${basename(path)}.tmp-${randomUUID()}`);
 
 async function writeSynced(path: string, data: string | Uint8Array): Promise<void> {
   const file = await open(path, 'wx');
@@ -19,7 +19,7 @@ async function writeSynced(path: string, data: string | Uint8Array): Promise<voi
 }
 
 /** Makes a rename in `folder` durable. Windows cannot open folders and flushes their entries itself. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {

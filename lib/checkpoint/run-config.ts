@@ -25,7 +25,7 @@ export interface RunConfig {
   /** Options of the projection head; null without one. */
   head: JsonObject | null;
   loss: JsonObject;
-  /** The augmentation pipeline, one plain object an operation. */
+  /** The augmentation of each view, as plain data. */
   augment: JsonObject[];
   input: {
     /** Side of the encoder's square input, pixels. */

@@ -16,6 +16,8 @@ export type NativeHandle<Kind extends string> = object & { readonly [brand]: Kin
 export type TensorHandle = NativeHandle<'tensor'>;
 export type CallableReference = NativeHandle<'callable'>;
 export type PipelineHandle = NativeHandle<'pipeline'>;
+export type ModuleHandle = NativeHandle<'module'>;
+export type OptimizerHandle = NativeHandle<'optimizer'>;
 
 export type DType = 'float32' | 'float64' | 'bfloat16' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool';
 export type TypedArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
@@ -123,6 +125,41 @@ export interface Addon {
     job: number,
   ): TensorHandle;
   augmentThreads(threads: number): void;
+
+  makeModule(name: string, options: object): ModuleHandle;
+  moduleNames(): string[];
+  /** Live, in order of registration. */
+  moduleParameters(module: ModuleHandle): Record<string, TensorHandle>;
+  moduleBuffers(module: ModuleHandle): Record<string, TensorHandle>;
+  moduleForward(module: ModuleHandle, x: TensorHandle, flags: number, job: number): TensorHandle;
+  moduleOutputShape(module: ModuleHandle, shape: readonly number[]): number[];
+  moduleTrain(module: ModuleHandle, on: boolean, flags: number, job: number): void;
+  /** The handles from before keep naming the old device. */
+  moduleTo(
+    module: ModuleHandle,
+    device: string,
+    flags: number,
+    job: number,
+  ): { parameters: Record<string, TensorHandle>; buffers: Record<string, TensorHandle> };
+  moduleDispose(module: ModuleHandle): boolean;
+
+  makeOptimizer(
+    kind: 'sgd' | 'adamw' | 'lars',
+    names: readonly string[],
+    parameters: readonly TensorHandle[],
+    options: object,
+  ): OptimizerHandle;
+  optimizerStep(optimizer: OptimizerHandle, learningRate: number, flags: number, job: number): void;
+  optimizerZeroGrad(optimizer: OptimizerHandle, flags: number, job: number): void;
+  optimizerState(optimizer: OptimizerHandle): Record<string, TensorHandle>;
+  optimizerLoadState(
+    optimizer: OptimizerHandle,
+    names: readonly string[],
+    tensors: readonly TensorHandle[],
+    flags: number,
+    job: number,
+  ): void;
+  optimizerDispose(optimizer: OptimizerHandle): boolean;
 }
 
 interface Loader {

@@ -6,7 +6,8 @@ import { Tensor } from './tensor.ts';
 
 const references = new Map<string, CallableReference>();
 
-function reference(name: string): CallableReference {
+/** The addon's own reference to an operation. */
+export function reference(name: string): CallableReference {
   let found = references.get(name);
   if (found === undefined) {
     found = loadAddon().resolve(name);

@@ -5,6 +5,66 @@ import { checkOptions } from '../validate.ts';
 import { call, callMany } from './call.ts';
 import { type DType, Tensor } from './tensor.ts';
 
+/** `knn_classify` */
+export function knnClassify(
+  features: Tensor,
+  bank: Tensor,
+  bankLabels: Tensor,
+  options: {
+    readonly classes: number | undefined;
+    readonly k?: number | undefined;
+    readonly temperature?: number | undefined;
+    readonly block?: number | undefined;
+  },
+): [Tensor, Tensor] {
+  checkOptions('knnClassify', options, ['classes', 'k', 'temperature', 'block']);
+  return callMany('knn_classify', [
+    features,
+    bank,
+    bankLabels,
+    options?.classes,
+    options?.k,
+    options?.temperature,
+    options?.block,
+  ]) as [Tensor, Tensor];
+}
+
+/** `linear_probe` */
+export function linearProbe(
+  train: Tensor,
+  trainLabels: Tensor,
+  test: Tensor,
+  learningRates: Tensor,
+  options: {
+    readonly classes: number | undefined;
+    readonly epochs?: number | undefined;
+    readonly batch?: number | undefined;
+    readonly seed?: number | undefined;
+  },
+): [Tensor, Tensor, Tensor] {
+  checkOptions('linearProbe', options, ['classes', 'epochs', 'batch', 'seed']);
+  return callMany('linear_probe', [
+    train,
+    trainLabels,
+    test,
+    learningRates,
+    options?.classes,
+    options?.epochs,
+    options?.batch,
+    options?.seed,
+  ]) as [Tensor, Tensor, Tensor];
+}
+
+/** `nearest_neighbours` */
+export function nearestNeighbours(
+  features: Tensor,
+  bank: Tensor,
+  options?: { readonly k?: number | undefined; readonly block?: number | undefined },
+): [Tensor, Tensor] {
+  checkOptions('nearestNeighbours', options, ['k', 'block']);
+  return callMany('nearest_neighbours', [features, bank, options?.k, options?.block]) as [Tensor, Tensor];
+}
+
 /** `nt_xent_loss` */
 export function ntXentLoss(
   features: Tensor,

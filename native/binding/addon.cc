@@ -9,8 +9,11 @@
 #include "binding/call.h"
 #include "binding/convert.h"
 #include "binding/errors.h"
+#include "binding/module_wrap.h"
+#include "binding/optimizer_wrap.h"
 #include "binding/state.h"
 #include "binding/tensor_wrap.h"
+#include "binding/train_wrap.h"
 
 namespace contrastive::binding {
 namespace {
@@ -60,6 +63,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_tensor(env, exports);
   export_call(env, exports);
   export_augment(env, exports);
+  export_module(env, exports);
+  export_optimizer(env, exports);
+  export_train(env, exports);
   return exports;
 }
 

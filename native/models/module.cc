@@ -1,6 +1,7 @@
 #include "models/module.h"
 
 #include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -28,6 +29,14 @@ at::Tensor ParameterStore::parameter(const std::string& name, at::Tensor value) 
 
 at::Tensor ParameterStore::buffer(const std::string& name, at::Tensor value) {
   return add(buffers, name, std::move(value));
+}
+
+at::ScalarType Module::output_dtype(at::ScalarType input, at::DeviceType device) const {
+  const at::ScalarType own = store_.parameters.front().tensor.scalar_type();
+  const bool autocast = at::autocast::is_autocast_enabled(device);
+  CONTRASTIVE_CHECK(input == own || (autocast && at::isFloatingType(input) && input != at::kDouble), kDTypeError,
+                    "the input must have the dtype of the module's parameters, ", own, ", got ", input);
+  return autocast ? at::autocast::get_autocast_dtype(device) : own;
 }
 
 void Module::to(at::Device device) {

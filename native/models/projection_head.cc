@@ -42,8 +42,7 @@ class ProjectionHead final : public Module {
 
   at::Tensor forward(const at::Tensor& x) override {
     output_shape(x.sizes());
-    CONTRASTIVE_CHECK(at::isFloatingType(x.scalar_type()), kDTypeError, "features must be floating point, got ",
-                      x.scalar_type());
+    output_dtype(x.scalar_type(), x.device().type());
     at::Tensor y = x;
     for (size_t i = 0; i < layers_.size(); ++i) {
       y = layers_[i].linear(y);

@@ -106,8 +106,7 @@ class ResNet final : public Module {
 
   at::Tensor forward(const at::Tensor& x) override {
     output_shape(x.sizes());
-    CONTRASTIVE_CHECK(at::isFloatingType(x.scalar_type()), kDTypeError, "images must be floating point, got ",
-                      x.scalar_type());
+    output_dtype(x.scalar_type(), x.device().type());
     const bool training = is_training();
     at::Tensor y = stem_norm_(stem_(x.contiguous(at::MemoryFormat::ChannelsLast)), training).relu_();
     if (pool_) y = at::max_pool2d(y, {3, 3}, {2, 2}, {1, 1});

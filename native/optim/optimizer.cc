@@ -24,22 +24,26 @@ void Optimizer::zero_grad() {
   for (NamedTensor& parameter : parameters_) parameter.tensor.mutable_grad() = at::Tensor();
 }
 
-void Optimizer::load_state(const std::vector<NamedTensor>& values) {
-  const c10::NoGradGuard no_grad;
-  std::unordered_map<std::string, const at::Tensor*> by_name;
-  for (const auto& [name, tensor] : values) by_name.emplace(name, &tensor);
-  for (const auto& [name, tensor] : state_) {
-    const auto found = by_name.find(name);
-    CONTRASTIVE_CHECK(found != by_name.end(), kStateError, "the optimizer state lacks '", name, "'");
-    CONTRASTIVE_CHECK(found->second->sizes() == tensor.sizes(), kShapeError, "optimizer state '", name,
-                      "' must have shape ", tensor.sizes(), ", got ", found->second->sizes());
-    by_name.erase(found);
+void Optimizer::check_state(const std::vector<NamedTensor>& values) const {
+  std::unordered_map<std::string, const at::Tensor*> expected;
+  for (const auto& [name, tensor] : state_) expected.emplace(name, &tensor);
+  for (const auto& [name, tensor] : values) {
+    const auto found = expected.find(name);
+    CONTRASTIVE_CHECK(found != expected.end(), kStateError, "unknown or repeated optimizer state '", name, "'");
+    CONTRASTIVE_CHECK(tensor.sizes() == found->second->sizes(), kShapeError, "optimizer state '", name,
+                      "' must have shape ", found->second->sizes(), ", got ", tensor.sizes());
+    expected.erase(found);
   }
-  CONTRASTIVE_CHECK(by_name.empty() && values.size() == state_.size(), kStateError,
-                    "the optimizer state holds an unknown '", by_name.empty() ? "duplicate" : by_name.begin()->first,
-                    "'");
-  for (const auto& [name, tensor] : values) by_name.emplace(name, &tensor);
-  for (auto& [name, tensor] : state_) tensor.copy_(*by_name.at(name));
+  CONTRASTIVE_CHECK(expected.empty(), kStateError, "the optimizer state lacks '",
+                    expected.empty() ? "" : expected.begin()->first, "'");
+}
+
+void Optimizer::load_state(const std::vector<NamedTensor>& values) {
+  check_state(values);
+  const c10::NoGradGuard no_grad;
+  std::unordered_map<std::string, at::Tensor> own;
+  for (const auto& [name, tensor] : state_) own.emplace(name, tensor);
+  for (const auto& [name, tensor] : values) own.at(name).copy_(tensor);
 }
 
 void Optimizer::add_slot(const char* name, bool scalar) {

@@ -28,8 +28,11 @@ class Optimizer {
   // Live handles, named '<parameter>.<slot>' ('layer1.0.conv1.weight.momentum_buffer').
   const std::vector<NamedTensor>& state() const { return state_; }
 
-  // Copies values into the state. Throws kStateError unless exactly the names and shapes of state() are there.
+  // Copies values into the state, after check_state.
   void load_state(const std::vector<NamedTensor>& values);
+  // Throws kStateError (a name missing, unknown or there twice) or kShapeError unless `values` fit state(). Looks at
+  // names and sizes only.
+  void check_state(const std::vector<NamedTensor>& values) const;
 
   const std::vector<NamedTensor>& parameters() const { return parameters_; }
 

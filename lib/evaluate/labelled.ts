@@ -1,0 +1,64 @@
+/** Features with labels, as the evaluations take them. */
+import { DataError, DTypeError, ShapeError } from '../errors.ts';
+import type { Labels } from '../losses/labels.ts';
+import { Tensor, tensor } from '../tensor/tensor.ts';
+import { describe } from '../validate.ts';
+
+/** Frozen features and the class of each. */
+export interface LabelledFeatures {
+  /** floating (rows, dim), finite. */
+  readonly features: Tensor;
+  /** integers ≥ 0 (rows). */
+  readonly labels: Labels;
+}
+
+export interface LabelValues {
+  readonly values: Int32Array;
+  /** One more than the largest label. */
+  readonly classes: number;
+}
+
+/**
+ * The labels of `set` as numbers, one a row of its features.
+ * @throws {DTypeError} features not a tensor, or labels that are not integers.
+ * @throws {ShapeError} more or fewer labels than rows.
+ * @throws {DataError} a label below 0 or above 2^31 − 1.
+ */
+export async function labelValues(name: string, set: LabelledFeatures): Promise<LabelValues> {
+  if (!(set?.features instanceof Tensor))
+    throw new DTypeError(`${name}.features must be a Tensor, got ${describe(set?.features)}`);
+  const raw = set.labels instanceof Tensor ? await set.labels.data() : set.labels;
+  if (!Array.isArray(raw) && !ArrayBuffer.isView(raw))
+    throw new DTypeError(
+      `${name}.labels must be integers in a Tensor, an array or a typed array, got ${describe(raw)}`,
+    );
+  const rows = set.features.shape[0];
+  if (raw.length !== rows)
+    throw new ShapeError(`${name}.labels must have one label for each of the ${rows} rows, got ${raw.length}`);
+  const values = new Int32Array(raw.length);
+  let classes = 0;
+  for (let i = 0; i < raw.length; i++) {
+    const label = Number(raw[i]);
+    if (!Number.isInteger(label) || label < 0 || label > 0x7fffffff)
+      throw new DataError(`${name}.labels must be integers >= 0, got ${label} at row ${i}`);
+    values[i] = label;
+    classes = Math.max(classes, label + 1);
+  }
+  return { values, classes };
+}
+
+/** Labels as an int64 tensor beside the features. */
+export const labelsBeside = (features: Tensor, values: Int32Array): Tensor =>
+  tensor(values, { dtype: 'int64', device: features.device });
+
+/** The share of predictions that equal the labels. */
+export function accuracyOf(predictions: Int32Array, labels: Int32Array): number {
+  let right = 0;
+  for (let i = 0; i < labels.length; i++) if (predictions[i] === labels[i]) right++;
+  return right / labels.length;
+}
+
+/** A tensor of indices as 32-bit integers. */
+export async function readIndices(indices: Tensor): Promise<Int32Array> {
+  return Int32Array.from(await indices.data(), Number);
+}

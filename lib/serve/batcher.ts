@@ -1,0 +1,137 @@
+/** Gathers concurrent requests into batches for one function that is cheaper for many items than for one. */
+import { AbortError, type StateError } from '../errors.ts';
+
+export interface BatcherOptions<Item, Result> {
+  /** Most items in one call of `run`. */
+  readonly maxBatch: number;
+  /** How long an item that is ready waits for others that are still being prepared, in ms. */
+  readonly maxWaitMs: number;
+  /** One result an item, in order. Never called while an earlier call is under way. */
+  readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
+}
+
+interface Entry<Item, Result> {
+  item?: Item;
+  /** When the item was ready, in ms. */
+  since: number;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * First come, first served. A batch starts as soon as none is under way and it is full, or nobody else is being
+ * prepared, or its first item has waited `maxWaitMs`: a lone request never waits, and under load batches grow by what
+ * arrives while the one before runs.
+ */
+export class Batcher<Item, Result> {
+  readonly #options: BatcherOptions<Item, Result>;
+  readonly #preparing = new Set<Entry<Item, Result>>();
+  readonly #ready: Entry<Item, Result>[] = [];
+  readonly #running = new Set<Entry<Item, Result>>();
+  #batch: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed: StateError | undefined;
+
+  constructor(options: BatcherOptions<Item, Result>) {
+    this.#options = options;
+  }
+
+  /** Requests that have no answer yet. */
+  get pending(): number {
+    return this.#preparing.size + this.#ready.length + this.#running.size;
+  }
+
+  /**
+   * The result for the item that `prepare` makes. What `prepare` throws concerns this request alone; what `run` throws
+   * concerns every request of its batch.
+   *
+   * @throws {AbortError} `signal` fired; an item that waits then leaves the queue.
+   * @throws {StateError} the batcher is closed, or was before the result came.
+   */
+  async submit(prepare: () => Promise<Item>, signal?: AbortSignal): Promise<Result> {
+    if (this.#closed) throw this.#closed;
+    const aborted = (): AbortError => new AbortError(undefined, { cause: signal?.reason });
+    if (signal?.aborted) throw aborted();
+    const { promise, entry } = this.#open();
+    const onAbort = (): void => this.#fail(entry, aborted());
+    signal?.addEventListener('abort', onAbort, { once: true });
+    void this.#prepare(entry, prepare);
+    try {
+      return await promise;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Rejects every request without an answer and every later one with `error`; resolves when no batch is under way. */
+  async close(error: StateError): Promise<void> {
+    this.#closed ??= error;
+    clearTimeout(this.#timer);
+    for (const entry of [...this.#preparing, ...this.#ready, ...this.#running]) this.#fail(entry, this.#closed);
+    await this.#batch;
+  }
+
+  #open(): { promise: Promise<Result>; entry: Entry<Item, Result> } {
+    let entry: Entry<Item, Result> | undefined;
+    const promise = new Promise<Result>((resolve, reject) => {
+      entry = { since: 0, resolve, reject };
+    });
+    this.#preparing.add(entry as Entry<Item, Result>);
+    return { promise, entry: entry as Entry<Item, Result> };
+  }
+
+  async #prepare(entry: Entry<Item, Result>, prepare: () => Promise<Item>): Promise<void> {
+    try {
+      entry.item = await prepare();
+      entry.since = performance.now();
+      if (this.#preparing.delete(entry)) this.#ready.push(entry);
+    } catch (error) {
+      this.#fail(entry, error);
+    }
+    this.#consider();
+  }
+
+  /** Takes the request out of wherever it is. A running item goes on, unheard. */
+  #fail(entry: Entry<Item, Result>, error: unknown): void {
+    this.#preparing.delete(entry);
+    this.#running.delete(entry);
+    const at = this.#ready.indexOf(entry);
+    if (at !== -1) this.#ready.splice(at, 1);
+    entry.reject(error);
+    this.#consider();
+  }
+
+  #consider(): void {
+    const { maxBatch, maxWaitMs } = this.#options;
+    const first = this.#ready[0];
+    if (this.#batch || this.#closed || first === undefined) return;
+    const rest = first.since + maxWaitMs - performance.now();
+    clearTimeout(this.#timer);
+    if (this.#ready.length >= maxBatch || this.#preparing.size === 0 || rest <= 0) this.#start();
+    else this.#timer = setTimeout(() => this.#consider(), Math.ceil(rest));
+  }
+
+  #start(): void {
+    const entries = this.#ready.splice(0, this.#options.maxBatch);
+    for (const entry of entries) this.#running.add(entry);
+    this.#batch = this.#answer(entries).finally(() => {
+      this.#batch = undefined;
+      this.#consider();
+    });
+  }
+
+  async #answer(entries: readonly Entry<Item, Result>[]): Promise<void> {
+    try {
+      const results = await this.#options.run(entries.map(({ item }) => item as Item));
+      for (const [i, entry] of entries.entries()) {
+        this.#running.delete(entry);
+        entry.resolve(results[i] as Result); // nothing happens when it was rejected before
+      }
+    } catch (error) {
+      for (const entry of entries) {
+        this.#running.delete(entry);
+        entry.reject(error);
+      }
+    }
+  }
+}

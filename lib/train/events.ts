@@ -1,0 +1,60 @@
+/** What a training run reports, in order. `kind` tells them apart. */
+
+export interface StartEvent {
+  readonly kind: 'start';
+  readonly samples: number;
+  readonly stepsPerEpoch: number;
+  readonly totalSteps: number;
+  /** Steps done before, when a run is resumed. */
+  readonly startStep: number;
+  readonly device: string;
+}
+
+export interface StepEvent {
+  readonly kind: 'step';
+  /** Optimizer steps done, from 1. */
+  readonly step: number;
+  /** From 0. */
+  readonly epoch: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Anchors that had a positive, where the loss reports it. */
+  readonly validAnchors?: number;
+  /** Mean over this fit so far: samples (not views) per second of wall time. */
+  readonly samplesPerSecond: number;
+  /** Estimate, seconds. */
+  readonly secondsLeft: number;
+}
+
+export interface EpochEvent {
+  readonly kind: 'epoch';
+  /** The epoch that ended, from 0. */
+  readonly epoch: number;
+  readonly step: number;
+  /** Mean over the epoch's steps (of this fit). */
+  readonly loss: number;
+  /** What the monitor returned. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface CheckpointEvent {
+  readonly kind: 'checkpoint';
+  readonly step: number;
+  readonly folder: string;
+}
+
+export interface WarningEvent {
+  readonly kind: 'warning';
+  readonly message: string;
+}
+
+export interface EndEvent {
+  readonly kind: 'end';
+  readonly step: number;
+  /** Mean over the last epoch's steps. */
+  readonly loss: number;
+  readonly samplesPerSecond: number;
+  readonly seconds: number;
+}
+
+export type TrainEvent = StartEvent | StepEvent | EpochEvent | CheckpointEvent | WarningEvent | EndEvent;

@@ -1,0 +1,111 @@
+/** The trainer's options: checked, with their defaults filled in. */
+import type { Augmentation } from '../augment/augment.ts';
+import { OptionError } from '../errors.ts';
+import type { Module } from '../models/module.ts';
+import type { OptimizerSpec } from '../optim/optimizer.ts';
+import type { ScheduleSpec } from '../optim/schedule.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { checkOptions, describe, expectNumber, expectOneOf, expectString } from '../validate.ts';
+import { type CustomLoss, checkLoss, type LossSpec } from './loss.ts';
+
+/** A projection head of your own, written with tensors. */
+export interface CustomHead {
+  /** (n, featureDim) → (n, dim), differentiable. */
+  forward(features: Tensor): Tensor;
+  /** What the optimizer trains, by name. */
+  namedParameters(): ReadonlyMap<string, Tensor>;
+}
+
+export type Precision = 'float32' | 'bfloat16';
+
+export interface TrainerOptions {
+  readonly encoder: Module;
+  /** A projection head, one of your own, or null: the loss then sees the encoder's features. Default null. */
+  readonly head?: Module | CustomHead | null;
+  /** Default { name: 'supcon' }. */
+  readonly loss?: LossSpec | CustomLoss;
+  /** One for all views, or one a view (asymmetric views). */
+  readonly augment: Augmentation | readonly Augmentation[];
+  /** Views of each sample, default 2. */
+  readonly views?: number;
+  /** Default { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 }. */
+  readonly optimizer?: OptimizerSpec;
+  /** Default: cosine to 0 with a linear warm-up of a twentieth of the steps. */
+  readonly schedule?: ScheduleSpec;
+  /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
+  readonly device?: string;
+  /** Of the forward and backward pass; weights, loss and update stay float32. Default 'float32'. */
+  readonly precision?: Precision;
+  /** Samples (not views) a step, default 256. */
+  readonly batchSize?: number;
+  /** Default 10. */
+  readonly epochs?: number;
+  /** Of shuffling and augmentation, default 0. The initial weights have their own, at the model. */
+  readonly seed?: number;
+}
+
+export interface ResolvedOptions {
+  readonly encoder: Module;
+  readonly head: Module | CustomHead | null;
+  readonly loss: LossSpec | CustomLoss;
+  /** One a view. */
+  readonly augment: readonly Augmentation[];
+  readonly optimizer: OptimizerSpec;
+  readonly schedule: ScheduleSpec;
+  readonly device: string;
+  readonly precision: Precision;
+  readonly batchSize: number;
+  readonly epochs: number;
+  readonly seed: number;
+}
+
+const known = [
+  'encoder',
+  'head',
+  'loss',
+  'augment',
+  'views',
+  'optimizer',
+  'schedule',
+  'device',
+  'precision',
+  'batchSize',
+  'epochs',
+  'seed',
+] as const;
+
+const isModuleLike = (value: unknown): boolean =>
+  value !== null && typeof value === 'object' && typeof (value as CustomHead).forward === 'function';
+
+function resolveViews(augment: TrainerOptions['augment'], views: number | undefined): readonly Augmentation[] {
+  const list: readonly Augmentation[] = Array.isArray(augment) ? augment : [];
+  if (list.length === 0 && (augment === null || typeof (augment as Augmentation)?.apply !== 'function'))
+    throw new OptionError(`augment must be what augment() or a preset returns, or an array of them, got ${describe(augment)}`);
+  const count = expectNumber('views', views ?? (list.length || 2), { min: 1, max: 64, integer: true });
+  if (list.length > 0 && list.length !== count)
+    throw new OptionError(`augment must hold one augmentation a view: expected ${count}, got ${list.length}`);
+  return list.length > 0 ? list : new Array<Augmentation>(count).fill(augment as Augmentation);
+}
+
+/** @throws {OptionError} naming the option, what was expected and what came. */
+export function resolveOptions(options: TrainerOptions): ResolvedOptions {
+  checkOptions('Trainer', options, known);
+  const { encoder, head = null, loss = { name: 'supcon' } } = options;
+  if (!isModuleLike(encoder))
+    throw new OptionError(`encoder must be a module such as resnet18() returns, got ${describe(encoder)}`);
+  if (head !== null && !isModuleLike(head))
+    throw new OptionError(`head must be a module, { forward, namedParameters } or null, got ${describe(head)}`);
+  return {
+    encoder,
+    head,
+    loss: typeof loss === 'function' ? loss : checkLoss(loss),
+    augment: resolveViews(options.augment, options.views),
+    optimizer: options.optimizer ?? { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 },
+    schedule: options.schedule ?? { name: 'cosine', warmup: 0.05 },
+    device: expectString('device', options.device ?? 'cpu'),
+    precision: expectOneOf('precision', options.precision ?? 'float32', ['float32', 'bfloat16']),
+    batchSize: expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true }),
+    epochs: expectNumber('epochs', options.epochs ?? 10, { min: 1, integer: true }),
+    seed: expectNumber('seed', options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
+  };
+}

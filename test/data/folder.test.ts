@@ -1,0 +1,163 @@
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { folderDataset } from '../../lib/data/folder.ts';
+
+const images = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'folder-'));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+async function put(path: string, image = 'rgb.png'): Promise<void> {
+  await mkdir(join(root, path, '..'), { recursive: true });
+  await copyFile(join(images, image), join(root, path));
+}
+
+const names = (files: readonly string[]): string[] => files.map((file) => relative(root, file));
+const dataError = (message: RegExp) => ({ code: 'ERR_DATA', message: expect.stringMatching(message) });
+
+describe('folderDataset', () => {
+  it('takes sub-folders for classes, numbered by sorted name', async () => {
+    for (const path of ['dog/2.png', 'dog/10.png', 'cat/a.png', 'cat/deep/b.png', 'Ape/x.png']) await put(path);
+    await mkdir(join(root, 'empty'));
+    const dataset = await folderDataset({ root, split: 'train' });
+    expect(dataset.classes).toEqual(['Ape', 'cat', 'dog', 'empty']);
+    expect(names(dataset.files)).toEqual(['Ape/x.png', 'cat/a.png', 'cat/deep/b.png', 'dog/2.png', 'dog/10.png']);
+    const samples = await Promise.all(dataset.files.map((_, i) => dataset.get(i)));
+    expect(samples.map(({ label, id }) => [label, id])).toEqual([
+      [0, 0],
+      [1, 1],
+      [1, 2],
+      [2, 3],
+      [2, 4],
+    ]);
+    expect(samples[0]).toMatchObject({ height: 16, width: 24, channels: 3 });
+    expect([dataset.name, dataset.source, dataset.skipped]).toEqual(['folder', root, []]);
+    await expect(dataset.get(5)).rejects.toMatchObject(dataError(/index must be an integer from 0 to 4/));
+  });
+
+  it('gives no labels without sub-folders, or when told that it is flat', async () => {
+    for (const path of ['2.png', '10.png']) await put(path);
+    const flat = await folderDataset({ root, split: 'train' });
+    expect([names(flat.files), flat.classes, 'label' in (await flat.get(0))]).toEqual([
+      ['2.png', '10.png'],
+      undefined,
+      false,
+    ]);
+    await put('sub/1.png');
+    const all = await folderDataset({ root, split: 'train', layout: 'flat' });
+    expect([names(all.files), all.classes]).toEqual([['2.png', '10.png', 'sub/1.png'], undefined]);
+  });
+
+  it('asks when images lie beside sub-folders of images', async () => {
+    await put('a/1.png');
+    await put('stray.png');
+    await expect(folderDataset({ root, split: 'train' })).rejects.toMatchObject(
+      dataError(/'.*stray\.png'.*choose layout/),
+    );
+    const dataset = await folderDataset({ root, split: 'train', layout: 'classes' });
+    expect([names(dataset.files), dataset.classes]).toEqual([['a/1.png'], ['a']]);
+  });
+
+  it('finds splits, and numbers the classes of both alike', async () => {
+    for (const path of ['train/b/1.png', 'train/c/1.png', 'val/a/1.png', 'val/c/2.png']) await put(path);
+    const train = await folderDataset({ root, split: 'train' });
+    const test = await folderDataset({ root, split: 'test' });
+    expect([train.classes, test.classes]).toEqual([
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+    ]);
+    expect([names(train.files), names(test.files)]).toEqual([
+      ['train/b/1.png', 'train/c/1.png'],
+      ['val/a/1.png', 'val/c/2.png'],
+    ]);
+    expect([(await test.get(0)).label, (await test.get(1)).label]).toEqual([0, 2]);
+  });
+
+  it('prefers test to val', async () => {
+    for (const path of ['train/1.png', 'val/2.png', 'test/3.png']) await put(path);
+    expect(names((await folderDataset({ root, split: 'test' })).files)).toEqual(['test/3.png']);
+    expect((await folderDataset({ root, split: 'train' })).classes).toBeUndefined();
+  });
+
+  it('takes a class called train for a class', async () => {
+    for (const path of ['train/1.png', 'bus/1.png']) await put(path);
+    expect((await folderDataset({ root, split: 'train' })).classes).toEqual(['bus', 'train']);
+  });
+
+  it('never passes training images off as test images', async () => {
+    await put('a/1.png');
+    await expect(folderDataset({ root, split: 'test' })).rejects.toMatchObject(dataError(/has no split 'test'/));
+    await put('only/train/1.png');
+    await expect(folderDataset({ root: join(root, 'only'), split: 'test' })).rejects.toMatchObject(
+      dataError(/has no split/),
+    );
+  });
+
+  it('keeps every class under a limit, and ids whatever the limit', async () => {
+    for (let i = 0; i < 4; i++) for (const name of ['a', 'b', 'c']) await put(`${name}/${i}.png`);
+    const dataset = await folderDataset({ root, split: 'train', limit: 6 });
+    expect(names(dataset.files)).toEqual(['a/0.png', 'a/2.png', 'b/0.png', 'b/2.png', 'c/0.png', 'c/2.png']);
+    expect((await dataset.get(3)).id).toBe(6);
+    expect((await folderDataset({ root, split: 'train', limit: 100 })).length).toBe(12);
+  });
+
+  it('bounds the decoded size and chooses the channels', async () => {
+    await put('1.png');
+    const dataset = await folderDataset({ root, split: 'train', size: 8, channels: 1 });
+    expect(await dataset.get(0)).toMatchObject({ height: 8, width: 12, channels: 1, id: 0 });
+  });
+
+  it('reads all the kinds of image that people have', async () => {
+    for (const name of ['rgb.jpg', 'gray.png', 'gray16.png', 'palette.gif', 'cmyk.jpg', 'rgba.png', 'orientation6.jpg'])
+      await put(name, name);
+    const dataset = await folderDataset({ root, split: 'train' });
+    for (let i = 0; i < dataset.length; i++) {
+      const { pixels, height, width, channels } = await dataset.get(i);
+      expect([channels, pixels.length]).toEqual([3, height * width * 3]);
+    }
+  });
+
+  it('names a corrupt file when it is read', async () => {
+    await put('a.png');
+    await put('b.jpg', 'truncated.jpg');
+    const dataset = await folderDataset({ root, split: 'train' });
+    await dataset.get(0);
+    await expect(dataset.get(1)).rejects.toMatchObject(dataError(/b\.jpg: cannot be decoded/));
+  });
+
+  it('leaves corrupt files out when asked, and says which and why', async () => {
+    for (let i = 0; i < 20; i++) await put(`good${i}.png`);
+    await put('good3b.jpg', 'truncated.jpg');
+    await put('z.png', 'not-an-image.png');
+    await put('e.jpg', 'empty.jpg');
+    await symlink(join(root, 'nowhere'), join(root, 'link.jpg'));
+    const dataset = await folderDataset({ root, split: 'train', onError: 'skip' });
+    expect(dataset.length).toBe(20);
+    expect(names(dataset.skipped.map(({ file }) => file))).toEqual(['e.jpg', 'good3b.jpg', 'link.jpg', 'z.png']);
+    expect(dataset.skipped[1]?.reason).toMatch(/premature end/);
+    expect(dataset.source).toMatch(/\(4 unreadable files skipped\)$/);
+    expect((await dataset.get(4)).id).toBe(6); // good4: after e.jpg, good0 … good3, good3b.jpg
+  });
+
+  it('refuses a folder without images, one without a good one, and none', async () => {
+    await writeFile(join(root, 'notes.txt'), '');
+    await expect(folderDataset({ root, split: 'train' })).rejects.toMatchObject(
+      dataError(/is empty: no \.jpg, .* files below/),
+    );
+    await put('a.png', 'not-an-image.png');
+    await expect(folderDataset({ root, split: 'train', onError: 'skip' })).rejects.toMatchObject(
+      dataError(/is empty: none of 1 files .* can be decoded/),
+    );
+    await expect(folderDataset({ root: join(root, 'none'), split: 'train' })).rejects.toMatchObject(
+      dataError(/folder: there is no folder '.*none'/),
+    );
+    await expect(folderDataset({ root: join(root, 'a.png'), split: 'train' })).rejects.toMatchObject(
+      dataError(/is not a folder/),
+    );
+  });
+});
