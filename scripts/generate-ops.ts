@@ -15,7 +15,7 @@ const aten: readonly string[] = [
   ...['relu', 'gelu', 'silu', 'softplus', 'leaky_relu', 'elu', 'hardtanh', 'log_sigmoid'],
   ...['add.Tensor', 'sub.Tensor', 'mul.Tensor', 'div.Tensor', 'pow.Tensor_Tensor', 'maximum', 'minimum', 'atan2'],
   ...['remainder.Tensor', 'eq.Tensor', 'ne.Tensor', 'lt.Tensor', 'le.Tensor', 'gt.Tensor', 'ge.Tensor'],
-  ...['logical_and', 'logical_or', 'where.self', 'clamp', 'lerp.Tensor', 'nan_to_num'],
+  ...['logical_and', 'logical_or', 'where.self', 'clamp', 'lerp.Scalar', 'nan_to_num'],
   ...['sum.dim_IntList', 'mean.dim', 'amax', 'amin', 'argmax', 'argmin', 'std.correction', 'var.correction'],
   ...['linalg_vector_norm', 'logsumexp', 'cumsum', 'all.dims', 'any.dims', 'topk', 'sort', 'prod.dim_int', 'bincount'],
   ...['reshape', 'permute', 'transpose.int', 't', 'flatten.using_ints', 'unsqueeze', 'squeeze.dim', 'expand', 'repeat'],
@@ -35,9 +35,23 @@ const aten: readonly string[] = [
     'fill_.Scalar',
     'zero_',
     'clamp_',
-    'lerp_.Tensor',
+    'lerp_.Scalar',
   ],
 ].map((name) => `aten::${name}`);
+
+/** What callers do not choose: the value that is passed for it. */
+const fixed: Readonly<Record<string, string>> = {
+  cudnn_enable: 'true',
+  cudnn_enabled: 'true',
+  pin_memory: 'undefined',
+  implicit: 'undefined',
+};
+
+/** The overload to take when the second argument is a number, where it is faster. */
+const withNumber: Readonly<Record<string, string>> = { 'aten::pow.Tensor_Tensor': 'aten::pow.Tensor_Scalar' };
+
+/** Tensor arguments in whose place a number may stand, but for matrix products. */
+const numeric = new Set(['other', 'exponent']);
 
 interface Parameter {
   readonly name: string;
@@ -78,10 +92,12 @@ function splitList(text: string): string[] {
 }
 
 /** TypeScript's type for a schema's; undefined for what JavaScript never passes (generators, layouts). */
-function typeOf(schemaType: string, name: string): string | undefined {
+function typeOf(schemaType: string, name: string, operation: string): string | undefined {
+  if (name in fixed) return undefined;
+  if (name === 'reduction') return 'Reduction';
   const bare = schemaType.replace(/\([a-z!-> |*]*\)/g, '').replace(/\?$/, '');
   if (/^(Tensor)\[\]$/.test(bare)) return 'readonly Tensor[]';
-  if (bare === 'Tensor') return ['other', 'exponent', 'end', 'weight_'].includes(name) ? 'Tensor | number' : 'Tensor';
+  if (bare === 'Tensor') return numeric.has(name) && operation !== 'matmul' ? 'Tensor | number' : 'Tensor';
   if (/^(SymInt|int)\[\d*\]$/.test(bare)) return 'number | readonly number[]';
   if (/^float\[\d*\]$/.test(bare)) return 'readonly number[]';
   if (['int', 'SymInt', 'float', 'Scalar'].includes(bare)) return 'number';
@@ -104,7 +120,9 @@ function parse(callName: string, text: string): Schema {
       keyword = true;
       continue;
     }
-    const [, type = '', name = '', value] = /^(\S+) (\w+)(?:=(.*))?$/.exec(item) ?? [];
+    const [, type, name, value] =
+      /^(\S+(?:\([^)]*\)\S*)?) (\w+)(?:=(.*))?$/.exec(item.replace(/\([a-z]!? ?-> ?\*\)/, '')) ?? [];
+    if (type === undefined || name === undefined) throw new Error(`cannot read the parameter '${item}' of ${text}`);
     parameters.push({ name, type, keyword, optional: value !== undefined || /\?$/.test(type) });
   }
   const returns = splitList(
@@ -116,7 +134,7 @@ function parse(callName: string, text: string): Schema {
 /** A parameter that a caller can write, with its TypeScript name and type; and whether any required one comes after it. */
 function visible(schema: Schema) {
   const shown = schema.parameters.flatMap((p) => {
-    const type = typeOf(p.type, p.name);
+    const type = typeOf(p.type, p.name, schema.tsName);
     return type === undefined ? [] : [{ ...p, ts: safe(p.name === 'self' ? 'input' : camel(p.name)), type }];
   });
   const positional = shown.filter((p) => !p.keyword);
@@ -149,7 +167,8 @@ function renderFunction(schema: Schema): string {
   const byName = new Map(shown.map((p) => [p.name, p]));
   const args = schema.parameters.map((p) => {
     const seen = byName.get(p.name);
-    if (seen === undefined) return 'undefined';
+    if (seen === undefined) return fixed[p.name] ?? 'undefined';
+    if (seen.type === 'Reduction') return `reductionCode(${seen.ts})`;
     return p.keyword ? `options?.${seen.ts}` : seen.ts;
   });
   while (args.at(-1) === 'undefined') args.pop();
@@ -158,11 +177,15 @@ function renderFunction(schema: Schema): string {
       ? `  checkOptions('${schema.tsName}', options, [${keywords.map((p) => `'${p.ts}'`).join(', ')}]);\n`
       : '';
   const caller = result === 'Tensor' ? 'call' : 'callMany';
+  const scalar = withNumber[schema.callName];
+  const target = scalar
+    ? `typeof ${args[1]} === 'number' ? '${scalar}' : '${schema.callName}'`
+    : `'${schema.callName}'`;
   const cast = result.startsWith('[') ? ` as ${result}` : '';
   return (
     `/** \`${schema.callName}\` */\n` +
     `export function ${schema.tsName}(${parameters.join(', ')}): ${result} {\n` +
-    `${check}  return ${caller}('${schema.callName}', [${args.join(', ')}])${cast};\n}\n`
+    `${check}  return ${caller}(${target}, [${args.join(', ')}])${cast};\n}\n`
   );
 }
 
@@ -180,7 +203,7 @@ export function renderOps(addon: Pick<Addon, 'schema' | 'ownOps'>): string {
 // biome-ignore-all lint: generated
 
 import { checkOptions } from '../validate.ts';
-import { call, callMany } from './call.ts';
+import { call, callMany, type Reduction, reductionCode } from './call.ts';
 import { type DType, Tensor } from './tensor.ts';
 
 ${schemas.map(renderFunction).join('\n')}

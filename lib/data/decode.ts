@@ -95,7 +95,7 @@ async function readPixels(image: Sharp, channels: 1 | 3, size: number | undefine
 }
 
 /** Luma in fixed point, the same integers as PIL's convert('L'); exact where r = g = b. */
-function toGray(rgb: Uint8Array, count: number): Uint8Array {
+export function toGray(rgb: Uint8Array, count: number): Uint8Array {
   const gray = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
     const [r, g, b] = [rgb[3 * i] as number, rgb[3 * i + 1] as number, rgb[3 * i + 2] as number];

@@ -16,6 +16,7 @@ export type NativeHandle<Kind extends string> = object & { readonly [brand]: Kin
 export type TensorHandle = NativeHandle<'tensor'>;
 export type CallableReference = NativeHandle<'callable'>;
 export type PipelineHandle = NativeHandle<'pipeline'>;
+export type TrainStepHandle = NativeHandle<'training step'>;
 export type ModuleHandle = NativeHandle<'module'>;
 export type OptimizerHandle = NativeHandle<'optimizer'>;
 
@@ -77,7 +78,8 @@ export interface Addon {
     flags: number,
     job: number,
   ): void;
-  grad(tensor: TensorHandle, flags: number, job: number): TensorHandle;
+  /** Null for a tensor that can have none. */
+  grad(tensor: TensorHandle, flags: number, job: number): TensorHandle | null;
   zeroGrad(tensor: TensorHandle, flags: number, job: number): void;
   setRequiresGrad(tensor: TensorHandle, on: boolean, flags: number, job: number): void;
   to(
@@ -133,6 +135,7 @@ export interface Addon {
   moduleBuffers(module: ModuleHandle): Record<string, TensorHandle>;
   moduleForward(module: ModuleHandle, x: TensorHandle, flags: number, job: number): TensorHandle;
   moduleOutputShape(module: ModuleHandle, shape: readonly number[]): number[];
+  moduleFeatureDim(module: ModuleHandle): number;
   moduleTrain(module: ModuleHandle, on: boolean, flags: number, job: number): void;
   /** The handles from before keep naming the old device. */
   moduleTo(
@@ -160,6 +163,19 @@ export interface Addon {
     job: number,
   ): void;
   optimizerDispose(optimizer: OptimizerHandle): boolean;
+
+  makeTrainStep(encoder: ModuleHandle, head: ModuleHandle | undefined, optimizer: OptimizerHandle): TrainStepHandle;
+  /** The first of `lossArguments`, the loss's features, is the step's to fill. */
+  trainStep(
+    step: TrainStepHandle,
+    images: TensorHandle,
+    views: number,
+    loss: CallableReference,
+    lossArguments: readonly unknown[],
+    learningRate: number,
+    flags: number,
+    job: number,
+  ): Promise<{ readonly loss: number; readonly validAnchors?: number }>;
 }
 
 interface Loader {

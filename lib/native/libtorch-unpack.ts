@@ -18,7 +18,8 @@ export interface UnpackOptions {
 
 /**
  * Unpacks `torch/lib`, `torch/include` and `torch/share/cmake` of `wheel` into `folder`, giving `folder/torch`.
- * Checks each member's size and CRC; refuses names that lead out of `folder`, links, and names that come twice.
+ * Refuses names that lead out of `folder`, links, and names that come twice. That the bytes are the right ones is for the
+ * caller to know, by the sha256 of the whole file.
  * @returns the number of bytes written.
  */
 export async function unpackLibtorch(wheel: string, folder: string, options: UnpackOptions = {}): Promise<number> {

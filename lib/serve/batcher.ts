@@ -28,6 +28,7 @@ export class Batcher<Item, Result> {
   readonly #preparing = new Set<Entry<Item, Result>>();
   readonly #ready: Entry<Item, Result>[] = [];
   readonly #running = new Set<Entry<Item, Result>>();
+  readonly #watches = new Map<AbortSignal, { entries: Set<Entry<Item, Result>>; onAbort: () => void }>();
   #batch: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed: StateError | undefined;
@@ -50,16 +51,14 @@ export class Batcher<Item, Result> {
    */
   async submit(prepare: () => Promise<Item>, signal?: AbortSignal): Promise<Result> {
     if (this.#closed) throw this.#closed;
-    const aborted = (): AbortError => new AbortError(undefined, { cause: signal?.reason });
-    if (signal?.aborted) throw aborted();
+    throwIfAborted(signal);
     const { promise, entry } = this.#open();
-    const onAbort = (): void => this.#fail(entry, aborted());
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const forget = signal && this.#watch(signal, entry);
     void this.#prepare(entry, prepare);
     try {
       return await promise;
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      forget?.();
     }
   }
 
@@ -78,6 +77,28 @@ export class Batcher<Item, Result> {
     });
     this.#preparing.add(entry as Entry<Item, Result>);
     return { promise, entry: entry as Entry<Item, Result> };
+  }
+
+  /** One listener a signal, however many requests share it: Node warns of more than ten. */
+  #watch(signal: AbortSignal, entry: Entry<Item, Result>): () => void {
+    let watch = this.#watches.get(signal);
+    if (watch === undefined) {
+      const entries = new Set<Entry<Item, Result>>();
+      const onAbort = (): void => {
+        for (const each of entries) this.#fail(each, new AbortError(undefined, { cause: signal.reason }));
+      };
+      watch = { entries, onAbort };
+      this.#watches.set(signal, watch);
+      signal.addEventListener('abort', onAbort);
+    }
+    const { entries, onAbort } = watch;
+    entries.add(entry);
+    return () => {
+      entries.delete(entry);
+      if (entries.size > 0) return;
+      signal.removeEventListener('abort', onAbort);
+      this.#watches.delete(signal);
+    };
   }
 
   async #prepare(entry: Entry<Item, Result>, prepare: () => Promise<Item>): Promise<void> {

@@ -1,6 +1,7 @@
 /** The one door from typed functions to native operations. */
 import { type CallableReference, loadAddon } from '../native/addon.ts';
 import { guard, newJob } from '../native/errors.ts';
+import { expectOneOf } from '../validate.ts';
 import { flags } from './modes.ts';
 import { Tensor } from './tensor.ts';
 
@@ -34,4 +35,13 @@ export function call(name: string, args: readonly unknown[]): Tensor {
 /** Calls an operation that yields several tensors. */
 export function callMany(name: string, args: readonly unknown[]): Tensor[] {
   return (invoke(callMany, name, args) as Tensor['handle'][]).map((handle) => new Tensor(handle));
+}
+
+export type Reduction = 'none' | 'mean' | 'sum';
+
+const reductions: readonly Reduction[] = ['none', 'mean', 'sum'];
+
+/** libtorch's number for how a loss is reduced; undefined for its default, the mean. */
+export function reductionCode(reduction: Reduction | undefined): number | undefined {
+  return reduction === undefined ? undefined : reductions.indexOf(expectOneOf('reduction', reduction, reductions));
 }

@@ -10,9 +10,15 @@ export interface Disposable {
   dispose(): void;
 }
 
+interface Scope {
+  readonly handles: Set<Disposable>;
+  /** Set once the tidy has ended: what still runs in its context, such as a timer, makes tensors that are its own. */
+  ended: boolean;
+}
+
 interface Context {
   readonly flags: number;
-  readonly scope?: Set<Disposable>;
+  readonly scope?: Scope;
 }
 
 // The layout is native/core/modes.h's, and for the stream native/binding/state.h's.
@@ -53,13 +59,24 @@ export const isGradEnabled = (): boolean => (flags() & gradOff) === 0;
 
 /** Notes a new handle with the innermost tidy(). */
 export function noteInScope(handle: Disposable): void {
-  storage.getStore()?.scope?.add(handle);
+  const scope = storage.getStore()?.scope;
+  if (scope !== undefined && !scope.ended) scope.handles.add(handle);
+}
+
+/** Runs `fn` outside every tidy(): what it makes has another owner (a module's parameters). */
+export function outsideTidy<T>(fn: () => T): T {
+  return storage.run({ flags: flags() }, fn);
+}
+
+/** Runs `fn` outside every mode and tidy(): work that serves several callers must not take over those of one. */
+export function withoutModes<T>(fn: () => T): T {
+  return storage.run(outside, fn);
 }
 
 function keepOf(value: unknown, kept: Set<unknown>): void {
   if (value === null || typeof value !== 'object' || kept.has(value)) return;
   kept.add(value);
-  if ('dispose' in value) return;
+  if ('dispose' in value || ArrayBuffer.isView(value)) return;
   for (const inner of Array.isArray(value) ? value : Object.values(value)) keepOf(inner, kept);
 }
 
@@ -69,14 +86,16 @@ function keepOf(value: unknown, kept: Set<unknown>): void {
  */
 export function tidy<T>(fn: () => T): T {
   const outer = current();
-  const scope = new Set<Disposable>();
+  const scope: Scope = { handles: new Set(), ended: false };
   const end = (result: unknown): void => {
     const kept = new Set<unknown>();
     keepOf(result, kept);
-    for (const handle of scope) {
-      if (kept.has(handle)) outer.scope?.add(handle);
-      else handle.dispose();
+    scope.ended = true;
+    for (const handle of scope.handles) {
+      if (!kept.has(handle)) handle.dispose();
+      else if (outer.scope?.ended === false) outer.scope.handles.add(handle);
     }
+    scope.handles.clear();
   };
   let result: T;
   try {

@@ -2,7 +2,7 @@
 // biome-ignore-all lint: generated
 
 import { checkOptions } from '../validate.ts';
-import { call, callMany } from './call.ts';
+import { call, callMany, type Reduction, reductionCode } from './call.ts';
 import { type DType, Tensor } from './tensor.ts';
 
 /** `knn_classify` */
@@ -88,15 +88,21 @@ export function ntXentLoss(
 }
 
 /** `rand` */
-export function rand(size: number | readonly number[], options?: { readonly seed?: number | undefined }): Tensor {
-  checkOptions('rand', options, ['seed']);
-  return call('rand', [size, options?.seed]);
+export function rand(
+  size: number | readonly number[],
+  options?: { readonly seed?: number | undefined; readonly device?: string | undefined },
+): Tensor {
+  checkOptions('rand', options, ['seed', 'device']);
+  return call('rand', [size, options?.seed, options?.device]);
 }
 
 /** `randn` */
-export function randn(size: number | readonly number[], options?: { readonly seed?: number | undefined }): Tensor {
-  checkOptions('randn', options, ['seed']);
-  return call('randn', [size, options?.seed]);
+export function randn(
+  size: number | readonly number[],
+  options?: { readonly seed?: number | undefined; readonly device?: string | undefined },
+): Tensor {
+  checkOptions('randn', options, ['seed', 'device']);
+  return call('randn', [size, options?.seed, options?.device]);
 }
 
 /** `sup_con_loss` */
@@ -329,7 +335,7 @@ export function div(input: Tensor, other: Tensor | number): Tensor {
 
 /** `aten::pow.Tensor_Tensor` */
 export function pow(input: Tensor, exponent: Tensor | number): Tensor {
-  return call('aten::pow.Tensor_Tensor', [input, exponent]);
+  return call(typeof exponent === 'number' ? 'aten::pow.Tensor_Scalar' : 'aten::pow.Tensor_Tensor', [input, exponent]);
 }
 
 /** `aten::maximum` */
@@ -402,9 +408,9 @@ export function clamp(input: Tensor, min?: number, max?: number): Tensor {
   return call('aten::clamp', [input, min, max]);
 }
 
-/** `aten::lerp.Tensor` */
-export function lerp(input: Tensor, end: Tensor | number, weight: Tensor): Tensor {
-  return call('aten::lerp.Tensor', [input, end, weight]);
+/** `aten::lerp.Scalar` */
+export function lerp(input: Tensor, end: Tensor, weight: number): Tensor {
+  return call('aten::lerp.Scalar', [input, end, weight]);
 }
 
 /** `aten::nan_to_num` */
@@ -569,13 +575,8 @@ export function squeeze(input: Tensor, dim: number): Tensor {
 }
 
 /** `aten::expand` */
-export function expand(
-  input: Tensor,
-  size: number | readonly number[],
-  options?: { readonly implicit?: boolean | undefined },
-): Tensor {
-  checkOptions('expand', options, ['implicit']);
-  return call('aten::expand', [input, size, options?.implicit]);
+export function expand(input: Tensor, size: number | readonly number[]): Tensor {
+  return call('aten::expand', [input, size]);
 }
 
 /** `aten::repeat` */
@@ -594,18 +595,18 @@ export function stack(tensors: readonly Tensor[], dim?: number): Tensor {
 }
 
 /** `aten::split.Tensor` */
-export function split(splitSize: number, dim?: number): Tensor[] {
-  return callMany('aten::split.Tensor', [undefined, splitSize, dim]);
+export function split(input: Tensor, splitSize: number, dim?: number): Tensor[] {
+  return callMany('aten::split.Tensor', [input, splitSize, dim]);
 }
 
 /** `aten::chunk` */
-export function chunk(chunks: number, dim?: number): Tensor[] {
-  return callMany('aten::chunk', [undefined, chunks, dim]);
+export function chunk(input: Tensor, chunks: number, dim?: number): Tensor[] {
+  return callMany('aten::chunk', [input, chunks, dim]);
 }
 
 /** `aten::unbind.int` */
-export function unbind(dim?: number): Tensor[] {
-  return callMany('aten::unbind.int', [undefined, dim]);
+export function unbind(input: Tensor, dim?: number): Tensor[] {
+  return callMany('aten::unbind.int', [input, dim]);
 }
 
 /** `aten::narrow` */
@@ -721,7 +722,7 @@ export function repeatInterleave(
 }
 
 /** `aten::matmul` */
-export function matmul(input: Tensor, other: Tensor | number): Tensor {
+export function matmul(input: Tensor, other: Tensor): Tensor {
   return call('aten::matmul', [input, other]);
 }
 
@@ -804,19 +805,8 @@ export function batchNorm(
   training: boolean,
   momentum: number,
   eps: number,
-  cudnnEnabled: boolean,
 ): Tensor {
-  return call('aten::batch_norm', [
-    input,
-    weight,
-    bias,
-    runningMean,
-    runningVar,
-    training,
-    momentum,
-    eps,
-    cudnnEnabled,
-  ]);
+  return call('aten::batch_norm', [input, weight, bias, runningMean, runningVar, training, momentum, eps, true]);
 }
 
 /** `aten::layer_norm` */
@@ -826,21 +816,13 @@ export function layerNorm(
   weight?: Tensor,
   bias?: Tensor,
   eps?: number,
-  cudnnEnable?: boolean,
 ): Tensor {
-  return call('aten::layer_norm', [input, normalizedShape, weight, bias, eps, cudnnEnable]);
+  return call('aten::layer_norm', [input, normalizedShape, weight, bias, eps, true]);
 }
 
 /** `aten::group_norm` */
-export function groupNorm(
-  input: Tensor,
-  numGroups: number,
-  weight?: Tensor,
-  bias?: Tensor,
-  eps?: number,
-  cudnnEnabled?: boolean,
-): Tensor {
-  return call('aten::group_norm', [input, numGroups, weight, bias, eps, cudnnEnabled]);
+export function groupNorm(input: Tensor, numGroups: number, weight?: Tensor, bias?: Tensor, eps?: number): Tensor {
+  return call('aten::group_norm', [input, numGroups, weight, bias, eps, true]);
 }
 
 /** `aten::softmax.int` */
@@ -858,11 +840,18 @@ export function crossEntropyLoss(
   input: Tensor,
   target: Tensor,
   weight?: Tensor,
-  reduction?: number,
+  reduction?: Reduction,
   ignoreIndex?: number,
   labelSmoothing?: number,
 ): Tensor {
-  return call('aten::cross_entropy_loss', [input, target, weight, reduction, ignoreIndex, labelSmoothing]);
+  return call('aten::cross_entropy_loss', [
+    input,
+    target,
+    weight,
+    reductionCode(reduction),
+    ignoreIndex,
+    labelSmoothing,
+  ]);
 }
 
 /** `aten::nll_loss` */
@@ -870,15 +859,15 @@ export function nllLoss(
   input: Tensor,
   target: Tensor,
   weight?: Tensor,
-  reduction?: number,
+  reduction?: Reduction,
   ignoreIndex?: number,
 ): Tensor {
-  return call('aten::nll_loss', [input, target, weight, reduction, ignoreIndex]);
+  return call('aten::nll_loss', [input, target, weight, reductionCode(reduction), ignoreIndex]);
 }
 
 /** `aten::mse_loss` */
-export function mseLoss(input: Tensor, target: Tensor, reduction?: number): Tensor {
-  return call('aten::mse_loss', [input, target, reduction]);
+export function mseLoss(input: Tensor, target: Tensor, reduction?: Reduction): Tensor {
+  return call('aten::mse_loss', [input, target, reductionCode(reduction)]);
 }
 
 /** `aten::binary_cross_entropy_with_logits` */
@@ -887,9 +876,9 @@ export function binaryCrossEntropyWithLogits(
   target: Tensor,
   weight?: Tensor,
   posWeight?: Tensor,
-  reduction?: number,
+  reduction?: Reduction,
 ): Tensor {
-  return call('aten::binary_cross_entropy_with_logits', [input, target, weight, posWeight, reduction]);
+  return call('aten::binary_cross_entropy_with_logits', [input, target, weight, posWeight, reductionCode(reduction)]);
 }
 
 /** `aten::embedding` */
@@ -952,92 +941,64 @@ export function upsampleBilinear2d(
 export function full(
   size: number | readonly number[],
   fillValue: number,
-  options?: {
-    readonly dtype?: DType | undefined;
-    readonly device?: string | undefined;
-    readonly pinMemory?: boolean | undefined;
-  },
+  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
 ): Tensor {
-  checkOptions('full', options, ['dtype', 'device', 'pinMemory']);
-  return call('aten::full', [size, fillValue, options?.dtype, undefined, options?.device, options?.pinMemory]);
+  checkOptions('full', options, ['dtype', 'device']);
+  return call('aten::full', [size, fillValue, options?.dtype, undefined, options?.device]);
 }
 
 /** `aten::zeros` */
 export function zeros(
   size: number | readonly number[],
-  options?: {
-    readonly dtype?: DType | undefined;
-    readonly device?: string | undefined;
-    readonly pinMemory?: boolean | undefined;
-  },
+  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
 ): Tensor {
-  checkOptions('zeros', options, ['dtype', 'device', 'pinMemory']);
-  return call('aten::zeros', [size, options?.dtype, undefined, options?.device, options?.pinMemory]);
+  checkOptions('zeros', options, ['dtype', 'device']);
+  return call('aten::zeros', [size, options?.dtype, undefined, options?.device]);
 }
 
 /** `aten::ones` */
 export function ones(
   size: number | readonly number[],
-  options?: {
-    readonly dtype?: DType | undefined;
-    readonly device?: string | undefined;
-    readonly pinMemory?: boolean | undefined;
-  },
+  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
 ): Tensor {
-  checkOptions('ones', options, ['dtype', 'device', 'pinMemory']);
-  return call('aten::ones', [size, options?.dtype, undefined, options?.device, options?.pinMemory]);
+  checkOptions('ones', options, ['dtype', 'device']);
+  return call('aten::ones', [size, options?.dtype, undefined, options?.device]);
 }
 
 /** `aten::arange` */
 export function arange(
   end: number,
-  options?: {
-    readonly dtype?: DType | undefined;
-    readonly device?: string | undefined;
-    readonly pinMemory?: boolean | undefined;
-  },
+  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
 ): Tensor {
-  checkOptions('arange', options, ['dtype', 'device', 'pinMemory']);
-  return call('aten::arange', [end, options?.dtype, undefined, options?.device, options?.pinMemory]);
+  checkOptions('arange', options, ['dtype', 'device']);
+  return call('aten::arange', [end, options?.dtype, undefined, options?.device]);
 }
 
 /** `aten::eye` */
 export function eye(
   n: number,
-  options?: {
-    readonly dtype?: DType | undefined;
-    readonly device?: string | undefined;
-    readonly pinMemory?: boolean | undefined;
-  },
+  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
 ): Tensor {
-  checkOptions('eye', options, ['dtype', 'device', 'pinMemory']);
-  return call('aten::eye', [n, options?.dtype, undefined, options?.device, options?.pinMemory]);
+  checkOptions('eye', options, ['dtype', 'device']);
+  return call('aten::eye', [n, options?.dtype, undefined, options?.device]);
 }
 
 /** `aten::zeros_like` */
 export function zerosLike(
   input: Tensor,
-  options?: {
-    readonly dtype?: DType | undefined;
-    readonly device?: string | undefined;
-    readonly pinMemory?: boolean | undefined;
-  },
+  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
 ): Tensor {
-  checkOptions('zerosLike', options, ['dtype', 'device', 'pinMemory']);
-  return call('aten::zeros_like', [input, options?.dtype, undefined, options?.device, options?.pinMemory]);
+  checkOptions('zerosLike', options, ['dtype', 'device']);
+  return call('aten::zeros_like', [input, options?.dtype, undefined, options?.device]);
 }
 
 /** `aten::ones_like` */
 export function onesLike(
   input: Tensor,
-  options?: {
-    readonly dtype?: DType | undefined;
-    readonly device?: string | undefined;
-    readonly pinMemory?: boolean | undefined;
-  },
+  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
 ): Tensor {
-  checkOptions('onesLike', options, ['dtype', 'device', 'pinMemory']);
-  return call('aten::ones_like', [input, options?.dtype, undefined, options?.device, options?.pinMemory]);
+  checkOptions('onesLike', options, ['dtype', 'device']);
+  return call('aten::ones_like', [input, options?.dtype, undefined, options?.device]);
 }
 
 /** `aten::add_.Tensor` */
@@ -1082,9 +1043,9 @@ export function clamp_(input: Tensor, min?: number, max?: number): Tensor {
   return call('aten::clamp_', [input, min, max]);
 }
 
-/** `aten::lerp_.Tensor` */
-export function lerp_(input: Tensor, end: Tensor | number, weight: Tensor): Tensor {
-  return call('aten::lerp_.Tensor', [input, end, weight]);
+/** `aten::lerp_.Scalar` */
+export function lerp_(input: Tensor, end: Tensor, weight: number): Tensor {
+  return call('aten::lerp_.Scalar', [input, end, weight]);
 }
 
 declare module './tensor.ts' {
@@ -1191,8 +1152,8 @@ declare module './tensor.ts' {
     logicalOr(other: Tensor | number): Tensor;
     /** `aten::clamp` */
     clamp(min?: number, max?: number): Tensor;
-    /** `aten::lerp.Tensor` */
-    lerp(end: Tensor | number, weight: Tensor): Tensor;
+    /** `aten::lerp.Scalar` */
+    lerp(end: Tensor, weight: number): Tensor;
     /** `aten::nan_to_num` */
     nanToNum(nan?: number, posinf?: number, neginf?: number): Tensor;
     /** `aten::sum.dim_IntList` */
@@ -1255,9 +1216,15 @@ declare module './tensor.ts' {
     /** `aten::squeeze.dim` */
     squeeze(dim: number): Tensor;
     /** `aten::expand` */
-    expand(size: number | readonly number[], options?: { readonly implicit?: boolean | undefined }): Tensor;
+    expand(size: number | readonly number[]): Tensor;
     /** `aten::repeat` */
     repeat(repeats: number | readonly number[]): Tensor;
+    /** `aten::split.Tensor` */
+    split(splitSize: number, dim?: number): Tensor[];
+    /** `aten::chunk` */
+    chunk(chunks: number, dim?: number): Tensor[];
+    /** `aten::unbind.int` */
+    unbind(dim?: number): Tensor[];
     /** `aten::narrow` */
     narrow(dim: number, start: number, length: number): Tensor;
     /** `aten::select.int` */
@@ -1299,7 +1266,7 @@ declare module './tensor.ts' {
     /** `aten::repeat_interleave.self_int` */
     repeatInterleave(repeats: number, dim?: number, options?: { readonly outputSize?: number | undefined }): Tensor;
     /** `aten::matmul` */
-    matmul(other: Tensor | number): Tensor;
+    matmul(other: Tensor): Tensor;
     /** `aten::mm` */
     mm(mat2: Tensor): Tensor;
     /** `aten::bmm` */
@@ -1322,16 +1289,16 @@ declare module './tensor.ts' {
     crossEntropyLoss(
       target: Tensor,
       weight?: Tensor,
-      reduction?: number,
+      reduction?: Reduction,
       ignoreIndex?: number,
       labelSmoothing?: number,
     ): Tensor;
     /** `aten::nll_loss` */
-    nllLoss(target: Tensor, weight?: Tensor, reduction?: number, ignoreIndex?: number): Tensor;
+    nllLoss(target: Tensor, weight?: Tensor, reduction?: Reduction, ignoreIndex?: number): Tensor;
     /** `aten::mse_loss` */
-    mseLoss(target: Tensor, reduction?: number): Tensor;
+    mseLoss(target: Tensor, reduction?: Reduction): Tensor;
     /** `aten::binary_cross_entropy_with_logits` */
-    binaryCrossEntropyWithLogits(target: Tensor, weight?: Tensor, posWeight?: Tensor, reduction?: number): Tensor;
+    binaryCrossEntropyWithLogits(target: Tensor, weight?: Tensor, posWeight?: Tensor, reduction?: Reduction): Tensor;
     /** `aten::max_pool2d` */
     maxPool2d(
       kernelSize: number | readonly number[],
@@ -1354,17 +1321,9 @@ declare module './tensor.ts' {
     /** `aten::pad` */
     pad(pad: number | readonly number[], mode?: string, value?: number): Tensor;
     /** `aten::zeros_like` */
-    zerosLike(options?: {
-      readonly dtype?: DType | undefined;
-      readonly device?: string | undefined;
-      readonly pinMemory?: boolean | undefined;
-    }): Tensor;
+    zerosLike(options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined }): Tensor;
     /** `aten::ones_like` */
-    onesLike(options?: {
-      readonly dtype?: DType | undefined;
-      readonly device?: string | undefined;
-      readonly pinMemory?: boolean | undefined;
-    }): Tensor;
+    onesLike(options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined }): Tensor;
     /** `aten::add_.Tensor` */
     add_(other: Tensor | number, options?: { readonly alpha?: number | undefined }): Tensor;
     /** `aten::sub_.Tensor` */
@@ -1381,8 +1340,8 @@ declare module './tensor.ts' {
     zero_(): Tensor;
     /** `aten::clamp_` */
     clamp_(min?: number, max?: number): Tensor;
-    /** `aten::lerp_.Tensor` */
-    lerp_(end: Tensor | number, weight: Tensor): Tensor;
+    /** `aten::lerp_.Scalar` */
+    lerp_(end: Tensor, weight: number): Tensor;
   }
 }
 
@@ -1466,6 +1425,9 @@ const methods = {
   squeeze,
   expand,
   repeat,
+  split,
+  chunk,
+  unbind,
   narrow,
   select,
   slice,

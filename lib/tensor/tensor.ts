@@ -10,11 +10,11 @@ import { flags, noteInScope } from './modes.ts';
 
 export type { DType, TypedArray };
 
-/** Nested arrays of numbers or booleans, as in torch.tensor([[1, 2], [3, 4]]). */
-export type NestedArray = number | boolean | readonly NestedArray[];
+/** Nested arrays of numbers, booleans or bigints, as in torch.tensor([[1, 2], [3, 4]]). */
+export type NestedArray = number | boolean | bigint | readonly NestedArray[];
 
 export interface TensorOptions {
-  /** Default: that of a typed array; 'float32' for numbers, 'bool' for booleans. */
+  /** Default: that of a typed array; 'float32' for numbers, 'bool' for booleans, 'int64' for bigints. */
   readonly dtype?: DType;
   /** 'cpu' (default), 'cuda', 'cuda:N', 'mps', or 'auto'. */
   readonly device?: string;
@@ -127,17 +127,26 @@ export class Tensor {
     backwards++;
   }
 
-  /** The accumulated gradient, or null before any backward(). Reading one that no backward() reached is an error. */
+  /**
+   * The accumulated gradient; null before any backward(), for a tensor that requires none, and for the result of an
+   * operation. Reading one that no backward() has reached is an ERR_AUTOGRAD.
+   */
   get grad(): Tensor | null {
     if (this.#clearedAt === backwards) return null;
     const job = newJob();
-    return new Tensor(guard(() => loadAddon().grad(this.handle, flags(), job)));
+    const handle = guard(() => loadAddon().grad(this.handle, flags(), job));
+    return handle === null ? null : new Tensor(handle);
   }
 
   /** Drops the gradient. As PyTorch's zero_grad(set_to_none=True). */
   zeroGrad(): void {
     const job = newJob(this.zeroGrad);
     guard(() => loadAddon().zeroGrad(this.handle, flags(), job));
+    this.noteGradCleared();
+  }
+
+  /** @internal An optimizer has dropped the gradient. */
+  noteGradCleared(): void {
     this.#clearedAt = backwards;
   }
 
@@ -205,18 +214,44 @@ function shapeOf(data: NestedArray): number[] {
 }
 
 /** Writes nested arrays row-major into `out`; every level must have the size that the first element has there. */
-function flatten(data: NestedArray, shape: readonly number[], depth: number, out: number[]): void {
-  if (depth < shape.length) {
-    if (!Array.isArray(data) || data.length !== shape[depth])
-      throw new ShapeError(
-        `data must be nested arrays of equal sizes: expected ${shape[depth]} elements at depth ${depth}, got ${describe(data)}`,
-      );
-    for (const inner of data) flatten(inner, shape, depth + 1, out);
-  } else if (typeof data === 'number' || typeof data === 'boolean') {
-    out.push(Number(data));
-  } else {
-    throw new DTypeError(`data must hold numbers or booleans, got ${describe(data)}`);
+function flatten(data: NestedArray, shape: readonly number[], depth: number, out: (number | boolean | bigint)[]): void {
+  const expected = depth < shape.length ? `an array of ${shape[depth]}` : 'a number';
+  if (Array.isArray(data) ? data.length !== shape[depth] : depth < shape.length)
+    throw new ShapeError(
+      `data must be nested arrays of equal sizes: expected ${expected} at depth ${depth}, got ${describe(data)}`,
+    );
+  if (Array.isArray(data)) for (const inner of data) flatten(inner, shape, depth + 1, out);
+  else if (typeof data === 'number' || typeof data === 'boolean' || typeof data === 'bigint') out.push(data);
+  else throw new DTypeError(`data must hold numbers, booleans or bigints, got ${describe(data)}`);
+}
+
+const integerRanges: Partial<Record<DType, readonly [number, number]>> = {
+  int64: [-(2 ** 63), 2 ** 63 - 1024], // the doubles that an int64 can hold
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint8: [0, 255],
+};
+
+/** As torch.tensor: fractions are cut off, what an integer dtype cannot hold is refused. */
+function arrayOf(values: readonly (number | boolean | bigint)[], dtype: DType): TypedArray {
+  if (dtype === 'int64' && values.some((value) => typeof value === 'bigint')) {
+    for (const value of values)
+      if (typeof value === 'bigint' ? BigInt.asIntN(64, value) !== value : !Number.isInteger(Number(value)))
+        throw new DTypeError(`data for dtype 'int64' must be 64-bit integers, got ${describe(value)}`);
+    return BigInt64Array.from(values, (value) => BigInt(value));
   }
+  const range = integerRanges[dtype];
+  if (range !== undefined)
+    for (const value of values)
+      if (!(Number(value) >= range[0] && Number(value) <= range[1]))
+        throw new DTypeError(
+          `data for dtype '${dtype}' must be from ${range[0]} to ${range[1]}, got ${describe(value)}`,
+        );
+  return dtype === 'float32' ? Float32Array.from(values, Number) : Float64Array.from(values, Number);
+}
+
+function dtypeOfValue(value: NestedArray | undefined): DType {
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value === 'bigint' ? 'int64' : 'float32';
 }
 
 const deepest = (data: NestedArray): NestedArray | undefined =>
@@ -227,6 +262,7 @@ const deepest = (data: NestedArray): NestedArray | undefined =>
  *
  * @param data nested arrays, a number, or a typed array with `shape` (default: one dimension).
  * @throws {ShapeError} ragged arrays, or data that do not fill `shape`.
+ * @throws {DTypeError} a value that `dtype` cannot hold, or a typed array of another kind.
  * @throws {DeviceError} a device that is not there; the message says why.
  */
 export function tensor(
@@ -244,25 +280,17 @@ export function tensor(
   } else {
     const nested = data as NestedArray;
     const natural = shapeOf(nested);
-    const values: number[] = [];
+    const values: (number | boolean | bigint)[] = [];
     flatten(nested, natural, 0, values);
     shape = options.shape ?? natural;
-    dtype = options.dtype ?? (typeof deepest(nested) === 'boolean' ? 'bool' : 'float32');
-    array = dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values);
+    dtype = options.dtype ?? dtypeOfValue(deepest(nested));
+    array = arrayOf(values, dtype);
   }
   for (const n of shape) expectNumber('shape', n, { min: 0, integer: true });
   const job = newJob(tensor);
   return new Tensor(
     guard(() =>
-      loadAddon().fromData(
-        array,
-        shape,
-        dtype,
-        options.device ?? 'cpu',
-        options.requiresGrad ?? false,
-        flags(),
-        job,
-      ),
+      loadAddon().fromData(array, shape, dtype, options.device ?? 'cpu', options.requiresGrad ?? false, flags(), job),
     ),
   );
 }

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "binding/convert.h"
 #include "binding/errors.h"
 #include "binding/state.h"
@@ -12,18 +14,22 @@
 namespace contrastive::binding {
 namespace {
 
-std::vector<at::Tensor> tensors_of(Stack& stack, const std::string& name) {
+// The tensors among values, those in lists too.
+std::vector<at::Tensor> tensors_of(const Stack& stack) {
   std::vector<at::Tensor> tensors;
-  for (c10::IValue& value : stack) {
-    if (value.isTensor()) {
-      tensors.push_back(std::move(value).toTensor());
-    } else if (value.isTensorList()) {
+  for (const c10::IValue& value : stack) {
+    if (value.isTensor()) tensors.push_back(value.toTensor());
+    if (value.isTensorList())
       for (const at::Tensor& tensor : value.toTensorVector()) tensors.push_back(tensor);
-    } else {
-      throw Error(kNativeError, message(name, " returns something that is not a tensor"));
-    }
   }
   return tensors;
+}
+
+std::vector<at::Tensor> results_of(const Stack& stack, const std::string& name) {
+  for (const c10::IValue& value : stack)
+    CONTRASTIVE_CHECK(value.isTensor() || value.isTensorList(), kNativeError, name,
+                      " returns something that is not a tensor");
+  return tensors_of(stack);
 }
 
 // One slot a result, with twins where the operation runs on meta tensors. A shape error is thrown here, at the caller.
@@ -33,10 +39,16 @@ std::vector<SlotPtr> make_slots(const Callable& callable, Arguments& arguments, 
   const bool low = modes.autocast.has_value() && callable.is_low_precision_under_autocast();
   if (arguments.twins(twins, low, modes.autocast.value_or(at::kFloat))) {
     const c10::AutoGradMode grad(modes.grad);
+    const std::vector<at::Tensor> inputs = tensors_of(twins);
     try {
       callable.call(twins);
-      for (at::Tensor& twin : tensors_of(twins, callable.schema().name()))
-        slots.push_back(std::make_shared<Slot>(std::move(twin), arguments.device()));
+      for (at::Tensor& twin : results_of(twins, callable.schema().name())) {
+        // Views, in-place operations and no-ops such as contiguous() hand on the memory of an argument.
+        const bool alias = std::any_of(inputs.begin(), inputs.end(), [&](const at::Tensor& input) {
+          return input.is_meta() && twin.is_alias_of(input);
+        });
+        slots.push_back(std::make_shared<Slot>(std::move(twin), arguments.device(), alias));
+      }
       return slots;
     } catch (const c10::NotImplementedError&) {
       // The shape of the result depends on data (nonzero, masked_select): known once the job has run.
@@ -50,9 +62,7 @@ std::vector<SlotPtr> make_slots(const Callable& callable, Arguments& arguments, 
   return slots;
 }
 
-const Callable& callable_at(const Napi::Value& value) {
-  return *value.As<Napi::External<Callable>>().Data();
-}
+const Callable& callable_at(const Napi::Value& value) { return *value.As<Napi::External<Callable>>().Data(); }
 
 // resolve(name) -> an opaque reference for call()
 Napi::Value resolve(const Napi::CallbackInfo& info) {
@@ -71,14 +81,15 @@ Napi::Value call(const Napi::CallbackInfo& info) {
 
   State::of(info.Env())
       .stream(flags)
-      .enqueue(make_job([&callable, arguments = std::move(arguments), modes, promises = Promises(slots, job)]() mutable {
-        promises.settle([&] {
-          const ModeGuard guard(modes, arguments.device().type());
-          Stack stack = arguments.resolve();
-          callable.call(stack);
-          return tensors_of(stack, callable.schema().name());
-        });
-      }));
+      .enqueue(
+          make_job([&callable, arguments = std::move(arguments), modes, promises = Promises(slots, job)]() mutable {
+            promises.settle([&] {
+              const ModeGuard guard(modes, arguments.device().type());
+              Stack stack = arguments.resolve();
+              callable.call(stack);
+              return results_of(stack, callable.schema().name());
+            });
+          }));
 
   const auto& returns = callable.schema().returns();
   if (returns.size() == 1 && returns[0].type()->kind() == c10::TypeKind::TensorType) return wrap(info.Env(), slots[0]);

@@ -86,9 +86,9 @@ c10::IValue to_plain(const c10::TypePtr& type, const Napi::Value& value, const s
       return to_device(value, argument.c_str());
     case c10::TypeKind::ListType: {
       const auto element = type->castRaw<c10::ListType>()->getElementType();
-      CONTRASTIVE_CHECK(value.IsArray() || value.IsNumber(), kOptionError, argument, " must be an array, got ",
-                        received(value));
       if (element->kind() == c10::TypeKind::FloatType) {
+        CONTRASTIVE_CHECK(value.IsArray(), kOptionError, argument, " must be an array of numbers, got ",
+                          received(value));
         c10::List<double> list;
         Napi::Array array = value.As<Napi::Array>();
         for (uint32_t i = 0; i < array.Length(); ++i) list.push_back(to_double(array.Get(i), argument));
@@ -131,9 +131,10 @@ const char* dtype_name(at::ScalarType dtype) {
 
 at::Device to_device(const Napi::Value& value, const char* argument) {
   const std::string name = to_string(value, argument);
-  const bool cuda = at::detail::getCUDAHooks().hasCUDA() && at::detail::getCUDAHooks().deviceCount() > 0, mps = at::globalContext().hasMPS();
+  const int cuda_devices = at::detail::getCUDAHooks().deviceCount();
+  const bool mps = at::globalContext().hasMPS();
   if (name == "auto") {
-    if (cuda) return at::Device(at::kCUDA, 0);
+    if (cuda_devices > 0) return at::Device(at::kCUDA, 0);
     return mps ? at::Device(at::kMPS, 0) : at::Device(at::kCPU);
   }
   std::optional<at::Device> device;
@@ -143,17 +144,19 @@ at::Device to_device(const Napi::Value& value, const char* argument) {
   }
   CONTRASTIVE_CHECK(device && (device->is_cpu() || device->is_cuda() || device->is_mps()), kDeviceError, argument,
                     " must be 'cpu', 'cuda', 'cuda:N', 'mps' or 'auto', got '", name, "'");
-  if (device->is_cuda()) {
-    const auto& hooks = at::detail::getCUDAHooks();
-    CONTRASTIVE_CHECK(hooks.hasCUDA(), kDeviceError, argument, " '", name, "' is not available: ",
-                      "the libtorch in use has no CUDA, or no CUDA device was found; `contrastive doctor` tells more");
-    const int count = hooks.deviceCount();
-    if (!device->has_index()) device = at::Device(at::kCUDA, 0);
-    CONTRASTIVE_CHECK(device->index() < count, kDeviceError, argument, " '", name, "' is not available: there are ", count,
-                      " CUDA devices");
-  }
-  CONTRASTIVE_CHECK(!device->is_mps() || mps, kDeviceError, argument, " 'mps' is not available on this machine");
-  return *device;
+  CONTRASTIVE_CHECK(!device->is_mps() || mps, kDeviceError, argument,
+                    " 'mps' is not available: the libtorch in use has no Metal, or this machine has none");
+  // One spelling a device, so that two tensors on the same one compare equal.
+  if (!device->is_cuda()) return device->is_mps() ? at::Device(at::kMPS, 0) : at::Device(at::kCPU);
+  CONTRASTIVE_CHECK(
+      at::CUDAHooksRegistry()->Has("CUDAHooks"), kDeviceError, argument, " '", name,
+      "' is not available: the libtorch in use was built without CUDA; `contrastive doctor` tells which it is");
+  CONTRASTIVE_CHECK(cuda_devices > 0, kDeviceError, argument, " '", name,
+                    "' is not available: no CUDA device was found; `contrastive doctor` tells more");
+  const int index = device->has_index() ? device->index() : 0;
+  CONTRASTIVE_CHECK(index < cuda_devices, kDeviceError, argument, " '", name,
+                    "' is not available: CUDA devices found: ", cuda_devices);
+  return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 
 std::string device_name(at::Device device) { return device.is_cpu() ? "cpu" : device.str(); }
@@ -191,14 +194,13 @@ Arguments::Argument Arguments::convert(const c10::Argument& parameter, const Nap
   Argument result;
   c10::TypePtr type = parameter.type();
   const bool optional = type->kind() == c10::TypeKind::OptionalType;
+  if (optional) type = type->castRaw<c10::OptionalType>()->getElementType();
+  result.device = type->kind() == c10::TypeKind::DeviceObjType;
   if (value.IsUndefined() && parameter.default_value()) {
     result.value = *parameter.default_value();
     return result;
   }
-  if (optional) {
-    if (value.IsUndefined() || value.IsNull()) return result;  // None
-    type = type->castRaw<c10::OptionalType>()->getElementType();
-  }
+  if (optional && (value.IsUndefined() || value.IsNull())) return result;  // None
   const std::string argument = parameter.name() == "self" ? "input" : parameter.name();
   if (type->kind() == c10::TypeKind::TensorType) {
     if (value.IsNumber() || value.IsBoolean()) {
@@ -208,8 +210,8 @@ Arguments::Argument Arguments::convert(const c10::Argument& parameter, const Nap
       result.value = scalar;
       return result;
     }
-    CONTRASTIVE_CHECK(TensorHandle::is(value), kOptionError, argument, " must be a Tensor", optional ? " or undefined" : "",
-                      ", got ", received(value));
+    CONTRASTIVE_CHECK(TensorHandle::is(value), kOptionError, argument, " must be a Tensor",
+                      optional ? " or undefined" : "", ", got ", received(value));
     result.slots.push_back(TensorHandle::get(value, argument.c_str()));
     note_device(*result.slots.back(), argument);
     return result;
@@ -261,8 +263,8 @@ bool Arguments::twins(Stack& stack, bool low_precision, at::ScalarType dtype) {
     } else if (!argument.slots.empty()) {
       stack.emplace_back(twin(*argument.slots[0]));
       if (!stack.back().toTensor().defined()) return false;
-    } else if (argument.value.isDevice()) {
-      stack.emplace_back(at::Device(at::kMeta));
+    } else if (argument.device) {
+      stack.emplace_back(at::Device(at::kMeta));  // also where none was named: the default is the CPU
     } else {
       stack.push_back(argument.value);
     }

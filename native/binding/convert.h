@@ -41,6 +41,7 @@ class Arguments {
     c10::IValue value;           // a plain value, where there are no slots
     std::vector<SlotPtr> slots;  // one for a Tensor, several for a Tensor[]
     bool list = false;
+    bool device = false;  // names the device of the results
   };
   Argument convert(const c10::Argument& parameter, const Napi::Value& value);
   void note_device(const Slot& slot, const std::string& operation);

@@ -114,6 +114,12 @@ Napi::Value output_shape(const Napi::CallbackInfo& info) {
   return from_ints(info.Env(), ModuleHandle::get(info[0], "module")->output_shape(to_ints(info[1], "shape")));
 }
 
+// moduleFeatureDim(module) -> the length of the vectors that forward gives
+Napi::Value feature_dim(const Napi::CallbackInfo& info) {
+  const int64_t dim = ModuleHandle::get(info[0], "module")->feature_dim();
+  return Napi::Number::New(info.Env(), static_cast<double>(dim));
+}
+
 // moduleTrain(module, on, flags, job)
 Napi::Value train(const Napi::CallbackInfo& info) {
   std::shared_ptr<models::Module> module = ModuleHandle::get(info[0], "module");
@@ -167,6 +173,7 @@ void export_module(Napi::Env env, Napi::Object exports) {
   exports.Set("moduleBuffers", Napi::Function::New<guarded<buffers>>(env));
   exports.Set("moduleForward", Napi::Function::New<guarded<forward>>(env));
   exports.Set("moduleOutputShape", Napi::Function::New<guarded<output_shape>>(env));
+  exports.Set("moduleFeatureDim", Napi::Function::New<guarded<feature_dim>>(env));
   exports.Set("moduleTrain", Napi::Function::New<guarded<train>>(env));
   exports.Set("moduleTo", Napi::Function::New<guarded<to>>(env));
   exports.Set("moduleDispose", Napi::Function::New<guarded<dispose>>(env));

@@ -14,8 +14,7 @@ int default_threads() { return std::max(1, static_cast<int>(std::thread::hardwar
 
 }  // namespace
 
-State::State(Napi::Env env)
-    : env_(env), bulk_("contrastive", default_threads()), interactive_("contrastive-i", 1) {
+State::State(Napi::Env env) : env_(env), bulk_("contrastive", default_threads()), interactive_("contrastive-i", 1) {
   Napi::Function nothing = Napi::Function::New(env, [](const Napi::CallbackInfo&) {});
   completions_ = Napi::ThreadSafeFunction::New(env, nothing, "contrastive", 0, 1);
   completions_.Unref(env);
@@ -61,16 +60,14 @@ void State::effect(uint32_t flags, uint64_t job, std::function<void()> work) {
     try {
       work();
     } catch (...) {
-      auto failure = std::make_shared<Failure>(describe(std::current_exception(), job));
-      std::lock_guard lock(effect_mutex_);
-      if (!effect_failure_) effect_failure_ = std::move(failure);
+      FailurePtr& first = effect_failure(flags);
+      if (!first) first = std::make_shared<Failure>(describe(std::current_exception(), job));
     }
   }));
 }
 
-void State::throw_effect_failure() {
-  std::lock_guard lock(effect_mutex_);
-  if (effect_failure_) throw FailureException(std::exchange(effect_failure_, nullptr));
+void State::throw_effect_failure(uint32_t flags) {
+  if (FailurePtr& first = effect_failure(flags)) throw FailureException(std::exchange(first, nullptr));
 }
 
 std::pair<Napi::Promise, State::Settler> State::promise() {

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 
 #include "core/pool.h"
 #include "core/slot.h"
@@ -24,7 +23,7 @@ class State {
   // Interactive work: an embedder's request, which must not wait for a training step.
   Stream& interactive() { return interactive_; }
   // Bit 3 of a call's flags chooses.
-  Stream& stream(uint32_t flags) { return (flags & 8) ? interactive_ : bulk_; }
+  Stream& stream(uint32_t flags) { return is_interactive(flags) ? interactive_ : bulk_; }
 
   // A promise that native work will settle. While one is open, the process stays alive.
   // `settle` may be called from any thread, once; `make` then runs on the JavaScript thread and makes the value.
@@ -41,11 +40,11 @@ class State {
   };
   std::pair<Napi::Promise, Settler> promise();
 
-  // Enqueues work that changes something and yields no tensor (backward, an optimizer's step). Its failure surfaces at the
-  // next read or sync(), as nothing else depends on it by name.
+  // Enqueues work that changes something and yields no tensor (backward, an optimizer's step). Its failure surfaces at
+  // the next read or sync() on the same stream, as nothing else depends on it by name.
   void effect(uint32_t flags, uint64_t job, std::function<void()> work);
-  // On a stream: throws the first failure of an effect since the last call, if there was one.
-  void throw_effect_failure();
+  // On the stream of `flags`: throws the first failure of an effect on it since the last call, if there was one.
+  void throw_effect_failure(uint32_t flags);
 
   // Augmentation; made at first use.
   Pool& pool();
@@ -56,6 +55,8 @@ class State {
 
  private:
   explicit State(Napi::Env env);
+  static bool is_interactive(uint32_t flags) { return (flags & 8) != 0; }
+  FailurePtr& effect_failure(uint32_t flags) { return is_interactive(flags) ? interactive_failure_ : bulk_failure_; }
   void post(std::function<void(Napi::Env)> callback);
   void close();
 
@@ -63,9 +64,8 @@ class State {
   Napi::ThreadSafeFunction completions_;
   size_t open_ = 0;  // promises not settled yet; JavaScript thread only
   std::atomic<bool> closing_{false};
-  std::mutex effect_mutex_;
-  FailurePtr effect_failure_;
   Stream bulk_, interactive_;
+  FailurePtr bulk_failure_, interactive_failure_;  // of effects; each belongs to its stream's thread
   std::unique_ptr<Pool> pool_;
 };
 

@@ -12,8 +12,8 @@
 namespace contrastive::binding {
 namespace {
 
-at::ScalarType dtype_of(const Napi::TypedArray& array) {
-  switch (array.TypedArrayType()) {
+at::ScalarType dtype_of(napi_typedarray_type type) {
+  switch (type) {
     case napi_float32_array:
       return at::kFloat;
     case napi_float64_array:
@@ -27,21 +27,21 @@ at::ScalarType dtype_of(const Napi::TypedArray& array) {
       return at::kByte;
     default:
       throw Error(kDTypeError,
-                  "data must be a Float32Array, Float64Array, BigInt64Array, Int32Array or Uint8Array, got another typed array");
+                  "data must be a Float32Array, Float64Array, BigInt64Array, Int32Array or Uint8Array, got another "
+                  "typed array");
   }
 }
 
 // Enqueues work that yields one tensor for a new slot.
 template <typename Work>
-Napi::Value enqueue(Napi::Env env, at::Tensor twin, at::Device device, uint32_t flags, uint64_t job, Work work) {
-  auto slot = std::make_shared<Slot>(std::move(twin), device);
-  State::of(env).stream(flags).enqueue(
-      make_job([promises = Promises({slot}, job), work = std::move(work), modes = Modes::from_flags(flags), device]() mutable {
-        promises.settle([&] {
-          const ModeGuard guard(modes, device.type());
-          return std::vector<at::Tensor>{work()};
-        });
-      }));
+Napi::Value enqueue(Napi::Env env, SlotPtr slot, uint32_t flags, uint64_t job, Work work) {
+  State::of(env).stream(flags).enqueue(make_job([promises = Promises({slot}, job), work = std::move(work),
+                                                 modes = Modes::from_flags(flags), device = slot->device()]() mutable {
+    promises.settle([&] {
+      const ModeGuard guard(modes, device.type());
+      return std::vector<at::Tensor>{work()};
+    });
+  }));
   return wrap(env, slot);
 }
 
@@ -53,8 +53,13 @@ uint64_t job_at(const Napi::CallbackInfo& info, size_t i) {
 // fromData(array, shape, dtype, device, requiresGrad, flags, job)
 Napi::Value from_data(const Napi::CallbackInfo& info) {
   CONTRASTIVE_CHECK(info[0].IsTypedArray(), kDTypeError, "data must be a typed array");
-  auto array = info[0].As<Napi::TypedArray>();
-  const at::ScalarType source = dtype_of(array);
+  // Not Napi::TypedArray: it refuses one over a SharedArrayBuffer.
+  napi_typedarray_type type = napi_int8_array;
+  size_t length = 0;
+  void* data = nullptr;
+  const napi_status status = napi_get_typedarray_info(info.Env(), info[0], &type, &length, &data, nullptr, nullptr);
+  CONTRASTIVE_CHECK(status == napi_ok, kDTypeError, "data must be a typed array");
+  const at::ScalarType source = dtype_of(type);
   const std::vector<int64_t> shape = to_ints(info[1], "shape");
   const at::ScalarType dtype = to_dtype(info[2], "dtype");
   const at::Device device = to_device(info[3], "device");
@@ -64,26 +69,24 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
     CONTRASTIVE_CHECK(size >= 0, kShapeError, "shape must not hold negative sizes, got ", at::IntArrayRef(shape));
     CONTRASTIVE_CHECK(!__builtin_mul_overflow(count, size, &count), kShapeError, "shape is too large");
   }
-  CONTRASTIVE_CHECK(count == static_cast<int64_t>(array.ElementLength()), kShapeError, "data of ", array.ElementLength(),
+  CONTRASTIVE_CHECK(count == static_cast<int64_t>(length), kShapeError, "data of ", length,
                     " elements does not fit shape ", at::IntArrayRef(shape), ", which holds ", count);
   CONTRASTIVE_CHECK(!requires_grad || at::isFloatingType(dtype), kDTypeError,
                     "requiresGrad needs a floating dtype, got '", dtype_name(dtype), "'");
   at::Tensor host = at::empty(shape, at::TensorOptions().dtype(source));
-  if (count) {
-    auto buffer = array.ArrayBuffer();
-    std::memcpy(host.mutable_data_ptr(), static_cast<const char*>(buffer.Data()) + array.ByteOffset(), array.ByteLength());
-  }
+  if (count) std::memcpy(host.mutable_data_ptr(), data, host.nbytes());
   if (source == dtype && device.is_cpu()) {
     if (requires_grad) host.set_requires_grad(true);
     return wrap(info.Env(), Slot::ready(host));
   }
   at::Tensor twin = at::empty(shape, at::TensorOptions().dtype(dtype).device(at::kMeta));
   if (requires_grad) twin.set_requires_grad(true);
-  return enqueue(info.Env(), twin, device, flags_at(info, 5), job_at(info, 6), [host, dtype, device, requires_grad] {
-    at::Tensor value = host.to(at::TensorOptions().dtype(dtype).device(device));
-    if (requires_grad) value.set_requires_grad(true);
-    return value;
-  });
+  return enqueue(info.Env(), std::make_shared<Slot>(twin, device), flags_at(info, 5), job_at(info, 6),
+                 [host, dtype, device, requires_grad] {
+                   at::Tensor value = host.to(at::TensorOptions().dtype(dtype).device(device));
+                   if (requires_grad) value.set_requires_grad(true);
+                   return value;
+                 });
 }
 
 // describe(tensor) -> { shape, dtype, device, requiresGrad } or { device } while the shape depends on data
@@ -132,10 +135,11 @@ Napi::Value to_typed_array(Napi::Env env, const at::Tensor& host) {
 Napi::Value read(const Napi::CallbackInfo& info) {
   State& state = State::of(info.Env());
   SlotPtr slot = TensorHandle::get(info[0], "tensor");
+  const uint32_t flags = flags_at(info, 1);
   auto [promise, settler] = state.promise();
-  state.stream(flags_at(info, 1)).enqueue(make_job([slot, settler = settler, &state]() mutable {
+  state.stream(flags).enqueue(make_job([slot, settler = settler, &state, flags]() mutable {
     try {
-      state.throw_effect_failure();
+      state.throw_effect_failure(flags);
       at::Tensor host = readable(slot->value());
       slot.reset();
       settler.resolve([host](Napi::Env env) { return to_typed_array(env, host); });
@@ -146,15 +150,16 @@ Napi::Value read(const Napi::CallbackInfo& info) {
   return promise;
 }
 
-// readSync(tensor): blocks the JavaScript thread until everything before it is done.
+// readSync(tensor, flags): blocks the JavaScript thread until everything before it is done.
 Napi::Value read_sync(const Napi::CallbackInfo& info) {
   State& state = State::of(info.Env());
   const SlotPtr slot = TensorHandle::get(info[0], "tensor");
   // Through the stream, not from here: an in-place operation may still be queued behind the slot's own job.
   auto done = std::make_shared<Slot>(at::Tensor(), at::kCPU);
-  state.stream(flags_at(info, 1)).enqueue(make_job([slot, promises = Promises({done}, 0), &state]() mutable {
+  const uint32_t flags = flags_at(info, 1);
+  state.stream(flags).enqueue(make_job([slot, promises = Promises({done}, 0), &state, flags]() mutable {
     promises.settle([&] {
-      state.throw_effect_failure();
+      state.throw_effect_failure(flags);
       return std::vector<at::Tensor>{readable(slot->value())};
     });
   }));
@@ -180,10 +185,11 @@ Napi::Value ready(const Napi::CallbackInfo& info) {
 // sync(flags) -> Promise<void>: everything enqueued before is done; rejects with the failure of a backward() or step().
 Napi::Value sync(const Napi::CallbackInfo& info) {
   State& state = State::of(info.Env());
+  const uint32_t flags = flags_at(info, 0);
   auto [promise, settler] = state.promise();
-  state.stream(flags_at(info, 0)).enqueue(make_job([settler = settler, &state] {
+  state.stream(flags).enqueue(make_job([settler = settler, &state, flags] {
     try {
-      state.throw_effect_failure();
+      state.throw_effect_failure(flags);
       settler.resolve([](Napi::Env env) { return env.Undefined(); });
     } catch (...) {
       settler.reject(describe(std::current_exception()));
@@ -210,18 +216,18 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// grad(tensor, flags, job) -> a handle of the gradient
+// grad(tensor, flags, job) -> a handle of the gradient, or null where there can be none: no leaf, or none required
 Napi::Value grad(const Napi::CallbackInfo& info) {
   SlotPtr slot = TensorHandle::get(info[0], "tensor");
   const at::Tensor& twin = slot->twin();
+  if (twin.defined() && !(twin.requires_grad() && twin.is_leaf())) return info.Env().Null();
   const at::NoGradGuard no_grad;
-  return enqueue(info.Env(), twin.defined() ? at::empty_like(twin).detach() : twin, slot->device(), flags_at(info, 1),
-                 job_at(info, 2), [slot] {
-                   const at::Tensor& gradient = slot->value().grad();
-                   CONTRASTIVE_CHECK(gradient.defined(), kAutogradError,
-                                     "this tensor has no gradient: no backward() has reached it");
-                   return gradient;
-                 });
+  auto result = std::make_shared<Slot>(twin.defined() ? at::empty_like(twin) : twin, slot->device());
+  return enqueue(info.Env(), result, flags_at(info, 1), job_at(info, 2), [slot] {
+    const at::Tensor& gradient = slot->value().grad();
+    CONTRASTIVE_CHECK(gradient.defined(), kAutogradError, "this tensor has no gradient: no backward() has reached it");
+    return gradient;
+  });
 }
 
 // zeroGrad(tensor, flags, job): as PyTorch's set_to_none.
@@ -235,7 +241,11 @@ Napi::Value zero_grad(const Napi::CallbackInfo& info) {
 Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
   SlotPtr slot = TensorHandle::get(info[0], "tensor");
   const bool on = info[1].ToBoolean();
-  if (slot->twin().defined()) slot->twin().set_requires_grad(on);
+  if (slot->twin().defined()) {
+    CONTRASTIVE_CHECK(on || slot->twin().is_leaf(), kAutogradError,
+                      "requiresGrad: the result of an operation cannot stop requiring one; use detach()");
+    slot->twin().set_requires_grad(on);
+  }
   State::of(info.Env()).effect(flags_at(info, 2), job_at(info, 3), [slot, on] { slot->value().set_requires_grad(on); });
   return info.Env().Undefined();
 }
@@ -254,10 +264,12 @@ Napi::Value to(const Napi::CallbackInfo& info) {
     twin = device == slot->device() ? twin.to(dtype.value_or(twin.scalar_type()))
                                     : twin.to(dtype.value_or(twin.scalar_type()), false, true);
   }
-  return enqueue(info.Env(), twin, device, flags, job_at(info, 4), [slot, dtype, device] {
-    const at::Tensor& value = slot->value();
-    return value.to(value.options().dtype(dtype.value_or(value.scalar_type())).device(device));
-  });
+  const bool alias = twin.defined() && twin.is_alias_of(slot->twin());
+  return enqueue(info.Env(), std::make_shared<Slot>(twin, device, alias), flags, job_at(info, 4),
+                 [slot, dtype, device] {
+                   const at::Tensor& value = slot->value();
+                   return value.to(value.options().dtype(dtype.value_or(value.scalar_type())).device(device));
+                 });
 }
 
 Napi::Value dispose(const Napi::CallbackInfo& info) {
@@ -275,8 +287,7 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
 }  // namespace
 
 Napi::Object wrap(Napi::Env env, SlotPtr slot) {
-  const at::Tensor& twin = slot->twin();
-  const int64_t bytes = twin.defined() && !twin.is_view() ? static_cast<int64_t>(twin.nbytes()) : 0;
+  const int64_t bytes = slot->own_bytes();
   return TensorHandle::make(env, std::move(slot), bytes);
 }
 

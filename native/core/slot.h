@@ -17,8 +17,10 @@ using SlotPtr = std::shared_ptr<Slot>;
 
 class Slot {
  public:
-  // A slot that a job will fill. `twin` is undefined where the shape depends on data.
-  Slot(at::Tensor twin, at::Device device) : twin_(std::move(twin)), device_(device) {}
+  // A slot that a job will fill. `twin` is undefined where the shape depends on data. `alias`: the value shares its
+  // memory with another slot's.
+  Slot(at::Tensor twin, at::Device device, bool alias = false)
+      : twin_(std::move(twin)), device_(device), alias_(alias) {}
 
   static SlotPtr ready(at::Tensor value);
 
@@ -35,6 +37,8 @@ class Slot {
   // JavaScript thread only: the meta twin, undefined while the shape depends on data that is not there yet.
   const at::Tensor& twin();
   at::Device device() const { return device_; }
+  // Bytes that this slot alone accounts for: 0 for an alias, and while the shape is unknown.
+  int64_t own_bytes() const { return twin_.defined() && !alias_ ? static_cast<int64_t>(twin_.nbytes()) : 0; }
 
  private:
   enum State : int { kPending, kReady, kFailed };
@@ -43,6 +47,7 @@ class Slot {
   FailurePtr failure_;
   at::Tensor twin_;
   at::Device device_;
+  bool alias_;
 };
 
 // Owns the duty to fill slots: whatever is left unfilled when it goes (a job dropped at shutdown) fails.

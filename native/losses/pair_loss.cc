@@ -158,8 +158,9 @@ at::Tensor backward_rows(const PairLoss& problem, const Terms& terms, const at::
   for_each_block(problem, z.size(0), [&](const Block& block) {
     at::Tensor s = similarities.block(block);
     const auto weights = similarities.weights(block);
-    const bool both = block.diagonal || block.mirrored;  // the block holds the derivatives of anchors on both sides
-    const auto mirrored = both ? similarities.mirrored_weights(block, weights) : std::nullopt;
+    // A block of two sets of anchors holds terms of both. One of the same anchors holds each twice, as s_ij and s_ji,
+    // and since these are not rounded alike, only the one that the forward pass summed is within its sum.
+    const auto mirrored = block.mirrored ? similarities.mirrored_weights(block, weights) : std::nullopt;
     const auto along_rows = [&](const at::Tensor& x) { return rows_of(x, block.rows).unsqueeze(1); };
     const auto along_columns = [&](const at::Tensor& x) { return rows_of(x, block.columns).unsqueeze(0); };
 
@@ -176,16 +177,16 @@ at::Tensor backward_rows(const PairLoss& problem, const Terms& terms, const at::
     if (mirrored) add_positive_part(*mirrored, along_columns(positive_scale), along_columns(terms.positives));
     at::Tensor g;  // ∂ / ∂s
     if (bounded) {
-      g = s.mul_(both ? along_rows(scale) + along_columns(scale) : along_rows(scale));
+      g = s.mul_(block.mirrored ? along_rows(scale) + along_columns(scale) : along_rows(scale));
     } else {
       g = (s - along_rows(terms.log_denominators)).exp_().mul_(along_rows(scale));
-      if (both) g += (s - along_columns(terms.log_denominators)).exp_().mul_(along_columns(scale));
+      if (block.mirrored) g += (s - along_columns(terms.log_denominators)).exp_().mul_(along_columns(scale));
     }
     if (positive_part.defined()) g -= positive_part;
     if (block.diagonal) g.diagonal().zero_();
 
     rows_of(gradient, block.rows).addmm_(g, rows_of(z, block.columns));
-    if (!block.diagonal) rows_of(gradient, block.columns).addmm_(g.t(), rows_of(z, block.rows));
+    rows_of(gradient, block.columns).addmm_(g.t(), rows_of(z, block.rows));
   });
   return gradient;
 }

@@ -138,7 +138,10 @@ std::tuple<at::Tensor, at::Tensor> sup_con_loss(const at::Tensor& features, cons
                       " anchors have no positive, and noPositives is 'error'");
   }
   // A row alone has nothing to be compared with; NaN stays NaN.
-  if (rows == 1) return {features.to(dtype).sum() * 0, valid_anchors};
+  if (rows == 1) {
+    const at::Tensor nothing = features.to(dtype).sum() * 0;
+    return {learned_temperature ? nothing * learned_temperature->to(dtype).sum() : nothing, valid_anchors};
+  }
 
   const at::Tensor counted =
       no_positives == "zero" ? at::full({}, anchor_rows, z.options()) : valid_anchors.clamp_min(1).to(dtype);

@@ -36,6 +36,9 @@ class Module {
   // The shape that forward returns for an input of this shape, without running; throws kShapeError as forward does.
   virtual std::vector<int64_t> output_shape(at::IntArrayRef input) const = 0;
 
+  // The length of the vectors that forward returns.
+  virtual int64_t feature_dim() const = 0;
+
   // The dtype of the output for an input of this dtype on this kind of device, under the autocast mode of this thread.
   // Throws kDTypeError for an input that forward refuses.
   at::ScalarType output_dtype(at::ScalarType input, at::DeviceType device) const;

@@ -58,6 +58,8 @@ class ProjectionHead final : public Module {
     return {input[0], out_features_};
   }
 
+  int64_t feature_dim() const override { return out_features_; }
+
  private:
   struct Layer {
     Linear linear;

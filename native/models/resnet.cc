@@ -122,6 +122,8 @@ class ResNet final : public Module {
     return {input[0], features_};
   }
 
+  int64_t feature_dim() const override { return features_; }
+
  private:
   int64_t in_channels_;
   bool pool_;

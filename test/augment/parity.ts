@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { augment, type DrawnTransform } from '../../lib/augment/augment.ts';
 import type { Transform } from '../../lib/augment/transform.ts';
+import { formulaImage } from './formula-image.ts';
 
 const folder = new URL('../fixtures/augment/', import.meta.url);
 
@@ -20,16 +21,6 @@ interface ParityCase {
 
 const cases = JSON.parse(readFileSync(new URL('parity.json', folder), 'utf8')) as ParityCase[];
 const blob = readFileSync(new URL('parity.bin', folder)).buffer;
-
-/** The formula image of make_augment.py. */
-export function formulaImage(height: number, width: number, channels: number) {
-  const pixels = new Uint8Array(height * width * channels);
-  let i = 0;
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++)
-      for (let k = 0; k < channels; k++) pixels[i++] = (3 * x * x + 5 * y * y + 7 * x * y + 53 * k * (x + 1) + 17) % 256;
-  return { pixels, height, width, channels };
-}
 
 const largest = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   let most = a.length === b.length ? 0 : Number.POSITIVE_INFINITY;
@@ -58,6 +49,3 @@ export function testParity(name: string, tolerance: { floats: number; bytes?: nu
     },
   );
 }
-
-/** For test names: all cases' names. */
-export const parityNames = [...new Set(cases.map(({ name }) => name))];

@@ -1,4 +1,5 @@
 /** The losses of the papers as plain nested loops in float64. */
+import type { Tensor } from '../../lib/tensor/tensor.ts';
 
 export interface Case {
   /** [batch][views][dim] */
@@ -63,3 +64,7 @@ export const formulaFeatures = (batch: number, views: number, dim: number): numb
   Array.from({ length: batch }, (_, i) =>
     Array.from({ length: views }, (_, v) => Array.from({ length: dim }, (_, d) => Math.sin(1 + 3 * i + 5 * v + 7 * d))),
   );
+
+/** The gradient that arrived at `leaf`, as numbers. */
+export const gradientOf = (leaf: Tensor): number[] =>
+  Array.from((leaf.grad as Tensor).dataSync() as ArrayLike<number>, Number);

@@ -127,6 +127,17 @@ describe('Batcher', () => {
     expect(prepare).not.toHaveBeenCalled();
   });
 
+  it('puts one listener on a signal that many requests share, and takes it off', async () => {
+    const { batcher } = doubling();
+    const { signal } = new AbortController();
+    const add = vi.spyOn(signal, 'addEventListener');
+    const remove = vi.spyOn(signal, 'removeEventListener');
+    const results = Promise.all(Array.from({ length: 20 }, (_, i) => batcher.submit(async () => i, signal)));
+    await vi.advanceTimersByTimeAsync(100);
+    expect((await results)[19]).toBe(38);
+    expect([add.mock.calls.length, remove.mock.calls.length]).toEqual([1, 1]);
+  });
+
   it('does not hold a ready request back for one that was aborted while being prepared', async () => {
     const { batcher, batches } = doubling({ maxWaitMs: 1000 });
     const controller = new AbortController();

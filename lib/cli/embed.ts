@@ -1,0 +1,174 @@
+/** `contrastive embed`: the features of a folder of images, as a NumPy file and an index of names. */
+import { mkdir } from 'node:fs/promises';
+import { basename, dirname, relative, resolve, sep } from 'node:path';
+import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { statOrUndefined } from '../data/files.ts';
+import { kImageExtensions, walkImages } from '../data/walk.ts';
+import { DataError, messageOf } from '../errors.ts';
+import { createEmbedder, type Embedder } from '../serve/embedder.ts';
+import { mapOrdered } from '../serve/ordered.ts';
+import { defineCommand } from './command.ts';
+import { formatDuration } from './format.ts';
+import { NpyWriter } from './npy.ts';
+import type { Output } from './output.ts';
+
+interface Skipped {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export const command = defineCommand({
+  name: 'embed',
+  summary: 'write the features of images to a .npy file, with an index of their names',
+  help: `
+Reads images with the encoder of a run (its projection head is dropped) and writes two files:
+  FILE.npy    float32 (images, dim), one row an image: numpy.load reads it
+  FILE.json   { names, skipped, dim, normalized, run, step, … }; names are in the order of the rows
+
+Both appear when all is done, or not at all. Images are found below a folder by their file names (${kImageExtensions.join(', ')}), in natural order; EXIF orientation is applied, transparency goes onto white. Each is scaled and normalised as in the evaluation of the run. An image that cannot be decoded is left out with a warning and listed under "skipped"; with --strict it is an error.`,
+  examples: [
+    {
+      run: 'contrastive embed --run runs/supcon --input photos --out features.npy',
+      explains: 'Features of all images below photos/, by the latest checkpoint of the run.',
+    },
+    {
+      run: 'contrastive embed --run runs/supcon/checkpoints/400 --input cat.jpg --out cat --normalize',
+      explains: 'One image, an earlier checkpoint, features of length 1: their dot products are cosine similarities.',
+    },
+  ],
+  options: {
+    run: { type: 'string', value: 'DIR', required: true, help: 'folder of a run, or one of its checkpoints' },
+    input: { type: 'string', value: 'PATH', required: true, help: 'folder of images, or one image' },
+    out: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to write; .npy may be left out' },
+    batchSize: { type: 'number', value: 'N', default: 64, min: 1, integer: true, help: 'images a forward pass' },
+    normalize: { type: 'boolean', help: 'scale each row to length 1' },
+    precision: {
+      type: 'string',
+      value: 'NAME',
+      choices: ['float32', 'bfloat16'],
+      default: 'float32',
+      help: 'of the forward pass; what is written is float32',
+    },
+    device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
+    strict: { type: 'boolean', help: 'fail at the first image that cannot be decoded' },
+  },
+  async run({ options, signal, output }) {
+    const { run, input, batchSize, normalize, precision, device, strict } = options;
+    const npy = resolve(options.out.endsWith('.npy') ? options.out : `${options.out}.npy`);
+    const files = await findImages(input);
+    await mkdir(dirname(npy), { recursive: true });
+    const started = performance.now();
+    const embedder = await createEmbedder({
+      checkpoint: run,
+      maxBatch: batchSize,
+      maxWaitMs: 250,
+      normalize,
+      precision,
+      device,
+      priority: 'bulk',
+    });
+    const writer = await NpyWriter.create(npy, embedder.dim).catch(async (error: unknown) => {
+      await embedder.close();
+      throw new DataError(`${npy}: cannot be written: ${messageOf(error)}`, { cause: error });
+    });
+    try {
+      const { names, skipped } = await embedFiles(embedder, files, { writer, strict, signal, output, batchSize });
+      if (names.length === 0)
+        throw new DataError(`${input}: none of ${files.length} images could be decoded: ${skipped[0]?.reason}`);
+      await writer.finish();
+      const { encoder, step } = embedder.info;
+      const index = npy.replace(/\.npy$/, '.json');
+      const content = {
+        format: 1,
+        file: basename(npy),
+        rows: names.length,
+        dim: embedder.dim,
+        normalized: normalize,
+        run: resolve(run),
+        step,
+        encoder,
+        input: resolve(input),
+        names,
+        skipped,
+      };
+      await writeFileAtomic(index, `${JSON.stringify(content, null, 1)}\n`);
+      await writer.publish();
+      const seconds = (performance.now() - started) / 1000;
+      output.progress.done();
+      output.print(
+        `${names.length} images, ${embedder.dim} features each, in ${formatDuration(seconds)}` +
+          `${skipped.length === 0 ? '' : `; ${skipped.length} skipped`}\n${npy}\n${index}`,
+      );
+      output.emit({
+        out: npy,
+        index,
+        rows: names.length,
+        dim: embedder.dim,
+        skipped: skipped.length,
+        seconds,
+        imagesPerSecond: names.length / seconds,
+      });
+    } finally {
+      await writer.discard();
+      await embedder.close();
+    }
+  },
+});
+
+interface ImageFile {
+  readonly path: string;
+  /** Relative to the input folder, with slashes. */
+  readonly name: string;
+}
+
+async function findImages(input: string): Promise<ImageFile[]> {
+  const stats = await statOrUndefined(input);
+  if (stats === undefined) throw new DataError(`${input}: there is no such file or folder`);
+  if (!stats.isDirectory()) return [{ path: input, name: basename(input) }];
+  const paths = await walkImages(input);
+  if (paths.length === 0) throw new DataError(`${input}: no images (${kImageExtensions.join(', ')}) below this folder`);
+  return paths.map((path) => ({ path, name: relative(input, path).split(sep).join('/') }));
+}
+
+interface EmbedFilesOptions {
+  readonly writer: NpyWriter;
+  readonly strict: boolean;
+  readonly signal: AbortSignal;
+  readonly output: Output;
+  readonly batchSize: number;
+}
+
+/** Embeds the files in order, a row each; two batches are under way at a time, so that decoding and computing overlap. */
+async function embedFiles(
+  embedder: Embedder,
+  files: readonly ImageFile[],
+  { writer, strict, signal, output, batchSize }: EmbedFilesOptions,
+): Promise<{ names: string[]; skipped: Skipped[] }> {
+  const names: string[] = [];
+  const skipped: Skipped[] = [];
+  const started = performance.now();
+  const embedFile = async ({ path }: ImageFile): Promise<Float32Array | DataError> => {
+    try {
+      return await embedder.embed(path, { signal });
+    } catch (error) {
+      if (error instanceof DataError && !strict) return error;
+      throw error;
+    }
+  };
+  for await (const result of mapOrdered(files, 2 * batchSize, embedFile)) {
+    const { name } = files[names.length + skipped.length] as ImageFile;
+    if (result instanceof DataError) {
+      skipped.push({ name, reason: result.message });
+      output.warn(`${result.message}; skipped`);
+    } else {
+      await writer.append(result);
+      names.push(name);
+    }
+    const done = names.length + skipped.length;
+    output.progress.update(() => {
+      const rate = (1000 * done) / (performance.now() - started);
+      return `${done} of ${files.length} images, ${rate.toFixed(0)}/s, ${formatDuration((files.length - done) / rate)} left`;
+    });
+  }
+  return { names, skipped };
+}

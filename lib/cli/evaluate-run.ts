@@ -1,0 +1,91 @@
+/** How well an encoder's features tell the classes of the test images apart; shared by train, eval and demo. */
+import type { Augmentation } from '../augment/augment.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { DataError } from '../errors.ts';
+import { extractFeatures } from '../evaluate/features.ts';
+import { knnClassify } from '../evaluate/knn.ts';
+import type { LabelledFeatures } from '../evaluate/labelled.ts';
+import { linearProbe } from '../evaluate/linear-probe.ts';
+import type { Module } from '../models/module.ts';
+import { throwIfAborted } from '../validate.ts';
+
+export type Protocol = 'knn' | 'linear' | 'both';
+
+export interface LabelledSplits {
+  readonly train: Dataset;
+  readonly test: Dataset;
+}
+
+/** Both disposed together, by their owner. */
+export interface SplitFeatures extends Disposable {
+  readonly train: LabelledFeatures;
+  readonly test: LabelledFeatures;
+}
+
+export interface ExtractSplitsOptions {
+  readonly augment: Augmentation;
+  readonly signal?: AbortSignal | undefined;
+  /** Images done, of both splits together. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** @throws {DataError} a data set without labels. */
+export async function extractSplits(
+  encoder: Module,
+  splits: LabelledSplits,
+  { augment, signal, onProgress }: ExtractSplitsOptions,
+): Promise<SplitFeatures> {
+  const total = splits.train.length + splits.test.length;
+  const extract = async (dataset: Dataset, before: number): Promise<LabelledFeatures> => {
+    const { features, labels } = await extractFeatures(encoder, dataset, {
+      augment,
+      ...(signal && { signal }),
+      onProgress: (done) => onProgress?.(before + done, total),
+    });
+    if (labels !== undefined) return { features, labels };
+    features.dispose();
+    throw new DataError(`${dataset.name}: evaluation needs a label for every image; '${dataset.source}' has none`);
+  };
+  const train = await extract(splits.train, 0);
+  try {
+    const test = await extract(splits.test, splits.train.length);
+    return {
+      train,
+      test,
+      [Symbol.dispose]() {
+        train.features.dispose();
+        test.features.dispose();
+      },
+    };
+  } catch (error) {
+    train.features.dispose();
+    throw error;
+  }
+}
+
+export interface JudgeOptions {
+  readonly protocol: Protocol;
+  /** Neighbours that vote; at most the number of training images is used. Default 20. */
+  readonly k?: number;
+  /** T of the votes. Default 0.1. */
+  readonly temperature?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Shares of the test images whose class was predicted, 0 to 1; those that the protocol asks for. */
+export interface Accuracies {
+  readonly knnTop1?: number;
+  readonly linearTop1?: number;
+}
+
+/** @throws {AbortError} the signal fired; between the evaluations, which are one native job each. */
+export async function judge({ train, test }: SplitFeatures, options: JudgeOptions): Promise<Accuracies> {
+  const { protocol, k = 20, temperature = 0.1, signal } = options;
+  throwIfAborted(signal);
+  const rows = train.features.shape[0] as number;
+  const knn = protocol === 'linear' ? undefined : await knnClassify(train, test, { k: Math.min(k, rows), temperature });
+  throwIfAborted(signal);
+  const linear = protocol === 'knn' ? undefined : await linearProbe(train, test);
+  throwIfAborted(signal);
+  return { ...(knn && { knnTop1: knn.accuracy }), ...(linear && { linearTop1: linear.accuracy }) };
+}

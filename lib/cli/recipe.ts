@@ -1,0 +1,127 @@
+/** A training recipe, from the values of options to modules, views and a trainer. */
+import { type Augmentation, augment } from '../augment/augment.ts';
+import { colorJitter } from '../augment/color-jitter.ts';
+import { gaussianBlur, simclrKernelSize } from '../augment/gaussian-blur.ts';
+import { normalize } from '../augment/normalize.ts';
+import { presets } from '../augment/presets.ts';
+import { randomGrayscale } from '../augment/random-grayscale.ts';
+import { randomHorizontalFlip } from '../augment/random-horizontal-flip.ts';
+import { randomResizedCrop } from '../augment/random-resized-crop.ts';
+import type { Module } from '../models/module.ts';
+import { projectionHead } from '../models/projection-head.ts';
+import { makeEncoder } from '../models/registry.ts';
+import '../models/resnet.ts'; // registers its encoders
+import type { OptimizerSpec } from '../optim/optimizer.ts';
+import type { LossSpec } from '../train/loss.ts';
+import { Trainer } from '../train/trainer.ts';
+import type { DataProfile } from './data-option.ts';
+
+export type Method = 'supcon' | 'simclr';
+
+/** What was chosen; the rest gets the default that goes with it. */
+export interface RecipeChoices {
+  readonly method: Method;
+  /** Of supcon. Default 'out'. */
+  readonly variant?: 'out' | 'in' | undefined;
+  readonly encoder: string;
+  readonly width: number;
+  /** Default 'cifar' up to 64 pixels, 'imagenet' above. */
+  readonly stem?: 'imagenet' | 'cifar' | undefined;
+  /** Default: the data set's. */
+  readonly size?: number | undefined;
+  readonly headDim: number;
+  readonly temperature: number;
+  readonly optimizer: OptimizerSpec['name'];
+  /** Default 0.05 for sgd, 0.001 for adamw, 0.3 for lars. */
+  readonly lr?: number | undefined;
+  /** Default 1e-4 for sgd, 0.01 for adamw, 1e-6 for lars. */
+  readonly weightDecay?: number | undefined;
+  /** Share of all steps. */
+  readonly warmup: number;
+  /** Least part of the image's area that a crop keeps. Default 0.2; 0.08 for simclr above 64 pixels. */
+  readonly cropMin?: number | undefined;
+  /** Strength x of the colour jitter (x, x, x, x/4). Default 0.4 up to 64 pixels, 0.8 above. */
+  readonly jitter?: number | undefined;
+  /** Probability. Default 0 up to 64 pixels, 0.5 above. */
+  readonly blur?: number | undefined;
+  readonly batchSize: number;
+  readonly epochs: number;
+  readonly precision: 'float32' | 'bfloat16';
+  readonly device: string;
+  readonly seed: number;
+}
+
+export interface Training {
+  readonly encoder: Module;
+  readonly trainer: Trainer;
+  /** Images as the encoder takes them without randomness. */
+  readonly evaluation: Augmentation;
+}
+
+/** Gray images are replicated: one kind of encoder for all data sets, and torchvision's weights fit. */
+const channels = 3;
+
+const optimizers: Readonly<Record<OptimizerSpec['name'], { lr: number; weightDecay: number; momentum?: number }>> = {
+  sgd: { lr: 0.05, weightDecay: 1e-4, momentum: 0.9 },
+  adamw: { lr: 0.001, weightDecay: 0.01 },
+  lars: { lr: 0.3, weightDecay: 1e-6, momentum: 0.9 },
+};
+
+/**
+ * Up to 64 pixels SupContrast's views for CIFAR: crop, flip, jitter (.4, .4, .4, .1) p 0.8, gray 0.2. Above, SimCLR's for
+ * ImageNet: jitter (.8, .8, .8, .2), and blur.
+ */
+function viewsOf(choices: RecipeChoices, size: number, { mean, std }: DataProfile): Augmentation {
+  const isSmall = size <= 64;
+  const { method, cropMin = isSmall || method === 'supcon' ? 0.2 : 0.08, jitter = isSmall ? 0.4 : 0.8 } = choices;
+  const { blur = isSmall ? 0 : 0.5 } = choices;
+  return augment(
+    [
+      randomResizedCrop(size, { scale: [cropMin, 1] }),
+      randomHorizontalFlip(),
+      colorJitter({ brightness: jitter, contrast: jitter, saturation: jitter, hue: jitter / 4, p: 0.8 }),
+      randomGrayscale({ p: 0.2 }),
+      ...(blur > 0 ? [gaussianBlur(simclrKernelSize(size), { sigma: [0.1, 2], p: blur })] : []),
+      normalize(mean, std),
+    ],
+    { channels },
+  );
+}
+
+function lossOf({ method, variant = 'out', temperature }: RecipeChoices): LossSpec {
+  return method === 'simclr' ? { name: 'nt-xent', temperature } : { name: 'supcon', variant, temperature };
+}
+
+function optimizerOf({ optimizer, lr, weightDecay }: RecipeChoices): OptimizerSpec {
+  const defaults = optimizers[optimizer];
+  return {
+    name: optimizer,
+    ...defaults,
+    ...(lr !== undefined && { lr }),
+    ...(weightDecay !== undefined && { weightDecay }),
+  };
+}
+
+/** @throws {OptionError} a value that a part refuses, by its name there. */
+export function makeTraining(choices: RecipeChoices, profile: DataProfile): Training {
+  const { size = profile.size, encoder: name, width, headDim, warmup, seed } = choices;
+  const { stem = size <= 64 ? 'cifar' : 'imagenet', batchSize, epochs, precision, device } = choices;
+  const augmentation = viewsOf(choices, size, profile);
+  const encoder = makeEncoder({ name, stem, width, inChannels: channels, seed });
+  const head = projectionHead({ inFeatures: encoder.featureDim, outFeatures: headDim, seed });
+  const trainer = new Trainer({
+    encoder,
+    head,
+    loss: lossOf(choices),
+    augment: augmentation,
+    optimizer: optimizerOf(choices),
+    schedule: { name: 'cosine', warmup },
+    batchSize,
+    epochs,
+    precision,
+    device,
+    seed,
+  });
+  const evaluation = presets.evaluation({ size, mean: profile.mean, std: profile.std, channels });
+  return { encoder, trainer, evaluation };
+}

@@ -1,0 +1,126 @@
+/** The options of `contrastive train`, and the way back from their values to a command line. */
+import type { OptionTable, OptionValues } from './command.ts';
+import { dataOption, dataText, parseData } from './data-option.ts';
+import { flagOf } from './options.ts';
+
+const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
+
+export const trainOptions = {
+  data: { ...dataOption, required: true },
+  method: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['supcon', 'simclr'],
+    default: 'supcon',
+    help: 'supcon learns from labels, simclr from images alone',
+  },
+  variant: {
+    type: 'string',
+    value: 'out|in',
+    choices: ['out', 'in'],
+    help: 'of supcon: where the mean over the positives stands; default out',
+  },
+  encoder: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152'],
+    default: 'resnet18',
+    help: 'the network whose features are trained',
+  },
+  width: { ...positive, default: 64, help: "channels of the encoder's first stage; each later stage doubles them" },
+  stem: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['imagenet', 'cifar'],
+    help: "the encoder's first layers; default cifar (keeps the resolution) up to 64 pixels, else imagenet (a quarter)",
+  },
+  size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
+  headDim: { ...positive, default: 128, help: 'length of the vectors that the loss compares' },
+  epochs: { ...positive, default: 10, help: 'passes over the training images' },
+  batchSize: { ...positive, default: 256, help: 'images a step; each gives two views' },
+  temperature: { type: 'number', value: 'T', default: 0.1, above: 0, help: 'of the loss' },
+  optimizer: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['sgd', 'adamw', 'lars'],
+    default: 'sgd',
+    help: 'sgd and lars have momentum 0.9',
+  },
+  lr: {
+    type: 'number',
+    value: 'RATE',
+    above: 0,
+    help: 'peak learning rate; default 0.05 for sgd, 0.001 for adamw, 0.3 for lars',
+  },
+  weightDecay: { type: 'number', value: 'L', min: 0, help: 'default 1e-4 for sgd, 0.01 for adamw, 1e-6 for lars' },
+  warmup: {
+    type: 'number',
+    value: 'SHARE',
+    default: 0.05,
+    min: 0,
+    max: 0.99,
+    help: 'part of the steps over which the rate rises; then it falls as a cosine',
+  },
+  cropMin: {
+    type: 'number',
+    value: 'SHARE',
+    above: 0,
+    max: 1,
+    help: "least part of an image's area that a view shows; default 0.2, 0.08 for simclr above 64 pixels",
+  },
+  jitter: { type: 'number', value: 'X', min: 0, max: 2, help: 'colour jitter; default 0.4 up to 64 pixels, else 0.8' },
+  blur: {
+    type: 'number',
+    value: 'P',
+    min: 0,
+    max: 1,
+    help: 'part of the views blurred; default 0 up to 64 pixels, else 0.5',
+  },
+  precision: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['float32', 'bfloat16'],
+    default: 'float32',
+    help: 'of forward and backward pass; weights stay float32',
+  },
+  device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
+  threads: { ...positive, help: 'CPU threads; default one a core' },
+  seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of weights, order and views' },
+  limitTrain: { ...positive, help: 'use so many training images' },
+  limitTest: { ...positive, help: 'use so many test images' },
+  out: {
+    type: 'string',
+    short: 'o',
+    value: 'DIR',
+    help: 'folder of the run; default the next free runs/DATA-METHOD-N',
+  },
+  resume: { type: 'boolean', help: 'go on from the newest good checkpoint in --out' },
+  checkpointEvery: { ...positive, value: 'EPOCHS', default: 1, help: 'epochs between checkpoints; the end has one' },
+  knnEvery: {
+    type: 'number',
+    value: 'EPOCHS',
+    default: 0,
+    min: 0,
+    integer: true,
+    help: 'epochs between kNN accuracies; 0: at the end only',
+  },
+} as const satisfies OptionTable;
+
+export type TrainOptions = OptionValues<typeof trainOptions>;
+
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** A word of a shell's command line. */
+export const shellWord = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : quoted(word));
+
+/** The command that goes on with the run in `out`. Paths are absolute: it may be typed elsewhere. */
+export function resumeCommand(out: string, values: TrainOptions): string {
+  const words = ['contrastive', 'train', '--data', shellWord(dataText(parseData(values.data)))];
+  for (const [name, spec] of Object.entries(trainOptions as OptionTable)) {
+    const value = values[name as keyof TrainOptions];
+    const isSpecial = name === 'data' || name === 'out' || spec.type === 'boolean';
+    if (!isSpecial && value !== undefined && value !== spec.default)
+      words.push(`--${flagOf(name)}`, shellWord(String(value)));
+  }
+  return [...words, '--out', shellWord(out), '--resume'].join(' ');
+}

@@ -1,0 +1,53 @@
+/** What a training run shows of itself: the live line, and a plain line for each epoch. */
+import type { StepEvent, TrainEvent } from '../train/events.ts';
+import { formatDuration } from './format.ts';
+import type { Output } from './output.ts';
+import { percent } from './report/results.ts';
+
+/** "1,243" */
+export const formatRate = (perSecond: number): string => Math.round(perSecond).toLocaleString('en');
+
+export class TrainProgress {
+  readonly #output: Output;
+  readonly #epochs: number;
+  readonly #title: string;
+  #stepsPerEpoch = 1;
+
+  /** @param title before the live line and the epochs' lines, where several runs follow each other. */
+  constructor(output: Output, epochs: number, title = '') {
+    this.#output = output;
+    this.#epochs = epochs;
+    this.#title = title === '' ? '' : `${title}  `;
+  }
+
+  /** Records for machines are the caller's to emit. */
+  show(event: TrainEvent): void {
+    const { progress } = this.#output;
+    if (event.kind === 'start') this.#stepsPerEpoch = event.stepsPerEpoch;
+    if (event.kind === 'step') progress.update(() => this.#line(event));
+    if (event.kind === 'warning') this.#output.warn(event.message);
+  }
+
+  #line({ epoch, step, loss, samplesPerSecond, secondsLeft }: StepEvent): string {
+    const inEpoch = step - epoch * this.#stepsPerEpoch;
+    return [
+      `${this.#title}epoch ${epoch + 1}/${this.#epochs}`,
+      `step ${inEpoch}/${this.#stepsPerEpoch}`,
+      `loss ${loss.toFixed(4)}`,
+      `${formatRate(samplesPerSecond)} images/s`,
+      `${formatDuration(secondsLeft)} left`,
+    ].join('  ');
+  }
+
+  /** Shows that a monitor or an evaluation is at work. */
+  evaluating(done: number, total: number): void {
+    this.#output.progress.update(() => `${this.#title}evaluating: features of ${done}/${total} images`);
+  }
+
+  /** The line that an epoch leaves. */
+  epochLine(event: TrainEvent & { readonly kind: 'epoch' }): string {
+    const { knnTop1 } = event.metrics;
+    const accuracy = knnTop1 === undefined ? '' : `  kNN ${percent(knnTop1)}`;
+    return `${this.#title}epoch ${event.epoch + 1}/${this.#epochs}  loss ${event.loss.toFixed(4)}${accuracy}`;
+  }
+}

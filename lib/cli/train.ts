@@ -1,0 +1,170 @@
+/** `contrastive train`: pre-trains an encoder on a data set, into the folder of a run. */
+import { resolve } from 'node:path';
+import { setAugmentThreads } from '../augment/augment.ts';
+import { RunFolder } from '../checkpoint/run.ts';
+import { describeDataset } from '../data/dataset.ts';
+import { statOrUndefined } from '../data/files.ts';
+import { AbortError, OptionError } from '../errors.ts';
+import { setThreads } from '../tensor/runtime.ts';
+import type { EndEvent, TrainEvent } from '../train/events.ts';
+import type { MonitorContext } from '../train/trainer.ts';
+import { type CommandContext, defineCommand } from './command.ts';
+import { dataHelp, loadSplits, parseData, profileOf } from './data-option.ts';
+import { extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
+import { formatDuration } from './format.ts';
+import type { Output } from './output.ts';
+import { makeTraining, type Training } from './recipe.ts';
+import { percent } from './report/results.ts';
+import { resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
+import { formatRate, TrainProgress } from './train-progress.ts';
+
+export const command = defineCommand({
+  name: 'train',
+  summary: 'pre-train an encoder on images with SimCLR or SupCon',
+  help: `
+Shows the encoder two random views of every image and pulls the features of views that belong together: of one image (simclr), or of one class (supcon).
+
+${dataHelp}
+
+Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss and learning rate of each step), checkpoints/STEP/ (weights as safetensors; the three newest are kept). At the end, the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1).
+
+Ctrl-C stops after the step under way, saves a checkpoint and says how to go on. A loss that becomes NaN or infinite stops the run with its step; the last checkpoint stays.
+
+With --json, one object a line: the events start, step, epoch, checkpoint and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; knnTop1 is null where there are no labelled test images.`,
+  examples: [
+    {
+      run: 'contrastive train --data fashion-mnist --width 16 --epochs 5 --precision bfloat16',
+      explains: 'SupCon on the images of the package; about a minute on two cores.',
+    },
+    {
+      run: 'contrastive train --data folder:photos --method simclr --encoder resnet50 --batch-size 128 --out runs/photos',
+      explains: 'SimCLR on photos without labels.',
+    },
+    {
+      run: 'contrastive train --data folder:photos --method simclr --encoder resnet50 --batch-size 128 --out runs/photos --resume',
+      explains: 'Goes on where that run stopped; --epochs may be raised.',
+    },
+  ],
+  options: trainOptions,
+  run: train,
+});
+
+async function train({ options, signal, output }: CommandContext<typeof trainOptions>): Promise<void> {
+  const { method, variant, epochs, threads, resume } = options;
+  if (method === 'simclr' && variant !== undefined)
+    throw new OptionError('--variant belongs to --method supcon; simclr has one form');
+  if (resume && options.out === undefined) throw new OptionError('--resume needs --out, the folder of the run');
+  const source = parseData(options.data);
+  const splits = await loadSplits(source, { train: options.limitTrain, test: options.limitTest });
+  const { text, labelled } = await describeDataset(splits.train);
+  output.print(text);
+  if (splits.test === undefined) output.warn(`${splits.noTest}; the kNN accuracy is not measured`);
+  if (threads !== undefined) {
+    setThreads(threads);
+    setAugmentThreads(threads);
+  }
+  const training = makeTraining(options, profileOf(source));
+  const out = resolve(options.out ?? (await nextRun(`runs/${source.name}-${method}`)));
+  const progress = new TrainProgress(output, epochs);
+  let knnTop1: number | undefined;
+  const onEvent = (event: TrainEvent): void => {
+    if (event.kind !== 'warning') output.emit(event);
+    progress.show(event);
+    if (event.kind === 'start') output.print(startLine(event, options, training, out));
+    if (event.kind === 'epoch') {
+      output.print(progress.epochLine(event));
+      knnTop1 = event.metrics.knnTop1 ?? knnTop1;
+    }
+  };
+  try {
+    const end = await training.trainer.fit(splits.train, {
+      signal,
+      out,
+      resume,
+      onEvent,
+      checkpointEvery: options.checkpointEvery,
+      data: { ...source, limit: options.limitTrain ?? null },
+      ...(splits.test &&
+        labelled && { monitor: knnMonitor(training, { ...splits, test: splits.test }, options, progress) }),
+    });
+    output.progress.done();
+    report(end, knnTop1, { output, out, device: training.encoder.device });
+  } catch (error) {
+    throw error instanceof AbortError ? await stopped(error, out, options) : error;
+  }
+}
+
+function report(
+  { step, loss, samplesPerSecond, seconds }: EndEvent,
+  knnTop1: number | undefined,
+  { output, out, device }: { output: Output; out: string; device: string },
+): void {
+  const hasTrained = Number.isFinite(loss);
+  if (!hasTrained) output.warn(`${out}: has all its epochs already; a larger --epochs goes on`);
+  const accuracy = knnTop1 === undefined ? '' : `, kNN ${percent(knnTop1)}`;
+  if (hasTrained)
+    output.print(
+      `${step} steps in ${formatDuration(seconds)}: loss ${loss.toFixed(4)}, ${formatRate(samplesPerSecond)} images/s${accuracy}`,
+    );
+  output.print(`${out}\nnext: contrastive eval --run ${shellWord(out)}`);
+  output.emit({
+    kind: 'result',
+    samplesPerSecond,
+    loss: hasTrained ? loss : null,
+    knnTop1: knnTop1 ?? null,
+    step,
+    seconds,
+    device,
+    out,
+  });
+}
+
+function startLine(
+  event: TrainEvent & { kind: 'start' },
+  options: TrainOptions,
+  training: Training,
+  out: string,
+): string {
+  const { encoder, width, precision, epochs } = options;
+  const from = event.startStep > 0 ? `, from step ${event.startStep}` : '';
+  return `${encoder} of width ${width} (${training.encoder.featureDim} features), ${precision} on ${event.device}: ${epochs} epochs of ${event.stepsPerEpoch} steps${from}, into ${out}`;
+}
+
+/** The kNN accuracy after every `knnEvery` epochs and after the last. */
+function knnMonitor(
+  { encoder, evaluation }: Training,
+  splits: LabelledSplits,
+  { knnEvery, epochs }: TrainOptions,
+  progress: TrainProgress,
+): (context: MonitorContext) => Promise<{ knnTop1?: number }> {
+  return async ({ epoch, signal }) => {
+    const isDue = epoch + 1 === epochs || (knnEvery > 0 && (epoch + 1) % knnEvery === 0);
+    if (!isDue) return {};
+    using features = await extractSplits(encoder, splits, {
+      augment: evaluation,
+      signal,
+      onProgress: (done, total) => progress.evaluating(done, total),
+    });
+    const { knnTop1 } = await judge(features, { protocol: 'knn', signal });
+    return { ...(knnTop1 !== undefined && { knnTop1 }) };
+  };
+}
+
+/** The first of `stem`-1, `stem`-2, … that is not there. */
+async function nextRun(stem: string): Promise<string> {
+  for (let n = 1; ; n++) if ((await statOrUndefined(`${stem}-${n}`)) === undefined) return `${stem}-${n}`;
+}
+
+/** What an interrupted run says: where it stopped, and the command that goes on. */
+async function stopped(error: AbortError, out: string, options: TrainOptions): Promise<AbortError> {
+  const steps = await RunFolder.open(out).then(
+    (run) => run.steps(),
+    () => [],
+  );
+  const step = steps.at(-1);
+  if (step === undefined) return new AbortError('stopped before the first step; nothing was saved', { cause: error });
+  return new AbortError(
+    `stopped; the checkpoint of step ${step} is in ${out}. To go on:\n  ${resumeCommand(out, options)}`,
+    { cause: error },
+  );
+}

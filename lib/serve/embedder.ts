@@ -1,0 +1,193 @@
+/** Images to feature vectors inside a Node service: concurrent calls share forward passes, the event loop stays free. */
+import type { RunConfig } from '../checkpoint/run-config.ts';
+import type { DecodedImage } from '../data/decode.ts';
+import type { DecodePriority } from '../data/decode-queue.ts';
+import { ContrastiveError, errorOf, StateError } from '../errors.ts';
+import { checkOptions, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
+import { Batcher } from './batcher.ts';
+import { FeatureModel } from './feature-model.ts';
+import { type ImageInput, imagePixels } from './image-input.ts';
+import { mapOrdered } from './ordered.ts';
+
+export interface EmbedderOptions {
+  /** The folder of a run (its newest good checkpoint is taken) or one of its checkpoint folders. */
+  readonly checkpoint: string;
+  /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
+  readonly device?: string;
+  /** Of the forward pass; vectors are float32. Default 'float32'. */
+  readonly precision?: 'float32' | 'bfloat16';
+  /** Scales each vector to length 1, so that dot products are cosine similarities. Default false, as sentence-transformers. */
+  readonly normalize?: boolean;
+  /** Most images in one forward pass. Default 32. */
+  readonly maxBatch?: number;
+  /** How long a decoded image waits for others that are still being decoded, in ms. A lone call never waits. Default 5. */
+  readonly maxWaitMs?: number;
+  /**
+   * 'interactive' (default): on a thread of its own, so that a call does not wait for a training step in this process.
+   * 'bulk': on the compute thread with its full team, in turn with training; for whole data sets, or a service that never
+   * trains.
+   */
+  readonly priority?: DecodePriority;
+}
+
+export interface EmbedderInfo {
+  /** What the encoder was made with. */
+  readonly encoder: RunConfig['encoder'];
+  /** Size in pixels, channels and normalisation of the encoder's input. */
+  readonly input: RunConfig['input'];
+  /** Length of a vector. */
+  readonly dim: number;
+  readonly device: string;
+  readonly precision: 'float32' | 'bfloat16';
+  readonly normalize: boolean;
+  /** Folder of the checkpoint that was loaded. */
+  readonly checkpoint: string;
+  /** Optimizer steps that the checkpoint has seen. */
+  readonly step: number;
+}
+
+export interface EmbedOptions {
+  /** Rejects the call with an AbortError; its images that wait leave the queue. */
+  readonly signal?: AbortSignal;
+}
+
+type Resolved = Required<EmbedderOptions>;
+
+/** Made by `createEmbedder()`. Holds native memory until `close()`. */
+export class Embedder {
+  readonly info: EmbedderInfo;
+  readonly #model: FeatureModel;
+  readonly #options: Resolved;
+  readonly #batcher: Batcher<DecodedImage, Float32Array>;
+
+  /** @internal Use `createEmbedder()`. */
+  constructor(model: FeatureModel, options: Resolved) {
+    const { precision, normalize, maxBatch, maxWaitMs } = options;
+    const { config, folder: checkpoint, step } = model.run;
+    const { encoder, input } = config;
+    const { dim, device } = model;
+    this.info = Object.freeze({ encoder, input, dim, device, precision, normalize, checkpoint, step });
+    this.#model = model;
+    this.#options = options;
+    this.#batcher = new Batcher<DecodedImage, Float32Array>({
+      maxBatch,
+      maxWaitMs,
+      run: async (images) => {
+        const values = await model.features(images);
+        return images.map((_, i) => values.slice(i * dim, (i + 1) * dim));
+      },
+    });
+  }
+
+  /** Length of a vector: the encoder's `featureDim`. */
+  get dim(): number {
+    return this.info.dim;
+  }
+
+  /** Images that were handed in and have no vector yet. */
+  get pending(): number {
+    return this.#batcher.pending;
+  }
+
+  /**
+   * The features r of images: the encoder's globally averaged output, before the projection head.
+   *
+   * Images are decoded, scaled and normalised as for evaluation (`presets.evaluation`), and nothing of it runs on the event
+   * loop. Calls that are under way together share forward passes; up to rounding, vectors do not depend on which.
+   *
+   * @param input an image file's path, its bytes, or raw pixels; or an array of these.
+   * @returns float32 vectors of length `dim`, each with memory of its own; for an array in its order.
+   * @throws {DataError} an image that cannot be decoded; of an array, the first such one. Other calls are unaffected.
+   * @throws {ShapeError | DTypeError} raw pixels that do not fit their sizes, or are not 8-bit.
+   * @throws {AbortError} the signal fired.
+   * @throws {StateError} the embedder is closed.
+   */
+  embed(input: ImageInput, options?: EmbedOptions): Promise<Float32Array>;
+  embed(inputs: readonly ImageInput[], options?: EmbedOptions): Promise<Float32Array[]>;
+  async embed(
+    input: ImageInput | readonly ImageInput[],
+    options: EmbedOptions = {},
+  ): Promise<Float32Array | Float32Array[]> {
+    checkOptions('embed', options, ['signal']);
+    return isList(input) ? this.#embedAll(input, options.signal) : this.#embedOne(input, options.signal);
+  }
+
+  /** Rejects calls without an answer, and later ones, with a StateError; frees the native memory. */
+  async close(): Promise<void> {
+    await this.#batcher.close(new StateError('the embedder is closed'));
+    this.#model.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #embedOne(image: ImageInput, signal: AbortSignal | undefined): Promise<Float32Array> {
+    const { channels, resizedSide: size } = this.#model;
+    const { priority } = this.#options;
+    return this.#batcher.submit(() => imagePixels(image, { channels, size, priority }), signal);
+  }
+
+  async #embedAll(images: readonly ImageInput[], signal: AbortSignal | undefined): Promise<Float32Array[]> {
+    const rest = new AbortController();
+    const either = signal ? AbortSignal.any([signal, rest.signal]) : rest.signal;
+    const embed = (image: ImageInput, index: number): Promise<Float32Array> =>
+      this.#embedOne(image, either).catch((error) => {
+        throw atIndex(error, index);
+      });
+    const vectors: Float32Array[] = [];
+    try {
+      // Two batches at a time: an array of thousands neither fills memory nor keeps another call waiting for long.
+      for await (const vector of mapOrdered(images, 2 * this.#options.maxBatch, embed)) vectors.push(vector);
+      return vectors;
+    } finally {
+      rest.abort(); // after a failure: the others leave the queue
+    }
+  }
+}
+
+const isList = (input: ImageInput | readonly ImageInput[]): input is readonly ImageInput[] => Array.isArray(input);
+
+/** The error of one image, with its place; errors of the whole call as they are. */
+function atIndex(error: unknown, index: number): unknown {
+  if (!(error instanceof ContrastiveError && ['ERR_DATA', 'ERR_SHAPE', 'ERR_DTYPE'].includes(error.code))) return error;
+  return errorOf(error.code, `inputs[${index}]: ${error.message}`, { cause: error });
+}
+
+function resolveOptions(options: EmbedderOptions): Resolved {
+  checkOptions('createEmbedder', options, [
+    'checkpoint',
+    'device',
+    'precision',
+    'normalize',
+    'maxBatch',
+    'maxWaitMs',
+    'priority',
+  ]);
+  return {
+    checkpoint: expectString('checkpoint', options?.checkpoint),
+    device: expectString('device', options.device ?? 'cpu'),
+    precision: expectOneOf('precision', options.precision ?? 'float32', ['float32', 'bfloat16']),
+    normalize: expectBoolean('normalize', options.normalize ?? false),
+    maxBatch: expectNumber('maxBatch', options.maxBatch ?? 32, { min: 1, max: 65_536, integer: true }),
+    maxWaitMs: expectNumber('maxWaitMs', options.maxWaitMs ?? 5, { min: 0, max: 60_000 }),
+    priority: expectOneOf('priority', options.priority ?? 'interactive', ['interactive', 'bulk']),
+  };
+}
+
+/**
+ * Loads the encoder of a run for use in a service. The projection head is dropped; normalisation layers use their running
+ * statistics.
+ *
+ * @throws {CheckpointError} a checkpoint that is missing, damaged or does not fit its config.
+ * @throws {DeviceError} a device that is not there.
+ * @throws {OptionError} an unknown or wrong option.
+ * @example
+ * const embedder = await createEmbedder({ checkpoint: 'runs/supcon' });
+ * const vector = await embedder.embed('cat.jpg'); // Float32Array of embedder.dim values
+ * await embedder.close();
+ */
+export async function createEmbedder(options: EmbedderOptions): Promise<Embedder> {
+  const resolved = resolveOptions(options);
+  return new Embedder(await FeatureModel.load(resolved), resolved);
+}

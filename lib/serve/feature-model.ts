@@ -1,0 +1,116 @@
+/** The encoder of a run, from its checkpoint to the features of pixels. */
+import type { Augmentation } from '../augment/augment.ts';
+import { presets } from '../augment/presets.ts';
+import { type Checkpoint, openCheckpoint } from '../checkpoint/run.ts';
+import type { RunConfig } from '../checkpoint/run-config.ts';
+import { tensorState } from '../checkpoint/tensors.ts';
+import type { DecodedImage } from '../data/decode.ts';
+import { CheckpointError, messageOf } from '../errors.ts';
+import type { Module } from '../models/module.ts';
+import { makeEncoder } from '../models/registry.ts';
+import '../models/resnet.ts'; // registers its encoders
+import { autocast, noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+export interface FeatureModelOptions {
+  readonly checkpoint: string;
+  readonly device: string;
+  readonly precision: 'float32' | 'bfloat16';
+  /** L2, each row. */
+  readonly normalize: boolean;
+  readonly priority: 'interactive' | 'bulk';
+}
+
+export class FeatureModel {
+  readonly run: { readonly folder: string; readonly config: RunConfig; readonly step: number };
+  readonly channels: 1 | 3;
+  readonly #encoder: Module;
+  readonly #augmentation: Augmentation;
+  readonly #options: FeatureModelOptions;
+
+  private constructor(run: FeatureModel['run'], channels: 1 | 3, encoder: Module, options: FeatureModelOptions) {
+    const { size, mean, std } = run.config.input;
+    this.run = run;
+    this.channels = channels;
+    this.#encoder = encoder;
+    this.#augmentation = presets.evaluation({ size, mean, std, channels });
+    this.#options = options;
+  }
+
+  /**
+   * Loads and warms up: the first features come as fast as later ones.
+   * @throws {CheckpointError} a checkpoint that is missing, damaged or does not fit its config.
+   * @throws {DeviceError} a device that is not there.
+   */
+  static async load(options: FeatureModelOptions): Promise<FeatureModel> {
+    const { run, checkpoint } = await openCheckpoint(options.checkpoint, { optimizer: false });
+    const { channels, size } = run.config.input;
+    if (channels !== 1 && channels !== 3)
+      throw new CheckpointError(`${run.path}: images have 1 or 3 channels, the encoder's input has ${channels}`);
+    const encoder = inModes(options, () => loadEncoder(run.config.encoder, checkpoint, options.device));
+    const about = { folder: checkpoint.folder, config: run.config, step: checkpoint.state.step };
+    const model = new FeatureModel(about, channels, encoder, options);
+    try {
+      await model.features([{ pixels: new Uint8Array(size * size * channels), height: size, width: size, channels }]);
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+    return model;
+  }
+
+  get device(): string {
+    return this.#encoder.device;
+  }
+
+  get dim(): number {
+    return this.#encoder.featureDim;
+  }
+
+  /** The shorter side, in pixels, that images are scaled to before the centre crop. */
+  get resizedSide(): number {
+    const resize = this.#augmentation.transforms.find((transform) => transform.kind === 'resize');
+    return Math.max(...[resize?.size ?? []].flat());
+  }
+
+  /** float32 (images, dim), row by row. */
+  features(images: readonly DecodedImage[]): Promise<Float32Array> {
+    const { precision, normalize } = this.#options;
+    const samples = images.map((image, id) => ({ ...image, id }));
+    const forward = async (): Promise<Float32Array> => {
+      const batch = this.#augmentation.apply(samples, { seed: 0, device: this.device }); // (images, channels, size, size)
+      const encode = (): Tensor => this.#encoder.forward(batch);
+      const features = (precision === 'bfloat16' ? autocast('bfloat16', encode) : encode()).to('float32');
+      const vectors = normalize ? features.div(features.linalgVectorNorm(2, 1, true).clamp(1e-12)) : features;
+      return (await vectors.data()) as Float32Array;
+    };
+    return inModes(this.#options, () => noGrad(() => tidy(forward)));
+  }
+
+  dispose(): void {
+    this.#encoder.dispose();
+  }
+}
+
+/** On the stream that was asked for, and in none of the modes of whoever calls: one pass serves several callers. */
+function inModes<T>({ priority }: FeatureModelOptions, fn: () => T): T {
+  return withoutModes(() => (priority === 'interactive' ? onInteractiveStream(fn) : fn()));
+}
+
+function loadEncoder(config: RunConfig['encoder'], { model, folder }: Checkpoint, device: string): Module {
+  let encoder: Module | undefined;
+  try {
+    encoder = makeEncoder({ ...config });
+    const target = encoder;
+    tidy(() => void target.loadStateDict(tensorState(model, 'encoder.')));
+  } catch (error) {
+    encoder?.dispose();
+    throw new CheckpointError(`${folder}: ${messageOf(error)}`, { cause: error });
+  }
+  try {
+    return encoder.eval().to(device);
+  } catch (error) {
+    encoder.dispose();
+    throw error;
+  }
+}

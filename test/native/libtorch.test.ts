@@ -1,0 +1,190 @@
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  cacheDir,
+  findLibtorch,
+  preloadList,
+  refuseVersion,
+  resolveLibtorch,
+  selectLibtorch,
+} from '../../lib/native/libtorch.ts';
+import { inspectLibtorch } from '../../lib/native/libtorch-build.ts';
+import { testedVersions, wheelFor } from '../../lib/native/manifest.ts';
+import { fakeLibtorch, library, temporaryFolder, writeTree } from './fake-libtorch.ts';
+
+let folder: string;
+let env: Record<string, string | undefined>;
+const at = (name: string): string => join(folder, name);
+/** A resolution that sees nothing of this machine. */
+const resolve = (options: Parameters<typeof resolveLibtorch>[0] = {}) =>
+  resolveLibtorch({ env, systemRoots: [], ...options });
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  env = { CONTRASTIVE_CACHE: at('cache') };
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the order of the search', () => {
+  it('prefers the option, the variables, PyTorch when asked, the cache, the system, in this order', () => {
+    const roots = ['option', 'variable', 'shared', 'chosen', 'system'].map((name) => fakeLibtorch(at(name)));
+    const [option, variable, shared, chosen, system] = roots as [string, string, string, string, string];
+    selectLibtorch(chosen, env);
+    const used = (options: Parameters<typeof resolve>[0] = {}) =>
+      resolve({ systemRoots: [system], ...options }).libtorch;
+    env.CONTRASTIVE_LIBTORCH = variable;
+    env.LIBTORCH = shared;
+    expect(used({ libtorch: option })).toMatchObject({ root: option, source: 'the option libtorch' });
+    expect(used()).toMatchObject({ root: variable, source: 'the variable CONTRASTIVE_LIBTORCH' });
+    env.CONTRASTIVE_LIBTORCH = undefined;
+    expect(used()).toMatchObject({ root: shared, source: 'the variable LIBTORCH' });
+    env.LIBTORCH = undefined;
+    expect(used()).toMatchObject({ root: chosen, source: '`contrastive libtorch install` or `use`' });
+    rmSync(chosen, { recursive: true });
+    expect(used()).toMatchObject({ root: system, source: 'the system', version: '2.13.0+cpu', headers: true });
+  });
+
+  it('reports every place that it looked at, with the reason', () => {
+    env.LIBTORCH = at('missing');
+    const { libtorch, candidates, blocked } = resolve();
+    expect(libtorch).toBeUndefined();
+    expect(blocked).toBeUndefined();
+    expect(candidates.map(({ refused }) => refused)).toEqual([
+      'not set',
+      `${at('missing')} does not exist`,
+      'not asked for',
+      `nothing is chosen in ${join(at('cache'), 'libtorch.json')}`,
+      'not installed',
+      'nothing that can be used in ',
+    ]);
+  });
+
+  it('stops at an explicit choice that cannot be used, and passes over a LIBTORCH that cannot', () => {
+    const good = fakeLibtorch(at('good'));
+    selectLibtorch(good, env);
+    env.LIBTORCH = fakeLibtorch(at('old'), { version: '2.4.0' });
+    expect(resolve().libtorch?.root).toBe(good);
+    env.CONTRASTIVE_LIBTORCH = at('typo');
+    const { libtorch, blocked } = resolve();
+    expect(libtorch).toBeUndefined();
+    expect(blocked?.refused).toBe(`${at('typo')} does not exist`);
+    expect(() => findLibtorch({ env, systemRoots: [] })).toThrow(
+      expect.objectContaining({ code: 'ERR_LIBTORCH', message: expect.stringContaining('CONTRASTIVE_LIBTORCH') }),
+    );
+  });
+
+  it.runIf(process.platform !== 'win32')('asks python3 for PyTorch only when told to', () => {
+    const torch = fakeLibtorch(at('site-packages/torch'));
+    mkdirSync(at('bin'));
+    const python = at('bin/python3');
+    writeFileSync(python, `#!/bin/sh\necho ${torch}/__init__.py\n`);
+    chmodSync(python, 0o755);
+    env.PATH = at('bin');
+    expect(resolve().libtorch).toBeUndefined();
+    env.CONTRASTIVE_USE_PYTORCH = '1';
+    expect(resolve().libtorch).toMatchObject({ root: torch, version: '2.13.0+cpu' });
+    writeFileSync(python, '#!/bin/sh\necho\n');
+    expect(resolve().blocked?.refused).toBe('python3 has no module torch');
+  });
+
+  it('takes a damaged choice file for none', () => {
+    writeTree(at('cache'), { 'libtorch.json': '{"path": ' });
+    expect(resolve().libtorch).toBeUndefined();
+  });
+
+  it('names the commands that help when there is none', () => {
+    env.LIBTORCH = at('missing');
+    expect(() => findLibtorch({ env, systemRoots: [] })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_LIBTORCH',
+        message: expect.stringMatching(/libtorch install.*libtorch use DIR.*LIBTORCH: .*missing does not exist/s),
+      }),
+    );
+  });
+});
+
+describe('one folder', () => {
+  it('may be given as its lib/', () => {
+    fakeLibtorch(at('torch'));
+    expect(inspectLibtorch(at('torch/lib'), 'test').libtorch?.root).toBe(at('torch'));
+  });
+
+  it.runIf(process.platform === 'linux')('may keep its libraries where Debian does', () => {
+    writeTree(at('usr'), { 'lib/x86_64-linux-gnu/libtorch_cpu.so': '' });
+    expect(inspectLibtorch(at('usr'), 'test').libtorch?.libDir).toBe(at('usr/lib/x86_64-linux-gnu'));
+  });
+
+  it('is refused without the library, and without headers when they are needed', () => {
+    mkdirSync(at('empty'));
+    expect(inspectLibtorch(at('empty'), 'test').refused).toBe(`${at('empty')} has no lib/${library('torch_cpu')}`);
+    const bare = fakeLibtorch(at('bare'), { headers: false });
+    expect(inspectLibtorch(bare, 'test').libtorch?.headers).toBe(false);
+    expect(inspectLibtorch(bare, 'test', { headers: true }).refused).toMatch('no include/ATen/ATen.h');
+  });
+
+  it.each([
+    ['contrastive-libtorch.json', '{"version":"2.14.1+cpu"}', '2.14.1+cpu'],
+    ['version.py', "from typing import Optional\n__version__ = '2.14.1+cu130'\n", '2.14.1+cu130'],
+    ['build-version', '2.14.0+cpu\n', '2.14.0+cpu'],
+    ['share/cmake/Torch/TorchConfigVersion.cmake', 'set(PACKAGE_VERSION "2.14.2")', '2.14.2'],
+    [
+      'include/torch/headeronly/version.h',
+      '#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR 14\n#define TORCH_VERSION_PATCH 3\n',
+      '2.14.3',
+    ],
+  ])('has its version in %s', (file, text, version) => {
+    writeTree(at('torch'), { [`lib/${library('torch_cpu')}`]: '', [file]: text });
+    expect(inspectLibtorch(at('torch'), 'test').libtorch?.version).toBe(version);
+  });
+
+  it('is accepted with no version on disk: the core has the last word', () => {
+    writeTree(at('torch'), { [`lib/${library('torch_cpu')}`]: '' });
+    expect(inspectLibtorch(at('torch'), 'test').libtorch).toMatchObject({ version: undefined });
+  });
+
+  it('is refused in a version that was not tested, with both versions and the override in the message', () => {
+    const old = fakeLibtorch(at('old'), { version: '2.4.1+cpu' });
+    const { refused } = inspectLibtorch(old, 'test', { env });
+    expect(refused).toContain('2.4.1+cpu');
+    for (const version of testedVersions) expect(refused).toContain(version);
+    expect(refused).toContain('CONTRASTIVE_ALLOW_UNTESTED_LIBTORCH=1');
+    env.CONTRASTIVE_ALLOW_UNTESTED_LIBTORCH = '1';
+    expect(inspectLibtorch(old, 'test', { env }).libtorch?.version).toBe('2.4.1+cpu');
+    expect(refuseVersion('2.130.0', 'x', {})).toBeDefined();
+  });
+});
+
+describe('preloadList', () => {
+  it('opens OpenMP first and what depends on others last', () => {
+    const openmp = process.platform === 'linux' ? 'libgomp-24e2ab19.so.1.0.0' : 'libomp.dylib';
+    const names = [library('torch'), library('torch_cuda'), library('c10_cuda'), library('torch_cpu'), library('c10')];
+    writeTree(folder, Object.fromEntries([...names, openmp, library('torch_python'), 'libshm.so'].map((n) => [n, ''])));
+    expect(preloadList(folder)).toEqual(
+      [openmp, library('c10'), library('c10_cuda'), library('torch_cpu'), library('torch_cuda'), library('torch')].map(
+        at,
+      ),
+    );
+  });
+});
+
+describe('the cache folder', () => {
+  it('follows CONTRASTIVE_CACHE, XDG_CACHE_HOME, the home folder', () => {
+    expect(cacheDir({ CONTRASTIVE_CACHE: '/a', XDG_CACHE_HOME: '/b', HOME: '/c' })).toBe('/a');
+    expect(cacheDir({ XDG_CACHE_HOME: '/b', HOME: '/c' })).toBe(join('/b', 'contrastive'));
+    expect(cacheDir({ XDG_CACHE_HOME: 'relative', HOME: '/c' })).toBe(join('/c', '.cache', 'contrastive'));
+  });
+});
+
+describe('the manifest', () => {
+  it('has complete rows, of tested versions', () => {
+    for (const platform of ['linux-x64', 'darwin-arm64', 'win32-x64']) {
+      const wheel = wheelFor(...(platform.split('-') as [string, string]));
+      expect(wheel?.sha256).toMatch(/^[0-9a-f]{64}$/);
+      expect(wheel?.url).toMatch(/^https:/);
+      expect(decodeURIComponent(wheel?.url ?? '')).toContain(wheel?.file);
+      expect(refuseVersion(wheel?.version ?? '', platform, {})).toBeUndefined();
+    }
+    expect(wheelFor('sunos', 'x64')).toBeUndefined();
+  });
+});

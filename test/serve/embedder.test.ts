@@ -1,0 +1,277 @@
+import { mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { presets } from '../../lib/augment/presets.ts';
+import { RunFolder } from '../../lib/checkpoint/run.ts';
+import { resnet18 } from '../../lib/models/resnet.ts';
+import { createEmbedder, type Embedder, type EmbedderOptions } from '../../lib/serve/embedder.ts';
+import type { RawImage } from '../../lib/serve/image-input.ts';
+import { autocast, noGrad, tidy } from '../../lib/tensor/modes.ts';
+import { memory } from '../../lib/tensor/runtime.ts';
+import { tensor } from '../../lib/tensor/tensor.ts';
+import { writeTinyRun } from './tiny-run.ts';
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/data/images/${name}`, import.meta.url));
+
+/** Smooth, and different for each seed. */
+const imageOf = (seed: number, size = 16): RawImage & { data: Uint8Array; channels: 3 } => ({
+  data: Uint8Array.from({ length: size * size * 3 }, (_, i) => 128 + 120 * Math.sin(seed + 0.01 * (seed + 1) * i)),
+  width: size,
+  height: size,
+  channels: 3,
+});
+
+let folder: string;
+let checkpoint: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'embedder-'));
+  checkpoint = await writeTinyRun(folder);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function open(options: Partial<EmbedderOptions> = {}): Promise<Embedder> {
+  const embedder = await createEmbedder({ checkpoint, ...options });
+  onTestFinished(() => embedder.close());
+  return embedder;
+}
+
+function expectClose(actual: Float32Array, expected: Float32Array, tolerance = 1e-5): void {
+  expect(actual.length).toBe(expected.length);
+  const worst = Math.max(...actual.map((value, i) => Math.abs(value - (expected[i] as number))));
+  expect(worst).toBeLessThan(tolerance);
+}
+
+describe('createEmbedder', () => {
+  it('gives the features of the same encoder, run by hand', async () => {
+    const embedder = await open();
+    expect(embedder.dim).toBe(32);
+    expect(embedder.info).toMatchObject({
+      encoder: { name: 'resnet18', width: 4 },
+      input: { size: 16, channels: 3 },
+      dim: 32,
+      device: 'cpu',
+      precision: 'float32',
+      normalize: false,
+      checkpoint: join(checkpoint, 'checkpoints', '7'),
+      step: 7,
+    });
+    const image = imageOf(1);
+    const vector = await embedder.embed(image);
+    // The oracle normalises by its own arithmetic; at 16 × 16 the evaluation scales and crops nothing.
+    using encoder = resnet18({ stem: 'cifar', width: 4, inChannels: 3, seed: 5 }).eval();
+    const planes = [0, 1, 2].flatMap((c) =>
+      Array.from({ length: 256 }, (_, i) => ((image.data[3 * i + c] as number) / 255 - 0.4) / 0.3),
+    );
+    const expected = await noGrad(() =>
+      encoder.forward(tensor(Float32Array.from(planes), { shape: [1, 3, 16, 16] })),
+    ).data();
+    expect(Math.max(...vector)).toBeGreaterThan(0.01);
+    expectClose(vector, expected as Float32Array);
+  });
+
+  it('scales and crops as presets.evaluation', async () => {
+    const embedder = await open();
+    const image = imageOf(2, 40);
+    using encoder = resnet18({ stem: 'cifar', width: 4, inChannels: 3, seed: 5 }).eval();
+    const views = presets
+      .evaluation({ size: 16, mean: 0.4, std: 0.3, channels: 3 })
+      .apply([{ ...image, pixels: image.data, id: 0 }], { seed: 1 });
+    const expected = await noGrad(() => encoder.forward(views)).data();
+    expectClose(await embedder.embed(image), expected as Float32Array);
+  });
+
+  it('opens a checkpoint folder, and another precision', async () => {
+    const embedder = await open({ checkpoint: join(checkpoint, 'checkpoints', '7'), precision: 'bfloat16' });
+    const reference = await open();
+    const [vector, expected] = await Promise.all([embedder.embed(imageOf(3)), reference.embed(imageOf(3))]);
+    expectClose(vector, expected, 0.03 * Math.max(...expected));
+    expect(vector).not.toEqual(expected);
+  });
+
+  it("gives the same vectors on the bulk stream, and on device 'auto'", async () => {
+    const expected = await (await open()).embed(imageOf(4));
+    const embedder = await open({ priority: 'bulk', device: 'auto' });
+    expectClose(await embedder.embed(imageOf(4)), expected, 1e-4);
+    expect(embedder.info.device).toMatch(/^(cpu|cuda:\d+|mps.*)$/);
+  });
+
+  it('normalises on request', async () => {
+    const raw = await (await open()).embed(imageOf(5));
+    const unit = await (await open({ normalize: true })).embed(imageOf(5));
+    const norm = Math.hypot(...raw);
+    expect(Math.hypot(...unit)).toBeCloseTo(1, 5);
+    expectClose(
+      unit,
+      raw.map((value) => value / norm),
+    );
+  });
+
+  it.each([
+    [{ checkpoint: '' }, 'ERR_OPTION', /checkpoint must be a non-empty string/],
+    [{ maxbatch: 3 }, 'ERR_OPTION', /unknown option 'maxbatch'; did you mean 'maxBatch'/],
+    [{ maxBatch: 0 }, 'ERR_OPTION', /maxBatch must be an integer >= 1/],
+    [{ maxWaitMs: -1 }, 'ERR_OPTION', /maxWaitMs/],
+    [{ precision: 'bf16' }, 'ERR_OPTION', /precision must be one of/],
+    [{ priority: 'high' }, 'ERR_OPTION', /priority must be one of/],
+    [{ normalize: 1 }, 'ERR_OPTION', /normalize must be true or false/],
+    [{ device: 'gpu' }, 'ERR_DEVICE', /'gpu'/],
+    [{ checkpoint: '/nowhere' }, 'ERR_CHECKPOINT', /nowhere/],
+  ])('refuses %o', async (options, code, message) => {
+    const before = memory();
+    await expect(createEmbedder({ checkpoint, ...(options as object) })).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
+    expect(memory()).toEqual(before);
+  });
+
+  it('refuses a checkpoint that is damaged, or of another encoder', async () => {
+    const run = await writeTinyRun(await mkdtemp(join(folder, 'bad-')));
+    const config = JSON.parse(await readFile(join(run, 'config.json'), 'utf8'));
+    const other = join(folder, 'other');
+    const { model } = await (await RunFolder.open(run)).loadCheckpoint();
+    const wider = await RunFolder.create(other, { ...config, encoder: { ...config.encoder, width: 8 } });
+    await wider.saveCheckpoint({ model, state: { step: 7, epoch: 1 } });
+    await expect(createEmbedder({ checkpoint: other })).rejects.toMatchObject({
+      code: 'ERR_CHECKPOINT',
+      message: expect.stringMatching(/checkpoints.7: 'conv1\.weight' must have shape \[8,3,3,3\], got \[4,3,3,3\]/),
+    });
+    await truncate(join(run, 'checkpoints', '7', 'model.safetensors'), 1000);
+    await expect(createEmbedder({ checkpoint: run })).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' });
+  });
+});
+
+describe('embed', () => {
+  it('takes paths, bytes and raw pixels, one or many', async () => {
+    const embedder = await open();
+    const path = fixture('rgb.png');
+    const bytes = await readFile(path);
+    const { data, info } = await sharp(path).raw().toBuffer({ resolveWithObject: true });
+    const pixels = { data, width: info.width, height: info.height, channels: 3 } as const;
+    const [one, two, three] = await embedder.embed([path, bytes, pixels]);
+    expectClose(two as Float32Array, one as Float32Array);
+    expectClose(three as Float32Array, one as Float32Array, 0.02); // files are scaled down by sharp
+    expectClose(await embedder.embed(path), one as Float32Array);
+    expect(await embedder.embed([])).toEqual([]);
+  });
+
+  it('gives one channel to an encoder of one, from colour or gray', async () => {
+    const gray = await open({ checkpoint: await writeTinyRun(await mkdtemp(join(folder, 'gray-')), { channels: 1 }) });
+    const data = new Uint8Array(256).map((_, i) => i);
+    const rgb = new Uint8Array(768).map((_, i) => Math.floor(i / 3));
+    const [a, b] = await gray.embed([
+      { data, width: 16, height: 16, channels: 1 },
+      { data: rgb, width: 16, height: 16, channels: 3 },
+    ]);
+    expect(a).toEqual(b);
+    expect((await gray.embed(fixture('rgb.jpg'))).length).toBe(32);
+  });
+
+  it('gives concurrent calls of any size the vectors that they get alone, in their order', async () => {
+    const embedder = await open({ maxBatch: 4 });
+    const alone: Float32Array[] = [];
+    for (let i = 0; i < 11; i++) alone.push(await embedder.embed(imageOf(i, 16 + i)));
+    const [many, ...ones] = await Promise.all([
+      embedder.embed(alone.map((_, i) => imageOf(i, 16 + i))),
+      ...alone.map((_, i) => embedder.embed(imageOf(i, 16 + i))),
+    ]);
+    expect(embedder.pending).toBe(0);
+    for (const [i, vector] of alone.entries()) {
+      expectClose(many?.[i] as Float32Array, vector);
+      expectClose(ones[i] as Float32Array, vector);
+    }
+  });
+
+  it('rejects only the call whose image is bad, and says which of an array', async () => {
+    const embedder = await open();
+    const bad = Buffer.from('not an image');
+    const results = await Promise.allSettled([
+      embedder.embed(fixture('rgb.png')),
+      embedder.embed(bad),
+      embedder.embed([imageOf(1), bad, imageOf(2), { ...imageOf(3), width: 3 }]),
+      embedder.embed([imageOf(1), imageOf(2)]),
+      embedder.embed({ ...imageOf(1), data: new Uint8Array(3) }),
+    ]);
+    expect(results).toMatchObject([
+      { status: 'fulfilled' },
+      { reason: { code: 'ERR_DATA' } },
+      { reason: { code: 'ERR_DATA', message: expect.stringMatching(/^inputs\[1\]: image of 12 bytes/) } },
+      { status: 'fulfilled' },
+      { reason: { code: 'ERR_SHAPE' } },
+    ]);
+    expect((await embedder.embed(imageOf(1))).length).toBe(32);
+  });
+
+  it('is aborted by a signal, without a warning about listeners', async () => {
+    const warned = vi.fn();
+    process.on('warning', warned);
+    onTestFinished(() => void process.off('warning', warned));
+    const embedder = await open();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const call = embedder.embed(
+      Array.from({ length: 40 }, () => fixture('rgb.jpg')),
+      { signal },
+    );
+    const one = embedder.embed(fixture('rgb.jpg'), { signal });
+    controller.abort(new Error('the client went away'));
+    const aborted = { code: 'ERR_ABORTED', name: 'AbortError' };
+    await expect(call).rejects.toMatchObject(aborted);
+    await expect(one).rejects.toMatchObject({ ...aborted, cause: { message: 'the client went away' } });
+    await expect(embedder.embed(imageOf(1), { signal })).rejects.toMatchObject(aborted);
+    await expect(embedder.embed(imageOf(1), { sginal: signal } as object)).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+    });
+    expect((await embedder.embed(imageOf(1))).length).toBe(32);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(warned).not.toHaveBeenCalled();
+  });
+
+  it('is not touched by the modes of its callers, nor their tidy', async () => {
+    const embedder = await open();
+    const expected = await embedder.embed(imageOf(6));
+    const [inTidy, inAutocast] = await Promise.all([
+      tidy(() => embedder.embed(imageOf(6))),
+      autocast('bfloat16', () => embedder.embed(imageOf(6))),
+    ]);
+    expectClose(inTidy, expected);
+    expectClose(inAutocast, expected);
+    expectClose(await embedder.embed(imageOf(6)), expected);
+  });
+
+  it('gives vectors that own their memory, and leaks no tensor', async () => {
+    const embedder = await open();
+    const before = memory();
+    const vectors = await embedder.embed([imageOf(1), imageOf(2)]);
+    expect(vectors.map((vector) => vector.buffer.byteLength)).toEqual([128, 128]);
+    expect(memory()).toEqual(before);
+  });
+});
+
+describe('close', () => {
+  it('rejects calls without an answer and later ones, and frees the native memory', async () => {
+    const before = memory();
+    const embedder = await createEmbedder({ checkpoint });
+    expect(memory().bytes).toBeGreaterThan(before.bytes);
+    const waiting = embedder.embed(Array.from({ length: 100 }, () => fixture('rgb.jpg')));
+    const closed = { code: 'ERR_STATE', message: 'the embedder is closed' };
+    const rejects = expect(waiting).rejects.toMatchObject(closed);
+    await embedder.close();
+    await rejects;
+    await expect(embedder.embed(imageOf(1))).rejects.toMatchObject(closed);
+    await embedder.close();
+    expect(memory()).toEqual(before);
+  });
+
+  it('is what `await using` does', async () => {
+    const before = memory();
+    {
+      await using embedder = await createEmbedder({ checkpoint });
+      await embedder.embed(imageOf(1));
+    }
+    expect(memory()).toEqual(before);
+  });
+});

@@ -1,0 +1,80 @@
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { decodeImage } from '../../lib/data/decode.ts';
+import { type ImageInput, imagePixels, type RawImage } from '../../lib/serve/image-input.ts';
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/data/images/${name}`, import.meta.url));
+const options = { channels: 3, size: 8, priority: 'interactive' } as const;
+
+describe('imagePixels', () => {
+  it('decodes a path and its bytes alike, scaled down to the wanted shorter side', async () => {
+    const bytes = await sharp({ create: { width: 40, height: 20, channels: 3, background: '#336699' } })
+      .png()
+      .toBuffer();
+    const image = await imagePixels(bytes, options);
+    expect([image.height, image.width, image.channels]).toEqual([8, 16, 3]);
+    expect([...image.pixels.subarray(0, 3)]).toEqual([0x33, 0x66, 0x99]);
+    const fromPath = await imagePixels(fixture('rgb.png'), options);
+    expect(fromPath).toEqual(await decodeImage(fixture('rgb.png'), options));
+  });
+
+  it('passes raw pixels of the right channels on without a copy', async () => {
+    const data = Uint8Array.from({ length: 2 * 3 * 3 }, (_, i) => i);
+    const image = await imagePixels({ data, width: 3, height: 2, channels: 3 }, options);
+    expect(image).toMatchObject({ height: 2, width: 3, channels: 3 });
+    expect(image.pixels.buffer).toBe(data.buffer);
+    const gray = await imagePixels({ data: data.subarray(0, 6), width: 3, height: 2, channels: 1 }, options);
+    expect(gray.channels).toBe(1); // the augmentation replicates it
+  });
+
+  it('turns colour into the gray of a decoded file, for an encoder of one channel', async () => {
+    const data = Uint8Array.of(10, 200, 30, 255, 255, 255, 0, 0, 255, 77, 77, 77);
+    const file = await sharp(data, { raw: { width: 2, height: 2, channels: 3 } })
+      .png()
+      .toBuffer();
+    const gray = { ...options, channels: 1, size: 2 } as const;
+    const raw = await imagePixels({ data, width: 2, height: 2, channels: 3 }, gray);
+    expect(raw).toEqual(await imagePixels(file, gray));
+  });
+
+  it('composites alpha onto white, as for a decoded file', async () => {
+    const data = Uint8ClampedArray.of(255, 0, 0, 255, 10, 20, 30, 0, 100, 50, 200, 128, 0, 0, 0, 51);
+    const { pixels } = await imagePixels({ data, width: 2, height: 2, channels: 4 }, options);
+    expect([...pixels]).toEqual([255, 0, 0, 255, 255, 255, 177, 152, 227, 204, 204, 204]);
+    const file = await sharp(Buffer.from(data), { raw: { width: 2, height: 2, channels: 4 } })
+      .png()
+      .toBuffer();
+    const decoded = await imagePixels(file, { ...options, size: 2 });
+    for (const [i, value] of decoded.pixels.entries()) expect(Math.abs(value - (pixels[i] as number))).toBeLessThan(2);
+  });
+
+  it.each([
+    ['a file that is not an image', fixture('not-an-image.png'), 'ERR_DATA', /cannot be decoded/],
+    ['a missing file', '/nowhere/a.png', 'ERR_DATA', /nowhere/],
+    ['no bytes', new Uint8Array(0), 'ERR_DATA', /cannot be decoded/],
+    ['a number', 3 as unknown as ImageInput, 'ERR_DATA', /image must be a path.*got 3 \(number\)/],
+    ['null', null as unknown as ImageInput, 'ERR_DATA', /got null/],
+    ['a float array', new Float32Array(4) as unknown as ImageInput, 'ERR_DATA', /Float32Array/],
+    ['too few values', raw({ data: new Uint8Array(5) }), 'ERR_SHAPE', /2 × 2 × 3 = 12 values, got 5/],
+    ['no width', raw({ width: 0 }), 'ERR_SHAPE', /image\.width must be an integer >= 1, got 0/],
+    ['two channels', raw({ channels: 2 as 1 }), 'ERR_SHAPE', /channels must be 1, 3 or 4/],
+    ['floating values', raw({ data: new Float32Array(12) as unknown as Uint8Array }), 'ERR_DTYPE', /Float32Array/],
+    ['a missing field', raw({ height: undefined } as object), 'ERR_SHAPE', /height must be .* got undefined/],
+    [
+      'a thread',
+      raw({ data: new Uint8Array(10_001), width: 1, height: 10_001, channels: 1 }),
+      'ERR_DATA',
+      /too elongated/,
+    ],
+  ])('refuses %s', async (_, input, code, message) => {
+    await expect(imagePixels(input, options)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+function raw(over: Partial<RawImage>): RawImage {
+  return { data: new Uint8Array(12), width: 2, height: 2, channels: 3, ...over };
+}
