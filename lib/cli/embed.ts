@@ -55,65 +55,57 @@ Both appear when all is done, or not at all. Images are found below a folder by 
   async run({ options, signal, output }) {
     const { run, input, batchSize, normalize, precision, device, strict } = options;
     const npy = resolve(options.out.endsWith('.npy') ? options.out : `${options.out}.npy`);
+    if ((await statOrUndefined(npy))?.isDirectory()) throw new DataError(`${npy}: is a folder`);
     const files = await findImages(input);
-    await mkdir(dirname(npy), { recursive: true });
     const started = performance.now();
     const embedder = await createEmbedder({
       checkpoint: run,
       maxBatch: batchSize,
-      maxWaitMs: 250,
+      maxWaitMs: 250, // full batches matter more than a quick first row
       normalize,
       precision,
       device,
       priority: 'bulk',
     });
-    const writer = await NpyWriter.create(npy, embedder.dim).catch(async (error: unknown) => {
-      await embedder.close();
-      throw new DataError(`${npy}: cannot be written: ${messageOf(error)}`, { cause: error });
-    });
+    let writer: NpyWriter | undefined;
     try {
+      await mkdir(dirname(npy), { recursive: true });
+      writer = await NpyWriter.create(npy, embedder.dim);
       const { names, skipped } = await embedFiles(embedder, files, { writer, strict, signal, output, batchSize });
       if (names.length === 0)
         throw new DataError(`${input}: none of ${files.length} images could be decoded: ${skipped[0]?.reason}`);
-      await writer.finish();
-      const { encoder, step } = embedder.info;
-      const index = npy.replace(/\.npy$/, '.json');
-      const content = {
-        format: 1,
-        file: basename(npy),
-        rows: names.length,
-        dim: embedder.dim,
-        normalized: normalize,
-        run: resolve(run),
-        step,
-        encoder,
-        input: resolve(input),
-        names,
-        skipped,
-      };
-      await writeFileAtomic(index, `${JSON.stringify(content, null, 1)}\n`);
-      await writer.publish();
-      const seconds = (performance.now() - started) / 1000;
+      const about = { run: resolve(run), input: resolve(input), normalized: normalize, names, skipped };
+      const index = await publish(writer, embedder, about);
       output.progress.done();
+      const seconds = (performance.now() - started) / 1000;
+      const { dim } = embedder;
+      const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
       output.print(
-        `${names.length} images, ${embedder.dim} features each, in ${formatDuration(seconds)}` +
-          `${skipped.length === 0 ? '' : `; ${skipped.length} skipped`}\n${npy}\n${index}`,
+        `${names.length} images, ${dim} features each, in ${formatDuration(seconds)}${left}\n${npy}\n${index}`,
       );
-      output.emit({
-        out: npy,
-        index,
-        rows: names.length,
-        dim: embedder.dim,
-        skipped: skipped.length,
-        seconds,
-        imagesPerSecond: names.length / seconds,
-      });
+      const imagesPerSecond = names.length / seconds;
+      output.emit({ out: npy, index, rows: names.length, dim, skipped: skipped.length, seconds, imagesPerSecond });
+    } catch (error) {
+      // Of reading, a DataError tells; what the file system says by itself is of writing.
+      if (!(error instanceof Error && 'syscall' in error)) throw error;
+      throw new DataError(`${npy}: cannot be written: ${messageOf(error)}`, { cause: error });
     } finally {
-      await writer.discard();
+      await writer?.discard();
       await embedder.close();
     }
   },
 });
+
+/** Writes the index and puts both files in their places; returns the path of the index. */
+async function publish(writer: NpyWriter, { info }: Embedder, about: object): Promise<string> {
+  const { dim, step, encoder } = info;
+  const index = writer.path.replace(/\.npy$/, '.json');
+  const content = { format: 1, file: basename(writer.path), rows: writer.rows, dim, step, encoder, ...about };
+  await writer.finish();
+  await writeFileAtomic(index, `${JSON.stringify(content, null, 1)}\n`);
+  await writer.publish();
+  return index;
+}
 
 interface ImageFile {
   readonly path: string;

@@ -8,6 +8,8 @@ import type { LabelledFeatures } from '../evaluate/labelled.ts';
 import { linearProbe } from '../evaluate/linear-probe.ts';
 import type { Module } from '../models/module.ts';
 import { throwIfAborted } from '../validate.ts';
+import { formatTable } from './format.ts';
+import { percent } from './report/results.ts';
 
 export type Protocol = 'knn' | 'linear' | 'both';
 
@@ -88,4 +90,24 @@ export async function judge({ train, test }: SplitFeatures, options: JudgeOption
   const linear = protocol === 'knn' ? undefined : await linearProbe(train, test);
   throwIfAborted(signal);
   return { ...(knn && { knnTop1: knn.accuracy }), ...(linear && { linearTop1: linear.accuracy }) };
+}
+
+/** A row an encoder; a column for each figure that the first row has. */
+export function accuracyTable(rows: readonly (readonly [title: string, accuracies: Accuracies])[]): string {
+  const columns = (
+    [
+      ['kNN', 'knnTop1'],
+      ['linear probe', 'linearTop1'],
+    ] as const
+  ).filter(([, key]) => rows[0]?.[1][key] !== undefined);
+  return formatTable(
+    [
+      ['', ...columns.map(([title]) => title)],
+      ...rows.map(([title, accuracies]) => [
+        title,
+        ...columns.map(([, key]) => percent(accuracies[key] ?? Number.NaN)),
+      ]),
+    ],
+    { numeric: true },
+  );
 }

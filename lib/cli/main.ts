@@ -3,7 +3,11 @@
 import { runProgram } from './program.ts';
 
 const commands = {
+  demo: () => import('./demo.ts'),
+  train: () => import('./train.ts'),
+  eval: () => import('./eval.ts'),
   doctor: () => import('./doctor.ts'),
+  embed: () => import('./embed.ts'),
   libtorch: () => import('./libtorch.ts'),
 };
 

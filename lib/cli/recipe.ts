@@ -51,7 +51,8 @@ export interface RecipeChoices {
   readonly seed: number;
 }
 
-export interface Training {
+/** Disposing it frees the encoder and the head. */
+export interface Training extends Disposable {
   readonly encoder: Module;
   readonly trainer: Trainer;
   /** Images as the encoder takes them without randomness. */
@@ -123,5 +124,9 @@ export function makeTraining(choices: RecipeChoices, profile: DataProfile): Trai
     seed,
   });
   const evaluation = presets.evaluation({ size, mean: profile.mean, std: profile.std, channels });
-  return { encoder, trainer, evaluation };
+  const dispose = (): void => {
+    encoder.dispose();
+    head.dispose();
+  };
+  return { encoder, trainer, evaluation, [Symbol.dispose]: dispose };
 }

@@ -63,7 +63,7 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
     setThreads(threads);
     setAugmentThreads(threads);
   }
-  const training = makeTraining(options, profileOf(source));
+  using training = makeTraining(options, profileOf(source));
   const out = resolve(options.out ?? (await nextRun(`runs/${source.name}-${method}`)));
   const progress = new TrainProgress(output, epochs);
   let knnTop1: number | undefined;

@@ -63,7 +63,8 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
     });
   } catch (error) {
     if (error instanceof DataError) throw error;
-    throw new DataError(`${name}: cannot be decoded: ${messageOf(error)}`, { cause: error });
+    const [reason] = messageOf(error).split('\n'); // libvips repeats itself over several lines; all are in the cause
+    throw new DataError(`${name}: cannot be decoded: ${reason}`, { cause: error });
   }
 }
 

@@ -51,6 +51,8 @@ export interface Addon {
   info(): AddonInfo;
   setThreads(threads: number): void;
   depth(): number;
+  /** Drops what is queued and waits for what runs; later calls fail with ERR_ABORTED. */
+  close(): void;
 
   resolve(name: string): CallableReference;
   call(reference: CallableReference, args: readonly unknown[], flags: number, job: number): TensorHandle | TensorHandle[];
@@ -69,7 +71,7 @@ export interface Addon {
   describe(tensor: TensorHandle): TensorDescription;
   read(tensor: TensorHandle, flags: number): Promise<TypedArray>;
   readSync(tensor: TensorHandle, flags: number): TypedArray;
-  ready(tensor: TensorHandle, flags: number): Promise<void>;
+  ready(tensor: TensorHandle, flags: number): Promise<Required<Omit<TensorDescription, 'device'>>>;
   sync(flags: number): Promise<void>;
   backward(
     tensor: TensorHandle,
@@ -219,6 +221,9 @@ function open(): { addon: Addon; libtorch: Libtorch } {
   const { torchVersion } = addon.info();
   const refusal = refuseVersion(torchVersion, libtorch.libDir);
   if (refusal !== undefined) throw new LibtorchError(refusal);
+  // process.exit() and an uncaught throw end the process without the environment's cleanup hooks: libtorch's static
+  // destructors would run under a thread that computes.
+  process.once('exit', () => addon.close());
   return { addon, libtorch };
 }
 

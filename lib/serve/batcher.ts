@@ -1,5 +1,6 @@
 /** Gathers concurrent requests into batches for one function that is cheaper for many items than for one. */
 import { AbortError, type StateError } from '../errors.ts';
+import { throwIfAborted } from '../validate.ts';
 
 export interface BatcherOptions<Item, Result> {
   /** Most items in one call of `run`. */

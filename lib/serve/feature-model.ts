@@ -97,7 +97,8 @@ function inModes<T>({ priority }: FeatureModelOptions, fn: () => T): T {
   return withoutModes(() => (priority === 'interactive' ? onInteractiveStream(fn) : fn()));
 }
 
-function loadEncoder(config: RunConfig['encoder'], { model, folder }: Checkpoint, device: string): Module {
+/** The encoder of a checkpoint, in evaluation mode. @throws {CheckpointError} it does not fit the config. */
+export function loadEncoder(config: RunConfig['encoder'], { model, folder }: Checkpoint, device: string): Module {
   let encoder: Module | undefined;
   try {
     encoder = makeEncoder({ ...config });

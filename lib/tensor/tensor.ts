@@ -84,9 +84,10 @@ export class Tensor {
     return this.#disposed;
   }
 
-  /** Resolves once the job that makes this tensor has run; rejects with its error. */
+  /** Resolves once the job that makes this tensor has run; rejects with its error. Shape and dtype are known then. */
   async ready(): Promise<this> {
-    await guardAsync(guard(() => loadAddon().ready(this.handle, flags())));
+    const { shape, dtype } = await guardAsync(guard(() => loadAddon().ready(this.handle, flags())));
+    this.#description = { shape: Object.freeze(shape), dtype };
     return this;
   }
 

@@ -20,7 +20,7 @@ export interface StepEvent {
   readonly learningRate: number;
   /** Anchors that had a positive, where the loss reports it. */
   readonly validAnchors?: number;
-  /** Mean over this fit so far: samples (not views) per second of wall time. */
+  /** Mean over this fit so far: samples (not views) per second of wall time, without the monitor's. */
   readonly samplesPerSecond: number;
   /** Estimate, seconds. */
   readonly secondsLeft: number;
@@ -54,6 +54,7 @@ export interface EndEvent {
   /** Mean over the last epoch's steps. */
   readonly loss: number;
   readonly samplesPerSecond: number;
+  /** Wall time of this fit, without the monitor's. */
   readonly seconds: number;
 }
 

@@ -113,6 +113,7 @@ export class Trainer {
 
     yield { kind: 'start', samples: dataset.length, stepsPerEpoch: loader.length, totalSteps, startStep, device: encoder.device };
     const began = performance.now();
+    let monitoring = 0; // ms; no part of the throughput
     let done = startStep;
     let enqueued = startStep;
     let epochLoss = 0;
@@ -131,7 +132,7 @@ export class Trainer {
       done++;
       epochLoss += loss;
       epochSteps++;
-      const seconds = (performance.now() - began) / 1000;
+      const seconds = (performance.now() - began - monitoring) / 1000;
       const perStep = seconds / (done - startStep);
       const event: TrainEvent = {
         kind: 'step',
@@ -176,7 +177,9 @@ export class Trainer {
         while (waiting.length > 0) yield await settle();
         loss = epochLoss / Math.max(1, epochSteps);
         this.#setTraining(false);
+        const ended = performance.now();
         const metrics = monitor ? await monitor({ epoch, step: done, signal }) : {};
+        monitoring += performance.now() - ended;
         const event: TrainEvent = { kind: 'epoch', epoch, step: done, loss, metrics };
         await writer?.epoch(event);
         yield event;
@@ -194,7 +197,7 @@ export class Trainer {
     } finally {
       await Promise.allSettled(waiting.map(({ result }) => result));
     }
-    const seconds = (performance.now() - began) / 1000;
+    const seconds = (performance.now() - began - monitoring) / 1000;
     const samplesPerSecond = ((done - startStep) * batchSize) / Math.max(seconds, 1e-9);
     yield { kind: 'end', step: done, loss, samplesPerSecond, seconds };
   }

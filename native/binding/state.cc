@@ -1,6 +1,7 @@
 #include "binding/state.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <thread>
 
 #include "binding/errors.h"
@@ -8,9 +9,12 @@
 namespace contrastive::binding {
 namespace {
 
-// Physical cores are not ours alone: a team as large as the machine starves the augmentation pool and the event loop
-// only when there are few of them, and the operating system shares those well enough (measured in bench/).
-int default_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+// One thread a core, or what OMP_NUM_THREADS says, as PyTorch does.
+int default_threads() {
+  const char* asked = std::getenv("OMP_NUM_THREADS");
+  const int threads = asked ? std::atoi(asked) : static_cast<int>(std::thread::hardware_concurrency());
+  return std::max(1, threads);
+}
 
 }  // namespace
 
@@ -23,7 +27,8 @@ State::State(Napi::Env env) : env_(env), bulk_("contrastive", default_threads())
 void State::create(Napi::Env env) {
   auto* state = new State(env);
   env.SetInstanceData(state);
-  // Runs before the environment's handles go: on worker.terminate(), process.exit() and an ordinary end.
+  // Runs before the environment's handles go: on worker.terminate() and an ordinary end. process.exit() on the main thread
+  // skips these hooks and runs static destructors while our threads compute: JavaScript calls close() before it.
   env.AddCleanupHook([](State* s) { s->close(); }, state);
 }
 
@@ -37,6 +42,7 @@ void State::close() {
 }
 
 Pool& State::pool() {
+  CONTRASTIVE_CHECK(!closing_, kAbortedError, "the runtime is closed: the process is exiting");
   if (!pool_) pool_ = std::make_unique<Pool>(default_threads());
   return *pool_;
 }

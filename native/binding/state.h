@@ -50,6 +50,9 @@ class State {
   Pool& pool();
   void set_pool_threads(int threads);
 
+  // Drops what is queued, waits for what runs, ends the threads. What comes later fails with kAbortedError.
+  void close();
+
   // Becomes true when the environment ends; long work looks here between its parts.
   const std::atomic<bool>& closing() const { return closing_; }
 
@@ -58,7 +61,6 @@ class State {
   static bool is_interactive(uint32_t flags) { return (flags & 8) != 0; }
   FailurePtr& effect_failure(uint32_t flags) { return is_interactive(flags) ? interactive_failure_ : bulk_failure_; }
   void post(std::function<void(Napi::Env)> callback);
-  void close();
 
   Napi::Env env_;
   Napi::ThreadSafeFunction completions_;

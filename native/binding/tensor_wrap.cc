@@ -166,15 +166,22 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
   return to_typed_array(info.Env(), done->value());
 }
 
-// ready(tensor, flags) -> Promise<void>: its job has run.
+// ready(tensor, flags) -> Promise<{ shape, dtype, requiresGrad }> of the value, once its job has run
 Napi::Value ready(const Napi::CallbackInfo& info) {
   State& state = State::of(info.Env());
   SlotPtr slot = TensorHandle::get(info[0], "tensor");
   auto [promise, settler] = state.promise();
   state.stream(flags_at(info, 1)).enqueue(make_job([slot, settler = settler] {
     try {
-      slot->value();
-      settler.resolve([](Napi::Env env) { return env.Undefined(); });
+      const at::Tensor& value = slot->value();
+      settler.resolve([shape = value.sizes().vec(), dtype = value.scalar_type(),
+                       requires_grad = value.requires_grad()](Napi::Env env) {
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("shape", from_ints(env, shape));
+        result.Set("dtype", dtype_name(dtype));
+        result.Set("requiresGrad", requires_grad);
+        return result;
+      });
     } catch (...) {
       settler.reject(describe(std::current_exception()));
     }

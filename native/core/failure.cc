@@ -22,6 +22,7 @@ const char* code_of(const std::string& text) {
                       "derivative"}))
     return kAutogradError;
   if (contains(text, {"shape", "size", "dimension", "Dimension", "must match"})) return kShapeError;
+  if (contains(text, {"out of range", "out of bounds"})) return kOptionError;
   return kNativeError;
 }
 

@@ -28,6 +28,7 @@ void Stream::enqueue(std::unique_ptr<Job> job) {
   if (stopping_) return;
   if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
   jobs_.push_back(std::move(job));
+  lock.unlock();  // so that the thread does not wake up into a taken lock
   arrived_.notify_one();
 }
 

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { presets } from '../../lib/augment/presets.ts';
+import { arrayDataset } from '../../lib/data/array-dataset.ts';
+import { extractFeatures } from '../../lib/evaluate/features.ts';
+import { resnet18 } from '../../lib/models/resnet.ts';
+import { noGrad } from '../../lib/tensor/modes.ts';
+import { memory } from '../../lib/tensor/runtime.ts';
+
+const count = 7;
+const pixels = Uint8Array.from({ length: count * 8 * 8 * 3 }, (_, i) => (i * i * 7 + i) % 256);
+const labels = [0, 1, 2, 0, 1, 2, 0];
+const dataset = arrayDataset(pixels, { shape: [count, 8, 8, 3], labels });
+const augment = presets.evaluation({ size: 8, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
+const encoder = resnet18({ stem: 'cifar', width: 4, seed: 1 });
+
+describe('extractFeatures', () => {
+  test('is the encoder in evaluation mode, whatever the batch size, in order', async () => {
+    encoder.train(true);
+    const { features, labels: found } = await extractFeatures(encoder, dataset, { augment, batchSize: 3 });
+    expect(encoder.training).toBe(true);
+    expect([features.shape, features.dtype, features.requiresGrad]).toEqual([[count, 32], 'float32', false]);
+    expect(Array.from(found ?? [])).toEqual(labels);
+    const samples = await Promise.all(Array.from({ length: count }, (_, i) => dataset.get(i)));
+    encoder.train(false);
+    const whole = noGrad(() => encoder.forward(augment.apply(samples, { seed: 0 })));
+    const expected = whole.dataSync() as Float32Array;
+    (features.dataSync() as Float32Array).forEach((value, i) => {
+      expect(value).toBeCloseTo(expected[i] as number, 4);
+    });
+  });
+
+  test('in bfloat16 they are near, and float32', async () => {
+    const exact = await extractFeatures(encoder, dataset, { augment });
+    const near = await extractFeatures(encoder, dataset, { augment, precision: 'bfloat16' });
+    expect(near.features.dtype).toBe('float32');
+    const values = exact.features.dataSync() as Float32Array;
+    const scale = Math.max(...values.map(Math.abs));
+    (near.features.dataSync() as Float32Array).forEach((value, i) => {
+      expect(Math.abs(value - (values[i] as number))).toBeLessThan(0.05 * scale);
+    });
+  });
+
+  test('without labels there are none; progress is told; only the features are left', async () => {
+    const unlabelled = arrayDataset(pixels, { shape: [count, 8, 8, 3] });
+    const before = memory().tensors;
+    const seen: number[][] = [];
+    const { features, labels: found } = await extractFeatures(encoder, unlabelled, {
+      augment,
+      batchSize: 4,
+      onProgress: (done, total) => seen.push([done, total]),
+    });
+    expect(found).toBeUndefined();
+    expect(seen).toEqual([
+      [4, 7],
+      [7, 7],
+    ]);
+    expect(memory().tensors).toBeLessThanOrEqual(before + 1);
+    features.dispose();
+  });
+
+  test('errors, and an encoder that is left as it was', async () => {
+    encoder.train(true);
+    const failing = async (options: object, code: string) =>
+      expect(extractFeatures(encoder, dataset, { augment, ...options })).rejects.toThrow(
+        expect.objectContaining({ code }),
+      );
+    await failing({ batch: 3 }, 'ERR_OPTION');
+    await failing({ augment: [] }, 'ERR_OPTION');
+    await failing({ batchSize: 0 }, 'ERR_OPTION');
+    await failing({ precision: 'float16' }, 'ERR_OPTION');
+    await failing({ signal: AbortSignal.abort() }, 'ERR_ABORTED');
+    expect(encoder.training).toBe(true);
+  });
+});
