@@ -22,14 +22,19 @@ export function runPeer(script: string, args: readonly string[]): string {
 
 /** Runs our command line and returns the last line that it prints. */
 export function runOurs(args: readonly string[]): string {
-  return lastLine(execFileSync(process.execPath, [join(root, 'dist', 'cli', 'main.js'), ...args], { encoding: 'utf8' }));
+  return lastLine(
+    execFileSync(process.execPath, [join(root, 'dist', 'cli', 'main.js'), ...args], { encoding: 'utf8' }),
+  );
 }
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[Math.floor((sorted.length - 1) / 2)] as number) / 2 + (sorted[Math.ceil((sorted.length - 1) / 2)] as number) / 2;
+  return (
+    (sorted[Math.floor((sorted.length - 1) / 2)] as number) / 2 +
+    (sorted[Math.ceil((sorted.length - 1) / 2)] as number) / 2
+  );
 }
 
 /** "1.62x (min 1.58, max 1.70)": the ratio pair by pair, which holds when the machine's speed drifts. */

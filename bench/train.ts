@@ -27,7 +27,18 @@ function ours(method: string, seed: number): Figures {
   const line = runOurs([
     ...['train', '--json', '--data', `fashion-mnist:${values.data}`, '--limit-train', '10000', '--limit-test', '2000'],
     ...['--method', method, '--encoder', 'resnet18', '--width', '16', '--stem', 'cifar', '--batch-size', '256'],
-    ...['--epochs', values.epochs, '--lr', '0.05', '--temperature', '0.1', '--precision', 'bfloat16', '--seed', String(seed)],
+    ...[
+      '--epochs',
+      values.epochs,
+      '--lr',
+      '0.05',
+      '--temperature',
+      '0.1',
+      '--precision',
+      'bfloat16',
+      '--seed',
+      String(seed),
+    ],
   ]);
   const { samplesPerSecond, loss, knnTop1 } = JSON.parse(line) as Record<string, number>;
   return { samplesPerSecond: samplesPerSecond as number, loss: loss as number, knn: knnTop1 as number };
@@ -36,7 +47,20 @@ function ours(method: string, seed: number): Figures {
 function theirs(method: string, seed: number): Figures {
   const line = runPeer('train_ref.py', [
     ...['--data', values.data, '--train', '10000', '--test', '2000', '--method', method, '--bf16', '--workers', '2'],
-    ...['--epochs', values.epochs, '--batch', '256', '--width', '16', '--lr', '0.05', '--tau', '0.1', '--seed', String(seed)],
+    ...[
+      '--epochs',
+      values.epochs,
+      '--batch',
+      '256',
+      '--width',
+      '16',
+      '--lr',
+      '0.05',
+      '--tau',
+      '0.1',
+      '--seed',
+      String(seed),
+    ],
   ]);
   const { samples_per_s, loss, knn } = JSON.parse(line) as Record<string, number>;
   return { samplesPerSecond: samples_per_s as number, loss: loss as number, knn: knn as number };

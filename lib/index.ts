@@ -1,5 +1,81 @@
-/** Contrastive representation learning on images. */
+/**
+ * Contrastive representation learning on images: everything that is public. Importing this loads no native code; the
+ * first call that needs libtorch does.
+ */
+
+export {
+  type ApplyOptions,
+  Augmentation,
+  type AugmentData,
+  type AugmentOptions,
+  applyViews,
+  augment,
+  type DrawnTransform,
+  type DrawOptions,
+  type ImageSample,
+  type ImageShape,
+  setAugmentThreads,
+} from './augment/augment.ts';
+export { centerCrop } from './augment/center-crop.ts';
+export { colorJitter } from './augment/color-jitter.ts';
+export { gaussianBlur, simclrKernelSize } from './augment/gaussian-blur.ts';
+export { normalize } from './augment/normalize.ts';
+export { type EvaluationOptions, type PresetOptions, presets, type SimclrOptions } from './augment/presets.ts';
+export { randomAffine } from './augment/random-affine.ts';
+export { randomCrop } from './augment/random-crop.ts';
+export { cutout, randomErasing } from './augment/random-erasing.ts';
+export { randomGrayscale } from './augment/random-grayscale.ts';
+export { randomHorizontalFlip } from './augment/random-horizontal-flip.ts';
+export { randomPerspective } from './augment/random-perspective.ts';
+export { randomResizedCrop } from './augment/random-resized-crop.ts';
+export { randomRotation } from './augment/random-rotation.ts';
+export { randomVerticalFlip } from './augment/random-vertical-flip.ts';
+export { resize } from './augment/resize.ts';
+export { solarize } from './augment/solarize.ts';
+export type { Transform, TransformKind } from './augment/transform.ts';
+export { loadModule, saveModule } from './checkpoint/tensors.ts';
+export { type ArrayDatasetOptions, arrayDataset } from './data/array-dataset.ts';
+export { type Dataset, type DatasetDescription, describeDataset, type Sample, subset } from './data/dataset.ts';
+export { type DownloadFashionMnistOptions, downloadFashionMnist } from './data/fashion-mnist.ts';
+export type { FolderDataset, SkippedFile } from './data/folder.ts';
+export {
+  type DatasetName,
+  type LoadFashionMnistOptions,
+  type LoadFolderOptions,
+  type LoadOptions,
+  loadDataset,
+} from './data/load.ts';
+export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts';
 export * from './errors.ts';
+export { type ExtractOptions, extractFeatures, type Features } from './evaluate/features.ts';
+export { type KnnOptions, type KnnResult, knnClassify, type Neighbours, nearestNeighbours } from './evaluate/knn.ts';
+export type { LabelledFeatures } from './evaluate/labelled.ts';
+export { type LinearProbeOptions, type LinearProbeResult, linearProbe } from './evaluate/linear-probe.ts';
+export type { Labels } from './losses/labels.ts';
+export { ntXentLoss } from './losses/nt-xent.ts';
+export {
+  type ContrastiveLossOptions,
+  type SupConLossOptions,
+  type SupConLossResult,
+  supConLoss,
+  supConLossWithStats,
+} from './losses/sup-con.ts';
+export type { LoadStateDictOptions, LoadStateDictResult, Module, ModuleConfig } from './models/module.ts';
+export { type ProjectionHeadOptions, projectionHead } from './models/projection-head.ts';
+export { type EncoderFactory, encoderNames, makeEncoder, registerEncoder } from './models/registry.ts';
+export { type ResNetOptions, resnet18, resnet34, resnet50, resnet101, resnet152 } from './models/resnet.ts';
+export { type DoctorFinding, type DoctorReport, doctor } from './native/doctor.ts';
+export { AdamW, type AdamWOptions } from './optim/adamw.ts';
+export { LARS, type LARSOptions } from './optim/lars.ts';
+export { makeOptimizer, type Optimizer, type OptimizerSpec, type Parameters } from './optim/optimizer.ts';
+export {
+  type ConstantSchedule,
+  type CosineSchedule,
+  learningRateAt,
+  type ScheduleContext,
+  type ScheduleSpec,
+} from './optim/schedule.ts';
+export { SGD, type SGDOptions } from './optim/sgd.ts';
 export {
   createEmbedder,
   Embedder,
@@ -10,5 +86,18 @@ export {
 export type { ImageInput, RawImage } from './serve/image-input.ts';
 export { autocast, enableGrad, isGradEnabled, noGrad, tidy } from './tensor/modes.ts';
 export * as ops from './tensor/ops.ts';
+export { ones, zeros } from './tensor/ops.ts';
 export { devices, memory, setThreads, sync } from './tensor/runtime.ts';
 export { type DType, type NestedArray, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';
+export type {
+  CheckpointEvent,
+  EndEvent,
+  EpochEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  WarningEvent,
+} from './train/events.ts';
+export type { CustomLoss, LossSpec, NtXentLossSpec, SupConLossSpec } from './train/loss.ts';
+export type { CustomHead, Precision, TrainerOptions } from './train/options.ts';
+export { type FitOptions, type MonitorContext, Trainer } from './train/trainer.ts';

@@ -2,7 +2,13 @@
 import { CheckpointError } from '../errors.ts';
 import { type DType, type Tensor, type TypedArray, tensor } from '../tensor/tensor.ts';
 import { writeFileAtomic } from './atomic.ts';
-import { encodeSafetensors, type RawTensor, readSafetensors, type SafetensorsDType, typedArrayOf } from './safetensors.ts';
+import {
+  encodeSafetensors,
+  type RawTensor,
+  readSafetensors,
+  type SafetensorsDType,
+  typedArrayOf,
+} from './safetensors.ts';
 
 const names: Readonly<Record<DType, SafetensorsDType>> = {
   float64: 'F64',
@@ -60,8 +66,7 @@ export async function rawState(state: ReadonlyMap<string, Tensor>, prefix = ''):
 /** The tensors whose name begins with `prefix`, without it. */
 export function tensorState(raw: ReadonlyMap<string, RawTensor>, prefix = ''): Map<string, Tensor> {
   const state = new Map<string, Tensor>();
-  for (const [name, value] of raw)
-    if (name.startsWith(prefix)) state.set(name.slice(prefix.length), tensorOf(value));
+  for (const [name, value] of raw) if (name.startsWith(prefix)) state.set(name.slice(prefix.length), tensorOf(value));
   return state;
 }
 

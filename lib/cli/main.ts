@@ -6,8 +6,8 @@ const commands = {
   demo: () => import('./demo.ts'),
   train: () => import('./train.ts'),
   eval: () => import('./eval.ts'),
-  doctor: () => import('./doctor.ts'),
   embed: () => import('./embed.ts'),
+  doctor: () => import('./doctor.ts'),
   libtorch: () => import('./libtorch.ts'),
 };
 

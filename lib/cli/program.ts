@@ -1,6 +1,6 @@
 /** The frame around the commands: finds the command, parses, runs, turns errors into messages and exit codes. */
 import { readFileSync } from 'node:fs';
-import { AbortError, ContrastiveError, OptionError } from '../errors.ts';
+import { ContrastiveError, OptionError } from '../errors.ts';
 import { nearest } from '../validate.ts';
 import type { Command } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
@@ -62,10 +62,15 @@ async function runCommand(argv: readonly string[], output: Output, context: Prog
   await command.run({ options, positionals, signal, output });
 }
 
+function codeOf(error: unknown): string {
+  if (error instanceof ContrastiveError) return error.code;
+  return (error as Error | null)?.name === 'AbortError' ? 'ERR_ABORTED' : 'ERR_INTERNAL';
+}
+
 /** What an error means to the shell. */
 function exitCodeOf(error: unknown, signal: AbortSignal): number {
   if (error instanceof OptionError) return exitCodes.usage;
-  if (error instanceof AbortError || (signal.aborted && (error as Error)?.name === 'AbortError'))
+  if (codeOf(error) === 'ERR_ABORTED')
     return signal.reason === 'SIGTERM' ? exitCodes.terminated : exitCodes.interrupted;
   return exitCodes.failure;
 }
@@ -80,7 +85,7 @@ export async function runProgram(argv: readonly string[], context: ProgramContex
   } catch (error) {
     output.progress.done();
     const message = error instanceof Error ? error.message : String(error);
-    const code = error instanceof ContrastiveError ? error.code : 'ERR_INTERNAL';
+    const code = codeOf(error);
     output.emit({ error: { code, message } });
     const stack = env.CONTRASTIVE_DEBUG && error instanceof Error ? `\n${error.stack}` : '';
     if (!output.json) streams.stderr.write(`error: ${message} [${code}]${stack}\n`);

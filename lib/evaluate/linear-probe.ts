@@ -12,7 +12,7 @@ export interface LinearProbeOptions {
   readonly epochs?: number;
   /** Rows of a mini-batch; default 256. */
   readonly batchSize?: number;
-  /** Candidates, each > 0; default 0.003 to 3, a factor of about 3 apart. */
+  /** Candidates, each > 0; default 0.003 to 1, a factor of about 3 apart. */
   readonly learningRates?: readonly number[];
   /** Share of the training rows that chooses the learning rate, in (0, 1); default 0.1. */
   readonly validation?: number;
@@ -32,7 +32,7 @@ export interface LinearProbeResult {
 }
 
 const optionNames = ['epochs', 'batchSize', 'learningRates', 'validation', 'seed'] as const;
-const defaultRates = [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3];
+const defaultRates = [0.003, 0.01, 0.03, 0.1, 0.3, 1];
 
 function expectRates(rates: unknown): readonly number[] {
   if (!Array.isArray(rates) || rates.length === 0)

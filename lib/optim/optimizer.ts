@@ -13,15 +13,20 @@ export type OptimizerSpec =
   | ({ readonly name: 'adamw' } & AdamWOptions)
   | ({ readonly name: 'lars' } & LARSOptions);
 
+/** Returns `spec` when it names an optimizer; its options are checked when it is made. @throws {OptionError} */
+export function checkOptimizer(spec: OptimizerSpec): OptimizerSpec {
+  if (spec === null || typeof spec !== 'object')
+    throw new OptionError(`optimizer must be { name, lr, … }, got ${describe(spec)}`);
+  expectOneOf('optimizer.name', spec.name, ['sgd', 'adamw', 'lars']);
+  return spec;
+}
+
 /**
  * @example makeOptimizer({ name: 'sgd', lr: 0.05, momentum: 0.9 }, encoder.namedParameters())
  * @throws {OptionError} an unknown name or option.
  */
 export function makeOptimizer(spec: OptimizerSpec, parameters: Parameters): Optimizer {
-  if (spec === null || typeof spec !== 'object')
-    throw new OptionError(`optimizer must be { name, lr, … }, got ${describe(spec)}`);
-  expectOneOf('optimizer.name', spec.name, ['sgd', 'adamw', 'lars']);
-  switch (spec.name) {
+  switch (checkOptimizer(spec).name) {
     case 'sgd': {
       const { name: _, ...options } = spec;
       return new SGD(parameters, options);

@@ -76,8 +76,7 @@ export class RunWriter {
     refuseOtherRun(run, config);
     const checkpoint = await run.loadCheckpoint('latest');
     try {
-      for (const [prefix, module] of modulesOf(options))
-        loadState(module, tensorState(checkpoint.model, `${prefix}.`));
+      for (const [prefix, module] of modulesOf(options)) loadState(module, tensorState(checkpoint.model, `${prefix}.`));
       if (checkpoint.optimizer) optimizer.loadStateDict(tensorState(checkpoint.optimizer));
     } catch (error) {
       throw new CheckpointError(`${checkpoint.folder}: ${messageOf(error)}`, { cause: error });
@@ -108,7 +107,12 @@ export class RunWriter {
 type Trained = NonNullable<ResolvedOptions['head']>;
 
 function modulesOf({ encoder, head }: ResolvedOptions): [string, Trained][] {
-  return head === null ? [['encoder', encoder]] : [['encoder', encoder], ['head', head]];
+  return head === null
+    ? [['encoder', encoder]]
+    : [
+        ['encoder', encoder],
+        ['head', head],
+      ];
 }
 
 const stateOf = (module: Trained): ReadonlyMap<string, Tensor> =>
@@ -126,10 +130,14 @@ function loadState(module: Trained, state: ReadonlyMap<string, Tensor>): void {
   }
 }
 
+/** The initial weights' seed does not matter: they come from the checkpoint. */
+const withoutSeed = (value: unknown): string =>
+  JSON.stringify(value, (key, inner: unknown) => (key === 'seed' ? undefined : inner));
+
 /** A resumed run must be the same run: what decides its weights may not differ. The number of epochs may. */
 function refuseOtherRun(run: RunFolder, config: RunConfig): void {
   for (const key of ['encoder', 'head', 'loss', 'augment', 'optimizer', 'batchSize', 'seed', 'precision'] as const) {
-    const [there, here] = [JSON.stringify(run.config[key]), JSON.stringify(config[key])];
+    const [there, here] = [withoutSeed(run.config[key]), withoutSeed(config[key])];
     if (there !== here)
       throw new CheckpointError(`${run.path}: cannot resume: ${key} was ${there}, and is now ${here}`);
   }

@@ -58,8 +58,7 @@ export function checkLoss(spec: LossSpec): LossSpec {
   if (spec.name === 'supcon') {
     if (spec.variant !== undefined) expectOneOf('loss.variant', spec.variant, ['out', 'in']);
     if (spec.anchors !== undefined) expectOneOf('loss.anchors', spec.anchors, ['all', 'first']);
-    if (spec.noPositives !== undefined)
-      expectOneOf('loss.noPositives', spec.noPositives, ['ignore', 'zero', 'error']);
+    if (spec.noPositives !== undefined) expectOneOf('loss.noPositives', spec.noPositives, ['ignore', 'zero', 'error']);
   }
   return spec;
 }

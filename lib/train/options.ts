@@ -2,8 +2,8 @@
 import type { Augmentation } from '../augment/augment.ts';
 import { OptionError } from '../errors.ts';
 import type { Module } from '../models/module.ts';
-import type { OptimizerSpec } from '../optim/optimizer.ts';
-import type { ScheduleSpec } from '../optim/schedule.ts';
+import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
+import { checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectNumber, expectOneOf, expectString } from '../validate.ts';
 import { type CustomLoss, checkLoss, type LossSpec } from './loss.ts';
@@ -80,7 +80,9 @@ const isModuleLike = (value: unknown): boolean =>
 function resolveViews(augment: TrainerOptions['augment'], views: number | undefined): readonly Augmentation[] {
   const list: readonly Augmentation[] = Array.isArray(augment) ? augment : [];
   if (list.length === 0 && (augment === null || typeof (augment as Augmentation)?.apply !== 'function'))
-    throw new OptionError(`augment must be what augment() or a preset returns, or an array of them, got ${describe(augment)}`);
+    throw new OptionError(
+      `augment must be what augment() or a preset returns, or an array of them, got ${describe(augment)}`,
+    );
   const count = expectNumber('views', views ?? (list.length || 2), { min: 1, max: 64, integer: true });
   if (list.length > 0 && list.length !== count)
     throw new OptionError(`augment must hold one augmentation a view: expected ${count}, got ${list.length}`);
@@ -100,8 +102,8 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     head,
     loss: typeof loss === 'function' ? loss : checkLoss(loss),
     augment: resolveViews(options.augment, options.views),
-    optimizer: options.optimizer ?? { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 },
-    schedule: options.schedule ?? { name: 'cosine', warmup: 0.05 },
+    optimizer: checkOptimizer(options.optimizer ?? { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 }),
+    schedule: checkSchedule(options.schedule ?? { name: 'cosine', warmup: 0.05 }),
     device: expectString('device', options.device ?? 'cpu'),
     precision: expectOneOf('precision', options.precision ?? 'float32', ['float32', 'bfloat16']),
     batchSize: expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true }),

@@ -16,12 +16,19 @@ export interface StepResult {
   readonly validAnchors?: number;
 }
 
-/**
- * Enqueues a step; the promise is its outcome. When the loss is not finite, the weights stay as they were.
- * @param images (views · batch, channels, height, width), view-major.
- * @param labels int32 (batch), when every sample has one.
- */
-export type Step = (images: Tensor, labels: Tensor | undefined, learningRate: number) => Promise<StepResult>;
+export interface Step {
+  /**
+   * Enqueues a step; the promise is its outcome. When the loss is not finite, the weights stay as they were.
+   * @param images (views · batch, channels, height, width), view-major.
+   * @param labels int32 (batch), when every sample has one.
+   */
+  run(images: Tensor, labels: Tensor | undefined, learningRate: number): Promise<StepResult>;
+  /**
+   * Steps that may be enqueued at once. Two for a native step: the compute thread then never waits for JavaScript. One
+   * with a callback: its forward pass is enqueued by JavaScript, and must come behind the update before it.
+   */
+  readonly inFlight: number;
+}
 
 const inPrecision = <T>(precision: ResolvedOptions['precision'], fn: () => T): T =>
   precision === 'bfloat16' ? autocast('bfloat16', fn) : fn();
@@ -35,7 +42,7 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer): Step {
   const { operation, arguments: argumentsOf } = nativeLoss(loss);
   const operationReference = reference(operation);
   const views = options.augment.length;
-  return (images, labels, learningRate) => {
+  const run: Step['run'] = (images, labels, learningRate) => {
     const job = newJob();
     return inPrecision(options.precision, () =>
       guardAsync(
@@ -54,6 +61,7 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer): Step {
       ),
     );
   };
+  return { run, inFlight: 2 };
 }
 
 /** A named loss for a step whose head is written in TypeScript. */
@@ -76,7 +84,7 @@ function customStep(
 ): Step {
   const { encoder, augment, precision } = options;
   const views = augment.length;
-  return (images, labels, learningRate) =>
+  const run: Step['run'] = (images, labels, learningRate) =>
     tidy(async () => {
       optimizer.zeroGrad();
       const z = inPrecision(precision, () => {
@@ -96,4 +104,5 @@ function customStep(
       optimizer.step({ lr: learningRate });
       return { loss: result };
     });
+  return { run, inFlight: 1 };
 }

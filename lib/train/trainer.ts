@@ -1,14 +1,14 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { applyViews } from '../augment/augment.ts';
-import { DataLoader } from '../data/loader.ts';
 import { checkDataset, type Dataset, type Sample } from '../data/dataset.ts';
+import { DataLoader } from '../data/loader.ts';
 import { DataError, NonFiniteLossError, OptionError } from '../errors.ts';
 import { isSingleClass } from '../losses/labels.ts';
+import { Module } from '../models/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectNumber, throwIfAborted } from '../validate.ts';
-import { Module } from '../models/module.ts';
 import { RunWriter } from './checkpointing.ts';
 import type { EndEvent, TrainEvent } from './events.ts';
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from './options.ts';
@@ -44,9 +44,6 @@ interface TrainBatch extends Disposable {
   readonly labels: Tensor | undefined;
   readonly isSingleClass: boolean;
 }
-
-// Steps enqueued at once: with two, the compute thread never waits for JavaScript between steps.
-const inFlight = 2;
 
 /**
  * Trains an encoder and a head with a contrastive loss.
@@ -111,7 +108,14 @@ export class Trainer {
     const startStep = writer?.startStep ?? 0;
     const step = makeStep(this.#options, optimizer);
 
-    yield { kind: 'start', samples: dataset.length, stepsPerEpoch: loader.length, totalSteps, startStep, device: encoder.device };
+    yield {
+      kind: 'start',
+      samples: dataset.length,
+      stepsPerEpoch: loader.length,
+      totalSteps,
+      startStep,
+      device: encoder.device,
+    };
     const began = performance.now();
     let monitoring = 0; // ms; no part of the throughput
     let done = startStep;
@@ -168,11 +172,11 @@ export class Trainer {
             stepsPerEpoch: loader.length,
             batchSize,
           });
-          const result = step(batch.images, batch.labels, learningRate);
+          const result = step.run(batch.images, batch.labels, learningRate);
           result.catch(() => {}); // heard when its turn comes
           waiting.push({ result, learningRate, epoch });
           enqueued++;
-          if (waiting.length >= inFlight) yield await settle();
+          if (waiting.length >= step.inFlight) yield await settle();
         }
         while (waiting.length > 0) yield await settle();
         loss = epochLoss / Math.max(1, epochSteps);
@@ -242,7 +246,10 @@ function labelsOf(samples: readonly Sample[]): Int32Array | undefined {
 /** What the optimizer trains, named as in a checkpoint. */
 function namedParameters({ encoder, head }: ResolvedOptions): Map<string, Tensor> {
   const all = new Map<string, Tensor>();
-  for (const [prefix, module] of [['encoder', encoder], ['head', head]] as const)
+  for (const [prefix, module] of [
+    ['encoder', encoder],
+    ['head', head],
+  ] as const)
     for (const [name, value] of module?.namedParameters() ?? []) all.set(`${prefix}.${name}`, value);
   return all;
 }

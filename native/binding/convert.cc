@@ -192,7 +192,7 @@ Arguments::Arguments(const c10::FunctionSchema& schema, const Napi::Array& value
 
 Arguments::Argument Arguments::convert(const c10::Argument& parameter, const Napi::Value& value) {
   Argument result;
-  c10::TypePtr type = parameter.type();
+  c10::TypePtr type = parameter.real_type();  // type() calls a dtype an integer
   const bool optional = type->kind() == c10::TypeKind::OptionalType;
   if (optional) type = type->castRaw<c10::OptionalType>()->getElementType();
   result.device = type->kind() == c10::TypeKind::DeviceObjType;

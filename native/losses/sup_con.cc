@@ -113,12 +113,12 @@ std::tuple<at::Tensor, at::Tensor> sup_con_loss(const at::Tensor& features, cons
   const int64_t anchor_rows = anchors == "all" ? rows : batch;
   const auto dtype = features.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   at::Tensor z = features.to(dtype).transpose(0, 1).reshape({rows, features.size(2)});  // view-major
-  if (normalize) z = normalized(z);
 
   if (z.is_meta()) {  // what depends on both, of the right shape and dtype
     const at::Tensor loss = learned_temperature ? z.sum() * learned_temperature->to(dtype).sum() : z.sum();
     return {loss, at::empty({}, features.options().dtype(at::kLong))};
   }
+  if (normalize) z = normalized(z);
 
   const at::Tensor samples = at::arange(batch, features.options().dtype(at::kLong)).repeat({views});
   at::Tensor classes = samples;

@@ -1,0 +1,103 @@
+/** The addon checks plain data itself: whoever calls it without the typed functions gets the same kind of error. */
+import { describe, test } from 'vitest';
+import { loadAddon } from '../../lib/native/addon.ts';
+import { guard } from '../../lib/native/errors.ts';
+import { expectError } from './expect-error.ts';
+
+const make = (...transforms: object[]) => guard(() => loadAddon().augmentPipeline(transforms, 0));
+const warp = { interpolation: 'nearest', fill: 0, p: 1 };
+
+describe('augmentPipeline', () => {
+  test.each<[object, RegExp]>([
+    [{ kind: 'blur', p: 1 }, /unknown transform 'blur'/],
+    [{ kind: 'solarize', threshold: 0.5 }, /solarize: p is missing/],
+    [{ kind: 'solarize', threshold: 0.5, p: 1.5 }, /p must be in \[0, 1\], got 1.5/],
+    [{ kind: 'solarize', threshold: [0.5, 1], p: 1 }, /threshold must be one number, got 2/],
+    [{ kind: 'solarize', threshold: Number.NaN, p: 1 }, /threshold must be finite/],
+    [{ kind: 'solarize', threshold: 2, p: 1 }, /threshold must be in \[0, 1\], got 2/],
+    [{ kind: 'solarize', threshold: {}, p: 1 }, /threshold must be a number or an array/],
+    [{ kind: 'solarize', threshold: ['a'], p: 1 }, /threshold must hold numbers/],
+    [{ kind: 'resize', size: 0, p: 1 }, /size must be >= 1, got 0/],
+    [{ kind: 'resize', size: [1, 2, 3], p: 1 }, /size must be one number or two/],
+    [{ kind: 'centerCrop', size: [0, 1], p: 1 }, /size must be at least 1 x 1/],
+    [{ kind: 'centerCrop', size: 3, p: 1 }, /size must be two numbers, got 1/],
+    [{ kind: 'randomResizedCrop', size: [0, 1], scale: [1, 1], ratio: [1, 1], p: 1 }, /at least 1 x 1/],
+    [{ kind: 'randomResizedCrop', size: [1, 1], scale: [2, 1], ratio: [1, 1], p: 1 }, /scale must be 0 < min <= max/],
+    [{ kind: 'randomResizedCrop', size: [1, 1], scale: [1, 1], ratio: [0, 1], p: 1 }, /ratio must be 0 < min <= max/],
+    [{ kind: 'randomCrop', size: [1, 1], padding: [1], fill: 0, paddingMode: 'edge', p: 1 }, /padding must be four/],
+    [{ kind: 'randomCrop', size: [1, 1], padding: [1, 1, 1, -1], fill: 0, paddingMode: 'edge', p: 1 }, />= 0, got -1/],
+    [{ kind: 'randomCrop', size: [1, 1], padding: [0, 0, 0, 0], fill: 0, paddingMode: 'x', p: 1 }, /paddingMode 'x'/],
+    [{ kind: 'randomCrop', size: [1, 1], padding: [0, 0, 0, 0], fill: 0, p: 1 }, /paddingMode is missing/],
+    [{ kind: 'gaussianBlur', kernelSize: 2, sigma: [1, 1], p: 1 }, /kernelSize must be odd/],
+    [{ kind: 'gaussianBlur', kernelSize: 2.5, sigma: [1, 1], p: 1 }, /kernelSize must be an integer/],
+    [{ kind: 'gaussianBlur', kernelSize: 3, sigma: [0, 1], p: 1 }, /sigma must be 0 < min <= max/],
+    [{ kind: 'colorJitter', brightness: [-1, 1], contrast: [1, 1], saturation: [1, 1], hue: [0, 0], p: 1 }, /factors/],
+    [{ kind: 'colorJitter', brightness: [1, 1], contrast: [1, 1], saturation: [1, 1], hue: [0, 1], p: 1 }, /hue/],
+    [{ kind: 'normalize', mean: [0, 0], std: [1], p: 1 }, /one length, got 2 and 1/],
+    [{ kind: 'normalize', mean: 0, std: 0, p: 1 }, /std must be > 0/],
+    [{ kind: 'randomErasing', scale: [0, 2], ratio: [1, 1], value: 0, p: 1 }, /scale must be 0 <= min <= max <= 1/],
+    [{ kind: 'randomErasing', scale: [0, 1], ratio: [0, 1], value: 0, p: 1 }, /ratio must be/],
+    [{ kind: 'randomErasing', scale: [0, 1], ratio: [1, 1], value: 'x', p: 1 }, /numbers or 'noise'/],
+    [{ kind: 'randomRotation', degrees: [1, 0], ...warp }, /degrees must be min <= max/],
+    [{ kind: 'randomRotation', degrees: [0, 1], ...warp, interpolation: 'x' }, /unknown interpolation 'x'/],
+    [
+      { kind: 'randomAffine', degrees: [1, 0], translate: [0, 0], scale: [1, 1], shear: [0, 0, 0, 0], ...warp },
+      /degrees/,
+    ],
+    [
+      { kind: 'randomAffine', degrees: [0, 0], translate: [2, 0], scale: [1, 1], shear: [0, 0, 0, 0], ...warp },
+      /translate/,
+    ],
+    [
+      { kind: 'randomAffine', degrees: [0, 0], translate: [0, 0], scale: [0, 1], shear: [0, 0, 0, 0], ...warp },
+      /scale/,
+    ],
+    [
+      { kind: 'randomAffine', degrees: [0, 0], translate: [0, 0], scale: [1, 1], shear: [0, 0], ...warp },
+      /shear must be four/,
+    ],
+    [
+      { kind: 'randomAffine', degrees: [0, 0], translate: [0, 0], scale: [1, 1], shear: [0, 0, 0, 90], ...warp },
+      /-90, 90/,
+    ],
+    [{ kind: 'randomPerspective', distortionScale: 2, ...warp }, /distortionScale must be in \[0, 1\]/],
+  ])('refuses %o', (transform, message) => {
+    expectError(() => make(transform), 'ERR_OPTION', message);
+  });
+
+  test('other arguments', () => {
+    const addon = loadAddon();
+    const pipeline = make();
+    expectError(() => guard(() => addon.augmentPipeline([], 2)), 'ERR_OPTION', /channels must be 1 or 3, got 2/);
+    expectError(() => guard(() => addon.augmentShape({} as never, 1, 1, 1)), 'ERR_OPTION', /must be a pipeline/);
+    expectError(() => guard(() => addon.augmentShape(pipeline, 0, 1, 1)), 'ERR_SHAPE', /at least 1 x 1/);
+    expectError(
+      () => guard(() => addon.augmentDraw(pipeline, 1, 1, 1, -1, 0, 0, 0)),
+      'ERR_OPTION',
+      /seed must be an integer/,
+    );
+    expectError(
+      () => guard(() => addon.augmentDraw(pipeline, 1, 1, 1, 'a' as never, 0, 0, 0)),
+      'ERR_OPTION',
+      /seed must be a number/,
+    );
+    const batch =
+      (dtype: string, sizes = [1, 1, 1]) =>
+      () =>
+        guard(() =>
+          addon.augmentBatch(
+            [pipeline],
+            [new Uint8Array(1)],
+            Int32Array.from(sizes),
+            new Float64Array(1),
+            0,
+            0,
+            dtype as never,
+            1,
+          ),
+        );
+    expectError(batch('int32'), 'ERR_DTYPE', /dtype must be 'float32' or 'bfloat16', got 'int32'/);
+    expectError(batch('float32', [1, 1]), 'ERR_OPTION', /an entry for each of the 1 images/);
+    expectError(() => guard(() => addon.augmentThreads(0)), 'ERR_OPTION', /threads must be an integer >= 1, got 0/);
+  });
+});

@@ -1,0 +1,272 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RunFolder } from '../../lib/checkpoint/run.ts';
+import { runProgram } from '../../lib/cli/program.ts';
+import { command } from '../../lib/cli/train.ts';
+import { nodeArguments, type Ran, runWith } from './run-cli.ts';
+
+const images = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));
+const small = ['--data', 'fashion-mnist:bundled', '--width', '4', '--batch-size', '64', '--epochs', '1'];
+const few = ['--limit-train', '256', '--limit-test', '100'];
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'train-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const train = (...args: string[]): Promise<Ran> => runWith([command], ['train', ...args]);
+
+type Event = Record<string, unknown> & { kind: string };
+const eventsOf = ({ stdout }: Pick<Ran, 'stdout'>): Event[] =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Event);
+const lossesOf = async (run: string): Promise<unknown[]> =>
+  (await (await RunFolder.open(run)).metrics.read()).filter(({ kind }) => kind === 'step').map(({ loss }) => loss);
+
+describe('contrastive train', () => {
+  it('trains, writes the run, and ends --json with throughput, loss and kNN accuracy', async () => {
+    const out = join(folder, 'supcon');
+    const ran = await train(...small, ...few, '--out', out, '--json');
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    const events = eventsOf(ran);
+    expect(events.map(({ kind }) => kind)).toEqual([
+      'start',
+      ...new Array(4).fill('step'),
+      'epoch',
+      'checkpoint',
+      'end',
+      'result',
+    ]);
+    const result = events.at(-1) as Event;
+    expect(result).toMatchObject({ step: 4, device: 'cpu', out });
+    expect(result.samplesPerSecond).toBeGreaterThan(0);
+    expect(result.knnTop1).toBeGreaterThan(0.2); // 0.1 is chance; untrained features reach more
+    const losses = await lossesOf(out);
+    expect(losses).toHaveLength(4);
+    expect(result.loss).toBeCloseTo(losses.reduce<number>((sum, loss) => sum + (loss as number), 0) / 4, 9);
+    const { config } = await RunFolder.open(out);
+    expect(config).toMatchObject({
+      encoder: { name: 'resnet18', stem: 'cifar', width: 4, inChannels: 3 },
+      loss: { name: 'supcon', variant: 'out', temperature: 0.1 },
+      input: { size: 28, channels: 3, mean: [0.286, 0.286, 0.286], std: [0.353, 0.353, 0.353] },
+      optimizer: { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 },
+      data: { name: 'fashion-mnist', path: 'bundled', limit: 256 },
+    });
+  });
+
+  it('passes every option on, and chooses runs/DATA-METHOD-N by itself', async () => {
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      const args = ['--method', 'simclr', '--temperature', '0.5', '--size', '16', '--head-dim', '32', '--seed', '3'];
+      const more = [
+        '--optimizer',
+        'adamw',
+        '--lr',
+        '0.002',
+        '--weight-decay',
+        '0',
+        '--warmup',
+        '0.1',
+        '--stem',
+        'imagenet',
+      ];
+      const views = ['--crop-min', '0.5', '--jitter', '0.2', '--blur', '0.3', '--precision', 'bfloat16'];
+      const command = [...small, '--limit-train', '64', '--limit-test', '20', ...args, ...more, ...views];
+      expect(await train(...command)).toMatchObject({ code: 0 });
+      const second = await train(...command, '--knn-every', '1', '--threads', '1');
+      expect(second.stdout).toContain('contrastive eval --run');
+      expect(second.stdout).toMatch(/epoch 1\/1 {2}loss \d\.\d{4} {2}kNN \d+\.\d%/);
+      const { config } = await RunFolder.open(join(folder, 'runs/fashion-mnist-simclr-2'));
+      expect(config).toMatchObject({
+        encoder: { stem: 'imagenet', seed: 3 },
+        head: { outFeatures: 32, seed: 3 },
+        loss: { name: 'nt-xent', temperature: 0.5 },
+        optimizer: { name: 'adamw', lr: 0.002, weightDecay: 0 },
+        schedule: { name: 'cosine', warmup: 0.1 },
+        precision: 'bfloat16',
+        seed: 3,
+        input: { size: 16 },
+      });
+      expect(config.augment[0]?.transforms).toMatchObject([
+        { kind: 'randomResizedCrop', scale: [0.5, 1], size: [16, 16] },
+        { kind: 'randomHorizontalFlip', p: 0.5 },
+        { kind: 'colorJitter', brightness: [0.8, 1.2], hue: [-0.05, 0.05], p: 0.8 },
+        { kind: 'randomGrayscale', p: 0.2 },
+        { kind: 'gaussianBlur', p: 0.3 },
+        { kind: 'normalize' },
+      ]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  it('trains on a folder of images without labels, and says why there is no kNN accuracy', async () => {
+    const photos = join(folder, 'photos');
+    await mkdir(photos);
+    for (const name of ['rgb.jpg', 'rgb.png', 'gray.png', 'cmyk.jpg']) await cp(join(images, name), join(photos, name));
+    const args = ['--data', `folder:${photos}`, '--method', 'simclr', '--size', '32', '--width', '4'];
+    const out = join(folder, 'photos-run');
+    const ran = await train(...args, '--batch-size', '2', '--epochs', '1', '--out', out, '--json');
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    const events = eventsOf(ran);
+    expect(events[0]).toEqual({ warning: expect.stringMatching(/no split 'test'.*kNN accuracy is not measured/) });
+    expect(events.at(-1)).toMatchObject({ kind: 'result', knnTop1: null });
+    const supcon = await train(...args.with(3, 'supcon'), '--batch-size', '2', '--out', join(folder, 'x'));
+    expect(supcon).toMatchObject({ code: 1, stderr: expect.stringContaining('label') });
+  });
+
+  it('shows a live line on a terminal', async () => {
+    let shown = '';
+    const stderr = { isTTY: true, columns: 120, write: (text: string) => (shown += text) };
+    const stdout = { write: () => true };
+    const code = await runProgram(['train', ...small, ...few, '--out', join(folder, 'live')], {
+      commands: { train: async () => ({ command }) },
+      signal: new AbortController().signal,
+      streams: { stdout, stderr },
+    });
+    expect(code).toBe(0);
+    expect(shown).toMatch(/epoch 1\/1 {2}step 1\/4 {2}loss \d\.\d{4} {2}[\d,]+ images\/s {2}\S+ m?s left/);
+  });
+});
+
+describe('wrong use', () => {
+  const data = ['--data', 'fashion-mnist:bundled'];
+  it.each([
+    [[], 'contrastive train: --data NAME[:PATH] is required'],
+    [['--data', 'fashion-mnits'], "did you mean 'fashion-mnist'?"],
+    [['--data', './photos'], 'for a folder of images, folder:./photos'],
+    [['--data', 'cifar10'], '--data cifar10 needs the folder of its files: cifar10:PATH'],
+    [['--data', 'fashion-mnist:'], 'needs the folder'],
+    [[...data, '--epoch', '3'], 'did you mean --epochs?'],
+    [[...data, '--encoder', 'resnet19'], "did you mean 'resnet18'?"],
+    [[...data, '--method', 'simclr', '--variant', 'in'], '--variant belongs to --method supcon'],
+    [[...data, '--resume'], '--resume needs --out'],
+    [[...data, '--limit-train', '100'], 'batchSize must be at most the 100 samples'],
+  ])('%j ends with 2 and a message that helps', async (args, message) => {
+    const { code, stderr } = await train(...args, ...(args.includes('--resume') ? [] : ['--out', join(folder, 'no')]));
+    expect(stderr).toContain(message);
+    expect(stderr).toContain('[ERR_OPTION]');
+    expect(code).toBe(2);
+  });
+
+  it('names a folder that is missing', async () => {
+    const missing = join(folder, 'nowhere');
+    const { code, stderr } = await train('--data', `folder:${missing}`);
+    expect(stderr).toBe(`error: folder: there is no folder '${missing}' [ERR_DATA]\n`);
+    expect(code).toBe(1);
+  });
+
+  it('refuses a device that is not there', async () => {
+    const { code, stderr } = await train(...small, ...few, '--device', 'cuda:77', '--out', join(folder, 'cuda'));
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('[ERR_DEVICE]') });
+  });
+});
+
+describe('a run that is there already', () => {
+  const config = (run: string) => join(run, 'config.json');
+
+  it('is left alone without --resume, and goes on with it', async () => {
+    const out = join(folder, 'twice');
+    await train(...small, ...few, '--out', out);
+    const again = await train(...small, ...few, '--out', out);
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/holds a run already.*\[ERR_CHECKPOINT\]/) });
+    const other = await train(...small, ...few, '--out', out, '--resume', '--seed', '5');
+    expect(other).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/cannot resume: .*seed.*\[ERR_CHECKPOINT\]/),
+    });
+    const done = await train(...small, ...few, '--out', out, '--resume');
+    expect(done).toMatchObject({ code: 0, stderr: expect.stringContaining('has all its epochs already') });
+    const more = await train(...small, ...few, '--epochs', '2', '--out', out, '--resume', '--json');
+    expect(eventsOf(more)[0]).toMatchObject({ kind: 'start', startStep: 4, totalSteps: 8 });
+    expect(await lossesOf(out)).toHaveLength(8);
+    expect(await (await RunFolder.open(out)).steps()).toEqual([4, 8]);
+  });
+
+  it('keeps its last checkpoint when the loss stops being finite, and names the step', async () => {
+    const out = join(folder, 'diverged');
+    await train(...small, ...few, '--out', out);
+    const content = JSON.parse(await readFile(config(out), 'utf8'));
+    content.optimizer.lr = 1e30;
+    await writeFile(config(out), JSON.stringify(content));
+    const ran = await train(...small, ...few, '--epochs', '2', '--lr', '1e30', '--out', out, '--resume', '--json');
+    expect(ran.code).toBe(1);
+    expect(eventsOf(ran).at(-1)).toEqual({
+      error: { code: 'ERR_NON_FINITE', message: expect.stringMatching(/^the loss is \S+ at step [5-8] \(epoch 2\)/) },
+    });
+    const run = await RunFolder.open(out);
+    expect(await run.steps()).toEqual([4]);
+    expect((await run.loadCheckpoint()).state.step).toBe(4);
+  });
+
+  it('continues exactly where an interrupt stopped it', async () => {
+    const args = [...small, ...few, '--epochs', '2'];
+    const whole = join(folder, 'whole');
+    await train(...args, '--out', whole);
+    const broken = join(folder, 'broken');
+    const controller = new AbortController();
+    let stdout = '';
+    let stderr = '';
+    const code = await runProgram(['train', ...args, '--out', broken, '--json'], {
+      commands: { train: async () => ({ command }) },
+      signal: controller.signal,
+      streams: {
+        stdout: {
+          write: (text: string) => {
+            stdout += text;
+            if (text.includes('"step":3,')) controller.abort('SIGINT');
+          },
+        },
+        stderr: { write: (text: string) => (stderr += text) },
+      },
+    });
+    expect({ code, stderr }).toEqual({ code: 130, stderr: '' });
+    const { error } = eventsOf({ stdout }).at(-1) as unknown as { error: { code: string; message: string } };
+    expect(error.code).toBe('ERR_ABORTED');
+    const [, step, resume] = /checkpoint of step (\d+) is in .*\n {2}contrastive (.*)$/.exec(error.message) ?? [];
+    expect(Number(step)).toBeLessThan(8);
+    // The command that the message gives, word by word.
+    const resumed = await runWith([command], (resume as string).split(' '));
+    expect(resumed).toMatchObject({ code: 0, stderr: '' });
+    const [expected, got] = [await lossesOf(whole), await lossesOf(broken)];
+    expect(got).toHaveLength(8);
+    for (const [i, loss] of got.entries()) expect(loss).toBeCloseTo(expected[i] as number, 4);
+  });
+});
+
+describe.runIf(process.platform !== 'win32')('Ctrl-C', () => {
+  const output = (child: ChildProcess) => {
+    const text = { out: '', err: '' };
+    child.stdout?.on('data', (chunk) => (text.out += chunk));
+    child.stderr?.on('data', (chunk) => (text.err += chunk));
+    return text;
+  };
+
+  it('saves a checkpoint, says how to go on, and ends with 130', async () => {
+    const out = join(folder, 'ctrl-c');
+    const args = ['train', ...small, ...few, '--epochs', '1000', '--out', out, '--json'];
+    const child = spawn(process.execPath, [...nodeArguments, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const text = output(child);
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.on('data', () => text.out.includes('"kind":"step"') && resolve());
+      child.once('close', () => reject(new Error(text.err)));
+    });
+    child.kill('SIGINT');
+    const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+      child.once('close', (...how) => resolve(how)),
+    );
+    expect({ code, signal, err: text.err }).toEqual({ code: 130, signal: null, err: '' });
+    expect(text.out).toMatch(/ERR_ABORTED.*contrastive train .*--epochs 1000.*--resume/);
+    const checkpoint = await (await RunFolder.open(out)).loadCheckpoint();
+    expect(checkpoint.state.step).toBeGreaterThanOrEqual(1);
+    expect((await readdir(join(out, 'checkpoints'))).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+});

@@ -1,0 +1,329 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
+import type { Module } from '../../lib/models/module.ts';
+import * as ops from '../../lib/tensor/ops.ts';
+import { memory } from '../../lib/tensor/runtime.ts';
+import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import type { TrainEvent } from '../../lib/train/events.ts';
+import type { CustomHead, TrainerOptions } from '../../lib/train/options.ts';
+import { Trainer } from '../../lib/train/trainer.ts';
+import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'contrastive-train-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const make = (options: Partial<TrainerOptions> = {}): Trainer =>
+  new Trainer({ ...tinyModels(), augment: tinyViews(), batchSize: 8, epochs: 2, seed: 3, ...options });
+
+async function weights(module: Module): Promise<number[][]> {
+  return Promise.all(module.parameters().map(async (value) => Array.from(await value.data(), Number)));
+}
+
+const code = (expected: string) => expect.objectContaining({ code: expected });
+
+describe('a run', () => {
+  test('reports start, steps, epochs and end, and the loss falls', async () => {
+    const events: TrainEvent[] = [];
+    const end = await make({ epochs: 6 }).fit(tinyDataset(), { onEvent: (event) => events.push(event) });
+    expect(events.map((event) => event.kind)).toEqual([
+      'start',
+      ...new Array(6).fill(['step', 'step', 'step', 'step', 'step', 'epoch']).flat(),
+      'end',
+    ]);
+    const steps = events.filter((event) => event.kind === 'step');
+    expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+    for (const { validAnchors } of steps) expect(validAnchors).toBe(16);
+    const losses = events.filter((event) => event.kind === 'epoch').map(({ loss }) => loss);
+    expect(losses.at(-1)).toBeLessThan(losses[0] as number);
+    expect(end).toMatchObject({ kind: 'end', step: 30, loss: losses.at(-1) });
+    expect(end.samplesPerSecond).toBeGreaterThan(0);
+  });
+
+  test('trains the encoder and the head, by every optimizer and both named losses', async () => {
+    for (const optimizer of [
+      { name: 'sgd', lr: 0.1, momentum: 0.9 },
+      { name: 'adamw', lr: 0.01 },
+      { name: 'lars', lr: 1 },
+    ] as const)
+      for (const loss of [
+        { name: 'supcon', variant: 'in' },
+        { name: 'nt-xent', temperature: 0.2 },
+      ] as const) {
+        const models = tinyModels();
+        const before = [await weights(models.encoder), await weights(models.head)];
+        await make({ ...models, optimizer, loss, epochs: 1 }).fit(tinyDataset());
+        const after = [await weights(models.encoder), await weights(models.head)];
+        expect(after[0]).not.toEqual(before[0]);
+        expect(after[1]).not.toEqual(before[1]);
+      }
+  });
+
+  test('is a function of its seeds', async () => {
+    const results = [];
+    for (const seed of [3, 3, 4]) {
+      const models = tinyModels();
+      await make({ ...models, seed }).fit(tinyDataset());
+      results.push(await weights(models.encoder));
+    }
+    expect(results[0]).toEqual(results[1]);
+    expect(results[0]).not.toEqual(results[2]);
+  });
+
+  test('bfloat16 comes near float32', async () => {
+    const losses = [];
+    for (const precision of ['float32', 'bfloat16'] as const)
+      losses.push((await make({ precision, epochs: 1 }).fit(tinyDataset())).loss);
+    expect(losses[1]).not.toBe(losses[0]);
+    expect(Math.abs((losses[1] as number) / (losses[0] as number) - 1)).toBeLessThan(0.1);
+  });
+
+  test('the monitor runs after each epoch in evaluation mode', async () => {
+    const models = tinyModels();
+    const seen: unknown[] = [];
+    const events: TrainEvent[] = [];
+    await make(models).fit(tinyDataset(), {
+      monitor: ({ epoch, step }) => {
+        seen.push([epoch, step, models.encoder.training]);
+        return { answer: 42 };
+      },
+      onEvent: (event) => events.push(event),
+    });
+    expect(seen).toEqual([
+      [0, 5, false],
+      [1, 10, false],
+    ]);
+    expect(events.find((event) => event.kind === 'epoch')).toMatchObject({ metrics: { answer: 42 } });
+  });
+
+  test('leaves no tensors behind', async () => {
+    const trainer = make();
+    await trainer.fit(tinyDataset());
+    const before = memory().tensors;
+    await trainer.fit(tinyDataset());
+    for await (const event of trainer.events(tinyDataset())) if (event.kind === 'step') break;
+    expect(memory().tensors).toBe(before);
+  });
+});
+
+describe('losses and heads written in TypeScript', () => {
+  const supCon = (features: Tensor, labels: Tensor | undefined, temperature: number): Tensor => {
+    const [batch, views, dim] = features.shape as [number, number, number];
+    const rows = batch * views;
+    const z = features.transpose(0, 1).reshape([rows, dim]);
+    const unit = z.div(z.linalgVectorNorm(2, [1], true));
+    const self = ops.eye(rows).gt(0);
+    const similarities = unit.matmul(unit.t()).div(temperature).maskedFill(self, Number.NEGATIVE_INFINITY);
+    const all = (labels as Tensor).repeat([views]);
+    const positives = all.unsqueeze(0).eq(all.unsqueeze(1)).logicalAnd(self.logicalNot()).to('float32');
+    const logProbability = similarities.sub(similarities.logsumexp([1], true)).maskedFill(self, 0);
+    return logProbability
+      .mul(positives)
+      .sum([1])
+      .div(positives.sum([1]))
+      .mean()
+      .neg();
+  };
+
+  test('a SupCon in TypeScript trains as the native one', async () => {
+    const results = [];
+    for (const loss of [
+      { name: 'supcon', temperature: 0.1 } as const,
+      (features: Tensor, { labels }: { labels: Tensor | undefined }) => supCon(features, labels, 0.1),
+    ]) {
+      const models = tinyModels();
+      const losses: number[] = [];
+      // A low rate: rounding differs between the two, and a few large steps through batch norm would amplify it.
+      await make({ ...models, loss, optimizer: { name: 'sgd', lr: 0.001 } }).fit(tinyDataset(), {
+        onEvent: (event) => event.kind === 'step' && losses.push(event.loss),
+      });
+      results.push(losses);
+    }
+    for (const [i, value] of (results[0] as number[]).entries()) expect(results[1]?.[i]).toBeCloseTo(value, 3);
+  });
+
+  test('a head in TypeScript trains with a native loss', async () => {
+    const { encoder } = tinyModels();
+    const weight = ops.randn([8, encoder.featureDim], { seed: 5 }).mul(0.1).detach();
+    weight.requiresGrad = true;
+    const head: CustomHead = {
+      forward: (features) => ops.linear(features, weight),
+      namedParameters: () => new Map([['weight', weight]]),
+    };
+    const before = Array.from(await weight.data());
+    const end = await make({ encoder, head }).fit(tinyDataset());
+    expect(end.loss).toBeGreaterThan(0);
+    expect(Array.from(await weight.data())).not.toEqual(before);
+  });
+
+  test('a loss that returns no tensor, or NaN, is refused', async () => {
+    await expect(make({ loss: (() => 1) as never }).fit(tinyDataset())).rejects.toEqual(code('ERR_OPTION'));
+    const models = tinyModels();
+    const before = await weights(models.encoder);
+    const nan = (features: Tensor): Tensor => features.sum().mul(Number.NaN);
+    await expect(make({ ...models, loss: nan }).fit(tinyDataset())).rejects.toMatchObject({
+      code: 'ERR_NON_FINITE',
+      step: 1,
+    });
+    expect(await weights(models.encoder)).toEqual(before);
+  });
+});
+
+describe('a run on disk', () => {
+  test('writes its config, metrics and checkpoints', async () => {
+    const out = join(folder, 'written');
+    await make().fit(tinyDataset(), { out });
+    const run = await RunFolder.open(out);
+    expect(run.config).toMatchObject({
+      encoder: { name: 'resnet18', stem: 'cifar', width: 4, inChannels: 1 },
+      loss: { name: 'supcon' },
+      input: { size: 12, channels: 1, mean: [0.4], std: [0.25] },
+      batchSize: 8,
+      epochs: 2,
+    });
+    const records = await run.metrics.read();
+    expect(records.filter(({ kind }) => kind === 'step')).toHaveLength(10);
+    expect(records.filter(({ kind }) => kind === 'epoch')).toHaveLength(2);
+    const { model, state } = await run.loadCheckpoint('latest');
+    expect(state).toMatchObject({ step: 10, epoch: 2 });
+    expect([...model.keys()].some((name) => name === 'encoder.conv1.weight')).toBe(true);
+    expect([...model.keys()].some((name) => name.startsWith('head.'))).toBe(true);
+  });
+
+  test('resumed, it ends where the uninterrupted one does', async () => {
+    const whole = tinyModels();
+    await make(whole).fit(tinyDataset());
+
+    const out = join(folder, 'resumed');
+    const controller = new AbortController();
+    const stopped = make().fit(tinyDataset(), {
+      out,
+      signal: controller.signal,
+      onEvent: (event) => event.kind === 'step' && event.step === 7 && controller.abort(),
+    });
+    await expect(stopped).rejects.toMatchObject({ code: 'ERR_ABORTED', name: 'AbortError' });
+    const { checkpoint } = await openCheckpoint(out);
+    expect(checkpoint.state.step).toBeGreaterThanOrEqual(7);
+    expect(checkpoint.state.step).toBeLessThan(10);
+
+    const resumed = tinyModels(99); // other initial weights: all must come from the checkpoint
+    const steps: number[] = [];
+    await make(resumed).fit(tinyDataset(), {
+      out,
+      resume: true,
+      onEvent: (event) => event.kind === 'step' && steps.push(event.step),
+    });
+    expect(steps[0]).toBe(checkpoint.state.step + 1);
+    expect(steps.at(-1)).toBe(10);
+    expect(await weights(resumed.encoder)).toEqual(await weights(whole.encoder));
+    const records = await (await RunFolder.open(out)).metrics.read();
+    expect(records.filter(({ kind }) => kind === 'step').map(({ step }) => step)).toEqual(
+      Array.from({ length: 10 }, (_, i) => i + 1),
+    );
+  });
+
+  test('a loss that explodes stops with its step and keeps the last good checkpoint', async () => {
+    const out = join(folder, 'exploded');
+    const models = tinyModels();
+    let calls = 0;
+    const loss = (features: Tensor): Tensor =>
+      ++calls === 8 ? features.sum().div(0).sub(features.sum().div(0)) : features.square().mean();
+    await expect(make({ ...models, loss }).fit(tinyDataset(), { out })).rejects.toMatchObject({
+      code: 'ERR_NON_FINITE',
+      step: 8,
+    });
+    expect((await openCheckpoint(out)).checkpoint.state.step).toBe(5);
+  });
+
+  test('the native step refuses a NaN too', async () => {
+    const models = tinyModels();
+    const [weight] = models.encoder.parameters() as [Tensor];
+    await weight.detach().fill_(Number.NaN).ready();
+    await expect(make(models).fit(tinyDataset())).rejects.toMatchObject({ code: 'ERR_NON_FINITE', step: 1 });
+  });
+
+  test('refuses a folder that holds a run, and to resume another run', async () => {
+    const out = join(folder, 'taken');
+    await make({ epochs: 1 }).fit(tinyDataset(), { out });
+    await expect(make().fit(tinyDataset(), { out })).rejects.toEqual(code('ERR_CHECKPOINT'));
+    const other = make({ loss: { name: 'supcon', temperature: 0.5 } });
+    await expect(other.fit(tinyDataset(), { out, resume: true })).rejects.toThrow(/cannot resume: loss was/);
+    await expect(make().fit(tinyDataset(), { resume: true })).rejects.toEqual(code('ERR_OPTION'));
+  });
+
+  test('refuses a damaged checkpoint', async () => {
+    const out = join(folder, 'damaged');
+    await make({ epochs: 1 }).fit(tinyDataset(), { out });
+    const file = join(out, 'checkpoints', '5', 'model.safetensors');
+    const bytes = await readFile(file);
+    await writeFile(file, bytes.subarray(0, bytes.length - 100));
+    await expect(make().fit(tinyDataset(), { out, resume: true })).rejects.toEqual(code('ERR_CHECKPOINT'));
+  });
+});
+
+describe('what a user gets wrong', () => {
+  test('options', () => {
+    const wrong: [Partial<TrainerOptions> | object, RegExp][] = [
+      [{ batchsize: 8 }, /unknown option 'batchsize'; did you mean 'batchSize'/],
+      [{ batchSize: 0 }, /batchSize must be an integer >= 1, got 0/],
+      [{ epochs: 1.5 }, /epochs must be an integer/],
+      [{ precision: 'bf16' }, /precision must be one of 'float32', 'bfloat16'/],
+      [{ loss: { name: 'supcom' } }, /did you mean 'supcon'/],
+      [{ loss: { name: 'supcon', temprature: 1 } }, /did you mean 'temperature'/],
+      [{ loss: { name: 'supcon', temperature: 0 } }, /loss.temperature must be a finite number > 0/],
+      [{ encoder: {} }, /encoder must be a module/],
+      [{ head: 3 }, /head must be/],
+      [{ augment: [] }, /augment must be/],
+      [{ augment: [tinyViews()], views: 2 }, /one augmentation a view: expected 2, got 1/],
+      [{ optimizer: { name: 'adam', lr: 1 } }, /did you mean 'adamw'/],
+      [{ schedule: { name: 'cosin' } }, /did you mean 'cosine'/],
+    ];
+    for (const [options, message] of wrong) {
+      expect(() => make(options as Partial<TrainerOptions>)).toThrow(message);
+      expect(() => make(options as Partial<TrainerOptions>)).toThrow(code('ERR_OPTION'));
+    }
+  });
+
+  test('data', async () => {
+    await expect(make().fit(tinyDataset(40, { labels: false }))).rejects.toMatchObject({ code: 'ERR_DATA' });
+    await expect(make({ batchSize: 64 }).fit(tinyDataset())).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(make().fit({ ...tinyDataset(), length: 0 })).rejects.toMatchObject({ code: 'ERR_DATA' });
+    await make({ loss: { name: 'nt-xent' }, epochs: 1 }).fit(tinyDataset(40, { labels: false }));
+  });
+
+  test('a batch of one class is a warning, once', async () => {
+    const warnings: string[] = [];
+    await make().fit(tinyDataset(40, { oneClass: true }), {
+      onEvent: (event) => event.kind === 'warning' && warnings.push(event.message),
+    });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/one class/);
+  });
+
+  test('cuda without CUDA says why', async () => {
+    await expect(make({ device: 'cuda' }).fit(tinyDataset())).rejects.toMatchObject({ code: 'ERR_DEVICE' });
+  });
+
+  test('an abort before the start, and a second fit at once', async () => {
+    await expect(make().fit(tinyDataset(), { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+    });
+    const trainer = make({ epochs: 1 });
+    const first = trainer.fit(tinyDataset());
+    await expect(trainer.fit(tinyDataset())).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await first;
+  });
+
+  test('a model that does not fit the images', async () => {
+    const { encoder } = tinyModels();
+    await expect(make({ encoder, head: tinyModels().encoder }).fit(tinyDataset())).rejects.toMatchObject({
+      code: 'ERR_SHAPE',
+    });
+    expect(tensor([1]).shape).toEqual([1]);
+  });
+});
