@@ -71,7 +71,7 @@ export class ResidualHead implements CustomHead {
   /** (n, features) → (n, features) */
   forward(x: Tensor): Tensor {
     const [down, up] = [...this.#parameters.values()] as [Tensor, Tensor];
-    return x.add(x.linear(down).gelu().linear(up));
+    return x.add(ops.linear(ops.linear(x, down).gelu(), up));
   }
 
   namedParameters(): ReadonlyMap<string, Tensor> {

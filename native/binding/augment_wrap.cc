@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "augment/batch.h"
+#include "binding/augment_convert.h"
 #include "binding/convert.h"
 #include "binding/errors.h"
 #include "binding/handle.h"
@@ -41,38 +42,6 @@ uint64_t to_counter(const Napi::Value& value, const char* argument) {
 
 int to_int(const Napi::Value& value) { return value.As<Napi::Number>().Int32Value(); }
 
-// Appends a number or every number of an array.
-void append(std::vector<double>& list, const Napi::Value& value, const std::string& name) {
-  if (value.IsNumber()) {
-    list.push_back(value.As<Napi::Number>());
-    return;
-  }
-  CONTRASTIVE_CHECK(value.IsArray(), kOptionError, name, " must be a number or an array of numbers");
-  const auto array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); ++i) {
-    const Napi::Value element = array[i];
-    CONTRASTIVE_CHECK(element.IsNumber(), kOptionError, name, " must hold numbers");
-    list.push_back(element.As<Napi::Number>());
-  }
-}
-
-TransformSpec to_spec(const Napi::Object& object) {
-  TransformSpec spec;
-  const Napi::Array names = object.GetPropertyNames();
-  for (uint32_t i = 0; i < names.Length(); ++i) {
-    const std::string name = names.Get(i).As<Napi::String>();
-    const Napi::Value value = object.Get(name);
-    if (name == "kind") {
-      spec.kind = to_string(value, "kind");
-    } else if (value.IsString()) {
-      spec.words[name] = value.As<Napi::String>();
-    } else {
-      append(spec.numbers[name], value, name);
-    }
-  }
-  return spec;
-}
-
 // augmentPipeline(transforms, channels) -> a pipeline handle; channels 0 keeps the source's.
 Napi::Value make_pipeline(const Napi::CallbackInfo& info) {
   const auto list = info[0].As<Napi::Array>();
@@ -86,43 +55,6 @@ Napi::Value shape_of(const Napi::CallbackInfo& info) {
   const Shape shape =
       PipelineHandle::get(info[0], "pipeline")->output_shape({to_int(info[1]), to_int(info[2]), to_int(info[3])});
   return from_ints(info.Env(), {shape.height, shape.width, shape.channels});
-}
-
-// A name that repeats among drawn_names() becomes an array.
-Napi::Value from_drawn(Napi::Env env, const augment::Transform& transform, const Drawn& drawn) {
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("kind", transform.kind());
-  result.Set("applied", drawn.applied);
-  if (!drawn.applied) return result;
-  const std::vector<std::string> names = transform.drawn_names();
-  for (size_t i = 0; i < names.size();) {
-    size_t end = i + 1;
-    while (end < names.size() && names[end] == names[i]) ++end;
-    if (end == i + 1) {
-      result.Set(names[i], drawn[i]);
-    } else {
-      Napi::Array list = Napi::Array::New(env, end - i);
-      for (size_t j = i; j < end; ++j) list.Set(j - i, drawn[j]);
-      result.Set(names[i], list);
-    }
-    i = end;
-  }
-  return result;
-}
-
-Drawn to_drawn(const augment::Transform& transform, const Napi::Object& object) {
-  if (!object.Get("applied").ToBoolean()) return Drawn::skipped();
-  std::vector<double> values;
-  std::string last;
-  for (const std::string& name : transform.drawn_names()) {
-    if (name == last) continue;
-    append(values, object.Get(name), transform.kind() + ": " + name);
-    last = name;
-  }
-  CONTRASTIVE_CHECK(values.size() <= Drawn::kMost, kOptionError, transform.kind(), ": too many drawn numbers");
-  Drawn drawn = Drawn::plain();
-  for (const double value : values) drawn.values[drawn.count++] = value;
-  return drawn;
 }
 
 // augmentDraw(pipeline, height, width, channels, seed, epoch, id, view) -> [{ kind, applied, ...numbers }]
@@ -186,17 +118,15 @@ std::function<void()> keep_alive(State& state, const Napi::Value& value) {
   };
 }
 
-void start(State& state, BatchJob job, Result result, const Napi::Value& pixels) {
-  void* const out = result.tensor.mutable_data_ptr();
-  const std::shared_ptr<const std::atomic<bool>> cancel(std::shared_ptr<void>(), &state.closing());
-  augment::augment_batch(state.pool(), std::move(job), out, cancel,
-                         [result = std::move(result), release = keep_alive(state, pixels)](std::exception_ptr error) {
-                           result.promises->settle([&] {
-                             if (error) std::rethrow_exception(error);
-                             return std::vector<at::Tensor>{result.tensor};
-                           });
-                           release();
-                         });
+// The end of a job on the pool: fills the slot, then lets go of `pixels`.
+std::function<void(std::exception_ptr)> settles(State& state, Result result, const Napi::Value& pixels) {
+  return [result = std::move(result), release = keep_alive(state, pixels)](std::exception_ptr error) {
+    result.promises->settle([&] {
+      if (error) std::rethrow_exception(error);
+      return std::vector<at::Tensor>{result.tensor};
+    });
+    release();
+  };
 }
 
 // augmentBatch(pipelines, pixels[], sizes Int32Array (n x 3), ids Float64Array, seed, epoch, dtype, job) -> tensor of
@@ -223,10 +153,13 @@ Napi::Value batch(const Napi::CallbackInfo& info) {
   const at::ScalarType dtype = to_dtype(info[6], "dtype");
   job.type = out_type(dtype);
   const Shape shape = augment::batch_shape(job);
-  Result result = make_result(static_cast<int64_t>(n * job.views.size()), shape, dtype, to_counter(info[7], "job"));
-  const SlotPtr slot = result.slot;
-  start(State::of(info.Env()), std::move(job), std::move(result), pixels);
-  return wrap(info.Env(), slot);
+  const Result result =
+      make_result(static_cast<int64_t>(n * job.views.size()), shape, dtype, to_counter(info[7], "job"));
+  State& state = State::of(info.Env());
+  const std::shared_ptr<const std::atomic<bool>> cancel(std::shared_ptr<void>(), &state.closing());
+  augment::augment_batch(state.pool(), std::move(job), result.tensor.mutable_data_ptr(), cancel,
+                         settles(state, result, pixels));
+  return wrap(info.Env(), result.slot);
 }
 
 // augmentReplay(pipeline, pixels, height, width, channels, drawn, dtype, job) -> tensor (1, channels, height, width)
@@ -250,13 +183,7 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
   void* const out = result.tensor.mutable_data_ptr();
   state.pool().run(
       1, [=](int64_t) { augment::replay(*pipeline, image, drawn, out, type, augment::Layout::kInterleaved); },
-      [result, release = keep_alive(state, info[1])](std::exception_ptr error) {
-        result.promises->settle([&] {
-          if (error) std::rethrow_exception(error);
-          return std::vector<at::Tensor>{result.tensor};
-        });
-        release();
-      });
+      settles(state, result, info[1]));
   return wrap(info.Env(), result.slot);
 }
 

@@ -36,8 +36,9 @@ std::vector<at::Tensor> results_of(const Stack& stack, const std::string& name) 
 std::vector<SlotPtr> make_slots(const Callable& callable, Arguments& arguments, const Modes& modes) {
   std::vector<SlotPtr> slots;
   Stack twins;
-  const bool low = modes.autocast.has_value() && callable.is_low_precision_under_autocast();
-  if (arguments.twins(twins, low, modes.autocast.value_or(at::kFloat))) {
+  std::optional<at::ScalarType> cast;
+  if (modes.autocast) cast = callable.autocast_dtype(arguments.device().type(), *modes.autocast);
+  if (arguments.twins(twins, cast)) {
     const c10::AutoGradMode grad(modes.grad);
     const std::vector<at::Tensor> inputs = tensors_of(twins);
     try {

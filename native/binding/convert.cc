@@ -109,7 +109,8 @@ bool is_tensor_list(const c10::TypePtr& type) {
   return element->kind() == c10::TypeKind::TensorType;
 }
 
-bool casts_down(const at::Tensor& tensor) { return tensor.is_floating_point() && tensor.scalar_type() == at::kFloat; }
+// As autocast's own rule.
+bool is_cast(const at::Tensor& tensor) { return tensor.is_floating_point() && tensor.scalar_type() != at::kDouble; }
 
 }  // namespace
 
@@ -247,10 +248,10 @@ void Arguments::note_device(const Slot& slot, const std::string& argument) {
                                     "' but an argument before it is on '", device_name(device_), "'"));
 }
 
-bool Arguments::twins(Stack& stack, bool low_precision, at::ScalarType dtype) {
+bool Arguments::twins(Stack& stack, std::optional<at::ScalarType> cast) {
   const auto twin = [&](Slot& slot) {
     at::Tensor tensor = slot.twin();
-    return tensor.defined() && low_precision && casts_down(tensor) ? tensor.to(dtype) : tensor;
+    return cast && tensor.defined() && is_cast(tensor) ? tensor.to(*cast) : tensor;
   };
   for (Argument& argument : arguments_) {
     if (argument.list) {

@@ -29,8 +29,8 @@ class Arguments {
   // Converts a JavaScript array in schema order; undefined takes the schema's default. The first `skip` parameters are
   // left to the caller.
   Arguments(const c10::FunctionSchema& schema, const Napi::Array& values, size_t skip = 0);
-  // With the meta twins for tensors, or false when the shape of one is not known yet.
-  bool twins(Stack& stack, bool low_precision, at::ScalarType dtype);
+  // With the meta twins for tensors, float ones cast to `cast`; false when the shape of one is not known yet.
+  bool twins(Stack& stack, std::optional<at::ScalarType> cast);
   // With the tensors themselves; waits for them, throws FailureException where one failed.
   Stack resolve() const;
   // The device that the results will be on. Throws kDeviceError when tensors are on different ones.

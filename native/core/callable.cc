@@ -1,5 +1,6 @@
 #include "core/callable.h"
 
+#include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/jit/frontend/function_schema_parser.h>
 
@@ -12,9 +13,17 @@
 namespace contrastive {
 namespace {
 
-const std::set<std::string> kLowPrecision = {
-    "aten::matmul", "aten::mm",     "aten::bmm",    "aten::addmm",  "aten::linear",
-    "aten::conv2d", "aten::conv1d", "aten::conv3d", "aten::einsum", "aten::baddbmm"};
+// libtorch's lists (ATen/autocast_mode.h and .cpp), as far as lib/tensor/ops.ts reaches; test/tensor/ops.test.ts
+// compares.
+const std::set<std::string> kLow = {"aten::matmul", "aten::mm",     "aten::bmm",    "aten::addmm",  "aten::linear",
+                                    "aten::conv2d", "aten::conv1d", "aten::conv3d", "aten::einsum", "aten::baddbmm"};
+const std::set<std::string> kFullOnCpu = {"aten::mse_loss", "aten::binary_cross_entropy_with_logits",
+                                          "aten::nll_loss", "aten::cross_entropy_loss",
+                                          "aten::prod",     "aten::cdist"};
+#define CONTRASTIVE_NAME(name, ...) "aten::" #name,
+const std::set<std::string> kFullElsewhere = {AT_FORALL_FP32(CONTRASTIVE_NAME)
+                                                  AT_FORALL_FP32_SET_OPT_DTYPE(CONTRASTIVE_NAME)};
+#undef CONTRASTIVE_NAME
 
 Callable make(const std::string& name) {
   if (name.rfind("aten::", 0) == 0) {
@@ -35,7 +44,15 @@ Callable::Callable(c10::FunctionSchema schema, BoxedFunction own, std::optional<
     : schema_(std::move(schema)),
       own_(own),
       aten_(aten ? std::make_shared<c10::OperatorHandle>(*aten) : nullptr),
-      low_precision_(kLowPrecision.count(schema_.name()) > 0) {}
+      low_(kLow.contains(schema_.name())),
+      full_on_cpu_(kFullOnCpu.contains(schema_.name())),
+      full_elsewhere_(kFullElsewhere.contains(schema_.name())) {}
+
+std::optional<at::ScalarType> Callable::autocast_dtype(at::DeviceType device, at::ScalarType low) const {
+  if (low_) return low;
+  if (device == at::kCPU ? full_on_cpu_ : full_elsewhere_) return at::kFloat;
+  return std::nullopt;
+}
 
 const Callable& Callable::find(const std::string& name) {
   static std::mutex mutex;

@@ -20,8 +20,9 @@ class Callable {
   const c10::FunctionSchema& schema() const { return schema_; }
   // Replaces the arguments on the stack by the results.
   void call(Stack& stack) const;
-  // Autocast runs these in its low-precision dtype; the meta twin, which autocast does not know, follows suit.
-  bool is_low_precision_under_autocast() const { return low_precision_; }
+  // The dtype that autocast casts the float tensors among the arguments to, if it does: the meta twin, which autocast
+  // does not know, follows suit. `low` is autocast's low-precision dtype.
+  std::optional<at::ScalarType> autocast_dtype(at::DeviceType device, at::ScalarType low) const;
 
   Callable(c10::FunctionSchema schema, BoxedFunction own, std::optional<c10::OperatorHandle> aten);
 
@@ -29,7 +30,7 @@ class Callable {
   c10::FunctionSchema schema_;
   BoxedFunction own_;
   std::shared_ptr<c10::OperatorHandle> aten_;
-  bool low_precision_;
+  bool low_ = false, full_on_cpu_ = false, full_elsewhere_ = false;
 };
 
 }  // namespace contrastive

@@ -222,7 +222,7 @@ describe('a run that is there already', () => {
         stdout: {
           write: (text: string) => {
             stdout += text;
-            if (text.includes('"step":3,')) controller.abort('SIGINT');
+            if (text.includes('"step":5,')) controller.abort('SIGINT');
           },
         },
         stderr: { write: (text: string) => (stderr += text) },
@@ -232,10 +232,10 @@ describe('a run that is there already', () => {
     const { error } = eventsOf({ stdout }).at(-1) as unknown as { error: { code: string; message: string } };
     expect(error.code).toBe('ERR_ABORTED');
     const [, step, resume] = /checkpoint of step (\d+) is in .*\n {2}contrastive (.*)$/.exec(error.message) ?? [];
-    expect(Number(step)).toBeLessThan(8);
+    expect([5, 6, 7]).toContain(Number(step)); // inside the second epoch
     // The command that the message gives, word by word.
     const resumed = await runWith([command], (resume as string).split(' '));
-    expect(resumed).toMatchObject({ code: 0, stderr: '' });
+    expect(resumed.code).toBe(0);
     const [expected, got] = [await lossesOf(whole), await lossesOf(broken)];
     expect(got).toHaveLength(8);
     for (const [i, loss] of got.entries()) expect(loss).toBeCloseTo(expected[i] as number, 4);

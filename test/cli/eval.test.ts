@@ -1,0 +1,130 @@
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { command } from '../../lib/cli/eval.ts';
+import { command as trainCommand } from '../../lib/cli/train.ts';
+import { type Ran, runWith } from './run-cli.ts';
+
+let folder: string;
+let run: string;
+let trained: { knnTop1: number };
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'eval-'));
+  run = join(folder, 'run');
+  const args = ['--width', '4', '--batch-size', '64', '--epochs', '1', '--limit-train', '256', '--limit-test', '100'];
+  const ran = await runWith(
+    [trainCommand],
+    ['train', '--data', 'fashion-mnist:bundled', ...args, '--out', run, '--json'],
+  );
+  trained = JSON.parse(ran.stdout.trim().split('\n').at(-1) as string);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const evaluate = (...args: string[]): Promise<Ran> => runWith([command], ['eval', '--run', run, ...args]);
+
+describe('contrastive eval', () => {
+  it("judges on the run's own data, and agrees with what training measured", async () => {
+    const { code, stdout, stderr } = await evaluate('--limit-test', '100', '--json');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const result = JSON.parse(stdout);
+    expect(result).toMatchObject({ run, step: 4, protocol: 'both', trainImages: 256, testImages: 100 });
+    expect(result.knnTop1).toBe(trained.knnTop1);
+    expect(result.linearTop1).toBeGreaterThan(0.2); // 0.1 is chance
+  });
+
+  it('prints a table, with the encoder before training on request', async () => {
+    const { code, stdout } = await evaluate(
+      '--data',
+      'fashion-mnist:bundled',
+      '--limit-train',
+      '100',
+      '--limit-test',
+      '50',
+      '--baseline',
+      '--protocol',
+      'knn',
+      '--threads',
+      '1',
+    );
+    expect(code).toBe(0);
+    expect(stdout).toContain('fashion-mnist: 100 images');
+    expect(stdout).toMatch(/ +kNN\nbefore training +\d+\.\d%\nafter step 4 +\d+\.\d%\n$/);
+    const json = await evaluate(
+      '--limit-train',
+      '100',
+      '--limit-test',
+      '50',
+      '--baseline',
+      '--protocol',
+      'linear',
+      '--json',
+    );
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      linearTop1: expect.any(Number),
+      baseline: { linearTop1: expect.any(Number) },
+    });
+    expect(JSON.parse(json.stdout)).not.toHaveProperty('knnTop1');
+  });
+
+  it('takes a checkpoint folder, k and temperature', async () => {
+    const checkpoint = join(run, 'checkpoints', '4');
+    const args = ['--protocol', 'knn', '--k', '1', '--knn-temperature', '1', '--limit-test', '50', '--json'];
+    const ran = await runWith([command], ['eval', '--run', checkpoint, ...args]);
+    expect(JSON.parse(ran.stdout)).toMatchObject({ step: 4, knnTop1: expect.any(Number) });
+  });
+});
+
+describe('errors', () => {
+  it('of use: a misspelled flag, an unknown protocol', async () => {
+    expect(await evaluate('--protocoll', 'knn')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--protocol?'),
+    });
+    expect(await evaluate('--protocol', 'knm')).toMatchObject({ code: 2, stderr: expect.stringContaining("'knn'?") });
+  });
+
+  it('of a run that is missing or damaged', async () => {
+    const missing = await runWith([command], ['eval', '--run', join(folder, 'nowhere')]);
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('[ERR_CHECKPOINT]') });
+    const damaged = join(folder, 'damaged');
+    await cp(run, damaged, { recursive: true });
+    const model = join(damaged, 'checkpoints/4/model.safetensors');
+    await writeFile(model, (await readFile(model)).subarray(0, 5000));
+    const ran = await runWith([command], ['eval', '--run', damaged]);
+    expect(ran).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/model\.safetensors.*truncated.*\[ERR_CHECKPOINT\]/),
+    });
+    const config = JSON.parse(await readFile(join(run, 'config.json'), 'utf8'));
+    config.encoder.width = 8;
+    await cp(run, damaged, { recursive: true, force: true });
+    await writeFile(join(damaged, 'config.json'), JSON.stringify(config));
+    const other = await runWith([command], ['eval', '--run', damaged, '--limit-train', '50', '--limit-test', '50']);
+    expect(other).toMatchObject({ code: 1, stderr: expect.stringMatching(/must have shape.*\[ERR_CHECKPOINT\]/) });
+  });
+
+  it('of data without a test split or labels', async () => {
+    const photos = join(folder, 'photos');
+    const picture = await sharp({ create: { width: 28, height: 28, channels: 3, background: '#123' } })
+      .png()
+      .toBuffer();
+    for (const split of ['train', 'test']) {
+      await mkdir(join(photos, split), { recursive: true });
+      await writeFile(join(photos, split, 'a.png'), picture);
+    }
+    const noSplit = await evaluate('--data', `folder:${join(photos, 'train')}`);
+    expect(noSplit).toMatchObject({ code: 1, stderr: expect.stringMatching(/no split 'test'.*\[ERR_DATA\]/) });
+    const noLabels = await evaluate('--data', `folder:${photos}`);
+    expect(noLabels).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/needs a label for every image.*\[ERR_DATA\]/),
+    });
+  });
+
+  it('of a stop: 130', async () => {
+    const ran = await runWith([command], ['eval', '--run', run], { signal: AbortSignal.abort('SIGINT') });
+    expect(ran).toMatchObject({ code: 130, stderr: expect.stringContaining('[ERR_ABORTED]') });
+  });
+});

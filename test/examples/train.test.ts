@@ -1,0 +1,24 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { defaults, train } from '../../examples/train.ts';
+
+it.each(['supcon', 'simclr'] as const)('the training script runs both stages: %s', async (method) => {
+  const folder = await mkdtemp(join(tmpdir(), 'train-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const lines: string[] = [];
+  const out = join(folder, 'run');
+  const config = { ...defaults, method, epochs: 1, batchSize: 32, width: 4, images: [128, 64], out } as const;
+  const { knn, linear } = await train(config, (line) => lines.push(line));
+  for (const accuracy of [knn, linear]) {
+    expect(accuracy).toBeGreaterThan(0.1);
+    expect(accuracy).toBeLessThanOrEqual(1);
+  }
+  expect(lines[0]).toMatch(/^epoch 1\/1: loss \d+\.\d{4}$/);
+  expect(lines.at(-1)).toMatch(/^kNN \d+\.\d %, linear probe \d+\.\d %$/);
+  expect(await readdir(join(out, 'checkpoints'))).toContain('4');
+  expect(JSON.parse(await readFile(join(out, 'config.json'), 'utf8')).loss.name).toBe(
+    method === 'supcon' ? 'supcon' : 'nt-xent',
+  );
+});

@@ -1,0 +1,292 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { projectionHead } from '../../lib/models/projection-head.ts';
+import { AdamW } from '../../lib/optim/adamw.ts';
+import { LARS } from '../../lib/optim/lars.ts';
+import { makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
+import { SGD } from '../../lib/optim/sgd.ts';
+import { add, mul, ones, square, sum } from '../../lib/tensor/ops.ts';
+import { sync } from '../../lib/tensor/runtime.ts';
+import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+
+interface Trajectory {
+  name: 'sgd' | 'adamw';
+  options: { lr: number; momentum?: number };
+  dtype: 'float32' | 'float64';
+  final: Record<string, number[]>;
+}
+
+const trajectories = JSON.parse(
+  readFileSync(new URL('../fixtures/optim/trajectories.json', import.meta.url), 'utf8'),
+) as Trajectory[];
+
+// The problem of test/fixtures/make_optim.py.
+const shapes = { weight: [3, 4], kernel: [2, 3, 2, 2], bias: [5] } as const;
+const steps = 6;
+const rate = (step: number): number => (0.1 * (1 + step)) / steps;
+const fill = (shape: readonly number[], phase: number): Float64Array =>
+  Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 0.7 + phase));
+
+const parametersOf = (dtype: 'float32' | 'float64'): Map<string, Tensor> =>
+  new Map(
+    Object.entries(shapes).map(([name, shape], i) => [
+      name,
+      tensor(fill(shape, i), { shape, dtype, requiresGrad: true }),
+    ]),
+  );
+
+/** Gives every parameter the gradient of `step`; in step 2 the bias has none. */
+function setGradients(parameters: ReadonlyMap<string, Tensor>, step: number): void {
+  [...parameters].forEach(([name, parameter], i) => {
+    if (step === 2 && name === 'bias') return;
+    const gradient = tensor(fill(parameter.shape, 10 * step + 3 * i + 1), {
+      shape: parameter.shape,
+      dtype: parameter.dtype,
+    });
+    sum(mul(parameter, gradient)).backward();
+  });
+}
+
+const numbers = (value: Tensor | undefined): number[] => Array.from((value as Tensor).dataSync(), Number);
+
+function expectClose(actual: readonly number[], expected: readonly number[], tolerance: number): void {
+  expect(actual.length).toBe(expected.length);
+  expect(Math.max(...expected.map((value, i) => Math.abs(value - (actual[i] as number))))).toBeLessThan(tolerance);
+}
+
+const caught = (run: () => unknown): unknown => {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+};
+
+describe("PyTorch's trajectories", () => {
+  for (const { name, options, dtype, final } of trajectories)
+    it(`${name} ${JSON.stringify(options)}, ${dtype}`, () => {
+      const parameters = parametersOf(dtype);
+      using optimizer = makeOptimizer({ name, ...options } as OptimizerSpec, parameters);
+      for (let step = 0; step < steps; step++) {
+        optimizer.zeroGrad();
+        setGradients(parameters, step);
+        optimizer.step({ lr: rate(step) });
+      }
+      for (const [key, values] of Object.entries(final))
+        expectClose(numbers(parameters.get(key)), values, dtype === 'float32' ? 2e-6 : 1e-12);
+    });
+});
+
+describe('LARS', () => {
+  /** google-research/simclr's update, by loops. */
+  function lars(options: { momentum: number; decay: number; trust: number; nesterov: boolean; exclude: boolean }) {
+    const { momentum, decay, trust, nesterov, exclude } = options;
+    const state = Object.entries(shapes).map(([name, shape], i) => ({
+      name,
+      shape,
+      w: fill(shape, i),
+      v: fill(shape, i).fill(0),
+    }));
+    for (let step = 0; step < steps; step++)
+      state.forEach(({ name, shape, w, v }, i) => {
+        if (step === 2 && name === 'bias') return;
+        const g = fill(shape, 10 * step + 3 * i + 1);
+        const adapted = shape.length > 1 || !exclude;
+        if (adapted) for (let k = 0; k < g.length; k++) g[k] = (g[k] as number) + decay * (w[k] as number);
+        const wNorm = Math.hypot(...w);
+        const gNorm = Math.hypot(...g);
+        const ratio = adapted && wNorm > 0 && gNorm > 0 ? (trust * wNorm) / gNorm : 1;
+        for (let k = 0; k < g.length; k++) {
+          const scaled = rate(step) * ratio * (g[k] as number);
+          v[k] = momentum * (v[k] as number) + scaled;
+          w[k] = (w[k] as number) - (nesterov ? momentum * (v[k] as number) + scaled : (v[k] as number));
+        }
+      });
+    return new Map(state.map(({ name, w }) => [name, Array.from(w)]));
+  }
+
+  it.each([
+    { momentum: 0.9, decay: 1e-6, trust: 0.001, nesterov: false, exclude: true },
+    { momentum: 0.8, decay: 0.1, trust: 0.02, nesterov: true, exclude: false },
+    { momentum: 0, decay: 0.5, trust: 0.5, nesterov: false, exclude: true },
+  ])('follows a loop with %o', (options) => {
+    const parameters = parametersOf('float64');
+    using optimizer = new LARS(parameters, {
+      lr: 1,
+      momentum: options.momentum,
+      weightDecay: options.decay,
+      trustCoefficient: options.trust,
+      nesterov: options.nesterov,
+      excludeBiasAndNorm: options.exclude,
+    });
+    for (let step = 0; step < steps; step++) {
+      optimizer.zeroGrad();
+      setGradients(parameters, step);
+      optimizer.lr = rate(step);
+      optimizer.step();
+    }
+    for (const [name, values] of lars(options)) expectClose(numbers(parameters.get(name)), values, 1e-12);
+  });
+
+  it('takes the plain step where the weights or the gradient are zero', () => {
+    const zero = tensor([[0, 0]], { requiresGrad: true });
+    const still = tensor([[1, 2]], { requiresGrad: true });
+    using optimizer = new LARS([zero, still], { lr: 0.5, momentum: 0, weightDecay: 0 });
+    add(sum(mul(zero, tensor([[2, 4]]))), sum(mul(still, tensor([[0, 0]])))).backward();
+    optimizer.step();
+    expect(numbers(zero)).toEqual([-1, -2]);
+    expect(numbers(still)).toEqual([1, 2]);
+  });
+});
+
+describe('by hand', () => {
+  it('trains a module: the loss falls', async () => {
+    using head = projectionHead({ inFeatures: 3, outFeatures: 2 });
+    using optimizer = new SGD(head.parameters(), { lr: 0.05, momentum: 0.5 });
+    const losses: number[] = [];
+    for (let step = 0; step < 20; step++) {
+      optimizer.zeroGrad();
+      const loss = sum(square(head.forward(ones([4, 3]))));
+      loss.backward();
+      optimizer.step();
+      losses.push(await loss.item());
+    }
+    expect(losses.at(-1)).toBeLessThan((losses[0] as number) * 0.1);
+  });
+
+  it('zeroGrad() drops the gradients', () => {
+    const w = tensor([1, 2], { requiresGrad: true });
+    using optimizer = new SGD([w], { lr: 1 });
+    sum(w).backward();
+    expect(numbers(w.grad ?? undefined)).toEqual([1, 1]);
+    optimizer.zeroGrad();
+    expect(w.grad).toBeNull();
+    optimizer.step();
+    expect(numbers(w)).toEqual([1, 2]);
+    sum(w).backward();
+    optimizer.step();
+    expect(numbers(w)).toEqual([0, 1]);
+  });
+
+  it('waits for parameters that a queued operation still makes', () => {
+    const w = ones([3]);
+    w.requiresGrad = true;
+    sum(ones([1])).dataSync(); // the change is queued
+    using optimizer = new SGD([w], { lr: 1 });
+    sum(w).backward();
+    optimizer.step();
+    expect(numbers(w)).toEqual([0, 0, 0]);
+  });
+});
+
+describe('state', () => {
+  const run = (
+    optimizer: { zeroGrad(): void; step(): void },
+    parameters: ReadonlyMap<string, Tensor>,
+    from: number,
+    to: number,
+  ) => {
+    for (let step = from; step < to; step++) {
+      optimizer.zeroGrad();
+      setGradients(parameters, step);
+      optimizer.step();
+    }
+  };
+
+  it.each<OptimizerSpec>([
+    { name: 'sgd', lr: 0.1, momentum: 0.9 },
+    { name: 'adamw', lr: 0.1 },
+    { name: 'lars', lr: 0.1 },
+  ])('resumes where it was: %o', (spec) => {
+    const whole = parametersOf('float32');
+    using first = makeOptimizer(spec, whole);
+    run(first, whole, 0, 3);
+    const saved = new Map([...whole].map(([name, value]) => [name, value.dataSync().slice() as Float32Array]));
+    const state = new Map(
+      [...first.stateDict()].map(([name, value]) => [name, tensor(value.dataSync(), { shape: value.shape })]),
+    );
+    run(first, whole, 3, 6);
+
+    const resumed = new Map(
+      [...saved].map(([name, data]) => [
+        name,
+        tensor(data, { shape: shapes[name as keyof typeof shapes], requiresGrad: true }),
+      ]),
+    );
+    using second = makeOptimizer(spec, resumed);
+    second.loadStateDict(state);
+    run(second, resumed, 3, 6);
+    for (const [name, value] of whole) expect(numbers(resumed.get(name))).toEqual(numbers(value));
+  });
+
+  it('names its slots after the parameters', () => {
+    using sgd = new SGD(parametersOf('float32'), { lr: 1, momentum: 0.9 });
+    expect([...sgd.stateDict().keys()]).toEqual(['weight', 'kernel', 'bias'].map((name) => `${name}.momentum_buffer`));
+    using plain = new SGD(parametersOf('float32'), { lr: 1 });
+    expect(plain.stateDict().size).toBe(0);
+    using adamw = new AdamW([tensor([1], { requiresGrad: true })], { lr: 1 });
+    expect([...adamw.stateDict().keys()]).toEqual(['0.exp_avg', '0.exp_avg_sq', '0.step']);
+  });
+
+  it('refuses a state that does not fit', () => {
+    using optimizer = new SGD(parametersOf('float32'), { lr: 1, momentum: 0.9 });
+    const state = new Map(optimizer.stateDict());
+    state.delete('bias.momentum_buffer');
+    expect(caught(() => optimizer.loadStateDict(state))).toMatchObject({ code: 'ERR_STATE', message: /lacks 'bias/ });
+    state.set('bias.momentum_buffer', ones([4]));
+    expect(caught(() => optimizer.loadStateDict(state))).toMatchObject({
+      code: 'ERR_SHAPE',
+      message: /'bias.momentum_buffer' must have shape \[5\], got \[4\]/,
+    });
+    const extra = new Map([...optimizer.stateDict(), ['other.momentum_buffer', ones([5])]]);
+    expect(caught(() => optimizer.loadStateDict(extra))).toMatchObject({
+      code: 'ERR_STATE',
+      message: /unknown.*other/,
+    });
+  });
+});
+
+describe('errors', () => {
+  const w = tensor([1, 2], { requiresGrad: true });
+
+  it.each<[object, RegExp]>([
+    [{ name: 'sgd', lr: 1, momentun: 0.9 }, /SGD: unknown option 'momentun'; did you mean 'momentum'\?/],
+    [{ name: 'sgd' }, /lr must be a finite number >= 0, got undefined/],
+    [{ name: 'sgd', lr: -1 }, /lr must be a finite number >= 0/],
+    [{ name: 'sgd', lr: 1, nesterov: true }, /nesterov needs a momentum above 0/],
+    [{ name: 'sgd', lr: 1, momentum: -0.1 }, /momentum must be/],
+    [{ name: 'adamw', lr: 1, betas: [0.9] }, /betas must be an array of two numbers, got an array of 1/],
+    [{ name: 'adamw', lr: 1, betas: [0.9, 1] }, /betas\[1\] must be/],
+    [{ name: 'adamw', lr: 1, eps: -1 }, /eps must be/],
+    [{ name: 'lars', lr: 1, trustCoefficient: 0 }, /trustCoefficient must be a finite number > 0/],
+    [{ name: 'lars', lr: 1, excludeBiasAndNorm: 1 }, /excludeBiasAndNorm must be true or false/],
+    [{ name: 'adam', lr: 1 }, /optimizer.name must be one of 'sgd', 'adamw', 'lars'.*did you mean 'adamw'\?/],
+  ])('refuses %o', (spec, message) => {
+    expect(caught(() => makeOptimizer(spec as OptimizerSpec, [w]))).toMatchObject({ code: 'ERR_OPTION', message });
+  });
+
+  it('refuses what is no parameter', () => {
+    const make = (parameters: unknown) => caught(() => new SGD(parameters as Tensor[], { lr: 1 }));
+    expect(make([])).toMatchObject({ code: 'ERR_OPTION' });
+    expect(make(undefined)).toMatchObject({ code: 'ERR_OPTION' });
+    expect(make([1])).toMatchObject({ code: 'ERR_OPTION', message: /'0' is 1 \(number\)/ });
+    expect(make([tensor([1])])).toMatchObject({ code: 'ERR_AUTOGRAD' });
+    expect(make([mul(w, w)])).toMatchObject({ code: 'ERR_AUTOGRAD', message: /leaf/ });
+    expect(make([tensor([1], { dtype: 'int64' })])).toMatchObject({ code: 'ERR_DTYPE' });
+  });
+
+  it('refuses use after dispose(), and a wrong rate', async () => {
+    const optimizer = new SGD([w], { lr: 1 });
+    expect(caught(() => optimizer.step({ lr: Number.NaN }))).toMatchObject({ code: 'ERR_OPTION' });
+    expect(caught(() => optimizer.step({ rate: 1 } as object))).toMatchObject({ code: 'ERR_OPTION' });
+    expect(
+      caught(() => {
+        optimizer.lr = -1;
+      }),
+    ).toMatchObject({ code: 'ERR_OPTION' });
+    optimizer.dispose();
+    expect(caught(() => optimizer.step())).toMatchObject({ code: 'ERR_STATE' });
+    await sync();
+  });
+});
