@@ -110,7 +110,11 @@ try {
   const results = [
     await measure('idle', () => request(interactive, images, count)),
     await measure('while training', () => request(interactive, images, count), train),
-    await measure('while training, in turn with the steps (priority: bulk)', () => request(bulk, images, count), train),
+    await measure(
+      'while training, in turn with the steps (priority: bulk)',
+      () => request(bulk, images, Math.ceil(count / 10)),
+      train,
+    ),
   ];
   if (values.json) for (const result of results) console.log(JSON.stringify(result));
   else {

@@ -104,14 +104,15 @@ export async function trainByHand(options: LoopOptions): Promise<number[]> {
     shuffle: true,
     seed,
     dropLast: true,
-    transform: (samples: Sample[], epoch) => ({
-      images: augment.apply(samples, { seed, epoch, views: 2 }), // (2 · batch, channels, height, width)
-      labels: tensor(Int32Array.from(samples, (sample) => sample.label ?? 0)),
-      [Symbol.dispose]() {
-        this.images.dispose();
-        this.labels.dispose();
-      },
-    }),
+    transform: (samples: Sample[], epoch) => {
+      const images = augment.apply(samples, { seed, epoch, views: 2 }); // (2 · batch, channels, height, width)
+      const labels = tensor(Int32Array.from(samples, (sample) => sample.label ?? 0));
+      const dispose = (): void => {
+        images.dispose();
+        labels.dispose();
+      };
+      return { images, labels, [Symbol.dispose]: dispose };
+    },
   });
   const losses: number[] = [];
   encoder.train();

@@ -33,7 +33,9 @@ export { randomVerticalFlip } from './augment/random-vertical-flip.ts';
 export { resize } from './augment/resize.ts';
 export { solarize } from './augment/solarize.ts';
 export type { Transform, TransformKind } from './augment/transform.ts';
-export { loadModule, saveModule } from './checkpoint/tensors.ts';
+
+import './checkpoint/module-files.ts';
+
 export { type ArrayDatasetOptions, arrayDataset } from './data/array-dataset.ts';
 export { type Dataset, type DatasetDescription, describeDataset, type Sample, subset } from './data/dataset.ts';
 export { type DownloadFashionMnistOptions, downloadFashionMnist } from './data/fashion-mnist.ts';
@@ -98,6 +100,7 @@ export type {
   TrainEvent,
   WarningEvent,
 } from './train/events.ts';
+export type { FitOptions, MonitorContext } from './train/fit-options.ts';
 export type { CustomLoss, LossSpec, NtXentLossSpec, SupConLossSpec } from './train/loss.ts';
 export type { CustomHead, Precision, TrainerOptions } from './train/options.ts';
-export { type FitOptions, type MonitorContext, Trainer } from './train/trainer.ts';
+export { Trainer } from './train/trainer.ts';

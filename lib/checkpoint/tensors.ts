@@ -1,14 +1,7 @@
 /** Between tensors and the raw arrays of a safetensors file. */
 import { CheckpointError } from '../errors.ts';
 import { type DType, type Tensor, type TypedArray, tensor } from '../tensor/tensor.ts';
-import { writeFileAtomic } from './atomic.ts';
-import {
-  encodeSafetensors,
-  type RawTensor,
-  readSafetensors,
-  type SafetensorsDType,
-  typedArrayOf,
-} from './safetensors.ts';
+import { type RawTensor, type SafetensorsDType, typedArrayOf } from './safetensors.ts';
 
 const names: Readonly<Record<DType, SafetensorsDType>> = {
   float64: 'F64',
@@ -68,28 +61,4 @@ export function tensorState(raw: ReadonlyMap<string, RawTensor>, prefix = ''): M
   const state = new Map<string, Tensor>();
   for (const [name, value] of raw) if (name.startsWith(prefix)) state.set(name.slice(prefix.length), tensorOf(value));
   return state;
-}
-
-/** What can be saved and loaded: a Module. */
-interface Stateful {
-  stateDict(): ReadonlyMap<string, Tensor>;
-  loadStateDict(state: ReadonlyMap<string, Tensor>): void;
-}
-
-/** Writes a module's parameters and buffers as safetensors, under torchvision's names; atomically. */
-export async function saveModule(module: Stateful, file: string): Promise<void> {
-  await writeFileAtomic(file, encodeSafetensors(await rawState(module.stateDict()), { format: 'pt' }));
-}
-
-/**
- * Reads a module's parameters and buffers from a safetensors file; every name must be there and none left over.
- * @throws {CheckpointError} a file that is missing, damaged or does not fit the module.
- */
-export async function loadModule(module: Stateful, file: string): Promise<void> {
-  const { tensors } = await readSafetensors(file);
-  try {
-    module.loadStateDict(tensorState(tensors));
-  } catch (error) {
-    throw new CheckpointError(`${file}: ${(error as Error).message}`, { cause: error });
-  }
 }

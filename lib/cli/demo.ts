@@ -124,7 +124,9 @@ async function compare(
   const encoders: TrainedEncoder[] = [];
   let used = device;
   for (const { title, ...choice } of methods) {
-    using training = makeTraining({ ...recipe, ...choice, epochs, device, seed }, profileOf(parseData(bundled)));
+    const batchSize = Math.min(recipe.batchSize, splits.train.length);
+    const choices = { ...recipe, ...choice, batchSize, epochs, device, seed };
+    using training = makeTraining(choices, profileOf(parseData(bundled)));
     const { encoder } = training;
     const progress = new TrainProgress(output, epochs, title);
     const assess = async (name: string): Promise<DemoEncoder> => {

@@ -80,7 +80,12 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
       onProgress: (done, total) => output.progress.update(() => `${title}: features of ${done}/${total} images`),
     });
     output.progress.update(`${title}: classifying`);
-    return judge(features, { protocol: options.protocol, k: options.k, temperature: options.knnTemperature, signal });
+    return await judge(features, {
+      protocol: options.protocol,
+      k: options.k,
+      temperature: options.knnTemperature,
+      signal,
+    });
   };
   const baseline = options.baseline
     ? await assess('before training', makeEncoder({ ...config.encoder }).to(options.device))

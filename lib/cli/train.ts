@@ -7,7 +7,7 @@ import { statOrUndefined } from '../data/files.ts';
 import { AbortError, OptionError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import type { EndEvent, TrainEvent } from '../train/events.ts';
-import type { MonitorContext } from '../train/trainer.ts';
+import type { MonitorContext } from '../train/fit-options.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 import { dataHelp, loadSplits, parseData, profileOf } from './data-option.ts';
 import { extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';

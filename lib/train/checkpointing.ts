@@ -10,8 +10,8 @@ import type { Optimizer } from '../optim/optimizer.ts';
 import { noGrad } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { EpochEvent, StepEvent } from './events.ts';
+import type { FitOptions } from './fit-options.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { FitOptions } from './trainer.ts';
 
 const json = (value: unknown): JsonObject => JSON.parse(JSON.stringify(value)) as JsonObject;
 

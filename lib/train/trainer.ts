@@ -1,49 +1,17 @@
 /** Stage 1: augment, encode, project, contrast, update. */
-import { applyViews } from '../augment/augment.ts';
-import { checkDataset, type Dataset, type Sample } from '../data/dataset.ts';
-import { DataLoader } from '../data/loader.ts';
-import { DataError, NonFiniteLossError, OptionError } from '../errors.ts';
-import { isSingleClass } from '../losses/labels.ts';
+import { checkDataset, type Dataset } from '../data/dataset.ts';
+import { NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../models/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
-import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber, throwIfAborted } from '../validate.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { throwIfAborted } from '../validate.ts';
+import { trainBatches } from './batches.ts';
 import { RunWriter } from './checkpointing.ts';
 import type { EndEvent, TrainEvent } from './events.ts';
+import { checkFitOptions, type FitOptions } from './fit-options.ts';
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from './options.ts';
 import { makeStep, type StepResult } from './step.ts';
-
-export interface MonitorContext {
-  /** The epoch that ended, from 0. */
-  readonly epoch: number;
-  readonly step: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-export interface FitOptions {
-  /** When it fires, fit saves a checkpoint (with `out`) and rejects with an AbortError. */
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: TrainEvent) => void;
-  /** Runs after an epoch, with the encoder in evaluation mode; what it returns goes into the epoch's event. */
-  readonly monitor?: (context: MonitorContext) => Promise<Record<string, number>> | Record<string, number>;
-  /** The run's folder: config.json, metrics.jsonl, checkpoints/. Without it nothing is written. */
-  readonly out?: string;
-  /** Goes on from the newest good checkpoint in `out`. Default false. */
-  readonly resume?: boolean;
-  /** Epochs between checkpoints, default 1. The end of training always has one. */
-  readonly checkpointEvery?: number;
-  /** Where the data came from, for config.json. */
-  readonly data?: { readonly name: string; readonly path: string | null; readonly limit: number | null };
-}
-
-const fitNames = ['signal', 'onEvent', 'monitor', 'out', 'resume', 'checkpointEvery', 'data'] as const;
-
-interface TrainBatch extends Disposable {
-  readonly images: Tensor;
-  readonly labels: Tensor | undefined;
-  readonly isSingleClass: boolean;
-}
 
 /**
  * Trains an encoder and a head with a contrastive loss.
@@ -68,20 +36,17 @@ export class Trainer {
    */
   async fit(dataset: Dataset, options: FitOptions = {}): Promise<EndEvent> {
     for await (const event of this.events(dataset, options)) if (event.kind === 'end') return event;
-    throw new OptionError('training ended without an end'); // unreachable: events() ends with one or throws
+    throw new StateError('training ended without an end'); // unreachable: events() ends with one or throws
   }
 
   /** As fit, as an iterator: `for await (const event of trainer.events(dataset))`. Leaving the loop stops the training. */
   async *events(dataset: Dataset, options: FitOptions = {}): AsyncGenerator<TrainEvent, void, undefined> {
-    checkOptions('fit', options, fitNames);
-    if (options.monitor !== undefined && typeof options.monitor !== 'function')
-      throw new OptionError(`monitor must be a function, got ${describe(options.monitor)}`);
-    if (options.resume && options.out === undefined) throw new OptionError('resume needs out, the folder of the run');
+    const checked = checkFitOptions(options);
     throwIfAborted(options.signal);
-    if (this.#running) throw new OptionError('this trainer is running already');
+    if (this.#running) throw new StateError('this trainer is running already');
     this.#running = true;
     try {
-      for await (const event of this.#run(checkDataset(dataset), options)) {
+      for await (const event of this.#run(checkDataset(dataset), checked)) {
         options.onEvent?.(event);
         yield event;
       }
@@ -95,13 +60,15 @@ export class Trainer {
     for (const module of [this.#options.encoder, this.#options.head]) if (module instanceof Module) module.train(on);
   }
 
-  async *#run(dataset: Dataset, options: FitOptions): AsyncGenerator<TrainEvent, void, undefined> {
+  async *#run(
+    dataset: Dataset,
+    options: ReturnType<typeof checkFitOptions>,
+  ): AsyncGenerator<TrainEvent, void, undefined> {
     const { encoder, head, epochs, batchSize, schedule } = this.#options;
-    const { signal, monitor } = options;
-    const checkpointEvery = expectNumber('checkpointEvery', options.checkpointEvery ?? 1, { min: 1, integer: true });
+    const { signal, monitor, checkpointEvery } = options;
     encoder.to(this.#options.device);
     if (head instanceof Module) head.to(this.#options.device);
-    const loader = this.#loader(dataset);
+    const loader = trainBatches(dataset, this.#options);
     const totalSteps = loader.length * epochs;
     using optimizer = makeOptimizer(this.#options.optimizer, namedParameters(this.#options));
     const writer = await RunWriter.open(this.#options, dataset, optimizer, options);
@@ -161,7 +128,7 @@ export class Trainer {
         const first = enqueued - epoch * loader.length;
         for await (const batch of loader.epoch(epoch, { startStep: first, ...(signal && { signal }) })) {
           using _ = batch;
-          if (batch.isSingleClass && this.#usesLabels && !warnedOfOneClass) {
+          if (batch.isSingleClass && !warnedOfOneClass) {
             warnedOfOneClass = true;
             yield { kind: 'warning', message: oneClassMessage };
           }
@@ -205,43 +172,10 @@ export class Trainer {
     const samplesPerSecond = ((done - startStep) * batchSize) / Math.max(seconds, 1e-9);
     yield { kind: 'end', step: done, loss, samplesPerSecond, seconds };
   }
-
-  get #usesLabels(): boolean {
-    const { loss } = this.#options;
-    return typeof loss !== 'function' && loss.name === 'supcon';
-  }
-
-  #loader(dataset: Dataset): DataLoader<TrainBatch> {
-    const { augment, batchSize, seed, precision } = this.#options;
-    const transform = (samples: Sample[], epoch: number): TrainBatch => {
-      const labels = labelsOf(samples);
-      if (labels === undefined && this.#usesLabels)
-        throw new DataError(`${dataset.name}: the supcon loss needs a label for every sample; 'nt-xent' needs none`);
-      const { device } = this.#options.encoder;
-      const images = applyViews(augment, samples, { seed, epoch, device, dtype: precision });
-      const target = labels && tensor(labels, { device });
-      return {
-        images,
-        labels: target,
-        isSingleClass: labels !== undefined && isSingleClass(labels),
-        [Symbol.dispose]() {
-          images.dispose();
-          target?.dispose();
-        },
-      };
-    };
-    return new DataLoader(dataset, { batchSize, shuffle: true, seed, dropLast: true, transform });
-  }
 }
 
 const oneClassMessage =
   'a batch holds one class only: variant "out" then has nothing to push apart, and "in" has no gradient. Is the data sorted, or the batch too small?';
-
-function labelsOf(samples: readonly Sample[]): Int32Array | undefined {
-  return samples.every((sample) => sample.label !== undefined)
-    ? Int32Array.from(samples, (sample) => sample.label as number)
-    : undefined;
-}
 
 /** What the optimizer trains, named as in a checkpoint. */
 function namedParameters({ encoder, head }: ResolvedOptions): Map<string, Tensor> {

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const few = ['--epochs', '1', '--limit-train', '300', '--limit-test', '100'];
+const few = ['--epochs', '1', '--limit-train', '128', '--limit-test', '50'];
 const demo = (args: string[], signal?: AbortSignal): Promise<Ran> =>
   runWith([command], ['demo', ...few, ...args], signal ? { signal } : {});
 

@@ -17,7 +17,7 @@ async function run(loss: (features: Tensor) => Tensor): Promise<{ value: number;
   using result = loss(features);
   result.backward();
   using gradient = features.grad as Tensor;
-  return { value: await result.item(), gradient: Array.from(await gradient.data(), Number) };
+  return { value: await result.item(), gradient: [...((await gradient.data()) as Float64Array)] };
 }
 
 describe('the loss written in TypeScript', () => {
@@ -81,7 +81,10 @@ describe('a loss and a head written in TypeScript', () => {
     const losses = await how({ ...settings, encoder, head });
     const after = await weight.data();
     head.dispose();
-    return { losses, moved: Math.max(...Array.from(before, (x, i) => Math.abs(Number(x) - Number(after[i])))) };
+    return {
+      losses,
+      moved: Math.max(...Array.from(before.keys(), (i) => Math.abs(Number(before[i]) - Number(after[i])))),
+    };
   }
 
   it('train by hand and inside the Trainer, step for step the same', async () => {

@@ -315,7 +315,7 @@ describe('what a user gets wrong', () => {
     });
     const trainer = make({ epochs: 1 });
     const first = trainer.fit(tinyDataset());
-    await expect(trainer.fit(tinyDataset())).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(trainer.fit(tinyDataset())).rejects.toMatchObject({ code: 'ERR_STATE' });
     await first;
   });
 
