@@ -29,4 +29,6 @@ for await (const event of trainer.events(dataset)) {
   if (event.step % 100 === 0) console.log(`step ${event.step}: ${megabytes().toFixed(0)} MB`);
   if (event.step === steps) break;
 }
-console.log(`after 100 steps ${settled.toFixed(0)} MB, highest since ${highest.toFixed(0)} MB: ${((highest / settled - 1) * 100).toFixed(1)} %`);
+console.log(
+  `after 100 steps ${settled.toFixed(0)} MB, highest since ${highest.toFixed(0)} MB: ${((highest / settled - 1) * 100).toFixed(1)} %`,
+);

@@ -83,14 +83,11 @@ export async function trainOnPatterns(options: { images: number; epochs: number;
   await trainer.fit(train);
 
   const augment = presets.evaluation({ size: 24 });
-  const [fitted, judged] = [
-    await extractFeatures(encoder, train, { augment }),
-    await extractFeatures(encoder, test, { augment }),
-  ];
-  using _fitted = fitted.features;
-  using _judged = judged.features;
-  const labelled = ({ features, labels }: typeof fitted) => ({ features, labels: labels ?? [] });
-  return (await knnClassify(labelled(fitted), labelled(judged), { k: 5 })).accuracy;
+  const fitted = await extractFeatures(encoder, train, { augment });
+  const judged = await extractFeatures(encoder, test, { augment });
+  const { accuracy } = await knnClassify(fitted, judged, { k: 5 });
+  for (const { features } of [fitted, judged]) features.dispose();
+  return accuracy;
 }
 
 async function main(): Promise<void> {

@@ -8,13 +8,10 @@ import { parseArgs } from 'node:util';
 import {
   augment,
   colorJitter,
-  type Dataset,
   extractFeatures,
-  type Features,
   knnClassify,
   linearProbe,
   loadDataset,
-  type Module,
   normalize,
   presets,
   projectionHead,
@@ -58,14 +55,6 @@ export const defaults: TrainingConfig = {
 // Of Fashion-MNIST's pixels, scaled to 0 … 1.
 const [mean, std] = [0.286, 0.353];
 
-async function featuresOf(encoder: Module, dataset: Dataset): Promise<Features & { labels: Int32Array }> {
-  const { features, labels } = await extractFeatures(encoder, dataset, {
-    augment: presets.evaluation({ size: 28, mean, std }),
-  });
-  if (labels === undefined) throw new Error(`${dataset.name} has no labels to judge features by`);
-  return { features, labels };
-}
-
 /** Trains and judges; `log` hears one line an epoch. */
 export async function train(config: TrainingConfig, log: (line: string) => void = console.log) {
   const { method, temperature, lr, epochs, batchSize, width, seed, out } = config;
@@ -101,17 +90,14 @@ export async function train(config: TrainingConfig, log: (line: string) => void 
   }
 
   // Stage 2: the head is dropped, the encoder is frozen, its features are what is used.
-  const fitted = await featuresOf(encoder, trainSet);
-  const judged = await featuresOf(encoder, testSet);
-  try {
-    const knn = await knnClassify(fitted, judged, { k: 20, temperature: 0.1 });
-    const probe = await linearProbe(fitted, judged);
-    log(`kNN ${(100 * knn.accuracy).toFixed(1)} %, linear probe ${(100 * probe.accuracy).toFixed(1)} %`);
-    return { knn: knn.accuracy, linear: probe.accuracy };
-  } finally {
-    fitted.features.dispose();
-    judged.features.dispose();
-  }
+  const still = presets.evaluation({ size: 28, mean, std });
+  const fitted = await extractFeatures(encoder, trainSet, { augment: still });
+  const judged = await extractFeatures(encoder, testSet, { augment: still });
+  const knn = await knnClassify(fitted, judged, { k: 20, temperature: 0.1 });
+  const probe = await linearProbe(fitted, judged);
+  for (const { features } of [fitted, judged]) features.dispose();
+  log(`kNN ${(100 * knn.accuracy).toFixed(1)} %, linear probe ${(100 * probe.accuracy).toFixed(1)} %`);
+  return { knn: knn.accuracy, linear: probe.accuracy };
 }
 
 async function main(): Promise<void> {

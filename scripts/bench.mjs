@@ -8,7 +8,9 @@ const [name, ...args] = process.argv.slice(2);
 const file = name && new URL(`${name}.ts`, folder);
 if (!file || !existsSync(file)) {
   const names = readdirSync(folder).filter((entry) => entry.endsWith('.ts') && entry !== 'peer.ts');
-  console.error(`usage: npm run bench -- NAME [args]; there are ${names.map((entry) => entry.slice(0, -3)).join(', ')}`);
+  console.error(
+    `usage: npm run bench -- NAME [args]; there are ${names.map((entry) => entry.slice(0, -3)).join(', ')}`,
+  );
   process.exit(2);
 }
 const { status } = spawnSync(process.execPath, ['--import', 'tsx', fileURLToPath(file), ...args], { stdio: 'inherit' });

@@ -2,8 +2,7 @@
 // date, and runs again when it was interrupted. Node's own modules only, since it starts without node_modules.
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { contentHash, root, runLogged, StepError, signature, stamp, step } from './steps.mjs';
+import { contentHash, isMain, root, runLogged, StepError, signature, stamp, step } from './steps.mjs';
 import { checkTools } from './tools.mjs';
 
 // npm ci empties node_modules first, so a stamp in it never outlives an interrupted install.
@@ -64,4 +63,4 @@ export async function run(main) {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) await run(bootstrap);
+if (isMain(import.meta.url)) await run(bootstrap);

@@ -3,9 +3,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { libtorchVariables, obtainLibtorch } from './libtorch.mjs';
-import { root, runLogged, StepError, signature, stamp, step } from './steps.mjs';
+import { isMain, root, runLogged, StepError, signature, stamp, step } from './steps.mjs';
 
 const nativeStamp = stamp('build/native.stamp');
 const outputs = ['build/Release/contrastive.node', 'build/Release/contrastive_core.so'];
@@ -78,7 +77,7 @@ export async function buildNative() {
   });
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isMain(import.meta.url)) {
   try {
     await buildNative();
   } catch (error) {

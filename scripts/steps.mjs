@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -15,11 +16,15 @@ import {
 import { constants } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const build = join(root, 'build');
 const live = process.stdout.isTTY === true;
+
+/** True in the module that was started, rather than imported; the path may lead over links. */
+export const isMain = (url) =>
+  process.argv[1] !== undefined && url === pathToFileURL(realpathSync(process.argv[1])).href;
 
 /** A failure that is explained by its message alone. */
 export class StepError extends Error {}

@@ -40,12 +40,13 @@ export const dataOption = {
 
 /** What `--help` says of data sets, the same in every command. */
 export const dataHelp = `--data NAME[:PATH] names a data set and the folder of its files:
-  fashion-mnist          the full set where one is installed, else the 10 000 + 2 000 images of this package
-  fashion-mnist:bundled  those 10 000 + 2 000 images, whatever is installed
+  fashion-mnist          the full set where one is installed, else the 12 000 images of this package
+  fashion-mnist:bundled  those 10 000 training and 2 000 test images, whatever is installed
   mnist:DIR              IDX files, .gz or not
   cifar10:DIR            the binary version; cifar100:DIR likewise
-  folder:DIR             JPEG, PNG, WebP, GIF, TIFF and AVIF files. A class a sub-folder; DIR/train and DIR/test (or
-                         DIR/val) for a split; no sub-folders: no labels, which is enough for simclr`;
+  folder:DIR             JPEG, PNG, WebP, GIF, TIFF and AVIF files, a class a sub-folder; of DIR/train
+                         and DIR/test (or DIR/val), if they are there. Without sub-folders there are
+                         no labels, which is enough for simclr`;
 
 /** @throws {OptionError} an unknown name (with the nearest known one), or a path that is missing. */
 export function parseData(text: string): DataSource {

@@ -60,7 +60,6 @@ export interface DemoReportOptions {
 export async function demoReport(encoders: readonly DemoEncoder[], options: DemoReportOptions): Promise<string> {
   const { title, facts, splits, seed, signal } = options;
   const { train, test } = splits;
-  const testLabels = await labelsOf(test);
   const pool = new ImagePool();
   const add = async (split: 'train' | 'test', index: number): Promise<number> =>
     pool.add(`${split}:${index}`, await splits[split].get(index));
@@ -71,7 +70,7 @@ export async function demoReport(encoders: readonly DemoEncoder[], options: Demo
   };
 
   const points = await addAll('test', Array.from({ length: Math.min(mapPoints, test.length) }).keys());
-  const queries = await addAll('test', queriesOf(testLabels));
+  const queries = await addAll('test', queriesOf(await labelsOf(test)));
   const reports = await Promise.all(
     encoders.map(async ({ name, accuracies, loss, features, dim, neighbours }): Promise<EncoderReport> => {
       const map = await projectFeatures(features, features.length / dim, dim, { seed, signal });

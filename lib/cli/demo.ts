@@ -11,11 +11,11 @@ import type { EndEvent, TrainEvent } from '../train/events.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { loadSplits, parseData, profileOf } from './data-option.ts';
 import { type DemoEncoder, demoReport, readForReport } from './demo-report.ts';
-import { type Accuracies, accuracyTable, extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
+import { accuracyTable, extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
 import type { Output } from './output.ts';
-import { makeTraining } from './recipe.ts';
-import type { ReportFact } from './report/report-data.ts';
+import { makeTraining, type Training } from './recipe.ts';
+import type { LossCurve, ReportFact } from './report/report-data.ts';
 import { percent } from './report/results.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
 
@@ -82,7 +82,7 @@ async function demo({ options, signal, output }: CommandContext<typeof demoOptio
     setThreads(options.threads);
     setAugmentThreads(options.threads);
   }
-  const { encoders, device } = await compare(splits, options, signal, output);
+  const { encoders, device } = await compare({ splits, options, signal, output });
   output.progress.update('laying out the maps');
   const page = await demoReport(encoders, {
     title: 'SimCLR and SupCon on Fashion-MNIST',
@@ -98,7 +98,10 @@ async function demo({ options, signal, output }: CommandContext<typeof demoOptio
   output.print(`${formatDuration(seconds)} in all; open the report: ${out}`);
   output.emit({
     kind: 'result',
-    encoders: encoders.map(({ name, accuracies, end }) => ({ name, ...accuracies, ...end })),
+    encoders: encoders.map(({ name, accuracies, end }) => {
+      const training = end && { loss: end.loss, samplesPerSecond: end.samplesPerSecond, seconds: end.seconds };
+      return { name, ...accuracies, ...training };
+    }),
     report: out,
     seconds,
   });
@@ -111,55 +114,74 @@ async function bundledImages({ limitTrain, limitTest }: DemoOptions): Promise<La
 }
 
 interface TrainedEncoder extends DemoEncoder {
-  readonly end?: Pick<EndEvent, 'loss' | 'samplesPerSecond' | 'seconds'>;
+  /** Absent before training. */
+  readonly end?: EndEvent;
+}
+
+interface Comparison {
+  readonly splits: LabelledSplits;
+  readonly options: DemoOptions;
+  readonly signal: AbortSignal;
+  readonly output: Output;
 }
 
 /** Trains by each method in turn, from the same start, and judges the encoder before training and after each. */
-async function compare(
-  splits: LabelledSplits,
-  { epochs, device, seed }: DemoOptions,
-  signal: AbortSignal,
-  output: Output,
-): Promise<{ encoders: TrainedEncoder[]; device: string }> {
+async function compare(comparison: Comparison): Promise<{ encoders: TrainedEncoder[]; device: string }> {
+  const { splits, options, output } = comparison;
+  const { epochs, device, seed } = options;
   const encoders: TrainedEncoder[] = [];
+  const add = (encoder: TrainedEncoder): void => {
+    encoders.push(encoder);
+    output.progress.done();
+    output.print(resultLine(encoder));
+  };
   let used = device;
   for (const { title, ...choice } of methods) {
     const batchSize = Math.min(recipe.batchSize, splits.train.length);
     const choices = { ...recipe, ...choice, batchSize, epochs, device, seed };
     using training = makeTraining(choices, profileOf(parseData(bundled)));
-    const { encoder } = training;
+    used = training.encoder.to(device).device;
     const progress = new TrainProgress(output, epochs, title);
-    const assess = async (name: string): Promise<DemoEncoder> => {
-      using features = await extractSplits(encoder, splits, {
-        augment: training.evaluation,
-        signal,
-        onProgress: (done, total) => progress.evaluating(done, total),
-      });
-      const accuracies = await judge(features, { protocol: 'both', signal });
-      return { name, accuracies: accuracies as Required<Accuracies>, ...(await readForReport(features)) };
-    };
-    if (encoders.length === 0) {
-      encoder.to(device);
-      encoders.push(await assess('Untrained'));
-      output.print(resultLine(encoders.at(-1) as TrainedEncoder));
-    }
-    const loss = { epochs: [] as number[], values: [] as number[] };
-    let stepsPerEpoch = 1;
-    const onEvent = (event: TrainEvent): void => {
-      if (event.kind !== 'warning') output.emit({ method: title, ...event });
-      progress.show(event);
-      if (event.kind === 'start') stepsPerEpoch = event.stepsPerEpoch;
-      if (event.kind !== 'step') return;
-      loss.epochs.push(event.step / stepsPerEpoch);
-      loss.values.push(event.loss);
-    };
-    const { loss: last, samplesPerSecond, seconds } = await training.trainer.fit(splits.train, { signal, onEvent });
-    used = encoder.device;
-    encoders.push({ ...(await assess(title)), loss, end: { loss: last, samplesPerSecond, seconds } });
-    output.progress.done();
-    output.print(resultLine(encoders.at(-1) as TrainedEncoder));
+    if (encoders.length === 0) add({ name: 'Untrained', ...(await assess(training, progress, comparison)) });
+    const { loss, end } = await trainOne(title, training, progress, comparison);
+    add({ name: title, ...(await assess(training, progress, comparison)), loss, end });
   }
   return { encoders, device: used };
+}
+
+async function trainOne(
+  method: string,
+  { trainer }: Training,
+  progress: TrainProgress,
+  { splits, signal, output }: Comparison,
+): Promise<{ loss: LossCurve; end: EndEvent }> {
+  const epochs: number[] = [];
+  const values: number[] = [];
+  let stepsPerEpoch = 1;
+  const onEvent = (event: TrainEvent): void => {
+    if (event.kind !== 'warning') output.emit({ method, ...event });
+    progress.show(event);
+    if (event.kind === 'start') stepsPerEpoch = event.stepsPerEpoch;
+    if (event.kind !== 'step') return;
+    epochs.push(event.step / stepsPerEpoch);
+    values.push(event.loss);
+  };
+  const end = await trainer.fit(splits.train, { signal, onEvent });
+  return { loss: { epochs, values }, end };
+}
+
+async function assess(
+  { encoder, evaluation }: Training,
+  progress: TrainProgress,
+  { splits, signal }: Comparison,
+): Promise<Omit<DemoEncoder, 'name'>> {
+  using features = await extractSplits(encoder, splits, {
+    augment: evaluation,
+    signal,
+    onProgress: (done, total) => progress.evaluating(done, total),
+  });
+  const { knnTop1 = 0, linearTop1 = 0 } = await judge(features, { protocol: 'both', signal });
+  return { accuracies: { knnTop1, linearTop1 }, ...(await readForReport(features)) };
 }
 
 function resultLine({ name, accuracies, end }: TrainedEncoder): string {

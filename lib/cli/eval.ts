@@ -42,7 +42,8 @@ export const command = defineCommand({
   help: `
 Drops the projection head, freezes the encoder and classifies the features of test images by those of training images:
   knn     the 20 nearest training images vote, weighted by exp(cosine / 0.1)
-  linear  softmax regression on the features; a tenth of the training images chooses its learning rate, and the test images are read once
+  linear  softmax regression on the features; a tenth of the training images chooses its learning
+          rate, and the test images are read once
 
 ${dataHelp}
 

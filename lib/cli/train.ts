@@ -33,15 +33,15 @@ Ctrl-C stops after the step under way, saves a checkpoint and says how to go on.
 With --json, one object a line: the events start, step, epoch, checkpoint and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; knnTop1 is null where there are no labelled test images.`,
   examples: [
     {
-      run: 'contrastive train --data fashion-mnist --width 16 --epochs 5 --precision bfloat16',
+      run: 'contrastive train --data fashion-mnist:bundled --width 16 --epochs 5 --precision bfloat16',
       explains: 'SupCon on the images of the package; about a minute on two cores.',
     },
     {
-      run: 'contrastive train --data folder:photos --method simclr --encoder resnet50 --batch-size 128 --out runs/photos',
+      run: 'contrastive train --data folder:photos --method simclr --out runs/photos',
       explains: 'SimCLR on photos without labels.',
     },
     {
-      run: 'contrastive train --data folder:photos --method simclr --encoder resnet50 --batch-size 128 --out runs/photos --resume',
+      run: 'contrastive train --data folder:photos --method simclr --out runs/photos --resume',
       explains: 'Goes on where that run stopped; --epochs may be raised.',
     },
   ],

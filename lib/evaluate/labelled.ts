@@ -8,8 +8,8 @@ import { describe } from '../validate.ts';
 export interface LabelledFeatures {
   /** floating (rows, dim), finite. */
   readonly features: Tensor;
-  /** integers ≥ 0 (rows). */
-  readonly labels: Labels;
+  /** integers ≥ 0 (rows). May be undefined, as in what extractFeatures() gives: an ERR_DTYPE where labels are needed. */
+  readonly labels: Labels | undefined;
 }
 
 export interface LabelValues {

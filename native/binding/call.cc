@@ -63,17 +63,15 @@ std::vector<SlotPtr> make_slots(const Callable& callable, Arguments& arguments, 
   return slots;
 }
 
-const Callable& callable_at(const Napi::Value& value) { return *value.As<Napi::External<Callable>>().Data(); }
-
 // resolve(name) -> an opaque reference for call()
 Napi::Value resolve(const Napi::CallbackInfo& info) {
-  // Napi::External knows no const; nothing writes through it.
-  return Napi::External<Callable>::New(info.Env(), const_cast<Callable*>(&Callable::find(to_string(info[0], "name"))));
+  // Owns nothing: callables live as long as the process.
+  return CallableHandle::make(info.Env(), {std::shared_ptr<void>(), &Callable::find(to_string(info[0], "name"))});
 }
 
 // call(reference, args, flags, job) -> a tensor handle, or an array of them
 Napi::Value call(const Napi::CallbackInfo& info) {
-  const Callable& callable = callable_at(info[0]);
+  const Callable& callable = *CallableHandle::get(info[0], "reference");
   Arguments arguments(callable.schema(), info[1].As<Napi::Array>());
   const uint32_t flags = info[2].As<Napi::Number>().Uint32Value();
   const auto job = static_cast<uint64_t>(info[3].As<Napi::Number>().DoubleValue());

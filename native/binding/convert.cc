@@ -204,7 +204,7 @@ Arguments::Argument Arguments::convert(const c10::Argument& parameter, const Nap
   if (optional && (value.IsUndefined() || value.IsNull())) return result;  // None
   const std::string argument = parameter.name() == "self" ? "input" : parameter.name();
   if (type->kind() == c10::TypeKind::TensorType) {
-    if (value.IsNumber() || value.IsBoolean()) {
+    if (value.IsNumber() || value.IsBoolean() || value.IsBigInt()) {
       // As in PyTorch, a number takes part in type promotion with the lowest priority.
       at::Tensor scalar = at::scalar_to_tensor(to_scalar(value, argument));
       scalar.unsafeGetTensorImpl()->set_wrapped_number(true);

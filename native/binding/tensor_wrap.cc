@@ -102,12 +102,14 @@ Napi::Value describe_tensor(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// What JavaScript reads: contiguous, on the CPU, and of a type that has a typed array.
+// What JavaScript reads: contiguous, on the CPU, of a type that has a typed array, and its own copy, because operations
+// behind the read may change the tensor before the JavaScript thread takes it.
 at::Tensor readable(const at::Tensor& value) {
   const at::NoGradGuard no_grad;
   at::Tensor host = value.detach().to(at::kCPU);
   if (host.scalar_type() == at::kBFloat16 || host.scalar_type() == at::kHalf) host = host.to(at::kFloat);
-  return host.resolve_conj().resolve_neg().contiguous();
+  host = host.contiguous();
+  return host.is_alias_of(value) ? host.clone() : host;
 }
 
 Napi::Value to_typed_array(Napi::Env env, const at::Tensor& host) {

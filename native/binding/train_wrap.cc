@@ -1,5 +1,6 @@
 #include "binding/train_wrap.h"
 
+#include "binding/call.h"
 #include "binding/convert.h"
 #include "binding/errors.h"
 #include "binding/module_wrap.h"
@@ -29,15 +30,15 @@ Napi::Value train_step(const Napi::CallbackInfo& info) {
   std::shared_ptr<train::TrainStep> step = StepHandle::get(info[0], "step");
   SlotPtr images = TensorHandle::get(info[1], "images");
   const int64_t views = info[2].As<Napi::Number>().Int64Value();
-  const Callable& loss = *info[3].As<Napi::External<Callable>>().Data();
+  const Callable& loss = *CallableHandle::get(info[3], "loss");
   Arguments arguments(loss.schema(), info[4].As<Napi::Array>(), 1);
   const double learning_rate = info[5].As<Napi::Number>().DoubleValue();
   const uint32_t flags = info[6].As<Napi::Number>().Uint32Value();
   const auto job = static_cast<uint64_t>(info[7].As<Napi::Number>().DoubleValue());
 
   auto [promise, settler] = state.promise();
-  state.stream(flags).enqueue(make_job([step, images, views, &loss, arguments = std::move(arguments), learning_rate, flags,
-                                        job, settler = settler]() mutable {
+  state.stream(flags).enqueue(make_job([step, images, views, &loss, arguments = std::move(arguments), learning_rate,
+                                        flags, job, settler = settler]() mutable {
     try {
       const train::StepOutput output = step->run({.images = images->value(),
                                                   .views = views,

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "models/fused_batch_norm.h"
 
 namespace contrastive::models {
 
@@ -45,14 +46,18 @@ BatchNorm::BatchNorm(Builder& builder, const std::string& name, int64_t features
       running_var(builder.store.buffer(name + ".running_var", at::ones({features}))),
       num_batches_tracked(builder.store.buffer(name + ".num_batches_tracked", at::zeros({}, at::kLong))) {}
 
-at::Tensor BatchNorm::operator()(const at::Tensor& x, bool training) const {
+at::Tensor BatchNorm::operator()(const at::Tensor& x, bool training, const After& after) const {
   if (training) {
     CONTRASTIVE_CHECK(x.numel() > x.size(1), kShapeError,
                       "batch normalisation in training mode needs more than one value per channel, got ", x.sizes());
     num_batches_tracked.add_(1);
+    const BatchNormState state{weight, bias, running_mean, running_var, kBatchNormMomentum, kBatchNormEpsilon};
+    if (can_fuse_batch_norm(x, after.residual, state)) return fused_batch_norm(x, after.residual, after.relu, state);
   }
-  return at::batch_norm(x, weight, bias, running_mean, running_var, training, kBatchNormMomentum, kBatchNormEpsilon,
-                        /*cudnn_enabled=*/true);
+  at::Tensor y = at::batch_norm(x, weight, bias, running_mean, running_var, training, kBatchNormMomentum,
+                                kBatchNormEpsilon, /*cudnn_enabled=*/true);
+  if (after.residual.defined()) y = y.add_(after.residual);
+  return after.relu ? y.relu_() : y;
 }
 
 Linear::Linear(Builder& builder, const std::string& name, int64_t in, int64_t out, bool with_bias) {

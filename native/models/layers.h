@@ -40,7 +40,13 @@ struct BatchNorm {
   BatchNorm() = default;
   BatchNorm(Builder& builder, const std::string& name, int64_t features, double scale = 1.0);
 
-  at::Tensor operator()(const at::Tensor& x, bool training) const;
+  // What follows the normalisation in the network, done in the same passes where that is possible.
+  struct After {
+    bool relu = false;
+    at::Tensor residual;  // added before ReLU
+  };
+
+  at::Tensor operator()(const at::Tensor& x, bool training, const After& after = {}) const;
 
   at::Tensor weight, bias, running_mean, running_var, num_batches_tracked;
 };

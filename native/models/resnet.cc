@@ -65,9 +65,8 @@ class Block {
   at::Tensor forward(const at::Tensor& x, bool training) const {
     const at::Tensor shortcut = projection_ ? (*projection_norm_)((*projection_)(x), training) : x;
     at::Tensor y = x;
-    for (size_t i = 0; i + 1 < convs_.size(); ++i) y = norms_[i](convs_[i](y), training).relu_();
-    y = norms_.back()(convs_.back()(y), training);
-    return y.add_(shortcut).relu_();
+    for (size_t i = 0; i + 1 < convs_.size(); ++i) y = norms_[i](convs_[i](y), training, {.relu = true});
+    return norms_.back()(convs_.back()(y), training, {.relu = true, .residual = shortcut});
   }
 
   int64_t out_channels() const { return out_channels_; }
@@ -108,7 +107,7 @@ class ResNet final : public Module {
     output_shape(x.sizes());
     output_dtype(x.scalar_type(), x.device().type());
     const bool training = is_training();
-    at::Tensor y = stem_norm_(stem_(x.contiguous(at::MemoryFormat::ChannelsLast)), training).relu_();
+    at::Tensor y = stem_norm_(stem_(x.contiguous(at::MemoryFormat::ChannelsLast)), training, {.relu = true});
     if (pool_) y = at::max_pool2d(y, {3, 3}, {2, 2}, {1, 1});
     for (const Block& block : blocks_) y = block.forward(y, training);
     return y.mean({2, 3});

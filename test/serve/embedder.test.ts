@@ -6,12 +6,15 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { presets } from '../../lib/augment/presets.ts';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
+import { arrayDataset } from '../../lib/data/array-dataset.ts';
+import { extractFeatures } from '../../lib/evaluate/features.ts';
 import { resnet18 } from '../../lib/models/resnet.ts';
 import { createEmbedder, type Embedder, type EmbedderOptions } from '../../lib/serve/embedder.ts';
 import type { RawImage } from '../../lib/serve/image-input.ts';
 import { autocast, noGrad, tidy } from '../../lib/tensor/modes.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
+import { Trainer } from '../../lib/train/trainer.ts';
 import { writeTinyRun } from './tiny-run.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/data/images/${name}`, import.meta.url));
@@ -81,6 +84,30 @@ describe('createEmbedder', () => {
       .apply([{ ...image, pixels: image.data, id: 0 }], { seed: 1 });
     const expected = await noGrad(() => encoder.forward(views)).data();
     expectClose(await embedder.embed(image), expected as Float32Array);
+  });
+
+  it('reads what a Trainer wrote, and agrees with extractFeatures', async () => {
+    const pixels = Uint8Array.from({ length: 12 * 100 }, (_, i) => 128 + 120 * Math.sin(0.37 * i));
+    const dataset = arrayDataset(pixels, { shape: [12, 10, 10, 1] });
+    const normalisation = { mean: [0.3], std: [0.2] };
+    using encoder = resnet18({ stem: 'cifar', width: 4, inChannels: 1 });
+    const augment = presets.simclr({ size: 8, ...normalisation });
+    const out = join(folder, 'trained');
+    await new Trainer({ encoder, augment, loss: { name: 'nt-xent' }, batchSize: 4, epochs: 1 }).fit(dataset, { out });
+    const evaluation = presets.evaluation({ size: 8, ...normalisation });
+    const { features } = await extractFeatures(encoder, dataset, { augment: evaluation });
+    const expected = (await features.data()) as Float32Array;
+    features.dispose();
+    const embedder = await open({ checkpoint: out });
+    expect(embedder.info.step).toBe(3);
+    const images = Array.from({ length: 12 }, (_, i) => ({
+      data: pixels.subarray(100 * i, 100 * i + 100),
+      width: 10,
+      height: 10,
+      channels: 1 as const,
+    }));
+    for (const [i, vector] of (await embedder.embed(images)).entries())
+      expectClose(vector, expected.subarray(32 * i, 32 * i + 32));
   });
 
   it('opens a checkpoint folder, and another precision', async () => {
@@ -240,6 +267,20 @@ describe('embed', () => {
     expectClose(inTidy, expected);
     expectClose(inAutocast, expected);
     expectClose(await embedder.embed(imageOf(6)), expected);
+  });
+
+  it('does not wait for work on the compute thread', async () => {
+    const embedder = await open();
+    using matrix = tensor(new Float32Array(1024 * 1024), { shape: [1024, 1024] });
+    const products = Array.from({ length: 25 }, () => matrix.matmul(matrix));
+    let bulkIsDone = false;
+    const bulk = products[24]?.ready().then(() => {
+      bulkIsDone = true;
+    });
+    await embedder.embed(imageOf(1));
+    expect(bulkIsDone).toBe(false);
+    await bulk;
+    for (const product of products) product.dispose();
   });
 
   it('gives vectors that own their memory, and leaks no tensor', async () => {

@@ -1,17 +1,20 @@
 /** Keeps the compute thread busy: steps of a small network with a contrastive loss, enqueued and not awaited. */
 import * as ops from '../../../lib/tensor/ops.ts';
-import { tensor } from '../../../lib/tensor/tensor.ts';
+import { type Tensor, tensor } from '../../../lib/tensor/tensor.ts';
 
-export function enqueueSteps(count: number): void {
-  const x = ops.randn([512, 256], { seed: 1 });
-  const labels = tensor(Float64Array.from({ length: 256 }, (_, i) => i % 10)).to('int64');
-  const weight = ops.randn([256, 128], { seed: 2 });
+/** Some milliseconds of work a step. Returns the last loss. */
+export function enqueueSteps(count: number): Tensor {
+  const x = ops.randn([256, 128], { seed: 1 });
+  const labels = tensor(Int32Array.from({ length: 128 }, (_, i) => i % 10)).to('int64');
+  const weight = ops.randn([128, 64], { seed: 2 });
   weight.requiresGrad = true;
+  let loss = x;
   for (let step = 0; step < count; step++) {
-    const features = x.matmul(weight).tanh().reshape([256, 2, 128]);
-    const [loss] = ops.supConLoss(features, labels, undefined, undefined, { temperature: 0.1 });
-    const similarity = ops.matmul(x, x.t()).mul(0.01).softmax(1);
-    loss.add(similarity.matmul(x).matmul(weight).square().mean()).backward();
+    const features = x.matmul(weight).tanh();
+    const similarity = x.matmul(x.t()).mul(0.01).softmax(1);
+    [loss] = ops.supConLoss(features.reshape([128, 2, 64]), labels, undefined, undefined, { temperature: 0.1 });
+    loss.add(similarity.matmul(features).square().mean()).backward();
     weight.zeroGrad();
   }
+  return loss;
 }

@@ -1,0 +1,10 @@
+# Flags of the batch normalisation kernels: one body, one instruction set a file; the best is chosen at run time.
+set(kernels_directory ${CMAKE_CURRENT_LIST_DIR}/kernels)
+set(kernels_flags -O3 -fopenmp-simd -fno-math-errno -fno-trapping-math)
+set_source_files_properties(${kernels_directory}/batch_norm_baseline.cc PROPERTIES COMPILE_OPTIONS "${kernels_flags}")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(kernels_avx2_flags ${kernels_flags} -mavx2 -mfma)
+  set(kernels_avx512_flags ${kernels_avx2_flags} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+  set_source_files_properties(${kernels_directory}/batch_norm_avx2.cc PROPERTIES COMPILE_OPTIONS "${kernels_avx2_flags}")
+  set_source_files_properties(${kernels_directory}/batch_norm_avx512.cc PROPERTIES COMPILE_OPTIONS "${kernels_avx512_flags}")
+endif()

@@ -1,0 +1,77 @@
+/** What only a machine with an NVIDIA GPU and a CUDA build of libtorch can show. Elsewhere these tests are skipped. */
+import { describe, expect, it } from 'vitest';
+import { presets } from '../lib/augment/presets.ts';
+import { arrayDataset } from '../lib/data/array-dataset.ts';
+import { ntXentLoss } from '../lib/losses/nt-xent.ts';
+import { supConLoss } from '../lib/losses/sup-con.ts';
+import { projectionHead } from '../lib/models/projection-head.ts';
+import { resnet18 } from '../lib/models/resnet.ts';
+import { loadAddon } from '../lib/native/addon.ts';
+import { type Tensor, tensor } from '../lib/tensor/tensor.ts';
+import { Trainer } from '../lib/train/trainer.ts';
+
+const { devices, cudaBuild, torchVersion } = loadAddon().info();
+const hasCuda = devices.includes('cuda:0');
+const why = cudaBuild ? 'finds no CUDA device' : 'is a build without CUDA';
+const title = hasCuda ? 'on cuda:0' : `on cuda:0 (skipped: libtorch ${torchVersion} ${why})`;
+
+/** 48 gray images of 16×16 with a gradient whose direction is their class. */
+const images = arrayDataset(
+  Uint8Array.from({ length: 48 * 256 }, (_, i) => {
+    const [image, row, column] = [Math.floor(i / 256), Math.floor(i / 16) % 16, i % 16];
+    return 12 * (image % 2 === 0 ? row : column) + ((image * 31) % 60);
+  }),
+  { shape: [48, 16, 16, 1], labels: Array.from({ length: 48 }, (_, i) => i % 2) },
+);
+
+/** The losses of three steps; the same seed, and so the same weights and views, on every device. */
+async function threeSteps(device: string): Promise<number[]> {
+  using encoder = resnet18({ stem: 'cifar', width: 8, inChannels: 1, seed: 1 });
+  using head = projectionHead({ inFeatures: encoder.featureDim, outFeatures: 16, seed: 1 });
+  const trainer = new Trainer({
+    encoder,
+    head,
+    augment: presets.supcon({ size: 16, mean: 0.5, std: 0.25 }),
+    optimizer: { name: 'sgd', lr: 0.02, momentum: 0.9 },
+    batchSize: 16,
+    epochs: 1,
+    device,
+  });
+  const losses: number[] = [];
+  for await (const event of trainer.events(images)) if (event.kind === 'step') losses.push(event.loss);
+  expect(encoder.device).toBe(device);
+  return losses;
+}
+
+describe.skipIf(!hasCuda)(title, () => {
+  it('three steps of training have the losses that they have on the CPU', async () => {
+    const [there, here] = [await threeSteps('cuda:0'), await threeSteps('cpu')];
+    expect(there).toHaveLength(3);
+    // cuDNN's convolutions may use TF32, 10 bits of mantissa; the first loss sees it once, later ones through the updates.
+    for (const [i, loss] of there.entries()) expect(Math.abs(loss - (here[i] as number))).toBeLessThan(0.02 * (i + 1));
+  });
+
+  it('losses and their gradients are those of the CPU', async () => {
+    const values = Float64Array.from({ length: 64 * 2 * 8 }, (_, i) => Math.sin(1 + 3.7 * i));
+    const labels = Int32Array.from({ length: 64 }, (_, i) => i % 5);
+    for (const loss of [(z: Tensor) => supConLoss(z, { labels }), (z: Tensor) => ntXentLoss(z)]) {
+      const [there, here] = await Promise.all(
+        ['cuda:0', 'cpu'].map(async (device) => {
+          using z = tensor(values, { shape: [64, 2, 8], device, requiresGrad: true });
+          using value = loss(z);
+          value.backward();
+          using gradient = z.grad as Tensor;
+          return [await value.item(), ...((await gradient.data()) as Float64Array)];
+        }),
+      );
+      for (const [i, x] of (there as number[]).entries()) expect(x).toBeCloseTo((here as number[])[i] as number, 9);
+    }
+  });
+});
+
+describe.skipIf(hasCuda)('without a CUDA device', () => {
+  it("device: 'cuda' is an error that says why", () => {
+    expect(() => tensor(1, { device: 'cuda' })).toThrow(expect.objectContaining({ code: 'ERR_DEVICE' }));
+    expect(() => tensor(1, { device: 'cuda' })).toThrow(/cuda/i);
+  });
+});

@@ -1,0 +1,164 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, describe, expect, it } from 'vitest';
+import { loadAddon } from '../../lib/native/addon.ts';
+import { tidy } from '../../lib/tensor/modes.ts';
+import * as ops from '../../lib/tensor/ops.ts';
+import { devices, memory, setThreads, sync } from '../../lib/tensor/runtime.ts';
+import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+
+const code = (name: string) => expect.objectContaining({ code: name });
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc') as () => void;
+
+/** Collects garbage until finalizers, which run in later turns of the event loop, have run. */
+async function collect(): Promise<void> {
+  for (let i = 0; i < 3; i++) {
+    gc();
+    await sleep(5);
+  }
+}
+
+describe('memory()', () => {
+  it('counts handles and bytes; views, in-place results and no-ops add nothing', () => {
+    const before = memory();
+    const x = ops.zeros([10, 10]);
+    const handles = [
+      x,
+      x.t(),
+      x.reshape([100]),
+      x.select(0, 1),
+      x.add_(1),
+      x.contiguous(),
+      x.to('float32'),
+      x.detach(),
+    ];
+    expect(memory()).toEqual({ tensors: before.tensors + handles.length, bytes: before.bytes + 400 });
+    const copy = x.clone();
+    const half = x.to('bfloat16');
+    expect(memory().bytes).toBe(before.bytes + 400 + 400 + 200);
+    for (const t of [...handles, copy, half]) t.dispose();
+    expect(memory()).toEqual(before);
+  });
+
+  it('returns to where it was when the garbage is collected', async () => {
+    await collect();
+    const before = memory();
+    const work = async (): Promise<void> => {
+      const w = ops.randn([32, 32]);
+      w.requiresGrad = true;
+      for (let i = 0; i < 50; i++) ops.randn([8, 32]).matmul(w).relu().square().mean().backward();
+      await w.grad?.data();
+    };
+    await work();
+    expect(memory().tensors).toBeGreaterThan(before.tensors + 200);
+    await collect();
+    expect(memory()).toEqual(before);
+  });
+
+  it('does not keep what a failed job was made from', async () => {
+    await collect();
+    const before = memory().tensors;
+    const work = async (): Promise<void> => {
+      const failed = tensor([1])
+        .indexSelect(0, tensor([9n]))
+        .add(1);
+      await expect(failed.data()).rejects.toThrow(code('ERR_OPTION'));
+    };
+    await work();
+    await collect();
+    expect(memory().tensors).toBe(before);
+  });
+});
+
+describe('resident memory', () => {
+  const megabytes = () => process.memoryUsage().rss / 2 ** 20;
+  const w1 = ops.randn([256, 256]);
+  const w2 = ops.randn([256, 16]);
+  const step = (): Tensor => {
+    const x = ops.randn([256, 256], { seed: 1 });
+    const loss = x.matmul(w1).relu().matmul(w2).square().mean(); // 0.8 MB of intermediates
+    loss.backward();
+    for (const w of [w1, w2]) {
+      w.detach().sub_((w.grad as Tensor).mul(1e-3));
+      w.zeroGrad();
+    }
+    return loss;
+  };
+  for (const w of [w1, w2]) w.requiresGrad = true;
+
+  it('stays flat in a loop with tidy()', { timeout: 120_000 }, async () => {
+    const loop = async (steps: number): Promise<void> => {
+      for (let i = 0; i < steps; i++) await tidy(async () => step().item());
+    };
+    await loop(100);
+    const before = megabytes();
+    await loop(300); // would be 240 MB
+    expect(megabytes() - before).toBeLessThan(60);
+  });
+
+  it('stays bounded without: the garbage collector knows what a handle holds', { timeout: 120_000 }, async () => {
+    const loop = async (steps: number): Promise<void> => {
+      for (let i = 0; i < steps; i++) await step().item();
+    };
+    await loop(100);
+    const before = megabytes();
+    await loop(600); // would be 480 MB
+    expect(megabytes() - before).toBeLessThan(250);
+  });
+});
+
+describe('back-pressure', () => {
+  it('blocks past the depth of the queue, and loses nothing', { timeout: 60_000 }, async () => {
+    const x = tensor([0]);
+    let deepest = 0;
+    tidy(() => {
+      for (let i = 0; i < 10_000; i++) {
+        x.add_(1);
+        if (i % 100 === 0) deepest = Math.max(deepest, loadAddon().depth());
+      }
+    });
+    expect(deepest).toBeLessThanOrEqual(4097);
+    expect(await x.item()).toBe(10_000);
+    expect(loadAddon().depth()).toBe(0);
+  });
+});
+
+describe('sync()', () => {
+  it('resolves when everything before it has run', async () => {
+    const x = ops.randn([600, 600]);
+    const y = x.matmul(x).matmul(x);
+    await sync();
+    expect(loadAddon().depth()).toBe(0);
+    expect(y.dataSync().length).toBe(360_000);
+  });
+});
+
+describe('setThreads()', () => {
+  const threads = loadAddon().info().threads;
+  afterEach(() => setThreads(threads));
+
+  it('sets the size of the team', async () => {
+    setThreads(2);
+    expect(loadAddon().info().threads).toBe(2);
+    expect(
+      await ops
+        .ones([300, 300])
+        .matmul(ops.ones([300, 300]))
+        .sum()
+        .item(),
+    ).toBe(300 ** 3);
+  });
+
+  it.each([0, -1, 1.5, Number.NaN, '2', 10_000])('refuses %j', (value) => {
+    expect(() => setThreads(value as number)).toThrow(code('ERR_OPTION'));
+  });
+});
+
+describe('devices()', () => {
+  it('has the CPU first', () => {
+    expect(devices()[0]).toBe('cpu');
+  });
+});
