@@ -34,7 +34,7 @@ const erase = () => live && process.stdout.write('\r\x1b[2K');
 /** Shows what a step is at, on a terminal only. */
 export function showLive(text) {
   if (!live) return;
-  const width = (process.stdout.columns ?? 80) - 1;
+  const width = (process.stdout.columns || 80) - 1;
   erase();
   process.stdout.write(text.length > width ? `${text.slice(0, width - 1)}…` : text);
 }

@@ -39,7 +39,7 @@ export class Progress {
     this.#last = now;
     const line = typeof text === 'function' ? text() : text;
     if (this.#stream.isTTY) {
-      this.#live = truncate(line, (this.#stream.columns ?? 80) - 1);
+      this.#live = truncate(line, (this.#stream.columns || 80) - 1);
       this.#stream.write(eraseLine + this.#live);
     } else {
       this.#stream.write(`${line}\n`);

@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "binding/external_memory.h"
 #include "core/error.h"
 
 namespace contrastive::binding {
@@ -26,8 +27,7 @@ class Handle {
     NAPI_THROW_IF_FAILED(env, status, object);
     object.TypeTag(&HandleTraits<T>::kTag);
     ++live();
-    total() += bytes;
-    if (bytes) Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
+    if (bytes) ExternalMemory::here().add(env, bytes);
     return object;
   }
 
@@ -52,7 +52,6 @@ class Handle {
 
   // Of this environment: a thread belongs to one.
   static int64_t live_count() { return live(); }
-  static int64_t live_bytes() { return total(); }
 
  private:
   Handle(std::shared_ptr<T> value, int64_t bytes) : value_(std::move(value)), bytes_(bytes) {}
@@ -73,18 +72,12 @@ class Handle {
   void release(napi_env env) {
     value_.reset();
     --live();
-    total() -= bytes_;
-    int64_t adjusted;
-    if (bytes_) napi_adjust_external_memory(env, -bytes_, &adjusted);
+    if (bytes_) ExternalMemory::here().add(env, -bytes_);
   }
 
   static int64_t& live() {
     thread_local int64_t count = 0;
     return count;
-  }
-  static int64_t& total() {
-    thread_local int64_t bytes = 0;
-    return bytes;
   }
 
   std::shared_ptr<T> value_;

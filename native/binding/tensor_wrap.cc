@@ -289,7 +289,7 @@ Napi::Value dispose(const Napi::CallbackInfo& info) {
 Napi::Value memory(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("tensors", static_cast<double>(TensorHandle::live_count()));
-  result.Set("bytes", static_cast<double>(TensorHandle::live_bytes()));
+  result.Set("bytes", static_cast<double>(ExternalMemory::here().live()));
   return result;
 }
 

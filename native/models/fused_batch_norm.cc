@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "core/error.h"
@@ -127,14 +128,14 @@ LaneParameters forward_parameters(Lanes& lanes, const at::Tensor& weight, const 
 }
 
 struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
-  static Variable forward(AutogradContext* context, const Variable& x, const Variable& residual, const Variable& weight,
-                          const Variable& bias, bool relu, const BatchNormState& state) {
+  static Variable forward(AutogradContext* context, const Variable& x, const std::optional<Variable>& residual,
+                          const Variable& weight, const Variable& bias, bool relu, const BatchNormState& state) {
     const Blocks blocks(x);
     const Statistics statistics = measure(x, blocks, state);
     Lanes lanes(blocks);
     const LaneParameters p = forward_parameters(lanes, weight, bias, statistics);
     const at::Tensor y = at::empty_like(x);
-    const char *in = bytes(x), *more = residual.defined() ? bytes(residual) : nullptr;
+    const char *in = bytes(x), *more = residual ? bytes(*residual) : nullptr;
     char* out = mutable_bytes(y);
     blocks.for_each([&](Matrix m, int64_t offset, int64_t) {
       batch_norm_kernels().normalize(m, in + offset, at_offset(more, offset), relu, p, out + offset);
@@ -142,9 +143,9 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
 
     // With a residual, only the output says where ReLU was active.
     context->saved_data["relu"] = relu;
-    context->saved_data["residual"] = residual.defined();
+    context->saved_data["residual"] = residual.has_value();
     context->save_for_backward(
-        {x, relu && residual.defined() ? y : Variable(), weight, bias, statistics.mean, statistics.inverse_deviation});
+        {x, relu && residual ? y : Variable(), weight, bias, statistics.mean, statistics.inverse_deviation});
     return y;
   }
 
@@ -218,7 +219,8 @@ bool can_fuse_batch_norm(const at::Tensor& x, const at::Tensor& residual, const 
 }
 
 at::Tensor fused_batch_norm(const at::Tensor& x, const at::Tensor& residual, bool relu, const BatchNormState& state) {
-  return FusedBatchNorm::apply(x, residual, state.weight, state.bias, relu, state);
+  const std::optional<at::Tensor> added = residual.defined() ? std::optional(residual) : std::nullopt;
+  return FusedBatchNorm::apply(x, added, state.weight, state.bias, relu, state);
 }
 
 }  // namespace contrastive::models

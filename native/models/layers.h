@@ -34,17 +34,17 @@ struct Conv2d {
   int64_t padding = 0;
 };
 
+// What follows a normalisation in a network, done in the same passes over memory where that is possible.
+struct After {
+  bool relu = false;
+  at::Tensor residual = {};  // added before ReLU
+};
+
 // Batch normalisation over all but dimension 1 (Ioffe & Szegedy 2015), as PyTorch's: momentum 0.1, eps 1e-5, the
 // running variance unbiased. Weight starts at `scale`, bias at 0.
 struct BatchNorm {
   BatchNorm() = default;
   BatchNorm(Builder& builder, const std::string& name, int64_t features, double scale = 1.0);
-
-  // What follows the normalisation in the network, done in the same passes where that is possible.
-  struct After {
-    bool relu = false;
-    at::Tensor residual;  // added before ReLU
-  };
 
   at::Tensor operator()(const at::Tensor& x, bool training, const After& after = {}) const;
 

@@ -25,6 +25,12 @@ describe('Progress', () => {
     expect(terminal.written.at(-1)).toBe('\r\x1b[2Knext');
   });
 
+  it('takes a terminal that tells no width for one of 80 columns', () => {
+    const terminal = stream(true, 0);
+    new Progress(terminal).update('x'.repeat(90));
+    expect(terminal.written).toEqual([`\r\x1b[2K${'x'.repeat(78)}…`]);
+  });
+
   it('writes a plain line every five seconds elsewhere', () => {
     let now = 0;
     const pipe = stream(false);

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -173,6 +174,17 @@ describe('the cache folder', () => {
     expect(cacheDir({ CONTRASTIVE_CACHE: '/a', XDG_CACHE_HOME: '/b', HOME: '/c' })).toBe('/a');
     expect(cacheDir({ XDG_CACHE_HOME: '/b', HOME: '/c' })).toBe(join('/b', 'contrastive'));
     expect(cacheDir({ XDG_CACHE_HOME: 'relative', HOME: '/c' })).toBe(join('/c', '.cache', 'contrastive'));
+  });
+});
+
+describe.runIf(process.platform === 'linux')('importing the package', () => {
+  it('loads neither libtorch nor the addon', () => {
+    const index = new URL('../../lib/index.ts', import.meta.url).href;
+    const code = `await import('${index}'); const { readFileSync } = await import('node:fs');
+      console.log(/libtorch|libc10|contrastive(_core)?\\.(so|node)/.exec(readFileSync('/proc/self/maps', 'utf8'))?.[0]);`;
+    const args = ['--import', 'tsx', '--input-type=module', '-e', code];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect({ stdout, stderr }).toEqual({ stdout: 'undefined\n', stderr: '' });
   });
 });
 
