@@ -82,7 +82,8 @@ function keepOf(value: unknown, kept: Set<unknown>): void {
 
 /**
  * Disposes every tensor that `fn` makes, but for those that it returns (in arrays and plain objects too), which pass to
- * the tidy around it, if there is one. Works for async functions.
+ * the tidy around it, if there is one. Works for async functions. The garbage collector frees what nobody disposes, but
+ * only between turns of the event loop: a loop that never awaits needs tidy() or dispose().
  */
 export function tidy<T>(fn: () => T): T {
   const outer = current();
