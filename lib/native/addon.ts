@@ -55,7 +55,12 @@ export interface Addon {
   close(): void;
 
   resolve(name: string): CallableReference;
-  call(reference: CallableReference, args: readonly unknown[], flags: number, job: number): TensorHandle | TensorHandle[];
+  call(
+    reference: CallableReference,
+    args: readonly unknown[],
+    flags: number,
+    job: number,
+  ): TensorHandle | TensorHandle[];
   schema(name: string): string;
   ownOps(): string[];
 

@@ -27,8 +27,8 @@ State::State(Napi::Env env) : env_(env), bulk_("contrastive", default_threads())
 void State::create(Napi::Env env) {
   auto* state = new State(env);
   env.SetInstanceData(state);
-  // Runs before the environment's handles go: on worker.terminate() and an ordinary end. process.exit() on the main thread
-  // skips these hooks and runs static destructors while our threads compute: JavaScript calls close() before it.
+  // Runs before the environment's handles go: on worker.terminate() and an ordinary end. process.exit() on the main
+  // thread skips these hooks and runs static destructors while our threads compute: JavaScript calls close() before it.
   env.AddCleanupHook([](State* s) { s->close(); }, state);
 }
 

@@ -38,7 +38,7 @@ std::string message(const Parts&... parts) {
 }  // namespace contrastive
 
 // CONTRASTIVE_CHECK(z.dim() == 3, kShapeError, "features must have shape (batch, views, dim), got ", z.sizes());
-#define CONTRASTIVE_CHECK(condition, code, ...)                                   \
-  do {                                                                            \
+#define CONTRASTIVE_CHECK(condition, code, ...)                                              \
+  do {                                                                                       \
     if (!(condition)) throw ::contrastive::Error(code, ::contrastive::message(__VA_ARGS__)); \
   } while (false)

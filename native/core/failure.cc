@@ -21,7 +21,8 @@ const char* code_of(const std::string& text) {
   if (contains(text, {"does not require grad", "backward through the graph", "inplace operation", "in-place operation",
                       "derivative"}))
     return kAutogradError;
-  if (contains(text, {"shape", "size", "dimension", "Dimension", "dim ", "dims", "columns", "D tensor", "-D", "must match"}))
+  if (contains(text,
+               {"shape", "size", "dimension", "Dimension", "dim ", "dims", "columns", "D tensor", "-D", "must match"}))
     return kShapeError;
   if (contains(text, {"out of range", "out of bounds"})) return kOptionError;
   return kNativeError;

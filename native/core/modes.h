@@ -13,7 +13,8 @@ struct Modes {
   bool grad = true;
   std::optional<at::ScalarType> autocast;  // the low-precision dtype, or none
 
-  // Bit 0: gradients off. Bits 1-2: autocast (0 none, 1 bfloat16, 2 float16). The layout is that of lib/tensor/modes.ts.
+  // Bit 0: gradients off. Bits 1-2: autocast (0 none, 1 bfloat16, 2 float16). The layout is that of
+  // lib/tensor/modes.ts.
   static Modes from_flags(uint32_t flags) {
     Modes modes;
     modes.grad = (flags & 1) == 0;

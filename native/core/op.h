@@ -1,5 +1,5 @@
-// The op table: a native function that takes and returns tensors is a plain C++ function plus one schema line beside it,
-// in libtorch's schema language:
+// The op table: a native function that takes and returns tensors is a plain C++ function plus one schema line beside
+// it, in libtorch's schema language:
 //
 //   CONTRASTIVE_OP(sup_con_loss, "sup_con_loss(Tensor features, Tensor? labels=None, *, str variant='out') -> Tensor");
 //
@@ -31,7 +31,9 @@ struct OpEntry {
 std::vector<OpEntry>& op_table();
 
 struct OpRegistration {
-  OpRegistration(const char* name, const char* schema, BoxedFunction call) { op_table().push_back({name, schema, call}); }
+  OpRegistration(const char* name, const char* schema, BoxedFunction call) {
+    op_table().push_back({name, schema, call});
+  }
 };
 
 namespace detail {
@@ -64,6 +66,6 @@ struct Boxed<function> {
 }  // namespace detail
 }  // namespace contrastive
 
-#define CONTRASTIVE_OP(function, schema)                                          \
-  static const ::contrastive::OpRegistration contrastive_register_##function(    \
+#define CONTRASTIVE_OP(function, schema)                                      \
+  static const ::contrastive::OpRegistration contrastive_register_##function( \
       #function, schema, &::contrastive::detail::Boxed<&function>::call)

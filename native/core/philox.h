@@ -15,7 +15,8 @@ enum class Purpose : uint32_t { kAugment = 1, kInit = 2, kDropout = 3 };
 class Philox {
  public:
   Philox(uint64_t seed, Purpose purpose, uint32_t epoch, uint64_t sample, uint32_t view)
-      : key_{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32) ^ (static_cast<uint32_t>(purpose) << 16) ^ view},
+      : key_{static_cast<uint32_t>(seed),
+             static_cast<uint32_t>(seed >> 32) ^ (static_cast<uint32_t>(purpose) << 16) ^ view},
         counter_{0, epoch, static_cast<uint32_t>(sample), static_cast<uint32_t>(sample >> 32)} {}
 
   uint32_t next() {

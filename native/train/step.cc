@@ -16,15 +16,15 @@ TrainStep::TrainStep(std::shared_ptr<models::Module> encoder, std::shared_ptr<mo
 StepOutput TrainStep::run(StepInput input) {
   CONTRASTIVE_CHECK(!stopped_, kStateError, "training stopped at a loss that is not finite");
   CONTRASTIVE_CHECK(input.views >= 1 && input.images.dim() == 4 && input.images.size(0) % input.views == 0, kShapeError,
-                    "images must have shape (views * batch, channels, height, width) with views = ", input.views, ", got ",
-                    input.images.sizes());
+                    "images must have shape (views * batch, channels, height, width) with views = ", input.views,
+                    ", got ", input.images.sizes());
   optimizer_->zero_grad();
 
   at::Tensor z;
   {
     const ModeGuard guard({.grad = true, .autocast = input.autocast}, input.images.device().type());
-    z = encoder_->forward(input.images);     // (V*B, featureDim)
-    if (head_) z = head_->forward(z);        // (V*B, dim)
+    z = encoder_->forward(input.images);  // (V*B, featureDim)
+    if (head_) z = head_->forward(z);     // (V*B, dim)
   }
   const int64_t batch = z.size(0) / input.views;
   const at::Tensor features = z.to(at::kFloat).view({input.views, batch, z.size(1)}).transpose(0, 1);  // (B, V, dim)

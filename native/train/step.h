@@ -16,10 +16,10 @@ namespace contrastive::train {
 struct StepInput {
   at::Tensor images;  // (views * batch, channels, height, width), view-major: all of view 0, then all of view 1, …
   int64_t views;
-  const Callable* loss;                     // takes features (batch, views, dim) first; its first result is the loss ()
-  Stack loss_arguments;                     // the rest of its arguments
+  const Callable* loss;  // takes features (batch, views, dim) first; its first result is the loss ()
+  Stack loss_arguments;  // the rest of its arguments
   double learning_rate;
-  std::optional<at::ScalarType> autocast;   // for the forward pass; the loss computes in float32
+  std::optional<at::ScalarType> autocast;  // for the forward pass; the loss computes in float32
 };
 
 struct StepOutput {

@@ -82,7 +82,11 @@ describe("torchvision's networks", () => {
       sum(mul(features, weights)).backward();
       // So are ResNet-50's first gradients, where units near 0 switch: torchvision's float32 ones are 2 % off.
       for (const [key, values] of Object.entries(expected.gradients))
-        expectCloseOverall(firstEight(net.namedParameters().get(key)?.grad ?? undefined), values, name === 'resnet50' ? 0.05 : 1e-4);
+        expectCloseOverall(
+          firstEight(net.namedParameters().get(key)?.grad ?? undefined),
+          values,
+          name === 'resnet50' ? 0.05 : 1e-4,
+        );
       for (const [key, values] of Object.entries(expected.statistics))
         expectClose(firstEight(net.namedBuffers().get(key)), values, 1e-5);
     });

@@ -155,10 +155,10 @@ describe('losses and heads written in TypeScript', () => {
       forward: (features) => ops.linear(features, weight),
       namedParameters: () => new Map([['weight', weight]]),
     };
-    const before = Array.from(await weight.data());
+    const before = Array.from(await weight.data(), Number);
     const end = await make({ encoder, head }).fit(tinyDataset());
     expect(end.loss).toBeGreaterThan(0);
-    expect(Array.from(await weight.data())).not.toEqual(before);
+    expect(Array.from(await weight.data(), Number)).not.toEqual(before);
   });
 
   test('a loss that returns no tensor, or NaN, is refused', async () => {
