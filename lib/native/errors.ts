@@ -44,10 +44,13 @@ export function newJob(below: (...args: never[]) => unknown = newJob): number {
   // not be collected for as long as the ring holds it. Costs 1 to 2 microseconds more.
   const prepare = Error.prepareStackTrace;
   Error.prepareStackTrace = toFrames;
-  const holder: { stack?: readonly Frame[] } = {};
-  Error.captureStackTrace(holder, below);
-  origins[job % kept] = { job, frames: holder.stack ?? [] };
-  Error.prepareStackTrace = prepare;
+  try {
+    const holder: { stack?: readonly Frame[] } = {};
+    Error.captureStackTrace(holder, below);
+    origins[job % kept] = { job, frames: holder.stack ?? [] };
+  } finally {
+    Error.prepareStackTrace = prepare;
+  }
   return job;
 }
 

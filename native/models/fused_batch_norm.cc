@@ -78,7 +78,6 @@ class Lanes {
 
 const char* bytes(const at::Tensor& tensor) { return static_cast<const char*>(tensor.const_data_ptr()); }
 char* mutable_bytes(const at::Tensor& tensor) { return static_cast<char*>(tensor.mutable_data_ptr()); }
-const char* at_offset(const char* start, int64_t offset) { return start ? start + offset : nullptr; }
 
 struct Statistics {
   at::Tensor mean, inverse_deviation;  // float32 (channels)
@@ -127,6 +126,16 @@ LaneParameters forward_parameters(Lanes& lanes, const at::Tensor& weight, const 
           .constant = nullptr};
 }
 
+// y = act(scale x + offset + residual); y may be x.
+void normalize(const Blocks& blocks, const at::Tensor& x, const at::Tensor& residual, bool relu,
+               const LaneParameters& p, const at::Tensor& y) {
+  const char *in = bytes(x), *more = residual.defined() ? bytes(residual) : nullptr;
+  char* out = mutable_bytes(y);
+  blocks.for_each([&](Matrix m, int64_t offset, int64_t) {
+    batch_norm_kernels().normalize(m, in + offset, more ? more + offset : nullptr, relu, p, out + offset);
+  });
+}
+
 struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
   static Variable forward(AutogradContext* context, const Variable& x, const std::optional<Variable>& residual,
                           const Variable& weight, const Variable& bias, bool relu, const BatchNormState& state) {
@@ -135,11 +144,7 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
     Lanes lanes(blocks);
     const LaneParameters p = forward_parameters(lanes, weight, bias, statistics);
     const at::Tensor y = at::empty_like(x);
-    const char *in = bytes(x), *more = residual ? bytes(*residual) : nullptr;
-    char* out = mutable_bytes(y);
-    blocks.for_each([&](Matrix m, int64_t offset, int64_t) {
-      batch_norm_kernels().normalize(m, in + offset, at_offset(more, offset), relu, p, out + offset);
-    });
+    normalize(blocks, x, residual.value_or(at::Tensor()), relu, p, y);
 
     // With a residual, only the output says where ReLU was active.
     context->saved_data["relu"] = relu;
@@ -150,7 +155,7 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    CONTRASTIVE_CHECK(!at::GradMode::is_enabled(), kAutogradError,
+    CONTRASTIVE_CHECK(!c10::GradMode::is_enabled(), kAutogradError,
                       "batch normalisation in training has no second derivative here");
     const variable_list saved = context->get_saved_variables();
     const Variable &x = saved[0], &y = saved[1], &weight = saved[2], &bias = saved[3];
@@ -196,7 +201,7 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
     const char *in = bytes(x), *gradient = bytes(dy), *output = y.defined() ? bytes(y) : nullptr;
     char* g = masked.defined() ? mutable_bytes(masked) : nullptr;
     blocks.for_each([&](Matrix m, int64_t offset, int64_t i) {
-      batch_norm_kernels().gradient_sums(m, in + offset, gradient + offset, at_offset(output, offset), relu, p,
+      batch_norm_kernels().gradient_sums(m, in + offset, gradient + offset, output ? output + offset : nullptr, relu, p,
                                          g ? g + offset : nullptr, &partial[2 * blocks.lanes * i]);
     });
     return blocks.reduce(partial);
@@ -221,6 +226,14 @@ bool can_fuse_batch_norm(const at::Tensor& x, const at::Tensor& residual, const 
 at::Tensor fused_batch_norm(const at::Tensor& x, const at::Tensor& residual, bool relu, const BatchNormState& state) {
   const std::optional<at::Tensor> added = residual.defined() ? std::optional(residual) : std::nullopt;
   return FusedBatchNorm::apply(x, added, state.weight, state.bias, relu, state);
+}
+
+at::Tensor evaluate_batch_norm_(at::Tensor x, const at::Tensor& residual, bool relu, const BatchNormState& state) {
+  const Blocks blocks(x);
+  Lanes lanes(blocks);
+  const Statistics running{state.running_mean, (state.running_var + state.epsilon).rsqrt_()};
+  normalize(blocks, x, residual, relu, forward_parameters(lanes, state.weight, state.bias, running), x);
+  return x;
 }
 
 }  // namespace contrastive::models

@@ -19,4 +19,7 @@ bool can_fuse_batch_norm(const at::Tensor& x, const at::Tensor& residual, const 
 // at::add and at::relu; float32 inside. Differentiable once: a second derivative throws kAutogradError.
 at::Tensor fused_batch_norm(const at::Tensor& x, const at::Tensor& residual, bool relu, const BatchNormState& state);
 
+// The same in evaluation, with the running statistics, in place of x and without recording a gradient.
+at::Tensor evaluate_batch_norm_(at::Tensor x, const at::Tensor& residual, bool relu, const BatchNormState& state);
+
 }  // namespace contrastive::models

@@ -2,9 +2,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "core/error.h"
 #include "models/fused_batch_norm.h"
@@ -46,13 +48,16 @@ BatchNorm::BatchNorm(Builder& builder, const std::string& name, int64_t features
       running_var(builder.store.buffer(name + ".running_var", at::ones({features}))),
       num_batches_tracked(builder.store.buffer(name + ".num_batches_tracked", at::zeros({}, at::kLong))) {}
 
-at::Tensor BatchNorm::operator()(const at::Tensor& x, bool training, const After& after) const {
+at::Tensor BatchNorm::operator()(at::Tensor x, bool training, const After& after) const {
+  const BatchNormState state{weight, bias, running_mean, running_var, kBatchNormMomentum, kBatchNormEpsilon};
+  const bool fused = can_fuse_batch_norm(x, after.residual, state);
   if (training) {
     CONTRASTIVE_CHECK(x.numel() > x.size(1), kShapeError,
                       "batch normalisation in training mode needs more than one value per channel, got ", x.sizes());
     num_batches_tracked.add_(1);
-    const BatchNormState state{weight, bias, running_mean, running_var, kBatchNormMomentum, kBatchNormEpsilon};
-    if (can_fuse_batch_norm(x, after.residual, state)) return fused_batch_norm(x, after.residual, after.relu, state);
+    if (fused) return fused_batch_norm(x, after.residual, after.relu, state);
+  } else if (fused && !c10::GradMode::is_enabled()) {
+    return evaluate_batch_norm_(std::move(x), after.residual, after.relu, state);
   }
   at::Tensor y = at::batch_norm(x, weight, bias, running_mean, running_var, training, kBatchNormMomentum,
                                 kBatchNormEpsilon, /*cudnn_enabled=*/true);

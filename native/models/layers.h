@@ -46,7 +46,8 @@ struct BatchNorm {
   BatchNorm() = default;
   BatchNorm(Builder& builder, const std::string& name, int64_t features, double scale = 1.0);
 
-  at::Tensor operator()(const at::Tensor& x, bool training, const After& after = {}) const;
+  // x is taken over: without gradients it is overwritten.
+  at::Tensor operator()(at::Tensor x, bool training, const After& after = {}) const;
 
   at::Tensor weight, bias, running_mean, running_var, num_batches_tracked;
 };

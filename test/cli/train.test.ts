@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
+import { command as demoCommand } from '../../lib/cli/demo.ts';
+import { command as evalCommand } from '../../lib/cli/eval.ts';
 import { runProgram } from '../../lib/cli/program.ts';
 import { command } from '../../lib/cli/train.ts';
 import { nodeArguments, type Ran, runWith } from './run-cli.ts';
@@ -135,6 +137,12 @@ describe('contrastive train', () => {
     expect(code).toBe(0);
     expect(shown).toMatch(/epoch 1\/1 {2}step 1\/4 {2}loss \d\.\d{4} {2}[\d,]+ images\/s {2}\S+ m?s left/);
   });
+});
+
+it.each([command, evalCommand, demoCommand])('the help of $name fits 100 columns', async (described) => {
+  const { stdout } = await runWith([described], ['help', described.name]);
+  const [text] = stdout.split('\nExamples:');
+  for (const line of (text as string).split('\n')) expect(line.length).toBeLessThanOrEqual(100);
 });
 
 describe('wrong use', () => {
