@@ -44,9 +44,9 @@ export const dataHelp = `--data NAME[:PATH] names a data set and the folder of i
   fashion-mnist:bundled  those 10 000 training and 2 000 test images, whatever is installed
   mnist:DIR              IDX files, .gz or not
   cifar10:DIR            the binary version; cifar100:DIR likewise
-  folder:DIR             JPEG, PNG, WebP, GIF, TIFF and AVIF files, a class a sub-folder; of DIR/train
-                         and DIR/test (or DIR/val), if they are there. Without sub-folders there are
-                         no labels, which is enough for simclr`;
+  folder:DIR             JPEG, PNG, WebP, GIF, TIFF and AVIF files, a class a sub-folder; DIR/train
+                         and DIR/test (or DIR/val), if they are there, are the splits. Without
+                         sub-folders there are no labels, which is enough for simclr`;
 
 /** @throws {OptionError} an unknown name (with the nearest known one), or a path that is missing. */
 export function parseData(text: string): DataSource {

@@ -43,7 +43,7 @@ const recipe = {
   optimizer: 'sgd',
   lr: 0.05,
   warmup: 0.05,
-  batchSize: 256,
+  batchSize: 128,
   precision: 'bfloat16',
 } as const;
 
