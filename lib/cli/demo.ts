@@ -14,7 +14,7 @@ import { type DemoEncoder, demoReport, readForReport } from './demo-report.ts';
 import { accuracyTable, extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
 import type { Output } from './output.ts';
-import { makeTraining, type Training } from './recipe.ts';
+import { type Method, makeTraining, type Training } from './recipe.ts';
 import type { LossCurve, ReportFact } from './report/report-data.ts';
 import { percent } from './report/results.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
@@ -125,28 +125,33 @@ interface Comparison {
   readonly output: Output;
 }
 
-/** Trains by each method in turn, from the same start, and judges the encoder before training and after each. */
+/**
+ * Trains by each method in turn, from the same start, and judges each encoder. The untrained one, which the same seed makes
+ * again, is judged last, so that the first step of training comes at once; it stands first in the result.
+ */
 async function compare(comparison: Comparison): Promise<{ encoders: TrainedEncoder[]; device: string }> {
   const { splits, options, output } = comparison;
   const { epochs, device, seed } = options;
-  const encoders: TrainedEncoder[] = [];
-  const add = (encoder: TrainedEncoder): void => {
-    encoders.push(encoder);
+  const batchSize = Math.min(recipe.batchSize, splits.train.length);
+  const prepare = (choice: { method: Method; variant?: 'out' | 'in' }): Training =>
+    makeTraining({ ...recipe, ...choice, batchSize, epochs, device, seed }, profileOf(parseData(bundled)));
+  const judged = (encoder: TrainedEncoder): TrainedEncoder => {
     output.progress.done();
     output.print(resultLine(encoder));
+    return encoder;
   };
-  let used = device;
+  const encoders: TrainedEncoder[] = [];
   for (const { title, ...choice } of methods) {
-    const batchSize = Math.min(recipe.batchSize, splits.train.length);
-    const choices = { ...recipe, ...choice, batchSize, epochs, device, seed };
-    using training = makeTraining(choices, profileOf(parseData(bundled)));
-    used = training.encoder.to(device).device;
+    using training = prepare(choice);
     const progress = new TrainProgress(output, epochs, title);
-    if (encoders.length === 0) add({ name: 'Untrained', ...(await assess(training, progress, comparison)) });
     const { loss, end } = await trainOne(title, training, progress, comparison);
-    add({ name: title, ...(await assess(training, progress, comparison)), loss, end });
+    encoders.push(judged({ name: title, ...(await assess(training, progress, comparison)), loss, end }));
   }
-  return { encoders, device: used };
+  using untrained = prepare(methods[0]);
+  const used = untrained.encoder.to(device).device;
+  const progress = new TrainProgress(output, epochs, 'Untrained');
+  const reference = judged({ name: 'Untrained', ...(await assess(untrained, progress, comparison)) });
+  return { encoders: [reference, ...encoders], device: used };
 }
 
 async function trainOne(
