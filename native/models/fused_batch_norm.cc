@@ -106,7 +106,8 @@ Statistics measure(const at::Tensor& x, const Blocks& blocks, const BatchNormSta
   auto* running_var = state.running_var.mutable_data_ptr<float>();
   for (int64_t c = 0; c < blocks.channels; ++c) {
     const double about = sums[c] / n;
-    const double variance = std::max(0.0, sums[blocks.channels + c] / n - about * about);
+    const double squares = sums[blocks.channels + c] / n - about * about;
+    const double variance = squares < 0 ? 0 : squares;  // a NaN stays one
     const double center = shift_of[c] + about;
     mean[c] = static_cast<float>(center);
     inverse[c] = static_cast<float>(1.0 / std::sqrt(variance + state.epsilon));
