@@ -59,7 +59,9 @@ class Handle {
   static Handle* unwrap(const Napi::Value& value, const char* argument) {
     CONTRASTIVE_CHECK(is(value), kOptionError, argument, " must be a ", HandleTraits<T>::kName);
     void* box = nullptr;
-    napi_unwrap(value.Env(), value, &box);
+    // Fails in a worker that is being terminated, at any call.
+    const napi_status status = napi_unwrap(value.Env(), value, &box);
+    NAPI_THROW_IF_FAILED(value.Env(), status, nullptr);
     return static_cast<Handle*>(box);
   }
 
