@@ -62,7 +62,7 @@ function theirs(method: string, seed: number): Figures {
       String(seed),
     ],
   ]);
-  const { samples_per_s, loss, knn } = JSON.parse(line) as Record<string, number>;
+  const { samples_per_s, loss, knn } = JSON.parse(line.replaceAll('NaN', 'null')) as Record<string, number>; // Python writes NaN
   return { samplesPerSecond: samples_per_s as number, loss: loss as number, knn: knn as number };
 }
 

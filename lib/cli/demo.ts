@@ -23,7 +23,7 @@ const bundled = 'fashion-mnist:bundled';
 const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
 
 const demoOptions = {
-  epochs: { ...positive, default: 6, help: 'passes over the training images, for each method' },
+  epochs: { ...positive, default: 4, help: 'passes over the training images, for each method' },
   limitTrain: { ...positive, default: 10_000, help: 'training images, at most 10000' },
   limitTest: { ...positive, default: 2000, help: 'test images, at most 2000' },
   out: { type: 'string', short: 'o', value: 'FILE', default: 'report.html', help: 'the report' },

@@ -1,0 +1,64 @@
+/**
+ * The limit of our training: the model's own step on one fixed batch, with no data set and no augmentation. Prints the
+ * samples per second of that, of the Trainer on images, and the share.
+ *
+ * usage: npm run bench -- synthetic [--steps 25]
+ */
+import { parseArgs } from 'node:util';
+import { loadDataset, makeOptimizer, ops, presets, projectionHead, resnet18, Trainer, tensor } from '../lib/index.ts';
+import { resolveOptions, type TrainerOptions } from '../lib/train/options.ts';
+import { makeStep } from '../lib/train/step.ts';
+import { median } from './peer.ts';
+
+const { values } = parseArgs({ options: { steps: { type: 'string', default: '25' } } });
+const steps = Number(values.steps);
+const batchSize = 256;
+
+/** The demo's model: ResNet-18 of width 16, CIFAR stem, three channels, bfloat16. */
+function setUp(): TrainerOptions {
+  const encoder = resnet18({ stem: 'cifar', width: 16, seed: 0 });
+  const head = projectionHead({ inFeatures: encoder.featureDim, seed: 0 });
+  const augment = presets.supcon({ size: 28, mean: 0.286, std: 0.353, channels: 3 });
+  return { encoder, head, augment, batchSize, precision: 'bfloat16', epochs: 1 };
+}
+
+async function synthetic(): Promise<number> {
+  const options = resolveOptions(setUp());
+  const parameters = new Map([...options.encoder.namedParameters()]);
+  const step = makeStep(options, makeOptimizer(options.optimizer, parameters));
+  const nchw = ops.randn([2 * batchSize, 28, 28, 3], { seed: 1 }).permute([0, 3, 1, 2]); // channels last in memory
+  const images = nchw.to('bfloat16');
+  const labels = tensor(Int32Array.from({ length: batchSize }, (_, i) => i % 10));
+  await step.run(images, labels, 0.01);
+  const began = performance.now();
+  let previous = step.run(images, labels, 0.01);
+  for (let i = 1; i < steps; i++) {
+    const next = step.run(images, labels, 0.01);
+    await previous;
+    previous = next;
+  }
+  await previous;
+  return (steps * batchSize * 1000) / (performance.now() - began);
+}
+
+async function onImages(): Promise<number> {
+  const dataset = await loadDataset('fashion-mnist', { subset: 'bundled', split: 'train' });
+  let began = 0;
+  for await (const event of new Trainer(setUp()).events(dataset)) {
+    if (event.kind !== 'step') continue;
+    if (event.step === 1) began = performance.now();
+    if (event.step === steps + 1) break;
+  }
+  return (steps * batchSize * 1000) / (performance.now() - began);
+}
+
+const limits: number[] = [];
+const reached: number[] = [];
+for (let i = 0; i < 3; i++) {
+  limits.push(await synthetic());
+  reached.push(await onImages());
+}
+const shares = reached.map((value, i) => value / (limits[i] as number));
+console.log(
+  `model alone ${median(limits).toFixed(0)} samples/s, training on images ${median(reached).toFixed(0)} samples/s: a share of ${median(shares).toFixed(2)} (${shares.map((share) => share.toFixed(2)).join(', ')})`,
+);
