@@ -2,6 +2,7 @@
 import { DataError, OptionError } from '../errors.ts';
 import { loadAddon, type PipelineHandle } from '../native/addon.ts';
 import { guard, newJob } from '../native/errors.ts';
+import { flags } from '../tensor/modes.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectNumber, expectOneOf } from '../validate.ts';
 import { type Transform, transformFrom } from './transform.ts';
@@ -49,7 +50,11 @@ export interface ApplyOptions {
   readonly views?: number;
   /** Default 'float32'. */
   readonly dtype?: 'float32' | 'bfloat16';
-  /** Default 'cpu'. */
+  /**
+   * Default 'cpu'. For a CUDA device the views are made there, by batched operations on the compute stream instead of the
+   * augmentation pool: the same numbers, drawn on the CPU, and the same pixels within 2/255 (a pixel on a step, such as a
+   * threshold, may fall to its other side). Elsewhere they are made on the CPU and copied.
+   */
   readonly device?: string;
 }
 
@@ -91,7 +96,8 @@ export class Augmentation {
   }
 
   /**
-   * Views of every sample, computed in the background on the augmentation pool; returns a handle at once.
+   * Views of every sample, computed in the background on the augmentation pool, or on a CUDA device;
+   * returns a handle at once.
    *
    * The samples' pixels must not change until the result is ready.
    *
@@ -182,37 +188,48 @@ export function augment(transforms: readonly Transform[] | AugmentData, options:
 
 /**
  * One augmentation a view, for asymmetric views: as `Augmentation.apply`, with `augmentations[v]` for view v.
+ *
+ * @param options.viewNumbers what each view draws as, from 0 to 65535, for a part of a sample's views; default 0, 1, ….
  * @throws {ShapeError} views of different sizes.
  */
 export function applyViews(
   augmentations: readonly Augmentation[],
   samples: readonly ImageSample[],
-  options: Omit<ApplyOptions, 'views'>,
+  options: Omit<ApplyOptions, 'views'> & { readonly viewNumbers?: readonly number[] },
 ): Tensor {
-  checkOptions('applyViews', options, ['seed', 'epoch', 'dtype', 'device']);
+  checkOptions('applyViews', options, ['seed', 'epoch', 'dtype', 'device', 'viewNumbers']);
   if (!Array.isArray(samples)) throw new DataError(`samples must be an array, got ${describe(samples)}`);
   const seed = counter('seed', options.seed);
   const epoch = epochOf(options.epoch ?? 0);
   const dtype = expectOneOf('dtype', options.dtype ?? 'float32', ['float32', 'bfloat16']);
-  const pixels = new Array<Uint8Array>(samples.length);
+  const packed = packSamples(samples);
+  const job = newJob(applyViews);
+  const pipelines = augmentations.map((augmentation) => augmentation.pipeline());
+  const { device = 'cpu', viewNumbers } = options;
+  if (guard(() => loadAddon().augmentRunsOn(device, pipelines)))
+    return new Tensor(
+      guard(() =>
+        loadAddon().augmentOnDevice(pipelines, ...packed, seed, epoch, dtype, device, flags(), job, viewNumbers),
+      ),
+    );
+  const views = new Tensor(
+    guard(() => loadAddon().augmentBatch(pipelines, ...packed, seed, epoch, dtype, job, viewNumbers)),
+  );
+  if (device === 'cpu') return views;
+  const moved = views.to({ device });
+  views.dispose();
+  return moved;
+}
+
+/** Pixels, sizes (height, width, channels of each) and ids, as the addon takes them. */
+function packSamples(samples: readonly ImageSample[]): [Uint8Array[], Int32Array, Float64Array] {
   const sizes = new Int32Array(3 * samples.length);
   const ids = new Float64Array(samples.length);
   for (const [i, sample] of samples.entries()) {
-    pixels[i] = sample.pixels;
-    sizes[3 * i] = sample.height;
-    sizes[3 * i + 1] = sample.width;
-    sizes[3 * i + 2] = sample.channels;
+    sizes.set([sample.height, sample.width, sample.channels], 3 * i);
     ids[i] = counter(`samples[${i}].id`, sample.id);
   }
-  const job = newJob(applyViews);
-  const pipelines = augmentations.map((augmentation) => augmentation.pipeline());
-  const views = new Tensor(
-    guard(() => loadAddon().augmentBatch(pipelines, pixels, sizes, ids, seed, epoch, dtype, job)),
-  );
-  if (options.device === undefined || options.device === 'cpu') return views;
-  const moved = views.to({ device: options.device });
-  views.dispose();
-  return moved;
+  return [samples.map(({ pixels }) => pixels), sizes, ids];
 }
 
 /** The number of augmentation threads; default: one a core, at low priority. Waits for the batches under way. */

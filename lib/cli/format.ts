@@ -1,4 +1,4 @@
-/** Numbers and tables as people read them. */
+/** Numbers, tables and paragraphs as people read them. */
 
 /** "850 ms", "42 s", "3 min 20 s", "1 h 05 min". */
 export function formatDuration(seconds: number): string {
@@ -39,4 +39,18 @@ export function formatTable(rows: readonly (readonly string[])[], options: { num
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** Breaks paragraphs at `columns`; lines that start with a space stay as they are. */
+export function wrap(text: string, columns: number): string[] {
+  return text.split('\n').flatMap((line) => {
+    if (line.startsWith(' ') || line.length <= columns) return [line];
+    const lines = [''];
+    for (const word of line.split(' ')) {
+      const last = lines[lines.length - 1] as string;
+      if (last !== '' && last.length + 1 + word.length > columns) lines.push(word);
+      else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+    }
+    return lines;
+  });
 }

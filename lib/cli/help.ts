@@ -1,23 +1,9 @@
 /** The texts of `--help`. */
 import type { Command, OptionSpec, OptionTable } from './command.ts';
-import { formatTable } from './format.ts';
+import { formatTable, wrap } from './format.ts';
 import { flagOf, globalOptions } from './options.ts';
 
 const width = 100;
-
-/** Breaks paragraphs at `columns`; lines that start with a space stay as they are. */
-function wrap(text: string, columns: number): string[] {
-  return text.split('\n').flatMap((line) => {
-    if (line.startsWith(' ') || line.length <= columns) return [line];
-    const lines = [''];
-    for (const word of line.split(' ')) {
-      const last = lines[lines.length - 1] as string;
-      if (last !== '' && last.length + 1 + word.length > columns) lines.push(word);
-      else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
-    }
-    return lines;
-  });
-}
 
 function flagColumn(name: string, spec: OptionSpec): string {
   const short = spec.short === undefined ? '    ' : `-${spec.short}, `;

@@ -68,7 +68,8 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
   }
 }
 
-async function importSharp(): Promise<typeof import('sharp')> {
+/** @throws {DataError} sharp is not installed. */
+export async function importSharp(): Promise<typeof import('sharp')> {
   try {
     return await import('sharp');
   } catch (error) {

@@ -43,11 +43,10 @@ void augment_batch(Pool& pool, BatchJob job, void* out, std::shared_ptr<const st
                images](int64_t index) {
     CONTRASTIVE_CHECK(!cancel || !cancel->load(std::memory_order_relaxed), kAbortedError, "augmentation was cancelled");
     const ImageView& image = job.images[index % images];
-    const auto view = static_cast<uint32_t>(index / images);
+    const auto view = static_cast<size_t>(index / images);
     const Pipeline& pipeline = *job.views[view];
     Canvas& canvas = local_canvas();
-    const DrawKey key = {job.seed, job.epoch, image.id, view};
-    pipeline.apply(canvas, image, pipeline.draw(key, {image.height, image.width, image.channels}));
+    pipeline.apply(canvas, image, pipeline.draw(job.key(image, view), {image.height, image.width, image.channels}));
     canvas.pack(out + index * result_size, job.type, job.layout);
   };
   pool.run(count, std::move(body), std::move(done));

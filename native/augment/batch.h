@@ -16,10 +16,16 @@ namespace contrastive::augment {
 struct BatchJob {
   std::vector<ImageView> images;                       // the bytes must live, unchanged, until the job is done
   std::vector<std::shared_ptr<const Pipeline>> views;  // one a view; the same one twice for symmetric views
+  std::vector<uint32_t> view_numbers;                  // what each view draws as; empty: 0, 1, …
   uint64_t seed = 0;
   uint32_t epoch = 0;
   OutType type = OutType::kFloat32;
   Layout layout = Layout::kInterleaved;
+
+  // What an image in a view draws with.
+  DrawKey key(const ImageView& image, size_t view) const {
+    return {seed, epoch, image.id, view_numbers.empty() ? static_cast<uint32_t>(view) : view_numbers[view]};
+  }
 };
 
 // The shape that every result of the job has. Throws kShapeError when the images or the views do not agree, or a

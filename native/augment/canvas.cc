@@ -32,6 +32,7 @@ void Canvas::load(const ImageView& source, int channels) {
   scaled_height_ = source.height;
   scaled_width_ = source.width;
   flip_x_ = flip_y_ = has_affine_ = false;
+  points_.clear();
 }
 
 void Canvas::crop(int top, int left, int height, int width) {
@@ -56,7 +57,7 @@ void Canvas::crop(int top, int left, int height, int width) {
 
 void Canvas::resize(int height, int width) {
   if (height == view_.height && width == view_.width) return;
-  if (pending_ && scaled_height_ == from_.height && scaled_width_ == from_.width) {
+  if (pending_ && !noted() && scaled_height_ == from_.height && scaled_width_ == from_.width) {
     from_ = {from_.top + view_.top, from_.left + view_.left, view_.height, view_.width};
     view_ = {0, 0, height, width};
     scaled_height_ = height;
@@ -88,8 +89,13 @@ void Canvas::flip_vertical() {
   }
 }
 
+void Canvas::point(const PointStep& step) {
+  if (has_affine_) take_notes();
+  points_.add(step);
+}
+
 void Canvas::affine(const std::vector<float>& scale, const std::vector<float>& offset) {
-  pixels();
+  if (has_affine_) take_notes();
   scale_.resize(channels_);
   offset_.resize(channels_);
   for (int c = 0; c < channels_; ++c) {
@@ -101,8 +107,39 @@ void Canvas::affine(const std::vector<float>& scale, const std::vector<float>& o
 
 float* Canvas::pixels() {
   if (pending_) read_source();
-  if (has_affine_) apply_affine();
+  if (noted()) take_notes();
   return image_.data();
+}
+
+void Canvas::take_notes() {
+  if (pending_) read_source();
+  const int64_t size = area(), block = PointProgram::block(channels_);
+  for (int64_t from = 0; from < size; from += block) {
+    const int64_t n = std::min(block, size - from);
+    float* const planes = image_.data() + from;
+    points_.run(planes, channels_, size, n);
+    if (!has_affine_) continue;
+    for (int c = 0; c < channels_; ++c)
+      for (int64_t i = 0; i < n; ++i) planes[c * size + i] = planes[c * size + i] * scale_[c] + offset_[c];
+  }
+  points_.clear();
+  has_affine_ = false;
+}
+
+double Canvas::mean_gray() {
+  if (has_affine_) take_notes();
+  if (pending_) read_source();
+  const Kernels& k = kernels();
+  const int64_t size = area(), block = PointProgram::block(channels_);
+  double total = 0.0;
+  for (int64_t from = 0; from < size; from += block) {
+    const int64_t n = std::min(block, size - from);
+    float* const red = image_.data() + from;
+    points_.run(red, channels_, size, n);
+    total += channels_ == 1 ? k.sum(red, n) : k.sum_gray(red, red + size, red + 2 * size, n);
+  }
+  points_.clear();
+  return total / static_cast<double>(size);
 }
 
 float* Canvas::spare(int height, int width) { return spare_.reserve(int64_t{channels_} * height * width); }
@@ -110,15 +147,6 @@ float* Canvas::spare(int height, int width) { return spare_.reserve(int64_t{chan
 void Canvas::adopt(int height, int width) {
   std::swap(image_, spare_);
   view_ = {0, 0, height, width};
-}
-
-void Canvas::apply_affine() {
-  has_affine_ = false;
-  for (int c = 0; c < channels_; ++c) {
-    float* p = image_.data() + c * area();
-    const float scale = scale_[c], offset = offset_[c];
-    for (int64_t i = 0; i < area(); ++i) p[i] = p[i] * scale + offset;
-  }
 }
 
 // Vertical pass first: it runs along contiguous source bytes; then the horizontal pass on the one row it made, while
@@ -183,21 +211,28 @@ void Canvas::resize_planes(int height, int width) {
 }
 
 void Canvas::pack(void* out, OutType type, Layout layout) {
-  const bool normalise = has_affine_;
-  has_affine_ = false;
-  const float* const planes = pixels();
-  if (!normalise) {
+  if (pending_) read_source();
+  if (!has_affine_) {
     scale_.assign(channels_, 1.0f);
     offset_.assign(channels_, 0.0f);
   }
+  const Kernels& k = kernels();
   const bool interleave = layout == Layout::kInterleaved;
-  if (type == OutType::kFloat32) {
-    kernels().pack_float(planes, channels_, area(), scale_.data(), offset_.data(), interleave,
-                         static_cast<float*>(out));
-  } else {
-    kernels().pack_bfloat16(planes, channels_, area(), scale_.data(), offset_.data(), interleave,
-                            static_cast<uint16_t*>(out));
+  const int64_t size = area(), block = PointProgram::block(channels_);
+  for (int64_t from = 0; from < size; from += block) {
+    const int64_t n = std::min(block, size - from), at = interleave ? from * channels_ : from;
+    float* const planes = image_.data() + from;
+    points_.run(planes, channels_, size, n);
+    if (type == OutType::kFloat32) {
+      k.pack_float(planes, channels_, size, n, scale_.data(), offset_.data(), interleave,
+                   static_cast<float*>(out) + at);
+    } else {
+      k.pack_bfloat16(planes, channels_, size, n, scale_.data(), offset_.data(), interleave,
+                      static_cast<uint16_t*>(out) + at);
+    }
   }
+  points_.clear();
+  has_affine_ = false;
 }
 
 }  // namespace contrastive::augment

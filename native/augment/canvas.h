@@ -2,11 +2,14 @@
 //
 // Geometry stays a description for as long as it can: crops, flips and one resize of the uint8 source only move
 // numbers, and the first operation that needs pixels reads just the source pixels that the result needs, in one pass.
+// Point operations are notes too (points.h), taken when something needs their result.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <vector>
+
+#include "augment/points.h"
 
 namespace contrastive::augment {
 
@@ -63,12 +66,16 @@ class Canvas {
   void flip_horizontal();
   void flip_vertical();
 
+  // Notes a point operation.
+  void point(const PointStep& step);
   // x -> x scale[c] + offset[c], done while packing when nothing else follows. Arrays of 1 or `channels`.
   void affine(const std::vector<float>& scale, const std::vector<float>& offset);
 
   // Pixels in [0, 1] (until normalised): channels() planes of area() floats, one after the other.
   float* pixels();
   float* plane(int channel) { return pixels() + channel * area(); }
+  // The mean of all pixels' gray, for 1 or 3 channels.
+  double mean_gray();
 
   // Room for a result of the given size, valid until adopt(), which makes it the image.
   float* spare(int height, int width);
@@ -87,7 +94,8 @@ class Canvas {
 
   void read_source();
   void resize_planes(int height, int width);
-  void apply_affine();
+  bool noted() const { return has_affine_ || !points_.empty(); }
+  void take_notes();
 
   ImageView source_;
   int channels_ = 0;
@@ -95,7 +103,8 @@ class Canvas {
   Window from_, view_;    // without pending_, view_ is the whole image
   int scaled_height_ = 0, scaled_width_ = 0;
   bool flip_x_ = false, flip_y_ = false;
-  bool has_affine_ = false;
+  PointProgram points_;                // noted for pixels that have not taken them yet
+  bool has_affine_ = false;            // after points_
   std::vector<float> scale_, offset_;  // one a channel
   Buffer image_, spare_, scratch_;
   Taps vertical_, horizontal_;

@@ -40,7 +40,7 @@ class RandomAffine final : public Transform {
 
   void apply(Canvas& canvas, const Drawn& drawn) const override {
     const Mapping mapping =
-        inverse_affine(canvas.shape(), drawn[0], {drawn[1], drawn[2]}, drawn[3], {drawn[4], drawn[5]});
+        inverse_affine(center_of(canvas.shape()), drawn[0], {drawn[1], drawn[2]}, drawn[3], {drawn[4], drawn[5]});
     warp(canvas, mapping, interpolation_, fill_);
   }
 

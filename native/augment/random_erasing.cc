@@ -2,7 +2,9 @@
 // augmentation", as torchvision v2 RandomErasing; with value 0 and ratio 1, the cutout of DeVries & Taylor 2017.
 #include <algorithm>
 
-#include "augment/transform.h"
+#include "augment/kernels.h"
+#include "augment/noise.h"
+#include "augment/window.h"
 
 namespace contrastive::augment {
 namespace {
@@ -33,47 +35,45 @@ class RandomErasing final : public Transform {
   }
 
   Drawn draw(Philox& random, Shape input) const override {
-    const double area = static_cast<double>(input.height) * input.width;
-    const double log_low = std::log(ratio_[0]), log_high = std::log(ratio_[1]);
-    for (int attempt = 0; attempt < 10; ++attempt) {
-      const double target = area * random.uniform(scale_[0], scale_[1]);
-      const double ratio = std::exp(random.uniform(log_low, log_high));
-      const double height = std::nearbyint(std::sqrt(target * ratio)),
-                   width = std::nearbyint(std::sqrt(target / ratio));
-      if (height >= input.height || width >= input.width) continue;
-      const double top = random.below(input.height - static_cast<int>(height) + 1);
-      const double left = random.below(input.width - static_cast<int>(width) + 1);
-      return {top, left, height, width, static_cast<double>(random.next()), static_cast<double>(random.next())};
-    }
-    return Drawn::skipped();  // no rectangle fits: unchanged
+    const auto sides = [](double area, double ratio) {
+      return Sides{std::sqrt(area * ratio), std::sqrt(area / ratio)};
+    };
+    const auto fits = [&](Sides s) { return s.height < input.height && s.width < input.width; };
+    auto window = draw_window(random, input, scale_, ratio_, sides, fits);
+    if (!window) return Drawn::skipped();  // no rectangle fits: unchanged
+    window->append(draw_noise_key(random));
+    return *window;
   }
 
   void apply(Canvas& canvas, const Drawn& drawn) const override {
     const Shape shape = canvas.shape();
     const int top = drawn.at(0), left = drawn.at(1), height = drawn.at(2), width = drawn.at(3);
-    const auto low = static_cast<uint64_t>(drawn[4]), high = static_cast<uint64_t>(drawn[5]);
-    Philox noise(high << 32 | low, Purpose::kAugment, 0, 0, 0);
-    for (int c = 0; c < shape.channels; ++c) {
-      const float value = noise_ ? 0.0f : static_cast<float>(value_[value_.size() == 1 ? 0 : c]);
-      for (int y = top; y < top + height; ++y) {
-        float* row = canvas.plane(c) + int64_t{y} * shape.width + left;
+    const int64_t area = int64_t{height} * width;
+    float* const planes = canvas.pixels();
+    const float* const noise = noise_ ? make_noise(canvas, drawn, area * shape.channels) : nullptr;
+    for (int c = 0; c < shape.channels; ++c)
+      for (int y = 0; y < height; ++y) {
+        float* const row = planes + c * canvas.area() + int64_t{top + y} * shape.width + left;
         if (noise_) {
-          for (int x = 0; x < width; ++x) row[x] = static_cast<float>(noise.normal());
+          std::copy_n(noise + c * area + int64_t{y} * width, width, row);
         } else {
-          std::fill(row, row + width, value);
+          std::fill_n(row, width, static_cast<float>(value_[value_.size() == 1 ? 0 : c]));
         }
       }
-    }
   }
 
   void check_drawn(const Drawn& drawn, Shape input) const override {
-    Transform::check_drawn(drawn, input);
-    if (drawn[2] != 0 && drawn[3] != 0) expect_window(drawn, input);
-    CONTRASTIVE_CHECK(drawn[4] >= 0 && drawn[4] < 0x1p32 && drawn[5] >= 0 && drawn[5] < 0x1p32, kOptionError, kind(),
-                      ": noiseKey must be two unsigned 32-bit integers");
+    expect_window(drawn, input, 0);
+    check_noise_key(drawn, 4, kind());
   }
 
  private:
+  static const float* make_noise(Canvas& canvas, const Drawn& drawn, int64_t count) {
+    float* const noise = canvas.scratch(count);
+    kernels().normal_noise(noise_key(drawn, 4).data(), noise, count);
+    return noise;
+  }
+
   std::array<double, 2> scale_, ratio_;
   bool noise_;
   std::vector<double> value_;

@@ -1,5 +1,4 @@
 // Gray in all three channels; a gray image stays as it is. Source: torchvision v2 RandomGrayscale.
-#include "augment/kernels.h"
 #include "augment/transform.h"
 
 namespace contrastive::augment {
@@ -13,8 +12,7 @@ class RandomGrayscale final : public Transform {
   Drawn draw(Philox&, Shape) const override { return Drawn::plain(); }
 
   void apply(Canvas& canvas, const Drawn&) const override {
-    if (canvas.shape().channels == 3)
-      kernels().to_gray(canvas.plane(0), canvas.plane(1), canvas.plane(2), canvas.area());
+    if (canvas.shape().channels == 3) canvas.point({.kind = PointStep::kGray});
   }
 };
 

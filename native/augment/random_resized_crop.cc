@@ -2,7 +2,7 @@
 // Szegedy et al. 2015, "Going deeper with convolutions", with SimCLR's scale.
 #include <algorithm>
 
-#include "augment/transform.h"
+#include "augment/window.h"
 
 namespace contrastive::augment {
 namespace {
@@ -23,18 +23,13 @@ class RandomResizedCrop final : public Transform {
   }
 
   Drawn draw(Philox& random, Shape input) const override {
-    const double area = static_cast<double>(input.height) * input.width;
-    const double log_low = std::log(ratio_[0]), log_high = std::log(ratio_[1]);
-    for (int attempt = 0; attempt < 10; ++attempt) {
-      const double target = area * random.uniform(scale_[0], scale_[1]);
-      const double ratio = std::exp(random.uniform(log_low, log_high));
-      const double width = std::nearbyint(std::sqrt(target * ratio)),
-                   height = std::nearbyint(std::sqrt(target / ratio));
-      if (width < 1 || width > input.width || height < 1 || height > input.height) continue;
-      const double top = random.below(input.height - static_cast<int>(height) + 1);
-      const double left = random.below(input.width - static_cast<int>(width) + 1);
-      return {top, left, height, width};
-    }
+    const auto sides = [](double area, double ratio) {
+      return Sides{std::sqrt(area / ratio), std::sqrt(area * ratio)};
+    };
+    const auto fits = [&](Sides s) {
+      return s.width >= 1 && s.width <= input.width && s.height >= 1 && s.height <= input.height;
+    };
+    if (const auto window = draw_window(random, input, scale_, ratio_, sides, fits)) return *window;
     // The largest centred window whose ratio is in range.
     const double ratio = static_cast<double>(input.width) / input.height;
     int height = input.height, width = input.width;

@@ -18,16 +18,7 @@ class RandomRotation final : public Transform {
   std::vector<std::string> drawn_names() const override { return {"angle"}; }
   Drawn draw(Philox& random, Shape) const override { return {random.uniform(degrees_[0], degrees_[1])}; }
 
-  void apply(Canvas& canvas, const Drawn& drawn) const override {
-    const double angle = std::remainder(drawn[0], 360.0);
-    if (angle == 0) return;
-    if (std::abs(angle) == 180) {
-      canvas.flip_horizontal();
-      canvas.flip_vertical();
-      return;
-    }
-    warp(canvas, inverse_affine(canvas.shape(), -angle, {0, 0}, 1.0, {0, 0}), interpolation_, fill_);
-  }
+  void apply(Canvas& canvas, const Drawn& drawn) const override { rotate(canvas, drawn[0], interpolation_, fill_); }
 
  private:
   std::array<double, 2> degrees_;

@@ -1,8 +1,11 @@
 // Inverts the values at or above a threshold in [0, 1]. Source: torchvision v2 RandomSolarize on float images.
-#include "augment/kernels.h"
+#include "augment/operations.h"
 #include "augment/transform.h"
 
 namespace contrastive::augment {
+
+void solarize(Canvas& canvas, float threshold) { canvas.point({.kind = PointStep::kSolarize, .a = threshold}); }
+
 namespace {
 
 class Solarize final : public Transform {
@@ -15,9 +18,7 @@ class Solarize final : public Transform {
 
   Drawn draw(Philox&, Shape) const override { return Drawn::plain(); }
 
-  void apply(Canvas& canvas, const Drawn&) const override {
-    kernels().solarize(canvas.pixels(), canvas.area() * canvas.shape().channels, threshold_);
-  }
+  void apply(Canvas& canvas, const Drawn&) const override { solarize(canvas, threshold_); }
 
  private:
   float threshold_;

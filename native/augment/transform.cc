@@ -63,13 +63,13 @@ Shape Transform::expect_color(Shape input) const {
   return input;
 }
 
-void Transform::expect_window(const Drawn& drawn, Shape input) const {
+void Transform::expect_window(const Drawn& drawn, Shape input, int least) const {
   Transform::check_drawn(drawn, input);
   const double top = drawn[0], left = drawn[1], height = drawn[2], width = drawn[3];
-  CONTRASTIVE_CHECK(
-      top >= 0 && left >= 0 && height >= 1 && width >= 1 && top + height <= input.height && left + width <= input.width,
-      kOptionError, kind_, ": window of ", height, " x ", width, " at (", top, ", ", left,
-      ") must lie inside the image of ", input.height, " x ", input.width);
+  CONTRASTIVE_CHECK(top >= 0 && left >= 0 && height >= least && width >= least && top + height <= input.height &&
+                        left + width <= input.width,
+                    kOptionError, kind(), ": window of ", height, " x ", width, " at (", top, ", ", left,
+                    ") must lie inside the image of ", input.height, " x ", input.width);
 }
 
 TransformRegistration::TransformRegistration(const char* kind, TransformFactory factory) { registry()[kind] = factory; }

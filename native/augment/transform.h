@@ -18,7 +18,8 @@
 
 namespace contrastive::augment {
 
-// A transform as plain data, `{ kind: 'solarize', threshold: 0.5, p: 0.2 }`: numbers and lists of numbers, and words.
+// A transform as plain data, `{ kind: 'solarize', threshold: 0.5, p: 0.2 }`: numbers and lists of numbers, words, and
+// flags as 0 or 1.
 struct TransformSpec {
   std::string kind;
   std::map<std::string, std::vector<double>> numbers;
@@ -35,7 +36,7 @@ struct TransformSpec {
 
 // What one transform drew for one sample and view: numbers in the order of Transform::drawn_names().
 struct Drawn {
-  static constexpr int kMost = 12;
+  static constexpr int kMost = 32;
 
   static Drawn skipped() { return Drawn(); }
   static Drawn plain() {
@@ -45,7 +46,11 @@ struct Drawn {
   }
   Drawn() = default;
   Drawn(std::initializer_list<double> list) : applied(true) {
-    for (double value : list) values[count++] = value;
+    for (double value : list) push(value);
+  }
+  void push(double value) { values[count++] = value; }
+  void append(const Drawn& more) {
+    for (int i = 0; i < more.count; ++i) push(more[i]);
   }
   double operator[](int i) const { return values[i]; }
   int at(int i) const { return static_cast<int>(values[i]); }
@@ -77,8 +82,8 @@ class Transform {
  protected:
   // Colour operations are defined for 1 and 3 channels, as torchvision's.
   Shape expect_color(Shape input) const;
-  // [top, left, height, width] at the front of `drawn` lies inside `input`.
-  void expect_window(const Drawn& drawn, Shape input) const;
+  // [top, left, height, width] at the front of `drawn` lies inside `input`, with sides of at least `least`.
+  void expect_window(const Drawn& drawn, Shape input, int least = 1) const;
 
  private:
   std::string kind_;

@@ -6,8 +6,7 @@
 
 namespace contrastive::augment {
 
-Mapping inverse_affine(Shape shape, double angle, std::array<double, 2> translate, double scale,
-                       std::array<double, 2> shear) {
+Mapping inverse_affine(Point center, double angle, Point translate, double scale, Point shear) {
   constexpr double kRadians = std::numbers::pi / 180.0;
   const double rotation = angle * kRadians, shear_x = shear[0] * kRadians, shear_y = shear[1] * kRadians;
   // Rotation, scale and shear without the scale: [a b; c d], of determinant 1.
@@ -16,9 +15,8 @@ Mapping inverse_affine(Shape shape, double angle, std::array<double, 2> translat
   const double c = std::sin(rotation - shear_y) / std::cos(shear_y);
   const double d = std::cos(rotation) - c * std::tan(shear_x);
   const double m0 = d / scale, m1 = -b / scale, m3 = -c / scale, m4 = a / scale;
-  const double center_x = 0.5 * shape.width, center_y = 0.5 * shape.height;
-  const double from_x = center_x + translate[0], from_y = center_y + translate[1];
-  return {m0, m1, center_x - m0 * from_x - m1 * from_y, m3, m4, center_y - m3 * from_x - m4 * from_y, 0.0, 0.0};
+  const double from_x = center[0] + translate[0], from_y = center[1] + translate[1];
+  return {m0, m1, center[0] - m0 * from_x - m1 * from_y, m3, m4, center[1] - m3 * from_x - m4 * from_y, 0.0, 0.0};
 }
 
 Interpolation interpolation_of(const TransformSpec& spec) {
@@ -44,6 +42,17 @@ void warp(Canvas& canvas, const Mapping& m, Interpolation interpolation, float f
            shape.width);
   }
   canvas.adopt(shape.height, shape.width);
+}
+
+void rotate(Canvas& canvas, double degrees, Interpolation interpolation, float fill) {
+  const double angle = std::remainder(degrees, 360.0);
+  if (angle == 0) return;
+  if (std::abs(angle) == 180) {
+    canvas.flip_horizontal();
+    canvas.flip_vertical();
+    return;
+  }
+  warp(canvas, inverse_affine(center_of(canvas.shape()), -angle, {0, 0}, 1.0, {0, 0}), interpolation, fill);
 }
 
 }  // namespace contrastive::augment

@@ -29,6 +29,14 @@ void append(std::vector<double>& list, const Napi::Value& value, const std::stri
 
 }  // namespace
 
+uint64_t to_counter(const Napi::Value& value, const char* argument) {
+  CONTRASTIVE_CHECK(value.IsNumber(), kOptionError, argument, " must be a number");
+  const double number = value.As<Napi::Number>().DoubleValue();
+  CONTRASTIVE_CHECK(number >= 0 && number <= 9007199254740991.0, kOptionError, argument,
+                    " must be an integer from 0 to 2^53 - 1, got ", number);
+  return static_cast<uint64_t>(number);
+}
+
 TransformSpec to_spec(const Napi::Object& object) {
   TransformSpec spec;
   const Napi::Array names = object.GetPropertyNames();
@@ -39,6 +47,8 @@ TransformSpec to_spec(const Napi::Object& object) {
       spec.kind = to_string(value, "kind");
     } else if (value.IsString()) {
       spec.words[name] = value.As<Napi::String>();
+    } else if (value.IsBoolean()) {
+      spec.numbers[name] = {value.ToBoolean() ? 1.0 : 0.0};
     } else {
       append(spec.numbers[name], value, name);
     }

@@ -7,6 +7,10 @@
 
 namespace contrastive::binding {
 
+// Seeds and ids: JavaScript's safe integers.
+uint64_t to_counter(const Napi::Value& value, const char* argument);
+inline int to_int(const Napi::Value& value) { return value.As<Napi::Number>().Int32Value(); }
+
 // `{ kind, p, ...options }`: numbers, arrays of numbers, words.
 augment::TransformSpec to_spec(const Napi::Object& object);
 

@@ -1,34 +1,46 @@
-// The modes that travel with a job: gradient recording and autocast. They live in AsyncLocalStorage on the JavaScript
-// side, never in a thread, so that two interleaved requests cannot see each other's.
+// The modes that travel with a job: gradient recording, autocast, running statistics. They live in AsyncLocalStorage on
+// the JavaScript side, never in a thread, so that two interleaved requests cannot see each other's.
 #pragma once
 
 #include <ATen/autocast_mode.h>
 #include <c10/core/GradMode.h>
 
 #include <optional>
+#include <utility>
 
 namespace contrastive {
 
 struct Modes {
   bool grad = true;
   std::optional<at::ScalarType> autocast;  // the low-precision dtype, or none
+  bool keep_statistics = false;            // normalisation in training leaves its running statistics as they are
 
-  // Bit 0: gradients off. Bits 1-2: autocast (0 none, 1 bfloat16, 2 float16). The layout is that of
-  // lib/tensor/modes.ts.
+  // Bit 0: gradients off. Bits 1-2: autocast (0 none, 1 bfloat16, 2 float16). Bit 4: running statistics stay. The
+  // layout is that of lib/tensor/modes.ts.
   static Modes from_flags(uint32_t flags) {
     Modes modes;
     modes.grad = (flags & 1) == 0;
     if (((flags >> 1) & 3) == 1) modes.autocast = at::kBFloat16;
     if (((flags >> 1) & 3) == 2) modes.autocast = at::kHalf;
+    modes.keep_statistics = (flags & 16) != 0;
     return modes;
   }
 };
+
+// Whether this thread's jobs leave running statistics as they are; set by a ModeGuard.
+inline bool& keeps_statistics() {
+  thread_local bool keeps = false;
+  return keeps;
+}
 
 // Sets the modes on this thread for a scope.
 class ModeGuard {
  public:
   ModeGuard(const Modes& modes, at::DeviceType device)
-      : grad_(modes.grad), device_(device), autocast_(modes.autocast.has_value()) {
+      : grad_(modes.grad),
+        device_(device),
+        autocast_(modes.autocast.has_value()),
+        kept_statistics_(std::exchange(keeps_statistics(), modes.keep_statistics)) {
     if (!autocast_) return;
     previous_ = at::autocast::is_autocast_enabled(device_);
     previous_dtype_ = at::autocast::get_autocast_dtype(device_);
@@ -37,6 +49,7 @@ class ModeGuard {
     at::autocast::increment_nesting();
   }
   ~ModeGuard() {
+    keeps_statistics() = kept_statistics_;
     if (!autocast_) return;
     if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
     at::autocast::set_autocast_enabled(device_, previous_);
@@ -49,6 +62,7 @@ class ModeGuard {
   c10::AutoGradMode grad_;
   at::DeviceType device_;
   bool autocast_;
+  bool kept_statistics_;
   bool previous_ = false;
   at::ScalarType previous_dtype_ = at::kBFloat16;
 };

@@ -1,9 +1,18 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { adjustSharpness } from '../../lib/augment/adjust-sharpness.ts';
 import { applyViews, augment, type ImageSample, setAugmentThreads } from '../../lib/augment/augment.ts';
+import { autoAugment } from '../../lib/augment/auto-augment.ts';
+import { autocontrast } from '../../lib/augment/autocontrast.ts';
 import { centerCrop } from '../../lib/augment/center-crop.ts';
 import { colorJitter } from '../../lib/augment/color-jitter.ts';
+import { elasticTransform } from '../../lib/augment/elastic-transform.ts';
+import { equalize } from '../../lib/augment/equalize.ts';
 import { gaussianBlur } from '../../lib/augment/gaussian-blur.ts';
+import { gaussianNoise } from '../../lib/augment/gaussian-noise.ts';
+import { invert } from '../../lib/augment/invert.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
+import { posterize } from '../../lib/augment/posterize.ts';
+import { randAugment } from '../../lib/augment/rand-augment.ts';
 import { randomAffine } from '../../lib/augment/random-affine.ts';
 import { randomCrop } from '../../lib/augment/random-crop.ts';
 import { randomErasing } from '../../lib/augment/random-erasing.ts';
@@ -12,9 +21,12 @@ import { randomHorizontalFlip } from '../../lib/augment/random-horizontal-flip.t
 import { randomPerspective } from '../../lib/augment/random-perspective.ts';
 import { randomResizedCrop } from '../../lib/augment/random-resized-crop.ts';
 import { randomRotation } from '../../lib/augment/random-rotation.ts';
+import { randomRotation90 } from '../../lib/augment/random-rotation90.ts';
 import { randomVerticalFlip } from '../../lib/augment/random-vertical-flip.ts';
 import { resize } from '../../lib/augment/resize.ts';
+import { sobel } from '../../lib/augment/sobel.ts';
 import { solarize } from '../../lib/augment/solarize.ts';
+import { trivialAugmentWide } from '../../lib/augment/trivial-augment-wide.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import { expectError } from './expect-error.ts';
 import { formulaImage } from './formula-image.ts';
@@ -30,10 +42,22 @@ const everything = augment([
   randomRotation(20, { p: 0.5 }),
   randomAffine(10, { translate: [0.1, 0.1], p: 0.5, interpolation: 'bilinear' }),
   randomPerspective(),
+  randomRotation90({ p: 0.5 }),
+  elasticTransform({ sigma: 2, p: 0.5 }),
+  randAugment({ p: 0.5 }),
+  trivialAugmentWide({ p: 0.5 }),
+  autoAugment({ policy: 'svhn', p: 0.5 }),
   colorJitter({ brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1, p: 0.8 }),
   randomGrayscale({ p: 0.2 }),
   gaussianBlur(5, { p: 0.5 }),
   solarize({ p: 0.2 }),
+  posterize(3, { p: 0.2 }),
+  invert({ p: 0.2 }),
+  autocontrast({ p: 0.3 }),
+  equalize({ p: 0.3 }),
+  adjustSharpness(2, { p: 0.3 }),
+  sobel({ p: 0.1 }),
+  gaussianNoise({ p: 0.5 }),
   randomErasing({ value: 'noise' }),
   normalize([0.5, 0.4, 0.3], [0.2, 0.25, 0.3]),
 ]);

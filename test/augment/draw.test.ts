@@ -1,8 +1,11 @@
 /** The counter-based generator behind all draws, against its published known answers and our own reading of the layout. */
 import { describe, expect, test } from 'vitest';
-import { augment } from '../../lib/augment/augment.ts';
+import { augment, type DrawnTransform } from '../../lib/augment/augment.ts';
 import { gaussianBlur } from '../../lib/augment/gaussian-blur.ts';
+import { presets } from '../../lib/augment/presets.ts';
 import { randomRotation } from '../../lib/augment/random-rotation.ts';
+import type { Transform } from '../../lib/augment/transform.ts';
+import { formulaImage } from './formula-image.ts';
 
 type Words = readonly number[];
 
@@ -65,6 +68,60 @@ describe('the generator', () => {
       expect(drawn[1]!.applied).toBe(rotated);
       if (rotated) expect(drawn[1]!.angle).toBe(u[2]!);
       expect(drawn[2]!.sigma).toBe(1 + u[rotated ? 3 : 2]!);
+    }
+  });
+});
+
+describe('what was drawn', () => {
+  const jitter = { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 };
+  // As data, p where it decides; every kind that changes pixels is there.
+  const kinds: readonly Record<string, unknown>[] = [
+    { kind: 'randomResizedCrop', size: 24 },
+    { kind: 'randomCrop', size: 24, padding: 3, paddingMode: 'reflect' },
+    { kind: 'resize', size: [24, 24] },
+    { kind: 'centerCrop', size: 24 },
+    { kind: 'randomHorizontalFlip', p: 0.5 },
+    { kind: 'randomVerticalFlip', p: 0.5 },
+    { kind: 'randomRotation90' },
+    { kind: 'randomRotation', degrees: 30, interpolation: 'bilinear' },
+    { kind: 'randomAffine', degrees: 10, translate: [0.2, 0.1], scale: [0.8, 1.2], shear: 5 },
+    { kind: 'randomPerspective', p: 0.7 },
+    { kind: 'elasticTransform', sigma: 2, p: 0.5 },
+    { kind: 'colorJitter', ...jitter, p: 0.8 },
+    { kind: 'randomGrayscale', p: 0.2 },
+    { kind: 'gaussianBlur', kernelSize: 5, p: 0.5 },
+    { kind: 'adjustSharpness', factor: 2, p: 0.5 },
+    { kind: 'solarize', p: 0.2 },
+    { kind: 'posterize', bits: 4, p: 0.2 },
+    { kind: 'invert', p: 0.2 },
+    { kind: 'equalize', p: 0.2 },
+    { kind: 'autocontrast', p: 0.2 },
+    { kind: 'sobel', p: 0.1 },
+    { kind: 'randAugment' },
+    { kind: 'trivialAugmentWide' },
+    { kind: 'autoAugment' },
+    { kind: 'gaussianNoise', p: 0.5 },
+    { kind: 'randomErasing', value: 'noise', p: 0.5 },
+    { kind: 'normalize', mean: 0.5, std: 0.25 },
+  ];
+
+  test.each([
+    ['every kind of transform', augment(kinds as unknown as Transform[])],
+    ...Object.entries({ simclr: presets.simclr({ size: 24 }), byol: presets.byol({ size: 24 })[1] }),
+  ])('is read, saved as JSON, and gives the same bits again: %s', async (_, pipeline) => {
+    const image = formulaImage(30, 37, 3);
+    const again = augment(JSON.parse(JSON.stringify(pipeline)));
+    for (let id = 0; id < 16; id++) {
+      const place = { seed: 2 ** 52 + 7, epoch: 3 };
+      for (const dtype of ['float32', 'bfloat16'] as const) {
+        const views = (await pipeline.apply([{ ...image, id }], { ...place, views: 2, dtype }).data()) as Float32Array;
+        for (const view of [0, 1]) {
+          const saved = JSON.stringify(pipeline.draw(image, { ...place, id, view }));
+          const replayed = again.replay(image, JSON.parse(saved) as DrawnTransform[], { dtype });
+          const half = views.length / 2;
+          expect(await replayed.data()).toEqual(views.slice(view * half, (view + 1) * half));
+        }
+      }
     }
   });
 });

@@ -61,6 +61,21 @@ describe('augmentPipeline', () => {
       /-90, 90/,
     ],
     [{ kind: 'randomPerspective', distortionScale: 2, ...warp }, /distortionScale must be in \[0, 1\]/],
+    [{ kind: 'posterize', bits: 9, p: 1 }, /bits must be in \[0, 8\], got 9/],
+    [{ kind: 'posterize', bits: 1.5, p: 1 }, /bits must be an integer/],
+    [{ kind: 'adjustSharpness', factor: -1, p: 1 }, /factor must be >= 0, got -1/],
+    [{ kind: 'gaussianNoise', mean: 0, sigma: -1, clip: true, p: 1 }, /sigma must be >= 0, got -1/],
+    [{ kind: 'gaussianNoise', mean: 0, sigma: 1, p: 1 }, /clip is missing/],
+    [{ kind: 'elasticTransform', alpha: [1, 1], sigma: [1, 0], ...warp }, /sigma must be in \(0, 8192\], got 0/],
+    [{ kind: 'elasticTransform', alpha: [1], sigma: [1, 1], ...warp }, /alpha must be two numbers, got 1/],
+    [{ kind: 'randAugment', numOps: 17, magnitude: 9, numMagnitudeBins: 31, ...warp }, /numOps must be in \[1, 16\]/],
+    [
+      { kind: 'randAugment', numOps: 2, magnitude: 31, numMagnitudeBins: 31, ...warp },
+      /magnitude must be in \[0, 30\]/,
+    ],
+    [{ kind: 'randAugment', numOps: 2, magnitude: 0, numMagnitudeBins: 1, ...warp }, /numMagnitudeBins must be >= 2/],
+    [{ kind: 'trivialAugmentWide', numMagnitudeBins: 1, ...warp }, /numMagnitudeBins must be >= 2, got 1/],
+    [{ kind: 'autoAugment', policy: 'x', ...warp }, /unknown policy 'x'/],
   ])('refuses %o', (transform, message) => {
     expectError(() => make(transform), 'ERR_OPTION', message);
   });

@@ -1,4 +1,4 @@
-/** Compares transforms with torchvision's stored results (test/fixtures/make_augment.py). */
+/** Compares transforms with stored results of torchvision (test/fixtures/make_augment.py, make_augment_policies.py). */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { augment, type DrawnTransform } from '../../lib/augment/augment.ts';
@@ -7,7 +7,7 @@ import { formulaImage } from './formula-image.ts';
 
 const folder = new URL('../fixtures/augment/', import.meta.url);
 
-interface ParityCase {
+export interface ParityCase {
   readonly name: string;
   readonly size: [number, number, number];
   readonly channels?: 3;
@@ -19,8 +19,11 @@ interface ParityCase {
   readonly bytes?: [number, number];
 }
 
-const cases = JSON.parse(readFileSync(new URL('parity.json', folder), 'utf8')) as ParityCase[];
-const blob = readFileSync(new URL('parity.bin', folder)).buffer;
+export const stored = (['parity', 'policies'] as const).flatMap((name) => {
+  const blob = readFileSync(new URL(`${name}.bin`, folder)).buffer;
+  const cases = JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8')) as ParityCase[];
+  return cases.map((entry) => ({ ...entry, blob }));
+});
 
 const largest = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   let most = a.length === b.length ? 0 : Number.POSITIVE_INFINITY;
@@ -33,11 +36,11 @@ const largest = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
  * of v2 on a uint8 image after rounding (values in 0 … 255).
  */
 export function testParity(name: string, tolerance: { floats: number; bytes?: number }): void {
-  const mine = cases.filter((entry) => entry.name === name);
+  const mine = stored.filter((entry) => entry.name === name);
   expect(mine.length).toBeGreaterThan(0);
   test.each(mine.map((entry) => [entry.size.join(' x '), JSON.stringify(entry.drawn), entry] as const))(
     `${name} of %s equals torchvision's: %s`,
-    async (_size, _drawn, { size, channels, transforms, drawn, shape, stride, floats, bytes }) => {
+    async (_size, _drawn, { size, channels, transforms, drawn, shape, stride, floats, bytes, blob }) => {
       const pipeline = augment(transforms, channels === undefined ? {} : { channels });
       const result = pipeline.replay(formulaImage(...size), drawn);
       expect(result.shape).toEqual([1, shape[2], shape[0], shape[1]]);

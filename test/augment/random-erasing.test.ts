@@ -65,5 +65,8 @@ describe('randomErasing', () => {
     };
     const replay = () => pipeline.replay(formulaImage(4, 4, 3), [drawn as never]);
     expectError(replay, 'ERR_OPTION', /noiseKey must be two unsigned 32-bit integers/);
+    const empty = { ...drawn, height: 2 ** 40, width: 0, noiseKey: [0, 0] };
+    const outside = () => pipeline.replay(formulaImage(4, 4, 3), [empty as never]);
+    expectError(outside, 'ERR_OPTION', /window of .* x 0 at \(0, 0\) must lie inside the image of 4 x 4/);
   });
 });

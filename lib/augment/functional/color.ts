@@ -1,0 +1,66 @@
+/** Colours of image tensors, as torchvision v2's functional on float images (functional/_color.py). */
+import * as ops from '../../tensor/ops.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { checkOptions } from '../../validate.ts';
+import { expectImages, type Factor, withFactor } from './arguments.ts';
+
+type Adjust = (images: Tensor, factor: Tensor | number) => Tensor;
+
+const adjust = (where: string, operation: Adjust, images: Tensor, value: Factor): Tensor =>
+  withFactor(`${where}: factor`, value, expectImages(where, images), { min: 0 }, (each) => operation(images, each));
+
+/**
+ * clamp(x · factor).
+ *
+ * @param images floating or uint8 (…, 1 or 3, height, width) in [0, 1].
+ * @param factor ≥ 0; one for all images, or one for each. A tensor is on the images' device and read back to be checked.
+ * @returns the images' shape; differentiable in images and factor.
+ * @throws {OptionError} a factor that is negative or not finite.
+ * @example
+ * functional.adjustBrightness(images, [0.8, 1.2]);
+ */
+export function adjustBrightness(images: Tensor, factor: Factor): Tensor {
+  return adjust('adjustBrightness', ops.imageAdjustBrightness, images, factor);
+}
+
+/** Blend with the mean of the image's gray; arguments as adjustBrightness. */
+export function adjustContrast(images: Tensor, factor: Factor): Tensor {
+  return adjust('adjustContrast', ops.imageAdjustContrast, images, factor);
+}
+
+/** Blend with the image's gray (0.2989, 0.587, 0.114); a gray image stays. Arguments as adjustBrightness. */
+export function adjustSaturation(images: Tensor, factor: Factor): Tensor {
+  return adjust('adjustSaturation', ops.imageAdjustSaturation, images, factor);
+}
+
+/**
+ * Blend with the 3 × 3 smoothed image: 0 is smooth, 1 as it is, more is sharper; the border stays. Any number of
+ * channels; arguments as adjustBrightness.
+ */
+export function adjustSharpness(images: Tensor, factor: Factor): Tensor {
+  return adjust('adjustSharpness', ops.imageAdjustSharpness, images, factor);
+}
+
+/**
+ * The hue turned: (h + factor) mod 1 in HSV; a gray image stays.
+ * @param images floating or uint8 (…, 1 or 3, height, width) in [0, 1].
+ * @param factor in turns of the colour circle, from -0.5 to 0.5; one for all images, or one for each.
+ * @returns the images' shape; differentiable in images and factor.
+ * @throws {OptionError} a factor beyond that.
+ */
+export function adjustHue(images: Tensor, factor: Factor): Tensor {
+  const where = 'adjustHue';
+  return withFactor(`${where}: factor`, factor, expectImages(where, images), { min: -0.5, max: 0.5 }, (each) =>
+    ops.imageAdjustHue(images, each),
+  );
+}
+
+/**
+ * Gray by ITU-R 601: 0.2989 r + 0.587 g + 0.114 b.
+ * @param images floating or uint8 (…, 1 or 3, height, width); differentiable.
+ * @param options.channels of the result, 1 (default) or 3 equal ones.
+ */
+export function rgbToGrayscale(images: Tensor, options: { readonly channels?: 1 | 3 } = {}): Tensor {
+  checkOptions('rgbToGrayscale', options, ['channels']);
+  return ops.imageRgbToGrayscale(expectImages('rgbToGrayscale', images), options.channels);
+}

@@ -1,0 +1,125 @@
+/** Rotation, affine and projective maps and elastic distortion of image tensors, each image by its own. */
+
+import { DTypeError, OptionError, ShapeError } from '../../errors.ts';
+import * as ops from '../../tensor/ops.ts';
+import { Tensor } from '../../tensor/tensor.ts';
+import { checkOptions, describe } from '../../validate.ts';
+import { fillValue, type Interpolation, interpolation } from '../arguments.ts';
+import { expectImages, list, type PairPerImage, type PerImage, pairs } from './arguments.ts';
+
+export interface WarpOptions {
+  readonly interpolation?: Interpolation;
+  /** The value of what lies outside the image; default 0. */
+  readonly fill?: number;
+}
+
+export interface AffineOptions extends WarpOptions {
+  /** Degrees, clockwise; default 0. */
+  readonly angle?: PerImage;
+  /** [x, y] in pixels; default [0, 0]. */
+  readonly translate?: PairPerImage;
+  /** > 0; default 1. */
+  readonly scale?: PerImage;
+  /** [x, y] in degrees; default [0, 0]. */
+  readonly shear?: PairPerImage;
+}
+
+const warpNames = ['interpolation', 'fill'] as const;
+
+const warpOptions = (where: string, options: WarpOptions, usual: Interpolation) => ({
+  interpolation: interpolation(where, options.interpolation ?? usual),
+  fill: fillValue(where, options.fill ?? 0),
+});
+
+/**
+ * Rotation about the centre; the size stays.
+ *
+ * Source: torchvision v2 functional.rotate without `expand`.
+ *
+ * @param images floating or uint8 (…, channels, height, width); differentiable.
+ * @param angle degrees counter-clockwise, for all images or for each.
+ * @param options.interpolation 'nearest' (default) or 'bilinear'.
+ * @example
+ * functional.rotate(images, [10, -10], { interpolation: 'bilinear' });
+ */
+export function rotate(images: Tensor, angle: PerImage, options: WarpOptions = {}): Tensor {
+  const where = 'rotate';
+  checkOptions(where, options, warpNames);
+  return ops.imageRotate(
+    expectImages(where, images),
+    list(`${where}: angle`, angle),
+    warpOptions(where, options, 'nearest'),
+  );
+}
+
+/**
+ * Shear, scale and rotation about the centre, then translation; the size stays.
+ *
+ * Source: torchvision v2 functional.affine.
+ *
+ * @param images floating or uint8 (…, channels, height, width); differentiable.
+ * @param options.interpolation 'nearest' (default) or 'bilinear'.
+ * @throws {OptionError} a scale that is not positive.
+ * @throws {ShapeError} a parameter for another number of images.
+ */
+export function affine(images: Tensor, options: AffineOptions): Tensor {
+  const where = 'affine';
+  checkOptions(where, options, ['angle', 'translate', 'scale', 'shear', ...warpNames]);
+  const { angle = 0, translate = [0, 0], scale = 1, shear = [0, 0] } = options;
+  return ops.imageAffine(
+    expectImages(where, images),
+    list(`${where}: angle`, angle),
+    pairs(`${where}: translate`, translate),
+    list(`${where}: scale`, scale, { above: 0 }),
+    pairs(`${where}: shear`, shear),
+    warpOptions(where, options, 'nearest'),
+  );
+}
+
+/**
+ * A projective map: the output pixel whose centre is (x, y), in pixels from the top left corner, shows what is at
+ * ((a x + b y + c) / (g x + h y + 1), (d x + e y + f) / (g x + h y + 1)).
+ *
+ * Source: torchvision v2 functional.perspective with `coefficients`.
+ *
+ * @param images floating or uint8 (…, channels, height, width); differentiable.
+ * @param coefficients [a, b, c, d, e, f, g, h] for all images, or one such list for each.
+ * @param options.interpolation 'bilinear' (default) or 'nearest'.
+ */
+export function perspective(
+  images: Tensor,
+  coefficients: readonly number[] | readonly (readonly number[])[],
+  options: WarpOptions = {},
+): Tensor {
+  const where = 'perspective';
+  checkOptions(where, options, warpNames);
+  if (!Array.isArray(coefficients) || coefficients.length === 0)
+    throw new OptionError(`${where}: coefficients must be eight numbers, got ${describe(coefficients)}`);
+  const each = Array.isArray(coefficients[0]) ? (coefficients as readonly number[][]) : [coefficients as number[]];
+  const flat = each.flatMap((row, i) => {
+    if (row.length !== 8)
+      throw new ShapeError(`${where}: coefficients must be eight numbers for each image, got ${row.length}`);
+    return list(`${where}: coefficients[${i}]`, row);
+  });
+  return ops.imagePerspective(expectImages(where, images), flat, warpOptions(where, options, 'bilinear'));
+}
+
+/**
+ * Every output pixel shows the source at its own position plus a displacement.
+ *
+ * Source: torchvision v2 functional.elastic.
+ *
+ * @param images floating or uint8 (…, channels, height, width).
+ * @param displacement floating (height, width, 2), or (images, height, width, 2), of [x, y] in units of half the image's
+ *   width and height, on the images' device.
+ * @param options.interpolation 'bilinear' (default) or 'nearest'.
+ * @returns the images' shape; differentiable in images and, bilinear, in displacement.
+ * @throws {ShapeError} a displacement of another size.
+ */
+export function elastic(images: Tensor, displacement: Tensor, options: WarpOptions = {}): Tensor {
+  const where = 'elastic';
+  checkOptions(where, options, warpNames);
+  if (!(displacement instanceof Tensor))
+    throw new DTypeError(`${where}: displacement must be a Tensor, got ${describe(displacement)}`);
+  return ops.imageElastic(expectImages(where, images), displacement, warpOptions(where, options, 'bilinear'));
+}

@@ -1,0 +1,74 @@
+#include "augment_tensor/filter.h"
+
+#include <ATen/ATen.h>
+
+#include "augment_tensor/color.h"
+#include "augment_tensor/images.h"
+#include "augment_tensor/resample.h"
+#include "core/error.h"
+#include "core/op.h"
+
+namespace contrastive::augment_tensor {
+at::Tensor blur_weights(const at::Tensor& sigma, int64_t n, int64_t radius) {
+  const at::Tensor source = counting(sigma, n), target = source.unsqueeze(1);
+  const auto tap = [&](const at::Tensor& distance) {
+    return (-0.5 * (distance / sigma).square()).exp() * (distance.abs() <= static_cast<double>(radius));
+  };
+  const double last = static_cast<double>(n - 1);
+  // A pixel is also seen in the mirror before the first one and behind the last one, unless it is that one.
+  const at::Tensor weights =
+      tap(source - target) + tap(source + target) * (source > 0) + tap(2 * last - source - target) * (source < last);
+  return weights / weights.sum(-1, /*keepdim=*/true);
+}
+at::Tensor image_gaussian_blur(const at::Tensor& images, int64_t kernel_size, const at::Tensor& sigma) {
+  const Batch batch = Batch::values("gaussianBlur", images);
+  CONTRASTIVE_CHECK(kernel_size >= 1 && kernel_size % 2 == 1, kOptionError,
+                    "gaussianBlur: kernelSize must be odd and >= 1, got ", kernel_size);
+  const int64_t radius = kernel_size / 2;
+  CONTRASTIVE_CHECK(radius < batch.height() && radius < batch.width(), kShapeError, "gaussianBlur of kernelSize ",
+                    kernel_size, " cannot reflect an image of ", batch.height(), " x ", batch.width());
+  const at::Tensor each = one_each(batch, "sigma", sigma, {.min = 0, .open = true}).squeeze(1);  // (rows, 1, 1)
+  return batch.restore(apply_separable(batch.tensor(), blur_weights(each, batch.height(), radius),
+                                       blur_weights(each, batch.width(), radius)));
+}
+CONTRASTIVE_OP(image_gaussian_blur, "image_gaussian_blur(Tensor images, int kernel_size, Tensor sigma) -> Tensor");
+
+at::Tensor image_adjust_sharpness(const at::Tensor& images, const at::Tensor& factor) {
+  const Batch batch = Batch::values("adjustSharpness", images);
+  const at::Tensor factors = one_each(batch, "factor", factor, {.min = 0});
+  if (batch.height() <= 2 || batch.width() <= 2) return images;  // nothing but border
+  const at::Tensor& x = batch.tensor();
+  const auto shifted = [&](int64_t down, int64_t right) {
+    return x.narrow(2, 1 + down, batch.height() - 2).narrow(3, 1 + right, batch.width() - 2);
+  };
+  at::Tensor sum = 5 * shifted(0, 0);
+  for (const int64_t down : {-1, 0, 1})
+    for (const int64_t right : {-1, 0, 1})
+      if (down != 0 || right != 0) sum = sum + shifted(down, right);
+  const at::Tensor sharpened = blend(shifted(0, 0), sum / 13, factors);
+  return batch.restore(x + at::constant_pad_nd(sharpened - shifted(0, 0), {1, 1, 1, 1}));
+}
+CONTRASTIVE_OP(image_adjust_sharpness, "image_adjust_sharpness(Tensor images, Tensor factor) -> Tensor");
+
+at::Tensor image_sobel(const at::Tensor& images) {
+  const Batch batch = Batch::values("sobel", images);
+  const auto with_border = [](const at::Tensor& x, int64_t dim) {
+    return at::cat({x.narrow(dim, 0, 1), x, x.narrow(dim, x.size(dim) - 1, 1)}, dim);
+  };
+  const at::Tensor x = with_border(with_border(batch.tensor(), 2), 3);
+  const auto weighed = [&x](int64_t dim, double first, double middle, double last) {
+    const int64_t n = x.size(dim) - 2;
+    return [=](const at::Tensor& y) {
+      return first * y.narrow(dim, 0, n) + middle * y.narrow(dim, 1, n) + last * y.narrow(dim, 2, n);
+    };
+  };
+  const at::Tensor across = weighed(3, -1, 0, 1)(weighed(2, 0.25, 0.5, 0.25)(x));
+  const at::Tensor down = weighed(2, -1, 0, 1)(weighed(3, 0.25, 0.5, 0.25)(x));
+  const at::Tensor square = across.square() + down.square();
+  // The root has no slope at 0: a flat place gets a gradient of 0, not NaN.
+  const at::Tensor flat = square == 0;
+  return batch.restore(square.masked_fill(flat, 1).sqrt().masked_fill(flat, 0).clamp_max(1));
+}
+CONTRASTIVE_OP(image_sobel, "image_sobel(Tensor images) -> Tensor");
+
+}  // namespace contrastive::augment_tensor

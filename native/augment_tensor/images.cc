@@ -1,0 +1,132 @@
+#include "augment_tensor/images.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "core/error.h"
+
+namespace contrastive::augment_tensor {
+
+Batch::Batch(const char* where, const at::Tensor& images) : where_(where), dtype_(images.scalar_type()) {
+  CONTRASTIVE_CHECK(images.dim() >= 3, kShapeError, where,
+                    ": images must have shape (…, channels, height, width), got ", images.sizes());
+  for (const int64_t size : images.sizes())
+    CONTRASTIVE_CHECK(size >= 1, kShapeError, where, ": images must not be empty, got shape ", images.sizes());
+  leading_ = images.sizes().slice(0, images.dim() - 3).vec();
+  tensor_ = images.dim() == 4 ? images : images.reshape({-1, images.size(-3), images.size(-2), images.size(-1)});
+}
+
+Batch Batch::floating(const char* where, const at::Tensor& images) {
+  CONTRASTIVE_CHECK(images.is_floating_point(), kDTypeError, where, ": images must be floating, got ", images.dtype());
+  return values(where, images);
+}
+
+Batch Batch::values(const char* where, const at::Tensor& images) {
+  const bool bytes = images.scalar_type() == at::kByte;
+  CONTRASTIVE_CHECK(bytes || images.is_floating_point(), kDTypeError, where, ": images must be floating or uint8, got ",
+                    images.dtype());
+  Batch batch(where, images);
+  if (batch.dtype_ != at::kDouble) batch.tensor_ = batch.tensor_.to(at::kFloat);
+  if (bytes) batch.tensor_ = batch.tensor_ / (batch.unit_ = 255);
+  return batch;
+}
+
+Batch Batch::color(const char* where, const at::Tensor& images) {
+  Batch batch = values(where, images);
+  CONTRASTIVE_CHECK(batch.channels() == 1 || batch.channels() == 3, kShapeError, where,
+                    ": images must have 1 or 3 channels, got shape ", images.sizes());
+  return batch;
+}
+
+augment::Shape Batch::shape() const {
+  return {static_cast<int>(height()), static_cast<int>(width()), static_cast<int>(channels())};
+}
+
+at::Tensor Batch::restore(const at::Tensor& result) const {
+  std::vector<int64_t> sizes = leading_;
+  for (int64_t d = 1; d < result.dim(); ++d) sizes.push_back(result.size(d));
+  const at::Tensor shaped = result.reshape(sizes);
+  return (unit_ == 1 ? shaped : (shaped * unit_).round().clamp(0, unit_)).to(dtype_);
+}
+
+at::Tensor one_each(const Batch& batch, const char* name, const at::Tensor& parameter, Bounds bounds) {
+  const char* const where = batch.where();
+  CONTRASTIVE_CHECK(parameter.numel() == 1 || (parameter.dim() == 1 && parameter.size(0) == batch.samples()),
+                    kShapeError, where, ": ", name, " must be one number or have shape (", batch.samples(), "), got ",
+                    parameter.sizes());
+  CONTRASTIVE_CHECK(!parameter.is_complex(), kDTypeError, where, ": ", name, " must be real");
+  if (!parameter.is_meta()) {
+    const at::Tensor values = parameter.detach().to(at::kCPU, at::kDouble).contiguous();
+    for (int64_t i = 0; i < values.numel(); ++i) {
+      const double value = values.const_data_ptr<double>()[i];
+      CONTRASTIVE_CHECK(std::isfinite(value), kOptionError, where, ": ", name, " must be finite, got ", value);
+      CONTRASTIVE_CHECK(bounds.open ? value > bounds.min : value >= bounds.min, kOptionError, where, ": ", name,
+                        " must be ", bounds.open ? "> " : ">= ", bounds.min, ", got ", value);
+      CONTRASTIVE_CHECK(value <= bounds.max, kOptionError, where, ": ", name, " must be <= ", bounds.max, ", got ",
+                        value);
+    }
+  }
+  return send(parameter.to(batch.tensor().scalar_type()), batch.tensor().device()).reshape({-1, 1, 1, 1});
+}
+
+template <typename T>
+std::vector<std::vector<T>> rows_each(const Batch& batch, const char* name, const std::vector<T>& values,
+                                      int64_t length) {
+  const auto count = static_cast<int64_t>(values.size());
+  CONTRASTIVE_CHECK(count == length || count == length * batch.samples(), kShapeError, batch.where(), ": ", name,
+                    " must hold ", length, length == 1 ? " number" : " numbers", ", or as many for each of the ",
+                    batch.samples(), " images, got ", count);
+  std::vector<std::vector<T>> rows;
+  for (int64_t at = 0; at < count; at += length) rows.emplace_back(values.begin() + at, values.begin() + at + length);
+  for (const T value : values)
+    CONTRASTIVE_CHECK(std::isfinite(static_cast<double>(value)), kOptionError, batch.where(), ": ", name,
+                      " must be finite, got ", value);
+  return rows;
+}
+template std::vector<std::vector<int64_t>> rows_each(const Batch&, const char*, const std::vector<int64_t>&, int64_t);
+template std::vector<std::vector<double>> rows_each(const Batch&, const char*, const std::vector<double>&, int64_t);
+
+at::Tensor send(const at::Tensor& tensor, at::Device device) {
+  // From pinned memory, which libtorch keeps until the copy is done, CUDA copies when it comes to it; a copy from
+  // ordinary memory would wait for the device. Pinning passes no gradients.
+  if (!device.is_cuda() || tensor.is_cuda() || tensor.requires_grad()) return tensor.to(device);
+  return tensor.pin_memory().to(device, tensor.scalar_type(), /*non_blocking=*/true);
+}
+
+at::Tensor upload(const Batch& batch, const std::vector<std::vector<double>>& rows) {
+  std::vector<double> flat;
+  for (const auto& row : rows) flat.insert(flat.end(), row.begin(), row.end());
+  const auto height = static_cast<int64_t>(rows.size());
+  // In the batch's dtype before the move: not every device has float64.
+  return send(at::tensor(flat, at::kDouble).reshape({height, -1}).to(batch.tensor().scalar_type()),
+              batch.tensor().device());
+}
+
+at::Tensor counting(const at::Tensor& like, int64_t n) { return at::arange(n, like.options()); }
+
+at::Tensor change_some(const at::Tensor& batch, const std::vector<int64_t>& indices,
+                       const std::function<at::Tensor(const at::Tensor&)>& change) {
+  if (indices.empty()) return batch;
+  if (static_cast<int64_t>(indices.size()) == batch.size(0)) return change(batch);
+  const at::Tensor index = send(at::tensor(indices, at::kLong), batch.device());
+  return batch.index_copy(0, index, change(batch.index_select(0, index)));
+}
+
+void change_some_own(at::Tensor& batch, const std::vector<int64_t>& indices,
+                     const std::function<at::Tensor(const at::Tensor&)>& change) {
+  if (indices.empty()) return;
+  if (static_cast<int64_t>(indices.size()) == batch.size(0)) {
+    batch = change(batch);
+    return;
+  }
+  const at::Tensor index = send(at::tensor(indices, at::kLong), batch.device());
+  batch.index_copy_(0, index, change(batch.index_select(0, index)));
+}
+
+void check_size(const char* where, const std::vector<int64_t>& size) {
+  CONTRASTIVE_CHECK(size.size() == 2 && size[0] >= 1 && size[1] >= 1, kOptionError, where,
+                    ": size must be [height, width] of at least 1 x 1, got ", at::IntArrayRef(size));
+}
+
+}  // namespace contrastive::augment_tensor

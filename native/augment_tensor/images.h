@@ -1,0 +1,84 @@
+// What the operations on image tensors share: images as a batch and back, and parameters that every sample has its own
+// of.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "augment/canvas.h"
+
+namespace contrastive::augment_tensor {
+
+// Images (…, channels, height, width) seen as (samples, channels, height, width).
+class Batch {
+ public:
+  // Any dtype: for operations that only move pixels. `where` begins every message. Throws kShapeError.
+  Batch(const char* where, const at::Tensor& images);
+  // In float32 at least. Throws kDTypeError for images that are not floating.
+  static Batch floating(const char* where, const at::Tensor& images);
+  // The same, with bytes taken for values of 0 to 1 in steps of 1/255.
+  static Batch values(const char* where, const at::Tensor& images);
+  // Values of 1 or 3 channels, as the colour operations want them.
+  static Batch color(const char* where, const at::Tensor& images);
+
+  const char* where() const { return where_; }
+  const at::Tensor& tensor() const { return tensor_; }
+  int64_t samples() const { return tensor_.size(0); }
+  int64_t channels() const { return tensor_.size(1); }
+  int64_t height() const { return tensor_.size(2); }
+  int64_t width() const { return tensor_.size(3); }
+  augment::Shape shape() const;
+  // What the value 1 of the tensor is in the images: 255 for bytes, else 1.
+  double unit() const { return unit_; }
+
+  // A result (samples, …) with the images' leading sizes and dtype; bytes are rounded.
+  at::Tensor restore(const at::Tensor& result) const;
+
+ private:
+  const char* where_;
+  at::Tensor tensor_;
+  std::vector<int64_t> leading_;
+  at::ScalarType dtype_;
+  double unit_ = 1;
+};
+
+struct Bounds {
+  double min = -std::numeric_limits<double>::infinity(), max = std::numeric_limits<double>::infinity();
+  bool open = false;  // min itself is refused
+};
+
+// A parameter of shape (samples), or of one element for all, as (samples or 1, 1, 1, 1) beside the batch;
+// differentiable. Its values are checked where they are there: always but on meta. Throws kShapeError, kOptionError.
+at::Tensor one_each(const Batch& batch, const char* name, const at::Tensor& parameter, Bounds bounds = {});
+
+// The same for parameters of `length` numbers each, as plain lists: `values` holds them for one sample or for each.
+// Throws kShapeError for another count, kOptionError for what is not finite. The result has one row for all, or
+// `samples`.
+template <typename T>
+std::vector<std::vector<T>> rows_each(const Batch& batch, const char* name, const std::vector<T>& values,
+                                      int64_t length = 1);
+
+// A tensor of the host on `device`, without waiting for what the device still does.
+at::Tensor send(const at::Tensor& tensor, at::Device device);
+
+// Numbers of the host beside the batch, in its dtype: (rows, length).
+at::Tensor upload(const Batch& batch, const std::vector<std::vector<double>>& rows);
+
+// 0 … n - 1 beside `like`, in its dtype.
+at::Tensor counting(const at::Tensor& like, int64_t n);
+
+// `change` applied to the samples at `indices` of a batch; the others stay. `change` keeps the shape.
+at::Tensor change_some(const at::Tensor& batch, const std::vector<int64_t>& indices,
+                       const std::function<at::Tensor(const at::Tensor&)>& change);
+
+// The same in place, for a batch that is the caller's own: nothing of the others is copied.
+void change_some_own(at::Tensor& batch, const std::vector<int64_t>& indices,
+                     const std::function<at::Tensor(const at::Tensor&)>& change);
+
+// Sizes of a result: positive, two of them.
+void check_size(const char* where, const std::vector<int64_t>& size);
+
+}  // namespace contrastive::augment_tensor

@@ -1,0 +1,93 @@
+#include "augment_tensor/levels.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "augment_tensor/images.h"
+#include "core/error.h"
+#include "core/op.h"
+
+namespace contrastive::augment_tensor {
+namespace {
+
+// Of 8-bit levels, int64 (…, pixels), the table of torchvision's equalize: level -> level, int64 (…, 256).
+at::Tensor equalizing_table(const at::Tensor& levels) {
+  std::vector<int64_t> sizes = levels.sizes().vec();
+  sizes.back() = 256;
+  const at::Tensor histogram = at::zeros(sizes, levels.options()).scatter_add(-1, levels, at::ones_like(levels));
+  const at::Tensor below = histogram.cumsum(-1);
+  // The brightest level that occurs does not count towards the step.
+  const at::Tensor brightest = levels.amax(-1, /*keepdim=*/true);
+  const at::Tensor step = at::div(levels.size(-1) - histogram.gather(-1, brightest), 255, "floor");
+  const at::Tensor flat =
+      at::div(below.narrow(-1, 0, 255) + at::div(step, 2, "floor"), step.clamp_min(1), "floor").clamp(0, 255);
+  const at::Tensor table = at::cat({at::zeros_like(step), flat}, -1);
+  return at::where(step == 0, at::arange(256, levels.options()), table);
+}
+
+}  // namespace
+
+at::Tensor image_invert(const at::Tensor& images) {
+  const Batch batch = Batch::values("invert", images);
+  return batch.restore(1 - batch.tensor());
+}
+CONTRASTIVE_OP(image_invert, "image_invert(Tensor images) -> Tensor");
+
+at::Tensor image_solarize(const at::Tensor& images, const at::Tensor& threshold) {
+  const Batch batch = Batch::values("solarize", images);
+  const at::Tensor thresholds = one_each(batch, "threshold", threshold, {.min = 0, .max = batch.unit()}) / batch.unit();
+  return batch.restore(at::where(batch.tensor() >= thresholds, 1 - batch.tensor(), batch.tensor()));
+}
+CONTRASTIVE_OP(image_solarize, "image_solarize(Tensor images, Tensor threshold) -> Tensor");
+
+at::Tensor image_posterize(const at::Tensor& images, const std::vector<int64_t>& bits) {
+  const Batch batch = Batch::values("posterize", images);
+  std::vector<std::vector<double>> levels;
+  for (const auto& row : rows_each(batch, "bits", bits)) {
+    CONTRASTIVE_CHECK(row[0] >= 0 && row[0] <= 8, kOptionError, "posterize: bits must be from 0 to 8, got ", row[0]);
+    levels.push_back({static_cast<double>(1 << row[0])});
+  }
+  const at::Tensor count = upload(batch, levels).unsqueeze(-1).unsqueeze(-1);
+  const at::Tensor level = at::minimum((batch.tensor() * count).floor().clamp_min(0), count - 1);
+  return batch.restore(level / count);
+}
+CONTRASTIVE_OP(image_posterize, "image_posterize(Tensor images, int[] bits) -> Tensor");
+
+at::Tensor image_autocontrast(const at::Tensor& images) {
+  const Batch batch = Batch::values("autocontrast", images);
+  const at::Tensor low = batch.tensor().amin({2, 3}, true), high = batch.tensor().amax({2, 3}, true);
+  const at::Tensor constant = low == high;
+  const at::Tensor range = (high - low).masked_fill(constant, 1);
+  return batch.restore(((batch.tensor() - low.masked_fill(constant, 0)) / range).clamp(0, 1));
+}
+CONTRASTIVE_OP(image_autocontrast, "image_autocontrast(Tensor images) -> Tensor");
+
+at::Tensor image_equalize(const at::Tensor& images) {
+  const Batch batch = Batch::values("equalize", images);
+  const at::Tensor levels = (batch.tensor().clamp(0, 1) * 255.999).to(at::kLong).flatten(2);
+  const at::Tensor result = equalizing_table(levels).gather(-1, levels);
+  return batch.restore((result.to(batch.tensor().scalar_type()) / 255).reshape(batch.tensor().sizes()));
+}
+CONTRASTIVE_OP(image_equalize, "image_equalize(Tensor images) -> Tensor");
+
+at::Tensor image_normalize(const at::Tensor& images, const std::vector<double>& mean, const std::vector<double>& std) {
+  const Batch batch = Batch::floating("normalize", images);
+  const auto fits = [&](const std::vector<double>& list) {
+    return list.size() == 1 || static_cast<int64_t>(list.size()) == batch.channels();
+  };
+  CONTRASTIVE_CHECK(fits(mean) && fits(std), kShapeError, "normalize: mean and std must hold 1 number or ",
+                    batch.channels(), ", one a channel, got ", mean.size(), " and ", std.size());
+  for (const double value : mean)
+    CONTRASTIVE_CHECK(std::isfinite(value), kOptionError, "normalize: mean must be finite, got ", value);
+  for (const double value : std)
+    CONTRASTIVE_CHECK(value > 0 && std::isfinite(value), kOptionError, "normalize: std must be finite and > 0, got ",
+                      value);
+  const auto a_channel = [&](const std::vector<double>& list) {
+    return upload(batch, {list}).unsqueeze(-1).unsqueeze(-1);
+  };
+  return batch.restore((batch.tensor() - a_channel(mean)) / a_channel(std));
+}
+CONTRASTIVE_OP(image_normalize, "image_normalize(Tensor images, float[] mean, float[] std) -> Tensor");
+
+}  // namespace contrastive::augment_tensor

@@ -1,0 +1,158 @@
+#include "augment_tensor/pipeline.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "augment_tensor/images.h"
+#include "core/error.h"
+
+namespace contrastive::augment_tensor {
+
+using augment::Drawn;
+using augment::ImageView;
+
+namespace {
+
+// Samples whose images go through a transform together, and those images.
+struct Group {
+  std::vector<int64_t> samples;
+  at::Tensor images;  // (samples, channels, height, width)
+};
+
+// In a batch as high and wide as the largest of them; beyond the others' right and lower borders lies 0.
+at::Tensor upload_images(const std::vector<ImageView>& images, const std::vector<int64_t>& samples, at::Device device) {
+  int64_t height = 0, width = 0;
+  for (const int64_t sample : samples) {
+    height = std::max<int64_t>(height, images[sample].height);
+    width = std::max<int64_t>(width, images[sample].width);
+  }
+  const int64_t channels = images[samples[0]].channels;
+  const at::Tensor bytes =
+      at::zeros({static_cast<int64_t>(samples.size()), height, width, channels}, at::TensorOptions(at::kByte));
+  auto* target = bytes.mutable_data_ptr<uint8_t>();
+  for (const int64_t sample : samples) {
+    const ImageView& image = images[sample];
+    const int64_t pitch = image.width * channels;
+    for (int64_t row = 0; row < image.height; ++row)
+      std::memcpy(target + row * width * channels, image.pixels + row * pitch, static_cast<size_t>(pitch));
+    target += height * width * channels;
+  }
+  return send(bytes, device).permute({0, 3, 1, 2}).to(at::kFloat).div_(255);
+}
+
+// Images whose sides, rounded up to whole steps, agree. A step of 1 leaves no image with a border of zeros.
+std::vector<Group> group_by_size(const std::vector<ImageView>& images, int step, at::Device device) {
+  std::vector<Group> groups;
+  const auto steps = [step](int side) { return (side + step - 1) / step; };
+  const auto together = [&](const ImageView& a, const ImageView& b) {
+    return steps(a.height) == steps(b.height) && steps(a.width) == steps(b.width) && a.channels == b.channels;
+  };
+  for (size_t i = 0; i < images.size(); ++i) {
+    auto group = std::find_if(groups.begin(), groups.end(),
+                              [&](const Group& g) { return together(images[g.samples[0]], images[i]); });
+    if (group == groups.end()) group = groups.insert(group, Group());
+    group->samples.push_back(static_cast<int64_t>(i));
+  }
+  for (Group& group : groups) group.images = upload_images(images, group.samples, device);
+  return groups;
+}
+
+// A pipeline that begins with a crop reads each image's own window only, so that images of many sizes share a batch.
+bool begins_with_crop(const std::shared_ptr<const TensorPipeline>& view) {
+  const auto& transforms = view->pipeline()->transforms();
+  return !transforms.empty() && transforms[0]->kind() == "randomResizedCrop" && transforms[0]->p() == 1;
+}
+
+// Groups whose sizes have become one.
+std::vector<Group> unite(std::vector<Group> groups) {
+  std::vector<Group> united;
+  while (!groups.empty()) {
+    Group whole;
+    std::vector<at::Tensor> parts;
+    std::vector<Group> rest;
+    for (Group& group : groups) {
+      if (!parts.empty() && group.images.sizes().slice(1) != parts[0].sizes().slice(1)) {
+        rest.push_back(std::move(group));
+        continue;
+      }
+      parts.push_back(group.images);
+      whole.samples.insert(whole.samples.end(), group.samples.begin(), group.samples.end());
+    }
+    whole.images = parts.size() == 1 ? parts[0] : at::cat(parts);
+    united.push_back(std::move(whole));
+    groups = std::move(rest);
+  }
+  return united;
+}
+
+// The images in the order of the samples.
+at::Tensor in_order(const Group& group) {
+  if (std::is_sorted(group.samples.begin(), group.samples.end())) return group.images;
+  std::vector<int64_t> places(group.samples.size());
+  for (size_t i = 0; i < places.size(); ++i) places[group.samples[i]] = static_cast<int64_t>(i);
+  return group.images.index_select(0, send(at::tensor(places, at::kLong), group.images.device()));
+}
+
+at::Tensor make_view(const TensorJob& job, uint32_t view, std::vector<Group> groups, const std::atomic<bool>& cancel) {
+  const TensorPipeline& pipeline = *job.views[view];
+  const std::vector<ImageView>& images = job.batch.images;
+  std::vector<std::vector<Drawn>> drawn;  // of each sample, by transform
+  for (const ImageView& image : images)
+    drawn.push_back(pipeline.pipeline()->draw(job.batch.key(image, view), {image.height, image.width, image.channels}));
+  for (Group& group : groups)
+    if (pipeline.channels() > group.images.size(1))
+      group.images = group.images.expand({-1, pipeline.channels(), -1, -1});
+  groups = unite(std::move(groups));
+  for (size_t i = 0; i < pipeline.pipeline()->transforms().size(); ++i) {
+    CONTRASTIVE_CHECK(!cancel.load(std::memory_order_relaxed), kAbortedError, "augmentation was cancelled");
+    for (Group& group : groups) {
+      std::vector<Drawn> numbers;
+      for (const int64_t sample : group.samples) numbers.push_back(drawn[sample][i]);
+      group.images = pipeline.apply(i, group.images, numbers);
+    }
+    groups = unite(std::move(groups));
+  }
+  return in_order(groups[0]);
+}
+
+}  // namespace
+
+TensorPipeline::TensorPipeline(const std::vector<augment::TransformSpec>& specs, int channels)
+    : pipeline_(std::make_shared<augment::Pipeline>(specs, channels)), specs_(specs), channels_(channels) {
+  for (const augment::TransformSpec& spec : specs) batched_.push_back(find_batched(spec.kind));
+}
+
+bool TensorPipeline::complete() const {
+  return std::none_of(batched_.begin(), batched_.end(), [](Batched batched) { return batched == nullptr; });
+}
+
+at::Tensor TensorPipeline::apply(size_t index, const at::Tensor& images, const std::vector<Drawn>& drawn) const {
+  std::vector<int64_t> takers;
+  std::vector<Drawn> numbers;
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    if (!drawn[i].applied) continue;
+    takers.push_back(static_cast<int64_t>(i));
+    numbers.push_back(drawn[i]);
+  }
+  const Application application = {*pipeline_->transforms()[index], specs_[index], numbers};
+  return change_some(images, takers, [&](const at::Tensor& some) { return batched_[index](some, application); });
+}
+
+at::Tensor augment_on_device(const TensorJob& job, const std::atomic<bool>& cancel) {
+  const c10::NoGradGuard no_grad;
+  constexpr int kStep = 64;  // pixels; bounds the border, and the number of batches
+  const bool cropped = std::all_of(job.views.begin(), job.views.end(), begins_with_crop);
+  const std::vector<Group> sources = group_by_size(job.batch.images, cropped ? kStep : 1, job.device);
+  std::vector<at::Tensor> views;
+  for (size_t view = 0; view < job.views.size(); ++view)
+    views.push_back(make_view(job, static_cast<uint32_t>(view), sources, cancel));
+  const at::Tensor all = views.size() == 1 ? views[0] : at::cat(views);
+  return all.to(job.dtype).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+}  // namespace contrastive::augment_tensor

@@ -1,0 +1,207 @@
+/**
+ * The device path gives the views of the augmentation pool. Both draw the same numbers; what is left is the order of sums,
+ * far below 2/255 a pixel. An operation with steps (levels, a threshold, the nearest pixel) may put a pixel that lies on a
+ * step to the other side: such pipelines may differ in one value of 200.
+ */
+import { describe, expect, test } from 'vitest';
+import { adjustSharpness } from '../../lib/augment/adjust-sharpness.ts';
+import { type Augmentation, augment } from '../../lib/augment/augment.ts';
+import { autoAugment } from '../../lib/augment/auto-augment.ts';
+import { autocontrast } from '../../lib/augment/autocontrast.ts';
+import { centerCrop } from '../../lib/augment/center-crop.ts';
+import { colorJitter } from '../../lib/augment/color-jitter.ts';
+import { elasticTransform } from '../../lib/augment/elastic-transform.ts';
+import { equalize } from '../../lib/augment/equalize.ts';
+import { gaussianBlur } from '../../lib/augment/gaussian-blur.ts';
+import { gaussianNoise } from '../../lib/augment/gaussian-noise.ts';
+import { invert } from '../../lib/augment/invert.ts';
+import { normalize } from '../../lib/augment/normalize.ts';
+import { posterize } from '../../lib/augment/posterize.ts';
+import { presets } from '../../lib/augment/presets.ts';
+import { randAugment } from '../../lib/augment/rand-augment.ts';
+import { randomAffine } from '../../lib/augment/random-affine.ts';
+import { randomCrop } from '../../lib/augment/random-crop.ts';
+import { randomErasing } from '../../lib/augment/random-erasing.ts';
+import { randomGrayscale } from '../../lib/augment/random-grayscale.ts';
+import { randomHorizontalFlip } from '../../lib/augment/random-horizontal-flip.ts';
+import { randomPerspective } from '../../lib/augment/random-perspective.ts';
+import { randomResizedCrop } from '../../lib/augment/random-resized-crop.ts';
+import { randomRotation } from '../../lib/augment/random-rotation.ts';
+import { randomRotation90 } from '../../lib/augment/random-rotation90.ts';
+import { randomVerticalFlip } from '../../lib/augment/random-vertical-flip.ts';
+import { resize } from '../../lib/augment/resize.ts';
+import { sobel } from '../../lib/augment/sobel.ts';
+import { solarize } from '../../lib/augment/solarize.ts';
+import type { Transform } from '../../lib/augment/transform.ts';
+import { trivialAugmentWide } from '../../lib/augment/trivial-augment-wide.ts';
+import { loadAddon } from '../../lib/native/addon.ts';
+import { expectError } from './expect-error.ts';
+import { differences, imagesOf, viewsOnDevice } from './on-device.ts';
+
+const limit = 2 / 255;
+const jitter = { brightness: 0.8, contrast: 0.8, saturation: 0.8, hue: 0.3 } as const;
+
+/** Every kind, with values that change little when their arguments do. */
+const smooth: readonly Transform[] = [
+  randomResizedCrop(20, { scale: [0.05, 1] }),
+  randomResizedCrop([30, 17]),
+  resize(15),
+  resize([31, 40]),
+  centerCrop([19, 14]),
+  randomCrop(18),
+  randomCrop([24, 20], { padding: 4, fill: 0.5 }),
+  randomCrop(26, { padding: [3, 4], paddingMode: 'reflect' }),
+  randomCrop(26, { padding: [4, 3, 5, 6], paddingMode: 'symmetric' }),
+  randomCrop(26, { padding: 5, paddingMode: 'edge' }),
+  randomHorizontalFlip(),
+  randomVerticalFlip(),
+  randomRotation(80, { interpolation: 'bilinear', fill: 0.25 }),
+  randomRotation90(),
+  randomAffine(30, { translate: [0.2, 0.1], scale: [0.7, 1.4], shear: 12, interpolation: 'bilinear' }),
+  randomPerspective({ distortionScale: 0.6, fill: 1 }),
+  elasticTransform({ alpha: [40, 25], sigma: [2, 1.5] }),
+  colorJitter({ ...jitter, p: 0.8 }),
+  colorJitter({ brightness: 0.4, p: 0.5 }),
+  randomGrayscale({ p: 0.5 }),
+  gaussianBlur(5, { sigma: [0.1, 2] }),
+  gaussianBlur(9, { p: 0.5 }),
+  adjustSharpness(2.5),
+  adjustSharpness(0.2, { p: 0.5 }),
+  autocontrast(),
+  invert({ p: 0.5 }),
+  gaussianNoise({ sigma: 0.2, mean: 0.1 }),
+  gaussianNoise({ sigma: 0.5, clip: false, p: 0.5 }),
+  sobel({ p: 0.5 }),
+  randomErasing({ p: 1, value: 0.3 }),
+  randomErasing({ p: 0.7, value: 'noise' }),
+  normalize([0.5, 0.4, 0.3], [0.2, 0.25, 0.3]),
+];
+const stepped: readonly Transform[] = [
+  solarize({ threshold: 0.4, p: 0.5 }),
+  posterize(3),
+  equalize({ p: 0.7 }),
+  randomRotation(170, { fill: 0.5 }),
+  randomAffine([10, 40], { translate: [0.1, 0.1] }),
+  randomPerspective({ interpolation: 'nearest' }),
+  elasticTransform({ alpha: 30, sigma: 2, interpolation: 'nearest' }),
+  randAugment(),
+  randAugment({ numOps: 4, magnitude: 20, interpolation: 'bilinear', fill: 0.5 }),
+  trivialAugmentWide(),
+  autoAugment(),
+  autoAugment({ policy: 'cifar10' }),
+  autoAugment({ policy: 'svhn' }),
+];
+const named = (transforms: readonly Transform[]) =>
+  transforms.map((one) => [one.kind, JSON.stringify(one), one] as const);
+const six = imagesOf([24, 20, 3], [24, 20, 3], [24, 20, 3], [24, 20, 3], [24, 20, 3], [24, 20, 3]);
+const twice = (augmentation: Augmentation) => [augmentation, augmentation];
+
+/** The part of all values that are further off than the limit. */
+const outliers = (off: readonly number[]): number => off.filter((difference) => difference > limit).length / off.length;
+
+describe('each transform on the device equals the pool', () => {
+  test.each(named(smooth))('%s %s', async (_kind, _data, transform) => {
+    const [most = 0] = await differences(twice(augment([transform])), six, { seed: 5, epoch: 2 });
+    expect(most).toBeLessThanOrEqual(limit);
+  });
+
+  test.each(named(stepped))('%s %s', async (_kind, _data, transform) => {
+    const off = await differences(twice(augment([transform])), six, { seed: 5, epoch: 2 });
+    expect(outliers(off)).toBeLessThanOrEqual(0.005);
+  });
+
+  test('all kinds are among them, and have a batched form', () => {
+    const pipeline = augment([...smooth, ...stepped]).pipeline();
+    // The CPU is the pool's; only there does every kind have to run.
+    expect(loadAddon().augmentRunsOn('cpu', [pipeline])).toBe(false);
+    expect(new Set([...smooth, ...stepped].map(({ kind }) => kind)).size).toBe(27);
+  });
+});
+
+describe('pipelines on the device equal the pool', () => {
+  /** A seeded choice of transforms that keep the size, behind a crop. */
+  function randomPipeline(seed: number, pool: readonly Transform[]): Augmentation {
+    let state = seed;
+    const below = (n: number): number => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+      return Math.floor((state / 0x8000_0000) * n);
+    };
+    const others = pool.filter(({ kind }) => !/Crop$|^resize$|^normalize$/.test(kind));
+    return augment([
+      randomResizedCrop(22, { scale: [0.2, 1] }),
+      ...Array.from({ length: 4 }, () => others[below(others.length)] as Transform),
+    ]);
+  }
+  const seeds = Array.from({ length: 20 }, (_, i) => 11 * i + 1);
+
+  test.each(seeds)('smooth ones, seed %i', async (seed) => {
+    const pipeline = randomPipeline(seed, smooth);
+    const [most = 0] = await differences(twice(pipeline), six, { seed });
+    expect(most, JSON.stringify(pipeline)).toBeLessThanOrEqual(limit);
+  });
+
+  test.each(seeds)('any, seed %i', async (seed) => {
+    const pipeline = randomPipeline(seed, [...smooth, ...stepped]);
+    const off = await differences(twice(pipeline), six, { seed });
+    expect(outliers(off), JSON.stringify(pipeline)).toBeLessThanOrEqual(0.005);
+  });
+
+  const single = ['simclr', 'simclrV2', 'supcon', 'mocoV2', 'cifar', 'evaluation'] as const;
+  test.each([
+    ...single.map((name) => [name, twice(presets[name]({ size: 40 }))] as const),
+    ['simclr with blur', twice(presets.simclr({ size: 40, blur: 0.5 }))] as const,
+    ['byol', presets.byol({ size: 40 })] as const,
+    ['swav', presets.swav({ globalSize: 40 }).slice(0, 2)] as const,
+    ['dino', presets.dino({ globalSize: 40 }).slice(0, 2)] as const,
+  ])('presets.%s', async (_name, views) => {
+    const off = await differences(views, imagesOf([64, 48, 3], [64, 48, 3], [50, 70, 3]), { seed: 9 });
+    expect(outliers(off)).toBeLessThanOrEqual(0.001); // solarisation has a step
+  });
+});
+
+describe('batches on the device', () => {
+  const pipeline = presets.supcon({ size: 16, channels: 3 });
+
+  test('of different sizes and channels come out in the order of the samples', async () => {
+    const samples = imagesOf([24, 20, 3], [16, 16, 1], [24, 20, 3], [9, 40, 1], [16, 16, 1], [24, 20, 3]);
+    const [most = 0] = await differences(twice(pipeline), samples, { seed: 3 });
+    expect(most).toBeLessThanOrEqual(limit);
+    const flips = augment([randomHorizontalFlip(), resize(12), centerCrop(12)], { channels: 3 });
+    expect((await differences([flips], samples, { seed: 3 }))[0]).toBeLessThanOrEqual(limit);
+  });
+
+  test('of different sizes share a batch where a resized crop comes first', async () => {
+    const sizes = [60, 64, 33, 65, 3, 128, 70, 200].flatMap((height) =>
+      [50, 64, 65, 130].map((width) => [height, width, 3] as const),
+    );
+    const [most = 0] = await differences(twice(pipeline), imagesOf(...sizes), { seed: 3 });
+    expect(most).toBeLessThanOrEqual(limit);
+  });
+
+  test('are bfloat16, channels_last and view-major like those of the pool', async () => {
+    const [most = 0] = await differences(twice(pipeline), six, { seed: 3, dtype: 'bfloat16' });
+    expect(most).toBeLessThanOrEqual(0.04); // 8 bits of mantissa of values up to 2.6
+    const views = viewsOnDevice(twice(pipeline), six, { seed: 3, dtype: 'bfloat16' });
+    expect([views.dtype, views.shape, views.device]).toEqual(['bfloat16', [12, 3, 16, 16], 'cpu']);
+  });
+
+  test('draw as the view numbers say', async () => {
+    const options = { seed: 3, viewNumbers: [5, 1] };
+    expect((await differences(twice(pipeline), six, options))[0]).toBeLessThanOrEqual(limit);
+  });
+
+  test('of no transforms are the images', async () => {
+    expect((await differences([augment([])], imagesOf([5, 4, 3], [5, 4, 3]), { seed: 0 }))[0]).toBeLessThan(1e-6);
+  });
+
+  test('are refused before anything is enqueued', () => {
+    const crop = [augment([centerCrop(30)])];
+    expectError(() => viewsOnDevice(crop, six, { seed: 1 }), 'ERR_SHAPE', /centerCrop of 30 x 30 is larger/);
+    expectError(() => viewsOnDevice([pipeline], [], { seed: 1 }), 'ERR_DATA', /at least one image/);
+    expectError(
+      () => viewsOnDevice([pipeline], six, { seed: 1, dtype: 'int64' as never }),
+      'ERR_DTYPE',
+      /'float32' or 'bfloat16', got 'int64'/,
+    );
+  });
+});
