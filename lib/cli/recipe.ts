@@ -7,6 +7,7 @@ import { presets } from '../augment/presets.ts';
 import { randomGrayscale } from '../augment/random-grayscale.ts';
 import { randomHorizontalFlip } from '../augment/random-horizontal-flip.ts';
 import { randomResizedCrop } from '../augment/random-resized-crop.ts';
+import type { Denominators } from '../losses/sup-con.ts';
 import type { Module } from '../models/module.ts';
 import { projectionHead } from '../models/projection-head.ts';
 import { makeEncoder } from '../models/registry.ts';
@@ -23,6 +24,12 @@ export interface RecipeChoices {
   readonly method: Method;
   /** Of supcon. Default 'out'. */
   readonly variant?: 'out' | 'in' | undefined;
+  /** Of supcon. Default 'all'. */
+  readonly denominators?: Denominators | undefined;
+  /** Of simclr. Default 'nt-xent'. */
+  readonly loss?: 'nt-xent' | 'dcl' | 'dclw' | undefined;
+  /** β of the weights of negatives, not of dcl and dclw. Default: no weights. */
+  readonly hardNegatives?: number | undefined;
   readonly encoder: string;
   readonly width: number;
   /** Default 'cifar' up to 64 pixels, 'imagenet' above. */
@@ -31,6 +38,8 @@ export interface RecipeChoices {
   readonly size?: number | undefined;
   readonly headDim: number;
   readonly temperature: number;
+  /** What the temperature comes to at the end, along half a cosine. Default: it stays. */
+  readonly temperatureEnd?: number | undefined;
   readonly optimizer: OptimizerSpec['name'];
   /** Default 0.05 for sgd, 0.001 for adamw, 0.3 for lars. */
   readonly lr?: number | undefined;
@@ -45,6 +54,8 @@ export interface RecipeChoices {
   /** Probability. Default 0 up to 64 pixels, 0.5 above. */
   readonly blur?: number | undefined;
   readonly batchSize: number;
+  /** Default: the batch size. */
+  readonly microBatch?: number | undefined;
   readonly epochs: number;
   readonly precision: 'float32' | 'bfloat16';
   readonly device: string;
@@ -89,8 +100,16 @@ function viewsOf(choices: RecipeChoices, size: number, { mean, std }: DataProfil
   );
 }
 
-function lossOf({ method, variant = 'out', temperature }: RecipeChoices): LossSpec {
-  return method === 'simclr' ? { name: 'nt-xent', temperature } : { name: 'supcon', variant, temperature };
+function lossOf(choices: RecipeChoices): LossSpec {
+  const { method, variant = 'out', denominators, loss = 'nt-xent', hardNegatives, temperatureEnd } = choices;
+  const temperature =
+    temperatureEnd === undefined
+      ? choices.temperature
+      : { from: choices.temperature, to: temperatureEnd, schedule: 'cosine' as const };
+  const mined = hardNegatives !== undefined && { hardNegatives: { concentration: hardNegatives } };
+  if (method === 'supcon')
+    return { name: 'supcon', variant, temperature, ...(denominators && { denominators }), ...mined };
+  return loss === 'nt-xent' ? { name: loss, temperature, ...mined } : { name: loss, temperature };
 }
 
 function optimizerOf({ optimizer, lr, weightDecay }: RecipeChoices): OptimizerSpec {
@@ -106,7 +125,7 @@ function optimizerOf({ optimizer, lr, weightDecay }: RecipeChoices): OptimizerSp
 /** @throws {OptionError} a value that a part refuses, by its name there. */
 export function makeTraining(choices: RecipeChoices, profile: DataProfile): Training {
   const { size = profile.size, encoder: name, width, headDim, warmup, seed } = choices;
-  const { stem = size <= 64 ? 'cifar' : 'imagenet', batchSize, epochs, precision, device } = choices;
+  const { stem = size <= 64 ? 'cifar' : 'imagenet', batchSize, microBatch, epochs, precision, device } = choices;
   const augmentation = viewsOf(choices, size, profile);
   const encoder = makeEncoder({ name, stem, width, inChannels: channels, seed });
   const head = projectionHead({ inFeatures: encoder.featureDim, outFeatures: headDim, seed });
@@ -118,6 +137,7 @@ export function makeTraining(choices: RecipeChoices, profile: DataProfile): Trai
     optimizer: optimizerOf(choices),
     schedule: { name: 'cosine', warmup },
     batchSize,
+    ...(microBatch !== undefined && { microBatch }),
     epochs,
     precision,
     device,

@@ -1,4 +1,6 @@
 /** The options of `contrastive train`, and the way back from their values to a command line. */
+import { OptionError } from '../errors.ts';
+import { denominatorNames } from '../losses/sup-con.ts';
 import type { OptionTable, OptionValues } from './command.ts';
 import { dataOption, dataText, parseData } from './data-option.ts';
 import { flagOf } from './options.ts';
@@ -20,6 +22,24 @@ export const trainOptions = {
     choices: ['out', 'in'],
     help: 'of supcon: where the mean over the positives stands; default out',
   },
+  denominators: {
+    type: 'string',
+    value: 'NAME',
+    choices: denominatorNames,
+    help: 'of supcon: what a positive is compared with; default all',
+  },
+  loss: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['nt-xent', 'dcl', 'dclw'],
+    help: 'of simclr: dcl leaves the positive out of the denominator, dclw also weights positives; default nt-xent',
+  },
+  hardNegatives: {
+    type: 'number',
+    value: 'BETA',
+    min: 0,
+    help: 'weight negatives by exp(BETA · similarity / temperature); not with dcl and dclw',
+  },
   encoder: {
     type: 'string',
     value: 'NAME',
@@ -38,7 +58,12 @@ export const trainOptions = {
   headDim: { ...positive, default: 128, help: 'length of the vectors that the loss compares' },
   epochs: { ...positive, default: 10, help: 'passes over the training images' },
   batchSize: { ...positive, default: 256, help: 'images a step; each gives two views' },
+  microBatch: {
+    ...positive,
+    help: 'images that go through the encoder at once; below --batch-size, gradients are cached: less memory, a third more time',
+  },
   temperature: { type: 'number', value: 'T', default: 0.1, above: 0, help: 'of the loss' },
+  temperatureEnd: { type: 'number', value: 'T', above: 0, help: 'that it reaches at the end, along half a cosine' },
   optimizer: {
     type: 'string',
     value: 'NAME',
@@ -107,6 +132,17 @@ export const trainOptions = {
 } as const satisfies OptionTable;
 
 export type TrainOptions = OptionValues<typeof trainOptions>;
+
+/** Refuses options of one method beside another. @throws {OptionError} */
+export function checkLossOptions({ method, variant, denominators, loss, hardNegatives }: TrainOptions): void {
+  const belongs = (flag: string, owner: string): OptionError =>
+    new OptionError(`--${flag} belongs to --method ${owner}`);
+  if (method === 'simclr' && variant !== undefined) throw belongs('variant', 'supcon');
+  if (method === 'simclr' && denominators !== undefined) throw belongs('denominators', 'supcon');
+  if (method === 'supcon' && loss !== undefined) throw belongs('loss', 'simclr');
+  if (hardNegatives !== undefined && (loss === 'dcl' || loss === 'dclw'))
+    throw new OptionError(`--hard-negatives goes with --loss nt-xent or --method supcon, got --loss ${loss}`);
+}
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 

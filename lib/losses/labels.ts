@@ -1,25 +1,52 @@
-/** Class labels as users hold them, and what the losses make of them. */
-import { DTypeError } from '../errors.ts';
+/** Class labels and sample ids as users hold them, and what the losses make of them. */
+import { DTypeError, OptionError } from '../errors.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { describe, expectNumber } from '../validate.ts';
 
 /** One integer class a sample: an integer tensor (batch), an array of integers, or a typed array of them. */
 export type Labels = Tensor | readonly number[] | Uint8Array | Int32Array | BigInt64Array;
 
+/** Several classes a sample: 0 and 1, a tensor (batch, classes) or an array of rows. */
+export type LabelSets = Tensor | readonly (readonly number[])[];
+
+/** One integer a sample that says which sample it is; in the forms of labels. */
+export type SampleIds = Labels;
+
 /**
  * Labels as an int64 tensor (batch) on `device`; a tensor comes back as it is.
+ * @param name what messages call them.
  * @throws {OptionError} an array with something that is not an integer.
  * @throws {DTypeError} neither a tensor nor an array of integers.
  */
-export function labelTensor(labels: Labels, device: string): Tensor {
+export function labelTensor(labels: Labels, device: string, name = 'labels'): Tensor {
   if (labels instanceof Tensor) return labels;
   if (Array.isArray(labels)) {
-    for (const [i, label] of labels.entries()) expectNumber(`labels[${i}]`, label, { integer: true });
+    for (const [i, label] of labels.entries()) expectNumber(`${name}[${i}]`, label, { integer: true });
     return tensor(labels, { shape: [labels.length], dtype: 'int64', device });
   }
   if (labels instanceof Uint8Array || labels instanceof Int32Array || labels instanceof BigInt64Array)
     return tensor(labels, { dtype: 'int64', device });
-  throw new DTypeError(`labels must be integers in a Tensor, an array or a typed array, got ${describe(labels)}`);
+  throw new DTypeError(`${name} must be integers in a Tensor, an array or a typed array, got ${describe(labels)}`);
+}
+
+const isLabelSets = (labels: Labels | LabelSets): labels is readonly (readonly number[])[] =>
+  Array.isArray(labels) && Array.isArray(labels[0]);
+
+/**
+ * Labels or label sets as a tensor on `device`, int64 (batch) or uint8 (batch, classes); a tensor comes back as it is.
+ * @throws {OptionError} as labelTensor; a set with something else than 0 and 1.
+ * @throws {ShapeError} rows of different lengths.
+ * @throws {DTypeError} as labelTensor.
+ */
+export function labelOrSetTensor(labels: Labels | LabelSets, device: string, name = 'labels'): Tensor {
+  if (!isLabelSets(labels)) return labelTensor(labels as Labels, device, name);
+  for (const [i, row] of labels.entries())
+    for (const value of Array.isArray(row) ? row : [row])
+      if (value !== 0 && value !== 1) throw new OptionError(`${name}[${i}] must hold 0 and 1, got ${describe(value)}`);
+  return tensor(
+    labels.map((row) => [...row]),
+    { dtype: 'uint8', device },
+  );
 }
 
 /**

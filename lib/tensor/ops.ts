@@ -5,6 +5,246 @@ import { checkOptions } from '../validate.ts';
 import { call, callMany, type Reduction, reductionCode } from './call.ts';
 import { type DType, Tensor } from './tensor.ts';
 
+/** `contrastive_metrics` */
+export function contrastiveMetrics(
+  features: Tensor,
+  labels?: Tensor,
+  options?: { readonly block?: number | undefined },
+): Tensor {
+  checkOptions('contrastiveMetrics', options, ['block']);
+  return call('contrastive_metrics', [features, labels, options?.block]);
+}
+
+/** `dcl_loss` */
+export function dclLoss(
+  features: Tensor,
+  ids?: Tensor,
+  bank?: Tensor,
+  bankIds?: Tensor,
+  learnedTemperature?: Tensor,
+  options?: {
+    readonly temperature?: number | undefined;
+    readonly lossScale?: number | undefined;
+    readonly normalize?: boolean | undefined;
+    readonly block?: number | undefined;
+  },
+): Tensor {
+  checkOptions('dclLoss', options, ['temperature', 'lossScale', 'normalize', 'block']);
+  return call('dcl_loss', [
+    features,
+    ids,
+    bank,
+    bankIds,
+    learnedTemperature,
+    options?.temperature,
+    options?.lossScale,
+    options?.normalize,
+    options?.block,
+  ]);
+}
+
+/** `dclw_loss` */
+export function dclwLoss(
+  features: Tensor,
+  ids?: Tensor,
+  bank?: Tensor,
+  bankIds?: Tensor,
+  learnedTemperature?: Tensor,
+  options?: {
+    readonly temperature?: number | undefined;
+    readonly sigma?: number | undefined;
+    readonly lossScale?: number | undefined;
+    readonly normalize?: boolean | undefined;
+    readonly block?: number | undefined;
+  },
+): Tensor {
+  checkOptions('dclwLoss', options, ['temperature', 'sigma', 'lossScale', 'normalize', 'block']);
+  return call('dclw_loss', [
+    features,
+    ids,
+    bank,
+    bankIds,
+    learnedTemperature,
+    options?.temperature,
+    options?.sigma,
+    options?.lossScale,
+    options?.normalize,
+    options?.block,
+  ]);
+}
+
+/** `image_adjust_brightness` */
+export function imageAdjustBrightness(images: Tensor, factor: Tensor | number): Tensor {
+  return call('image_adjust_brightness', [images, factor]);
+}
+
+/** `image_adjust_contrast` */
+export function imageAdjustContrast(images: Tensor, factor: Tensor | number): Tensor {
+  return call('image_adjust_contrast', [images, factor]);
+}
+
+/** `image_adjust_hue` */
+export function imageAdjustHue(images: Tensor, factor: Tensor | number): Tensor {
+  return call('image_adjust_hue', [images, factor]);
+}
+
+/** `image_adjust_saturation` */
+export function imageAdjustSaturation(images: Tensor, factor: Tensor | number): Tensor {
+  return call('image_adjust_saturation', [images, factor]);
+}
+
+/** `image_adjust_sharpness` */
+export function imageAdjustSharpness(images: Tensor, factor: Tensor | number): Tensor {
+  return call('image_adjust_sharpness', [images, factor]);
+}
+
+/** `image_affine` */
+export function imageAffine(
+  images: Tensor,
+  angle: readonly number[],
+  translate: readonly number[],
+  scale: readonly number[],
+  shear: readonly number[],
+  options?: { readonly interpolation?: string | undefined; readonly fill?: number | undefined },
+): Tensor {
+  checkOptions('imageAffine', options, ['interpolation', 'fill']);
+  return call('image_affine', [images, angle, translate, scale, shear, options?.interpolation, options?.fill]);
+}
+
+/** `image_autocontrast` */
+export function imageAutocontrast(images: Tensor): Tensor {
+  return call('image_autocontrast', [images]);
+}
+
+/** `image_crop` */
+export function imageCrop(
+  images: Tensor,
+  corners: number | readonly number[],
+  size: number | readonly number[],
+  options?: {
+    readonly padding?: number | readonly number[] | undefined;
+    readonly fill?: number | undefined;
+    readonly mode?: string | undefined;
+  },
+): Tensor {
+  checkOptions('imageCrop', options, ['padding', 'fill', 'mode']);
+  return call('image_crop', [images, corners, size, options?.padding, options?.fill, options?.mode]);
+}
+
+/** `image_elastic` */
+export function imageElastic(
+  images: Tensor,
+  displacement: Tensor,
+  options?: { readonly interpolation?: string | undefined; readonly fill?: number | undefined },
+): Tensor {
+  checkOptions('imageElastic', options, ['interpolation', 'fill']);
+  return call('image_elastic', [images, displacement, options?.interpolation, options?.fill]);
+}
+
+/** `image_equalize` */
+export function imageEqualize(images: Tensor): Tensor {
+  return call('image_equalize', [images]);
+}
+
+/** `image_erase` */
+export function imageErase(images: Tensor, windows: number | readonly number[], value: Tensor): Tensor {
+  return call('image_erase', [images, windows, value]);
+}
+
+/** `image_flip` */
+export function imageFlip(
+  images: Tensor,
+  options?: { readonly horizontal?: boolean | undefined; readonly vertical?: boolean | undefined },
+): Tensor {
+  checkOptions('imageFlip', options, ['horizontal', 'vertical']);
+  return call('image_flip', [images, options?.horizontal, options?.vertical]);
+}
+
+/** `image_gaussian_blur` */
+export function imageGaussianBlur(images: Tensor, kernelSize: number, sigma: Tensor | number): Tensor {
+  return call('image_gaussian_blur', [images, kernelSize, sigma]);
+}
+
+/** `image_gaussian_noise` */
+export function imageGaussianNoise(
+  images: Tensor,
+  sigma: Tensor | number,
+  noiseKey: number | readonly number[],
+  options?: { readonly mean?: number | undefined; readonly clip?: boolean | undefined },
+): Tensor {
+  checkOptions('imageGaussianNoise', options, ['mean', 'clip']);
+  return call('image_gaussian_noise', [images, sigma, noiseKey, options?.mean, options?.clip]);
+}
+
+/** `image_invert` */
+export function imageInvert(images: Tensor): Tensor {
+  return call('image_invert', [images]);
+}
+
+/** `image_normalize` */
+export function imageNormalize(images: Tensor, mean: readonly number[], std: readonly number[]): Tensor {
+  return call('image_normalize', [images, mean, std]);
+}
+
+/** `image_perspective` */
+export function imagePerspective(
+  images: Tensor,
+  coefficients: readonly number[],
+  options?: { readonly interpolation?: string | undefined; readonly fill?: number | undefined },
+): Tensor {
+  checkOptions('imagePerspective', options, ['interpolation', 'fill']);
+  return call('image_perspective', [images, coefficients, options?.interpolation, options?.fill]);
+}
+
+/** `image_posterize` */
+export function imagePosterize(images: Tensor, bits: number | readonly number[]): Tensor {
+  return call('image_posterize', [images, bits]);
+}
+
+/** `image_resize` */
+export function imageResize(images: Tensor, size: number | readonly number[]): Tensor {
+  return call('image_resize', [images, size]);
+}
+
+/** `image_resized_crop` */
+export function imageResizedCrop(
+  images: Tensor,
+  windows: number | readonly number[],
+  size: number | readonly number[],
+): Tensor {
+  return call('image_resized_crop', [images, windows, size]);
+}
+
+/** `image_rgb_to_grayscale` */
+export function imageRgbToGrayscale(images: Tensor, channels?: number): Tensor {
+  return call('image_rgb_to_grayscale', [images, channels]);
+}
+
+/** `image_rotate` */
+export function imageRotate(
+  images: Tensor,
+  angle: readonly number[],
+  options?: { readonly interpolation?: string | undefined; readonly fill?: number | undefined },
+): Tensor {
+  checkOptions('imageRotate', options, ['interpolation', 'fill']);
+  return call('image_rotate', [images, angle, options?.interpolation, options?.fill]);
+}
+
+/** `image_rotate90` */
+export function imageRotate90(images: Tensor, turns: number | readonly number[]): Tensor {
+  return call('image_rotate90', [images, turns]);
+}
+
+/** `image_sobel` */
+export function imageSobel(images: Tensor): Tensor {
+  return call('image_sobel', [images]);
+}
+
+/** `image_solarize` */
+export function imageSolarize(images: Tensor, threshold: Tensor | number): Tensor {
+  return call('image_solarize', [images, threshold]);
+}
+
 /** `knn_classify` */
 export function knnClassify(
   features: Tensor,
@@ -68,19 +308,36 @@ export function nearestNeighbours(
 /** `nt_xent_loss` */
 export function ntXentLoss(
   features: Tensor,
+  ids?: Tensor,
+  bank?: Tensor,
+  bankIds?: Tensor,
   learnedTemperature?: Tensor,
   options?: {
     readonly temperature?: number | undefined;
+    readonly concentration?: number | undefined;
+    readonly classPrior?: number | undefined;
     readonly lossScale?: number | undefined;
     readonly normalize?: boolean | undefined;
     readonly block?: number | undefined;
   },
 ): Tensor {
-  checkOptions('ntXentLoss', options, ['temperature', 'lossScale', 'normalize', 'block']);
+  checkOptions('ntXentLoss', options, [
+    'temperature',
+    'concentration',
+    'classPrior',
+    'lossScale',
+    'normalize',
+    'block',
+  ]);
   return call('nt_xent_loss', [
     features,
+    ids,
+    bank,
+    bankIds,
     learnedTemperature,
     options?.temperature,
+    options?.concentration,
+    options?.classPrior,
     options?.lossScale,
     options?.normalize,
     options?.block,
@@ -110,12 +367,21 @@ export function supConLoss(
   features: Tensor,
   labels?: Tensor,
   mask?: Tensor,
+  ids?: Tensor,
+  bank?: Tensor,
+  bankLabels?: Tensor,
+  bankIds?: Tensor,
   learnedTemperature?: Tensor,
   options?: {
     readonly temperature?: number | undefined;
     readonly variant?: string | undefined;
+    readonly denominators?: string | undefined;
     readonly anchors?: string | undefined;
     readonly noPositives?: string | undefined;
+    readonly maxPositives?: number | undefined;
+    readonly seed?: number | undefined;
+    readonly concentration?: number | undefined;
+    readonly classPrior?: number | undefined;
     readonly lossScale?: number | undefined;
     readonly normalize?: boolean | undefined;
     readonly block?: number | undefined;
@@ -124,8 +390,13 @@ export function supConLoss(
   checkOptions('supConLoss', options, [
     'temperature',
     'variant',
+    'denominators',
     'anchors',
     'noPositives',
+    'maxPositives',
+    'seed',
+    'concentration',
+    'classPrior',
     'lossScale',
     'normalize',
     'block',
@@ -134,11 +405,20 @@ export function supConLoss(
     features,
     labels,
     mask,
+    ids,
+    bank,
+    bankLabels,
+    bankIds,
     learnedTemperature,
     options?.temperature,
     options?.variant,
+    options?.denominators,
     options?.anchors,
     options?.noPositives,
+    options?.maxPositives,
+    options?.seed,
+    options?.concentration,
+    options?.classPrior,
     options?.lossScale,
     options?.normalize,
     options?.block,

@@ -1,35 +1,60 @@
 /** The losses that a trainer knows by name, as plain data; and the user's own, as functions. */
 import { OptionError } from '../errors.ts';
+import { type HardNegatives, hardNegativeNumbers } from '../losses/options.ts';
+import { type Denominators, denominatorNames } from '../losses/sup-con.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
 
-export interface SupConLossSpec {
-  readonly name: 'supcon';
-  /** τ, default 0.1. */
-  readonly temperature?: number;
-  /** Default 'out' (Khosla et al. 2020, eq. 2); 'in' is eq. 3. */
-  readonly variant?: 'out' | 'in';
-  /** Default 'all'. */
-  readonly anchors?: 'all' | 'first';
-  /** Default 'ignore'. */
-  readonly noPositives?: 'ignore' | 'zero' | 'error';
+/** τ over a training: `from` at its start, `to` at its end, in a straight line or along half a cosine. */
+export interface TemperatureSchedule {
+  readonly from: number;
+  readonly to: number;
+  readonly schedule: 'linear' | 'cosine';
+}
+
+interface CommonLossSpec {
+  /** τ, default 0.1; or how it changes. */
+  readonly temperature?: number | TemperatureSchedule;
   /** Default 1. */
   readonly lossScale?: number;
   /** L2-normalise the features inside. Default true. */
   readonly normalize?: boolean;
 }
 
-export interface NtXentLossSpec {
-  readonly name: 'nt-xent';
-  /** τ, default 0.1. */
-  readonly temperature?: number;
-  /** Default 1. */
-  readonly lossScale?: number;
-  /** Default true. */
-  readonly normalize?: boolean;
+export interface SupConLossSpec extends CommonLossSpec {
+  readonly name: 'supcon';
+  /** Default 'out' (Khosla et al. 2020, eq. 2); 'in' is eq. 3. */
+  readonly variant?: 'out' | 'in';
+  /** Default 'all'. */
+  readonly denominators?: Denominators;
+  /** Default 'all'. */
+  readonly anchors?: 'all' | 'first';
+  /** Default 'ignore'. */
+  readonly noPositives?: 'ignore' | 'zero' | 'error';
+  /** Default: all. */
+  readonly maxPositives?: number;
+  /** Default: none. */
+  readonly hardNegatives?: HardNegatives;
 }
 
-export type LossSpec = SupConLossSpec | NtXentLossSpec;
+export interface NtXentLossSpec extends CommonLossSpec {
+  readonly name: 'nt-xent';
+  /** Default: none. */
+  readonly hardNegatives?: HardNegatives;
+}
+
+export interface DclLossSpec extends CommonLossSpec {
+  readonly name: 'dcl';
+}
+
+export interface DclwLossSpec extends CommonLossSpec {
+  readonly name: 'dclw';
+  /** Default 0.5. */
+  readonly sigma?: number;
+}
+
+/** The options mean what they mean to supConLoss, ntXentLoss, dclLoss and dclwLoss. */
+export type LossSpec = SupConLossSpec | NtXentLossSpec | DclLossSpec | DclwLossSpec;
 
 /**
  * A loss of your own: features float32 (batch, views, dim) with gradient, labels int32 (batch) when every sample has one.
@@ -37,56 +62,133 @@ export type LossSpec = SupConLossSpec | NtXentLossSpec;
  */
 export type CustomLoss = (features: Tensor, batch: { readonly labels: Tensor | undefined }) => Tensor;
 
+/** What a named loss may look at beside the features of a batch. */
+export interface LossBatch {
+  /** int32 (batch), when every sample has one. */
+  readonly labels: Tensor | undefined;
+  /** int64 (batch): which samples they are, where the trainer knows. */
+  readonly ids: Tensor | undefined;
+  /** Part of the training that lies behind, in [0, 1]: step / total steps. */
+  readonly progress: number;
+}
+
 /** A named loss as the native step takes it: the operation, and its arguments behind the features. */
 export interface NativeLoss {
   readonly operation: string;
   readonly usesLabels: boolean;
-  arguments(labels: Tensor | undefined): readonly unknown[];
+  arguments(batch: LossBatch): readonly unknown[];
 }
 
 const common = ['name', 'temperature', 'lossScale', 'normalize'] as const;
+const optionNames: Readonly<Record<LossSpec['name'], readonly string[]>> = {
+  supcon: [...common, 'variant', 'denominators', 'anchors', 'noPositives', 'maxPositives', 'hardNegatives'],
+  'nt-xent': [...common, 'hardNegatives'],
+  dcl: common,
+  dclw: [...common, 'sigma'],
+};
 
 /** Checks a specification; fills nothing in. @throws {OptionError} */
 export function checkLoss(spec: LossSpec): LossSpec {
   if (spec === null || typeof spec !== 'object')
     throw new OptionError(`loss must be { name, … } or a function, got ${describe(spec)}`);
-  expectOneOf('loss.name', spec.name, ['supcon', 'nt-xent']);
-  checkOptions('loss', spec, spec.name === 'supcon' ? [...common, 'variant', 'anchors', 'noPositives'] : common);
-  if (spec.temperature !== undefined) expectNumber('loss.temperature', spec.temperature, { above: 0 });
+  expectOneOf('loss.name', spec.name, Object.keys(optionNames));
+  checkOptions('loss', spec, optionNames[spec.name]);
+  checkTemperature(spec.temperature);
   if (spec.lossScale !== undefined) expectNumber('loss.lossScale', spec.lossScale, {});
   if (spec.normalize !== undefined) expectBoolean('loss.normalize', spec.normalize);
-  if (spec.name === 'supcon') {
-    if (spec.variant !== undefined) expectOneOf('loss.variant', spec.variant, ['out', 'in']);
-    if (spec.anchors !== undefined) expectOneOf('loss.anchors', spec.anchors, ['all', 'first']);
-    if (spec.noPositives !== undefined) expectOneOf('loss.noPositives', spec.noPositives, ['ignore', 'zero', 'error']);
-  }
+  if (spec.name === 'dclw' && spec.sigma !== undefined) expectNumber('loss.sigma', spec.sigma, { above: 0 });
+  if (spec.name === 'nt-xent') hardNegativeNumbers(spec.hardNegatives, 'loss.hardNegatives');
+  if (spec.name === 'supcon') checkSupCon(spec);
   return spec;
+}
+
+function checkTemperature(temperature: CommonLossSpec['temperature']): void {
+  if (temperature === undefined) return;
+  if (temperature === null || typeof temperature !== 'object') {
+    expectNumber('loss.temperature', temperature, { above: 0 });
+    return;
+  }
+  checkOptions('loss.temperature', temperature, ['from', 'to', 'schedule']);
+  expectNumber('loss.temperature.from', temperature.from, { above: 0 });
+  expectNumber('loss.temperature.to', temperature.to, { above: 0 });
+  expectOneOf('loss.temperature.schedule', temperature.schedule, ['linear', 'cosine']);
+}
+
+function checkSupCon(spec: SupConLossSpec): void {
+  if (spec.variant !== undefined) expectOneOf('loss.variant', spec.variant, ['out', 'in']);
+  if (spec.denominators !== undefined) expectOneOf('loss.denominators', spec.denominators, denominatorNames);
+  if (spec.anchors !== undefined) expectOneOf('loss.anchors', spec.anchors, ['all', 'first']);
+  if (spec.noPositives !== undefined) expectOneOf('loss.noPositives', spec.noPositives, ['ignore', 'zero', 'error']);
+  if (spec.maxPositives !== undefined) expectNumber('loss.maxPositives', spec.maxPositives, { min: 1, integer: true });
+  hardNegativeNumbers(spec.hardNegatives, 'loss.hardNegatives');
+}
+
+/** τ when `progress` in [0, 1] of the training lies behind; undefined for the default. */
+export function temperatureAt(temperature: CommonLossSpec['temperature'], progress: number): number | undefined {
+  if (temperature === undefined || typeof temperature === 'number') return temperature;
+  const { from, to, schedule } = temperature;
+  const share = schedule === 'linear' ? progress : (1 - Math.cos(Math.PI * progress)) / 2;
+  return from + (to - from) * share;
 }
 
 /** The native operation of a specification; argument orders are those of native/losses. */
 export function nativeLoss(spec: LossSpec): NativeLoss {
-  const { temperature, lossScale, normalize } = spec;
-  if (spec.name === 'nt-xent')
-    return {
-      operation: 'nt_xent_loss',
-      usesLabels: false,
-      arguments: () => [undefined, undefined, temperature, lossScale, normalize],
-    };
-  const { variant, anchors, noPositives } = spec;
-  return {
-    operation: 'sup_con_loss',
-    usesLabels: true,
-    arguments: (labels) => [
-      undefined,
-      labels?.handle,
-      undefined,
-      undefined,
-      temperature,
-      variant,
-      anchors,
-      noPositives,
-      lossScale,
-      normalize,
-    ],
-  };
+  const { lossScale, normalize } = spec;
+  const numbers = [lossScale, normalize];
+  const temperature = ({ progress }: LossBatch) => temperatureAt(spec.temperature, progress);
+  // Behind the features: ids, bank, bank's ids, learned temperature.
+  const selfSupervised = ({ ids }: LossBatch) => [undefined, ids?.handle, undefined, undefined, undefined];
+  switch (spec.name) {
+    case 'dcl':
+      return {
+        operation: 'dcl_loss',
+        usesLabels: false,
+        arguments: (batch) => [...selfSupervised(batch), temperature(batch), ...numbers],
+      };
+    case 'dclw':
+      return {
+        operation: 'dclw_loss',
+        usesLabels: false,
+        arguments: (batch) => [...selfSupervised(batch), temperature(batch), spec.sigma, ...numbers],
+      };
+    case 'nt-xent': {
+      const { concentration, classPrior } = hardNegativeNumbers(spec.hardNegatives);
+      return {
+        operation: 'nt_xent_loss',
+        usesLabels: false,
+        arguments: (batch) => [...selfSupervised(batch), temperature(batch), concentration, classPrior, ...numbers],
+      };
+    }
+    case 'supcon':
+      return { operation: 'sup_con_loss', usesLabels: true, arguments: supConArguments(spec, temperature, numbers) };
+  }
+}
+
+function supConArguments(
+  spec: SupConLossSpec,
+  temperature: (batch: LossBatch) => number | undefined,
+  numbers: readonly unknown[],
+): NativeLoss['arguments'] {
+  const { variant, denominators, anchors, noPositives, maxPositives } = spec;
+  const { concentration, classPrior } = hardNegativeNumbers(spec.hardNegatives);
+  return (batch) => [
+    undefined,
+    batch.labels?.handle,
+    undefined, // mask
+    batch.ids?.handle,
+    undefined, // bank, its labels and ids
+    undefined,
+    undefined,
+    undefined, // learned temperature
+    temperature(batch),
+    variant,
+    denominators,
+    anchors,
+    noPositives,
+    maxPositives,
+    undefined, // seed: batches are shuffled, and so is the choice of positives
+    concentration,
+    classPrior,
+    ...numbers,
+  ];
 }

@@ -4,69 +4,126 @@
 #include <utility>
 
 namespace contrastive::losses {
+namespace {
 
-Positives Positives::of_classes(at::Tensor classes) {
-  Positives positives;
-  const at::Tensor host = classes.to(at::kCPU).contiguous();
-  positives.known_classes_.assign(host.data_ptr<int64_t>(), host.data_ptr<int64_t>() + host.numel());
-  positives.classes_ = std::move(classes);
-  return positives;
-}
+at::Tensor part(const at::Tensor& x, Range range) { return x.narrow(0, range.begin, range.size()); }
 
-Positives Positives::of_mask(at::Tensor mask) {
-  Positives positives;
-  positives.mask_ = std::move(mask);
-  return positives;
+class Classes final : public Positives {
+ public:
+  Classes(const at::Tensor& classes, at::ScalarType dtype) : classes_(classes.to(dtype)) {
+    const at::Tensor host = classes.to(at::kCPU).contiguous();
+    known_.assign(host.data_ptr<int64_t>(), host.data_ptr<int64_t>() + host.numel());
+  }
+
+  // Cuts lie between classes where that moves them by a quarter at most: fewer blocks then hold a positive.
+  std::vector<Range> split(int64_t begin, int64_t end, int64_t size) const override {
+    std::vector<Range> ranges = Positives::split(begin, end, size);
+    for (size_t i = 1; i < ranges.size(); ++i) {
+      int64_t cut = ranges[i].begin;
+      const int64_t least = cut - size / 4;
+      while (cut > least && known_[cut] == known_[cut - 1]) --cut;
+      if (cut > least) ranges[i - 1].end = ranges[i].begin = cut;
+    }
+    return ranges;
+  }
+
+ protected:
+  std::optional<at::Tensor> weights(Range rows, Range columns) const override {
+    const auto [row_low, row_high] = bounds(rows);
+    const auto [column_low, column_high] = bounds(columns);
+    if (row_high < column_low || column_high < row_low) return std::nullopt;
+    return at::sub(part(classes_, rows).unsqueeze(1), part(classes_, columns).unsqueeze(0)).eq_(0);
+  }
+
+ private:
+  // The lowest and highest class of a range.
+  std::pair<int64_t, int64_t> bounds(Range range) const {
+    const auto [low, high] = std::minmax_element(known_.begin() + range.begin, known_.begin() + range.end);
+    return {*low, *high};
+  }
+
+  at::Tensor classes_;          // in the losses' dtype: comparing those makes weights of that dtype, fast
+  std::vector<int64_t> known_;  // the same on the host
+};
+
+class Mask final : public Positives {
+ public:
+  Mask(at::Tensor mask, int64_t rows, at::Tensor bank_samples)
+      : mask_(std::move(mask)), rows_(rows), bank_samples_(std::move(bank_samples)) {}
+
+  // A block is a slice of the mask, so its rows are of one view.
+  std::vector<Range> split(int64_t begin, int64_t end, int64_t size) const override {
+    if (begin >= rows_) return Positives::split(begin, end, size);
+    std::vector<Range> ranges;
+    for (int64_t at = begin; at < end;) {
+      const int64_t view_end = std::min(end, (at / mask_.size(0) + 1) * mask_.size(0));
+      for (const Range& range : Positives::split(at, view_end, size)) ranges.push_back(range);
+      at = view_end;
+    }
+    return ranges;
+  }
+
+  bool symmetric() const override { return false; }
+
+ protected:
+  std::optional<at::Tensor> weights(Range rows, Range columns) const override {
+    const int64_t batch = mask_.size(0);
+    const at::Tensor of_rows = mask_.narrow(0, rows.begin % batch, rows.size());
+    if (rows.begin == columns.begin) return of_rows.narrow(1, columns.begin % batch, columns.size()).clone();
+    if (columns.begin < rows_) return of_rows.narrow(1, columns.begin % batch, columns.size());
+    const at::Tensor samples = part(bank_samples_, {columns.begin - rows_, columns.end - rows_});
+    return of_rows.index_select(1, samples.clamp_min(0)).mul_(samples.ge(0));
+  }
+
+ private:
+  at::Tensor mask_;
+  int64_t rows_;
+  at::Tensor bank_samples_;
+};
+
+class LabelSets final : public Positives {
+ public:
+  LabelSets(at::Tensor sets, at::Tensor samples)
+      : sets_(std::move(sets)), sizes_(sets_.sum(1)), samples_(std::move(samples)) {}
+
+ protected:
+  std::optional<at::Tensor> weights(Range rows, Range columns) const override {
+    at::Tensor overlap = at::mm(part(sets_, rows), part(sets_, columns).t());
+    const at::Tensor all = part(sizes_, rows).unsqueeze(1) + part(sizes_, columns).unsqueeze(0) - overlap;
+    const at::Tensor same = part(samples_, rows).unsqueeze(1).eq(part(samples_, columns).unsqueeze(0));
+    return overlap.div_(all.clamp_min(1)).masked_fill_(same, 1);
+  }
+
+ private:
+  at::Tensor sets_, sizes_, samples_;
+};
+
+}  // namespace
+
+std::optional<at::Tensor> Positives::block(Range rows, Range columns) const {
+  std::optional<at::Tensor> block = weights(rows, columns);
+  if (block && rows.begin == columns.begin) block->diagonal().zero_();
+  return block;
 }
 
 std::vector<Range> Positives::split(int64_t begin, int64_t end, int64_t size) const {
   std::vector<Range> ranges;
-  for (int64_t at = begin; at < end;) {
-    // A block of a mask is a slice of it, so its rows are of one view.
-    const int64_t run_end = mask_.defined() ? std::min(end, (at / mask_.size(0) + 1) * mask_.size(0)) : end;
-    const int64_t pieces = (run_end - at + size - 1) / size;
-    const int64_t length = (run_end - at + pieces - 1) / pieces;
-    ranges.push_back({at, std::min(at + length, run_end)});
-    at = ranges.back().end;
-  }
+  const int64_t pieces = (end - begin + size - 1) / size;
+  for (int64_t i = 0; i < pieces; ++i)
+    ranges.push_back({begin + (end - begin) * i / pieces, begin + (end - begin) * (i + 1) / pieces});
   return ranges;
 }
 
-at::Tensor Positives::total(int64_t anchors, int64_t rows, const at::Tensor& like) const {
-  if (mask_.defined()) {
-    const int64_t batch = mask_.size(0);
-    return (mask_.sum(1) * (rows / batch) - mask_.diagonal()).repeat({anchors / batch});
-  }
-  const at::Tensor sorted = std::get<0>(classes_.sort());
-  const at::Tensor wanted = classes_.narrow(0, 0, anchors);
-  const at::Tensor count =
-      at::searchsorted(sorted, wanted, /*out_int32=*/false, /*right=*/true) - at::searchsorted(sorted, wanted);
-  return (count - 1).to(like.scalar_type());
+std::shared_ptr<const Positives> positives_of_classes(const at::Tensor& classes, at::ScalarType dtype) {
+  return std::make_shared<Classes>(classes, dtype);
 }
 
-std::pair<int64_t, int64_t> Positives::bounds(Range range) const {
-  const auto [low, high] =
-      std::minmax_element(known_classes_.begin() + range.begin, known_classes_.begin() + range.end);
-  return {*low, *high};
+std::shared_ptr<const Positives> positives_of_mask(at::Tensor mask, int64_t rows, at::Tensor bank_samples) {
+  return std::make_shared<Mask>(std::move(mask), rows, std::move(bank_samples));
 }
 
-std::optional<at::Tensor> Positives::block(Range rows, Range columns, const at::Tensor& like) const {
-  at::Tensor weights;
-  if (mask_.defined()) {
-    const int64_t batch = mask_.size(0);
-    weights = mask_.narrow(0, rows.begin % batch, rows.size()).narrow(1, columns.begin % batch, columns.size());
-    if (rows.begin == columns.begin) weights = weights.clone();
-  } else {
-    const auto [row_low, row_high] = bounds(rows);
-    const auto [column_low, column_high] = bounds(columns);
-    if (row_high < column_low || column_high < row_low) return std::nullopt;
-    weights = classes_.narrow(0, rows.begin, rows.size())
-                  .unsqueeze(1)
-                  .eq(classes_.narrow(0, columns.begin, columns.size()).unsqueeze(0))
-                  .to(like.scalar_type());
-  }
-  if (rows.begin == columns.begin) weights.diagonal().zero_();
-  return weights;
+std::shared_ptr<const Positives> positives_of_label_sets(at::Tensor sets, at::Tensor samples) {
+  return std::make_shared<LabelSets>(std::move(sets), std::move(samples));
 }
 
 }  // namespace contrastive::losses

@@ -1,16 +1,16 @@
-// Who is a positive of whom: equal classes, or a weight for each pair of samples. Read in blocks, so that no
-// (rows, rows) tensor lives beyond a mask that the caller gave.
+// Who is a positive of whom, and with what weight. Read in blocks, so that nothing of (rows, rows) lives beyond a mask
+// that the caller gave. Candidates are the rows of the batch and, behind them, those of a bank.
 #pragma once
 
 #include <ATen/ATen.h>
 
+#include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 namespace contrastive::losses {
 
-// Rows [begin, end).
+// Candidates [begin, end).
 struct Range {
   int64_t begin, end;
   int64_t size() const { return end - begin; }
@@ -18,32 +18,36 @@ struct Range {
 
 class Positives {
  public:
-  // Rows of equal class, int64 (rows), are positives of each other with weight 1. Rows in order of class let most
-  // blocks be known to hold no positive without being made.
-  static Positives of_classes(at::Tensor classes);
-  // Row i has row j as a positive with weight mask[i % batch][j % batch], mask (batch, batch) of the losses' dtype.
-  static Positives of_mask(at::Tensor mask);
+  virtual ~Positives() = default;
 
-  // Ranges of at most `size` that cover [begin, end), each of which `block` can read.
-  std::vector<Range> split(int64_t begin, int64_t end, int64_t size) const;
+  // w_ij ≥ 0 for i in rows, j in columns, (rows, columns) in the losses' dtype, zero where i = j; nothing when the
+  // block has no positive. Two ranges are the same or have no candidate in common. The caller must not write into it.
+  std::optional<at::Tensor> block(Range rows, Range columns) const;
 
-  // Σ_{j≠i} w_ij for the first `anchors` of `rows` rows: (anchors), of the dtype of `like`.
-  at::Tensor total(int64_t anchors, int64_t rows, const at::Tensor& like) const;
+  // Ranges of about `size`, 5/4 of it at most, that cover [begin, end), each of which `block` can read.
+  virtual std::vector<Range> split(int64_t begin, int64_t end, int64_t size) const;
 
-  // w_ij for i in rows, j in columns, (rows, columns) of the dtype of `like`, zero where i = j, to be read only;
-  // nothing when the block has no positive. Two ranges are the same or have no row in common.
-  std::optional<at::Tensor> block(Range rows, Range columns, const at::Tensor& like) const;
+  // w_ij = w_ji, so that block(J, I) is block(I, J) transposed.
+  virtual bool symmetric() const { return true; }
 
-  // w_ij = w_ji, so block(J, I) is block(I, J) transposed.
-  bool symmetric() const { return !mask_.defined(); }
-
- private:
-  // The lowest and highest class of a range.
-  std::pair<int64_t, int64_t> bounds(Range range) const;
-
-  at::Tensor classes_;                  // int64 (rows), or
-  std::vector<int64_t> known_classes_;  // the same on the host
-  at::Tensor mask_;                     // (batch, batch)
+ protected:
+  // As block(), but whatever it is where i = j. A block with a diagonal is the caller's to write into.
+  virtual std::optional<at::Tensor> weights(Range rows, Range columns) const = 0;
 };
+
+// Candidates of equal class are positives of each other with weight 1. classes: int64 (candidates), below 2^24 so that
+// float32 tells them apart; candidates in order of class let most blocks be known to hold no positive without being
+// made.
+std::shared_ptr<const Positives> positives_of_classes(const at::Tensor& classes, at::ScalarType dtype);
+
+// Row i of the batch, a view of sample i % batch, has row j as a positive with weight mask[i % batch][j % batch]. A
+// candidate of the bank is one more view of the sample that bank_samples (bank) names; where that is −1, its weight is
+// 0.
+std::shared_ptr<const Positives> positives_of_mask(at::Tensor mask, int64_t rows, at::Tensor bank_samples);
+
+// Weight |y_i ∩ y_j| / |y_i ∪ y_j| of label sets, 1 between views of a sample. sets: 0 or 1, (candidates, classes), of
+// the losses' dtype. samples: int64 (candidates), the sample that each shows; −1 for one that no row of the batch
+// shows.
+std::shared_ptr<const Positives> positives_of_label_sets(at::Tensor sets, at::Tensor samples);
 
 }  // namespace contrastive::losses

@@ -170,6 +170,42 @@ describe('installLibtorch', () => {
     expect(source.calls).toBe(1);
   });
 
+  it('unpacks the wheels of libraries that a CUDA build needs beside it, with their licences', async () => {
+    const cublas = makeZip([
+      { name: 'nvidia/cu13/lib/libcublas.so.13', text: 'cublas' },
+      { name: 'nvidia/cu13/include/cublas.h' },
+      { name: 'nvidia/__init__.py' },
+      { name: 'nvidia_cublas-13.1.1.3.dist-info/licenses/License.txt' },
+      { name: 'nvidia_cublas-13.1.1.3.dist-info/METADATA' },
+    ]);
+    const torch = makeZip([...members.slice(0, -1), { name: 'torch-2.13.0.dist-info/licenses/LICENSE' }]);
+    const beside: Wheel = { ...wheelOf(cublas), project: 'nvidia-cublas', version: '13.1.1.3', file: 'cublas.whl' };
+    const source: WheelSource = {
+      name: 'both',
+      fetch: (wheel, into, context) => giving(wheel === beside ? cublas : torch).fetch(wheel, into, context),
+    };
+    const { root } = await installLibtorch({ env, wheel: { ...wheelOf(torch), beside: [beside] }, sources: [source] });
+    const files = readdirSync(join(store(), home), { recursive: true, withFileTypes: true }).filter((e) => e.isFile());
+    expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['libcublas.so.13', 'ATen.h', 'LICENSE']));
+    expect(files.map(({ name }) => name)).not.toContain('cublas.h');
+    expect(existsSync(join(root, '../nvidia/cu13/lib/libcublas.so.13'))).toBe(true);
+    expect(existsSync(join(root, 'licenses/nvidia_cublas-13.1.1.3/License.txt'))).toBe(true);
+  });
+
+  it('leaves nothing when a wheel beside is refused', async () => {
+    const beside = [{ ...wheelOf(good), file: 'other.whl', sha256: '00' }];
+    const options = { env, wheel: { ...wheelOf(good), beside }, sources: [giving(good)] };
+    await expect(installLibtorch(options)).rejects.toMatchObject({ code: 'ERR_LIBTORCH' });
+    expect(readdirSync(store())).toEqual([]);
+  });
+
+  it('knows no build for another version of CUDA', async () => {
+    await expect(installLibtorch({ env, cuda: '9.0' })).rejects.toMatchObject({
+      code: 'ERR_LIBTORCH',
+      message: expect.stringMatching(/and CUDA 9\.0 \(known: .*CUDA 13\.0 on linux-x64/),
+    });
+  });
+
   it('says which platforms it knows on one that it does not', async () => {
     const arch = Object.getOwnPropertyDescriptor(process, 'arch') as PropertyDescriptor;
     Object.defineProperty(process, 'arch', { ...arch, value: 'mips' });

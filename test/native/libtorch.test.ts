@@ -198,5 +198,16 @@ describe('the manifest', () => {
       expect(refuseVersion(wheel?.version ?? '', platform, {})).toBeUndefined();
     }
     expect(wheelFor('sunos', 'x64')).toBeUndefined();
+    expect(wheelFor('darwin', 'arm64', '13.0')).toBeUndefined();
+    const cuda = wheelFor('linux', 'x64', '13.0');
+    const all = cuda === undefined ? [] : [cuda, ...(cuda.beside ?? [])];
+    expect(all.length).toBeGreaterThan(10);
+    expect(new Set(all.map(({ sha256 }) => sha256)).size).toBe(all.length);
+    for (const { file, pipPlatform, sha256, url, version } of all) {
+      expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+      expect(url.endsWith(`/${file}`)).toBe(true);
+      expect(file).toContain(version);
+      expect(pipPlatform).toMatch(/^manylinux[\d_]+_x86_64$/);
+    }
   });
 });

@@ -8,15 +8,55 @@ import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { renderOps } from '../../scripts/generate-ops.ts';
 
 const labels = (n: number) => tensor(Int32Array.from({ length: n }, (_, i) => i % 3)).to('int64');
+const images = () => ops.rand([2, 3, 6, 5]);
 
 /** A call of every operation of our own table. One without an entry here fails the first test. */
 const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
+  contrastive_metrics: () => ops.contrastiveMetrics(ops.randn([6, 2, 8]), labels(6)),
+  image_adjust_brightness: () => ops.imageAdjustBrightness(images(), 1.2),
+  image_adjust_contrast: () => ops.imageAdjustContrast(images(), tensor([0.5, 1.5])),
+  image_adjust_hue: () => ops.imageAdjustHue(images(), 0.2),
+  image_adjust_saturation: () => ops.imageAdjustSaturation(images(), 0.5),
+  image_adjust_sharpness: () => ops.imageAdjustSharpness(images(), 2),
+  image_affine: () => ops.imageAffine(images(), [9], [1, 2, 0, 0], [1.1], [0, 3], { interpolation: 'bilinear' }),
+  image_autocontrast: () => ops.imageAutocontrast(images()),
+  image_crop: () => ops.imageCrop(images(), [0, 1, 2, 0], [5, 4], { padding: [1, 1, 1, 1], mode: 'reflect' }),
+  image_elastic: () => ops.imageElastic(images(), ops.randn([6, 5, 2])),
+  image_equalize: () => ops.imageEqualize(images()),
+  image_erase: () => ops.imageErase(images(), [0, 1, 2, 3], tensor(0.5)),
+  image_flip: () => ops.imageFlip(images(), { horizontal: true, vertical: true }),
+  image_gaussian_blur: () => ops.imageGaussianBlur(images(), 3, tensor([0.5, 1.5])),
+  image_gaussian_noise: () => ops.imageGaussianNoise(images(), 0.1, [1, 2]),
+  image_invert: () => ops.imageInvert(images()),
+  image_normalize: () => ops.imageNormalize(images(), [0.5], [0.1, 0.2, 0.3]),
+  image_perspective: () => ops.imagePerspective(images(), [1, 0, 0, 0, 1, 0, 0, 0.1]),
+  image_posterize: () => ops.imagePosterize(images(), [3, 8]),
+  image_resize: () => ops.imageResize(images().to('bfloat16'), [4, 9]),
+  image_resized_crop: () => ops.imageResizedCrop(images().select(0, 0), [1, 0, 4, 3], [7, 8]),
+  image_rgb_to_grayscale: () => ops.imageRgbToGrayscale(images(), 3),
+  image_rotate: () => ops.imageRotate(images(), [10, 20]),
+  image_rotate90: () => ops.imageRotate90(images(), [3]),
+  image_sobel: () => ops.imageSobel(images()),
+  image_solarize: () => ops.imageSolarize(images(), 0.5),
   knn_classify: () => ops.knnClassify(ops.randn([5, 4]), ops.randn([9, 4]), labels(9), { classes: 3, k: 2 }),
   linear_probe: () =>
     ops.linearProbe(ops.randn([9, 4]), labels(9), ops.randn([5, 4]), tensor([0.1, 0.01]), { classes: 3, epochs: 1 }),
   nearest_neighbours: () => ops.nearestNeighbours(ops.randn([5, 4]), ops.randn([9, 4]), { k: 2 }),
-  nt_xent_loss: () => ops.ntXentLoss(ops.randn([4, 2, 8]), undefined, { temperature: 0.5 }),
-  sup_con_loss: () => ops.supConLoss(ops.randn([6, 2, 8]), labels(6), undefined, undefined, { temperature: 0.1 }),
+  dcl_loss: () => ops.dclLoss(ops.randn([4, 2, 8]), labels(4), ops.randn([5, 8]), labels(5)),
+  dclw_loss: () => ops.dclwLoss(ops.randn([4, 2, 8])),
+  nt_xent_loss: () => ops.ntXentLoss(ops.randn([4, 2, 8]), undefined, undefined, undefined, tensor(0.5)),
+  sup_con_loss: () =>
+    ops.supConLoss(
+      ops.randn([6, 2, 8]),
+      labels(6),
+      undefined,
+      undefined,
+      ops.randn([5, 8]),
+      labels(5),
+      undefined,
+      undefined,
+      { denominators: 'negatives-and-one-positive', maxPositives: 2, concentration: 1 },
+    ),
   rand: () => ops.rand([2, 3], { seed: 1 }),
   randn: () => ops.randn([2, 3], { seed: 1, device: 'cpu' }),
 };

@@ -1,0 +1,64 @@
+/** Decoupled contrastive losses. */
+import { tidy } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { expectNumber } from '../validate.ts';
+import { type ContrastiveLossOptions, commonArguments, commonNames, refuseBankLabels } from './options.ts';
+
+export interface DclwLossOptions extends ContrastiveLossOptions {
+  /** σ > 0 of the weights of the positives, unitless; default 0.5. */
+  readonly sigma?: number;
+}
+
+/**
+ * Decoupled contrastive loss, mean over all views of all samples: NT-Xent whose denominator holds the negatives only.
+ *
+ *     L_i = −s_ij(i) + log Σ_n exp(s_in),   s_ia = z_i·z_a/τ
+ *
+ * j(i) is the other view of the sample of i, n runs over all views of all other samples. With more than two views, or a
+ * bank that holds the sample, the positive term is the mean over them. It may be negative. An anchor without a negative,
+ * as in a batch of one, is left out of the mean; with no other anchor the loss is 0.
+ *
+ * Source: Yeh et al. 2022, arXiv:2110.06848, eq. 6. Differs: lightly takes one logarithm for the negatives of each view
+ * and adds them, which is larger by about the logarithm of the negatives of one view.
+ *
+ * @param features floating (batch, views ≥ 2, dim); L2-normalised inside unless `normalize: false`.
+ * @returns scalar (), differentiable in features and, where it is a tensor, in temperature; precision as supConLoss.
+ * @throws as ntXentLoss.
+ * @example
+ * const loss = dclLoss(features, { temperature: 0.1 });
+ */
+export function dclLoss(features: Tensor, options: ContrastiveLossOptions = {}): Tensor {
+  return tidy(() => {
+    const common = commonArguments('dclLoss', features, options);
+    refuseBankLabels('dclLoss', options.bank);
+    return ops.dclLoss(features, common.ids, common.bank, common.bankIds, common.learnedTemperature, common.numbers);
+  });
+}
+
+/**
+ * As dclLoss with weighted positives: a pair that lies apart counts more.
+ *
+ *     L_i = −w_i s_ij(i) + log Σ_n exp(s_in),   w_i = 2 − exp(z_i·z_j(i)/σ) / mean_k exp(z_k·z_j(k)/σ)
+ *
+ * The negative von Mises-Fisher weights have no gradient; their mean is 1. They are taken over all positive pairs, of the
+ * bank and of more than two views too.
+ *
+ * Source: Yeh et al. 2022, arXiv:2110.06848, L_DCW. Differs from lightly as dclLoss does.
+ *
+ * @param features as dclLoss.
+ * @returns as dclLoss.
+ * @throws as ntXentLoss.
+ * @example
+ * const loss = dclwLoss(features, { temperature: 0.1, sigma: 0.5 });
+ */
+export function dclwLoss(features: Tensor, options: DclwLossOptions = {}): Tensor {
+  return tidy(() => {
+    const common = commonArguments('dclwLoss', features, options, [...commonNames, 'sigma']);
+    refuseBankLabels('dclwLoss', options.bank);
+    return ops.dclwLoss(features, common.ids, common.bank, common.bankIds, common.learnedTemperature, {
+      ...common.numbers,
+      sigma: expectNumber('sigma', options.sigma ?? 0.5, { above: 0 }),
+    });
+  });
+}

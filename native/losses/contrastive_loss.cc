@@ -1,0 +1,136 @@
+#include "losses/contrastive_loss.h"
+
+#include <c10/core/impl/LocalDispatchKeySet.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "losses/candidates.h"
+#include "losses/positive_terms.h"
+
+namespace contrastive::losses {
+namespace {
+
+Denominators denominators_of(const std::string& name) {
+  if (name == "all") return Denominators::kAll;
+  return name == "negatives" ? Denominators::kNegatives : Denominators::kNegativesAndOnePositive;
+}
+
+// On a CPU a block and what is made of it should stay in the cache; a GPU wants large ones.
+int64_t default_block(const at::Device& device) { return device.is_cpu() ? 512 : 4096; }
+
+// |s| is at most this.
+double bound_of(const Candidates& candidates, bool normalize, double temperature) {
+  if (normalize) return 1 / temperature;
+  const auto longest = [](const at::Tensor& x) { return x.detach().square().sum(1).max().item<double>(); };
+  const double rows = longest(candidates.rows);
+  const double bank = candidates.bank.defined() ? longest(candidates.bank) : 0;
+  return std::sqrt(rows * std::max(rows, bank)) / temperature;
+}
+
+// 0, or NaN when x holds one.
+at::Tensor poison(const at::Tensor& x) { return x.detach().sum(1).mul_(0).sum(); }
+
+struct Anchors {
+  at::Tensor valid;  // bool (anchors)
+  at::Tensor count;  // int64 ()
+};
+
+Anchors valid_anchors(const PairCounts& counts, const LossOptions& options) {
+  at::Tensor valid = counts.totals > 0;
+  if (options.denominators == "negatives") valid = valid.logical_and(counts.negatives > 0);
+  const at::Tensor count = valid.sum();
+  if (options.no_positives == "error") {
+    const int64_t lacking = valid.size(0) - count.item<int64_t>();
+    CONTRASTIVE_CHECK(lacking == 0, kDataError, lacking, " of ", valid.size(0), " anchors have no positive",
+                      options.denominators == "negatives" ? " or no negative" : "", ", and noPositives is 'error'");
+  }
+  return {valid, count};
+}
+
+// L (anchors); not finite, perhaps, where an anchor is not valid.
+at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& counts, const LossInputs& inputs,
+                     const LossOptions& options) {
+  const bool in = options.variant == "in", mises = options.mises_sigma.has_value();
+  const Denominators kind = denominators_of(options.denominators);
+  const bool shared = kind != Denominators::kNegativesAndOnePositive;  // one denominator for all positives of an anchor
+  const auto& learned = inputs.learned_temperature;
+  const at::Tensor temperature =
+      learned ? learned->to(z.scalar_type()).reshape({}) : at::scalar_tensor(pairs.temperature, z.options());
+  // An anchor without a positive is left out later; until then nothing is divided by its 0.
+  const at::Tensor totals = at::where(counts.totals > 0, counts.totals, at::ones_like(counts.totals));
+
+  const DenominatorSums denominators(kind, options.hard_negatives);
+  std::vector<PairSum> sums = denominators.needed();
+  const double mises_exponent = mises ? pairs.temperature / *options.mises_sigma : 0;
+  if (mises)
+    sums.push_back({Role::kWeighted, mises_exponent});
+  else if (shared)
+    sums.push_back({Role::kWeighted, in ? std::optional(1.0) : std::nullopt});
+  const at::Tensor made = pair_sums(z, learned, pairs, sums);
+  const at::Tensor denominator = denominators.log_of(made, counts, temperature);
+
+  if (mises) {
+    const at::Tensor log_mean = made[-1].detach().logsumexp(0) - counts.totals.sum().log();
+    const VonMises weighting{mises_exponent, log_mean};
+    return denominator - positive_terms(z, denominator, learned, pairs, PositiveTerm::kVonMises, weighting) / totals;
+  }
+  if (shared) return denominator - (in ? made[-1] - totals.log() : made[-1] / totals);
+  if (!in) return positive_terms(z, denominator, learned, pairs, PositiveTerm::kLogShares).neg() / totals;
+  return totals.log() - positive_terms(z, denominator, learned, pairs, PositiveTerm::kShares);
+}
+
+}  // namespace
+
+std::tuple<at::Tensor, at::Tensor> contrastive_loss(const LossInputs& inputs, const LossOptions& options) {
+  // Autocast would run the similarities in bfloat16.
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  check(inputs, options);
+  const double temperature = temperature_of(inputs, options);
+  const at::Tensor& features = inputs.features;
+  const int64_t batch = features.size(0), rows = batch * features.size(1);
+  const int64_t anchors = options.anchors == "all" ? rows : batch;
+  const auto dtype = features.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const auto& learned = inputs.learned_temperature;
+
+  if (features.is_meta()) {  // what depends on both, of the right shape and dtype
+    at::Tensor loss = features.to(dtype).sum();
+    if (learned) loss = loss * learned->to(dtype).sum();
+    return {loss, at::empty({}, features.options().dtype(at::kLong).requires_grad(false))};
+  }
+
+  Candidates candidates = candidates_of(inputs, options.normalize, anchors);
+  const at::Tensor& z = candidates.rows;
+  Pairs pairs{.positives = candidates.positives,
+              .cap = std::nullopt,
+              .rows = rows,
+              .anchors = anchors,
+              .bank = candidates.bank,
+              .temperature = temperature,
+              .bound = bound_of(candidates, options.normalize, temperature),
+              .block = options.block > 0 ? options.block : default_block(features.device())};
+  if (options.max_positives > 0)
+    pairs.cap = cap_positives(pairs, options.max_positives, options.seed, candidates.order);
+  const PairCounts counts = count_pairs(pairs, z.detach());
+  const auto [valid, count] = valid_anchors(counts, options);
+
+  const at::Tensor losses = losses_of(z, pairs, counts, inputs, options);
+  const at::Tensor counted =
+      options.no_positives == "zero" ? at::full({}, anchors, z.options()) : count.clamp_min(1).to(dtype);
+  at::Tensor loss = at::where(valid, losses, at::zeros_like(losses)).sum() * (options.loss_scale / counted);
+  loss = loss + poison(z);
+  if (pairs.bank.defined()) loss = loss + poison(pairs.bank);
+  return {loss, count};
+}
+
+at::Tensor self_supervised_loss(const LossInputs& inputs, const LossOptions& options) {
+  const at::Tensor& features = inputs.features;
+  CONTRASTIVE_CHECK(features.dim() != 3 || features.size(1) != 1, kShapeError,
+                    "features must have at least two views, (batch, views, dim), got ", features.sizes());
+  return std::get<0>(contrastive_loss(inputs, options));
+}
+
+}  // namespace contrastive::losses

@@ -1,0 +1,52 @@
+#include "losses/dcl.h"
+
+#include "core/op.h"
+#include "losses/contrastive_loss.h"
+
+namespace contrastive::losses {
+namespace {
+
+LossOptions decoupled(double temperature, std::optional<double> sigma, double loss_scale, bool normalize,
+                      int64_t block) {
+  LossOptions options;
+  options.temperature = temperature;
+  options.denominators = "negatives";
+  options.mises_sigma = sigma;
+  options.loss_scale = loss_scale;
+  options.normalize = normalize;
+  options.block = block;
+  return options;
+}
+
+LossInputs inputs_of(const at::Tensor& features, const OptionalTensor& ids, const OptionalTensor& bank,
+                     const OptionalTensor& bank_ids, const OptionalTensor& learned_temperature) {
+  return {
+      .features = features, .ids = ids, .bank = bank, .bank_ids = bank_ids, .learned_temperature = learned_temperature};
+}
+
+}  // namespace
+
+at::Tensor dcl_loss(const at::Tensor& features, const OptionalTensor& ids, const OptionalTensor& bank,
+                    const OptionalTensor& bank_ids, const OptionalTensor& learned_temperature, double temperature,
+                    double loss_scale, bool normalize, int64_t block) {
+  return self_supervised_loss(inputs_of(features, ids, bank, bank_ids, learned_temperature),
+                              decoupled(temperature, std::nullopt, loss_scale, normalize, block));
+}
+
+at::Tensor dclw_loss(const at::Tensor& features, const OptionalTensor& ids, const OptionalTensor& bank,
+                     const OptionalTensor& bank_ids, const OptionalTensor& learned_temperature, double temperature,
+                     double sigma, double loss_scale, bool normalize, int64_t block) {
+  return self_supervised_loss(inputs_of(features, ids, bank, bank_ids, learned_temperature),
+                              decoupled(temperature, sigma, loss_scale, normalize, block));
+}
+
+CONTRASTIVE_OP(dcl_loss,
+               "dcl_loss(Tensor features, Tensor? ids=None, Tensor? bank=None, Tensor? bank_ids=None, "
+               "Tensor? learned_temperature=None, *, float temperature=0.1, float loss_scale=1.0, "
+               "bool normalize=True, int block=0) -> Tensor");
+CONTRASTIVE_OP(dclw_loss,
+               "dclw_loss(Tensor features, Tensor? ids=None, Tensor? bank=None, Tensor? bank_ids=None, "
+               "Tensor? learned_temperature=None, *, float temperature=0.1, float sigma=0.5, float loss_scale=1.0, "
+               "bool normalize=True, int block=0) -> Tensor");
+
+}  // namespace contrastive::losses

@@ -1,0 +1,112 @@
+#include "losses/pairs.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace contrastive::losses {
+namespace {
+
+at::Tensor part(const at::Tensor& x, Range range) { return x.narrow(0, range.begin, range.size()); }
+
+// How far behind each row each column stands on the circle, int64 (rows, columns).
+at::Tensor distances(const at::Tensor& places, Range rows, Range columns) {
+  return (part(places, columns).unsqueeze(0) - part(places, rows).unsqueeze(1)).remainder_(places.size(0));
+}
+
+Side side_of(const Pairs& pairs, Range anchors, Range candidates, bool of_columns,
+             std::optional<at::Tensor> positives) {
+  Side side{of_columns, anchors, positives, positives};
+  if (pairs.cap && positives)
+    side.positives =
+        *positives * distances(pairs.cap->places, anchors, candidates).le(part(pairs.cap->reach, anchors).unsqueeze(1));
+  return side;
+}
+
+std::vector<Range> split_candidates(const Pairs& pairs) {
+  const Positives& positives = *pairs.positives;
+  std::vector<Range> ranges = positives.split(0, pairs.anchors, pairs.block);
+  for (const Range& range : positives.split(pairs.anchors, pairs.rows, pairs.block)) ranges.push_back(range);
+  for (const Range& range : positives.split(pairs.rows, pairs.candidates(), pairs.block)) ranges.push_back(range);
+  return ranges;
+}
+
+}  // namespace
+
+std::vector<Side> sides_of(const Pairs& pairs, const Block& block) {
+  std::vector<Side> sides;
+  const auto positives = pairs.positives->block(block.rows, block.columns);
+  sides.push_back(side_of(pairs, block.rows, block.columns, false, positives));
+  if (!block.mirrored) return sides;
+  auto mirrored = positives;
+  if (!pairs.positives->symmetric())
+    mirrored = pairs.positives->block(block.columns, block.rows);
+  else if (mirrored)
+    mirrored = mirrored->t();
+  sides.push_back(side_of(pairs, block.columns, block.rows, true, std::move(mirrored)));
+  return sides;
+}
+
+std::vector<Block> blocks_of(const Pairs& pairs) {
+  const Positives& positives = *pairs.positives;
+  const std::vector<Range> anchors = positives.split(0, pairs.anchors, pairs.block);
+  std::vector<Block> blocks;
+  for (const Range& columns : positives.split(pairs.rows, pairs.candidates(), pairs.block))
+    for (const Range& rows : anchors) blocks.push_back({rows, columns, false, false});
+  const std::vector<Range> others = positives.split(pairs.anchors, pairs.rows, pairs.block);
+  for (size_t i = 0; i < anchors.size(); ++i) {
+    for (size_t j = i; j < anchors.size(); ++j) blocks.push_back({anchors[i], anchors[j], j == i, j != i});
+    for (const Range& columns : others) blocks.push_back({anchors[i], columns, false, false});
+  }
+  return blocks;
+}
+
+Similarities::Similarities(const Pairs& pairs, const at::Tensor& z) : pairs_(pairs), z_(z) {
+  int64_t largest = 0;
+  for (const Block& block : blocks_of(pairs)) largest = std::max(largest, block.rows.size() * block.columns.size());
+  buffer_ = at::empty({largest}, z.options());
+}
+
+at::Tensor Similarities::block(const Block& block) {
+  at::Tensor s =
+      buffer_.narrow(0, 0, block.rows.size() * block.columns.size()).view({block.rows.size(), block.columns.size()});
+  return s.addmm_(part(z_, block.rows), candidates(block.columns).t(), /*beta=*/0, /*alpha=*/1 / pairs_.temperature);
+}
+
+at::Tensor Similarities::candidates(Range range) const {
+  if (range.begin < pairs_.rows) return part(z_, range);
+  return part(pairs_.bank, {range.begin - pairs_.rows, range.end - pairs_.rows});
+}
+
+PairCounts count_pairs(const Pairs& pairs, const at::Tensor& like) {
+  at::Tensor totals = at::zeros({pairs.anchors}, like.options());
+  at::Tensor negatives = at::full({pairs.anchors}, pairs.candidates() - 1, like.options());
+  for (const Block& block : blocks_of(pairs))
+    for (const Side& side : sides_of(pairs, block)) {
+      if (!side.positives) continue;
+      part(totals, side.anchors).add_(side.positives->sum(1));
+      part(negatives, side.anchors).sub_(side.related->gt(0).sum(1));
+    }
+  return {totals, negatives};
+}
+
+PositiveCap cap_positives(const Pairs& pairs, int64_t count, int64_t seed, const at::Tensor& order) {
+  const int64_t candidates = pairs.candidates(), kept = std::min(count, candidates);
+  at::Generator generator = at::detail::createCPUGenerator(static_cast<uint64_t>(seed));
+  const at::Tensor places = at::randperm(candidates, generator, at::kLong).to(order.device()).index_select(0, order);
+  at::Tensor reach = at::empty({pairs.anchors}, places.options());
+  for (const Range& rows : pairs.positives->split(0, pairs.anchors, pairs.block)) {
+    at::Tensor nearest = at::full({rows.size(), kept}, candidates, places.options());
+    for (const Range& columns : split_candidates(pairs)) {
+      const auto positives = pairs.positives->block(rows, columns);
+      if (!positives) continue;
+      const at::Tensor near = distances(places, rows, columns).masked_fill_(positives->eq(0), candidates);
+      nearest = std::get<0>(at::cat({nearest, near}, 1).topk(kept, /*dim=*/1, /*largest=*/false, /*sorted=*/false));
+    }
+    part(reach, rows).copy_(nearest.amax(1));
+  }
+  return {count, places, reach};
+}
+
+}  // namespace contrastive::losses

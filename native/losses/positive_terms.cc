@@ -1,0 +1,126 @@
+#include "losses/positive_terms.h"
+
+#include <c10/core/impl/LocalDispatchKeySet.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <limits>
+#include <utility>
+
+#include "losses/pair_gradient.h"
+
+namespace contrastive::losses {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct Problem : torch::CustomClassHolder {
+  Problem(Pairs p, PositiveTerm t, VonMises w) : pairs(std::move(p)), term(t), weighting(std::move(w)) {}
+  Pairs pairs;
+  PositiveTerm term;
+  VonMises weighting;
+  at::Tensor values;  // what the forward pass gave, (anchors)
+};
+
+// Calls visit(block, side, s of the block) for each side that holds a positive.
+template <typename Visit>
+void for_each_side(const Pairs& pairs, const at::Tensor& z, Visit visit) {
+  Similarities similarities(pairs, z);
+  for (const Block& block : blocks_of(pairs)) {
+    const std::vector<Side> sides = sides_of(pairs, block);
+    at::Tensor s;
+    for (const Side& side : sides) {
+      if (!side.positives) continue;
+      if (!s.defined()) s = similarities.block(block);
+      visit(block, side, s);
+    }
+  }
+}
+
+// 2 − exp(κ s − m) where there is a positive: elsewhere exp could overflow.
+at::Tensor von_mises(const at::Tensor& s, const at::Tensor& positives, const VonMises& weighting) {
+  at::Tensor x = s * weighting.concentration - weighting.log_mean;
+  return x.masked_fill_(positives.eq(0), -kInfinity).exp_().neg_().add_(2);
+}
+
+at::Tensor forward_terms(const Problem& problem, const at::Tensor& z, const at::Tensor& offsets) {
+  const bool shares = problem.term == PositiveTerm::kShares;
+  at::Tensor totals = at::full({problem.pairs.anchors}, shares ? -kInfinity : 0, z.options());
+  for_each_side(problem.pairs, z, [&](const Block&, const Side& side, const at::Tensor& s) {
+    at::Tensor total = totals.narrow(0, side.anchors.begin, side.anchors.size());
+    const at::Tensor x = side.oriented(s);
+    if (problem.term == PositiveTerm::kVonMises) {
+      total.add_(von_mises(x, *side.positives, problem.weighting).mul_(x).mul_(*side.positives).sum(1));
+      return;
+    }
+    const at::Tensor log_shares = at::log_sigmoid(side.oriented(s - side.spread(offsets)));
+    if (shares)
+      total.copy_(at::logaddexp(total, at::logsumexp(log_shares + side.positives->log(), 1)));
+    else
+      total.add_((log_shares * *side.positives).sum(1));
+  });
+  return totals;
+}
+
+class PositiveTermsGradient : public Function<PositiveTermsGradient> {
+ public:
+  static variable_list forward(AutogradContext*, const at::Tensor& z, const at::Tensor& offsets,
+                               const std::optional<at::Tensor>& temperature, const at::Tensor& upstream,
+                               const c10::intrusive_ptr<Problem>& problem) {
+    const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+    PairGradient gradient(problem->pairs, z);
+    at::Tensor of_offsets = at::zeros_like(offsets);
+    const at::Tensor log_sums = problem->values.masked_fill(problem->values.eq(-kInfinity), kInfinity);
+    for_each_side(problem->pairs, z, [&](const Block& block, const Side& side, const at::Tensor& s) {
+      const at::Tensor weights = side.oriented(*side.positives);
+      at::Tensor g = side.spread(upstream) * weights;
+      if (problem->term == PositiveTerm::kVonMises) {
+        g *= von_mises(s, weights, problem->weighting);
+      } else {
+        const at::Tensor margins = s - side.spread(offsets);
+        if (problem->term == PositiveTerm::kShares)
+          g = (at::log_sigmoid(margins) + weights.log() - side.spread(log_sums)).exp_() * side.spread(upstream);
+        g *= margins.neg().sigmoid_();
+        of_offsets.narrow(0, side.anchors.begin, side.anchors.size()).sub_(side.oriented(g).sum(1));
+      }
+      gradient.add(block, g);
+    });
+    if (!temperature) return {gradient.of_features(), of_offsets};
+    return {gradient.of_features(), of_offsets, gradient.of_temperature(*temperature)};
+  }
+
+  static variable_list backward(AutogradContext*, const variable_list&) { refuse_second_derivative(); }
+};
+
+class PositiveTermsFunction : public Function<PositiveTermsFunction> {
+ public:
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& z, const at::Tensor& offsets,
+                            const std::optional<at::Tensor>& temperature, const c10::intrusive_ptr<Problem>& problem) {
+    const at::Tensor values = forward_terms(*problem, z, offsets);
+    problem->values = values.detach();  // the output itself would hold this node, and this node it
+    ctx->save_for_backward(temperature ? variable_list{z, offsets, *temperature} : variable_list{z, offsets});
+    ctx->saved_data["problem"] = c10::IValue::make_capsule(problem);
+    return values;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& upstream) {
+    const variable_list saved = ctx->get_saved_variables();
+    const auto problem = c10::static_intrusive_pointer_cast<Problem>(ctx->saved_data["problem"].toCapsule());
+    const auto temperature = saved.size() > 2 ? std::optional(saved[2]) : std::nullopt;
+    variable_list gradients = PositiveTermsGradient::apply(saved[0], saved[1], temperature, upstream[0], problem);
+    gradients.resize(4);
+    return gradients;
+  }
+};
+
+}  // namespace
+
+at::Tensor positive_terms(const at::Tensor& z, const at::Tensor& offsets, const std::optional<at::Tensor>& temperature,
+                          const Pairs& pairs, PositiveTerm term, const VonMises& weighting) {
+  return PositiveTermsFunction::apply(z, offsets, temperature, c10::make_intrusive<Problem>(pairs, term, weighting));
+}
+
+}  // namespace contrastive::losses
