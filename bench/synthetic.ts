@@ -5,7 +5,7 @@
  * usage: npm run bench -- synthetic [--steps 25]
  */
 import { parseArgs } from 'node:util';
-import { loadDataset, makeOptimizer, ops, presets, projectionHead, resnet18, Trainer, tensor } from '../lib/index.ts';
+import { loadDataset, makeOptimizer, ops, presets, projectionHead, resnet18, Trainer } from '../lib/index.ts';
 import { resolveOptions, type TrainerOptions } from '../lib/train/options.ts';
 import { makeStep } from '../lib/train/step.ts';
 import { median } from './peer.ts';
@@ -27,13 +27,18 @@ async function synthetic(): Promise<number> {
   const parameters = new Map([...options.encoder.namedParameters()]);
   const step = makeStep(options, makeOptimizer(options.optimizer, parameters));
   const nchw = ops.randn([2 * batchSize, 28, 28, 3], { seed: 1 }).permute([0, 3, 1, 2]); // channels last in memory
-  const images = nchw.to('bfloat16');
-  const labels = tensor(Int32Array.from({ length: batchSize }, (_, i) => i % 10));
-  await step.run(images, labels, 0.01);
+  const batch = {
+    images: [nchw.to('bfloat16')],
+    viewOrder: [0, 1],
+    labels: Int32Array.from({ length: batchSize }, (_, i) => i % 10),
+    ids: BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i)),
+  };
+  const context = { learningRate: 0.01, progress: 0 };
+  await step.run(batch, context);
   const began = performance.now();
-  let previous = step.run(images, labels, 0.01);
+  let previous = step.run(batch, context);
   for (let i = 1; i < steps; i++) {
-    const next = step.run(images, labels, 0.01);
+    const next = step.run(batch, context);
     await previous;
     previous = next;
   }

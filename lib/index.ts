@@ -3,6 +3,7 @@
  * first call that needs libtorch does.
  */
 
+export { adjustSharpness } from './augment/adjust-sharpness.ts';
 export {
   type ApplyOptions,
   Augmentation,
@@ -16,11 +17,27 @@ export {
   type ImageShape,
   setAugmentThreads,
 } from './augment/augment.ts';
+export { type AutoAugmentPolicy, autoAugment } from './augment/auto-augment.ts';
+export { autocontrast } from './augment/autocontrast.ts';
 export { centerCrop } from './augment/center-crop.ts';
 export { colorJitter } from './augment/color-jitter.ts';
+export { elasticTransform } from './augment/elastic-transform.ts';
+export { equalize } from './augment/equalize.ts';
+export * as functional from './augment/functional.ts';
 export { gaussianBlur, simclrKernelSize } from './augment/gaussian-blur.ts';
+export { gaussianNoise } from './augment/gaussian-noise.ts';
+export { invert } from './augment/invert.ts';
+export { type MultiCropOptions, type MultiCropView, multiCrop } from './augment/multi-crop.ts';
 export { normalize } from './augment/normalize.ts';
-export { type EvaluationOptions, type PresetOptions, presets, type SimclrOptions } from './augment/presets.ts';
+export { posterize } from './augment/posterize.ts';
+export {
+  type EvaluationOptions,
+  type MultiCropPresetOptions,
+  type PresetOptions,
+  presets,
+  type SimclrOptions,
+} from './augment/presets.ts';
+export { policyOperations, randAugment } from './augment/rand-augment.ts';
 export { randomAffine } from './augment/random-affine.ts';
 export { randomCrop } from './augment/random-crop.ts';
 export { cutout, randomErasing } from './augment/random-erasing.ts';
@@ -29,10 +46,13 @@ export { randomHorizontalFlip } from './augment/random-horizontal-flip.ts';
 export { randomPerspective } from './augment/random-perspective.ts';
 export { randomResizedCrop } from './augment/random-resized-crop.ts';
 export { randomRotation } from './augment/random-rotation.ts';
+export { randomRotation90 } from './augment/random-rotation90.ts';
 export { randomVerticalFlip } from './augment/random-vertical-flip.ts';
 export { resize } from './augment/resize.ts';
+export { sobel } from './augment/sobel.ts';
 export { solarize } from './augment/solarize.ts';
 export type { Transform, TransformKind } from './augment/transform.ts';
+export { trivialAugmentWide } from './augment/trivial-augment-wide.ts';
 
 import './checkpoint/module-files.ts';
 
@@ -53,10 +73,13 @@ export { type ExtractOptions, extractFeatures, type Features } from './evaluate/
 export { type KnnOptions, type KnnResult, knnClassify, type Neighbours, nearestNeighbours } from './evaluate/knn.ts';
 export type { LabelledFeatures } from './evaluate/labelled.ts';
 export { type LinearProbeOptions, type LinearProbeResult, linearProbe } from './evaluate/linear-probe.ts';
-export type { Labels } from './losses/labels.ts';
-export { ntXentLoss } from './losses/nt-xent.ts';
+export { type DclwLossOptions, dclLoss, dclwLoss } from './losses/dcl.ts';
+export type { LabelSets, Labels, SampleIds } from './losses/labels.ts';
+export { type ContrastiveMetrics, type ContrastiveMetricsOptions, contrastiveMetrics } from './losses/metrics.ts';
+export { type NtXentLossOptions, ntXentLoss } from './losses/nt-xent.ts';
+export type { ContrastiveLossOptions, FeatureBank, HardNegatives } from './losses/options.ts';
 export {
-  type ContrastiveLossOptions,
+  type Denominators,
   type SupConLossOptions,
   type SupConLossResult,
   supConLoss,
@@ -101,6 +124,14 @@ export type {
   WarningEvent,
 } from './train/events.ts';
 export type { FitOptions, MonitorContext } from './train/fit-options.ts';
-export type { CustomLoss, LossSpec, NtXentLossSpec, SupConLossSpec } from './train/loss.ts';
+export type {
+  CustomLoss,
+  DclLossSpec,
+  DclwLossSpec,
+  LossSpec,
+  NtXentLossSpec,
+  SupConLossSpec,
+  TemperatureSchedule,
+} from './train/loss.ts';
 export type { CustomHead, Precision, TrainerOptions } from './train/options.ts';
 export { Trainer } from './train/trainer.ts';

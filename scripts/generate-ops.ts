@@ -51,7 +51,7 @@ const fixed: Readonly<Record<string, string>> = {
 const withNumber: Readonly<Record<string, string>> = { 'aten::pow.Tensor_Tensor': 'aten::pow.Tensor_Scalar' };
 
 /** Tensor arguments in whose place a number may stand, but for matrix products. */
-const numeric = new Set(['other', 'exponent']);
+const numeric = new Set(['other', 'exponent', 'factor', 'sigma', 'threshold']);
 
 interface Parameter {
   readonly name: string;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { presets } from '../lib/augment/presets.ts';
 import { arrayDataset } from '../lib/data/array-dataset.ts';
+import { dclwLoss } from '../lib/losses/dcl.ts';
 import { ntXentLoss } from '../lib/losses/nt-xent.ts';
 import { supConLoss } from '../lib/losses/sup-con.ts';
 import { projectionHead } from '../lib/models/projection-head.ts';
@@ -54,7 +55,22 @@ describe.skipIf(!hasCuda)(title, () => {
   it('losses and their gradients are those of the CPU', async () => {
     const values = Float64Array.from({ length: 64 * 2 * 8 }, (_, i) => Math.sin(1 + 3.7 * i));
     const labels = Int32Array.from({ length: 64 }, (_, i) => i % 5);
-    for (const loss of [(z: Tensor) => supConLoss(z, { labels }), (z: Tensor) => ntXentLoss(z)]) {
+    const sets = Array.from({ length: 64 }, (_, i) => [i % 2, Number(i % 3 === 0), 1]);
+    const held = values.map((x) => Math.cos(5 * x)).subarray(0, 20 * 8);
+    const bank = (z: Tensor) => ({
+      features: tensor(held, { shape: [20, 8], device: z.device }),
+      ids: Int32Array.from({ length: 20 }, (_, i) => 3 * i),
+    });
+    const ids = Int32Array.from({ length: 64 }, (_, i) => i);
+    const losses = [
+      (z: Tensor) => supConLoss(z, { labels }),
+      (z: Tensor) => supConLoss(z, { labels, denominators: 'negatives-and-one-positive', maxPositives: 3 }),
+      (z: Tensor) => supConLoss(z, { labels: sets, variant: 'in', temperature: 0.01, ids, bank: bank(z) }),
+      (z: Tensor) => ntXentLoss(z),
+      (z: Tensor) => ntXentLoss(z, { hardNegatives: { concentration: 1, classPrior: 0.1 }, ids, bank: bank(z) }),
+      (z: Tensor) => dclwLoss(z),
+    ];
+    for (const loss of losses) {
       const [there, here] = await Promise.all(
         ['cuda:0', 'cpu'].map(async (device) => {
           using z = tensor(values, { shape: [64, 2, 8], device, requiresGrad: true });

@@ -23,18 +23,45 @@ describe('the public names', () => {
   it('are there, each of its kind', () => {
     const functions = [
       ...['tensor', 'zeros', 'ones', 'noGrad', 'tidy', 'sync', 'memory', 'devices', 'setThreads', 'doctor'],
-      ...['supConLoss', 'ntXentLoss', 'resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152', 'projectionHead'],
+      ...[
+        'supConLoss',
+        'ntXentLoss',
+        'dclLoss',
+        'dclwLoss',
+        'contrastiveMetrics',
+        'multiCrop',
+        'resnet18',
+        'resnet34',
+        'resnet50',
+        'resnet101',
+        'resnet152',
+        'projectionHead',
+      ],
       ...['augment', 'randomResizedCrop', 'resize', 'centerCrop', 'randomCrop', 'randomHorizontalFlip'],
       ...['randomVerticalFlip', 'colorJitter', 'randomGrayscale', 'gaussianBlur', 'solarize', 'randomRotation'],
       ...['randomAffine', 'randomPerspective', 'randomErasing', 'cutout', 'normalize'],
+      ...['adjustSharpness', 'autoAugment', 'autocontrast', 'elasticTransform', 'equalize', 'gaussianNoise', 'invert'],
+      ...['posterize', 'randAugment', 'randomRotation90', 'sobel', 'trivialAugmentWide'],
       ...['loadDataset', 'arrayDataset', 'subset', 'describeDataset', 'makeOptimizer', 'learningRateAt'],
       ...['extractFeatures', 'knnClassify', 'nearestNeighbours', 'linearProbe', 'createEmbedder'],
     ];
     const classes = ['Tensor', 'DataLoader', 'Trainer', 'SGD', 'AdamW', 'LARS', 'Embedder', 'ContrastiveError'];
     const exported = contrastive as unknown as Record<string, unknown>;
     for (const name of [...functions, ...classes]) expect(exported[name], name).toBeTypeOf('function');
-    for (const name of ['simclr', 'supcon', 'evaluation'] as const)
-      expect(contrastive.presets[name]).toBeTypeOf('function');
+    for (const name of [
+      'simclr',
+      'simclrV2',
+      'supcon',
+      'mocoV2',
+      'byol',
+      'swav',
+      'dino',
+      'cifar',
+      'evaluation',
+    ] as const)
+      expect(contrastive.presets[name], name).toBeTypeOf('function');
+    for (const name of ['resizedCrop', 'adjustBrightness', 'gaussianBlur', 'affine', 'erase', 'normalize'] as const)
+      expect(contrastive.functional[name], name).toBeTypeOf('function');
     expect(Object.keys(contrastive.ops).length).toBeGreaterThanOrEqual(80);
   });
 

@@ -38,6 +38,8 @@ export interface RunConfig {
   optimizer: JsonObject;
   schedule: JsonObject;
   batchSize: number;
+  /** Samples at once, where gradients are cached; absent elsewhere. */
+  microBatch?: number;
   epochs: number;
   seed: number;
   precision: string;

@@ -28,12 +28,13 @@ export class TrainProgress {
     if (event.kind === 'warning') this.#output.warn(event.message);
   }
 
-  #line({ epoch, step, loss, samplesPerSecond, secondsLeft }: StepEvent): string {
+  #line({ epoch, step, loss, metrics, samplesPerSecond, secondsLeft }: StepEvent): string {
     const inEpoch = step - epoch * this.#stepsPerEpoch;
     return [
       `${this.#title}epoch ${epoch + 1}/${this.#epochs}`,
       `step ${inEpoch}/${this.#stepsPerEpoch}`,
       `loss ${loss.toFixed(4)}`,
+      ...(metrics === undefined || Number.isNaN(metrics.top1) ? [] : [`top-1 ${percent(metrics.top1)}`]),
       `${formatRate(samplesPerSecond)} images/s`,
       `${formatDuration(secondsLeft)} left`,
     ].join('  ');

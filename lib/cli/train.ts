@@ -15,7 +15,7 @@ import { formatDuration } from './format.ts';
 import type { Output } from './output.ts';
 import { makeTraining, type Training } from './recipe.ts';
 import { percent } from './report/results.ts';
-import { resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
+import { checkLossOptions, resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
 
 export const command = defineCommand({
@@ -26,7 +26,7 @@ Shows the encoder two random views of every image and pulls the features of view
 
 ${dataHelp}
 
-Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss and learning rate of each step), checkpoints/STEP/ (weights as safetensors; the three newest are kept). At the end, the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1).
+Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others), checkpoints/STEP/ (weights as safetensors; the three newest are kept). At the end, the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1).
 
 Ctrl-C stops after the step under way, saves a checkpoint and says how to go on. A loss that becomes NaN or infinite stops the run with its step; the last checkpoint stays.
 
@@ -50,9 +50,8 @@ With --json, one object a line: the events start, step, epoch, checkpoint and en
 });
 
 async function train({ options, signal, output }: CommandContext<typeof trainOptions>): Promise<void> {
-  const { method, variant, epochs, threads, resume } = options;
-  if (method === 'simclr' && variant !== undefined)
-    throw new OptionError('--variant belongs to --method supcon; simclr has one form');
+  const { method, epochs, threads, resume } = options;
+  checkLossOptions(options);
   if (resume && options.out === undefined) throw new OptionError('--resume needs --out, the folder of the run');
   const source = parseData(options.data);
   const splits = await loadSplits(source, { train: options.limitTrain, test: options.limitTest });

@@ -1,6 +1,10 @@
 /** Reads groups of samples with a bound on how many `get` calls are pending at once. */
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { AbortError, ContrastiveError, DataError, messageOf } from '../errors.ts';
 import { checkSample, type Dataset, type Sample } from './dataset.ts';
+
+/** Asked for before timers get their turn: a data set in memory answers at once, and would read whole batches in one go. */
+const samplesATurn = 128;
 
 export class SampleReader {
   readonly #dataset: Dataset;
@@ -36,6 +40,7 @@ export class SampleReader {
     try {
       await turn;
       for (const [i, index] of indices.entries()) {
+        if (i % samplesATurn === samplesATurn - 1) await eventLoopTurn();
         if (this.#pending >= this.#concurrency) await this.#roomToAsk();
         if (this.#stopped.aborted) throw new AbortError();
         if (failure) break;

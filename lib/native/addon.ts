@@ -2,11 +2,9 @@
  * The typed interface of the addon, and its loading at the first native call: the loader `.node` opens libtorch and the
  * core by absolute path. Importing this file loads nothing.
  */
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { ContrastiveError, LibtorchError } from '../errors.ts';
+import { LibtorchError } from '../errors.ts';
+import { addonPath, coreBeside } from './addon-path.ts';
 import { nativeError } from './errors.ts';
 import { findLibtorch, type Libtorch, preloadList, refuseVersion } from './libtorch.ts';
 
@@ -112,7 +110,10 @@ export interface Addon {
     id: number,
     view: number,
   ): object[];
-  /** One pipeline a view; `sizes` holds height, width and channels of each image. */
+  /**
+   * One pipeline a view; `sizes` holds height, width and channels of each image, `viewNumbers` what each view draws as
+   * (undefined: 0, 1, …).
+   */
   augmentBatch(
     pipelines: readonly PipelineHandle[],
     pixels: readonly Uint8Array[],
@@ -122,6 +123,23 @@ export interface Addon {
     epoch: number,
     dtype: DType,
     job: number,
+    viewNumbers?: readonly number[],
+  ): TensorHandle;
+  /** Whether `device` is one for augmentOnDevice (CUDA), and all transforms can run there. */
+  augmentRunsOn(device: string, pipelines: readonly PipelineHandle[]): boolean;
+  /** As augmentBatch, on `device`, by operations on its tensors: one job of the stream that `flags` name. */
+  augmentOnDevice(
+    pipelines: readonly PipelineHandle[],
+    pixels: readonly Uint8Array[],
+    sizes: Int32Array,
+    ids: Float64Array,
+    seed: number,
+    epoch: number,
+    dtype: DType,
+    device: string,
+    flags: number,
+    job: number,
+    viewNumbers?: readonly number[],
   ): TensorHandle;
   augmentReplay(
     pipeline: PipelineHandle,
@@ -172,54 +190,40 @@ export interface Addon {
   optimizerDispose(optimizer: OptimizerHandle): boolean;
 
   makeTrainStep(encoder: ModuleHandle, head: ModuleHandle | undefined, optimizer: OptimizerHandle): TrainStepHandle;
-  /** The first of `lossArguments`, the loss's features, is the step's to fill. */
+  /**
+   * `images` holds a tensor a size of view, `viewOrder` the place of each view among them. The first of `lossArguments`,
+   * the loss's features, is the step's to fill.
+   */
   trainStep(
     step: TrainStepHandle,
-    images: TensorHandle,
-    views: number,
+    images: readonly TensorHandle[],
+    viewOrder: readonly number[],
     loss: CallableReference,
     lossArguments: readonly unknown[],
+    metrics: boolean,
+    metricsLabels: TensorHandle | undefined,
     learningRate: number,
     flags: number,
     job: number,
-  ): Promise<{ readonly loss: number; readonly validAnchors?: number }>;
+  ): Promise<{ readonly loss: number; readonly validAnchors?: number; readonly metrics?: readonly number[] }>;
 }
 
 interface Loader {
   open(libraries: readonly string[], core: string, deepbind: boolean): Addon;
 }
 
-/** The folder that holds package.json, whether this file runs from lib/ or dist/. */
-export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-
 const require = createRequire(import.meta.url);
-
-/** The path of contrastive.node: a local build, or the prebuilt one for this platform. */
-export function addonPath(): string {
-  const find = require('node-gyp-build') as { path(root: string): string };
-  try {
-    return find.path(packageRoot);
-  } catch (cause) {
-    throw new ContrastiveError(
-      'ERR_ADDON',
-      `there is no build of the addon for ${process.platform}-${process.arch}; in a checkout, run \`npm run build:native\``,
-      { cause },
-    );
-  }
-}
 
 let loaded: { readonly addon: Addon; readonly libtorch: Libtorch } | undefined;
 
 function open(): { addon: Addon; libtorch: Libtorch } {
   const path = addonPath();
   const libtorch = findLibtorch();
-  const core = join(dirname(path), 'contrastive_core.so');
-  if (!existsSync(core)) throw new ContrastiveError('ERR_ADDON', `${core} is missing beside ${path}; build again`);
   // RTLD_DEEPBIND keeps libtorch off the symbols of the node executable, but does not go with a replaced malloc.
   const deepbind = process.env.CONTRASTIVE_DEEPBIND !== '0';
   let addon: Addon;
   try {
-    addon = (require(path) as Loader).open(preloadList(libtorch.libDir), core, deepbind);
+    addon = (require(path) as Loader).open(preloadList(libtorch.libDir), coreBeside(path), deepbind);
   } catch (error) {
     throw nativeError(error);
   }

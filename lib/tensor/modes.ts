@@ -1,5 +1,5 @@
 /**
- * Grad mode, autocast, stream and tidy scope. They live in AsyncLocalStorage and travel with each call into its job, so
+ * Grad mode, autocast, running statistics, stream and tidy scope. They live in AsyncLocalStorage and travel with each call into its job, so
  * that `noGrad(async …)` in one request cannot be seen by another.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -25,6 +25,7 @@ interface Context {
 const gradOff = 1;
 const autocastBits = { bfloat16: 1 << 1, float16: 2 << 1 } as const;
 const interactive = 8;
+const statisticsKept = 16;
 
 const storage = new AsyncLocalStorage<Context>();
 const outside: Context = { flags: 0 };
@@ -47,6 +48,11 @@ export function enableGrad<T>(fn: () => T): T {
 export function autocast<T>(dtype: 'bfloat16' | 'float16', fn: () => T): T {
   const bits = autocastBits[expectOneOf('dtype', dtype, ['bfloat16', 'float16'])];
   return storage.run({ ...current(), flags: (flags() & ~(3 << 1)) | bits }, fn);
+}
+
+/** Runs `fn` with modules in training mode that leave their running statistics as they are. */
+export function keepRunningStatistics<T>(fn: () => T): T {
+  return storage.run({ ...current(), flags: flags() | statisticsKept }, fn);
 }
 
 /** Runs `fn` on the interactive stream: short work that must not wait for a training step. */

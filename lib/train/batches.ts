@@ -1,41 +1,76 @@
-/** A training step's input: the views of a batch of samples, and its labels. */
-import { applyViews } from '../augment/augment.ts';
+/** A training step's input: the views of a batch of samples, their labels and ids. */
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { type Augmentation, applyViews, type ImageShape } from '../augment/augment.ts';
 import type { Dataset, Sample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { DataError } from '../errors.ts';
-import { isSingleClass } from '../losses/labels.ts';
-import { type Tensor, tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { nativeLoss } from './loss.ts';
 import type { ResolvedOptions } from './options.ts';
 
 export interface TrainBatch extends Disposable {
-  /** (views · batch, channels, height, width), view-major; being filled by the augmentation pool. */
-  readonly images: Tensor;
-  /** int32 (batch), when every sample has a label. */
-  readonly labels: Tensor | undefined;
-  readonly isSingleClass: boolean;
+  /**
+   * One tensor a size of view, (its views · batch, channels, height, width), view-major; being filled by the augmentation
+   * pool.
+   */
+  readonly images: readonly Tensor[];
+  /** For each view, its place among the views of `images`, counted through all of them. */
+  readonly viewOrder: readonly number[];
+  /** (batch), when every sample has a label. */
+  readonly labels: Int32Array | undefined;
+  /** (batch) */
+  readonly ids: BigInt64Array;
+}
+
+/** Makes a batch of samples; the views are a function of (seed, epoch, sample). */
+export type BatchMaker = (samples: readonly Sample[], epoch: number) => Promise<TrainBatch>;
+
+/** The indices of the views of each size, which go through the encoder together. */
+export function viewsBySize(augment: readonly Augmentation[], source: ImageShape): readonly (readonly number[])[] {
+  const shapes = new Map<Augmentation, string>();
+  const groups = new Map<string, number[]>();
+  for (const [view, augmentation] of augment.entries()) {
+    const shape = shapes.get(augmentation) ?? Object.values(augmentation.outputShape(source)).join();
+    shapes.set(augmentation, shape);
+    groups.set(shape, [...(groups.get(shape) ?? []), view]);
+  }
+  return [...groups.values()];
+}
+
+export function batchMaker(dataset: Dataset, options: ResolvedOptions): BatchMaker {
+  const { augment, seed, precision, encoder, loss } = options;
+  const needsLabels = typeof loss !== 'function' && nativeLoss(loss).usesLabels;
+  return async (samples, epoch) => {
+    // A thousand samples take milliseconds, and an epoch begins with several batches: timers must get their turn between.
+    await eventLoopTurn();
+    const labels = labelsOf(samples);
+    if (labels === undefined && needsLabels)
+      throw new DataError(`${dataset.name}: the supcon loss needs a label for every sample; 'nt-xent' needs none`);
+    const groups = viewsBySize(augment, samples[0] as Sample);
+    const inGroups = groups.flat();
+    const images = groups.map((viewNumbers) =>
+      applyViews(
+        viewNumbers.map((view) => augment[view] as Augmentation),
+        samples,
+        { seed, epoch, device: encoder.device, dtype: precision, viewNumbers },
+      ),
+    );
+    return {
+      images,
+      viewOrder: inGroups.map((_, view) => inGroups.indexOf(view)),
+      labels,
+      ids: BigInt64Array.from(samples, ({ id }) => BigInt(id)),
+      [Symbol.dispose]() {
+        for (const tensor of images) tensor.dispose();
+      },
+    };
+  };
 }
 
 /** Shuffled batches with fresh views; a function of (seed, epoch). */
 export function trainBatches(dataset: Dataset, options: ResolvedOptions): DataLoader<TrainBatch> {
-  const { augment, batchSize, seed, precision, encoder, loss } = options;
-  const needsLabels = typeof loss !== 'function' && loss.name === 'supcon';
-  const transform = (samples: Sample[], epoch: number): TrainBatch => {
-    const labels = labelsOf(samples);
-    if (labels === undefined && needsLabels)
-      throw new DataError(`${dataset.name}: the supcon loss needs a label for every sample; 'nt-xent' needs none`);
-    const { device } = encoder;
-    const images = applyViews(augment, samples, { seed, epoch, device, dtype: precision });
-    const target = labels && tensor(labels, { device });
-    return {
-      images,
-      labels: target,
-      isSingleClass: needsLabels && labels !== undefined && isSingleClass(labels),
-      [Symbol.dispose]() {
-        images.dispose();
-        target?.dispose();
-      },
-    };
-  };
+  const { batchSize, seed } = options;
+  const transform = batchMaker(dataset, options);
   return new DataLoader(dataset, { batchSize, shuffle: true, seed, dropLast: true, transform });
 }
 

@@ -30,7 +30,7 @@ async function inputOf(augmentation: Augmentation, dataset: Dataset): Promise<Ru
 }
 
 async function configOf(options: ResolvedOptions, dataset: Dataset, fit: FitOptions): Promise<RunConfig> {
-  const { encoder, head, loss, augment, optimizer, schedule, batchSize, epochs, seed, precision } = options;
+  const { encoder, head, loss, augment, optimizer, schedule, batchSize, microBatch, epochs, seed, precision } = options;
   const first = augment[0] as Augmentation;
   return {
     format: 1,
@@ -42,6 +42,7 @@ async function configOf(options: ResolvedOptions, dataset: Dataset, fit: FitOpti
     optimizer: json(optimizer),
     schedule: json(schedule),
     batchSize,
+    ...(microBatch < batchSize && { microBatch }),
     epochs,
     seed,
     precision,
@@ -136,7 +137,17 @@ const withoutSeed = (value: unknown): string =>
 
 /** A resumed run must be the same run: what decides its weights may not differ. The number of epochs may. */
 function refuseOtherRun(run: RunFolder, config: RunConfig): void {
-  for (const key of ['encoder', 'head', 'loss', 'augment', 'optimizer', 'batchSize', 'seed', 'precision'] as const) {
+  for (const key of [
+    'encoder',
+    'head',
+    'loss',
+    'augment',
+    'optimizer',
+    'batchSize',
+    'microBatch',
+    'seed',
+    'precision',
+  ] as const) {
     const [there, here] = [withoutSeed(run.config[key]), withoutSeed(config[key])];
     if (there !== here)
       throw new CheckpointError(`${run.path}: cannot resume: ${key} was ${there}, and is now ${here}`);

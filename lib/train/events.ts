@@ -1,4 +1,5 @@
 /** What a training run reports, in order. `kind` tells them apart. */
+import type { ContrastiveMetrics } from '../losses/metrics.ts';
 
 export interface StartEvent {
   readonly kind: 'start';
@@ -20,6 +21,8 @@ export interface StepEvent {
   readonly learningRate: number;
   /** Anchors that had a positive, where the loss reports it. */
   readonly validAnchors?: number;
+  /** Of the step's features, before its update; with the positives that the loss has. Without `metrics: false`. */
+  readonly metrics?: ContrastiveMetrics;
   /** Mean over this fit so far: samples (not views) per second of wall time, without the monitor's. */
   readonly samplesPerSecond: number;
   /** Estimate, seconds. */

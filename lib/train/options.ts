@@ -5,7 +5,7 @@ import type { Module } from '../models/module.ts';
 import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
 import { checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber, expectOneOf, expectString } from '../validate.ts';
+import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
 import { type CustomLoss, checkLoss, type LossSpec } from './loss.ts';
 
 /** A projection head of your own, written with tensors. */
@@ -24,7 +24,7 @@ export interface TrainerOptions {
   readonly head?: Module | CustomHead | null;
   /** Default { name: 'supcon' }. */
   readonly loss?: LossSpec | CustomLoss;
-  /** One for all views, or one a view (asymmetric views). */
+  /** One for all views, or one a view (asymmetric views), whose sizes may differ (`multiCrop`). */
   readonly augment: Augmentation | readonly Augmentation[];
   /** Views of each sample, default 2. */
   readonly views?: number;
@@ -38,6 +38,15 @@ export interface TrainerOptions {
   readonly precision?: Precision;
   /** Samples (not views) a step, default 256. */
   readonly batchSize?: number;
+  /**
+   * Samples that go through the encoder at once, at most; default: batchSize. Below it, gradients are cached (Gao et al.
+   * 2021, arXiv:2101.06983): the loss and its gradient are those of the whole batch, in the memory of a micro-batch, for
+   * one more forward pass. Batch normalisation takes its statistics within micro-batches. It need not divide batchSize:
+   * micro-batches are made as even as can be.
+   */
+  readonly microBatch?: number;
+  /** Whether the events of steps have contrastive metrics (`contrastiveMetrics`). Default true. */
+  readonly metrics?: boolean;
   /** Default 10. */
   readonly epochs?: number;
   /** Of shuffling and augmentation, default 0. The initial weights have their own, at the model. */
@@ -55,6 +64,9 @@ export interface ResolvedOptions {
   readonly device: string;
   readonly precision: Precision;
   readonly batchSize: number;
+  /** At most batchSize. */
+  readonly microBatch: number;
+  readonly metrics: boolean;
   readonly epochs: number;
   readonly seed: number;
 }
@@ -70,6 +82,8 @@ const known = [
   'device',
   'precision',
   'batchSize',
+  'microBatch',
+  'metrics',
   'epochs',
   'seed',
 ] as const;
@@ -97,6 +111,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     throw new OptionError(`encoder must be a module such as resnet18() returns, got ${describe(encoder)}`);
   if (head !== null && !isModuleLike(head))
     throw new OptionError(`head must be a module, { forward, namedParameters } or null, got ${describe(head)}`);
+  const batchSize = expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true });
   return {
     encoder,
     head,
@@ -106,7 +121,9 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     schedule: checkSchedule(options.schedule ?? { name: 'cosine', warmup: 0.05 }),
     device: expectString('device', options.device ?? 'cpu'),
     precision: expectOneOf('precision', options.precision ?? 'float32', ['float32', 'bfloat16']),
-    batchSize: expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true }),
+    batchSize,
+    microBatch: expectNumber('microBatch', options.microBatch ?? batchSize, { min: 1, max: batchSize, integer: true }),
+    metrics: expectBoolean('metrics', options.metrics ?? true),
     epochs: expectNumber('epochs', options.epochs ?? 10, { min: 1, integer: true }),
     seed: expectNumber('seed', options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
   };

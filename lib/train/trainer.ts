@@ -1,17 +1,17 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
-import { NonFiniteLossError, StateError } from '../errors.ts';
+import { StateError } from '../errors.ts';
 import { Module } from '../models/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { throwIfAborted } from '../validate.ts';
-import { trainBatches } from './batches.ts';
 import { RunWriter } from './checkpointing.ts';
 import type { EndEvent, TrainEvent } from './events.ts';
 import { checkFitOptions, type FitOptions } from './fit-options.ts';
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from './options.ts';
-import { makeStep, type StepResult } from './step.ts';
+import { makePipeline, type StepOutcome } from './pipeline.ts';
+import { type StepPlace, StepReports } from './reports.ts';
 
 /**
  * Trains an encoder and a head with a contrastive loss.
@@ -68,114 +68,70 @@ export class Trainer {
     const { signal, monitor, checkpointEvery } = options;
     encoder.to(this.#options.device);
     if (head instanceof Module) head.to(this.#options.device);
-    const loader = trainBatches(dataset, this.#options);
-    const totalSteps = loader.length * epochs;
     using optimizer = makeOptimizer(this.#options.optimizer, namedParameters(this.#options));
+    const pipeline = makePipeline(dataset, this.#options, optimizer);
+    const { stepsPerEpoch } = pipeline;
+    const totalSteps = stepsPerEpoch * epochs;
     const writer = await RunWriter.open(this.#options, dataset, optimizer, options);
     const startStep = writer?.startStep ?? 0;
-    const step = makeStep(this.#options, optimizer);
+    yield { kind: 'start', samples: dataset.length, stepsPerEpoch, totalSteps, startStep, device: encoder.device };
 
-    yield {
-      kind: 'start',
-      samples: dataset.length,
-      stepsPerEpoch: loader.length,
-      totalSteps,
-      startStep,
-      device: encoder.device,
+    const reports = new StepReports({ first: startStep, total: totalSteps, batchSize });
+    const waiting: (StepPlace & { readonly outcome: Promise<StepOutcome> })[] = [];
+    const settle = async (): Promise<TrainEvent[]> => {
+      const { outcome, ...place } = waiting.shift() as (typeof waiting)[number];
+      const events = reports.count(await outcome, place);
+      for (const event of events) if (event.kind === 'step') await writer?.step(event);
+      return events;
     };
-    const began = performance.now();
-    let monitoring = 0; // ms; no part of the throughput
-    let done = startStep;
+
     let enqueued = startStep;
-    let epochLoss = 0;
-    let epochSteps = 0;
-    let warnedOfOneClass = false;
-    const waiting: { result: Promise<StepResult>; learningRate: number; epoch: number }[] = [];
-
-    const settle = async (): Promise<TrainEvent> => {
-      const { result, learningRate, epoch } = waiting.shift() as (typeof waiting)[number];
-      const { loss, validAnchors } = await result;
-      if (!Number.isFinite(loss))
-        throw new NonFiniteLossError(
-          `the loss is ${loss} at step ${done + 1} (epoch ${epoch + 1}); the weights are those of step ${done}. A lower learning rate or a higher temperature usually helps`,
-          done + 1,
-        );
-      done++;
-      epochLoss += loss;
-      epochSteps++;
-      const seconds = (performance.now() - began - monitoring) / 1000;
-      const perStep = seconds / (done - startStep);
-      const event: TrainEvent = {
-        kind: 'step',
-        step: done,
-        epoch,
-        loss,
-        learningRate,
-        ...(validAnchors !== undefined && { validAnchors }),
-        samplesPerSecond: batchSize / perStep,
-        secondsLeft: perStep * (totalSteps - done),
-      };
-      await writer?.step(event);
-      return event;
-    };
-
     let loss = Number.NaN;
     try {
-      for (let epoch = Math.floor(startStep / loader.length); epoch < epochs; epoch++) {
+      for (let epoch = Math.floor(startStep / stepsPerEpoch); epoch < epochs; epoch++) {
         this.#setTraining(true);
-        epochLoss = 0;
-        epochSteps = 0;
-        const first = enqueued - epoch * loader.length;
-        for await (const batch of loader.epoch(epoch, { startStep: first, ...(signal && { signal }) })) {
-          using _ = batch;
-          if (batch.isSingleClass && !warnedOfOneClass) {
-            warnedOfOneClass = true;
-            yield { kind: 'warning', message: oneClassMessage };
-          }
+        reports.startEpoch();
+        for await (const pending of pipeline.epoch(epoch, { startStep: enqueued - epoch * stepsPerEpoch, signal })) {
+          using _ = pending;
           const learningRate = learningRateAt(schedule, {
             baseLearningRate: this.#options.optimizer.lr,
             step: enqueued,
             totalSteps,
-            stepsPerEpoch: loader.length,
+            stepsPerEpoch,
             batchSize,
           });
-          const result = step.run(batch.images, batch.labels, learningRate);
-          result.catch(() => {}); // heard when its turn comes
-          waiting.push({ result, learningRate, epoch });
+          const outcome = pending.run({ learningRate, progress: enqueued / totalSteps });
+          outcome.catch(() => {}); // heard when its turn comes
+          waiting.push({ outcome, learningRate, epoch });
           enqueued++;
-          if (waiting.length >= step.inFlight) yield await settle();
+          if (waiting.length >= pipeline.inFlight) yield* await settle();
         }
-        while (waiting.length > 0) yield await settle();
-        loss = epochLoss / Math.max(1, epochSteps);
+        while (waiting.length > 0) yield* await settle();
+        loss = reports.epochLoss;
         this.#setTraining(false);
-        const ended = performance.now();
-        const metrics = monitor ? await monitor({ epoch, step: done, signal }) : {};
-        monitoring += performance.now() - ended;
-        const event: TrainEvent = { kind: 'epoch', epoch, step: done, loss, metrics };
+        const step = reports.done;
+        const metrics = monitor ? await reports.pause(() => monitor({ epoch, step, signal })) : {};
+        const event: TrainEvent = { kind: 'epoch', epoch, step, loss, metrics };
         await writer?.epoch(event);
         yield event;
         if (writer && ((epoch + 1) % checkpointEvery === 0 || epoch + 1 === epochs))
-          yield { kind: 'checkpoint', step: done, folder: await writer.checkpoint(done, epoch + 1) };
+          yield { kind: 'checkpoint', step, folder: await writer.checkpoint(step, epoch + 1) };
         throwIfAborted(signal);
       }
     } catch (error) {
       if (signal?.aborted) {
         // What was enqueued has still to run: the weights must be those of the step that the checkpoint names.
         while (waiting.length > 0) await settle();
-        await writer?.checkpoint(done, Math.floor(done / loader.length));
+        await writer?.checkpoint(reports.done, Math.floor(reports.done / stepsPerEpoch));
       }
       throw error;
     } finally {
-      await Promise.allSettled(waiting.map(({ result }) => result));
+      await Promise.allSettled(waiting.map(({ outcome }) => outcome));
     }
-    const seconds = (performance.now() - began - monitoring) / 1000;
-    const samplesPerSecond = ((done - startStep) * batchSize) / Math.max(seconds, 1e-9);
+    const { done, samplesPerSecond, seconds } = reports;
     yield { kind: 'end', step: done, loss, samplesPerSecond, seconds };
   }
 }
-
-const oneClassMessage =
-  'a batch holds one class only: variant "out" then has nothing to push apart, and "in" has no gradient. Is the data sorted, or the batch too small?';
 
 /** What the optimizer trains, named as in a checkpoint. */
 function namedParameters({ encoder, head }: ResolvedOptions): Map<string, Tensor> {

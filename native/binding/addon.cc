@@ -5,6 +5,7 @@
 #include <napi.h>
 #include <torch/version.h>
 
+#include "binding/augment_run.h"
 #include "binding/augment_wrap.h"
 #include "binding/call.h"
 #include "binding/convert.h"
@@ -70,6 +71,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_tensor(env, exports);
   export_call(env, exports);
   export_augment(env, exports);
+  export_augment_run(env, exports);
   export_module(env, exports);
   export_optimizer(env, exports);
   export_train(env, exports);

@@ -102,8 +102,9 @@ Statistics measure(const at::Tensor& x, const Blocks& blocks, const BatchNormSta
   Statistics result{at::empty({blocks.channels}), at::empty({blocks.channels})};
   auto* mean = result.mean.mutable_data_ptr<float>();
   auto* inverse = result.inverse_deviation.mutable_data_ptr<float>();
-  auto* running_mean = state.running_mean.mutable_data_ptr<float>();
-  auto* running_var = state.running_var.mutable_data_ptr<float>();
+  const bool moves = state.running_mean.defined();
+  auto* running_mean = moves ? state.running_mean.mutable_data_ptr<float>() : nullptr;
+  auto* running_var = moves ? state.running_var.mutable_data_ptr<float>() : nullptr;
   for (int64_t c = 0; c < blocks.channels; ++c) {
     const double about = sums[c] / n;
     const double squares = sums[blocks.channels + c] / n - about * about;
@@ -111,6 +112,7 @@ Statistics measure(const at::Tensor& x, const Blocks& blocks, const BatchNormSta
     const double center = shift_of[c] + about;
     mean[c] = static_cast<float>(center);
     inverse[c] = static_cast<float>(1.0 / std::sqrt(variance + state.epsilon));
+    if (!moves) continue;
     running_mean[c] += static_cast<float>(state.momentum * (center - running_mean[c]));
     running_var[c] += static_cast<float>(state.momentum * (variance * n / (n - 1) - running_var[c]));
   }

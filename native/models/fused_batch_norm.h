@@ -7,7 +7,8 @@
 namespace contrastive::models {
 
 struct BatchNormState {
-  at::Tensor weight, bias, running_mean, running_var;
+  at::Tensor weight, bias;
+  at::Tensor running_mean, running_var;  // undefined: the statistics of the batch move nothing
   double momentum, epsilon;
 };
 

@@ -41,7 +41,8 @@ struct After {
 };
 
 // Batch normalisation over all but dimension 1 (Ioffe & Szegedy 2015), as PyTorch's: momentum 0.1, eps 1e-5, the
-// running variance unbiased. Weight starts at `scale`, bias at 0.
+// running variance unbiased. Weight starts at `scale`, bias at 0. Under Modes::keep_statistics a pass in training
+// leaves the running statistics as they are.
 struct BatchNorm {
   BatchNorm() = default;
   BatchNorm(Builder& builder, const std::string& name, int64_t features, double scale = 1.0);

@@ -110,6 +110,15 @@ describe('contrastive train', () => {
     }
   });
 
+  it('caches gradients with --micro-batch, and writes it into the config', async () => {
+    const out = join(folder, 'micro');
+    expect(await train(...small, ...few, '--micro-batch', '24', '--out', out)).toMatchObject({ code: 0 });
+    const run = await RunFolder.open(out);
+    expect(run.config).toMatchObject({ batchSize: 64, microBatch: 24 });
+    const [step] = (await run.metrics.read()).filter(({ kind }) => kind === 'step');
+    expect(step).toMatchObject({ validAnchors: 128, metrics: { validAnchors: 128, spread: expect.any(Number) } });
+  });
+
   it('trains on a folder of images without labels, and says why there is no kNN accuracy', async () => {
     const photos = join(folder, 'photos');
     await mkdir(photos);
@@ -135,7 +144,9 @@ describe('contrastive train', () => {
       streams: { stdout, stderr },
     });
     expect(code).toBe(0);
-    expect(shown).toMatch(/epoch 1\/1 {2}step 1\/4 {2}loss \d\.\d{4} {2}[\d,]+ images\/s {2}\S+ m?s left/);
+    expect(shown).toMatch(
+      /epoch 1\/1 {2}step 1\/4 {2}loss \d\.\d{4} {2}top-1 \d+\.\d% {2}[\d,]+ images\/s {2}\S+ m?s left/,
+    );
   });
 });
 
@@ -156,6 +167,13 @@ describe('wrong use', () => {
     [[...data, '--epoch', '3'], 'did you mean --epochs?'],
     [[...data, '--encoder', 'resnet19'], "did you mean 'resnet18'?"],
     [[...data, '--method', 'simclr', '--variant', 'in'], '--variant belongs to --method supcon'],
+    [[...data, '--method', 'simclr', '--denominators', 'all'], '--denominators belongs to --method supcon'],
+    [[...data, '--loss', 'dcl'], '--loss belongs to --method simclr'],
+    [
+      [...data, '--method', 'simclr', '--loss', 'dclw', '--hard-negatives', '1'],
+      '--hard-negatives goes with --loss nt-xent or --method supcon, got --loss dclw',
+    ],
+    [[...data, '--micro-batch', '300'], 'microBatch must be an integer >= 1 and <= 256, got 300'],
     [[...data, '--resume'], '--resume needs --out'],
     [[...data, '--limit-train', '100'], 'batchSize must be at most the 100 samples'],
   ])('%j ends with 2 and a message that helps', async (args, message) => {

@@ -115,6 +115,10 @@ describe('finite differences', () => {
         tensor([0, 1, 0]).to('int64'),
         undefined,
         undefined,
+        undefined,
+        undefined,
+        undefined,
+        undefined,
         { temperature: 0.5 },
       )[0],
   };

@@ -10,6 +10,7 @@ import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
 import type { CustomHead, TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
+import { collect } from './collect.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 
 let folder: string;
@@ -38,7 +39,11 @@ describe('a run', () => {
     ]);
     const steps = events.filter((event) => event.kind === 'step');
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
-    for (const { validAnchors } of steps) expect(validAnchors).toBe(16);
+    for (const { validAnchors, metrics } of steps) {
+      expect(validAnchors).toBe(16);
+      expect(metrics).toMatchObject({ validAnchors: 16 });
+    }
+    expect(steps.at(-1)?.metrics?.top1).toBeGreaterThan(steps[0]?.metrics?.top1 as number);
     const losses = events.filter((event) => event.kind === 'epoch').map(({ loss }) => loss);
     expect(losses.at(-1)).toBeLessThan(losses[0] as number);
     expect(end).toMatchObject({ kind: 'end', step: 30, loss: losses.at(-1) });
@@ -83,6 +88,22 @@ describe('a run', () => {
     expect(Math.abs((losses[1] as number) / (losses[0] as number) - 1)).toBeLessThan(0.1);
   });
 
+  test('metrics take the positives that the loss has, and can be left out', async () => {
+    const anchorsOf = async (options: Partial<TrainerOptions>): Promise<(number | undefined)[]> => {
+      const anchors: (number | undefined)[] = [];
+      const step = (event: TrainEvent) => event.kind === 'step' && anchors.push(event.metrics?.positiveSimilarity);
+      await make({ ...options, epochs: 1 }).fit(tinyDataset(40), { onEvent: step });
+      return anchors;
+    };
+    const byLabel = await anchorsOf({});
+    const byView = await anchorsOf({ loss: { name: 'nt-xent', lossScale: 1 } });
+    expect(byLabel[0]).toBeGreaterThan(0);
+    expect(byView[0]).not.toBeCloseTo(byLabel[0] as number, 3); // the same views before the first update
+    expect(await anchorsOf({ metrics: false })).toEqual(new Array(5).fill(undefined));
+    const custom = (features: Tensor): Tensor => features.square().mean();
+    expect((await anchorsOf({ loss: custom }))[0]).toBeCloseTo(byLabel[0] as number, 5);
+  });
+
   test('the monitor runs after each epoch in evaluation mode', async () => {
     const models = tinyModels();
     const seen: unknown[] = [];
@@ -104,6 +125,7 @@ describe('a run', () => {
   test('leaves no tensors behind', async () => {
     const trainer = make();
     await trainer.fit(tinyDataset());
+    await collect();
     const before = memory().tensors;
     await trainer.fit(tinyDataset());
     for await (const event of trainer.events(tinyDataset())) if (event.kind === 'step') break;

@@ -1,0 +1,122 @@
+/** A step over a batch that is larger than what the encoder holds at once: gradient caching. */
+import { Module } from '../models/module.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
+import { keepRunningStatistics, noGrad, tidy } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import { sync } from '../tensor/runtime.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { TrainBatch } from './batches.ts';
+import { forward } from './forward.ts';
+import type { LargeBatch } from './large-batches.ts';
+import { lossCall, readLoss, type StepResult, targetsOf } from './loss-call.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { StepContext } from './step.ts';
+
+/** The labels and ids of a batch, from its micro-batches'. */
+class TargetCollector {
+  readonly #labels: number[] = [];
+  readonly #ids: bigint[] = [];
+
+  add({ labels, ids }: TrainBatch): void {
+    this.#labels.push(...(labels ?? []));
+    this.#ids.push(...ids);
+  }
+
+  /** Labels are of all samples, or of none. */
+  all(): Pick<TrainBatch, 'labels' | 'ids'> {
+    const isLabelled = this.#labels.length === this.#ids.length;
+    return { labels: isLabelled ? Int32Array.from(this.#labels) : undefined, ids: BigInt64Array.from(this.#ids) };
+  }
+}
+
+/** Waits for the work before the one given: one micro-batch computes, one is enqueued behind it. */
+function oneBehind(): (done: Promise<unknown>) => Promise<void> {
+  let previous: Promise<unknown> = Promise.resolve();
+  return async (done) => {
+    done.catch(() => {}); // heard when its turn comes, or at the step's own read
+    await previous;
+    previous = done;
+  };
+}
+
+/** Undoes what a part of a step did to running statistics. */
+function statisticsKeeper({ encoder, head }: ResolvedOptions): () => void {
+  const buffers = [encoder, head].flatMap((module) =>
+    module instanceof Module ? [...module.namedBuffers().values()] : [],
+  );
+  const before = noGrad(() => buffers.map((buffer) => buffer.clone()));
+  return () =>
+    noGrad(() => {
+      for (const [i, buffer] of buffers.entries()) buffer.copy_(before[i] as Tensor);
+    });
+}
+
+/**
+ * The gradient of a loss over the whole batch with the memory of a micro-batch, for one more forward pass.
+ *
+ * With features z = f(x) of all samples, ∂L/∂θ = Σ_m ∂L/∂z_m · ∂z_m/∂θ over the micro-batches m: the loss needs all z, but
+ * its gradient in z, once known, lets each micro-batch be back-propagated by itself.
+ *
+ * Source: Gao et al. 2021, arXiv:2101.06983, section 3.2. Batch normalisation takes its statistics within micro-batches;
+ * the running ones move in the second pass alone, once a micro-batch.
+ */
+export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
+  const loss = lossCall(options.loss);
+
+  /** Features of all samples, (batch, views, dim), without autograd; and the targets, which are read on the way. */
+  const cacheFeatures = async (batch: LargeBatch, signal: AbortSignal | undefined) => {
+    const parts: Tensor[] = [];
+    const targets = new TargetCollector();
+    const paced = oneBehind();
+    for await (const micro of batch.microBatches(signal)) {
+      using _ = micro;
+      const part = tidy(() => noGrad(() => keepRunningStatistics(() => forward(micro, options))));
+      parts.push(part);
+      targets.add(micro);
+      await paced(part.ready());
+    }
+    const features = ops.cat(parts);
+    features.requiresGrad = true;
+    return { features, targets: targets.all() };
+  };
+
+  /** Adds up the parameters' gradients, given that of the features. */
+  const backPropagate = async (batch: LargeBatch, gradient: Tensor, signal: AbortSignal | undefined) => {
+    const restore = statisticsKeeper(options);
+    const paced = oneBehind();
+    let start = 0;
+    try {
+      for await (const micro of batch.microBatches(signal)) {
+        using _ = micro;
+        const size = micro.ids.length;
+        tidy(() => forward(micro, options).backward(gradient.narrow(0, start, size)));
+        start += size;
+        await paced(sync());
+      }
+      await paced(Promise.resolve());
+    } catch (error) {
+      optimizer.zeroGrad();
+      restore();
+      throw error;
+    }
+  };
+
+  const run = (
+    batch: LargeBatch,
+    { learningRate, progress, signal }: StepContext & { readonly signal: AbortSignal | undefined },
+  ): Promise<StepResult & { readonly labels: Int32Array | undefined }> =>
+    tidy(async () => {
+      optimizer.zeroGrad();
+      const { features, targets } = await cacheFeatures(batch, signal);
+      const { labels, ids, metricsLabels } = targetsOf(targets, options);
+      const value = loss(features, { labels, ids, progress });
+      const result = await readLoss(value, features, metricsLabels, options.metrics);
+      if (Number.isFinite(result.loss)) {
+        value.loss.backward();
+        await backPropagate(batch, features.grad as Tensor, signal);
+        optimizer.step({ lr: learningRate });
+      }
+      return { ...result, labels: targets.labels };
+    });
+  return { run };
+}

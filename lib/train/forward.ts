@@ -1,0 +1,40 @@
+/** From views to what the loss compares, by tensor operations. */
+import { autocast } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
+import type { TrainBatch } from './batches.ts';
+import type { ResolvedOptions } from './options.ts';
+
+export const inPrecision = <T>(precision: ResolvedOptions['precision'], fn: () => T): T =>
+  precision === 'bfloat16' ? autocast('bfloat16', fn) : fn();
+
+/** Encoder and head over the views of a batch; float32 (batch, views, dim), differentiable. */
+export function forward(
+  { images, viewOrder }: Pick<TrainBatch, 'images' | 'viewOrder'>,
+  { encoder, head, precision }: Pick<ResolvedOptions, 'encoder' | 'head' | 'precision'>,
+): Tensor {
+  const views = viewOrder.length;
+  const z = inPrecision(precision, () => {
+    const ofSizes = images.map((tensor) => encoder.forward(tensor));
+    const [first, ...others] = ofSizes as [Tensor, ...Tensor[]];
+    const encoded = others.length === 0 ? first : byView(ops.cat(ofSizes), viewOrder); // (views · batch, featureDim)
+    return head === null ? encoded : head.forward(encoded);
+  });
+  const [rows, dim] = z.shape as [number, number];
+  return z
+    .to('float32')
+    .reshape([views, rows / views, dim])
+    .transpose(0, 1);
+}
+
+/** Rows that lie size by size, brought into the order of the views. */
+function byView(encoded: Tensor, viewOrder: readonly number[]): Tensor {
+  if (viewOrder.every((place, view) => place === view)) return encoded;
+  const views = viewOrder.length;
+  const [rows, dim] = encoded.shape as [number, number];
+  const order = tensor(Int32Array.from(viewOrder), { device: encoded.device });
+  return encoded
+    .reshape([views, rows / views, dim])
+    .indexSelect(0, order)
+    .reshape([rows, dim]);
+}

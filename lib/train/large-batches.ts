@@ -1,0 +1,62 @@
+/** Batches larger than what goes through the encoder at once, as micro-batches that can be made again. */
+import { checkSample, type Dataset, type Sample } from '../data/dataset.ts';
+import { DataLoader } from '../data/loader.ts';
+import { DataError, messageOf } from '../errors.ts';
+import { type BatchMaker, batchMaker, type TrainBatch } from './batches.ts';
+import type { ResolvedOptions } from './options.ts';
+
+/** `dataset` at `indices`, failing with the index that the data set knows. */
+function partOf(dataset: Dataset, indices: Uint32Array, name: string): Dataset {
+  const get = async (i: number): Promise<Sample> => {
+    const where = `${dataset.name}: sample ${indices[i]}`;
+    try {
+      return checkSample(await dataset.get(indices[i] as number), where);
+    } catch (error) {
+      throw messageOf(error).startsWith(where)
+        ? error
+        : new DataError(`${where}: ${messageOf(error)}`, { cause: error });
+    }
+  };
+  return { name, length: indices.length, get };
+}
+
+/**
+ * The samples of one optimizer step. Only their indices are kept: each pass over the micro-batches reads the samples and
+ * makes their views again, from the same draws, so that memory holds the views of a few micro-batches and no more.
+ */
+export class LargeBatch {
+  /** Samples in each micro-batch but the last, which may be smaller: sizes are as even as can be. */
+  readonly microBatch: number;
+  readonly #loader: DataLoader<TrainBatch>;
+  readonly #epoch: number;
+
+  constructor(samples: Dataset, options: { readonly microBatch: number; readonly epoch: number; make: BatchMaker }) {
+    const { microBatch, epoch, make } = options;
+    this.microBatch = Math.ceil(samples.length / Math.ceil(samples.length / microBatch));
+    this.#epoch = epoch;
+    this.#loader = new DataLoader(samples, { batchSize: this.microBatch, prefetch: 1, transform: make });
+  }
+
+  /** In the order of the samples; the next one is prepared while the consumer holds one. */
+  microBatches(signal?: AbortSignal): AsyncGenerator<TrainBatch, void, undefined> {
+    return this.#loader.epoch(this.#epoch, signal === undefined ? {} : { signal });
+  }
+}
+
+/** As trainBatches: the same samples in each batch, and the same views. */
+export function largeBatches(dataset: Dataset, options: ResolvedOptions) {
+  const { batchSize, microBatch, seed } = options;
+  const make = batchMaker(dataset, options);
+  const loader = new DataLoader(dataset, { batchSize, shuffle: true, seed, dropLast: true });
+  return {
+    length: loader.length,
+    *epoch(epoch: number, startStep: number): Generator<LargeBatch, void, undefined> {
+      const order = loader.order(epoch);
+      for (let step = startStep; step < loader.length; step++) {
+        const indices = order.subarray(step * batchSize, (step + 1) * batchSize);
+        const name = `${dataset.name}, batch ${step + 1} of epoch ${epoch + 1}`;
+        yield new LargeBatch(partOf(dataset, indices, name), { microBatch, epoch, make });
+      }
+    },
+  };
+}

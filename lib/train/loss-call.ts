@@ -1,0 +1,89 @@
+/** A trainer's loss, called on tensors; and what a step reads of it. */
+import { OptionError } from '../errors.ts';
+import { type ContrastiveMetrics, metricsFrom } from '../losses/metrics.ts';
+import { loadAddon } from '../native/addon.ts';
+import { guard, newJob } from '../native/errors.ts';
+import { reference } from '../tensor/call.ts';
+import { flags } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import { Tensor, tensor } from '../tensor/tensor.ts';
+import { describe } from '../validate.ts';
+import type { TrainBatch } from './batches.ts';
+import { type LossBatch, nativeLoss } from './loss.ts';
+import type { ResolvedOptions } from './options.ts';
+
+export interface StepResult {
+  readonly loss: number;
+  /** Where the loss reports it. */
+  readonly validAnchors?: number;
+  readonly metrics?: ContrastiveMetrics;
+}
+
+interface LossValue {
+  /** scalar () */
+  readonly loss: Tensor;
+  /** int64 () */
+  readonly validAnchors?: Tensor | undefined;
+}
+
+/** Features float32 (batch, views, dim) to the loss, by name or the user's own. */
+export function lossCall(loss: ResolvedOptions['loss']): (features: Tensor, batch: LossBatch) => LossValue {
+  if (typeof loss === 'function')
+    return (features, batch) => {
+      const value = loss(features, batch);
+      if (!(value instanceof Tensor)) throw new OptionError(`loss must return a Tensor, got ${describe(value)}`);
+      return { loss: value };
+    };
+  const { operation, arguments: argumentsOf } = nativeLoss(loss);
+  return (features, batch) => {
+    const [, ...rest] = argumentsOf(batch);
+    const made = guard(() =>
+      loadAddon().call(reference(operation), [features.handle, ...rest], flags(), newJob(lossCall)),
+    );
+    const [value, validAnchors] = (Array.isArray(made) ? made : [made]).map((handle) => new Tensor(handle));
+    return { loss: value as Tensor, validAnchors };
+  };
+}
+
+/** The tensors that losses and metrics take beside the features. */
+export interface Targets extends Disposable {
+  /** int32 (batch), when every sample has a label. */
+  readonly labels: Tensor | undefined;
+  /** int64 (batch) */
+  readonly ids: Tensor;
+  /** The labels, where they say which rows the loss pulls together. */
+  readonly metricsLabels: Tensor | undefined;
+}
+
+/** A loss of the user's own is taken to look at the labels, where there are any. */
+export function targetsOf(batch: Pick<TrainBatch, 'labels' | 'ids'>, { loss, encoder }: ResolvedOptions): Targets {
+  const { device } = encoder;
+  const labels = batch.labels && tensor(batch.labels, { device });
+  const ids = tensor(batch.ids, { device });
+  const usesLabels = typeof loss === 'function' || nativeLoss(loss).usesLabels;
+  return {
+    labels,
+    ids,
+    metricsLabels: usesLabels ? labels : undefined,
+    [Symbol.dispose]() {
+      labels?.dispose();
+      ids.dispose();
+    },
+  };
+}
+
+/** Computes a loss's value, and the metrics where they are wanted, and reads them. */
+export async function readLoss(
+  { loss, validAnchors }: LossValue,
+  features: Tensor,
+  metricsLabels: Tensor | undefined,
+  withMetrics: boolean,
+): Promise<StepResult> {
+  const metrics = withMetrics ? ops.contrastiveMetrics(features.detach(), metricsLabels) : undefined;
+  const [value, anchors, numbers] = await Promise.all([loss.item(), validAnchors?.item(), metrics?.data()]);
+  return {
+    loss: value,
+    ...(anchors !== undefined && { validAnchors: anchors }),
+    ...(numbers !== undefined && { metrics: metricsFrom(numbers as Float32Array) }),
+  };
+}

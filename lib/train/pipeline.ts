@@ -1,0 +1,82 @@
+/** An epoch as a row of steps that are ready to run, whether a batch goes through the encoder at once or in parts. */
+import type { Dataset } from '../data/dataset.ts';
+import { isSingleClass } from '../losses/labels.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
+import { throwIfAborted } from '../validate.ts';
+import { trainBatches } from './batches.ts';
+import { makeCachedStep } from './cached-step.ts';
+import { largeBatches } from './large-batches.ts';
+import { nativeLoss } from './loss.ts';
+import type { StepResult } from './loss-call.ts';
+import type { ResolvedOptions } from './options.ts';
+import { makeStep, type StepContext } from './step.ts';
+
+export interface StepOutcome extends StepResult {
+  /** The loss looks at labels, and the batch had one only. */
+  readonly isSingleClass: boolean;
+}
+
+/** A batch and what is to be done with it. Disposing it lets go of the batch; a step that runs keeps what it needs. */
+export interface PendingStep extends Disposable {
+  /** Enqueues; the promise is the outcome. When the loss is not finite, the weights stay as they were. */
+  run(context: StepContext): Promise<StepOutcome>;
+}
+
+export interface Pipeline {
+  readonly stepsPerEpoch: number;
+  /** Steps that may run at once. */
+  readonly inFlight: number;
+  epoch(
+    epoch: number,
+    options: { readonly startStep: number; readonly signal: AbortSignal | undefined },
+  ): AsyncGenerator<PendingStep, void, undefined>;
+}
+
+export function makePipeline(dataset: Dataset, options: ResolvedOptions, optimizer: Optimizer): Pipeline {
+  const { loss } = options;
+  const usesLabels = typeof loss !== 'function' && nativeLoss(loss).usesLabels;
+  const outcome = (result: StepResult, labels: Int32Array | undefined): StepOutcome => ({
+    ...result,
+    isSingleClass: usesLabels && labels !== undefined && isSingleClass(labels),
+  });
+  return options.microBatch < options.batchSize
+    ? cachedPipeline(dataset, options, optimizer, outcome)
+    : plainPipeline(dataset, options, optimizer, outcome);
+}
+
+type Outcome = (result: StepResult, labels: Int32Array | undefined) => StepOutcome;
+
+function plainPipeline(dataset: Dataset, options: ResolvedOptions, optimizer: Optimizer, outcome: Outcome): Pipeline {
+  const loader = trainBatches(dataset, options);
+  const step = makeStep(options, optimizer);
+  return {
+    stepsPerEpoch: loader.length,
+    inFlight: step.inFlight,
+    async *epoch(epoch, { startStep, signal }) {
+      for await (const batch of loader.epoch(epoch, { startStep, ...(signal && { signal }) }))
+        yield {
+          run: async (context) => outcome(await step.run(batch, context), batch.labels),
+          [Symbol.dispose]: () => batch[Symbol.dispose](),
+        };
+    },
+  };
+}
+
+function cachedPipeline(dataset: Dataset, options: ResolvedOptions, optimizer: Optimizer, outcome: Outcome): Pipeline {
+  const batches = largeBatches(dataset, options);
+  const step = makeCachedStep(options, optimizer);
+  return {
+    stepsPerEpoch: batches.length,
+    inFlight: 1,
+    async *epoch(epoch, { startStep, signal }) {
+      for (const batch of batches.epoch(epoch, startStep)) {
+        throwIfAborted(signal);
+        const run: PendingStep['run'] = async (context) => {
+          const { labels, ...result } = await step.run(batch, { ...context, signal });
+          return outcome(result, labels);
+        };
+        yield { run, [Symbol.dispose]: () => {} };
+      }
+    },
+  };
+}

@@ -1,0 +1,103 @@
+/** What a run says of its steps: counts, rates, and what to be warned of. */
+import { NonFiniteLossError } from '../errors.ts';
+import { CollapseWatch, collapsedBelow, collapsedSteps } from './collapse.ts';
+import type { StepEvent, WarningEvent } from './events.ts';
+import type { StepOutcome } from './pipeline.ts';
+
+export interface StepPlace {
+  readonly epoch: number;
+  readonly learningRate: number;
+}
+
+export class StepReports {
+  readonly #total: number;
+  readonly #first: number;
+  readonly #batchSize: number;
+  readonly #collapse = new CollapseWatch();
+  readonly #began = performance.now();
+  #paused = 0; // ms
+  #done: number;
+  #epochLoss = 0;
+  #epochSteps = 0;
+  #warnedOfOneClass = false;
+
+  /** @param options.first steps that were done before. */
+  constructor(options: { readonly first: number; readonly total: number; readonly batchSize: number }) {
+    this.#first = options.first;
+    this.#total = options.total;
+    this.#batchSize = options.batchSize;
+    this.#done = options.first;
+  }
+
+  /** Steps done, earlier fits among them. */
+  get done(): number {
+    return this.#done;
+  }
+
+  /** Of this fit, without pauses. */
+  get seconds(): number {
+    return (performance.now() - this.#began - this.#paused) / 1000;
+  }
+
+  /** Of this fit. */
+  get samplesPerSecond(): number {
+    return ((this.#done - this.#first) * this.#batchSize) / Math.max(this.seconds, 1e-9);
+  }
+
+  /** The mean loss since startEpoch(). */
+  get epochLoss(): number {
+    return this.#epochLoss / Math.max(1, this.#epochSteps);
+  }
+
+  startEpoch(): void {
+    this.#epochLoss = 0;
+    this.#epochSteps = 0;
+  }
+
+  /** Runs something that is no part of the training's throughput. */
+  async pause<T>(work: () => Promise<T> | T): Promise<T> {
+    const began = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.#paused += performance.now() - began;
+    }
+  }
+
+  /**
+   * Counts a step; its event comes after its warnings.
+   * @throws {NonFiniteLossError}
+   */
+  count(outcome: StepOutcome, { epoch, learningRate }: StepPlace): (WarningEvent | StepEvent)[] {
+    const { isSingleClass, ...result } = outcome;
+    if (!Number.isFinite(result.loss))
+      throw new NonFiniteLossError(
+        `the loss is ${result.loss} at step ${this.#done + 1} (epoch ${epoch + 1}); the weights are those of step ${this.#done}. A lower learning rate or a higher temperature usually helps`,
+        this.#done + 1,
+      );
+    this.#done++;
+    this.#epochLoss += result.loss;
+    this.#epochSteps++;
+    const samplesPerSecond = this.samplesPerSecond;
+    const secondsLeft = ((this.#total - this.#done) * this.#batchSize) / samplesPerSecond;
+    return [
+      ...this.#warnings(outcome).map((message): WarningEvent => ({ kind: 'warning', message })),
+      { kind: 'step', step: this.#done, epoch, learningRate, ...result, samplesPerSecond, secondsLeft },
+    ];
+  }
+
+  #warnings({ isSingleClass, metrics }: StepOutcome): string[] {
+    const warnings: string[] = [];
+    if (isSingleClass && !this.#warnedOfOneClass) {
+      this.#warnedOfOneClass = true;
+      warnings.push(oneClass);
+    }
+    if (metrics !== undefined && this.#collapse.sees(metrics)) warnings.push(collapsed);
+    return warnings;
+  }
+}
+
+const oneClass =
+  'a batch holds one class only: variant "out" then has nothing to push apart, and "in" has no gradient. Is the data sorted, or the batch too small?';
+
+const collapsed = `the features have collapsed: for ${collapsedSteps} steps their spread was below ${collapsedBelow} (1: all over the sphere, 0: all equal). A lower learning rate, a longer warm-up or other augmentations may help`;
