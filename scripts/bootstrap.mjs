@@ -1,7 +1,8 @@
 // Makes a checkout ready to run: dependencies, libtorch, native and TypeScript builds. Each step is skipped when it is up to
 // date, and runs again when it was interrupted. Node's own modules only, since it starts without node_modules.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { npmCommand } from './npm.mjs';
 import { contentHash, isMain, root, runLogged, StepError, signature, stamp, step } from './steps.mjs';
 import { checkTools } from './tools.mjs';
 
@@ -10,9 +11,7 @@ const dependenciesStamp = stamp('node_modules/.stamp');
 const dependencies = () => `${contentHash('package-lock.json')} ${process.platform}-${process.arch}`;
 
 async function installDependencies(at) {
-  // npm tells its scripts where it is; on Windows the npm on the path is no program that spawn can start.
-  const npm = process.env.npm_execpath;
-  const [program, ...args] = npm?.endsWith('.js') ? [process.execPath, npm] : ['npm'];
+  const [program, ...args] = npmCommand();
   await runLogged('npm-ci', program, [...args, 'ci', '--no-audit', '--no-fund'], { onLine: at });
   dependenciesStamp.write(dependencies());
 }
@@ -34,7 +33,16 @@ async function buildTypescript() {
     '-p',
     'tsconfig.build.json',
   ]);
+  removeOrphans();
   typescriptStamp.write(madeFrom);
+}
+
+/** tsc leaves the outputs of sources that were renamed or deleted. */
+function removeOrphans() {
+  for (const name of readdirSync(join(root, 'dist'), { recursive: true })) {
+    const source = /^(.*?)(\.d\.ts|\.js)(\.map)?$/.exec(name)?.[1];
+    if (source !== undefined && !existsSync(join(root, 'lib', `${source}.ts`))) rmSync(join(root, 'dist', name));
+  }
 }
 
 /** Runs what is not up to date. */

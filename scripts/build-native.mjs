@@ -1,10 +1,13 @@
-// Builds build/Release/contrastive.node and contrastive_core.so: CMake through cmake-js, incremental. A stamp of the
-// sources' names, sizes and times says whether there is anything to do, so that CMake need not start to find out.
+// Builds build/Release/contrastive.node and contrastive_core.so: CMake through cmake-js, incrementally; in a checkout and in
+// an installed package. A stamp of the sources' names, sizes and times says whether there is anything to do, so that CMake need not
+// start to find out.
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { libtorchVariables, obtainLibtorch } from './libtorch.mjs';
+import { npmCommand } from './npm.mjs';
 import { isMain, root, runLogged, StepError, signature, stamp, step } from './steps.mjs';
+import { checkTools } from './tools.mjs';
 
 const nativeStamp = stamp('build/native.stamp');
 const outputs = ['build/Release/contrastive.node', 'build/Release/contrastive_core.so'];
@@ -26,6 +29,14 @@ function cached(name) {
   return new RegExp(`^${name}:\\w+=(.*)$`, 'm').exec(readFileSync(file, 'utf8'))?.[1];
 }
 
+/** A development dependency; an installed package, which seldom has to build, fetches the same version when it does. */
+function cmakeJs() {
+  const local = join(root, 'node_modules/cmake-js/bin/cmake-js');
+  if (existsSync(local)) return [process.execPath, local];
+  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return [...npmCommand(), 'exec', '--yes', `--package=cmake-js@${devDependencies['cmake-js']}`, '--', 'cmake-js'];
+}
+
 async function configure(libtorchRoot, at) {
   const configured = existsSync(join(root, 'build/build.ninja')) || existsSync(join(root, 'build/Makefile'));
   if (configured && cached('CMAKE_HOME_DIRECTORY') === root && cached('CONTRASTIVE_LIBTORCH') === libtorchRoot) return;
@@ -33,11 +44,8 @@ async function configure(libtorchRoot, at) {
   rmSync(join(root, 'build/CMakeCache.txt'), { force: true });
   rmSync(join(root, 'build/CMakeFiles'), { recursive: true, force: true });
   at('configuring');
-  await runLogged('native-configure', process.execPath, [
-    join(root, 'node_modules/cmake-js/bin/cmake-js'),
-    'configure',
-    `--CDCONTRASTIVE_LIBTORCH=${libtorchRoot}`,
-  ]);
+  const [program, ...args] = cmakeJs();
+  await runLogged('native-configure', program, [...args, 'configure', `--CDCONTRASTIVE_LIBTORCH=${libtorchRoot}`]);
 }
 
 /** make, unlike Ninja, takes an object file that a killed compiler left half-written for a good one. */
@@ -51,6 +59,7 @@ function removeDoubtfulObjects(since) {
 /** The native build; nothing when it is current. */
 export async function buildNative() {
   if (isNativeCurrent()) return;
+  checkTools();
   let libtorch;
   await step('libtorch', async (at) => {
     const obtained = await obtainLibtorch(at);

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { interruptible, root, StepError } from './steps.mjs';
 import { hasPip, pythonHint } from './tools.mjs';
 
-async function load(name) {
+/** A module of lib/native/. */
+export async function load(name) {
   if (existsSync(join(root, 'node_modules/tsx'))) {
     const { tsImport } = await import('tsx/esm/api');
     return tsImport(`../lib/native/${name}.ts`, import.meta.url);

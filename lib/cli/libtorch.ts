@@ -4,6 +4,7 @@ import { LibtorchError, OptionError } from '../errors.ts';
 import { findLibtorch, type Libtorch, selectLibtorch } from '../native/libtorch.ts';
 import { inspectLibtorch } from '../native/libtorch-build.ts';
 import { type InstallProgress, installLibtorch } from '../native/libtorch-install.ts';
+import { installableCuda } from '../native/manifest.ts';
 import { nearest } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes, formatDuration } from './format.ts';
@@ -25,7 +26,7 @@ The numerical library underneath. The package does not contain it; it is looked 
   5. the npm package @contrastive/libtorch-PLATFORM
   6. /opt/libtorch, /usr/local/libtorch, /usr/local, /usr
 
-install   takes PyTorch's CPU wheel (Linux: a download of 192 MB, 0.5 GB on disk), from pip as this machine has it configured or else from PyTorch's own index, checks its sha256 and unpacks libraries and headers.
+install   takes PyTorch's CPU wheel (Linux: a download of 192 MB, 0.5 GB on disk), from pip as this machine has it configured or else from PyTorch's own index, checks its sha256 and unpacks libraries and headers. --cuda takes PyTorch's and NVIDIA's wheels from PyPI instead; that build has not been run.
 path      prints the folder that is used.
 use DIR   makes DIR the choice of this user.`,
   examples: [
@@ -35,8 +36,15 @@ use DIR   makes DIR the choice of this user.`,
       explains: 'A CUDA build that is already here, as part of PyTorch.',
     },
   ],
-  options: {},
-  async run({ positionals, signal, output }) {
+  options: {
+    cuda: {
+      type: 'string',
+      value: 'VERSION',
+      choices: installableCuda,
+      help: 'install: a build for NVIDIA GPUs, several GB, Linux x64 only',
+    },
+  },
+  async run({ options, positionals, signal, output }) {
     const [action, folder] = positionals;
     if (action === undefined || !actions.includes(action)) {
       const near = action === undefined ? undefined : nearest(action, actions);
@@ -51,7 +59,9 @@ use DIR   makes DIR the choice of this user.`,
           ? 'contrastive libtorch use: DIR is missing'
           : `contrastive libtorch ${action}: takes no folder`,
       );
-    if (action === 'install') return install(signal, output);
+    if (options.cuda !== undefined && action !== 'install')
+      throw new OptionError(`contrastive libtorch ${action}: --cuda belongs to install`);
+    if (action === 'install') return install(options.cuda, signal, output);
     if (action === 'use') return report(use(resolve(folder as string)), output, 'now used');
     const used = findLibtorch();
     output.print(used.root);
@@ -75,10 +85,11 @@ function use(folder: string): Libtorch {
   return libtorch;
 }
 
-async function install(signal: AbortSignal, output: Output): Promise<void> {
+async function install(cuda: string | undefined, signal: AbortSignal, output: Output): Promise<void> {
   const started = performance.now();
   const libtorch = await installLibtorch({
     signal,
+    ...(cuda !== undefined && { cuda }),
     onProgress: (progress) => output.progress.update(() => describeProgress(progress, started)),
   });
   output.progress.done();

@@ -7,7 +7,9 @@ const commands = {
   train: () => import('./train.ts'),
   eval: () => import('./eval.ts'),
   embed: () => import('./embed.ts'),
+  augment: () => import('./augment.ts'),
   doctor: () => import('./doctor.ts'),
+  build: () => import('./build.ts'),
   libtorch: () => import('./libtorch.ts'),
 };
 

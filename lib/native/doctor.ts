@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { type AddonInfo, addonPath, loadAddon, packageRoot } from './addon.ts';
+import { type AddonInfo, loadAddon } from './addon.ts';
+import { addonPath, packageRoot } from './addon-path.ts';
 import { type Libtorch, type LibtorchCandidate, resolveLibtorch } from './libtorch.ts';
 import { testedVersions } from './manifest.ts';
 
@@ -96,8 +97,7 @@ function findings(
     );
   else if (libtorch.used === undefined)
     error('there is no libtorch', 'Run `npx contrastive libtorch install`, or `npx contrastive libtorch use DIR`.');
-  if (addon.path === undefined)
-    error(addon.error ?? 'there is no build of the addon', 'In a checkout, run `npm run build:native`.');
+  if (addon.path === undefined) error(addon.error ?? 'there is no build of the addon', 'Run `npx contrastive build`.');
   else if (addon.error !== undefined)
     error(
       `the addon does not load: ${addon.error}`,
@@ -115,7 +115,7 @@ function findings(
   if (info !== undefined && !info.cudaBuild && existsSync('/dev/nvidia0'))
     note(
       'there is an NVIDIA GPU, and the libtorch in use is a CPU build',
-      'Install a CUDA build of PyTorch and run `npx contrastive libtorch use DIR` with its torch folder.',
+      'Run `npx contrastive libtorch use DIR` with the torch folder of a CUDA build of PyTorch, or `libtorch install --cuda 13.0`.',
     );
   if (info?.cudaBuild && !info.devices.some((device) => device.startsWith('cuda')))
     note(

@@ -11,7 +11,7 @@ import { cacheDir, selectLibtorch } from './libtorch.ts';
 import { type Environment, inspectLibtorch, type Libtorch, recordName } from './libtorch-build.ts';
 import { withLock } from './libtorch-lock.ts';
 import { unpackLibtorch } from './libtorch-unpack.ts';
-import { installablePlatforms, type Wheel, wheelFor } from './manifest.ts';
+import { installableCuda, installablePlatforms, type Wheel, wheelFor } from './manifest.ts';
 
 /** What is going on, for a progress line: bytes where they are known. */
 export interface InstallProgress {
@@ -39,6 +39,8 @@ export interface InstallOptions {
   readonly onProgress?: (progress: InstallProgress) => void;
   /** Where the wheel may come from, in turn; default: pip as this machine has it configured, then the wheel's own address. */
   readonly sources?: readonly WheelSource[];
+  /** A build for this version of CUDA instead of the CPU's: `13.0`. */
+  readonly cuda?: string;
   /** Default: the manifest's row for this platform. */
   readonly wheel?: Wheel;
 }
@@ -48,10 +50,11 @@ export const pipSource: WheelSource = {
   name: 'pip',
   async fetch(wheel, folder, { env, signal, onProgress }) {
     const python = process.platform === 'win32' ? 'python' : 'python3';
-    onProgress({ stage: 'download', detail: `${python} -m pip download torch==${wheel.version}` });
+    const requirement = `${wheel.project ?? 'torch'}==${wheel.version}`;
+    onProgress({ stage: 'download', detail: `${python} -m pip download ${requirement}` });
     const args = ['-m', 'pip', 'download', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off'];
     args.push('--no-deps', '--only-binary=:all:', '--implementation', 'cp', '--python-version', '3.11');
-    args.push('--platform', wheel.pipPlatform, '--dest', folder, `torch==${wheel.version}`);
+    args.push('--platform', wheel.pipPlatform, '--dest', folder, requirement);
     await runQuietly(python, args, env, signal);
     return join(folder, wheel.file);
   },
@@ -139,7 +142,7 @@ async function obtainWheel(
     }
   }
   throw new LibtorchError(
-    `PyTorch ${wheel.version}'s wheel could not be obtained:${failures.join('')}\n` +
+    `${wheel.file} could not be obtained:${failures.join('')}\n` +
       'python3 with pip, or a way to the network, is needed; `contrastive libtorch use DIR` takes a libtorch that is already here.',
   );
 }
@@ -152,10 +155,12 @@ async function obtainWheel(
  */
 export async function installLibtorch(options: InstallOptions = {}): Promise<Libtorch> {
   const { signal, env = process.env, onProgress = () => {}, sources = [pipSource, indexSource] } = options;
-  const wheel = options.wheel ?? wheelFor(process.platform, process.arch);
+  const wheel = options.wheel ?? wheelFor(process.platform, process.arch, options.cuda);
   if (wheel === undefined)
     throw new LibtorchError(
-      `there is no libtorch to install for ${process.platform}-${process.arch} (known: ${installablePlatforms.join(', ')}); ` +
+      `there is no libtorch to install for ${process.platform}-${process.arch}` +
+        `${options.cuda === undefined ? '' : ` and CUDA ${options.cuda}`} (known: ${installablePlatforms.join(', ')}; ` +
+        `CUDA ${installableCuda.join(', ')} on linux-x64); ` +
         'install PyTorch or libtorch yourself and run `contrastive libtorch use DIR`',
     );
   const store = join(cacheDir(env), 'libtorch');
@@ -168,18 +173,21 @@ export async function installLibtorch(options: InstallOptions = {}): Promise<Lib
     await removeLeftovers(store);
     const staging = join(store, `.staging-${process.pid}-${Date.now()}`);
     try {
-      await mkdir(staging, { recursive: true });
-      const path = await obtainWheel(wheel, staging, sources, { env, signal, onProgress });
-      onProgress({ stage: 'unpack', detail: target });
-      await unpackLibtorch(path, staging, {
-        ...(signal && { signal }),
-        onProgress: (bytes) => onProgress({ stage: 'unpack', detail: target, bytes }),
-      });
+      const unpacked = join(staging, 'home');
+      for (const each of [wheel, ...(wheel.beside ?? [])]) {
+        const downloads = join(staging, 'download');
+        const path = await obtainWheel(each, downloads, sources, { env, signal, onProgress });
+        onProgress({ stage: 'unpack', detail: each.file });
+        await unpackLibtorch(path, unpacked, {
+          ...(signal && { signal }),
+          onProgress: (bytes) => onProgress({ stage: 'unpack', detail: each.file, bytes }),
+        });
+        await rm(downloads, { recursive: true });
+      }
       const record = { version: wheel.version, wheel: wheel.file, sha256: wheel.sha256 };
-      await writeFile(join(staging, 'torch', recordName), `${JSON.stringify(record)}\n`);
+      await writeFile(join(unpacked, 'torch', recordName), `${JSON.stringify(record)}\n`);
       await rm(home, { recursive: true, force: true });
-      await mkdir(home, { recursive: true });
-      await rename(join(staging, 'torch'), target);
+      await rename(unpacked, home);
     } finally {
       await rm(staging, { recursive: true, force: true });
     }

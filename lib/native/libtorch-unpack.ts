@@ -1,4 +1,4 @@
-/** Takes libtorch out of a PyTorch wheel, which is a zip. */
+/** Takes libtorch out of a PyTorch wheel, and NVIDIA's libraries out of theirs; a wheel is a zip. */
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
@@ -6,7 +6,12 @@ import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { LibtorchError } from '../errors.ts';
 
-const wanted = /^torch\/(lib|include|share\/cmake)\/./;
+const wanted = /^(torch\/(lib|include|share\/cmake|licenses)\/.|nvidia\/(\w+\/)+lib\/[^/]+\.so[.\d]*$)/;
+/** The licences of libtorch and of what is linked into it go where its libraries go; so do NVIDIA's, by wheel. */
+const placeOf = (name: string): string =>
+  name
+    .replace(/^torch-[^/]+\.dist-info\/licenses\/(?=.)/, 'torch/licenses/')
+    .replace(/^(nvidia_[^/]+)\.dist-info\/licenses\/(?=.)/, 'torch/licenses/$1/');
 /** Parts of `torch/lib` for Python or for PyTorch's own tests. */
 const unwanted =
   /^torch\/lib\/((lib)?(torch_python|shm|jitbackend_test|torchbind_test|backend_with_compiler|aoti_custom_ops)\.|libshm)/;
@@ -17,7 +22,8 @@ export interface UnpackOptions {
 }
 
 /**
- * Unpacks `torch/lib`, `torch/include` and `torch/share/cmake` of `wheel` into `folder`, giving `folder/torch`.
+ * Unpacks `torch/lib`, `torch/include`, `torch/share/cmake` and the licences of `wheel` into `folder`, giving `folder/torch`; of
+ * NVIDIA's wheels, the libraries into `folder/nvidia`, where libtorch's look for them.
  * Refuses names that lead out of `folder`, links, and names that come twice. That the bytes are the right ones is for the
  * caller to know, by the sha256 of the whole file.
  * @returns the number of bytes written.
@@ -31,7 +37,7 @@ export async function unpackLibtorch(wheel: string, folder: string, options: Unp
   try {
     for await (const entry of zip.eachEntry()) {
       options.signal?.throwIfAborted();
-      const name = entry.fileName;
+      const name = placeOf(entry.fileName);
       if (!wanted.test(name) || unwanted.test(name) || name.endsWith('/')) continue;
       const path = resolve(base, name);
       if (!path.startsWith(base)) throw new LibtorchError(`${wheel}: the member '${name}' leads out of its folder`);

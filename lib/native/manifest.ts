@@ -1,11 +1,14 @@
 /** The libtorch builds that this version was tested with, and where each platform's comes from. */
+import { cudaWheels } from './manifest-cuda.ts';
 
 /** major.minor of the libtorch versions that an addon of this version was tested with. */
 export const testedVersions: readonly string[] = ['2.13', '2.14'];
 
 /** A PyTorch wheel: a zip that holds libtorch's libraries, headers and CMake files. */
 export interface Wheel {
-  /** PyTorch's version, with its build: `2.13.0+cpu`. */
+  /** Its name on PyPI; `torch` when left out. */
+  readonly project?: string;
+  /** With its build: `2.13.0+cpu`. */
   readonly version: string;
   readonly file: string;
   readonly sha256: string;
@@ -14,6 +17,8 @@ export interface Wheel {
   /** pip's `--platform`. */
   readonly pipPlatform: string;
   readonly url: string;
+  /** Wheels with libraries that this one needs, to be unpacked beside it. */
+  readonly beside?: readonly Wheel[];
 }
 
 /**
@@ -46,9 +51,15 @@ const wheels: Readonly<Record<string, Wheel>> = {
   },
 };
 
-export function wheelFor(platform: string, architecture: string): Wheel | undefined {
-  return wheels[`${platform}-${architecture}`];
+/** The wheel for a platform: for the CPU, or for a version of CUDA (`13.0`). */
+export function wheelFor(platform: string, architecture: string, cuda?: string): Wheel | undefined {
+  const name = `${platform}-${architecture}`;
+  if (cuda === undefined) return wheels[name];
+  return name === 'linux-x64' ? cudaWheels[cuda] : undefined;
 }
 
 /** `linux-x64, darwin-arm64, …`: what `libtorch install` knows. */
 export const installablePlatforms: readonly string[] = Object.keys(wheels);
+
+/** Versions of CUDA that `libtorch install --cuda` knows, on Linux x64. */
+export const installableCuda: readonly string[] = Object.keys(cudaWheels);

@@ -22,6 +22,17 @@ bool read_string(napi_env env, napi_value value, std::string& out) {
   return true;
 }
 
+// One libtorch a process: a second one registers its operators again, and libtorch ends the process for that. What
+// another copy of this package has opened under the same name is taken instead; open() in lib/native/addon.ts asks its
+// version.
+bool is_open(const std::string& library) {
+#ifdef __linux__
+  return dlopen(library.c_str() + library.rfind('/') + 1, RTLD_NOLOAD | RTLD_LAZY) != nullptr;
+#else
+  return false;
+#endif
+}
+
 // open(libraries: string[], core: string, deepbind: boolean) -> the core's exports
 napi_value open(napi_env env, napi_callback_info info) {
   size_t argc = 3;
@@ -45,7 +56,7 @@ napi_value open(napi_env env, napi_callback_info info) {
     std::string library;
     if (napi_get_element(env, argv[0], i, &element) != napi_ok || !read_string(env, element, library))
       return fail(env, "ERR_ADDON", "open(): libraries must be strings");
-    if (dlopen(library.c_str(), mode) == nullptr)
+    if (!is_open(library) && dlopen(library.c_str(), mode) == nullptr)
       return fail(env, "ERR_LIBTORCH", std::string("cannot load ") + library + ": " + dlerror());
   }
   void* core = dlopen(path.c_str(), mode);

@@ -51,6 +51,8 @@ describe('contrastive libtorch', () => {
     [['instal'], "did you mean 'install'?"],
     [['use'], 'DIR is missing'],
     [['path', 'x'], 'takes no folder'],
+    [['path', '--cuda', '13.0'], '--cuda belongs to install'],
+    [['install', '--cuda', '9.0'], '13.0'],
   ])('%j is wrong usage', async (args, message) => {
     expect(await run(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
   });

@@ -1,0 +1,35 @@
+// `npm run prebuilds`: prebuilds/<platform>-<arch>/ with contrastive.node and contrastive_core.so, stripped, which
+// node-gyp-build finds in an installed package. (npm would run a script named `prebuild` before every `build`.)
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { run } from './bootstrap.mjs';
+import { buildNative } from './build-native.mjs';
+import { isMain, root, step } from './steps.mjs';
+
+export async function makePrebuilds() {
+  await buildNative();
+  await step('prebuilds', async () => {
+    const { default: prebuildify } = await import('prebuildify');
+    const platform = `${process.platform}-${process.arch}`;
+    // prebuildify moves the addon out of build/Release and strips in place: it gets a copy.
+    const copy = join(root, 'build/prebuild');
+    rmSync(copy, { recursive: true, force: true });
+    mkdirSync(copy, { recursive: true });
+    cpSync(join(root, 'build/Release'), join(copy, 'build/Release'), { recursive: true });
+    rmSync(join(root, 'prebuilds', platform), { recursive: true, force: true });
+    await promisify(prebuildify)({
+      name: 'contrastive',
+      napi: true,
+      targets: [process.version],
+      cwd: copy,
+      out: root,
+      cache: copy,
+      strip: true,
+      nodeGyp: 'true', // the build that prebuildify asks for is there already: a program that succeeds
+    });
+    return `prebuilds/${platform}`;
+  });
+}
+
+if (isMain(import.meta.url)) await run(makePrebuilds);

@@ -1,0 +1,54 @@
+/** The addon and its libtorch load on glibc 2.28: read from the files themselves. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { addonPath } from '../../lib/native/addon-path.ts';
+import { findLibtorch } from '../../lib/native/libtorch.ts';
+import { problemsOf, readLibrary } from './elf-rules.ts';
+
+const release = dirname(addonPath());
+const addon = ['contrastive.node', 'contrastive_core.so'].map((name) => join(release, name));
+const { libDir } = findLibtorch();
+const libtorch = readdirSync(libDir)
+  .filter((name) => /\.so(\.\d+)*$/.test(name))
+  .map((name) => join(libDir, name));
+
+/** Only Linux has such files. */
+describe.runIf(process.platform === 'linux')('shared libraries', () => {
+  it('of the addon ask for nothing newer than glibc 2.28, and for nothing but the system and libtorch', () => {
+    expect(problemsOf([...addon, ...libtorch])).toEqual([]);
+  });
+
+  it('of the loader ask for no libtorch', () => expect(problemsOf([addon[0] as string])).toEqual([]));
+
+  it('of the addon make no buffer over memory of their own, which Electron refuses', () => {
+    const called = readLibrary(addon[1] as string).undefinedSymbols.map(({ name }) => name);
+    expect(called).toContain('napi_create_arraybuffer');
+    expect(called.filter((name) => /^napi_create_external_.*buffer$/.test(name))).toEqual([]);
+  });
+
+  it('are judged by what they hold: a newer version, a missing library, a missing symbol, a path of the build machine', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'contrastive-elf-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const source = join(folder, 'a.c');
+    writeFileSync(
+      source,
+      '#include <dlfcn.h>\nvoid absent(void); void* f(void) { absent(); return dlopen("x", 1); }\n',
+    );
+    const library = join(folder, 'a.so');
+    execFileSync('cc', ['-shared', '-fPIC', source, '-o', library, '-Wl,-rpath,/build', '-Wl,-soname,own.so']);
+    const found = problemsOf([library]);
+    expect(readLibrary(library).soname).toBe('own.so');
+    expect(found).toContain('a.so: misses absent');
+    expect(found).toContain('a.so: looks for libraries in /build');
+    const dlopen = readLibrary(library).undefinedSymbols.find(({ name }) => name === 'dlopen')?.version;
+    if (dlopen === 'GLIBC_2.34') expect(found).toContain('a.so: needs GLIBC_2.34 for dlopen');
+    expect(problemsOf([addon[1] as string])).toContain('contrastive_core.so: needs libtorch_cpu.so');
+  });
+
+  it('are told from other files', () => {
+    expect(() => readLibrary(new URL(import.meta.url).pathname)).toThrow('not a 64-bit little-endian ELF file');
+  });
+});
