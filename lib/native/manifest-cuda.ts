@@ -1,6 +1,7 @@
 /**
  * The build of libtorch for CUDA 13.0 on Linux x64: PyTorch's wheel on PyPI, and NVIDIA's wheels that it asks for, whose
- * libraries it looks for beside its own folder. Versions and SHA-256 are those that PyPI gives; nothing of it has run.
+ * libraries it looks for beside its own folder. Versions and SHA-256 are those that PyPI gives. It
+ * was installed and loaded on a machine without a GPU, where it finds no CUDA device and computes on the CPU.
  */
 import type { Wheel } from './manifest.ts';
 
