@@ -16,7 +16,7 @@ export interface ContrastiveLossOptions {
   readonly lossScale?: number;
   /** L2-normalise the features and those of the bank inside; default true. */
   readonly normalize?: boolean;
-  /** Rows of a block of similarities, which bounds memory and not the result; default: chosen for the device. */
+  /** Rows of a block of similarities, which bounds memory and not the result; default: from the CPU's cache, or the GPU's memory. */
   readonly block?: number;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "losses/block_size.h"
 #include "losses/candidates.h"
 #include "losses/positive_terms.h"
 
@@ -18,9 +19,6 @@ Denominators denominators_of(const std::string& name) {
   if (name == "all") return Denominators::kAll;
   return name == "negatives" ? Denominators::kNegatives : Denominators::kNegativesAndOnePositive;
 }
-
-// On a CPU a block and what is made of it should stay in the cache; a GPU wants large ones.
-int64_t default_block(const at::Device& device) { return device.is_cpu() ? 512 : 4096; }
 
 // |s| is at most this.
 double bound_of(const Candidates& candidates, bool normalize, double temperature) {
@@ -111,7 +109,7 @@ std::tuple<at::Tensor, at::Tensor> contrastive_loss(const LossInputs& inputs, co
               .bank = candidates.bank,
               .temperature = temperature,
               .bound = bound_of(candidates, options.normalize, temperature),
-              .block = options.block > 0 ? options.block : default_block(features.device())};
+              .block = options.block > 0 ? options.block : default_block(z)};
   if (options.max_positives > 0)
     pairs.cap = cap_positives(pairs, options.max_positives, options.seed, candidates.order);
   const PairCounts counts = count_pairs(pairs, z.detach());

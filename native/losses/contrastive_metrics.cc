@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/op.h"
+#include "losses/block_size.h"
 
 namespace contrastive::losses {
 namespace {
@@ -110,7 +111,7 @@ at::Tensor contrastive_metrics(const at::Tensor& features, const std::optional<a
   const c10::NoGradGuard no_grad;
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   const Rows rows(features, labels);
-  if (block == 0) block = features.is_cpu() ? 256 : 4096;
+  if (block == 0) block = default_block(rows.z);
 
   // Sums of similarities over classes are squares of sums of rows: no pair need be visited for them.
   const at::Tensor z = rows.z.to(at::kDouble);
