@@ -32,16 +32,9 @@ export interface MultiCropOptions extends AugmentOptions {
   readonly transforms?: readonly Transform[] | ((view: MultiCropView) => readonly Transform[]);
 }
 
-const known = [
-  'globalSize',
-  'globalViews',
-  'globalScale',
-  'localSize',
-  'localViews',
-  'localScale',
-  'transforms',
-  'channels',
-] as const;
+/** The options that say how many crops there are, and how large. */
+export const cropNames = ['globalSize', 'globalViews', 'globalScale', 'localSize', 'localViews', 'localScale'] as const;
+const known = [...cropNames, 'transforms', 'channels'] as const;
 
 /**
  * Multi-crop: one augmentation a view, global views first, each a random resized crop and then `transforms`. The views'

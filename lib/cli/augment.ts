@@ -99,7 +99,9 @@ With --json, one object: out, width, height, seed, augment (the pipeline of each
       throw new DataError(`${out}: cannot be written: ${messageOf(error)}`, { cause: error });
     }
     const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
-    output.print(`${rows.length} images, ${views.length} views each, ${width} × ${height} pixels${left}\n${out}`);
+    output.print(
+      `${rows.length} ${rows.length === 1 ? 'image' : 'images'}, ${views.length} views each, ${width} × ${height} pixels${left}\n${out}`,
+    );
     const samples = rows.map(({ source: { name: file, sample }, drawn }) => ({
       name: file,
       height: sample.height,

@@ -1,22 +1,14 @@
 /** The multi-crop views of SwAV and DINO. */
 import { checkOptions } from '../../validate.ts';
 import type { Augmentation } from '../augment.ts';
-import { type MultiCropOptions, multiCrop } from '../multi-crop.ts';
+import { cropNames, type MultiCropOptions, multiCrop } from '../multi-crop.ts';
 import { randomHorizontalFlip } from '../random-horizontal-flip.ts';
 import { solarize } from '../solarize.ts';
 import { blurWith, colorDistortion, type InputOptions, inputNames, normalization } from './options.ts';
 
 export interface MultiCropPresetOptions extends InputOptions, Omit<MultiCropOptions, 'transforms' | 'channels'> {}
 
-const known = [
-  'globalSize',
-  'globalViews',
-  'globalScale',
-  'localSize',
-  'localViews',
-  'localScale',
-  ...inputNames,
-] as const;
+const known = [...cropNames, ...inputNames] as const;
 
 /**
  * SwAV's views, 2×224 with crop scale (0.14, 1) and 6×96 with (0.05, 0.14): flip, jitter (0.8, 0.8, 0.8, 0.2) p 0.8, gray
