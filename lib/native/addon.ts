@@ -95,7 +95,7 @@ export interface Addon {
     job: number,
   ): TensorHandle;
   dispose(tensor: TensorHandle): boolean;
-  memory(): { readonly tensors: number; readonly bytes: number };
+  memory(): { readonly tensors: number; readonly bytes: number; readonly recyclable: number };
 
   /** `channels` 0 keeps the source's. */
   augmentPipeline(transforms: readonly object[], channels: number): PipelineHandle;

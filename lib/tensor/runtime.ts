@@ -9,8 +9,11 @@ export function sync(): Promise<void> {
   return guardAsync(guard(() => loadAddon().sync(flags())));
 }
 
-/** Tensor handles that are alive, and the bytes that they hold (views count nothing). */
-export function memory(): { readonly tensors: number; readonly bytes: number } {
+/**
+ * Tensor handles that are alive, the bytes that they hold (views count nothing), and the bytes that the process keeps for
+ * the next large tensors on the CPU: they go back to the system when nothing has taken them for some seconds.
+ */
+export function memory(): { readonly tensors: number; readonly bytes: number; readonly recyclable: number } {
   return guard(() => loadAddon().memory());
 }
 

@@ -15,6 +15,7 @@
 #include "binding/state.h"
 #include "binding/tensor_wrap.h"
 #include "binding/train_wrap.h"
+#include "core/recycler.h"
 
 namespace contrastive::binding {
 namespace {
@@ -63,6 +64,7 @@ Napi::Value close(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  install_recycler();
   State::create(env);
   exports.Set("info", Napi::Function::New<guarded<info_of>>(env));
   exports.Set("setThreads", Napi::Function::New<guarded<set_threads>>(env));

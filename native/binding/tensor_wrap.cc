@@ -8,6 +8,7 @@
 #include "binding/errors.h"
 #include "binding/state.h"
 #include "core/modes.h"
+#include "core/recycler.h"
 
 namespace contrastive::binding {
 namespace {
@@ -285,11 +286,13 @@ Napi::Value dispose(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), TensorHandle::dispose(info.Env(), info[0]));
 }
 
-// memory() -> { tensors, bytes }: handles alive in this environment and what they hold.
+// memory() -> { tensors, bytes, recyclable }: handles alive in this environment and what they hold; what the process
+// keeps for the next tensors.
 Napi::Value memory(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("tensors", static_cast<double>(TensorHandle::live_count()));
   result.Set("bytes", static_cast<double>(ExternalMemory::here().live()));
+  result.Set("recyclable", static_cast<double>(recyclable_bytes()));
   return result;
 }
 

@@ -1,0 +1,69 @@
+/** Memory of large CPU tensors goes round, and goes back to the system when nobody wants it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import * as ops from '../../lib/tensor/ops.ts';
+import { memory, sync } from '../../lib/tensor/runtime.ts';
+
+const megabyte = 2 ** 20;
+
+/** A tensor of so many MiB, filled with `value`. */
+async function filled(megabytes: number, value: number) {
+  const result = ops.full([megabytes, megabyte / 4], value, { dtype: 'float32' });
+  await sync();
+  return result;
+}
+
+/** Waits for memory().recyclable: disposed tensors are freed by the thread that computed them. */
+async function recyclable(bytes: number): Promise<void> {
+  await expect.poll(() => memory().recyclable, { timeout: 2000, interval: 5 }).toBe(bytes);
+}
+
+// From nothing, so that the figures below are the tests' own.
+const emptied = () => expect.poll(() => memory().recyclable, { timeout: 20_000, interval: 100 }).toBe(0);
+
+describe.runIf(process.platform === 'linux')('memory of large tensors', () => {
+  it('is kept when a tensor is disposed, and taken by the next one of about its size', async () => {
+    await emptied();
+    const first = await filled(8, 1);
+    first.dispose();
+    await recyclable(8 * megabyte);
+    const other = await filled(4, 2); // too small for the block: at most an eighth may be wasted
+    expect(memory().recyclable).toBe(8 * megabyte);
+    const second = ops.full([8 * 15, megabyte / 64], 3, { dtype: 'float32' }); // 7.5 MiB
+    await sync();
+    expect(memory().recyclable).toBe(0);
+    expect(new Set(await second.data())).toEqual(new Set([3]));
+    expect(new Set(await other.data())).toEqual(new Set([2]));
+    second.dispose();
+    other.dispose();
+  });
+
+  it('is never shared by two tensors that are alive', async () => {
+    const tensors = [];
+    for (let i = 0; i < 12; i++) {
+      tensors.push(await filled(2, i));
+      if (i % 3 === 2) tensors.splice(tensors.length - 2, 1)[0]?.dispose();
+    }
+    const values = [];
+    for (const one of tensors) values.push([...new Set(await one.data())]);
+    expect(values).toEqual([[0], [2], [3], [5], [6], [8], [9], [11]]);
+    for (const one of tensors) one.dispose();
+  });
+
+  it('goes back to the system when nobody has taken it for some seconds', async () => {
+    const large = await filled(256, 1);
+    const resident = process.memoryUsage.rss();
+    large.dispose();
+    await emptied();
+    expect(process.memoryUsage.rss()).toBeLessThan(resident - 200 * megabyte);
+  });
+
+  it('leaves small tensors to malloc', async () => {
+    await emptied();
+    const small = ops.full([1000], 1);
+    await sync();
+    small.dispose();
+    await sleep(50);
+    expect(memory().recyclable).toBe(0);
+  });
+});
