@@ -5,10 +5,12 @@
 #include <c10/core/CPUAllocator.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -22,9 +24,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kSmallest = size_t{1} << 20;  // smaller ones are malloc's, which keeps them itself
-constexpr size_t kPage = 4096;
 constexpr size_t kHugePage = size_t{1} << 21;
 constexpr auto kPatience = std::chrono::seconds(5);
+
+size_t whole_pages(size_t bytes) {
+  static const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return (bytes + page - 1) / page * page;
+}
 
 // Starts at a huge page, so that the kernel can back it with them; null when there is no memory.
 void* map(size_t bytes) {
@@ -47,7 +53,7 @@ class Recycler final : public c10::Allocator {
   }
 
   c10::DataPtr allocate(size_t bytes) override {
-    void* data = bytes < kSmallest ? nullptr : obtain((bytes + kPage - 1) / kPage * kPage);
+    void* data = bytes < kSmallest ? nullptr : obtain(whole_pages(bytes));
     if (data == nullptr) data = fallback_->allocate(bytes).release_context();
     return {data, data, &give_back, c10::Device(c10::kCPU)};
   }
