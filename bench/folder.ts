@@ -1,0 +1,87 @@
+/**
+ * The way from JPEG files to batches of SimCLR's two views at 224 px, beside torchvision's ImageFolder with PIL and
+ * DataLoader workers (bench/peers/folder_ref.py), in turn: images a second with nothing that trains behind it.
+ *
+ * usage: npm run bench -- folder [--runs 3] [--images 512]
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import sharp from 'sharp';
+import { applyViews, DataLoader, loadDataset, presets } from '../lib/index.ts';
+import { median, ratio, runPeer } from './peer.ts';
+
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '3' }, images: { type: 'string', default: '512' } },
+});
+const batchSize = 64;
+
+/** Photographs' size and compression: 500 × 375, quality 90, about 100 KB; soft shapes under some grain. */
+async function writeImages(folder: string, count: number): Promise<void> {
+  let state = 1;
+  const random = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+  const noise = (width: number, height: number, strength: number) => ({
+    data: Uint8Array.from({ length: width * height * 3 }, () => 128 + strength * (random() - 0.5)),
+    raw: { width, height, channels: 3 as const },
+  });
+  for (let i = 0; i < count; i++) {
+    const shapes = noise(10, 8, 255);
+    const grain = noise(500, 375, 40);
+    const enlarged = await sharp(shapes.data, { raw: shapes.raw })
+      .resize(500, 375, { kernel: 'cubic', fit: 'fill' })
+      .toBuffer();
+    const pixels = grain.data.map((value, at) => value + (enlarged[at] as number) - 128);
+    await sharp(pixels, { raw: grain.raw })
+      .jpeg({ quality: 90 })
+      .toFile(join(folder, `${i % 2}`, `${i}.jpg`));
+  }
+}
+
+/** Images a second over one epoch, after one that warms up. */
+async function ours(root: string): Promise<number> {
+  const dataset = await loadDataset('folder', { root });
+  const views = [presets.simclr({ size: 224 }), presets.simclr({ size: 224 })];
+  const loader = new DataLoader(dataset, {
+    batchSize,
+    shuffle: true,
+    transform: (samples, epoch) => applyViews(views, samples, { seed: 0, epoch }),
+  });
+  let began = 0;
+  let images = 0;
+  for (let epoch = 0; epoch < 2; epoch++) {
+    [began, images] = [performance.now(), 0];
+    for await (const batch of loader.epoch(epoch)) {
+      await batch.ready();
+      images += batch.shape[0] as number;
+      batch.dispose();
+    }
+  }
+  return (500 * images) / (performance.now() - began); // two views an image
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'contrastive-folder-'));
+try {
+  for (const name of ['0', '1']) await mkdir(join(folder, name));
+  await writeImages(folder, Number(values.images));
+  const figures: [number, number][] = [];
+  for (let run = 0; run < Number(values.runs); run++) {
+    const args = ['--root', folder, '--batch', String(batchSize), '--workers', String(availableParallelism())];
+    figures.push([await ours(folder), Number(runPeer('folder_ref.py', args))]);
+    console.log(
+      `run ${run + 1}: ours ${figures
+        .at(-1)
+        ?.map((rate) => rate.toFixed(0))
+        .join(', torchvision ')} images/s`,
+    );
+  }
+  const [left, right] = [figures.map(([rate]) => rate), figures.map(([, rate]) => rate)];
+  console.log(
+    `from JPEG files to two views of 224 px: ${median(left).toFixed(0)} against ${median(right).toFixed(0)} images/s, ${ratio(left, right)}`,
+  );
+} finally {
+  await rm(folder, { recursive: true });
+}
