@@ -6,14 +6,16 @@
  * A step's activations come and go within milliseconds, and what they took goes back to the system: single samples of
  * resident memory tell where in a step they fell. Peaks of windows do not. Linux only.
  *
- * usage: npm run bench -- memory [--steps 1000] [--micro 16]
+ * usage: npm run bench -- memory [--steps 1000] [--micro 16] [--queue 4096]
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { loadDataset, memory, presets, projectionHead, resnet18, Trainer } from '../lib/index.ts';
 import { median } from './peer.ts';
 
-const { values } = parseArgs({ options: { steps: { type: 'string', default: '1000' }, micro: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { steps: { type: 'string', default: '1000' }, micro: { type: 'string' }, queue: { type: 'string' } },
+});
 const steps = Number(values.steps);
 const window = 100;
 const batchSize = 64;
@@ -25,6 +27,7 @@ const trainer = new Trainer({
   augment: presets.supcon({ size: 28, mean: 0.286, std: 0.353 }),
   batchSize,
   ...(values.micro !== undefined && { microBatch: Number(values.micro) }),
+  ...(values.queue !== undefined && { momentumEncoder: { queueSize: Number(values.queue) } }),
   epochs: Math.ceil(steps / Math.floor(dataset.length / batchSize)),
 });
 

@@ -56,7 +56,17 @@ export { trivialAugmentWide } from './augment/trivial-augment-wide.ts';
 
 import './checkpoint/module-files.ts';
 
+export {
+  Classifier,
+  type ClassifierAccuracy,
+  type ClassifierParts,
+  type Predictions,
+  type PredictOptions,
+} from './classify/classifier.ts';
+export { type FineTuneOptions, type FineTuneResult, fineTune } from './classify/fine-tune.ts';
+export { type LoadClassifierOptions, loadClassifier } from './classify/load-classifier.ts';
 export { type ArrayDatasetOptions, arrayDataset } from './data/array-dataset.ts';
+export { type BalancedSubsetOptions, balancedSubset } from './data/balanced-subset.ts';
 export { type Dataset, type DatasetDescription, describeDataset, type Sample, subset } from './data/dataset.ts';
 export { type DownloadFashionMnistOptions, downloadFashionMnist } from './data/fashion-mnist.ts';
 export type { FolderDataset, SkippedFile } from './data/folder.ts';
@@ -65,14 +75,29 @@ export {
   type LoadFashionMnistOptions,
   type LoadFolderOptions,
   type LoadOptions,
+  type LoadStl10Options,
   loadDataset,
 } from './data/load.ts';
 export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts';
 export * from './errors.ts';
 export { type ExtractOptions, extractFeatures, type Features } from './evaluate/features.ts';
-export { type KnnOptions, type KnnResult, knnClassify, type Neighbours, nearestNeighbours } from './evaluate/knn.ts';
+export type { ProgressOptions } from './evaluate/in-turn.ts';
+export {
+  type KnnOptions,
+  type KnnResult,
+  knnClassify,
+  type Neighbours,
+  type NeighboursOptions,
+  nearestNeighbours,
+} from './evaluate/knn.ts';
 export type { LabelledFeatures } from './evaluate/labelled.ts';
 export { type LinearProbeOptions, type LinearProbeResult, linearProbe } from './evaluate/linear-probe.ts';
+export {
+  type ExportedModel,
+  type ExportModules,
+  type ExportOptions,
+  exportOnnx,
+} from './export/export-onnx.ts';
 export { type DclwLossOptions, dclLoss, dclwLoss } from './losses/dcl.ts';
 export type { LabelSets, Labels, SampleIds } from './losses/labels.ts';
 export { type ContrastiveMetrics, type ContrastiveMetricsOptions, contrastiveMetrics } from './losses/metrics.ts';
@@ -85,6 +110,7 @@ export {
   supConLoss,
   supConLossWithStats,
 } from './losses/sup-con.ts';
+export { type LinearHeadOptions, linearHead } from './models/linear-head.ts';
 export type { LoadStateDictOptions, LoadStateDictResult, Module, ModuleConfig } from './models/module.ts';
 export { type ProjectionHeadOptions, projectionHead } from './models/projection-head.ts';
 export { type EncoderFactory, encoderNames, makeEncoder, registerEncoder } from './models/registry.ts';
@@ -109,11 +135,13 @@ export {
   type EmbedOptions,
 } from './serve/embedder.ts';
 export type { ImageInput, RawImage } from './serve/image-input.ts';
+export { type EmbeddingServiceOptions, embeddingService, type FastifyPlugin } from './serve/service.ts';
 export { autocast, enableGrad, isGradEnabled, noGrad, tidy } from './tensor/modes.ts';
 export * as ops from './tensor/ops.ts';
 export { ones, zeros } from './tensor/ops.ts';
 export { devices, memory, setThreads, sync } from './tensor/runtime.ts';
 export { type DType, type NestedArray, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';
+export type { CrossEntropyLossSpec } from './train/cross-entropy.ts';
 export type {
   CheckpointEvent,
   EndEvent,
@@ -125,13 +153,17 @@ export type {
 } from './train/events.ts';
 export type { FitOptions, MonitorContext } from './train/fit-options.ts';
 export type {
+  ContrastiveLossSpec,
   CustomLoss,
+  CustomLossBatch,
   DclLossSpec,
   DclwLossSpec,
+  KeyBank,
   LossSpec,
   NtXentLossSpec,
   SupConLossSpec,
-  TemperatureSchedule,
 } from './train/loss.ts';
+export type { MomentumEncoderOptions } from './train/momentum-options.ts';
 export type { CustomHead, Precision, TrainerOptions } from './train/options.ts';
+export type { Ramp } from './train/ramp.ts';
 export { Trainer } from './train/trainer.ts';

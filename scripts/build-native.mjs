@@ -3,7 +3,7 @@
 // start to find out.
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { libtorchVariables, obtainLibtorch } from './libtorch.mjs';
 import { npmCommand } from './npm.mjs';
 import { isMain, root, runLogged, StepError, signature, stamp, step } from './steps.mjs';
@@ -37,15 +37,21 @@ function cmakeJs() {
   return [...npmCommand(), 'exec', '--yes', `--package=cmake-js@${devDependencies['cmake-js']}`, '--', 'cmake-js'];
 }
 
+/** CMake writes slashes on Windows too. */
+const holds = (name, path) => cached(name) !== undefined && resolve(cached(name)) === resolve(path);
+
 async function configure(libtorchRoot, at) {
-  const configured = existsSync(join(root, 'build/build.ninja')) || existsSync(join(root, 'build/Makefile'));
-  if (configured && cached('CMAKE_HOME_DIRECTORY') === root && cached('CONTRASTIVE_LIBTORCH') === libtorchRoot) return;
+  const configured = ['build.ninja', 'Makefile', 'contrastive.sln', 'contrastive.slnx'].some((file) =>
+    existsSync(join(root, 'build', file)),
+  );
+  if (configured && holds('CMAKE_HOME_DIRECTORY', root) && holds('CONTRASTIVE_LIBTORCH', libtorchRoot)) return;
   // A cache of another folder or of a configuration that failed half-way only gets in the way.
   rmSync(join(root, 'build/CMakeCache.txt'), { force: true });
   rmSync(join(root, 'build/CMakeFiles'), { recursive: true, force: true });
   at('configuring');
   const [program, ...args] = cmakeJs();
-  await runLogged('native-configure', program, [...args, 'configure', `--CDCONTRASTIVE_LIBTORCH=${libtorchRoot}`]);
+  const libtorch = libtorchRoot.split(sep).join('/');
+  await runLogged('native-configure', program, [...args, 'configure', `--CDCONTRASTIVE_LIBTORCH=${libtorch}`]);
 }
 
 /** make, unlike Ninja, takes an object file that a killed compiler left half-written for a good one. */
@@ -79,6 +85,7 @@ export async function buildNative() {
     const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 1.2e9)));
     await runLogged('native-build', 'cmake', ['--build', 'build', '--config', 'Release', '--parallel', String(jobs)], {
       onLine: (line) => /^(\[|waiting)/.test(line) && at(line),
+      env: { CL_MPCount: String(jobs) }, // Visual Studio's builds count files of a target apart
     });
     underWay.clear();
     nativeStamp.write(`${madeFrom}\n${libtorch.root}`);

@@ -5,6 +5,10 @@ import { closeSync, openSync, readSync } from 'node:fs';
 const tags = { needed: 1n, soname: 14n, rpath: 15n, runpath: 29n };
 const sectionTypes = { dynamic: 6, symbols: 11, versionNeeds: 0x6ffffffe, symbolVersions: 0x6fffffff };
 
+/** Libraries that every distribution with glibc has where Node runs. */
+export const systemLibrary =
+  /^(libc\.so\.6|libm\.so\.6|libdl\.so\.2|libpthread\.so\.0|librt\.so\.1|libgcc_s\.so\.1|libstdc\+\+\.so\.6|libz\.so\.1|ld-linux-[-\w]+\.so\.\d)$/;
+
 /** A slice of a file of any size. */
 function readAt(file, offset, length) {
   const buffer = Buffer.alloc(length);

@@ -23,6 +23,7 @@ export function libtorchVariables() {
     'CONTRASTIVE_CACHE',
     'XDG_CACHE_HOME',
     'HOME',
+    'LOCALAPPDATA',
   ];
   return names.map((name) => process.env[name] ?? '');
 }

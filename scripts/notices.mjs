@@ -15,6 +15,8 @@ const head = `<!-- Written by scripts/notices.mjs (npm run notices); do not edit
 | node-addon-api, © Node.js API collaborators | headers compiled into \`prebuilds/\`; the npm package of that name holds the licence | MIT |
 | PyTorch (ATen, c10), © Facebook, Inc. and its contributors | inline code of its headers compiled into \`prebuilds/\` | BSD-3-Clause |
 | libstdc++, © Free Software Foundation | inline code of its headers compiled into \`prebuilds/\` | GPL-3.0 with the GCC Runtime Library Exception 3.1 |
+| the hook for delayed loading of cmake-js, © Gábor Mező | compiled into \`prebuilds/win32-x64\` | MIT, in the words of \`LICENSE\` |
+| the C and C++ runtime of Microsoft, © Microsoft Corporation | linked into \`prebuilds/win32-x64/contrastive.node\` | Microsoft's terms for Visual Studio, as distributable code |
 
 libtorch itself comes from elsewhere: \`@contrastive/libtorch-*\` and PyTorch's wheels bring their licences in \`licenses/\`.
 PyTorch's licence, whose notice binary forms must carry:

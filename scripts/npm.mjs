@@ -1,10 +1,16 @@
 // npm as a program. Node's own modules only.
 import { execFileSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
 
-/** npm tells its scripts where it is; on Windows the npm on the path is no program that spawn can start. */
-export function npmCommand() {
+/**
+ * npm tells its scripts where it is. On Windows the npm on the path is a command file, which no spawn without a shell
+ * starts: there it is taken from beside node.exe, where Node's installer puts it.
+ */
+export function npmCommand(platform = process.platform) {
   const npm = process.env.npm_execpath;
-  return npm?.endsWith('.js') ? [process.execPath, npm] : ['npm'];
+  if (npm?.endsWith('.js')) return [process.execPath, npm];
+  if (platform !== 'win32') return ['npm'];
+  return [process.execPath, join(dirname(process.execPath), 'node_modules/npm/bin/npm-cli.js')];
 }
 
 /** Runs npm in `folder` and returns what it prints. */

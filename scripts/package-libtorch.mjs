@@ -1,9 +1,11 @@
 // `npm run package:libtorch`: build/packages/contrastive-libtorch-<platform>-<version>.tgz, the npm package that brings libtorch's
-// libraries for this platform. Made from the wheel of lib/native/manifest.ts, whatever libtorch this machine uses.
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+// libraries for this platform. Made from the wheel of lib/native/manifest.ts, whatever libtorch this machine uses; from the file WHEEL
+// after `--` where that one holds what must not be passed on (Linux on Arm: NVIDIA's libraries).
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { run } from './bootstrap.mjs';
-import { readLibrary } from './elf.mjs';
+import { readLibrary, systemLibrary } from './elf.mjs';
 import { load } from './libtorch.mjs';
 import { pack } from './npm.mjs';
 import { interruptible, isMain, root, StepError, step } from './steps.mjs';
@@ -14,20 +16,43 @@ const platform = `${process.platform}-${process.arch}`;
 /** Larger ones make installing slow and are near what registries take. */
 const maxBytes = 130e6;
 
-/** The libraries of `folder` that the addon needs, and those that these need. */
-function neededLibraries(folder) {
+/** The libraries of `folder` that `addon` needs, and those that these need. None but the system's may lie elsewhere. */
+export function neededLibraries(folder, addon = join(root, 'build/Release/contrastive_core.so')) {
   // Mach-O names its libraries elsewhere; libtorch for macOS brings nothing but what is needed.
-  if (process.platform !== 'linux') return ['libc10.dylib', 'libtorch_cpu.dylib', 'libtorch.dylib', 'libomp.dylib'];
+  if (process.platform === 'darwin') return ['libc10.dylib', 'libtorch_cpu.dylib', 'libtorch.dylib', 'libomp.dylib'];
   const found = new Set();
   const visit = (path) => {
-    for (const name of readLibrary(path).needed)
-      if (!found.has(name) && existsSync(join(folder, name))) {
-        found.add(name);
-        visit(join(folder, name));
-      }
+    for (const name of readLibrary(path).needed) {
+      if (found.has(name) || systemLibrary.test(name)) continue;
+      if (!existsSync(join(folder, name)))
+        throw new StepError(`${basename(path)} needs ${name}, which ${folder} lacks; name another wheel: -- WHEEL`);
+      found.add(name);
+      visit(join(folder, name));
+    }
   };
-  visit(join(root, 'build/Release/contrastive_core.so'));
+  visit(addon);
   return [...found].sort();
+}
+
+/** What the wheel brings without a licence, by the folders of packages/: libraries of `folder`, and Intel's, linked into libtorch. */
+export function withoutLicence(folder) {
+  const names = readdirSync(folder);
+  const beside = ['libgomp', 'libomp', 'libopenblas', 'libarm_compute'];
+  const found = beside.filter((library) => names.some((name) => name.startsWith(library)));
+  const libtorch = names.find((name) => name.startsWith('libtorch_cpu.'));
+  if (libtorch !== undefined && readFileSync(join(folder, libtorch)).includes('Intel oneMKL')) found.push('mkl');
+  return found;
+}
+
+/** For installLibtorch(): the manifest's wheel, or the file at `path`, for which the caller vouches. */
+export function wheelOptions(path) {
+  if (path === undefined) return {};
+  const file = basename(path);
+  const version = /^torch-([^-]+)-.*\.whl$/.exec(file)?.[1];
+  if (version === undefined) throw new StepError(`WHEEL must be torch-VERSION-….whl, got ${path}`);
+  const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
+  const wheel = { version, file, sha256, pipPlatform: 'any', url: '' };
+  return { wheel, sources: [{ name: 'given', fetch: async () => path }] };
 }
 
 function manifest(version) {
@@ -44,13 +69,16 @@ function manifest(version) {
   };
 }
 
-export async function packageLibtorch() {
+export async function packageLibtorch(wheel) {
+  if (process.platform === 'win32')
+    throw new StepError('libtorch for Windows holds libiomp5md.dll, which Intel lets nobody pass on alone: no package');
   const { installLibtorch } = await load('libtorch-install');
+  const options = wheelOptions(wheel);
   let libtorch;
   await step('libtorch', async (at) => {
     const env = { ...process.env, CONTRASTIVE_CACHE: join(root, 'build/package-cache') };
     const onProgress = ({ stage, detail }) => at(`${stage}: ${detail}`);
-    libtorch = await interruptible((signal) => installLibtorch({ env, onProgress, signal }));
+    libtorch = await interruptible((signal) => installLibtorch({ env, onProgress, signal, ...options }));
     return libtorch.version;
   });
 
@@ -58,10 +86,11 @@ export async function packageLibtorch() {
     const folder = join(packages, `libtorch-${platform}`);
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(join(folder, 'lib'), { recursive: true });
-    for (const name of neededLibraries(libtorch.libDir)) cpSync(join(libtorch.libDir, name), join(folder, 'lib', name));
+    const needed = neededLibraries(libtorch.libDir);
+    for (const name of needed) cpSync(join(libtorch.libDir, name), join(folder, 'lib', name));
     cpSync(join(libtorch.root, 'licenses'), join(folder, 'licenses'), { recursive: true });
-    // The wheel brings GCC's OpenMP runtime without its licence.
-    cpSync(join(root, 'packages/libgomp'), join(folder, 'licenses/libgomp'), { recursive: true });
+    for (const name of withoutLicence(join(folder, 'lib')))
+      cpSync(join(root, 'packages', name), join(folder, 'licenses', name), { recursive: true });
     cpSync(join(libtorch.root, 'contrastive-libtorch.json'), join(folder, 'contrastive-libtorch.json'));
     writeFileSync(join(folder, 'README.md'), readFileSync(join(root, 'packages/README-libtorch.md')));
     const version = libtorch.version.replace(/\+.*/, ''); // npm ignores what follows a plus
@@ -72,4 +101,4 @@ export async function packageLibtorch() {
   });
 }
 
-if (isMain(import.meta.url)) await run(packageLibtorch);
+if (isMain(import.meta.url)) await run(() => packageLibtorch(process.argv[2]));

@@ -26,7 +26,8 @@ export async function makePrebuilds() {
       out: root,
       cache: copy,
       strip: true,
-      nodeGyp: 'true', // the build that prebuildify asks for is there already: a program that succeeds
+      // The build that prebuildify asks for is there already: a command that succeeds, whatever its arguments.
+      nodeGyp: process.platform === 'win32' ? 'rem' : 'true',
     });
     return `prebuilds/${platform}`;
   });

@@ -3,13 +3,16 @@
 // for example --dry-run.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { run } from './bootstrap.mjs';
 import { npm, pack } from './npm.mjs';
 import { isMain, root, StepError } from './steps.mjs';
 
-/** Each has an addon in prebuilds/ and a package with libtorch in build/packages/, made by the workflow on that platform. */
-export const platforms = ['linux-x64', 'darwin-arm64'];
+/** Each has an addon in prebuilds/, made by the workflow on that platform. */
+export const platforms = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
+
+/** Each has a package with libtorch in build/packages/; scripts/package-libtorch.mjs says why Windows has none. */
+export const libtorchPlatforms = platforms.filter((platform) => platform !== 'win32-x64');
 
 /**
  * Why this tree must not be published. `files` are paths from the root; `changes` is what `git status --porcelain` prints,
@@ -20,10 +23,12 @@ export function refusals({ manifest, changes, tags, files }) {
   if (changes.trim() !== '') reasons.push(`the tree has changes:\n${changes.trimEnd()}`);
   if (!tags.includes(`v${manifest.version}`)) reasons.push(`the commit has no tag v${manifest.version}`);
   if (manifest.repository === undefined) reasons.push('package.json has no repository, which provenance needs');
+  for (const file of ['dist/index.js', 'dist/cli/main.js'])
+    if (!files.includes(file)) reasons.push(`${file} is missing`);
   for (const platform of platforms) {
     for (const name of ['contrastive.node', 'contrastive_core.so'])
       if (!files.includes(`prebuilds/${platform}/${name}`)) reasons.push(`prebuilds/${platform}/${name} is missing`);
-    if (libtorchTarball(platform, files) === undefined)
+    if (libtorchPlatforms.includes(platform) && libtorchTarball(platform, files) === undefined)
       reasons.push(`build/packages/contrastive-libtorch-${platform}-VERSION.tgz is missing`);
   }
   return reasons;
@@ -34,7 +39,7 @@ const libtorchTarball = (platform, files) =>
 
 /** The manifest with the platform packages as optional dependencies, in exactly the versions that are published with it. */
 export function publishedManifest(manifest, files) {
-  const libtorch = platforms.map((platform) => {
+  const libtorch = libtorchPlatforms.map((platform) => {
     const version = /-(\d[^-]*)\.tgz$/.exec(libtorchTarball(platform, files))[1];
     return [`@contrastive/libtorch-${platform}`, version];
   });
@@ -50,7 +55,9 @@ const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8'
 const list = (...folders) =>
   folders
     .filter((folder) => existsSync(join(root, folder)))
-    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((name) => `${folder}/${name}`));
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true }).map((name) => `${folder}/${name.replaceAll(sep, '/')}`),
+    );
 
 function isPublished(name, version) {
   try {
@@ -76,7 +83,7 @@ function packMain(manifest, files) {
 
 async function publish() {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const files = list('prebuilds', 'build/packages');
+  const files = list('dist', 'prebuilds', 'build/packages');
   const tags = git('tag', '--points-at', 'HEAD').split('\n');
   const reasons = refusals({ manifest, changes: git('status', '--porcelain'), tags, files });
   if (reasons.length > 0) throw new StepError(`This is not published:\n${reasons.map((r) => `  - ${r}`).join('\n')}`);
@@ -84,7 +91,7 @@ async function publish() {
   const send = (tarball) =>
     npm(root, 'publish', tarball, '--access', 'public', '--provenance', ...process.argv.slice(2));
   const { optionalDependencies } = publishedManifest(manifest, files);
-  for (const platform of platforms) {
+  for (const platform of libtorchPlatforms) {
     const name = `@contrastive/libtorch-${platform}`;
     // Versions of libtorch outlive versions of this package.
     if (!isPublished(name, optionalDependencies[name])) send(join(root, libtorchTarball(platform, files)));

@@ -94,9 +94,13 @@ function follow(child) {
   });
 }
 
-/** Runs a program with this process's terminal; resolves to the exit code that this process should end with. */
-export async function runForeground(program, args) {
-  const { code, signal } = await follow(spawn(program, args, { cwd: root, stdio: 'inherit' }));
+/**
+ * Runs a program with this process's terminal, and with `env` beside its variables; resolves to the exit code that this
+ * process should end with.
+ */
+export async function runForeground(program, args, env = {}) {
+  const options = { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } };
+  const { code, signal } = await follow(spawn(program, args, options));
   return code ?? exitCodeOf(signal);
 }
 

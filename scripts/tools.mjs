@@ -38,11 +38,23 @@ function compiler() {
   return undefined;
 }
 
-const compilerHint = 'Debian/Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install';
-const cmakeHint = 'Debian/Ubuntu: apt install cmake; Fedora: dnf install cmake; macOS: brew install cmake';
+const compilerHint =
+  'Debian/Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install; ' +
+  'Windows: winget install Microsoft.VisualStudio.2022.BuildTools, workload "Desktop development with C++"';
+const cmakeHint =
+  'Debian/Ubuntu: apt install cmake; Fedora: dnf install cmake; macOS: brew install cmake; Windows: winget install Kitware.CMake';
 const makeHint = 'Debian/Ubuntu: apt install ninja-build; Fedora: dnf install ninja-build; macOS: brew install ninja';
 export const pythonHint =
-  'Debian/Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip; macOS: brew install python';
+  'Debian/Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip; macOS: brew install python; ' +
+  'Windows: winget install Python.Python.3.12';
+
+/** Visual Studio's compiler, by the tool that its installer leaves at this place; Microsoft's documentation of vswhere. */
+function visualStudio() {
+  const installer = join(process.env['ProgramFiles(x86)'] ?? '', 'Microsoft Visual Studio/Installer/vswhere.exe');
+  const tools = 'Microsoft.VisualStudio.Component.VC.Tools.x86.x64';
+  const line = probe(installer, '-latest', '-products', '*', '-requires', tools, '-property', 'installationVersion');
+  return line ? { program: 'Visual Studio', line, new: atLeast(versionOf(line), [17]) } : undefined;
+}
 
 /** Names everything that is missing or too old, each with what to install. */
 export function checkTools() {
@@ -51,9 +63,10 @@ export function checkTools() {
   if (!atLeast(versionOf(process.version), versionOf(engines.node)))
     problems.push(`Node ${engines.node} is needed, this is ${process.version} (https://nodejs.org)`);
 
-  const cxx = process.platform === 'win32' ? { new: true } : compiler();
+  const cxx = process.platform === 'win32' ? visualStudio() : compiler();
+  const wanted = process.platform === 'win32' ? 'Visual Studio 2022' : 'gcc 11 or clang 14';
   if (cxx === undefined) problems.push(`a C++ compiler is needed (${compilerHint})`);
-  else if (!cxx.new) problems.push(`a C++20 compiler is needed, gcc 11 or clang 14; ${cxx.program} is ${cxx.line}`);
+  else if (!cxx.new) problems.push(`a C++20 compiler is needed, ${wanted}; ${cxx.program} is ${cxx.line}`);
 
   const cmake = versionOf(probe('cmake', '--version'));
   if (cmake === undefined) problems.push(`CMake is needed (${cmakeHint})`);
@@ -65,6 +78,8 @@ export function checkTools() {
     throw new StepError(`The set-up cannot start:\n${problems.map((p) => `  - ${p}`).join('\n')}`);
 }
 
-/** True when the pip that obtains libtorch is there. */
-export const hasPip = () =>
-  probe(process.platform === 'win32' ? 'python' : 'python3', '-m', 'pip', '--version') !== undefined;
+/** True when the pip that obtains libtorch is there; as lib/native/python.ts looks for it, which cannot be imported yet. */
+export const hasPip = () => {
+  const commands = process.platform === 'win32' ? [['python'], ['py', '-3']] : [['python3']];
+  return commands.some((command) => probe(...command, '-m', 'pip', '--version') !== undefined);
+};

@@ -14,7 +14,8 @@ const libRows = [
   ['tensor'],
   ['augment', 'models', 'losses', 'optim', 'data'],
   ['checkpoint'],
-  ['train', 'evaluate', 'serve'],
+  ['train', 'evaluate', 'serve', 'export'],
+  ['classify'],
   ['cli'],
   ['index.ts'],
 ];

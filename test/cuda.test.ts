@@ -1,7 +1,11 @@
 /** What only a machine with an NVIDIA GPU and a CUDA build of libtorch can show. Elsewhere these tests are skipped. */
 import { describe, expect, it } from 'vitest';
 import { presets } from '../lib/augment/presets.ts';
+import { fineTune } from '../lib/classify/fine-tune.ts';
 import { arrayDataset } from '../lib/data/array-dataset.ts';
+import { extractFeatures } from '../lib/evaluate/features.ts';
+import { knnClassify } from '../lib/evaluate/knn.ts';
+import { linearProbe } from '../lib/evaluate/linear-probe.ts';
 import { dclwLoss } from '../lib/losses/dcl.ts';
 import { ntXentLoss } from '../lib/losses/nt-xent.ts';
 import { supConLoss } from '../lib/losses/sup-con.ts';
@@ -44,7 +48,31 @@ async function threeSteps(device: string): Promise<number[]> {
   return losses;
 }
 
+/** What kNN, the linear probe and fine-tuning make of the images with an untrained encoder. */
+async function stageTwo(device: string) {
+  using encoder = resnet18({ stem: 'cifar', width: 8, inChannels: 1, seed: 1 }).to(device);
+  const input = { size: 16, mean: 0.5, std: 0.25 };
+  const evaluation = presets.evaluation(input);
+  const set = await extractFeatures(encoder, images, { augment: evaluation });
+  using _ = set.features;
+  const knn = await knnClassify(set, set, { k: 5 });
+  const probe = await linearProbe(set, set, { learningRates: [0.1], epochs: 20, batchSize: 16 });
+  const options = { augment: presets.fineTune(input), evaluation, test: images, epochs: 2, batchSize: 16 };
+  const { classifier, loss, test } = await fineTune(encoder, images, options);
+  expect(classifier.device).toBe(device);
+  classifier.dispose();
+  return { shares: [knn.accuracy, probe.accuracy, test?.accuracy ?? Number.NaN], loss };
+}
+
 describe.skipIf(!hasCuda)(title, () => {
+  it('stage 2 judges as on the CPU', async () => {
+    const [there, here] = [await stageTwo('cuda:0'), await stageTwo('cpu')];
+    // A row at a boundary may fall to the other side of it.
+    for (const [i, share] of there.shares.entries())
+      expect(Math.abs(share - (here.shares[i] as number))).toBeLessThan(0.1);
+    expect(Math.abs(there.loss - here.loss)).toBeLessThan(0.02);
+  });
+
   it('three steps of training have the losses that they have on the CPU', async () => {
     const [there, here] = [await threeSteps('cuda:0'), await threeSteps('cpu')];
     expect(there).toHaveLength(3);

@@ -44,8 +44,20 @@ describe('the public names', () => {
       ...['posterize', 'randAugment', 'randomRotation90', 'sobel', 'trivialAugmentWide'],
       ...['loadDataset', 'arrayDataset', 'subset', 'describeDataset', 'makeOptimizer', 'learningRateAt'],
       ...['extractFeatures', 'knnClassify', 'nearestNeighbours', 'linearProbe', 'createEmbedder'],
+      ...['exportOnnx', 'embeddingService'],
+      ...['fineTune', 'loadClassifier', 'linearHead', 'balancedSubset'],
     ];
-    const classes = ['Tensor', 'DataLoader', 'Trainer', 'SGD', 'AdamW', 'LARS', 'Embedder', 'ContrastiveError'];
+    const classes = [
+      'Tensor',
+      'DataLoader',
+      'Trainer',
+      'SGD',
+      'AdamW',
+      'LARS',
+      'Embedder',
+      'Classifier',
+      'ContrastiveError',
+    ];
     const exported = contrastive as unknown as Record<string, unknown>;
     for (const name of [...functions, ...classes]) expect(exported[name], name).toBeTypeOf('function');
     for (const name of [
@@ -57,6 +69,7 @@ describe('the public names', () => {
       'swav',
       'dino',
       'cifar',
+      'fineTune',
       'evaluation',
     ] as const)
       expect(contrastive.presets[name], name).toBeTypeOf('function');

@@ -40,9 +40,13 @@ export interface RunConfig {
   batchSize: number;
   /** Samples at once, where gradients are cached; absent elsewhere. */
   microBatch?: number;
+  /** Momentum contrast: { momentum, queueSize }; absent elsewhere. */
+  momentumEncoder?: JsonObject;
   epochs: number;
   seed: number;
   precision: string;
+  /** Of a classifier: the names of its classes, where the data set has some. */
+  classes?: string[];
   data: {
     name: string;
     path: string | null;
@@ -56,6 +60,7 @@ type Check = (value: unknown) => boolean;
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 1;
 const isString: Check = (value) => typeof value === 'string' && value !== '';
 const isNumbers: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(Number.isFinite);
+const isNames: Check = (value) => value === undefined || (Array.isArray(value) && value.every(isString));
 const orNull =
   (check: Check): Check =>
   (value) =>
@@ -83,6 +88,7 @@ const kFields: readonly [string, string, Check][] = [
   ['epochs', 'an integer >= 1', isCount],
   ['seed', 'an integer >= 0', (value) => Number.isSafeInteger(value) && (value as number) >= 0],
   ['precision', 'a non-empty string', isString],
+  ['classes', 'an array of strings, or absent', isNames],
   ['data', 'an object', isObject],
   ['data.name', 'a non-empty string', isString],
   ['data.path', 'a string or null', orNull((value) => typeof value === 'string')],

@@ -4,7 +4,8 @@
  *     config.json                    RunConfig
  *     metrics.jsonl                  one JSON object a line
  *     checkpoints/latest.json        { format, step }: the newest good checkpoint
- *     checkpoints/<step>/            model.safetensors, optimizer.safetensors (when there is one), state.json
+ *     checkpoints/<step>/            model.safetensors, state.json; optimizer.safetensors and momentum-encoder.safetensors
+ *                                    (when there is one)
  *
  * One process writes a run; any number may read it meanwhile.
  */
@@ -31,6 +32,8 @@ export interface CheckpointContent {
   /** Tensors named encoder.* and head.*. */
   model: ReadonlyMap<string, RawTensor>;
   optimizer?: ReadonlyMap<string, RawTensor>;
+  /** Tensors named encoder.*, head.* and queue.*. */
+  momentumEncoder?: ReadonlyMap<string, RawTensor>;
   state: CheckpointState;
 }
 
@@ -40,7 +43,7 @@ export interface Checkpoint extends CheckpointContent {
 }
 
 export interface LoadCheckpointOptions {
-  /** Whether to read optimizer.safetensors. Default true. */
+  /** Whether to read what only training needs: optimizer.safetensors, momentum-encoder.safetensors. Default true. */
   optimizer?: boolean;
   /** Hears why a newer checkpoint was passed over. Default: process.emitWarning. */
   onWarning?: (message: string) => void;
@@ -48,6 +51,7 @@ export interface LoadCheckpointOptions {
 
 const kModel = 'model.safetensors';
 const kOptimizer = 'optimizer.safetensors';
+const kMomentumEncoder = 'momentum-encoder.safetensors';
 const kState = 'state.json';
 const kLatest = 'latest.json';
 
@@ -113,12 +117,13 @@ export class RunFolder {
   async saveCheckpoint(content: CheckpointContent, options: { keep?: number } = {}): Promise<string> {
     checkOptions('saveCheckpoint', options, ['keep']);
     const keep = expectNumber('keep', options.keep ?? 3, { min: 1, integer: true });
-    const { model, optimizer, state } = content;
+    const { model, optimizer, momentumEncoder, state } = content;
     const step = expectNumber('state.step', state.step, { min: 0, max: 1e15 - 1, integer: true });
     const folder = join(this.#checkpoints, String(step));
     const files = {
       [kModel]: encodeSafetensors(model),
       ...(optimizer && { [kOptimizer]: encodeSafetensors(optimizer) }),
+      ...(momentumEncoder && { [kMomentumEncoder]: encodeSafetensors(momentumEncoder) }),
       [kState]: `${JSON.stringify(state, null, 2)}\n`,
     };
     await writing(folder, async () => {
@@ -198,10 +203,19 @@ async function readCheckpoint(folder: string, withOptimizer: boolean): Promise<C
     throw new CheckpointError(`${file}: expected step ${basename(folder)} and an integer epoch`);
   const { tensors: model } = await readSafetensors(join(folder, kModel));
   if (model.size === 0) throw new CheckpointError(`${join(folder, kModel)}: holds no tensors`);
-  const path = join(folder, kOptimizer);
-  const hasOptimizer = withOptimizer && (await stat(path).catch(() => undefined)) !== undefined;
-  const optimizer = hasOptimizer ? (await readSafetensors(path)).tensors : undefined;
-  return { folder, model, ...(optimizer && { optimizer }), state: state as CheckpointState };
+  const optional = async (name: string) => {
+    const path = join(folder, name);
+    const isThere = withOptimizer && (await stat(path).catch(() => undefined)) !== undefined;
+    return isThere ? (await readSafetensors(path)).tensors : undefined;
+  };
+  const [optimizer, momentumEncoder] = [await optional(kOptimizer), await optional(kMomentumEncoder)];
+  return {
+    folder,
+    model,
+    ...(optimizer && { optimizer }),
+    ...(momentumEncoder && { momentumEncoder }),
+    state: state as CheckpointState,
+  };
 }
 
 /**

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { Dataset } from '../data/dataset.ts';
 import { type DatasetName, loadDataset } from '../data/load.ts';
+import type { Stl10Split } from '../data/stl10.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
 import { expectOneOf } from '../validate.ts';
 import type { StringOption } from './command.ts';
@@ -21,12 +22,13 @@ export interface DataProfile {
   readonly std: number | readonly number[];
 }
 
-/** CIFAR's figures are SupContrast's, those of folders ImageNet's, as torchvision quotes them. */
+/** CIFAR's figures are SupContrast's; those of folders, and of STL-10, whose images are ImageNet's, as torchvision quotes them. */
 const profiles: Readonly<Record<DatasetName, DataProfile>> = {
   'fashion-mnist': { size: 28, mean: 0.286, std: 0.353 },
   mnist: { size: 28, mean: 0.1307, std: 0.3081 },
   cifar10: { size: 32, mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] },
   cifar100: { size: 32, mean: [0.5071, 0.4867, 0.4408], std: [0.2675, 0.2565, 0.2761] },
+  stl10: { size: 96, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
   folder: { size: 224, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
 };
 
@@ -43,7 +45,7 @@ export const dataHelp = `--data NAME[:PATH] names a data set and the folder of i
   fashion-mnist          the full set where one is installed, else the 12 000 images of this package
   fashion-mnist:bundled  those 10 000 training and 2 000 test images, whatever is installed
   mnist:DIR              IDX files, .gz or not
-  cifar10:DIR            the binary version; cifar100:DIR likewise
+  cifar10:DIR            the binary version; cifar100:DIR and stl10:DIR likewise
   folder:DIR             JPEG, PNG, WebP, GIF, TIFF and AVIF files, a class a sub-folder; DIR/train
                          and DIR/test (or DIR/val), if they are there, are the splits. Without
                          sub-folders there are no labels, which is enough for simclr`;
@@ -75,7 +77,7 @@ export interface Splits {
   readonly noTest?: string;
 }
 
-function loadSplit({ name, path }: DataSource, split: 'train' | 'test', limit: number | undefined): Promise<Dataset> {
+function loadSplit({ name, path }: DataSource, split: Stl10Split, limit: number | undefined): Promise<Dataset> {
   return loadDataset(name, {
     split,
     ...(limit !== undefined && { limit }),
@@ -83,12 +85,20 @@ function loadSplit({ name, path }: DataSource, split: 'train' | 'test', limit: n
   });
 }
 
-/** @throws {DataError} training data that is missing, empty or damaged, named in the message. */
+/**
+ * @param limits.split what training takes: 'unlabeled' are STL-10's images without labels.
+ * @throws {DataError} training data that is missing, empty or damaged, named in the message.
+ * @throws {OptionError} a split that the data set does not have.
+ */
 export async function loadSplits(
   source: DataSource,
-  limits: { readonly train?: number | undefined; readonly test?: number | undefined },
+  limits: {
+    readonly train?: number | undefined;
+    readonly test?: number | undefined;
+    readonly split?: 'train' | 'unlabeled';
+  },
 ): Promise<Splits> {
-  const train = await loadSplit(source, 'train', limits.train);
+  const train = await loadSplit(source, limits.split ?? 'train', limits.train);
   try {
     return { train, test: await loadSplit(source, 'test', limits.test) };
   } catch (error) {

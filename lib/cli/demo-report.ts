@@ -17,7 +17,7 @@ const neighboursShown = 8;
 /** What the report shows of one encoder. */
 export interface DemoEncoder {
   readonly name: string;
-  readonly accuracies: Required<Accuracies>;
+  readonly accuracies: Required<Pick<Accuracies, 'knnTop1' | 'linearTop1'>>;
   /** Absent before training. */
   readonly loss?: LossCurve;
   /** float32 (points, dim): features of the first test images. */

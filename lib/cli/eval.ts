@@ -1,10 +1,11 @@
 /** `contrastive eval`: what the encoder of a run has learnt, as accuracies on test images. */
-import { type Augmentation, setAugmentThreads } from '../augment/augment.ts';
+import { setAugmentThreads } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
+import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
-import { DataError } from '../errors.ts';
+import { DataError, OptionError } from '../errors.ts';
 import type { Module } from '../models/module.ts';
 import { makeEncoder } from '../models/registry.ts';
 import { loadEncoder } from '../serve/feature-model.ts';
@@ -12,6 +13,7 @@ import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { dataHelp, dataOption, dataText, loadSplits, parseData } from './data-option.ts';
 import { type Accuracies, accuracyTable, extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
+import { fineTuneOptions, fineTuneRun, presetInput, refuseFineTuneOptions } from './fine-tune-run.ts';
 
 const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
 
@@ -21,13 +23,22 @@ const evalOptions = {
   protocol: {
     type: 'string',
     value: 'NAME',
-    choices: ['knn', 'linear', 'both'],
+    choices: ['knn', 'linear', 'both', 'fine-tune', 'all'],
     default: 'both',
-    help: 'which classifiers judge the features',
+    help: 'which classifiers judge the encoder; both: knn and linear',
   },
   baseline: { type: 'boolean', help: 'also judge the same encoder before training' },
   k: { ...positive, default: 20, help: 'neighbours that vote' },
   knnTemperature: { type: 'number', value: 'T', default: 0.1, above: 0, help: 'of the votes exp(cosine / T)' },
+  labelFraction: {
+    type: 'number',
+    value: 'SHARE',
+    above: 0,
+    max: 1,
+    help: "use this share of each class's training images; default all",
+  },
+  ...fineTuneOptions,
+  seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, and of fine-tuning' },
   limitTrain: { ...positive, help: "use so many training images; default without --data: as the run's training" },
   limitTest: { ...positive, help: 'use so many test images' },
   device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
@@ -38,21 +49,29 @@ type EvalOptions = OptionValues<typeof evalOptions>;
 
 export const command = defineCommand({
   name: 'eval',
-  summary: 'judge the encoder of a run by kNN and a linear probe on test images',
+  summary: 'judge the encoder of a run on test images: by kNN, a linear probe, or fine-tuned',
   help: `
-Drops the projection head, freezes the encoder and classifies the features of test images by those of training images:
-  knn     the 20 nearest training images vote, weighted by exp(cosine / 0.1)
-  linear  softmax regression on the features; a tenth of the training images chooses its learning
-          rate, and the test images are read once
+Drops the projection head and classifies test images by what it learns from training images. With the encoder frozen, from its features:
+  knn        the 20 nearest training images vote, weighted by exp(cosine / 0.1)
+  linear     softmax regression on the features; a tenth of the training images chooses its
+             learning rate, and the test images are read once
+With the encoder trained on, the run itself staying as it is:
+  fine-tune  a new linear classifier and a copy of the encoder, by cross entropy on crops and flips
+             (SGD with Nesterov momentum, cosine schedule); --label-fraction 0.01 or 0.1 is the
+             usual test of learning from few labels, 60 or 30 epochs
 
 ${dataHelp}
 
-Images are scaled and normalised as in the run. With --json, one object: knnTop1 and linearTop1 (shares, 0 to 1), run, step, trainImages, testImages, and with --baseline the same two figures under "baseline".`,
+Images are scaled and normalised as in the run. With --json, one object: knnTop1, linearTop1 and fineTuneTop1 (shares, 0 to 1; those of the protocol), with more than five classes knnTop5 and so on, run, step, trainImages, testImages, and with --baseline the same figures under "baseline".`,
   examples: [
     { run: 'contrastive eval --run runs/fashion-mnist-supcon-1', explains: 'Both classifiers on the data of the run.' },
     {
       run: 'contrastive eval --run runs/photos --data folder:flowers --protocol knn --baseline',
       explains: 'How well features from one data set serve another, and how much of that was training.',
+    },
+    {
+      run: 'contrastive eval --run runs/photos --protocol fine-tune --label-fraction 0.1 --baseline',
+      explains: 'What a tenth of the labels teach, beside the same network without pre-training.',
     },
   ],
   options: evalOptions,
@@ -60,13 +79,23 @@ Images are scaled and normalised as in the run. With --json, one object: knnTop1
 });
 
 async function evaluate({ options, signal, output }: CommandContext<typeof evalOptions>): Promise<void> {
+  const { protocol, labelFraction, seed } = options;
+  const fineTunes = protocol === 'fine-tune' || protocol === 'all';
+  if (!fineTunes) refuseFineTuneOptions(options);
+  if (options.out !== undefined && options.baseline)
+    throw new OptionError('--out keeps one run, and --baseline fine-tunes two');
   const { run, checkpoint } = await openCheckpoint(options.run, {
     optimizer: false,
     onWarning: (text) => output.warn(text),
   });
   const { config } = run;
   const { step } = checkpoint.state;
-  const splits = await loadData(options, config);
+  const loaded = await loadData(options, config);
+  const train =
+    labelFraction === undefined
+      ? loaded.train
+      : await balancedSubset(loaded.train, { fraction: labelFraction, seed, signal });
+  const splits = { ...loaded, train };
   output.print(`training images  ${(await describeDataset(splits.train)).text}`);
   output.print(`test images      ${(await describeDataset(splits.test)).text}\n`);
   if (options.threads !== undefined) {
@@ -75,17 +104,23 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   }
   const assess = async (title: string, module: Module): Promise<Accuracies> => {
     using encoder = module;
+    const frozen = protocol === 'fine-tune' ? {} : await assessFrozen(title, encoder);
+    if (!fineTunes) return frozen;
+    const tuned = await fineTuneRun(encoder, { config, splits, values: options, title, output, signal });
+    return { ...frozen, ...tuned };
+  };
+  const assessFrozen = async (title: string, encoder: Module): Promise<Accuracies> => {
     using features = await extractSplits(encoder, splits, {
-      augment: evaluationOf(config.input),
+      augment: presets.evaluation(presetInput(config.input)),
       signal,
       onProgress: (done, total) => output.progress.update(() => `${title}: features of ${done}/${total} images`),
     });
-    output.progress.update(`${title}: classifying`);
     return await judge(features, {
-      protocol: options.protocol,
+      protocol: protocol === 'knn' || protocol === 'linear' ? protocol : 'both',
       k: options.k,
       temperature: options.knnTemperature,
       signal,
+      onProgress: (what, done, total) => output.progress.update(() => `${title}: ${what} ${done}/${total}`),
     });
   };
   const baseline = options.baseline
@@ -101,7 +136,8 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
     ...(baseline && { baseline }),
     run: run.path,
     step,
-    protocol: options.protocol,
+    protocol,
+    ...(labelFraction !== undefined && { labelFraction }),
     trainImages: splits.train.length,
     testImages: splits.test.length,
   });
@@ -117,8 +153,4 @@ async function loadData(options: EvalOptions, { data }: RunConfig): Promise<Labe
   });
   if (test === undefined) throw new DataError(noTest ?? `${source.name}: there are no test images`);
   return { train, test };
-}
-
-function evaluationOf({ size, mean, std, channels }: RunConfig['input']): Augmentation {
-  return presets.evaluation({ size, mean, std, ...((channels === 1 || channels === 3) && { channels }) });
 }

@@ -7,10 +7,10 @@ import { knnClassify } from '../evaluate/knn.ts';
 import type { LabelledFeatures } from '../evaluate/labelled.ts';
 import { linearProbe } from '../evaluate/linear-probe.ts';
 import type { Module } from '../models/module.ts';
-import { throwIfAborted } from '../validate.ts';
 import { formatTable } from './format.ts';
 import { percent } from './report/results.ts';
 
+/** Which classifiers of frozen features. */
 export type Protocol = 'knn' | 'linear' | 'both';
 
 export interface LabelledSplits {
@@ -72,34 +72,54 @@ export interface JudgeOptions {
   /** T of the votes. Default 0.1. */
   readonly temperature?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Hears what is at work, and how much of it is done, in units of its own. */
+  readonly onProgress?: (what: string, done: number, total: number) => void;
 }
 
-/** Shares of the test images whose class was predicted, 0 to 1; those that the protocol asks for. */
+/**
+ * Shares of the test images whose class was predicted, or was among the first five, 0 to 1; those that the protocol asks
+ * for. Top-5 with more than five classes only.
+ */
 export interface Accuracies {
   readonly knnTop1?: number;
+  readonly knnTop5?: number;
   readonly linearTop1?: number;
+  readonly linearTop5?: number;
+  readonly fineTuneTop1?: number;
+  readonly fineTuneTop5?: number;
 }
 
-/** @throws {AbortError} the signal fired; between the evaluations, which are one native job each. */
+/** @throws {AbortError} the signal fired. */
 export async function judge({ train, test }: SplitFeatures, options: JudgeOptions): Promise<Accuracies> {
-  const { protocol, k = 20, temperature = 0.1, signal } = options;
-  throwIfAborted(signal);
+  const { protocol, k = 20, temperature = 0.1, signal, onProgress } = options;
+  const listen = (what: string) => ({
+    signal,
+    onProgress: (done: number, total: number) => onProgress?.(what, done, total),
+  });
   const rows = train.features.shape[0] as number;
-  const knn = protocol === 'linear' ? undefined : await knnClassify(train, test, { k: Math.min(k, rows), temperature });
-  throwIfAborted(signal);
-  const linear = protocol === 'knn' ? undefined : await linearProbe(train, test);
-  throwIfAborted(signal);
-  return { ...(knn && { knnTop1: knn.accuracy }), ...(linear && { linearTop1: linear.accuracy }) };
+  const knn =
+    protocol === 'linear'
+      ? undefined
+      : await knnClassify(train, test, { k: Math.min(k, rows), temperature, ...listen('kNN: test images') });
+  const linear = protocol === 'knn' ? undefined : await linearProbe(train, test, listen('linear probe: steps'));
+  return {
+    ...(knn && { knnTop1: knn.accuracy, ...(knn.top5 !== undefined && { knnTop5: knn.top5 }) }),
+    ...(linear && { linearTop1: linear.accuracy, ...(linear.top5 !== undefined && { linearTop5: linear.top5 }) }),
+  };
 }
+
+const columnTitles: readonly (readonly [title: string, key: keyof Accuracies])[] = [
+  ['kNN', 'knnTop1'],
+  ['top-5', 'knnTop5'],
+  ['linear probe', 'linearTop1'],
+  ['top-5', 'linearTop5'],
+  ['fine-tuned', 'fineTuneTop1'],
+  ['top-5', 'fineTuneTop5'],
+];
 
 /** A row an encoder; a column for each figure that the first row has. */
 export function accuracyTable(rows: readonly (readonly [title: string, accuracies: Accuracies])[]): string {
-  const columns = (
-    [
-      ['kNN', 'knnTop1'],
-      ['linear probe', 'linearTop1'],
-    ] as const
-  ).filter(([, key]) => rows[0]?.[1][key] !== undefined);
+  const columns = columnTitles.filter(([, key]) => rows[0]?.[1][key] !== undefined);
   return formatTable(
     [
       ['', ...columns.map(([title]) => title)],

@@ -26,7 +26,7 @@ The numerical library underneath. The package does not contain it; it is looked 
   5. the npm package @contrastive/libtorch-PLATFORM
   6. /opt/libtorch, /usr/local/libtorch, /usr/local, /usr
 
-install   takes PyTorch's CPU wheel (Linux: a download of 192 MB, 0.5 GB on disk), from pip as this machine has it configured or else from PyTorch's own index, checks its sha256 and unpacks libraries and headers. --cuda takes PyTorch's and NVIDIA's wheels from PyPI instead (3.6 GB on disk); that build has been loaded, and trains on a CPU, but has not seen a GPU.
+install   takes PyTorch's CPU wheel (Linux x64: a download of 192 MB, 0.5 GB on disk; Linux arm64: 440 MB, 0.4 GB), from pip as this machine has it configured or else over HTTPS, checks its sha256 and unpacks libraries and headers. --cuda takes PyTorch's and NVIDIA's wheels from PyPI instead (3.6 GB on disk); that build has been loaded, and trains on a CPU, but has not seen a GPU.
 path      prints the folder that is used.
 use DIR   makes DIR the choice of this user.`,
   examples: [

@@ -1,10 +1,7 @@
 /** A training recipe, from the values of options to modules, views and a trainer. */
-import { type Augmentation, augment } from '../augment/augment.ts';
-import { colorJitter } from '../augment/color-jitter.ts';
-import { gaussianBlur, simclrKernelSize } from '../augment/gaussian-blur.ts';
-import { normalize } from '../augment/normalize.ts';
+import type { Augmentation } from '../augment/augment.ts';
+import { blurWith, colorDistortion, isSmall, recipe } from '../augment/presets/options.ts';
 import { presets } from '../augment/presets.ts';
-import { randomGrayscale } from '../augment/random-grayscale.ts';
 import { randomHorizontalFlip } from '../augment/random-horizontal-flip.ts';
 import { randomResizedCrop } from '../augment/random-resized-crop.ts';
 import type { Denominators } from '../losses/sup-con.ts';
@@ -14,10 +11,11 @@ import { makeEncoder } from '../models/registry.ts';
 import '../models/resnet.ts'; // registers its encoders
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { LossSpec } from '../train/loss.ts';
+import type { MomentumEncoderOptions } from '../train/momentum-options.ts';
 import { Trainer } from '../train/trainer.ts';
 import type { DataProfile } from './data-option.ts';
 
-export type Method = 'supcon' | 'simclr';
+export type Method = 'supcon' | 'simclr' | 'moco';
 
 /** What was chosen; the rest gets the default that goes with it. */
 export interface RecipeChoices {
@@ -26,7 +24,7 @@ export interface RecipeChoices {
   readonly variant?: 'out' | 'in' | undefined;
   /** Of supcon. Default 'all'. */
   readonly denominators?: Denominators | undefined;
-  /** Of simclr. Default 'nt-xent'. */
+  /** Of simclr and moco. Default 'nt-xent'. */
   readonly loss?: 'nt-xent' | 'dcl' | 'dclw' | undefined;
   /** β of the weights of negatives, not of dcl and dclw. Default: no weights. */
   readonly hardNegatives?: number | undefined;
@@ -37,6 +35,14 @@ export interface RecipeChoices {
   /** Default: the data set's. */
   readonly size?: number | undefined;
   readonly headDim: number;
+  /** Of a key encoder. Default 0.99 for moco, else there is none. */
+  readonly momentumEncoder?: number | undefined;
+  /** What that comes to at the end, along half a cosine. Default: it stays. */
+  readonly momentumEnd?: number | undefined;
+  /** Keys. Default 4096. */
+  readonly queue?: number | undefined;
+  /** Whether both views are queries in turn. Default false. */
+  readonly symmetric?: boolean | undefined;
   readonly temperature: number;
   /** What the temperature comes to at the end, along half a cosine. Default: it stays. */
   readonly temperatureEnd?: number | undefined;
@@ -49,7 +55,7 @@ export interface RecipeChoices {
   readonly warmup: number;
   /** Least part of the image's area that a crop keeps. Default 0.2; 0.08 for simclr above 64 pixels. */
   readonly cropMin?: number | undefined;
-  /** Strength x of the colour jitter (x, x, x, x/4). Default 0.4 up to 64 pixels, 0.8 above. */
+  /** Strength x of the colour jitter (x, x, x, x/4). Default 0.4 up to 64 pixels and for moco, 0.8 above. */
   readonly jitter?: number | undefined;
   /** Probability. Default 0 up to 64 pixels, 0.5 above. */
   readonly blur?: number | undefined;
@@ -81,23 +87,33 @@ const optimizers: Readonly<Record<OptimizerSpec['name'], { lr: number; weightDec
 
 /**
  * Up to 64 pixels SupContrast's views for CIFAR: crop, flip, jitter (.4, .4, .4, .1) p 0.8, gray 0.2. Above, SimCLR's for
- * ImageNet: jitter (.8, .8, .8, .2), and blur.
+ * ImageNet: jitter (.8, .8, .8, .2), and blur; for moco MoCo v2's, `presets.mocoV2`: jitter as below, and blur.
  */
 function viewsOf(choices: RecipeChoices, size: number, { mean, std }: DataProfile): Augmentation {
-  const isSmall = size <= 64;
-  const { method, cropMin = isSmall || method === 'supcon' ? 0.2 : 0.08, jitter = isSmall ? 0.4 : 0.8 } = choices;
-  const { blur = isSmall ? 0 : 0.5 } = choices;
-  return augment(
-    [
-      randomResizedCrop(size, { scale: [cropMin, 1] }),
-      randomHorizontalFlip(),
-      colorJitter({ brightness: jitter, contrast: jitter, saturation: jitter, hue: jitter / 4, p: 0.8 }),
-      randomGrayscale({ p: 0.2 }),
-      ...(blur > 0 ? [gaussianBlur(simclrKernelSize(size), { sigma: [0.1, 2], p: blur })] : []),
-      normalize(mean, std),
-    ],
-    { channels },
-  );
+  const { method, cropMin = isSmall(size) || method !== 'simclr' ? 0.2 : 0.08 } = choices;
+  const { jitter = isSmall(size) || method === 'moco' ? 0.4 : 0.8, blur = isSmall(size) ? 0 : 0.5 } = choices;
+  return recipe({ mean, std, channels }, [
+    randomResizedCrop(size, { scale: [cropMin, 1] }),
+    randomHorizontalFlip(),
+    ...colorDistortion({ brightness: jitter, contrast: jitter, saturation: jitter, hue: jitter / 4 }),
+    ...blurWith(blur, size),
+  ]);
+}
+
+function momentumEncoderOf(choices: RecipeChoices): MomentumEncoderOptions | undefined {
+  const {
+    method,
+    momentumEncoder = method === 'moco' ? 0.99 : undefined,
+    momentumEnd,
+    queue,
+    symmetric = false,
+  } = choices;
+  if (momentumEncoder === undefined) return undefined;
+  const momentum =
+    momentumEnd === undefined
+      ? momentumEncoder
+      : { from: momentumEncoder, to: momentumEnd, schedule: 'cosine' as const };
+  return { momentum, symmetric, ...(queue !== undefined && { queueSize: queue }) };
 }
 
 function lossOf(choices: RecipeChoices): LossSpec {
@@ -127,6 +143,7 @@ export function makeTraining(choices: RecipeChoices, profile: DataProfile): Trai
   const { size = profile.size, encoder: name, width, headDim, warmup, seed } = choices;
   const { stem = size <= 64 ? 'cifar' : 'imagenet', batchSize, microBatch, epochs, precision, device } = choices;
   const augmentation = viewsOf(choices, size, profile);
+  const momentumEncoder = momentumEncoderOf(choices);
   const encoder = makeEncoder({ name, stem, width, inChannels: channels, seed });
   const head = projectionHead({ inFeatures: encoder.featureDim, outFeatures: headDim, seed });
   const trainer = new Trainer({
@@ -138,6 +155,7 @@ export function makeTraining(choices: RecipeChoices, profile: DataProfile): Trai
     schedule: { name: 'cosine', warmup },
     batchSize,
     ...(microBatch !== undefined && { microBatch }),
+    ...(momentumEncoder && { momentumEncoder }),
     epochs,
     precision,
     device,

@@ -12,9 +12,9 @@ export const trainOptions = {
   method: {
     type: 'string',
     value: 'NAME',
-    choices: ['supcon', 'simclr'],
+    choices: ['supcon', 'simclr', 'moco'],
     default: 'supcon',
-    help: 'supcon learns from labels, simclr from images alone',
+    help: 'supcon learns from labels, simclr and moco from images alone; moco compares with a queue of keys, for small batches',
   },
   variant: {
     type: 'string',
@@ -32,7 +32,7 @@ export const trainOptions = {
     type: 'string',
     value: 'NAME',
     choices: ['nt-xent', 'dcl', 'dclw'],
-    help: 'of simclr: dcl leaves the positive out of the denominator, dclw also weights positives; default nt-xent',
+    help: 'of simclr and moco: dcl leaves the positive out of the denominator, dclw also weights positives; default nt-xent',
   },
   hardNegatives: {
     type: 'number',
@@ -61,6 +61,19 @@ export const trainOptions = {
   microBatch: {
     ...positive,
     help: 'images that go through the encoder at once; below --batch-size, gradients are cached: less memory, a third more time',
+  },
+  momentumEncoder: {
+    type: 'number',
+    value: 'M',
+    min: 0,
+    max: 1,
+    help: 'part of the key encoder that stays at each step, for any method; default 0.99 for moco, else there is none',
+  },
+  momentumEnd: { type: 'number', value: 'M', min: 0, max: 1, help: 'that it reaches at the end, along half a cosine' },
+  queue: { ...positive, value: 'KEYS', help: 'keys that the queue holds, at least --batch-size; default 4096' },
+  symmetric: {
+    type: 'boolean',
+    help: 'both views are queries in turn, where there is a queue: twice the time and the anchors',
   },
   temperature: { type: 'number', value: 'T', default: 0.1, above: 0, help: 'of the loss' },
   temperatureEnd: { type: 'number', value: 'T', above: 0, help: 'that it reaches at the end, along half a cosine' },
@@ -111,6 +124,13 @@ export const trainOptions = {
   device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
   threads: { ...positive, help: 'CPU threads; default one a core' },
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of weights, order and views' },
+  split: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['train', 'unlabeled'],
+    default: 'train',
+    help: 'images to train on; unlabeled: the 100 000 of stl10 without labels',
+  },
   limitTrain: { ...positive, help: 'use so many training images' },
   limitTest: { ...positive, help: 'use so many test images' },
   out: {
@@ -134,12 +154,21 @@ export const trainOptions = {
 export type TrainOptions = OptionValues<typeof trainOptions>;
 
 /** Refuses options of one method beside another. @throws {OptionError} */
-export function checkLossOptions({ method, variant, denominators, loss, hardNegatives }: TrainOptions): void {
+export function checkLossOptions(options: TrainOptions): void {
+  const { method, variant, denominators, loss, hardNegatives, momentumEncoder, momentumEnd, queue, symmetric } =
+    options;
   const belongs = (flag: string, owner: string): OptionError =>
     new OptionError(`--${flag} belongs to --method ${owner}`);
-  if (method === 'simclr' && variant !== undefined) throw belongs('variant', 'supcon');
-  if (method === 'simclr' && denominators !== undefined) throw belongs('denominators', 'supcon');
-  if (method === 'supcon' && loss !== undefined) throw belongs('loss', 'simclr');
+  if (method !== 'supcon' && variant !== undefined) throw belongs('variant', 'supcon');
+  if (method !== 'supcon' && denominators !== undefined) throw belongs('denominators', 'supcon');
+  if (method === 'supcon' && loss !== undefined) throw belongs('loss', 'simclr or moco');
+  for (const [flag, value] of [
+    ['queue', queue],
+    ['momentum-end', momentumEnd],
+    ['symmetric', symmetric || undefined],
+  ] as const)
+    if (value !== undefined && method !== 'moco' && momentumEncoder === undefined)
+      throw new OptionError(`--${flag} needs --method moco or --momentum-encoder`);
   if (hardNegatives !== undefined && (loss === 'dcl' || loss === 'dclw'))
     throw new OptionError(`--hard-negatives goes with --loss nt-xent or --method supcon, got --loss ${loss}`);
 }
@@ -154,9 +183,9 @@ export function resumeCommand(out: string, values: TrainOptions): string {
   const words = ['contrastive', 'train', '--data', shellWord(dataText(parseData(values.data)))];
   for (const [name, spec] of Object.entries(trainOptions as OptionTable)) {
     const value = values[name as keyof TrainOptions];
-    const isSpecial = name === 'data' || name === 'out' || spec.type === 'boolean';
-    if (!isSpecial && value !== undefined && value !== spec.default)
-      words.push(`--${flagOf(name)}`, shellWord(String(value)));
+    if (name === 'data' || name === 'out' || name === 'resume') continue;
+    if (spec.type === 'boolean') words.push(...(value ? [`--${flagOf(name)}`] : []));
+    else if (value !== undefined && value !== spec.default) words.push(`--${flagOf(name)}`, shellWord(String(value)));
   }
   return [...words, '--out', shellWord(out), '--resume'].join(' ');
 }

@@ -20,9 +20,11 @@ import { formatRate, TrainProgress } from './train-progress.ts';
 
 export const command = defineCommand({
   name: 'train',
-  summary: 'pre-train an encoder on images with SimCLR or SupCon',
+  summary: 'pre-train an encoder on images with SimCLR, SupCon or MoCo',
   help: `
-Shows the encoder two random views of every image and pulls the features of views that belong together: of one image (simclr), or of one class (supcon).
+Shows the encoder two random views of every image and pulls the features of views that belong together: of one image (simclr, moco), or of one class (supcon).
+
+A batch is compared with itself, so that small batches learn less. With moco, or --momentum-encoder beside another method, images are compared with a queue of thousands of vectors of earlier batches instead, which a second encoder made that follows the first one slowly; --batch-size 32 to 256 will do.
 
 ${dataHelp}
 
@@ -41,6 +43,10 @@ With --json, one object a line: the events start, step, epoch, checkpoint and en
       explains: 'SimCLR on photos without labels.',
     },
     {
+      run: 'contrastive train --data folder:photos --method moco --batch-size 64 --queue 8192 --out runs/moco',
+      explains: 'MoCo: small batches against 8192 keys.',
+    },
+    {
       run: 'contrastive train --data folder:photos --method simclr --out runs/photos --resume',
       explains: 'Goes on where that run stopped; --epochs may be raised.',
     },
@@ -54,7 +60,8 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
   checkLossOptions(options);
   if (resume && options.out === undefined) throw new OptionError('--resume needs --out, the folder of the run');
   const source = parseData(options.data);
-  const splits = await loadSplits(source, { train: options.limitTrain, test: options.limitTest });
+  const { limitTrain, limitTest, split } = options;
+  const splits = await loadSplits(source, { train: limitTrain, test: limitTest, split });
   const { text, labelled } = await describeDataset(splits.train);
   output.print(text);
   if (splits.test === undefined) output.warn(`${splits.noTest}; the kNN accuracy is not measured`);

@@ -46,6 +46,7 @@ export function arrayDataset(pixels: Uint8Array, options: ArrayDatasetOptions): 
     length: count,
     source,
     ...(classes && { classes }),
+    ...(labels && { labels }),
     get(index) {
       checkIndex(name, index, count);
       const label = labels?.[index];

@@ -98,11 +98,17 @@ export async function cifarDataset(
   }
   length = Math.min(length, limit);
   const classes = await readClassNames(folder, layout);
+  const labels = parts
+    .flatMap(({ bytes }) =>
+      Array.from({ length: bytes.length / record }, (_, i) => bytes[i * record + layout.labelBytes - 1] as number),
+    )
+    .slice(0, length);
   return {
     name,
     length,
     source: folder,
     ...(classes && { classes }),
+    labels,
     get(index) {
       checkIndex(name, index, length);
       const part = parts.findLast(({ first }) => first <= index) as (typeof parts)[number];

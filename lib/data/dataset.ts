@@ -24,6 +24,8 @@ export interface Dataset {
   readonly length: number;
   /** Class names; a sample's label indexes them. */
   readonly classes?: readonly string[];
+  /** The class index of every sample, where all are known without reading images. */
+  readonly labels?: ArrayLike<number>;
   /** Where the images came from, for people to read. */
   readonly source?: string;
   get(index: number): Sample | Promise<Sample>;
@@ -40,7 +42,7 @@ export function checkDataset(value: unknown): Dataset {
   const dataset = value as Partial<Dataset>;
   if (typeof dataset.name !== 'string' || dataset.name === '')
     throw new DataError(`dataset.name must be a non-empty string, got ${describe(dataset.name)}`);
-  const { name, length, classes } = dataset;
+  const { name, length, classes, labels } = dataset;
   if (typeof dataset.get !== 'function')
     throw new DataError(`${name}: dataset.get must be a function (index) => Sample, got ${describe(dataset.get)}`);
   if (!Number.isSafeInteger(length) || (length as number) < 0)
@@ -48,6 +50,10 @@ export function checkDataset(value: unknown): Dataset {
   if (length === 0) throw new DataError(`${name}: the data set is empty`);
   if (classes !== undefined && !(Array.isArray(classes) && classes.every((item) => typeof item === 'string')))
     throw new DataError(`${name}: dataset.classes must be an array of strings, got ${describe(classes)}`);
+  if (labels !== undefined && labels?.length !== length)
+    throw new DataError(
+      `${name}: dataset.labels must hold ${length} labels, one a sample, got ${labels?.length ?? describe(labels)}`,
+    );
   return value as Dataset;
 }
 
@@ -85,7 +91,7 @@ export function checkSample(value: unknown, where: string): Sample {
  * @throws {DataError} no indices, or one outside the data set.
  */
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
-  const { name, length, classes, source } = checkDataset(dataset);
+  const { name, length, classes, labels, source } = checkDataset(dataset);
   const chosen = Array.from(indices);
   if (chosen.length === 0) throw new DataError(`${name}: the subset is empty`);
   for (const index of chosen)
@@ -95,6 +101,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     name,
     length: chosen.length,
     ...(classes && { classes }),
+    ...(labels && { labels: chosen.map((index) => labels[index] as number) }),
     ...(source !== undefined && { source }),
     get(index) {
       checkIndex(name, index, chosen.length);

@@ -129,7 +129,7 @@ export async function folderDataset(options: FolderOptions): Promise<FolderDatas
     name: 'folder',
     length: good.length,
     source: skipped.length === 0 ? folder : `${folder} (${skipped.length} unreadable files skipped)`,
-    ...(classes && { classes }),
+    ...(classes && { classes, labels: good.map(({ label }) => label as number) }),
     files: good.map(({ file }) => file),
     skipped,
     async get(index) {

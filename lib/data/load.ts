@@ -8,8 +8,9 @@ import { fashionMnistDataset } from './fashion-mnist.ts';
 import { expectFolder } from './files.ts';
 import { type FolderDataset, type FolderOptions, folderDataset } from './folder.ts';
 import { findIdxFiles, idxDataset, type Split } from './idx.ts';
+import { type Stl10Split, stl10Dataset } from './stl10.ts';
 
-export type DatasetName = 'fashion-mnist' | 'mnist' | 'cifar10' | 'cifar100' | 'folder';
+export type DatasetName = 'fashion-mnist' | 'mnist' | 'cifar10' | 'cifar100' | 'stl10' | 'folder';
 
 export interface LoadOptions {
   /** Folder of the files. Needed by all but 'fashion-mnist'. */
@@ -25,14 +26,22 @@ export interface LoadFashionMnistOptions extends LoadOptions {
   subset?: 'bundled';
 }
 
+export interface LoadStl10Options extends Omit<LoadOptions, 'split'> {
+  /** Default 'train'; 'unlabeled' are the 100 000 images without labels. */
+  split?: Stl10Split;
+  /** One of the ten predefined folds of the training images, 0 to 9. Default: all. */
+  fold?: number;
+}
+
 export type LoadFolderOptions = LoadOptions & Partial<Pick<FolderOptions, 'layout' | 'size' | 'channels' | 'onError'>>;
 
-type AnyOptions = LoadFashionMnistOptions & LoadFolderOptions;
+type AnyOptions = Omit<LoadFashionMnistOptions & LoadFolderOptions, 'split'> & LoadStl10Options;
 
-const names: readonly DatasetName[] = ['fashion-mnist', 'mnist', 'cifar10', 'cifar100', 'folder'];
+const names: readonly DatasetName[] = ['fashion-mnist', 'mnist', 'cifar10', 'cifar100', 'stl10', 'folder'];
 const common = ['root', 'split', 'limit'] as const;
 const own: Partial<Record<DatasetName, readonly string[]>> = {
   'fashion-mnist': ['subset'],
+  stl10: ['fold'],
   folder: ['layout', 'size', 'channels', 'onError'],
 };
 
@@ -43,6 +52,7 @@ const own: Partial<Record<DatasetName, readonly string[]>> = {
  *   else the bundled subset; `dataset.source` says which.
  * - 'mnist': IDX files, .gz or not, in `root`.
  * - 'cifar10', 'cifar100' (fine labels): binary version in `root`.
+ * - 'stl10': binary version in `root`; images are read when they are asked for.
  * - 'folder': JPEG, PNG, WebP, GIF, TIFF and AVIF files below `root`; a class a sub-folder, or no labels. When the
  *   sub-folders of `root` are `train` and `test` (or `val`), `split` chooses; else all of it is 'train'.
  *
@@ -53,15 +63,18 @@ const own: Partial<Record<DatasetName, readonly string[]>> = {
  */
 export function loadDataset(name: 'folder', options: LoadFolderOptions): Promise<FolderDataset>;
 export function loadDataset(name: 'fashion-mnist', options?: LoadFashionMnistOptions): Promise<Dataset>;
+export function loadDataset(name: 'stl10', options: LoadStl10Options): Promise<Dataset>;
 export function loadDataset(name: DatasetName, options?: AnyOptions): Promise<Dataset>;
 export async function loadDataset(name: DatasetName, options: AnyOptions = {}): Promise<Dataset> {
   expectOneOf('dataset', name, names);
   const where = `loadDataset('${name}')`;
   checkOptions(where, options, [...common, ...(own[name] ?? [])]);
-  const { root, split = 'train', limit, ...rest } = options;
-  expectOneOf(`${where}: split`, split, ['train', 'test']);
+  const { root, split: asked = 'train', limit, fold, ...rest } = options;
+  const splits: readonly Stl10Split[] = name === 'stl10' ? ['train', 'test', 'unlabeled'] : ['train', 'test'];
+  const wanted = expectOneOf(`${where}: split`, asked, splits);
   if (limit !== undefined) expectNumber(`${where}: limit`, limit, { min: 1, integer: true });
   if (root !== undefined) expectString(`${where}: root`, root);
+  const split = wanted as Split; // of all but stl10
   const range = { split, ...(limit !== undefined && { limit }) };
   if (name === 'fashion-mnist') {
     if (rest.subset !== undefined) expectOneOf(`${where}: subset`, rest.subset, ['bundled']);
@@ -70,6 +83,12 @@ export async function loadDataset(name: DatasetName, options: AnyOptions = {}): 
     return fashionMnistDataset({ ...range, ...rest, ...(root !== undefined && { root }) });
   }
   if (root === undefined) throw new OptionError(`${where}: root must be the folder that holds the files`);
+  if (name === 'stl10') {
+    if (fold !== undefined) expectNumber(`${where}: fold`, fold, { min: 0, max: 9, integer: true });
+    if (fold !== undefined && wanted !== 'train')
+      throw new OptionError(`${where}: fold is a part of split 'train', got split '${wanted}'`);
+    return stl10Dataset({ ...range, split: wanted, root, ...(fold !== undefined && { fold }) });
+  }
   if (name === 'mnist') return mnistDataset({ ...range, root });
   if (name !== 'folder') return cifarDataset(name, { ...range, root });
   checkFolderOptions(where, rest);

@@ -150,7 +150,7 @@ function disposeOf(batch: unknown): void {
 }
 
 /** `promise`, or an AbortError as soon as the signal fires, even when the promise never settles. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(new AbortError(undefined, { cause: signal.reason }));

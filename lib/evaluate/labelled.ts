@@ -1,6 +1,7 @@
 /** Features with labels, as the evaluations take them. */
 import { DataError, DTypeError, ShapeError } from '../errors.ts';
 import type { Labels } from '../losses/labels.ts';
+import { noGrad, tidy } from '../tensor/modes.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { describe } from '../validate.ts';
 
@@ -47,6 +48,27 @@ export async function labelValues(name: string, set: LabelledFeatures): Promise<
   return { values, classes };
 }
 
+/** Refuses features without rows, of which nothing can be said. @throws {ShapeError} */
+export function expectRows(name: string, features: Tensor): void {
+  if (features.shape.includes(0))
+    throw new ShapeError(`${name} must have shape (rows, dim) and hold at least one value, got [${features.shape}]`);
+}
+
+/**
+ * Refuses test rows that a classifier of the training rows cannot take, before long work begins.
+ * @throws {ShapeError} another dim, or no rows. @throws {DataError} NaN or infinity.
+ */
+export async function checkTestRows(train: Tensor, test: Tensor): Promise<void> {
+  expectRows('train', train);
+  expectRows('test', test);
+  if (test.shape.length !== 2 || train.shape.length !== 2 || test.shape[1] !== train.shape[1])
+    throw new ShapeError(
+      `test must have the dim of train, both (rows, dim), got [${test.shape}] and train [${train.shape}]`,
+    );
+  using finite = tidy(() => noGrad(() => test.isfinite().all()));
+  if (!(await finite.item())) throw new DataError('test must be finite, got NaN or infinity');
+}
+
 /** Labels as an int64 tensor beside the features. */
 export const labelsBeside = (features: Tensor, values: Int32Array): Tensor =>
   tensor(values, { dtype: 'int64', device: features.device });
@@ -56,6 +78,24 @@ export function accuracyOf(predictions: Int32Array, labels: Int32Array): number 
   let right = 0;
   for (let i = 0; i < labels.length; i++) if (predictions[i] === labels[i]) right++;
   return right / labels.length;
+}
+
+/**
+ * How many classes score higher than a row's own, int64 (rows); all of them where its own score is NaN.
+ * @param scores floating (rows, classes). @param own int64 (rows) in [0, classes).
+ */
+export const ranksOf = (scores: Tensor, own: Tensor): Tensor =>
+  scores
+    .le(scores.gather(1, own.unsqueeze(1)))
+    .logicalNot()
+    .sum(1);
+
+/** `{ top5 }`: the share of rows whose class is among the five with the highest scores; {} with five classes or fewer. */
+export function topFiveOf(ranks: Int32Array, labels: Int32Array, classes: number): { readonly top5?: number } {
+  if (classes <= 5) return {};
+  let right = 0;
+  for (let i = 0; i < labels.length; i++) if ((labels[i] as number) < classes && (ranks[i] as number) < 5) right++;
+  return { top5: right / labels.length };
 }
 
 /** A tensor of indices as 32-bit integers. */

@@ -1,13 +1,15 @@
 /** Evaluation by a linear classifier on frozen features. */
 import { permutation } from '../data/shuffle.ts';
 import { DataError, OptionError } from '../errors.ts';
-import { tidy } from '../tensor/modes.ts';
+import { noGrad, withoutModes } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
-import { type Tensor, tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectNumber } from '../validate.ts';
-import { accuracyOf, type LabelledFeatures, labelsBeside, labelValues, readIndices } from './labelled.ts';
+import { checkProgress, type ProgressOptions, progressNames } from './in-turn.ts';
+import { accuracyOf, checkTestRows, type LabelledFeatures, labelsBeside, labelValues, topFiveOf } from './labelled.ts';
+import { Probe, type ProbeSettings, stepsOf } from './probe-training.ts';
 
-export interface LinearProbeOptions {
+export interface LinearProbeOptions extends ProgressOptions {
   /** Passes over the training rows; default 100. */
   readonly epochs?: number;
   /** Rows of a mini-batch; default 256. */
@@ -23,15 +25,21 @@ export interface LinearProbeOptions {
 export interface LinearProbeResult {
   /** Share of the test rows whose class was predicted, 0 to 1. */
   readonly accuracy: number;
+  /** Share of the test rows whose class is among the five that score highest; absent with five classes or fewer. */
+  readonly top5?: number;
   /** The predicted class of each test row. */
   readonly predictions: Int32Array;
   /** The candidate that the validation rows chose. */
   readonly learningRate: number;
   /** Its accuracy on them; NaN with one candidate, which needs no choice. */
   readonly validationAccuracy: number;
+  /** The classifier: the logits of features x, as they are, are weight · x + bias. (classes, dim), row by row. */
+  readonly weight: Float32Array;
+  /** (classes) */
+  readonly bias: Float32Array;
 }
 
-const optionNames = ['epochs', 'batchSize', 'learningRates', 'validation', 'seed'] as const;
+const optionNames = ['epochs', 'batchSize', 'learningRates', 'validation', 'seed', ...progressNames] as const;
 const defaultRates = [0.003, 0.01, 0.03, 0.1, 0.3, 1];
 
 function expectRates(rates: unknown): readonly number[] {
@@ -42,7 +50,8 @@ function expectRates(rates: unknown): readonly number[] {
 
 /**
  * Linear probe: the accuracy of softmax regression on frozen features. SGD with momentum 0.9, no weight decay, a cosine
- * schedule without warm-up, features standardised by the training rows' mean and standard deviation.
+ * schedule without warm-up, features standardised by the training rows' mean and standard deviation. Progress counts
+ * optimizer steps, those of the candidates side by side as one.
  *
  * Protocol: the candidates are trained on a part of the training rows and judged on the rest (of equals, the lowest
  * rate wins); the chosen one is trained on all of them; the test rows are read once, after the last epoch.
@@ -54,6 +63,7 @@ function expectRates(rates: unknown): readonly number[] {
  * @throws {OptionError} an unknown option, or a value out of range.
  * @throws {ShapeError} features not 2-D, of different dim, or labels not one a row.
  * @throws {DataError} features that are not finite, a label below 0, or too few rows to hold some out.
+ * @throws {AbortError} the signal fired.
  * @example
  * const { accuracy } = await linearProbe({ features, labels }, { features: testFeatures, labels: testLabels });
  */
@@ -68,69 +78,70 @@ export async function linearProbe(
   const rates = expectRates(options.learningRates ?? defaultRates);
   const share = expectNumber('validation', options.validation ?? 0.1, { above: 0, max: 1 });
   const seed = expectNumber('seed', options.seed ?? 0, { min: 0, integer: true });
+  checkProgress(options);
   const known = await labelValues('train', train);
   const wanted = await labelValues('test', test);
-  const settings = { classes: Math.max(1, known.classes), epochs, batch, seed };
+  await checkTestRows(train.features, test.features);
+  const rows = known.values.length;
+  const held = rates.length === 1 ? 0 : Math.max(1, Math.round(rows * share));
+  if (held >= rows)
+    throw new DataError(`validation ${share} of ${rows} training rows leaves none to train on; pass one learning rate`);
 
-  let chosen = { rate: rates[0] as number, accuracy: Number.NaN };
-  if (rates.length > 1) {
-    const rows = known.values.length;
-    const held = Math.max(1, Math.round(rows * share));
-    if (held >= rows)
-      throw new DataError(
-        `validation ${share} of ${rows} training rows leaves none to train on; pass one learning rate`,
-      );
-    const order = Int32Array.from(permutation(rows, seed, 0));
-    const part = (indices: Int32Array) => ({
-      features: ops.indexSelect(train.features, 0, labelsBeside(train.features, indices)),
-      labels: indices.map((i) => known.values[i] as number),
-    });
-    const predictions = await predict(() => {
-      const [validation, rest] = [part(order.subarray(0, held)), part(order.subarray(held))];
-      return probe(rest.features, rest.labels, validation.features, rates, settings);
-    });
-    const expected = order.subarray(0, held).map((i) => known.values[i] as number);
-    chosen = rates
-      .map((rate, i) => ({ rate, accuracy: accuracyOf(predictions.subarray(i * held, (i + 1) * held), expected) }))
+  const { signal, onProgress } = options;
+  const size = { epochs, batch };
+  const total = stepsOf(rows, size) + (held === 0 ? 0 : stepsOf(rows - held, size));
+  let done = 0;
+  const onSteps = (steps: number): void => {
+    done += steps;
+    onProgress?.(done, total);
+  };
+  const classes = Math.max(1, known.classes);
+  const settings: ProbeSettings = { ...size, classes, seed, signal, onSteps };
+  // A tidy() of the caller's must not end before the jobs of a call that was aborted.
+  return withoutModes(async () => {
+    const chosen =
+      held === 0
+        ? { rate: rates[0] as number, accuracy: Number.NaN }
+        : await chooseRate(train.features, known.values, { rates, held, settings });
+    using probe = await Probe.train(train.features, known.values, [chosen.rate], settings);
+    const { classes: predicted, ranks } = await probe.predict(test.features, wanted.values, signal);
+    const predictions = predicted[0] as Int32Array;
+    return {
+      accuracy: accuracyOf(predictions, wanted.values),
+      ...topFiveOf(ranks[0] as Int32Array, wanted.values, classes),
+      predictions,
+      learningRate: chosen.rate,
+      validationAccuracy: chosen.accuracy,
+      ...(await probe.coefficients()),
+    };
+  });
+}
+
+/** The candidate with the highest accuracy on `held` rows, after training on the others; of equals, the lowest. */
+async function chooseRate(
+  features: Tensor,
+  labels: Int32Array,
+  { rates, held, settings }: { rates: readonly number[]; held: number; settings: ProbeSettings },
+): Promise<{ rate: number; accuracy: number }> {
+  const order = Int32Array.from(permutation(labels.length, settings.seed, 0));
+  const part = (indices: Int32Array): { features: Tensor; labels: Int32Array } => {
+    using rows = labelsBeside(features, indices);
+    return {
+      features: noGrad(() => ops.indexSelect(features, 0, rows)),
+      labels: indices.map((i) => labels[i] as number),
+    };
+  };
+  const [validation, rest] = [part(order.subarray(0, held)), part(order.subarray(held))];
+  try {
+    using probe = await Probe.train(rest.features, rest.labels, rates, settings);
+    const { classes } = await probe.predict(validation.features, validation.labels, settings.signal);
+    return rates
+      .map((rate, i) => ({ rate, accuracy: accuracyOf(classes[i] as Int32Array, validation.labels) }))
       .reduce((best, next) =>
         next.accuracy > best.accuracy || (next.accuracy === best.accuracy && next.rate < best.rate) ? next : best,
       );
-  }
-  const predictions = await predict(() => probe(train.features, known.values, test.features, [chosen.rate], settings));
-  return {
-    accuracy: accuracyOf(predictions, wanted.values),
-    predictions,
-    learningRate: chosen.rate,
-    validationAccuracy: chosen.accuracy,
-  };
-}
-
-interface Settings {
-  readonly classes: number;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly seed: number;
-}
-
-/** The predictions for `test` of a probe for each rate, (rates, rows). */
-function probe(
-  features: Tensor,
-  labels: Int32Array,
-  test: Tensor,
-  rates: readonly number[],
-  settings: Settings,
-): Tensor {
-  const rateTensor = tensor(rates, { device: features.device });
-  const [, , predictions] = ops.linearProbe(features, labelsBeside(features, labels), test, rateTensor, settings);
-  return predictions;
-}
-
-/** Reads what `make` returns and frees all that it made. */
-async function predict(make: () => Tensor): Promise<Int32Array> {
-  const predictions = tidy(make);
-  try {
-    return await readIndices(predictions);
   } finally {
-    predictions.dispose();
+    validation.features.dispose();
+    rest.features.dispose();
   }
 }

@@ -1,7 +1,7 @@
 /** The options that the contrastive losses share, checked and turned into what the native operations take. */
 import { DTypeError, OptionError } from '../errors.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectBoolean, expectNumber } from '../validate.ts';
+import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
 import { type LabelSets, type Labels, labelOrSetTensor, labelTensor, type SampleIds } from './labels.ts';
 
 /** What every contrastive loss takes. */
@@ -12,6 +12,11 @@ export interface ContrastiveLossOptions {
   readonly bank?: FeatureBank;
   /** Which samples the batch shows: samples of equal id are one, and a feature of the bank with its id is one more view. */
   readonly ids?: SampleIds;
+  /**
+   * 'all' (default): every view is an anchor, against all others; 'queries': view 0 of two, the query, against view 1 of
+   * its own sample, the key, and the bank (He et al. 2020, arXiv:1911.05722, eq. 1).
+   */
+  readonly anchors?: 'all' | 'queries';
   /** Multiplies the loss; default 1. */
   readonly lossScale?: number;
   /** L2-normalise the features and those of the bank inside; default true. */
@@ -42,7 +47,9 @@ export interface HardNegatives {
   readonly classPrior?: number;
 }
 
-export const commonNames = ['temperature', 'bank', 'ids', 'lossScale', 'normalize', 'block'] as const;
+export const commonNames = ['temperature', 'bank', 'ids', 'anchors', 'lossScale', 'normalize', 'block'] as const;
+
+type CommonOptions = Omit<ContrastiveLossOptions, 'anchors'> & { readonly anchors?: string };
 
 /**
  * The options of every contrastive loss as the native operations take them. Tensors that are made here belong to the
@@ -53,18 +60,20 @@ export const commonNames = ['temperature', 'bank', 'ids', 'lossScale', 'normaliz
 export function commonArguments(
   where: string,
   features: Tensor,
-  options: ContrastiveLossOptions,
+  options: CommonOptions,
   names: readonly string[] = commonNames,
+  anchorNames: readonly string[] = ['all', 'queries'],
 ) {
   checkOptions(where, options, names);
   if (!(features instanceof Tensor)) throw new DTypeError(`features must be a Tensor, got ${describe(features)}`);
-  const { temperature = 0.1, lossScale = 1, normalize = true, block, ids } = options;
+  const { temperature = 0.1, anchors = 'all', lossScale = 1, normalize = true, block, ids } = options;
   return {
     learnedTemperature: temperature instanceof Tensor ? temperature : undefined,
     ids: ids === undefined ? undefined : labelTensor(ids, features.device, 'ids'),
     ...bankArguments(options.bank, features.device),
     numbers: {
       temperature: temperature instanceof Tensor ? undefined : expectNumber('temperature', temperature, { above: 0 }),
+      anchors: expectOneOf('anchors', anchors, anchorNames),
       lossScale: expectNumber('lossScale', lossScale),
       normalize: expectBoolean('normalize', normalize),
       block: block === undefined ? undefined : expectNumber('block', block, { min: 1, integer: true }),

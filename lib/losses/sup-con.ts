@@ -17,7 +17,7 @@ export const denominatorNames = ['all', 'negatives-and-one-positive', 'negatives
 /** What the denominator of a positive holds beside the negatives. */
 export type Denominators = (typeof denominatorNames)[number];
 
-export interface SupConLossOptions extends ContrastiveLossOptions {
+export interface SupConLossOptions extends Omit<ContrastiveLossOptions, 'anchors'> {
   /**
    * Integers (batch): samples with equal labels are positives of each other. 0 and 1 (batch, classes): the weight of a
    * positive is the overlap |y_i ∩ y_j| / |y_i ∪ y_j| of the label sets, 1 between views of a sample.
@@ -35,8 +35,11 @@ export interface SupConLossOptions extends ContrastiveLossOptions {
    * 'negatives': the negatives only. A negative is a row whose weight as a positive is 0.
    */
   readonly denominators?: Denominators;
-  /** 'all' (default): every view is an anchor; 'first': view 0 only, against all. */
-  readonly anchors?: 'all' | 'first';
+  /**
+   * 'all' (default): every view is an anchor; 'first': view 0 only, against all; 'queries': view 0 of two, against view 1
+   * of its own sample, its key, and the bank (MoCo).
+   */
+  readonly anchors?: 'all' | 'first' | 'queries';
   /** An anchor without a positive: 'ignore' (default) leaves it out of the mean, 'zero' counts it as 0, 'error' refuses. */
   readonly noPositives?: 'ignore' | 'zero' | 'error';
   /** So many positives an anchor at most, chosen at random; default: all. The denominators stay as they are. */
@@ -59,7 +62,6 @@ const names = [
   'mask',
   'variant',
   'denominators',
-  'anchors',
   'noPositives',
   'maxPositives',
   'seed',
@@ -73,8 +75,8 @@ const names = [
  */
 export function supConLossWithStats(features: Tensor, options: SupConLossOptions = {}): SupConLossResult {
   return tidy(() => {
-    const common = commonArguments('supConLoss', features, options, names);
-    const { labels, mask, variant = 'out', denominators = 'all', anchors = 'all', noPositives = 'ignore' } = options;
+    const common = commonArguments('supConLoss', features, options, names, ['all', 'first', 'queries']);
+    const { labels, mask, variant = 'out', denominators = 'all', noPositives = 'ignore' } = options;
     const { maxPositives, seed = 0 } = options;
     if (labels !== undefined && mask !== undefined)
       throw new OptionError('supConLoss: labels and mask exclude each other, got both');
@@ -92,7 +94,6 @@ export function supConLossWithStats(features: Tensor, options: SupConLossOptions
         ...hardNegativeNumbers(options.hardNegatives),
         variant: expectOneOf('variant', variant, ['out', 'in']),
         denominators: expectOneOf('denominators', denominators, denominatorNames),
-        anchors: expectOneOf('anchors', anchors, ['all', 'first']),
         noPositives: expectOneOf('noPositives', noPositives, ['ignore', 'zero', 'error']),
         maxPositives:
           maxPositives === undefined ? 0 : expectNumber('maxPositives', maxPositives, { min: 1, integer: true }),

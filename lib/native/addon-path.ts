@@ -8,7 +8,7 @@ import { ContrastiveError } from '../errors.ts';
 /** The folder that holds package.json, whether this file runs from lib/ or dist/. */
 export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-/** The core lies beside contrastive.node, under the same name on every platform. */
+/** The core lies beside contrastive.node, under one name on every platform: none goes by what a library's name ends in. */
 export const coreBeside = (loader: string): string => join(dirname(loader), 'contrastive_core.so');
 
 /**

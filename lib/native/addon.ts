@@ -15,6 +15,7 @@ export type TensorHandle = NativeHandle<'tensor'>;
 export type CallableReference = NativeHandle<'callable'>;
 export type PipelineHandle = NativeHandle<'pipeline'>;
 export type TrainStepHandle = NativeHandle<'training step'>;
+export type MomentumEncoderHandle = NativeHandle<'momentum encoder'>;
 export type ModuleHandle = NativeHandle<'module'>;
 export type OptimizerHandle = NativeHandle<'optimizer'>;
 
@@ -189,10 +190,38 @@ export interface Addon {
   ): void;
   optimizerDispose(optimizer: OptimizerHandle): boolean;
 
-  makeTrainStep(encoder: ModuleHandle, head: ModuleHandle | undefined, optimizer: OptimizerHandle): TrainStepHandle;
+  /** The key modules are those of the encoder and the head once more. `withStatistics`: running statistics follow too. `symmetric`: both views are queries in turn. */
+  makeMomentumEncoder(
+    encoder: ModuleHandle,
+    head: ModuleHandle | undefined,
+    keyEncoder: ModuleHandle,
+    keyHead: ModuleHandle | undefined,
+    queueSize: number,
+    withStatistics: boolean,
+    symmetric: boolean,
+  ): MomentumEncoderHandle;
+  /** Live: features (size, dim), labels and ids (size), pushed () on the CPU. */
+  momentumQueue(momentum: MomentumEncoderHandle): Record<string, TensorHandle>;
+  momentumFollow(momentum: MomentumEncoderHandle, m: number, flags: number, job: number): void;
+  momentumRemember(
+    momentum: MomentumEncoderHandle,
+    keys: TensorHandle,
+    labels: TensorHandle | undefined,
+    ids: TensorHandle,
+    flags: number,
+    job: number,
+  ): void;
+  momentumDispose(momentum: MomentumEncoderHandle): boolean;
+
+  makeTrainStep(
+    encoder: ModuleHandle,
+    head: ModuleHandle | undefined,
+    optimizer: OptimizerHandle,
+    momentum: MomentumEncoderHandle | undefined,
+  ): TrainStepHandle;
   /**
    * `images` holds a tensor a size of view, `viewOrder` the place of each view among them. The first of `lossArguments`,
-   * the loss's features, is the step's to fill.
+   * the loss's features, is the step's to fill; so is its bank where there is a momentum encoder, whose m is `keyMomentum`.
    */
   trainStep(
     step: TrainStepHandle,
@@ -203,6 +232,7 @@ export interface Addon {
     metrics: boolean,
     metricsLabels: TensorHandle | undefined,
     learningRate: number,
+    keyMomentum: number,
     flags: number,
     job: number,
   ): Promise<{ readonly loss: number; readonly validAnchors?: number; readonly metrics?: readonly number[] }>;

@@ -28,9 +28,9 @@ export interface LibtorchCandidate {
 export const recordName = 'contrastive-libtorch.json';
 
 /** `torch_cpu` is `libtorch_cpu.so` on Linux. */
-function libraryFile(stem: string): string {
-  if (process.platform === 'win32') return `${stem}.dll`;
-  return process.platform === 'darwin' ? `lib${stem}.dylib` : `lib${stem}.so`;
+export function libraryFile(stem: string, platform: NodeJS.Platform = process.platform): string {
+  if (platform === 'win32') return `${stem}.dll`;
+  return platform === 'darwin' ? `lib${stem}.dylib` : `lib${stem}.so`;
 }
 
 function readText(file: string): string | undefined {
@@ -100,15 +100,17 @@ export function inspectLibtorch(
 
 /**
  * The libraries to open before the core, by absolute path and in this order. A later one finds the earlier ones by
- * name, so neither an rpath nor LD_LIBRARY_PATH is needed.
+ * name (soname, install name, module name), so no search path is needed: no rpath, LD_LIBRARY_PATH or PATH. macOS's
+ * OpenMP runtime is left to libtorch_cpu, which looks beside itself: its install name is none to find it by.
  */
-export function preloadList(libDir: string): string[] {
+export function preloadList(libDir: string, platform: NodeJS.Platform = process.platform): string[] {
   const present = (stem: string): string[] => {
-    const file = join(libDir, libraryFile(stem));
+    const file = join(libDir, libraryFile(stem, platform));
     return existsSync(file) ? [file] : [];
   };
+  const runtime = platform === 'win32' ? /^libiomp5md\.dll$/i : /^libgomp[-.\w]*\.so[.\d]*$/;
   const openmp = readdirSync(libDir)
-    .filter((name) => /^(libgomp[-.\w]*\.so[.\d]*|libomp\.dylib|libiomp5(md)?\.(dylib|dll))$/.test(name))
+    .filter((name) => runtime.test(name))
     .sort()
     .map((name) => join(libDir, name));
   return [...openmp, ...['c10', 'c10_cuda', 'torch_cpu', 'torch_cuda', 'torch'].flatMap(present)];

@@ -12,6 +12,7 @@ import { type Environment, inspectLibtorch, type Libtorch, recordName } from './
 import { withLock } from './libtorch-lock.ts';
 import { unpackLibtorch } from './libtorch-unpack.ts';
 import { installableCuda, installablePlatforms, type Wheel, wheelFor } from './manifest.ts';
+import { pythonCommand } from './python.ts';
 
 /** What is going on, for a progress line: bytes where they are known. */
 export interface InstallProgress {
@@ -49,10 +50,19 @@ export interface InstallOptions {
 export const pipSource: WheelSource = {
   name: 'pip',
   async fetch(wheel, folder, { env, signal, onProgress }) {
-    const python = process.platform === 'win32' ? 'python' : 'python3';
+    const [python, ...first] = pythonCommand(env);
     const requirement = `${wheel.project ?? 'torch'}==${wheel.version}`;
     onProgress({ stage: 'download', detail: `${python} -m pip download ${requirement}` });
-    const args = ['-m', 'pip', 'download', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off'];
+    const args = [
+      ...first,
+      '-m',
+      'pip',
+      'download',
+      '--disable-pip-version-check',
+      '--no-input',
+      '--progress-bar',
+      'off',
+    ];
     args.push('--no-deps', '--only-binary=:all:', '--implementation', 'cp', '--python-version', '3.11');
     args.push('--platform', wheel.pipPlatform, '--dest', folder, requirement);
     await runQuietly(python, args, env, signal);
@@ -148,7 +158,7 @@ async function obtainWheel(
 }
 
 /**
- * Installs libtorch (Linux: 192 MB to download, 0.6 GB on disk) into the user's cache and makes it the choice. Does nothing but the latter when it is there.
+ * Installs libtorch (Linux x64: 192 MB to download, 0.6 GB on disk) into the user's cache and makes it the choice. Does nothing but the latter when it is there.
  * Everything is made beside its final place and renamed: an interrupted install leaves nothing half-made.
  * @throws {LibtorchError} no build for this platform, or no source has the right file.
  * @throws {AbortError} the signal fired.
@@ -179,6 +189,7 @@ export async function installLibtorch(options: InstallOptions = {}): Promise<Lib
         const path = await obtainWheel(each, downloads, sources, { env, signal, onProgress });
         onProgress({ stage: 'unpack', detail: each.file });
         await unpackLibtorch(path, unpacked, {
+          leaveOut: each.leaveOut,
           ...(signal && { signal }),
           onProgress: (bytes) => onProgress({ stage: 'unpack', detail: each.file, bytes }),
         });

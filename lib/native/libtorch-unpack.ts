@@ -17,6 +17,8 @@ const unwanted =
   /^torch\/lib\/((lib)?(torch_python|shm|jitbackend_test|torchbind_test|backend_with_compiler|aoti_custom_ops)\.|libshm)/;
 
 export interface UnpackOptions {
+  /** Members that are not unpacked either. */
+  readonly leaveOut?: RegExp | undefined;
   readonly signal?: AbortSignal;
   readonly onProgress?: (bytes: number) => void;
 }
@@ -38,7 +40,7 @@ export async function unpackLibtorch(wheel: string, folder: string, options: Unp
     for await (const entry of zip.eachEntry()) {
       options.signal?.throwIfAborted();
       const name = placeOf(entry.fileName);
-      if (!wanted.test(name) || unwanted.test(name) || name.endsWith('/')) continue;
+      if (!wanted.test(name) || unwanted.test(name) || options.leaveOut?.test(name) || name.endsWith('/')) continue;
       const path = resolve(base, name);
       if (!path.startsWith(base)) throw new LibtorchError(`${wheel}: the member '${name}' leads out of its folder`);
       const fileType = (entry.externalFileAttributes >>> 16) & 0o170000; // of the Unix mode; 0 when there is none

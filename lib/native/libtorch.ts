@@ -9,6 +9,7 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { LibtorchError } from '../errors.ts';
 import { type Environment, inspectLibtorch, type Libtorch, type LibtorchCandidate } from './libtorch-build.ts';
+import { pythonCommand } from './python.ts';
 
 export { type Libtorch, type LibtorchCandidate, preloadList, refuseVersion } from './libtorch-build.ts';
 
@@ -40,9 +41,13 @@ export function cacheDir(env: Environment = process.env): string {
 
 /** The folder of the torch that `python3` would import, found without importing it. */
 function pytorchFolder(env: Environment): string | undefined {
-  const python = process.platform === 'win32' ? 'python' : 'python3';
+  const [python, ...args] = pythonCommand(env);
   const code = "import importlib.util as u; s = u.find_spec('torch'); print(s.origin if s and s.origin else '')";
-  const { status, stdout } = spawnSync(python, ['-c', code], { encoding: 'utf8', env: { ...env }, timeout: 30_000 });
+  const { status, stdout } = spawnSync(python, [...args, '-c', code], {
+    encoding: 'utf8',
+    env: { ...env },
+    timeout: 30_000,
+  });
   const origin = status === 0 ? stdout.trim() : '';
   return origin === '' ? undefined : dirname(origin);
 }

@@ -1,4 +1,5 @@
 /** The libtorch builds that this version was tested with, and where each platform's comes from. */
+import { arm64Wheel } from './manifest-arm64.ts';
 import { cudaWheels } from './manifest-cuda.ts';
 
 /** major.minor of the libtorch versions that an addon of this version was tested with. */
@@ -17,12 +18,14 @@ export interface Wheel {
   /** pip's `--platform`. */
   readonly pipPlatform: string;
   readonly url: string;
+  /** Libraries that are not unpacked. */
+  readonly leaveOut?: RegExp;
   /** Wheels with libraries that this one needs, to be unpacked beside it. */
   readonly beside?: readonly Wheel[];
 }
 
 /**
- * Builds for the CPU (and, on macOS, for Metal), by `platform-architecture` in Node's words. The `+cpu` of the Linux row
+ * Builds for the CPU (and, on macOS, for Metal), by `platform-architecture` in Node's words. The `+cpu` of the first row
  * matters: the plain wheel there is a CUDA build of gigabytes. CPython 3.11's wheel is taken whatever Python is
  * installed, since none of its Python parts is unpacked.
  */
@@ -35,6 +38,7 @@ const wheels: Readonly<Record<string, Wheel>> = {
     pipPlatform: 'manylinux_2_28_x86_64',
     url: 'https://download.pytorch.org/whl/cpu/torch-2.13.0%2Bcpu-cp311-cp311-manylinux_2_28_x86_64.whl',
   },
+  'linux-arm64': arm64Wheel,
   'darwin-arm64': {
     version: '2.13.0',
     file: 'torch-2.13.0-cp311-cp311-macosx_14_0_arm64.whl',

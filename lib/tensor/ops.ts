@@ -24,12 +24,13 @@ export function dclLoss(
   learnedTemperature?: Tensor,
   options?: {
     readonly temperature?: number | undefined;
+    readonly anchors?: string | undefined;
     readonly lossScale?: number | undefined;
     readonly normalize?: boolean | undefined;
     readonly block?: number | undefined;
   },
 ): Tensor {
-  checkOptions('dclLoss', options, ['temperature', 'lossScale', 'normalize', 'block']);
+  checkOptions('dclLoss', options, ['temperature', 'anchors', 'lossScale', 'normalize', 'block']);
   return call('dcl_loss', [
     features,
     ids,
@@ -37,6 +38,7 @@ export function dclLoss(
     bankIds,
     learnedTemperature,
     options?.temperature,
+    options?.anchors,
     options?.lossScale,
     options?.normalize,
     options?.block,
@@ -52,13 +54,14 @@ export function dclwLoss(
   learnedTemperature?: Tensor,
   options?: {
     readonly temperature?: number | undefined;
+    readonly anchors?: string | undefined;
     readonly sigma?: number | undefined;
     readonly lossScale?: number | undefined;
     readonly normalize?: boolean | undefined;
     readonly block?: number | undefined;
   },
 ): Tensor {
-  checkOptions('dclwLoss', options, ['temperature', 'sigma', 'lossScale', 'normalize', 'block']);
+  checkOptions('dclwLoss', options, ['temperature', 'anchors', 'sigma', 'lossScale', 'normalize', 'block']);
   return call('dclw_loss', [
     features,
     ids,
@@ -66,6 +69,7 @@ export function dclwLoss(
     bankIds,
     learnedTemperature,
     options?.temperature,
+    options?.anchors,
     options?.sigma,
     options?.lossScale,
     options?.normalize,
@@ -254,10 +258,11 @@ export function knnClassify(
     readonly classes: number | undefined;
     readonly k?: number | undefined;
     readonly temperature?: number | undefined;
+    readonly unit?: boolean | undefined;
     readonly block?: number | undefined;
   },
 ): [Tensor, Tensor] {
-  checkOptions('knnClassify', options, ['classes', 'k', 'temperature', 'block']);
+  checkOptions('knnClassify', options, ['classes', 'k', 'temperature', 'unit', 'block']);
   return callMany('knn_classify', [
     features,
     bank,
@@ -265,44 +270,26 @@ export function knnClassify(
     options?.classes,
     options?.k,
     options?.temperature,
+    options?.unit,
     options?.block,
   ]) as [Tensor, Tensor];
-}
-
-/** `linear_probe` */
-export function linearProbe(
-  train: Tensor,
-  trainLabels: Tensor,
-  test: Tensor,
-  learningRates: Tensor,
-  options: {
-    readonly classes: number | undefined;
-    readonly epochs?: number | undefined;
-    readonly batch?: number | undefined;
-    readonly seed?: number | undefined;
-  },
-): [Tensor, Tensor, Tensor] {
-  checkOptions('linearProbe', options, ['classes', 'epochs', 'batch', 'seed']);
-  return callMany('linear_probe', [
-    train,
-    trainLabels,
-    test,
-    learningRates,
-    options?.classes,
-    options?.epochs,
-    options?.batch,
-    options?.seed,
-  ]) as [Tensor, Tensor, Tensor];
 }
 
 /** `nearest_neighbours` */
 export function nearestNeighbours(
   features: Tensor,
   bank: Tensor,
-  options?: { readonly k?: number | undefined; readonly block?: number | undefined },
+  options?: {
+    readonly k?: number | undefined;
+    readonly unit?: boolean | undefined;
+    readonly block?: number | undefined;
+  },
 ): [Tensor, Tensor] {
-  checkOptions('nearestNeighbours', options, ['k', 'block']);
-  return callMany('nearest_neighbours', [features, bank, options?.k, options?.block]) as [Tensor, Tensor];
+  checkOptions('nearestNeighbours', options, ['k', 'unit', 'block']);
+  return callMany('nearest_neighbours', [features, bank, options?.k, options?.unit, options?.block]) as [
+    Tensor,
+    Tensor,
+  ];
 }
 
 /** `nt_xent_loss` */
@@ -314,6 +301,7 @@ export function ntXentLoss(
   learnedTemperature?: Tensor,
   options?: {
     readonly temperature?: number | undefined;
+    readonly anchors?: string | undefined;
     readonly concentration?: number | undefined;
     readonly classPrior?: number | undefined;
     readonly lossScale?: number | undefined;
@@ -323,6 +311,7 @@ export function ntXentLoss(
 ): Tensor {
   checkOptions('ntXentLoss', options, [
     'temperature',
+    'anchors',
     'concentration',
     'classPrior',
     'lossScale',
@@ -336,12 +325,70 @@ export function ntXentLoss(
     bankIds,
     learnedTemperature,
     options?.temperature,
+    options?.anchors,
     options?.concentration,
     options?.classPrior,
     options?.lossScale,
     options?.normalize,
     options?.block,
   ]);
+}
+
+/** `probe_inputs` */
+export function probeInputs(features: Tensor, mean: Tensor, deviation: Tensor): Tensor {
+  return call('probe_inputs', [features, mean, deviation]);
+}
+
+/** `probe_logits` */
+export function probeLogits(weights: Tensor, inputs: Tensor): Tensor {
+  return call('probe_logits', [weights, inputs]);
+}
+
+/** `probe_scale` */
+export function probeScale(train: Tensor): [Tensor, Tensor] {
+  return callMany('probe_scale', [train]) as [Tensor, Tensor];
+}
+
+/** `probe_steps` */
+export function probeSteps(
+  weights: Tensor,
+  velocity: Tensor,
+  inputs: Tensor,
+  labels: Tensor,
+  learningRates: Tensor,
+  options: {
+    readonly step: number | undefined;
+    readonly count: number | undefined;
+    readonly total: number | undefined;
+    readonly batch?: number | undefined;
+    readonly seed?: number | undefined;
+  },
+): [Tensor, Tensor] {
+  checkOptions('probeSteps', options, ['step', 'count', 'total', 'batch', 'seed']);
+  return callMany('probe_steps', [
+    weights,
+    velocity,
+    inputs,
+    labels,
+    learningRates,
+    options?.step,
+    options?.count,
+    options?.total,
+    options?.batch,
+    options?.seed,
+  ]) as [Tensor, Tensor];
+}
+
+/** `query_metrics` */
+export function queryMetrics(
+  features: Tensor,
+  ids: Tensor,
+  labels?: Tensor,
+  bank?: Tensor,
+  bankIds?: Tensor,
+  bankLabels?: Tensor,
+): Tensor {
+  return call('query_metrics', [features, ids, labels, bank, bankIds, bankLabels]);
 }
 
 /** `rand` */
@@ -360,6 +407,16 @@ export function randn(
 ): Tensor {
   checkOptions('randn', options, ['seed', 'device']);
   return call('randn', [size, options?.seed, options?.device]);
+}
+
+/** `softmax_cross_entropy` */
+export function softmaxCrossEntropy(
+  logits: Tensor,
+  labels: Tensor,
+  options?: { readonly labelSmoothing?: number | undefined },
+): Tensor {
+  checkOptions('softmaxCrossEntropy', options, ['labelSmoothing']);
+  return call('softmax_cross_entropy', [logits, labels, options?.labelSmoothing]);
 }
 
 /** `sup_con_loss` */
@@ -423,6 +480,11 @@ export function supConLoss(
     options?.normalize,
     options?.block,
   ]) as [Tensor, Tensor];
+}
+
+/** `unit_bank` */
+export function unitBank(bank: Tensor): Tensor {
+  return call('unit_bank', [bank]);
 }
 
 /** `aten::abs` */

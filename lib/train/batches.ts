@@ -39,13 +39,14 @@ export function viewsBySize(augment: readonly Augmentation[], source: ImageShape
 
 export function batchMaker(dataset: Dataset, options: ResolvedOptions): BatchMaker {
   const { augment, seed, precision, encoder, loss } = options;
+  const lossName = typeof loss === 'function' ? 'custom' : loss.name;
   const needsLabels = typeof loss !== 'function' && nativeLoss(loss).usesLabels;
   return async (samples, epoch) => {
     // A thousand samples take milliseconds, and an epoch begins with several batches: timers must get their turn between.
     await eventLoopTurn();
     const labels = labelsOf(samples);
     if (labels === undefined && needsLabels)
-      throw new DataError(`${dataset.name}: the supcon loss needs a label for every sample; 'nt-xent' needs none`);
+      throw new DataError(`${dataset.name}: the ${lossName} loss needs a label for every sample; 'nt-xent' needs none`);
     const groups = viewsBySize(augment, samples[0] as Sample);
     const inGroups = groups.flat();
     const images = groups.map((viewNumbers) =>

@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
 import { forward } from './forward.ts';
 import type { LargeBatch } from './large-batches.ts';
-import { lossCall, readLoss, type StepResult, targetsOf } from './loss-call.ts';
+import { lossCall, metricsOf, readLoss, type StepResult, targetsOf } from './loss-call.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { StepContext } from './step.ts';
 
@@ -108,9 +108,9 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
     tidy(async () => {
       optimizer.zeroGrad();
       const { features, targets } = await cacheFeatures(batch, signal);
-      const { labels, ids, metricsLabels } = targetsOf(targets, options);
-      const value = loss(features, { labels, ids, progress });
-      const result = await readLoss(value, features, metricsLabels, options.metrics);
+      const tensors = targetsOf(targets, options);
+      const value = loss(features, { labels: tensors.labels, ids: tensors.ids, progress });
+      const result = await readLoss(value, options.metrics ? metricsOf(features, tensors) : undefined);
       if (Number.isFinite(result.loss)) {
         value.loss.backward();
         await backPropagate(batch, features.grad as Tensor, signal);

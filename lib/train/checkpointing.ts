@@ -1,6 +1,6 @@
 /** A training run on disk: its config, its metrics, its checkpoints, and going on from one. */
 import type { Augmentation } from '../augment/augment.ts';
-import { type CheckpointState, RunFolder } from '../checkpoint/run.ts';
+import { type Checkpoint, type CheckpointState, RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import { rawState, tensorState } from '../checkpoint/tensors.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -11,6 +11,7 @@ import { noGrad } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { EpochEvent, StepEvent } from './events.ts';
 import type { FitOptions } from './fit-options.ts';
+import type { MomentumEncoder } from './momentum-encoder.ts';
 import type { ResolvedOptions } from './options.ts';
 
 const json = (value: unknown): JsonObject => JSON.parse(JSON.stringify(value)) as JsonObject;
@@ -31,6 +32,7 @@ async function inputOf(augmentation: Augmentation, dataset: Dataset): Promise<Ru
 
 async function configOf(options: ResolvedOptions, dataset: Dataset, fit: FitOptions): Promise<RunConfig> {
   const { encoder, head, loss, augment, optimizer, schedule, batchSize, microBatch, epochs, seed, precision } = options;
+  const { momentumEncoder } = options;
   const first = augment[0] as Augmentation;
   return {
     format: 1,
@@ -43,47 +45,51 @@ async function configOf(options: ResolvedOptions, dataset: Dataset, fit: FitOpti
     schedule: json(schedule),
     batchSize,
     ...(microBatch < batchSize && { microBatch }),
+    ...(momentumEncoder && { momentumEncoder: json(momentumEncoder) }),
     epochs,
     seed,
     precision,
+    ...(typeof loss === 'object' &&
+      loss.name === 'cross-entropy' &&
+      dataset.classes && { classes: [...dataset.classes] }),
     data: fit.data ?? { name: dataset.name, path: null, limit: null },
   };
+}
+
+/** What a checkpoint holds. */
+interface Trained {
+  readonly options: ResolvedOptions;
+  readonly optimizer: Optimizer;
+  readonly momentum: MomentumEncoder | undefined;
 }
 
 export class RunWriter {
   readonly startStep: number;
   readonly #run: RunFolder;
-  readonly #options: ResolvedOptions;
-  readonly #optimizer: Optimizer;
+  readonly #trained: Trained;
 
-  private constructor(run: RunFolder, options: ResolvedOptions, optimizer: Optimizer, startStep: number) {
+  private constructor(run: RunFolder, trained: Trained, startStep: number) {
     this.#run = run;
-    this.#options = options;
-    this.#optimizer = optimizer;
+    this.#trained = trained;
     this.startStep = startStep;
   }
 
   /** Begins a run in `fit.out`, or loads the newest good checkpoint there into the modules; undefined without `out`. */
-  static async open(
-    options: ResolvedOptions,
-    dataset: Dataset,
-    optimizer: Optimizer,
-    fit: FitOptions,
-  ): Promise<RunWriter | undefined> {
+  static async open(trained: Trained, dataset: Dataset, fit: FitOptions): Promise<RunWriter | undefined> {
     if (fit.out === undefined) return undefined;
+    const { options } = trained;
     const config = await configOf(options, dataset, fit);
-    if (!fit.resume) return new RunWriter(await RunFolder.create(fit.out, config), options, optimizer, 0);
+    if (!fit.resume) return new RunWriter(await RunFolder.create(fit.out, config), trained, 0);
     const run = await RunFolder.open(fit.out);
     refuseOtherRun(run, config);
     const checkpoint = await run.loadCheckpoint('latest');
     try {
-      for (const [prefix, module] of modulesOf(options)) loadState(module, tensorState(checkpoint.model, `${prefix}.`));
-      if (checkpoint.optimizer) optimizer.loadStateDict(tensorState(checkpoint.optimizer));
+      await loadCheckpoint(checkpoint, trained);
     } catch (error) {
       throw new CheckpointError(`${checkpoint.folder}: ${messageOf(error)}`, { cause: error });
     }
     await run.metrics.dropAfter(checkpoint.state.step);
-    return new RunWriter(run, options, optimizer, checkpoint.state.step);
+    return new RunWriter(run, trained, checkpoint.state.step);
   }
 
   step(event: StepEvent): Promise<void> {
@@ -96,18 +102,30 @@ export class RunWriter {
 
   /** Writes the weights as they are now. `epoch` is the one that the next step belongs to. */
   async checkpoint(step: number, epoch: number): Promise<string> {
+    const { options, optimizer: trainedBy, momentum } = this.#trained;
     const model = new Map();
-    for (const [prefix, module] of modulesOf(this.#options))
+    for (const [prefix, module] of modulesOf(options))
       for (const [name, raw] of await rawState(stateOf(module), `${prefix}.`)) model.set(name, raw);
-    const optimizer = await rawState(this.#optimizer.stateDict());
-    const state: CheckpointState = { step, epoch, seed: this.#options.seed };
-    return this.#run.saveCheckpoint({ model, ...(optimizer.size > 0 && { optimizer }), state });
+    const optimizer = await rawState(trainedBy.stateDict());
+    const state: CheckpointState = { step, epoch, seed: options.seed };
+    return this.#run.saveCheckpoint({
+      model,
+      ...(optimizer.size > 0 && { optimizer }),
+      ...(momentum && { momentumEncoder: await rawState(momentum.stateDict()) }),
+      state,
+    });
   }
 }
 
-type Trained = NonNullable<ResolvedOptions['head']>;
+async function loadCheckpoint(checkpoint: Checkpoint, { options, optimizer, momentum }: Trained): Promise<void> {
+  for (const [prefix, module] of modulesOf(options)) loadState(module, tensorState(checkpoint.model, `${prefix}.`));
+  if (checkpoint.optimizer) optimizer.loadStateDict(tensorState(checkpoint.optimizer));
+  if (momentum) await momentum.loadStateDict(tensorState(checkpoint.momentumEncoder ?? new Map()));
+}
 
-function modulesOf({ encoder, head }: ResolvedOptions): [string, Trained][] {
+type Part = NonNullable<ResolvedOptions['head']>;
+
+function modulesOf({ encoder, head }: ResolvedOptions): [string, Part][] {
   return head === null
     ? [['encoder', encoder]]
     : [
@@ -116,10 +134,10 @@ function modulesOf({ encoder, head }: ResolvedOptions): [string, Trained][] {
       ];
 }
 
-const stateOf = (module: Trained): ReadonlyMap<string, Tensor> =>
+const stateOf = (module: Part): ReadonlyMap<string, Tensor> =>
   module instanceof Module ? module.stateDict() : module.namedParameters();
 
-function loadState(module: Trained, state: ReadonlyMap<string, Tensor>): void {
+function loadState(module: Part, state: ReadonlyMap<string, Tensor>): void {
   if (module instanceof Module) {
     module.loadStateDict(state);
     return;
@@ -145,6 +163,7 @@ function refuseOtherRun(run: RunFolder, config: RunConfig): void {
     'optimizer',
     'batchSize',
     'microBatch',
+    'momentumEncoder',
     'seed',
     'precision',
   ] as const) {

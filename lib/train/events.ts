@@ -21,7 +21,11 @@ export interface StepEvent {
   readonly learningRate: number;
   /** Anchors that had a positive, where the loss reports it. */
   readonly validAnchors?: number;
-  /** Of the step's features, before its update; with the positives that the loss has. Without `metrics: false`. */
+  /**
+   * Of the step's features, before its update; with the positives that the loss has. With `momentumEncoder`, of the pairs
+   * of a query with its own key and with the queue: top1 is the part of the queries whose nearest key is a positive.
+   * Without `metrics: false`.
+   */
   readonly metrics?: ContrastiveMetrics;
   /** Mean over this fit so far: samples (not views) per second of wall time, without the monitor's. */
   readonly samplesPerSecond: number;

@@ -1,5 +1,5 @@
 /** From views to what the loss compares, by tensor operations. */
-import { autocast } from '../tensor/modes.ts';
+import { autocast, noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
@@ -25,6 +25,32 @@ export function forward(
     .to('float32')
     .reshape([views, rows / views, dim])
     .transpose(0, 1);
+}
+
+/**
+ * Queries and their keys: view 0 through the encoder, view 1 through the momentum encoder; behind them, where that is
+ * symmetric, the same with the views exchanged.
+ * @returns float32 (batch or 2 · batch, 2, dim), differentiable in the queries; and the keys alone.
+ */
+export function forwardPairs(
+  { images, viewOrder }: Pick<TrainBatch, 'images' | 'viewOrder'>,
+  options: Pick<ResolvedOptions, 'encoder' | 'head' | 'precision'>,
+  momentum: Pick<ResolvedOptions, 'encoder' | 'head'> & { readonly symmetric: boolean },
+): { features: Tensor; keys: Tensor } {
+  const views = viewOrder.map((place) => {
+    const [first, second] = images as [Tensor, Tensor?];
+    if (second !== undefined) return images[place] as Tensor; // views of two sizes
+    const batch = (first.shape[0] as number) / 2;
+    return first.narrow(0, place * batch, batch);
+  });
+  const { encoder, head } = momentum;
+  const turns = (momentum.symmetric ? [0, 1] : [0]).map((view) => ({
+    queries: forward({ images: [views[view] as Tensor], viewOrder: [0] }, options),
+    keys: noGrad(() => forward({ images: [views[1 - view] as Tensor], viewOrder: [0] }, { ...options, encoder, head })),
+  }));
+  const queries = ops.cat(turns.map((turn) => turn.queries));
+  const keys = ops.cat(turns.map((turn) => turn.keys));
+  return { features: ops.cat([queries, keys], 1), keys: keys.select(1, 0) };
 }
 
 /** Rows that lie size by size, brought into the order of the views. */

@@ -9,7 +9,7 @@ import * as ops from '../tensor/ops.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { describe } from '../validate.ts';
 import type { TrainBatch } from './batches.ts';
-import { type LossBatch, nativeLoss } from './loss.ts';
+import { type KeyBank, type LossBatch, nativeLoss } from './loss.ts';
 import type { ResolvedOptions } from './options.ts';
 
 export interface StepResult {
@@ -30,7 +30,8 @@ interface LossValue {
 export function lossCall(loss: ResolvedOptions['loss']): (features: Tensor, batch: LossBatch) => LossValue {
   if (typeof loss === 'function')
     return (features, batch) => {
-      const value = loss(features, batch);
+      const { labels, ids, bank } = batch;
+      const value = loss(features, { labels, ids, bank });
       if (!(value instanceof Tensor)) throw new OptionError(`loss must return a Tensor, got ${describe(value)}`);
       return { loss: value };
     };
@@ -72,14 +73,15 @@ export function targetsOf(batch: Pick<TrainBatch, 'labels' | 'ids'>, { loss, enc
   };
 }
 
-/** Computes a loss's value, and the metrics where they are wanted, and reads them. */
-export async function readLoss(
-  { loss, validAnchors }: LossValue,
-  features: Tensor,
-  metricsLabels: Tensor | undefined,
-  withMetrics: boolean,
-): Promise<StepResult> {
-  const metrics = withMetrics ? ops.contrastiveMetrics(features.detach(), metricsLabels) : undefined;
+/** Of features and what the loss compares them with, (7): a batch with itself, or queries with keys. */
+export function metricsOf(features: Tensor, { ids, metricsLabels }: Targets, pair?: { bank: KeyBank | undefined }) {
+  if (pair === undefined) return ops.contrastiveMetrics(features.detach(), metricsLabels);
+  const { bank } = pair;
+  return ops.queryMetrics(features.detach(), ids, metricsLabels, bank?.features, bank?.ids, bank?.labels);
+}
+
+/** Reads a loss's value, and the metrics where there are some. */
+export async function readLoss({ loss, validAnchors }: LossValue, metrics: Tensor | undefined): Promise<StepResult> {
   const [value, anchors, numbers] = await Promise.all([loss.item(), validAnchors?.item(), metrics?.data()]);
   return {
     loss: value,

@@ -4,17 +4,12 @@ import { type HardNegatives, hardNegativeNumbers } from '../losses/options.ts';
 import { type Denominators, denominatorNames } from '../losses/sup-con.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
-
-/** τ over a training: `from` at its start, `to` at its end, in a straight line or along half a cosine. */
-export interface TemperatureSchedule {
-  readonly from: number;
-  readonly to: number;
-  readonly schedule: 'linear' | 'cosine';
-}
+import { type CrossEntropyLossSpec, checkCrossEntropy, crossEntropy } from './cross-entropy.ts';
+import { checkRamp, type Ramp, rampAt } from './ramp.ts';
 
 interface CommonLossSpec {
   /** τ, default 0.1; or how it changes. */
-  readonly temperature?: number | TemperatureSchedule;
+  readonly temperature?: number | Ramp;
   /** Default 1. */
   readonly lossScale?: number;
   /** L2-normalise the features inside. Default true. */
@@ -54,20 +49,47 @@ export interface DclwLossSpec extends CommonLossSpec {
 }
 
 /** The options mean what they mean to supConLoss, ntXentLoss, dclLoss and dclwLoss. */
-export type LossSpec = SupConLossSpec | NtXentLossSpec | DclLossSpec | DclwLossSpec;
+export type ContrastiveLossSpec = SupConLossSpec | NtXentLossSpec | DclLossSpec | DclwLossSpec;
+
+/** What a trainer knows by name: the contrastive losses, and a classifier's. */
+export type LossSpec = ContrastiveLossSpec | CrossEntropyLossSpec;
+
+/** Keys of earlier batches, for `bank` of the losses. */
+export interface KeyBank {
+  /** float32 (keys, dim), rows of length one, without a gradient. */
+  readonly features: Tensor;
+  /** int64 (keys), when every sample has one. */
+  readonly labels?: Tensor;
+  /** int64 (keys) */
+  readonly ids: Tensor;
+}
+
+/** What a loss of your own may look at beside the features. */
+export interface CustomLossBatch {
+  /** int32 (batch), when every sample has one. */
+  readonly labels: Tensor | undefined;
+  /** int64 (batch): which samples they are; the trainer always gives them. */
+  readonly ids?: Tensor | undefined;
+  /** With `momentumEncoder`: what its queue holds, until the update of this step; undefined while it is empty. */
+  readonly bank?: KeyBank | undefined;
+}
 
 /**
- * A loss of your own: features float32 (batch, views, dim) with gradient, labels int32 (batch) when every sample has one.
- * Returns a scalar tensor.
+ * A loss of your own: features float32 (batch, views, dim) with gradient. With `momentumEncoder` there are two views: the
+ * query, and its key without a gradient. Returns a scalar tensor.
  */
-export type CustomLoss = (features: Tensor, batch: { readonly labels: Tensor | undefined }) => Tensor;
+export type CustomLoss = (features: Tensor, batch: CustomLossBatch) => Tensor;
 
-/** What a named loss may look at beside the features of a batch. */
+/** What a loss may look at beside the features of a batch. */
 export interface LossBatch {
   /** int32 (batch), when every sample has one. */
   readonly labels: Tensor | undefined;
   /** int64 (batch): which samples they are, where the trainer knows. */
   readonly ids: Tensor | undefined;
+  /** The views are a query and its key, of a momentum encoder. */
+  readonly hasKeys?: boolean;
+  /** With keys: those of earlier batches. The native step fills it in by itself. */
+  readonly bank?: KeyBank | undefined;
   /** Part of the training that lies behind, in [0, 1]: step / total steps. */
   readonly progress: number;
 }
@@ -85,6 +107,7 @@ const optionNames: Readonly<Record<LossSpec['name'], readonly string[]>> = {
   'nt-xent': [...common, 'hardNegatives'],
   dcl: common,
   dclw: [...common, 'sigma'],
+  'cross-entropy': ['name', 'labelSmoothing'],
 };
 
 /** Checks a specification; fills nothing in. @throws {OptionError} */
@@ -93,25 +116,14 @@ export function checkLoss(spec: LossSpec): LossSpec {
     throw new OptionError(`loss must be { name, … } or a function, got ${describe(spec)}`);
   expectOneOf('loss.name', spec.name, Object.keys(optionNames));
   checkOptions('loss', spec, optionNames[spec.name]);
-  checkTemperature(spec.temperature);
+  if (spec.name === 'cross-entropy') return checkCrossEntropy(spec);
+  if (spec.temperature !== undefined) checkRamp('loss.temperature', spec.temperature, { above: 0 });
   if (spec.lossScale !== undefined) expectNumber('loss.lossScale', spec.lossScale, {});
   if (spec.normalize !== undefined) expectBoolean('loss.normalize', spec.normalize);
   if (spec.name === 'dclw' && spec.sigma !== undefined) expectNumber('loss.sigma', spec.sigma, { above: 0 });
   if (spec.name === 'nt-xent') hardNegativeNumbers(spec.hardNegatives, 'loss.hardNegatives');
   if (spec.name === 'supcon') checkSupCon(spec);
   return spec;
-}
-
-function checkTemperature(temperature: CommonLossSpec['temperature']): void {
-  if (temperature === undefined) return;
-  if (temperature === null || typeof temperature !== 'object') {
-    expectNumber('loss.temperature', temperature, { above: 0 });
-    return;
-  }
-  checkOptions('loss.temperature', temperature, ['from', 'to', 'schedule']);
-  expectNumber('loss.temperature.from', temperature.from, { above: 0 });
-  expectNumber('loss.temperature.to', temperature.to, { above: 0 });
-  expectOneOf('loss.temperature.schedule', temperature.schedule, ['linear', 'cosine']);
 }
 
 function checkSupCon(spec: SupConLossSpec): void {
@@ -123,19 +135,14 @@ function checkSupCon(spec: SupConLossSpec): void {
   hardNegativeNumbers(spec.hardNegatives, 'loss.hardNegatives');
 }
 
-/** τ when `progress` in [0, 1] of the training lies behind; undefined for the default. */
-export function temperatureAt(temperature: CommonLossSpec['temperature'], progress: number): number | undefined {
-  if (temperature === undefined || typeof temperature === 'number') return temperature;
-  const { from, to, schedule } = temperature;
-  const share = schedule === 'linear' ? progress : (1 - Math.cos(Math.PI * progress)) / 2;
-  return from + (to - from) * share;
-}
-
 /** The native operation of a specification; argument orders are those of native/losses. */
 export function nativeLoss(spec: LossSpec): NativeLoss {
+  if (spec.name === 'cross-entropy') return crossEntropy(spec);
   const { lossScale, normalize } = spec;
   const numbers = [lossScale, normalize];
-  const temperature = ({ progress }: LossBatch) => temperatureAt(spec.temperature, progress);
+  const temperature = ({ progress }: LossBatch) =>
+    spec.temperature === undefined ? undefined : rampAt(spec.temperature, progress);
+  const anchors = ({ hasKeys }: LossBatch) => (hasKeys ? 'queries' : undefined);
   // Behind the features: ids, bank, bank's ids, learned temperature.
   const selfSupervised = ({ ids }: LossBatch) => [undefined, ids?.handle, undefined, undefined, undefined];
   switch (spec.name) {
@@ -143,20 +150,24 @@ export function nativeLoss(spec: LossSpec): NativeLoss {
       return {
         operation: 'dcl_loss',
         usesLabels: false,
-        arguments: (batch) => [...selfSupervised(batch), temperature(batch), ...numbers],
+        arguments: (batch) => [...selfSupervised(batch), temperature(batch), anchors(batch), ...numbers],
       };
     case 'dclw':
       return {
         operation: 'dclw_loss',
         usesLabels: false,
-        arguments: (batch) => [...selfSupervised(batch), temperature(batch), spec.sigma, ...numbers],
+        arguments: (batch) => [...selfSupervised(batch), temperature(batch), anchors(batch), spec.sigma, ...numbers],
       };
     case 'nt-xent': {
       const { concentration, classPrior } = hardNegativeNumbers(spec.hardNegatives);
       return {
         operation: 'nt_xent_loss',
         usesLabels: false,
-        arguments: (batch) => [...selfSupervised(batch), temperature(batch), concentration, classPrior, ...numbers],
+        arguments: (batch) => [
+          ...selfSupervised(batch),
+          ...[temperature(batch), anchors(batch), concentration, classPrior],
+          ...numbers,
+        ],
       };
     }
     case 'supcon':
@@ -183,7 +194,7 @@ function supConArguments(
     temperature(batch),
     variant,
     denominators,
-    anchors,
+    batch.hasKeys ? 'queries' : anchors,
     noPositives,
     maxPositives,
     undefined, // seed: batches are shuffled, and so is the choice of positives

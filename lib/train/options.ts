@@ -7,6 +7,7 @@ import { checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
 import { type CustomLoss, checkLoss, type LossSpec } from './loss.ts';
+import { checkMomentumEncoder, type MomentumEncoderOptions, type ResolvedMomentumOptions } from './momentum-options.ts';
 
 /** A projection head of your own, written with tensors. */
 export interface CustomHead {
@@ -45,7 +46,14 @@ export interface TrainerOptions {
    * micro-batches are made as even as can be.
    */
   readonly microBatch?: number;
-  /** Whether the events of steps have contrastive metrics (`contrastiveMetrics`). Default true. */
+  /**
+   * Momentum contrast (MoCo; He et al. 2020, arXiv:1911.05722): view 0 goes through the encoder, view 1 through a copy that
+   * follows it slowly, and a query is compared with its own key and a queue of keys of earlier batches, in place of the
+   * rest of its batch. `{}` for the defaults. Not with microBatch, more than two views or a head written in TypeScript.
+   * Default: none.
+   */
+  readonly momentumEncoder?: MomentumEncoderOptions;
+  /** Whether the events of steps have contrastive metrics (`contrastiveMetrics`). Default true; false for cross-entropy. */
   readonly metrics?: boolean;
   /** Default 10. */
   readonly epochs?: number;
@@ -66,6 +74,7 @@ export interface ResolvedOptions {
   readonly batchSize: number;
   /** At most batchSize. */
   readonly microBatch: number;
+  readonly momentumEncoder: ResolvedMomentumOptions | undefined;
   readonly metrics: boolean;
   readonly epochs: number;
   readonly seed: number;
@@ -83,6 +92,7 @@ const known = [
   'precision',
   'batchSize',
   'microBatch',
+  'momentumEncoder',
   'metrics',
   'epochs',
   'seed',
@@ -90,6 +100,9 @@ const known = [
 
 const isModuleLike = (value: unknown): boolean =>
   value !== null && typeof value === 'object' && typeof (value as CustomHead).forward === 'function';
+
+const isClassifiers = (loss: LossSpec | CustomLoss): boolean =>
+  typeof loss !== 'function' && loss?.name === 'cross-entropy';
 
 function resolveViews(augment: TrainerOptions['augment'], views: number | undefined): readonly Augmentation[] {
   const list: readonly Augmentation[] = Array.isArray(augment) ? augment : [];
@@ -112,7 +125,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   if (head !== null && !isModuleLike(head))
     throw new OptionError(`head must be a module, { forward, namedParameters } or null, got ${describe(head)}`);
   const batchSize = expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true });
-  return {
+  const resolved = {
     encoder,
     head,
     loss: typeof loss === 'function' ? loss : checkLoss(loss),
@@ -123,8 +136,13 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     precision: expectOneOf('precision', options.precision ?? 'float32', ['float32', 'bfloat16']),
     batchSize,
     microBatch: expectNumber('microBatch', options.microBatch ?? batchSize, { min: 1, max: batchSize, integer: true }),
-    metrics: expectBoolean('metrics', options.metrics ?? true),
+    metrics: expectBoolean('metrics', options.metrics ?? !isClassifiers(loss)),
     epochs: expectNumber('epochs', options.epochs ?? 10, { min: 1, integer: true }),
     seed: expectNumber('seed', options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
+  };
+  const { momentumEncoder } = options;
+  return {
+    ...resolved,
+    momentumEncoder: momentumEncoder === undefined ? undefined : checkMomentumEncoder(momentumEncoder, resolved),
   };
 }

@@ -8,8 +8,9 @@ import { makeCachedStep } from './cached-step.ts';
 import { largeBatches } from './large-batches.ts';
 import { nativeLoss } from './loss.ts';
 import type { StepResult } from './loss-call.ts';
+import type { MomentumEncoder } from './momentum-encoder.ts';
 import type { ResolvedOptions } from './options.ts';
-import { makeStep, type StepContext } from './step.ts';
+import { makeStep, type Step, type StepContext } from './step.ts';
 
 export interface StepOutcome extends StepResult {
   /** The loss looks at labels, and the batch had one only. */
@@ -32,23 +33,27 @@ export interface Pipeline {
   ): AsyncGenerator<PendingStep, void, undefined>;
 }
 
-export function makePipeline(dataset: Dataset, options: ResolvedOptions, optimizer: Optimizer): Pipeline {
+export function makePipeline(
+  dataset: Dataset,
+  options: ResolvedOptions,
+  optimizer: Optimizer,
+  momentum: MomentumEncoder | undefined,
+): Pipeline {
   const { loss } = options;
-  const usesLabels = typeof loss !== 'function' && nativeLoss(loss).usesLabels;
+  const usesLabels = typeof loss !== 'function' && loss.name !== 'cross-entropy' && nativeLoss(loss).usesLabels;
   const outcome = (result: StepResult, labels: Int32Array | undefined): StepOutcome => ({
     ...result,
-    isSingleClass: usesLabels && labels !== undefined && isSingleClass(labels),
+    isSingleClass: usesLabels && momentum === undefined && labels !== undefined && isSingleClass(labels),
   });
   return options.microBatch < options.batchSize
     ? cachedPipeline(dataset, options, optimizer, outcome)
-    : plainPipeline(dataset, options, optimizer, outcome);
+    : plainPipeline(dataset, options, makeStep(options, optimizer, momentum), outcome);
 }
 
 type Outcome = (result: StepResult, labels: Int32Array | undefined) => StepOutcome;
 
-function plainPipeline(dataset: Dataset, options: ResolvedOptions, optimizer: Optimizer, outcome: Outcome): Pipeline {
+function plainPipeline(dataset: Dataset, options: ResolvedOptions, step: Step, outcome: Outcome): Pipeline {
   const loader = trainBatches(dataset, options);
-  const step = makeStep(options, optimizer);
   return {
     stepsPerEpoch: loader.length,
     inFlight: step.inFlight,

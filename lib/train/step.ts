@@ -7,9 +7,10 @@ import type { Optimizer } from '../optim/optimizer.ts';
 import { reference } from '../tensor/call.ts';
 import { flags, tidy } from '../tensor/modes.ts';
 import type { TrainBatch } from './batches.ts';
-import { forward, inPrecision } from './forward.ts';
+import { forward, forwardPairs, inPrecision } from './forward.ts';
 import { nativeLoss } from './loss.ts';
-import { lossCall, readLoss, type StepResult, targetsOf } from './loss-call.ts';
+import { lossCall, metricsOf, readLoss, type StepResult, targetsOf } from './loss-call.ts';
+import type { MomentumEncoder } from './momentum-encoder.ts';
 import type { ResolvedOptions } from './options.ts';
 
 export interface StepContext {
@@ -31,11 +32,12 @@ export interface Step {
   readonly inFlight: number;
 }
 
-export function makeStep(options: ResolvedOptions, optimizer: Optimizer): Step {
+export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentum?: MomentumEncoder): Step {
   const { encoder, head, loss, precision, metrics } = options;
-  if (typeof loss === 'function' || (head !== null && !(head instanceof Module))) return customStep(options, optimizer);
+  if (typeof loss === 'function' || (head !== null && !(head instanceof Module)))
+    return customStep(options, optimizer, momentum);
   const addon = loadAddon();
-  const native = guard(() => addon.makeTrainStep(encoder.handle, head?.handle, optimizer.handle));
+  const native = guard(() => addon.makeTrainStep(encoder.handle, head?.handle, optimizer.handle, momentum?.handle));
   const { operation, arguments: argumentsOf } = nativeLoss(loss);
   const operationReference = reference(operation);
   const run: Step['run'] = async (batch, { learningRate, progress }) => {
@@ -48,10 +50,11 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer): Step {
           batch.images.map(({ handle }) => handle),
           batch.viewOrder,
           operationReference,
-          argumentsOf({ labels: targets.labels, ids: targets.ids, progress }),
+          argumentsOf({ labels: targets.labels, ids: targets.ids, hasKeys: momentum !== undefined, progress }),
           metrics,
           targets.metricsLabels?.handle,
           learningRate,
+          momentum?.momentumAt(progress) ?? 1,
           flags(),
           job,
         ),
@@ -63,18 +66,32 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer): Step {
   return { run, inFlight: 2 };
 }
 
-function customStep(options: ResolvedOptions, optimizer: Optimizer): Step {
+/** Labels and ids of a batch whose samples come with two pairs. */
+const twice = ({ labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>) => ({
+  labels: labels && Int32Array.of(...labels, ...labels),
+  ids: BigInt64Array.of(...ids, ...ids),
+});
+
+function customStep(options: ResolvedOptions, optimizer: Optimizer, momentum: MomentumEncoder | undefined): Step {
   const loss = lossCall(options.loss);
   const run: Step['run'] = (batch, { learningRate, progress }) =>
     tidy(async () => {
       optimizer.zeroGrad();
-      const features = forward(batch, options); // (batch, views, dim)
-      const targets = targetsOf(batch, options);
-      const value = loss(features, { labels: targets.labels, ids: targets.ids, progress });
-      const result = await readLoss(value, features, targets.metricsLabels, options.metrics); // before the update: it may be NaN
+      const pair = momentum && forwardPairs(batch, options, momentum);
+      const features = pair?.features ?? forward(batch, options); // (batch, views, dim)
+      const targets = targetsOf(momentum?.symmetric ? twice(batch) : batch, options);
+      const { labels, ids } = targets;
+      const bank = momentum?.bank(labels !== undefined);
+      const value = loss(features, { labels, ids, bank, progress });
+      const metrics = options.metrics ? metricsOf(features, targets, momentum && { bank }) : undefined;
+      const result = await readLoss(value, metrics); // before the update: it may be NaN
       if (!Number.isFinite(result.loss)) return result;
       value.loss.backward();
       optimizer.step({ lr: learningRate });
+      if (momentum && pair) {
+        momentum.follow(momentum.momentumAt(progress));
+        momentum.remember(pair.keys, targets);
+      }
       return result;
     });
   return { run, inFlight: 1 };

@@ -9,6 +9,7 @@ import { throwIfAborted } from '../validate.ts';
 import { RunWriter } from './checkpointing.ts';
 import type { EndEvent, TrainEvent } from './events.ts';
 import { checkFitOptions, type FitOptions } from './fit-options.ts';
+import { MomentumEncoder } from './momentum-encoder.ts';
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
@@ -69,10 +70,12 @@ export class Trainer {
     encoder.to(this.#options.device);
     if (head instanceof Module) head.to(this.#options.device);
     using optimizer = makeOptimizer(this.#options.optimizer, namedParameters(this.#options));
-    const pipeline = makePipeline(dataset, this.#options, optimizer);
+    const { momentumEncoder } = this.#options;
+    using momentum = momentumEncoder && new MomentumEncoder(this.#options, momentumEncoder);
+    const pipeline = makePipeline(dataset, this.#options, optimizer, momentum);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
-    const writer = await RunWriter.open(this.#options, dataset, optimizer, options);
+    const writer = await RunWriter.open({ options: this.#options, optimizer, momentum }, dataset, options);
     const startStep = writer?.startStep ?? 0;
     yield { kind: 'start', samples: dataset.length, stepsPerEpoch, totalSteps, startStep, device: encoder.device };
 

@@ -18,8 +18,8 @@ float* Buffer::reserve(int64_t floats) {
   const auto needed = static_cast<size_t>(floats + kSlack + kLine);
   if (storage_.size() < needed) {
     storage_.resize(needed);
-    const auto address = reinterpret_cast<uintptr_t>(storage_.data());
-    data_ = storage_.data() + ((64 - address % 64) % 64) / sizeof(float);
+    const auto place = static_cast<int64_t>(reinterpret_cast<uintptr_t>(storage_.data()) / sizeof(float));
+    data_ = storage_.data() + (kLine - place % kLine) % kLine;
   }
   return data_;
 }

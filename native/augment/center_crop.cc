@@ -7,12 +7,7 @@ namespace {
 
 class CenterCrop final : public Transform {
  public:
-  explicit CenterCrop(const TransformSpec& spec)
-      : Transform(spec),
-        height_(static_cast<int>(spec.pair("size")[0])),
-        width_(static_cast<int>(spec.pair("size")[1])) {
-    CONTRASTIVE_CHECK(height_ >= 1 && width_ >= 1, kOptionError, kind(), ": size must be at least 1 x 1");
-  }
+  explicit CenterCrop(const TransformSpec& spec) : Transform(spec), height_(spec.size()[0]), width_(spec.size()[1]) {}
 
   Shape output_shape(Shape input) const override {
     CONTRASTIVE_CHECK(height_ <= input.height && width_ <= input.width, kShapeError, kind(), " of ", height_, " x ",

@@ -15,8 +15,9 @@ std::array<float, 256> equalizing_table(const std::array<uint32_t, 256>& counts,
   int brightest = 255;
   while (counts[brightest] == 0) --brightest;
   const int64_t step = (total - counts[brightest]) / 255;
-  std::array<float, 256> table;
-  double below = static_cast<double>(step / 2);  // whole numbers: their quotients' whole parts are exact
+  std::array<float, 256> table{};
+  const int64_t half = step / 2;
+  auto below = static_cast<double>(half);  // whole numbers: their quotients' whole parts are exact
   for (int level = 0; level < 256; ++level) {
     const int next = step == 0 ? level : static_cast<int>(std::min(below / static_cast<double>(step), 255.0));
     table[level] = static_cast<float>(next) / 255.0f;
@@ -31,7 +32,7 @@ void equalize(Canvas& canvas) {
   const int64_t area = canvas.area();
   float* const planes = canvas.pixels();
   for (int c = 0; c < canvas.shape().channels; ++c) {
-    std::array<uint32_t, 256> counts;
+    std::array<uint32_t, 256> counts{};
     kernels().count_levels(planes + c * area, area, counts.data());
     kernels().look_up(planes + c * area, area, equalizing_table(counts, area).data());
   }

@@ -3,19 +3,18 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "core/cpu.h"
+
 namespace contrastive::augment {
 namespace {
 
 const Kernels& choose() {
-#if defined(__x86_64__)
-  const char* wish = std::getenv("CONTRASTIVE_AUGMENT_ISA");
+#if defined(__x86_64__) || defined(_M_X64)
+  const char* wish = std::getenv("CONTRASTIVE_AUGMENT_ISA");  // NOLINT(concurrency-mt-unsafe): see export_augment()
   const std::string_view limit = wish ? wish : "avx512";
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx512 && limit == "avx512") return kernels_avx512();
-  if (avx2 && limit != "baseline") return kernels_avx2();
+  const InstructionSet widest = instruction_set();
+  if (widest >= InstructionSet::kAvx512 && limit == "avx512") return kernels_avx512();
+  if (widest >= InstructionSet::kAvx2 && limit != "baseline") return kernels_avx2();
 #endif
   return kernels_baseline();
 }

@@ -6,10 +6,18 @@ set(kernels_directory ${CMAKE_CURRENT_LIST_DIR})
 # A loop of few instructions that does not begin a cache line may take twice the time.
 set(kernels_flags -O3 -fopenmp-simd -fno-math-errno -fno-trapping-math -ffinite-math-only -fno-signed-zeros
   -falign-loops=64)
+if(MSVC)
+  # /fp:fast would say that pixels are finite, and also let sums be taken in another order.
+  set(kernels_flags /fp:contract)
+endif()
 set_source_files_properties(${kernels_directory}/kernels_baseline.cc PROPERTIES COMPILE_OPTIONS "${kernels_flags}")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(kernels_avx2_flags ${kernels_flags} -mavx2 -mfma -mbmi2)
   set(kernels_avx512_flags ${kernels_avx2_flags} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+  if(MSVC)
+    set(kernels_avx2_flags ${kernels_flags} /arch:AVX2)
+    set(kernels_avx512_flags ${kernels_flags} /arch:AVX512)
+  endif()
   set_source_files_properties(${kernels_directory}/kernels_avx2.cc PROPERTIES COMPILE_OPTIONS "${kernels_avx2_flags}")
   set_source_files_properties(${kernels_directory}/kernels_avx512.cc PROPERTIES COMPILE_OPTIONS "${kernels_avx512_flags}")
 endif()

@@ -104,8 +104,9 @@ Mapping shift_mapping(PolicyOp op, double magnitude, Shape shape) {
 }
 
 std::vector<std::string> PolicyTransform::drawn_names() const {
-  std::vector<std::string> names(operations(), "op");
-  names.resize(2 * operations(), "magnitude");
+  const auto count = static_cast<size_t>(operations());
+  std::vector<std::string> names(count, "op");
+  names.resize(2 * count, "magnitude");
   return names;
 }
 

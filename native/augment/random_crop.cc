@@ -20,15 +20,15 @@ class RandomCrop final : public Transform {
  public:
   explicit RandomCrop(const TransformSpec& spec)
       : Transform(spec),
-        height_(static_cast<int>(spec.pair("size")[0])),
-        width_(static_cast<int>(spec.pair("size")[1])),
+        height_(spec.size()[0]),
+        width_(spec.size()[1]),
         padding_(spec.list("padding")),
         fill_(static_cast<float>(spec.number("fill"))),
         mode_(spec.word("paddingMode")) {
-    CONTRASTIVE_CHECK(height_ >= 1 && width_ >= 1, kOptionError, kind(), ": size must be at least 1 x 1");
     CONTRASTIVE_CHECK(padding_.size() == 4, kOptionError, kind(), ": padding must be four numbers");
     for (double side : padding_)
-      CONTRASTIVE_CHECK(side >= 0, kOptionError, kind(), ": padding must be >= 0, got ", side);
+      CONTRASTIVE_CHECK(side >= 0 && side <= kLargestSide, kOptionError, kind(),
+                        ": padding must be >= 0 and <= ", kLargestSide, ", got ", side);
     CONTRASTIVE_CHECK(mode_ == "constant" || mode_ == "edge" || mode_ == "reflect" || mode_ == "symmetric",
                       kOptionError, kind(), ": unknown paddingMode '", mode_, "'");
   }

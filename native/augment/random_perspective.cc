@@ -19,9 +19,10 @@ std::optional<Mapping> solve(const Corners& starts, const Corners& ends) {
     for (int axis = 0; axis < 2; ++axis) {
       double* row = m[2 * i + axis];
       const double target = starts[i][axis];
-      row[3 * axis] = x;
-      row[3 * axis + 1] = y;
-      row[3 * axis + 2] = 1;
+      const int first = 3 * axis;
+      row[first] = x;
+      row[first + 1] = y;
+      row[first + 2] = 1;
       row[6] = -target * x;
       row[7] = -target * y;
       row[8] = target;
@@ -59,8 +60,9 @@ class RandomPerspective final : public Transform {
 
   Drawn draw(Philox& random, Shape input) const override {
     const int width = input.width, height = input.height;
-    const int bound_x = static_cast<int>(distortion_ * (width / 2)) + 1;
-    const int bound_y = static_cast<int>(distortion_ * (height / 2)) + 1;
+    const int half_width = width / 2, half_height = height / 2;
+    const int bound_x = static_cast<int>(distortion_ * half_width) + 1;
+    const int bound_y = static_cast<int>(distortion_ * half_height) + 1;
     const auto near = [&](int bound) { return static_cast<double>(random.below(bound)); };
     const auto far = [&](int size, int bound) { return static_cast<double>(size - bound + random.below(bound)); };
     Corners ends;

@@ -10,17 +10,14 @@ namespace {
 class RandomResizedCrop final : public Transform {
  public:
   explicit RandomResizedCrop(const TransformSpec& spec)
-      : Transform(spec), size_(spec.pair("size")), scale_(spec.pair("scale")), ratio_(spec.pair("ratio")) {
-    CONTRASTIVE_CHECK(size_[0] >= 1 && size_[1] >= 1, kOptionError, kind(), ": size must be at least 1 x 1");
+      : Transform(spec), size_(spec.size()), scale_(spec.pair("scale")), ratio_(spec.pair("ratio")) {
     CONTRASTIVE_CHECK(scale_[0] > 0 && scale_[0] <= scale_[1], kOptionError, kind(), ": scale must be 0 < min <= max");
     CONTRASTIVE_CHECK(ratio_[0] > 0 && ratio_[0] <= ratio_[1], kOptionError, kind(), ": ratio must be 0 < min <= max");
   }
 
   std::vector<std::string> drawn_names() const override { return {"top", "left", "height", "width"}; }
 
-  Shape output_shape(Shape input) const override {
-    return {static_cast<int>(size_[0]), static_cast<int>(size_[1]), input.channels};
-  }
+  Shape output_shape(Shape input) const override { return {size_[0], size_[1], input.channels}; }
 
   Drawn draw(Philox& random, Shape input) const override {
     const auto sides = [](double area, double ratio) {
@@ -35,19 +32,21 @@ class RandomResizedCrop final : public Transform {
     int height = input.height, width = input.width;
     if (ratio < ratio_[0]) height = std::min(input.height, std::max(1, round_half_even(width / ratio_[0])));
     if (ratio > ratio_[1]) width = std::min(input.width, std::max(1, round_half_even(height * ratio_[1])));
-    return {static_cast<double>((input.height - height) / 2), static_cast<double>((input.width - width) / 2),
-            static_cast<double>(height), static_cast<double>(width)};
+    const int top = (input.height - height) / 2, left = (input.width - width) / 2;
+    return {static_cast<double>(top), static_cast<double>(left), static_cast<double>(height),
+            static_cast<double>(width)};
   }
 
   void apply(Canvas& canvas, const Drawn& drawn) const override {
     canvas.crop(drawn.at(0), drawn.at(1), drawn.at(2), drawn.at(3));
-    canvas.resize(static_cast<int>(size_[0]), static_cast<int>(size_[1]));
+    canvas.resize(size_[0], size_[1]);
   }
 
   void check_drawn(const Drawn& drawn, Shape input) const override { expect_window(drawn, input); }
 
  private:
-  std::array<double, 2> size_, scale_, ratio_;
+  std::array<int, 2> size_;
+  std::array<double, 2> scale_, ratio_;
 };
 
 CONTRASTIVE_TRANSFORM("randomResizedCrop", RandomResizedCrop);

@@ -1,5 +1,7 @@
 // Bilinear, antialiased resize, to (height, width) or so that the shorter edge is `size`. Source: torchvision v2
 // Resize.
+#include <limits>
+
 #include "augment/transform.h"
 
 namespace contrastive::augment {
@@ -9,13 +11,20 @@ class Resize final : public Transform {
  public:
   explicit Resize(const TransformSpec& spec) : Transform(spec), size_(spec.list("size")) {
     CONTRASTIVE_CHECK(size_.size() <= 2, kOptionError, kind(), ": size must be one number or two");
-    for (double size : size_) CONTRASTIVE_CHECK(size >= 1, kOptionError, kind(), ": size must be >= 1, got ", size);
+    for (double size : size_)
+      CONTRASTIVE_CHECK(size >= 1 && size <= kLargestSide, kOptionError, kind(),
+                        ": size must be >= 1 and <= ", kLargestSide, ", got ", size);
   }
 
   Shape output_shape(Shape input) const override {
     if (size_.size() == 2) return {static_cast<int>(size_[0]), static_cast<int>(size_[1]), input.channels};
     const int shorter = static_cast<int>(size_[0]);
-    const auto longer = [&](int edge, int other) { return static_cast<int>(int64_t{shorter} * edge / other); };
+    const auto longer = [&](int edge, int other) {
+      const int64_t side = int64_t{shorter} * edge / other;
+      CONTRASTIVE_CHECK(side <= std::numeric_limits<int>::max(), kShapeError, kind(), ": size ", shorter,
+                        " makes an image of ", input.height, " x ", input.width, " too long: ", side, " pixels");
+      return static_cast<int>(side);
+    };
     if (input.width <= input.height) return {longer(input.height, input.width), shorter, input.channels};
     return {shorter, longer(input.width, input.height), input.channels};
   }

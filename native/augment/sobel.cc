@@ -23,12 +23,12 @@ class Sobel final : public Transform {
     float* const rows = canvas.scratch(int64_t{3} * pitch);  // row y with its edges is at place y mod 3
     const auto padded = [&](int c, int y) {
       const float* row = from + (int64_t{c} * height + y) * width;
-      float* copy = rows + y % 3 * pitch;
+      float* copy = rows + int64_t{y % 3} * pitch;
       copy[0] = row[0];
       std::copy_n(row, width, copy + 1);
       copy[width + 1] = row[width - 1];
     };
-    const auto place = [&](int y) { return rows + std::clamp(y, 0, height - 1) % 3 * pitch + 1; };
+    const auto place = [&](int y) { return rows + int64_t{std::clamp(y, 0, height - 1) % 3} * pitch + 1; };
     for (int c = 0; c < shape.channels; ++c) {
       padded(c, 0);
       for (int y = 0; y < height; ++y) {

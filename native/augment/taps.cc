@@ -22,8 +22,10 @@ void Taps::compute(int from, int to, int first, int count, bool reversed) {
   int used = 1;
   for (int i = 0; i < count; ++i) {
     const double center = scale * (first + i + 0.5);
+    // NOLINTBEGIN(bugprone-incorrect-roundings): ATen's windows, which are part of the result.
     const int low = std::max(static_cast<int>(center - support + 0.5), 0);
     const int high = std::min(static_cast<int>(center + support + 0.5), from);
+    // NOLINTEND(bugprone-incorrect-roundings)
     const int at = reversed ? count - 1 - i : i;
     float* w = weights.data() + static_cast<size_t>(at) * taps;
     double total = 0.0;

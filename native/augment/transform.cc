@@ -39,6 +39,15 @@ std::array<double, 2> TransformSpec::pair(const std::string& name) const {
   return {values[0], values[1]};
 }
 
+std::array<int, 2> TransformSpec::size() const {
+  const auto [height, width] = pair("size");
+  CONTRASTIVE_CHECK(height >= 1 && width >= 1, kOptionError, kind, ": size must be at least 1 x 1, got ", height, " x ",
+                    width);
+  CONTRASTIVE_CHECK(height <= kLargestSide && width <= kLargestSide, kOptionError, kind, ": size must be at most ",
+                    kLargestSide, " x ", kLargestSide, ", got ", height, " x ", width);
+  return {static_cast<int>(height), static_cast<int>(width)};
+}
+
 const std::string& TransformSpec::word(const std::string& name) const {
   const auto found = words.find(name);
   CONTRASTIVE_CHECK(found != words.end(), kOptionError, kind, ": ", name, " is missing");

@@ -18,6 +18,9 @@
 
 namespace contrastive::augment {
 
+// Pixels; wider than any image that fits into memory, and lib/augment/arguments.ts has it too.
+constexpr int kLargestSide = 65535;
+
 // A transform as plain data, `{ kind: 'solarize', threshold: 0.5, p: 0.2 }`: numbers and lists of numbers, words, and
 // flags as 0 or 1.
 struct TransformSpec {
@@ -29,6 +32,8 @@ struct TransformSpec {
   double number(const std::string& name) const;
   int integer(const std::string& name) const;
   std::array<double, 2> pair(const std::string& name) const;
+  // The field `size`: [height, width], from 1 to kLargestSide.
+  std::array<int, 2> size() const;
   const std::vector<double>& list(const std::string& name) const;
   const std::string& word(const std::string& name) const;
   bool has(const std::string& name) const { return numbers.contains(name) || words.contains(name); }

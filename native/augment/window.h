@@ -24,8 +24,8 @@ std::optional<Drawn> draw_window(Philox& random, Shape input, std::array<double,
     const Sides exact = sides(target, std::exp(random.uniform(log_low, log_high)));
     const Sides rounded = {std::nearbyint(exact.height), std::nearbyint(exact.width)};
     if (!fits(rounded)) continue;
-    const double top = random.below(input.height - static_cast<int>(rounded.height) + 1);
-    const double left = random.below(input.width - static_cast<int>(rounded.width) + 1);
+    const auto top = static_cast<double>(random.below(input.height - static_cast<int>(rounded.height) + 1));
+    const auto left = static_cast<double>(random.below(input.width - static_cast<int>(rounded.width) + 1));
     return Drawn{top, left, rounded.height, rounded.width};
   }
   return std::nullopt;

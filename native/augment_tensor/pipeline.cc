@@ -102,6 +102,7 @@ at::Tensor make_view(const TensorJob& job, uint32_t view, std::vector<Group> gro
   const TensorPipeline& pipeline = *job.views[view];
   const std::vector<ImageView>& images = job.batch.images;
   std::vector<std::vector<Drawn>> drawn;  // of each sample, by transform
+  drawn.reserve(images.size());
   for (const ImageView& image : images)
     drawn.push_back(pipeline.pipeline()->draw(job.batch.key(image, view), {image.height, image.width, image.channels}));
   for (Group& group : groups)
@@ -112,6 +113,7 @@ at::Tensor make_view(const TensorJob& job, uint32_t view, std::vector<Group> gro
     CONTRASTIVE_CHECK(!cancel.load(std::memory_order_relaxed), kAbortedError, "augmentation was cancelled");
     for (Group& group : groups) {
       std::vector<Drawn> numbers;
+      numbers.reserve(group.samples.size());
       for (const int64_t sample : group.samples) numbers.push_back(drawn[sample][i]);
       group.images = pipeline.apply(i, group.images, numbers);
     }
@@ -149,6 +151,7 @@ at::Tensor augment_on_device(const TensorJob& job, const std::atomic<bool>& canc
   const bool cropped = std::all_of(job.views.begin(), job.views.end(), begins_with_crop);
   const std::vector<Group> sources = group_by_size(job.batch.images, cropped ? kStep : 1, job.device);
   std::vector<at::Tensor> views;
+  views.reserve(job.views.size());
   for (size_t view = 0; view < job.views.size(); ++view)
     views.push_back(make_view(job, static_cast<uint32_t>(view), sources, cancel));
   const at::Tensor all = views.size() == 1 ? views[0] : at::cat(views);

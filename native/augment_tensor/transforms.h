@@ -42,4 +42,4 @@ struct BatchedRegistration {
 }  // namespace contrastive::augment_tensor
 
 #define CONTRASTIVE_BATCHED(kind, function) \
-  static const ::contrastive::augment_tensor::BatchedRegistration register_##function(kind, &function)
+  static const ::contrastive::augment_tensor::BatchedRegistration register_##function(kind, &(function))

@@ -38,6 +38,7 @@ Tensor take(const Tensor& images, PolicyOp op, const std::vector<double>& magnit
     case PolicyOp::kRotate: {
       const Batch batch = Batch::floating(spec.kind.c_str(), images);
       std::vector<augment::Mapping> mappings;
+      mappings.reserve(magnitudes.size());
       for (const double each : magnitudes) mappings.push_back(mapping_of(op, each, batch.shape()));
       return warp(batch, mappings, spec.word("interpolation"), spec.number("fill"));
     }

@@ -33,9 +33,9 @@ Napi::Value info_of(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Array devices = Napi::Array::New(env);
   devices.Set(0u, "cpu");
-  const int cuda = at::detail::getCUDAHooks().deviceCount();
-  for (int i = 0; i < cuda; ++i) devices.Set(devices.Length(), "cuda:" + std::to_string(i));
-  if (at::globalContext().hasMPS()) devices.Set(devices.Length(), "mps");
+  const at::DeviceIndex cuda = at::detail::getCUDAHooks().deviceCount();
+  for (at::DeviceIndex i = 0; i < cuda; ++i) devices.Set(devices.Length(), "cuda:" + std::to_string(i));
+  if (at::Context::hasMPS()) devices.Set(devices.Length(), "mps");
   Napi::Object result = Napi::Object::New(env);
   result.Set("torchVersion", loaded_version());
   result.Set("compiledAgainst", TORCH_VERSION);
@@ -84,6 +84,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 }  // namespace contrastive::binding
 
 // The loader hands its environment over here.
-extern "C" __attribute__((visibility("default"))) napi_value contrastive_core_init(napi_env env, napi_value exports) {
+extern "C" NAPI_MODULE_EXPORT napi_value contrastive_core_init(napi_env env, napi_value exports) {
   return Napi::RegisterModule(env, exports, contrastive::binding::init);
 }

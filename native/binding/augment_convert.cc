@@ -66,10 +66,10 @@ Napi::Value from_drawn(Napi::Env env, const augment::Transform& transform, const
     size_t end = i + 1;
     while (end < names.size() && names[end] == names[i]) ++end;
     if (end == i + 1) {
-      result.Set(names[i], drawn[i]);
+      result.Set(names[i], drawn[static_cast<int>(i)]);
     } else {
       Napi::Array list = Napi::Array::New(env, end - i);
-      for (size_t j = i; j < end; ++j) list.Set(j - i, drawn[j]);
+      for (size_t j = i; j < end; ++j) list.Set(static_cast<uint32_t>(j - i), drawn[static_cast<int>(j)]);
       result.Set(names[i], list);
     }
     i = end;

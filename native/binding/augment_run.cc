@@ -182,6 +182,7 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
                     "drawn must have one entry for each of the ", pipeline->transforms().size(), " transforms, got ",
                     list.Length());
   std::vector<Drawn> drawn;
+  drawn.reserve(list.Length());
   for (uint32_t i = 0; i < list.Length(); ++i)
     drawn.push_back(to_drawn(*pipeline->transforms()[i], list.Get(i).As<Napi::Object>()));
   const Shape source = {image.height, image.width, image.channels};

@@ -1,5 +1,6 @@
 #include "binding/augment_wrap.h"
 
+#include "augment/kernels.h"
 #include "binding/augment_convert.h"
 #include "binding/convert.h"
 #include "binding/errors.h"
@@ -21,6 +22,7 @@ const Pipeline& to_pipeline(const Napi::Value& value) { return *PipelineHandle::
 Napi::Value make_pipeline(const Napi::CallbackInfo& info) {
   const auto list = info[0].As<Napi::Array>();
   std::vector<TransformSpec> specs;
+  specs.reserve(list.Length());
   for (uint32_t i = 0; i < list.Length(); ++i) specs.push_back(to_spec(list.Get(i).As<Napi::Object>()));
   return PipelineHandle::make(info.Env(), std::make_shared<TensorPipeline>(specs, to_int(info[1])));
 }
@@ -53,6 +55,8 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_augment(Napi::Env env, Napi::Object exports) {
+  // Chosen here, since it reads the environment: a thread of the pool would do so beside JavaScript that may write it.
+  augment::kernels();
   exports.Set("augmentPipeline", Napi::Function::New<guarded<make_pipeline>>(env));
   exports.Set("augmentShape", Napi::Function::New<guarded<shape_of>>(env));
   exports.Set("augmentDraw", Napi::Function::New<guarded<draw>>(env));

@@ -132,8 +132,8 @@ const char* dtype_name(at::ScalarType dtype) {
 
 at::Device to_device(const Napi::Value& value, const char* argument) {
   const std::string name = to_string(value, argument);
-  const int cuda_devices = at::detail::getCUDAHooks().deviceCount();
-  const bool mps = at::globalContext().hasMPS();
+  const at::DeviceIndex cuda_devices = at::detail::getCUDAHooks().deviceCount();
+  const bool mps = at::Context::hasMPS();
   if (name == "auto") {
     if (cuda_devices > 0) return at::Device(at::kCUDA, 0);
     return mps ? at::Device(at::kMPS, 0) : at::Device(at::kCPU);
@@ -141,7 +141,7 @@ at::Device to_device(const Napi::Value& value, const char* argument) {
   std::optional<at::Device> device;
   try {
     device = at::Device(name);
-  } catch (const c10::Error&) {
+  } catch (const c10::Error&) {  // NOLINT(bugprone-empty-catch): refused below, in our words
   }
   CONTRASTIVE_CHECK(device && (device->is_cpu() || device->is_cuda() || device->is_mps()), kDeviceError, argument,
                     " must be 'cpu', 'cuda', 'cuda:N', 'mps' or 'auto', got '", name, "'");
@@ -235,14 +235,14 @@ Arguments::Argument Arguments::convert(const c10::Argument& parameter, const Nap
   return result;
 }
 
-void Arguments::note_device(const Slot& slot, const std::string& argument) {
+void Arguments::note_device(Slot& slot, const std::string& argument) {
   if (!has_device_) {
     device_ = slot.device();
     has_device_ = true;
     return;
   }
   if (device_ == slot.device()) return;
-  const at::Tensor& twin = const_cast<Slot&>(slot).twin();
+  const at::Tensor& twin = slot.twin();
   if (twin.defined() && twin.dim() == 0 && slot.device().is_cpu()) return;  // a CPU scalar mixes with anything
   throw Error(kDeviceError, message(name_, ": ", argument, " is on '", device_name(slot.device()),
                                     "' but an argument before it is on '", device_name(device_), "'"));

@@ -44,7 +44,7 @@ class Arguments {
     bool device = false;  // names the device of the results
   };
   Argument convert(const c10::Argument& parameter, const Napi::Value& value);
-  void note_device(const Slot& slot, const std::string& operation);
+  void note_device(Slot& slot, const std::string& argument);
 
   std::vector<Argument> arguments_;
   at::Device device_ = at::kCPU;

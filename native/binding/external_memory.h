@@ -45,7 +45,7 @@ class ExternalMemory {
   }
 
   int64_t live_ = 0, lowest_ = 0, reported_ = 0;
-  Clock::time_point window_end_{};
+  Clock::time_point window_end_;
 };
 
 }  // namespace contrastive::binding

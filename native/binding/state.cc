@@ -11,9 +11,9 @@ namespace {
 
 // One thread a core, or what OMP_NUM_THREADS says, as PyTorch does.
 int default_threads() {
-  const char* asked = std::getenv("OMP_NUM_THREADS");
-  const int threads = asked ? std::atoi(asked) : static_cast<int>(std::thread::hardware_concurrency());
-  return std::max(1, threads);
+  const char* asked = std::getenv("OMP_NUM_THREADS");  // NOLINT(concurrency-mt-unsafe): only JavaScript writes it
+  const int64_t threads = asked ? std::strtol(asked, nullptr, 10) : int64_t{std::thread::hardware_concurrency()};
+  return static_cast<int>(std::clamp<int64_t>(threads, 1, 4096));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "binding/tensor_wrap.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/safe_numerics.h>
 
 #include <cstring>
 
@@ -35,7 +36,7 @@ at::ScalarType dtype_of(napi_typedarray_type type) {
 
 // Enqueues work that yields one tensor for a new slot.
 template <typename Work>
-Napi::Value enqueue(Napi::Env env, SlotPtr slot, uint32_t flags, uint64_t job, Work work) {
+Napi::Value enqueue(Napi::Env env, const SlotPtr& slot, uint32_t flags, uint64_t job, Work work) {
   State::of(env).stream(flags).enqueue(make_job([promises = Promises({slot}, job), work = std::move(work),
                                                  modes = Modes::from_flags(flags), device = slot->device()]() mutable {
     promises.settle([&] {
@@ -68,7 +69,7 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
   int64_t count = 1;
   for (const int64_t size : shape) {
     CONTRASTIVE_CHECK(size >= 0, kShapeError, "shape must not hold negative sizes, got ", at::IntArrayRef(shape));
-    CONTRASTIVE_CHECK(!__builtin_mul_overflow(count, size, &count), kShapeError, "shape is too large");
+    CONTRASTIVE_CHECK(!c10::mul_overflows(count, size, &count), kShapeError, "shape is too large");
   }
   CONTRASTIVE_CHECK(count == static_cast<int64_t>(length), kShapeError, "data of ", length,
                     " elements does not fit shape ", at::IntArrayRef(shape), ", which holds ", count);

@@ -1,5 +1,7 @@
 #include "binding/train_wrap.h"
 
+#include <c10/util/ParallelGuard.h>
+
 #include <utility>
 #include <vector>
 
@@ -16,6 +18,12 @@ namespace contrastive::binding {
 namespace {
 
 using StepHandle = Handle<train::TrainStep>;
+using MomentumHandle = Handle<train::MomentumEncoder>;
+
+uint32_t flags_at(const Napi::CallbackInfo& info, size_t i) { return info[i].As<Napi::Number>().Uint32Value(); }
+uint64_t job_at(const Napi::CallbackInfo& info, size_t i) {
+  return static_cast<uint64_t>(info[i].As<Napi::Number>().DoubleValue());
+}
 
 Napi::Value to_object(Napi::Env env, const train::StepOutput& output) {
   Napi::Object result = Napi::Object::New(env);
@@ -28,17 +36,68 @@ Napi::Value to_object(Napi::Env env, const train::StepOutput& output) {
   return result;
 }
 
-// makeTrainStep(encoder, head | undefined, optimizer) -> a step
-Napi::Value make_train_step(const Napi::CallbackInfo& info) {
-  std::shared_ptr<models::Module> head;
-  if (!info[1].IsUndefined()) head = ModuleHandle::get(info[1], "head");
-  return StepHandle::make(info.Env(),
-                          std::make_shared<train::TrainStep>(ModuleHandle::get(info[0], "encoder"), std::move(head),
-                                                             OptimizerHandle::get(info[2], "optimizer")));
+// The encoder at info[i] and, where it is not undefined, the head behind it.
+train::Network to_network(const Napi::CallbackInfo& info, size_t i) {
+  train::Network network{ModuleHandle::get(info[i], "encoder"), nullptr};
+  if (!info[i + 1].IsUndefined()) network.head = ModuleHandle::get(info[i + 1], "head");
+  return network;
 }
 
-// trainStep(step, images[], viewOrder, loss, lossArguments, metrics, metricsLabels | undefined, learningRate, flags,
-// job)
+// makeMomentumEncoder(encoder, head | undefined, keyEncoder, keyHead | undefined, queueSize, withStatistics, symmetric)
+//   -> a momentum encoder
+Napi::Value make_momentum_encoder(const Napi::CallbackInfo& info) {
+  const c10::ParallelGuard serial(true);  // no second OpenMP team on the JavaScript thread
+  const train::MomentumOptions options{.queue_size = info[4].As<Napi::Number>().Int64Value(),
+                                       .with_statistics = info[5].ToBoolean(),
+                                       .symmetric = info[6].ToBoolean()};
+  return MomentumHandle::make(
+      info.Env(), std::make_shared<train::MomentumEncoder>(to_network(info, 0), to_network(info, 2), options));
+}
+
+// momentumQueue(momentum) -> { features, labels, ids, pushed }: tensor handles; live
+Napi::Value momentum_queue(const Napi::CallbackInfo& info) {
+  Napi::Object result = Napi::Object::New(info.Env());
+  for (const auto& [name, tensor] : MomentumHandle::get(info[0], "momentum")->queue().state())
+    result.Set(name, wrap(info.Env(), Slot::ready(tensor)));
+  return result;
+}
+
+// momentumFollow(momentum, m, flags, job)
+Napi::Value momentum_follow(const Napi::CallbackInfo& info) {
+  std::shared_ptr<train::MomentumEncoder> momentum = MomentumHandle::get(info[0], "momentum");
+  const double m = info[1].As<Napi::Number>().DoubleValue();
+  State::of(info.Env()).effect(flags_at(info, 2), job_at(info, 3), [momentum, m] { momentum->follow(m); });
+  return info.Env().Undefined();
+}
+
+// momentumRemember(momentum, keys, labels | undefined, ids, flags, job)
+Napi::Value momentum_remember(const Napi::CallbackInfo& info) {
+  std::shared_ptr<train::MomentumEncoder> momentum = MomentumHandle::get(info[0], "momentum");
+  SlotPtr keys = TensorHandle::get(info[1], "keys"), ids = TensorHandle::get(info[3], "ids"), labels;
+  if (!info[2].IsUndefined()) labels = TensorHandle::get(info[2], "labels");
+  State::of(info.Env()).effect(flags_at(info, 4), job_at(info, 5), [momentum, keys, labels, ids] {
+    momentum->remember(keys->value(), /*normalize=*/true, labels ? std::optional(labels->value()) : std::nullopt,
+                       ids->value());
+  });
+  return info.Env().Undefined();
+}
+
+// momentumDispose(momentum) -> whether it was alive
+Napi::Value momentum_dispose(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), MomentumHandle::dispose(info.Env(), info[0]));
+}
+
+// makeTrainStep(encoder, head | undefined, optimizer, momentum | undefined) -> a step
+Napi::Value make_train_step(const Napi::CallbackInfo& info) {
+  std::shared_ptr<train::MomentumEncoder> momentum;
+  if (!info[3].IsUndefined()) momentum = MomentumHandle::get(info[3], "momentum");
+  return StepHandle::make(
+      info.Env(), std::make_shared<train::TrainStep>(to_network(info, 0), OptimizerHandle::get(info[2], "optimizer"),
+                                                     std::move(momentum)));
+}
+
+// trainStep(step, images[], viewOrder, loss, lossArguments, metrics, metricsLabels | undefined, learningRate,
+// keyMomentum, flags, job)
 //   -> Promise<{ loss, validAnchors?, metrics? }>
 // `lossArguments` are those of the loss in schema order; the first, its features, is the step's to fill.
 Napi::Value train_step(const Napi::CallbackInfo& info) {
@@ -46,6 +105,7 @@ Napi::Value train_step(const Napi::CallbackInfo& info) {
   std::shared_ptr<train::TrainStep> step = StepHandle::get(info[0], "step");
   const auto handles = info[1].As<Napi::Array>();
   std::vector<SlotPtr> images;
+  images.reserve(handles.Length());
   for (uint32_t i = 0; i < handles.Length(); ++i) images.push_back(TensorHandle::get(handles.Get(i), "images"));
   std::vector<int64_t> view_order = to_ints(info[2], "viewOrder");
   const Callable& loss = *CallableHandle::get(info[3], "loss");
@@ -54,13 +114,14 @@ Napi::Value train_step(const Napi::CallbackInfo& info) {
   SlotPtr labels;
   if (!info[6].IsUndefined()) labels = TensorHandle::get(info[6], "metricsLabels");
   const double learning_rate = info[7].As<Napi::Number>().DoubleValue();
-  const uint32_t flags = info[8].As<Napi::Number>().Uint32Value();
-  const auto job = static_cast<uint64_t>(info[9].As<Napi::Number>().DoubleValue());
+  const double key_momentum = info[8].As<Napi::Number>().DoubleValue();
+  const uint32_t flags = flags_at(info, 9);
+  const uint64_t job = job_at(info, 10);
 
   auto [promise, settler] = state.promise();
   state.stream(flags).enqueue(make_job([step, images = std::move(images), view_order = std::move(view_order), &loss,
-                                        arguments = std::move(arguments), metrics, labels, learning_rate, flags, job,
-                                        settler = settler]() mutable {
+                                        arguments = std::move(arguments), metrics, labels, learning_rate, key_momentum,
+                                        flags, job, settler = settler]() mutable {
     try {
       train::StepInput input{.images = {},
                              .view_order = std::move(view_order),
@@ -69,6 +130,7 @@ Napi::Value train_step(const Napi::CallbackInfo& info) {
                              .metrics = metrics,
                              .metrics_labels = std::nullopt,
                              .learning_rate = learning_rate,
+                             .key_momentum = key_momentum,
                              .autocast = Modes::from_flags(flags).autocast};
       for (const SlotPtr& slot : images) input.images.push_back(slot->value());
       if (labels) input.metrics_labels = labels->value();
@@ -84,6 +146,11 @@ Napi::Value train_step(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_train(Napi::Env env, Napi::Object exports) {
+  exports.Set("makeMomentumEncoder", Napi::Function::New<guarded<make_momentum_encoder>>(env));
+  exports.Set("momentumQueue", Napi::Function::New<guarded<momentum_queue>>(env));
+  exports.Set("momentumFollow", Napi::Function::New<guarded<momentum_follow>>(env));
+  exports.Set("momentumRemember", Napi::Function::New<guarded<momentum_remember>>(env));
+  exports.Set("momentumDispose", Napi::Function::New<guarded<momentum_dispose>>(env));
   exports.Set("makeTrainStep", Napi::Function::New<guarded<make_train_step>>(env));
   exports.Set("trainStep", Napi::Function::New<guarded<train_step>>(env));
 }

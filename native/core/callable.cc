@@ -20,18 +20,20 @@ const std::set<std::string> kLow = {"aten::matmul", "aten::mm",     "aten::bmm",
 const std::set<std::string> kFullOnCpu = {"aten::mse_loss", "aten::binary_cross_entropy_with_logits",
                                           "aten::nll_loss", "aten::cross_entropy_loss",
                                           "aten::prod",     "aten::cdist"};
+// NOLINTBEGIN(bugprone-suspicious-missing-comma): two literals make one name.
 #define CONTRASTIVE_NAME(name, ...) "aten::" #name,
 const std::set<std::string> kFullElsewhere = {AT_FORALL_FP32(CONTRASTIVE_NAME)
                                                   AT_FORALL_FP32_SET_OPT_DTYPE(CONTRASTIVE_NAME)};
 #undef CONTRASTIVE_NAME
+// NOLINTEND(bugprone-suspicious-missing-comma)
 
 Callable make(const std::string& name) {
-  if (name.rfind("aten::", 0) == 0) {
+  if (name.starts_with("aten::")) {
     const auto dot = name.find('.');
     auto handle = c10::Dispatcher::singleton().findSchema(
         {name.substr(0, dot), dot == std::string::npos ? "" : name.substr(dot + 1)});
     CONTRASTIVE_CHECK(handle, kOptionError, "libtorch has no operator '", name, "'");
-    return Callable(handle->schema(), nullptr, *handle);
+    return Callable(handle->schema(), nullptr, handle);
   }
   for (const OpEntry& entry : op_table())
     if (entry.name == name) return Callable(torch::jit::parseSchema(entry.schema), entry.call, std::nullopt);

@@ -2,7 +2,9 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <new>
+#include <utility>
 
 #include "core/error.h"
 
@@ -10,9 +12,8 @@ namespace contrastive {
 namespace {
 
 bool contains(const std::string& text, std::initializer_list<const char*> words) {
-  for (const char* word : words)
-    if (text.find(word) != std::string::npos) return true;
-  return false;
+  return std::any_of(words.begin(), words.end(),
+                     [&](const char* word) { return text.find(word) != std::string::npos; });
 }
 
 // libtorch has one exception type for most mistakes; its wording tells shapes from dtypes.
@@ -37,7 +38,7 @@ std::string first_paragraph(const std::string& text) {
 
 Failure describe(std::exception_ptr error, uint64_t job) {
   try {
-    std::rethrow_exception(error);
+    std::rethrow_exception(std::move(error));
   } catch (const FailureException& e) {
     return *e.failure;
   } catch (const Error& e) {

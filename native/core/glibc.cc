@@ -3,8 +3,10 @@
 #include "core/glibc.h"
 
 #ifdef __GLIBC__
+// NOLINTBEGIN(bugprone-reserved-identifier): glibc's name for it.
 extern "C" {
 extern char __libc_single_threaded __attribute__((visibility("hidden")));
 char __libc_single_threaded = 0;
 }
+// NOLINTEND(bugprone-reserved-identifier)
 #endif

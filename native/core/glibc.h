@@ -19,6 +19,7 @@
 #endif
 
 #ifdef CONTRASTIVE_GLIBC_FIRST
+// NOLINTBEGIN(portability-no-assembler): a symbol's version has no other spelling.
 #define CONTRASTIVE_BIND(symbol, version) __asm__(".symver " symbol "," symbol "@" version)
 CONTRASTIVE_BIND("dladdr", CONTRASTIVE_GLIBC_FIRST);
 CONTRASTIVE_BIND("dlerror", CONTRASTIVE_GLIBC_FIRST);
@@ -30,5 +31,6 @@ CONTRASTIVE_BIND("pow", CONTRASTIVE_GLIBC_FIRST);
 CONTRASTIVE_BIND("pthread_setname_np", CONTRASTIVE_GLIBC_SETNAME);
 // std::condition_variable::wait, which became noexcept in gcc 12.
 CONTRASTIVE_BIND("_ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE", "GLIBCXX_3.4.11");
+// NOLINTEND(portability-no-assembler)
 #undef CONTRASTIVE_BIND
 #endif

@@ -138,7 +138,8 @@ std::tuple<Tensor, Tensor, Tensor> group_norm(const Tensor& x, const OptionalTen
 
 // Never deregistered: a worker that ends must not take the kernels from the other threads.
 [[maybe_unused]] const bool registered = [] {
-  auto* library = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::Meta, __FILE__, __LINE__);
+  static auto* const library =
+      new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::Meta, __FILE__, __LINE__);
   const auto add = [&](const char* name, auto* kernel) {
     const std::string full = name;
     const auto dot = full.find('.');

@@ -68,4 +68,4 @@ struct Boxed<function> {
 
 #define CONTRASTIVE_OP(function, schema)                                      \
   static const ::contrastive::OpRegistration contrastive_register_##function( \
-      #function, schema, &::contrastive::detail::Boxed<&function>::call)
+      #function, schema, &::contrastive::detail::Boxed<&(function)>::call)

@@ -34,7 +34,7 @@ class Pool {
 
  private:
   struct Task {
-    int64_t count, next = 0, running = 0;
+    int64_t count = 0, next = 0, running = 0;
     Body body;
     Done done;
     std::exception_ptr error;

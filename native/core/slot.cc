@@ -54,7 +54,7 @@ void Promises::fill(std::vector<at::Tensor> values) {
   for (size_t i = 0; i < slots_.size(); ++i) slots_[i]->fill(std::move(values[i]));
 }
 
-void Promises::fail(FailurePtr failure) noexcept {
+void Promises::fail(const FailurePtr& failure) noexcept {
   for (const SlotPtr& slot : slots_)
     if (slot->is_pending()) slot->fail(failure);
 }

@@ -55,12 +55,12 @@ class Promises {
  public:
   explicit Promises(std::vector<SlotPtr> slots, uint64_t job) : slots_(std::move(slots)), job_(job) {}
   Promises(Promises&&) = default;
-  Promises& operator=(Promises&&) = default;
+  Promises& operator=(Promises&&) = delete;  // would forget the slots of the one before
   ~Promises();
 
   // Runs `work`, which returns one tensor a slot, and fills them; an exception fails them all.
   template <typename Work>
-  void settle(Work&& work) noexcept {
+  void settle(const Work& work) noexcept {
     try {
       std::vector<at::Tensor> values = work();
       fill(std::move(values));
@@ -68,7 +68,7 @@ class Promises {
       fail(std::make_shared<Failure>(describe(std::current_exception(), job_)));
     }
   }
-  void fail(FailurePtr failure) noexcept;
+  void fail(const FailurePtr& failure) noexcept;
 
  private:
   void fill(std::vector<at::Tensor> values);

@@ -1,22 +1,21 @@
 #include "core/stream.h"
 
 #include <ATen/Parallel.h>
-#include <dlfcn.h>
+
+#include "core/openmp.h"
+
+#ifdef __linux__
 #include <pthread.h>
+#endif
 
 namespace contrastive {
 
 void set_team_size(int threads) {
-  // libtorch initialises the team lazily, once a thread, from a process-wide setting: let it do so first.
+  // libtorch initialises the team lazily, once a thread, from a process-wide
+  // setting: let it do so first.
   at::get_num_threads();
-  // Looked up, not linked: the OpenMP runtime is the one that libtorch opened.
   using SetThreads = void (*)(int);
-  static const auto set = reinterpret_cast<SetThreads>([]() -> void* {
-    Dl_info info;
-    if (dladdr(reinterpret_cast<void*>(static_cast<int (*)()>(&at::get_num_threads)), &info) == 0) return nullptr;
-    void* library = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-    return library ? dlsym(library, "omp_set_num_threads") : nullptr;
-  }());
+  static const auto set = reinterpret_cast<SetThreads>(openmp_function("omp_set_num_threads"));
   if (set) set(threads);
 }
 
@@ -51,7 +50,8 @@ void Stream::stop() {
     arrived_.notify_all();
     drained_.notify_all();
   }
-  dropped.clear();  // outside the lock: a dropped job fails its slots and wakes who waits for them
+  dropped.clear();  // outside the lock: a dropped job fails its slots and wakes
+                    // who waits for them
   if (thread_.joinable()) thread_.join();
 }
 

@@ -16,12 +16,10 @@ inline void check_features(const char* name, const at::Tensor& features) {
                     " must be finite, got NaN or infinity");
 }
 
-// Two sets of features that are compared with each other.
+// Two sets of features, each checked, that are compared with each other.
 inline void check_pair(const char* name, const at::Tensor& features, const char* other_name, const at::Tensor& other) {
-  check_features(name, features);
-  check_features(other_name, other);
-  CONTRASTIVE_CHECK(features.size(1) == other.size(1), kShapeError, other_name, " must have the dim of ", name, ", ",
-                    features.size(1), ", got ", other.size(1));
+  CONTRASTIVE_CHECK(other.dim() == 2 && features.size(1) == other.size(1), kShapeError, other_name,
+                    " must have the dim of ", name, ", ", features.size(1), ", got ", other.sizes());
   CONTRASTIVE_CHECK(features.device() == other.device(), kDeviceError, other_name, " is on ", other.device(), ", ",
                     name, " on ", features.device());
 }

@@ -11,10 +11,10 @@ namespace contrastive::evaluate {
 
 std::tuple<at::Tensor, at::Tensor> knn_classify(const at::Tensor& features, const at::Tensor& bank,
                                                 const at::Tensor& bank_labels, int64_t classes, int64_t k,
-                                                double temperature, int64_t block) {
+                                                double temperature, bool unit, int64_t block) {
   CONTRASTIVE_CHECK(temperature > 0 && std::isfinite(temperature), kOptionError,
                     "temperature must be a finite number > 0, got ", temperature);
-  const auto [indices, similarities] = nearest_neighbours(features, bank, k, block);
+  const auto [indices, similarities] = nearest_neighbours(features, bank, k, unit, block);
   const at::Tensor labels = checked_labels("bank_labels", bank_labels, bank, classes);
   const int64_t count = features.size(0);
   if (features.is_meta())
@@ -28,6 +28,6 @@ std::tuple<at::Tensor, at::Tensor> knn_classify(const at::Tensor& features, cons
 
 CONTRASTIVE_OP(knn_classify,
                "knn_classify(Tensor features, Tensor bank, Tensor bank_labels, *, int classes, int k=20, "
-               "float temperature=0.1, int block=0) -> (Tensor predictions, Tensor scores)");
+               "float temperature=0.1, bool unit=False, int block=0) -> (Tensor predictions, Tensor scores)");
 
 }  // namespace contrastive::evaluate

@@ -22,10 +22,21 @@ at::Tensor unit_rows(const at::Tensor& features) {
 
 }  // namespace
 
-std::tuple<at::Tensor, at::Tensor> nearest_neighbours(const at::Tensor& features, const at::Tensor& bank, int64_t k,
-                                                      int64_t block) {
+at::Tensor unit_bank(const at::Tensor& bank) {
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  check_features("bank", bank);
+  if (bank.is_meta()) return at::empty(bank.sizes(), bank.options().dtype(at::kFloat).requires_grad(false));
+  return unit_rows(bank);
+}
+
+std::tuple<at::Tensor, at::Tensor> nearest_neighbours(const at::Tensor& features, const at::Tensor& bank, int64_t k,
+                                                      bool unit, int64_t block) {
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  check_features("features", features);
+  if (!unit) check_features("bank", bank);
   check_pair("features", features, "bank", bank);
+  CONTRASTIVE_CHECK(!unit || bank.scalar_type() == at::kFloat, kDTypeError,
+                    "a bank of unit rows must be float32 as unit_bank gives it, got ", bank.scalar_type());
   CONTRASTIVE_CHECK(k >= 1 && k <= bank.size(0), kOptionError, "k must be from 1 to the ", bank.size(0),
                     " rows of the bank, got ", k);
   CONTRASTIVE_CHECK(block >= 0, kOptionError, "block must be >= 0, got ", block);
@@ -35,7 +46,7 @@ std::tuple<at::Tensor, at::Tensor> nearest_neighbours(const at::Tensor& features
             at::empty({count, k}, features.options().dtype(at::kFloat))};
 
   if (block == 0) block = std::clamp<int64_t>(kBlockValues / bank.size(0), 1, count);
-  const at::Tensor candidates = unit_rows(bank).t();
+  const at::Tensor candidates = (unit ? bank.detach() : unit_rows(bank)).t();
   std::vector<at::Tensor> indices, similarities;
   for (int64_t begin = 0; begin < count; begin += block) {
     const at::Tensor queries = unit_rows(features.narrow(0, begin, std::min(block, count - begin)));
@@ -46,8 +57,9 @@ std::tuple<at::Tensor, at::Tensor> nearest_neighbours(const at::Tensor& features
   return {at::cat(indices), at::cat(similarities)};
 }
 
+CONTRASTIVE_OP(unit_bank, "unit_bank(Tensor bank) -> Tensor");
 CONTRASTIVE_OP(nearest_neighbours,
-               "nearest_neighbours(Tensor features, Tensor bank, *, int k=20, int block=0) "
+               "nearest_neighbours(Tensor features, Tensor bank, *, int k=20, bool unit=False, int block=0) "
                "-> (Tensor indices, Tensor similarities)");
 
 }  // namespace contrastive::evaluate

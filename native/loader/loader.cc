@@ -1,12 +1,18 @@
-// contrastive.node: opens libtorch and then the core, by absolute path, and hands the environment over. It links to
-// nothing but libdl, so that a missing or broken libtorch is an error with a message and never a failure to load.
-#include <dlfcn.h>
+// contrastive.node: opens libtorch and then the core, by absolute path, and
+// hands the environment over. It links to nothing but the system, so that a
+// missing or broken libtorch is an error with a message and never a failure to
+// load.
 #include <node_api.h>
 
-#include <cstring>
 #include <string>
 
+#include "loader/library.h"
+
 namespace {
+
+using contrastive::loader::find_function;
+using contrastive::loader::is_open;
+using contrastive::loader::open_library;
 
 napi_value fail(napi_env env, const char* code, const std::string& message) {
   napi_throw_error(env, code, message.c_str());
@@ -22,18 +28,8 @@ bool read_string(napi_env env, napi_value value, std::string& out) {
   return true;
 }
 
-// One libtorch a process: a second one registers its operators again, and libtorch ends the process for that. What
-// another copy of this package has opened under the same name is taken instead; open() in lib/native/addon.ts asks its
-// version.
-bool is_open(const std::string& library) {
-#ifdef __linux__
-  return dlopen(library.c_str() + library.rfind('/') + 1, RTLD_NOLOAD | RTLD_LAZY) != nullptr;
-#else
-  return false;
-#endif
-}
-
-// open(libraries: string[], core: string, deepbind: boolean) -> the core's exports
+// open(libraries: string[], core: string, deepbind: boolean) -> the core's
+// exports
 napi_value open(napi_env env, napi_callback_info info) {
   size_t argc = 3;
   napi_value argv[3];
@@ -45,24 +41,23 @@ napi_value open(napi_env env, napi_callback_info info) {
       napi_get_value_bool(env, argv[2], &deepbind) != napi_ok)
     return fail(env, "ERR_ADDON", "open(libraries, core, deepbind): wrong arguments");
 
-  // LOCAL: with GLOBAL, other addons in the process would bind to libtorch's symbols. DEEPBIND: libtorch shall find its
-  // own copies of what the node executable exports too (libuv). It does not go with AddressSanitizer.
-  int mode = RTLD_NOW | RTLD_LOCAL;
-#ifdef RTLD_DEEPBIND
-  if (deepbind) mode |= RTLD_DEEPBIND;
-#endif
+  std::string error;
   for (uint32_t i = 0; i < count; ++i) {
     napi_value element;
     std::string library;
     if (napi_get_element(env, argv[0], i, &element) != napi_ok || !read_string(env, element, library))
       return fail(env, "ERR_ADDON", "open(): libraries must be strings");
-    if (!is_open(library) && dlopen(library.c_str(), mode) == nullptr)
-      return fail(env, "ERR_LIBTORCH", std::string("cannot load ") + library + ": " + dlerror());
+    // One libtorch a process: a second one registers its operators again, and
+    // libtorch ends the process for that. What another copy of this package has
+    // opened under the same name is taken instead; open() in
+    // lib/native/addon.ts asks its version.
+    if (!is_open(library) && open_library(library, deepbind, error) == nullptr)
+      return fail(env, "ERR_LIBTORCH", "cannot load " + library + ": " + error);
   }
-  void* core = dlopen(path.c_str(), mode);
-  if (core == nullptr) return fail(env, "ERR_ADDON", std::string("cannot load ") + path + ": " + dlerror());
+  void* core = open_library(path, deepbind, error);
+  if (core == nullptr) return fail(env, "ERR_ADDON", "cannot load " + path + ": " + error);
   using Init = napi_value (*)(napi_env, napi_value);
-  auto init = reinterpret_cast<Init>(dlsym(core, "contrastive_core_init"));
+  auto init = reinterpret_cast<Init>(find_function(core, "contrastive_core_init"));
   if (init == nullptr) return fail(env, "ERR_ADDON", path + " is not the core of this package");
   napi_value exports;
   if (napi_create_object(env, &exports) != napi_ok) return nullptr;

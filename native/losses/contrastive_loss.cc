@@ -106,6 +106,7 @@ std::tuple<at::Tensor, at::Tensor> contrastive_loss(const LossInputs& inputs, co
               .cap = std::nullopt,
               .rows = rows,
               .anchors = anchors,
+              .queries = options.anchors == "queries",
               .bank = candidates.bank,
               .temperature = temperature,
               .bound = bound_of(candidates, options.normalize, temperature),

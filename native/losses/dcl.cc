@@ -6,10 +6,11 @@
 namespace contrastive::losses {
 namespace {
 
-LossOptions decoupled(double temperature, std::optional<double> sigma, double loss_scale, bool normalize,
-                      int64_t block) {
+LossOptions decoupled(double temperature, const std::string& anchors, std::optional<double> sigma, double loss_scale,
+                      bool normalize, int64_t block) {
   LossOptions options;
   options.temperature = temperature;
+  options.anchors = anchors;
   options.denominators = "negatives";
   options.mises_sigma = sigma;
   options.loss_scale = loss_scale;
@@ -28,25 +29,26 @@ LossInputs inputs_of(const at::Tensor& features, const OptionalTensor& ids, cons
 
 at::Tensor dcl_loss(const at::Tensor& features, const OptionalTensor& ids, const OptionalTensor& bank,
                     const OptionalTensor& bank_ids, const OptionalTensor& learned_temperature, double temperature,
-                    double loss_scale, bool normalize, int64_t block) {
+                    const std::string& anchors, double loss_scale, bool normalize, int64_t block) {
   return self_supervised_loss(inputs_of(features, ids, bank, bank_ids, learned_temperature),
-                              decoupled(temperature, std::nullopt, loss_scale, normalize, block));
+                              decoupled(temperature, anchors, std::nullopt, loss_scale, normalize, block));
 }
 
 at::Tensor dclw_loss(const at::Tensor& features, const OptionalTensor& ids, const OptionalTensor& bank,
                      const OptionalTensor& bank_ids, const OptionalTensor& learned_temperature, double temperature,
-                     double sigma, double loss_scale, bool normalize, int64_t block) {
+                     const std::string& anchors, double sigma, double loss_scale, bool normalize, int64_t block) {
   return self_supervised_loss(inputs_of(features, ids, bank, bank_ids, learned_temperature),
-                              decoupled(temperature, sigma, loss_scale, normalize, block));
+                              decoupled(temperature, anchors, sigma, loss_scale, normalize, block));
 }
 
 CONTRASTIVE_OP(dcl_loss,
                "dcl_loss(Tensor features, Tensor? ids=None, Tensor? bank=None, Tensor? bank_ids=None, "
-               "Tensor? learned_temperature=None, *, float temperature=0.1, float loss_scale=1.0, "
+               "Tensor? learned_temperature=None, *, float temperature=0.1, str anchors='all', float loss_scale=1.0, "
                "bool normalize=True, int block=0) -> Tensor");
 CONTRASTIVE_OP(dclw_loss,
                "dclw_loss(Tensor features, Tensor? ids=None, Tensor? bank=None, Tensor? bank_ids=None, "
-               "Tensor? learned_temperature=None, *, float temperature=0.1, float sigma=0.5, float loss_scale=1.0, "
+               "Tensor? learned_temperature=None, *, float temperature=0.1, str anchors='all', float sigma=0.5, float "
+               "loss_scale=1.0, "
                "bool normalize=True, int block=0) -> Tensor");
 
 }  // namespace contrastive::losses

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <optional>
+#include <string>
 
 namespace contrastive::losses {
 
@@ -11,14 +12,14 @@ namespace contrastive::losses {
 // features: floating (batch, views ≥ 2, dim). The rest as in LossInputs and LossOptions. Returns ().
 at::Tensor dcl_loss(const at::Tensor& features, const std::optional<at::Tensor>& ids,
                     const std::optional<at::Tensor>& bank, const std::optional<at::Tensor>& bank_ids,
-                    const std::optional<at::Tensor>& learned_temperature, double temperature, double loss_scale,
-                    bool normalize, int64_t block);
+                    const std::optional<at::Tensor>& learned_temperature, double temperature,
+                    const std::string& anchors, double loss_scale, bool normalize, int64_t block);
 
 // The same with positives weighted by 2 − exp(z_i·z_p/σ) / mean exp(z_i·z_p/σ), the mean over all positive pairs.
 // Source: Yeh et al. 2022, L_DCW with its negative von Mises-Fisher weights.
 at::Tensor dclw_loss(const at::Tensor& features, const std::optional<at::Tensor>& ids,
                      const std::optional<at::Tensor>& bank, const std::optional<at::Tensor>& bank_ids,
-                     const std::optional<at::Tensor>& learned_temperature, double temperature, double sigma,
-                     double loss_scale, bool normalize, int64_t block);
+                     const std::optional<at::Tensor>& learned_temperature, double temperature,
+                     const std::string& anchors, double sigma, double loss_scale, bool normalize, int64_t block);
 
 }  // namespace contrastive::losses

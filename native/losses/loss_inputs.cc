@@ -105,7 +105,7 @@ void check_choice(const char* name, const std::string& value, std::initializer_l
 void check_options(const LossOptions& options) {
   check_choice("variant", options.variant, {"out", "in"});
   check_choice("denominators", options.denominators, {"all", "negatives-and-one-positive", "negatives"});
-  check_choice("anchors", options.anchors, {"all", "first"});
+  check_choice("anchors", options.anchors, {"all", "first", "queries"});
   check_choice("no_positives", options.no_positives, {"ignore", "zero", "error"});
   CONTRASTIVE_CHECK(options.max_positives >= 0, kOptionError, "max_positives must be >= 0, got ",
                     options.max_positives);
@@ -142,6 +142,9 @@ void check(const LossInputs& inputs, const LossOptions& options) {
                       learned.scalar_type());
   }
   check_options(options);
+  CONTRASTIVE_CHECK(options.anchors != "queries" || features.size(1) == 2, kShapeError,
+                    "features must hold a query and its key, (batch, 2, dim), where anchors are 'queries', got ",
+                    features.sizes());
 }
 
 double temperature_of(const LossInputs& inputs, const LossOptions& options) {

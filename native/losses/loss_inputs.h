@@ -28,7 +28,7 @@ struct LossOptions {
   double temperature = 0.1;             // τ > 0
   std::string variant = "out";          // or "in"
   std::string denominators = "all";     // or "negatives-and-one-positive", "negatives"
-  std::string anchors = "all";          // or "first"
+  std::string anchors = "all";          // or "first", "queries"
   std::string no_positives = "ignore";  // or "zero", "error"
   int64_t max_positives = 0;            // 0: no cap
   int64_t seed = 0;                     // of the cap's choice

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <optional>
+#include <string>
 
 namespace contrastive::losses {
 
@@ -11,7 +12,8 @@ namespace contrastive::losses {
 // features: floating (batch, views ≥ 2, dim). The rest as in LossInputs and LossOptions. Returns ().
 at::Tensor nt_xent_loss(const at::Tensor& features, const std::optional<at::Tensor>& ids,
                         const std::optional<at::Tensor>& bank, const std::optional<at::Tensor>& bank_ids,
-                        const std::optional<at::Tensor>& learned_temperature, double temperature, double concentration,
-                        double class_prior, double loss_scale, bool normalize, int64_t block);
+                        const std::optional<at::Tensor>& learned_temperature, double temperature,
+                        const std::string& anchors, double concentration, double class_prior, double loss_scale,
+                        bool normalize, int64_t block);
 
 }  // namespace contrastive::losses

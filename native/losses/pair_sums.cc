@@ -71,6 +71,7 @@ at::Tensor forward_sums(const Problem& problem, const at::Tensor& z) {
   const Pairs& pairs = problem.pairs;
   const std::vector<PairSum>& sums = problem.sums;
   std::vector<at::Tensor> totals;  // of exp(x) where x is bounded, else their logarithm
+  totals.reserve(sums.size());
   for (const PairSum& sum : sums)
     totals.push_back(
         at::full({pairs.anchors}, !sum.exponent || problem.bounded(*sum.exponent) ? 0 : -kInfinity, z.options()));
@@ -85,7 +86,7 @@ at::Tensor forward_sums(const Problem& problem, const at::Tensor& z) {
     problem.for_each_sum(std::nullopt, sides, [&](size_t k, const Side& side, const at::Tensor& weights) {
       total(k, side).add_((side.oriented(s) * weights).sum(1));
     });
-    if (block.diagonal) s.diagonal().fill_(-kInfinity);
+    hide(block, s, -kInfinity);
     for (const double exponent : problem.exponents) {
       at::Tensor x = scaled(s, exponent, exponent == problem.exponents.back());
       const bool bounded = problem.bounded(exponent);
@@ -100,8 +101,10 @@ at::Tensor forward_sums(const Problem& problem, const at::Tensor& z) {
       });
     }
   }
-  for (size_t k = 0; k < sums.size(); ++k)
-    if (sums[k].exponent && problem.bounded(*sums[k].exponent)) totals[k].log_();
+  for (size_t k = 0; k < sums.size(); ++k) {
+    const auto& exponent = sums[k].exponent;
+    if (exponent && problem.bounded(*exponent)) totals[k].log_();
+  }
   return at::stack(totals);
 }
 
@@ -135,7 +138,7 @@ class Factors {
 class SimilarityGradient {
  public:
   SimilarityGradient(const Problem& problem, const at::Tensor& upstream) : problem_(problem) {
-    for (size_t k = 0; k < problem.sums.size(); ++k) {
+    for (int64_t k = 0; k < static_cast<int64_t>(problem.sums.size()); ++k) {
       const auto& exponent = problem.sums[k].exponent;
       at::Tensor values = upstream[k];
       // An empty sum has no gradient: exp(x − ∞) = 0.
@@ -150,7 +153,7 @@ class SimilarityGradient {
   // Overwrites s.
   at::Tensor of(at::Tensor& s, const Block& block, const std::vector<Side>& sides) const {
     at::Tensor gradient;
-    const auto add = [&](at::Tensor x) { gradient = gradient.defined() ? x.add_(gradient) : x; };
+    const auto add = [&](const at::Tensor& x) { gradient = gradient.defined() ? x.add_(gradient) : x; };
     for (const double exponent : problem_.exponents) {
       at::Tensor x = scaled(s, exponent, exponent == problem_.exponents.back());
       if (problem_.bounded(exponent)) {
@@ -172,7 +175,7 @@ class SimilarityGradient {
     problem_.for_each_sum(std::nullopt, sides, [&](size_t k, const Side& side, const at::Tensor& weights) {
       gradient.addcmul_(side.spread(values_[k]), side.oriented(weights));
     });
-    if (block.diagonal) gradient.diagonal().zero_();
+    hide(block, gradient, 0);
     return gradient;
   }
 

@@ -22,7 +22,7 @@ enum class Role {
 
 // log Σ_j exp(exponent · s_ij), −∞ where it is empty; or, without an exponent, Σ_j w_ij s_ij, of kWeighted only.
 struct PairSum {
-  Role role;
+  Role role = Role::kAll;
   std::optional<double> exponent;
 };
 

@@ -24,19 +24,38 @@ Side side_of(const Pairs& pairs, Range anchors, Range candidates, bool of_column
   return side;
 }
 
-std::vector<Range> split_candidates(const Pairs& pairs) {
+// What the anchors of a range are compared with, in ranges.
+std::vector<Range> split_candidates(const Pairs& pairs, Range anchors) {
   const Positives& positives = *pairs.positives;
-  std::vector<Range> ranges = positives.split(0, pairs.anchors, pairs.block);
-  for (const Range& range : positives.split(pairs.anchors, pairs.rows, pairs.block)) ranges.push_back(range);
+  std::vector<Range> ranges;
+  if (pairs.queries) {
+    ranges.push_back(pairs.keys_of(anchors));
+  } else {
+    ranges = positives.split(0, pairs.anchors, pairs.block);
+    for (const Range& range : positives.split(pairs.anchors, pairs.rows, pairs.block)) ranges.push_back(range);
+  }
   for (const Range& range : positives.split(pairs.rows, pairs.candidates(), pairs.block)) ranges.push_back(range);
   return ranges;
 }
 
+// w of a block, or nothing where it holds no positive.
+std::optional<at::Tensor> positives_of(const Pairs& pairs, Range rows, Range columns) {
+  auto positives = pairs.positives->block(rows, columns);
+  const bool keys = pairs.queries && columns.begin < pairs.rows;
+  if (keys && positives) positives = positives->diagonal().diag_embed();
+  return positives;
+}
+
 }  // namespace
+
+void hide(const Block& block, at::Tensor& x, double value) {
+  if (block.diagonal) x.diagonal().fill_(value);
+  if (block.keys) x.masked_fill_(at::eye(x.size(0), x.options().dtype(at::kBool)).logical_not_(), value);
+}
 
 std::vector<Side> sides_of(const Pairs& pairs, const Block& block) {
   std::vector<Side> sides;
-  const auto positives = pairs.positives->block(block.rows, block.columns);
+  const auto positives = positives_of(pairs, block.rows, block.columns);
   sides.push_back(side_of(pairs, block.rows, block.columns, false, positives));
   if (!block.mirrored) return sides;
   auto mirrored = positives;
@@ -54,6 +73,10 @@ std::vector<Block> blocks_of(const Pairs& pairs) {
   std::vector<Block> blocks;
   for (const Range& columns : positives.split(pairs.rows, pairs.candidates(), pairs.block))
     for (const Range& rows : anchors) blocks.push_back({rows, columns, false, false});
+  if (pairs.queries) {
+    for (const Range& rows : anchors) blocks.push_back({rows, pairs.keys_of(rows), false, false, true});
+    return blocks;
+  }
   const std::vector<Range> others = positives.split(pairs.anchors, pairs.rows, pairs.block);
   for (size_t i = 0; i < anchors.size(); ++i) {
     for (size_t j = i; j < anchors.size(); ++j) blocks.push_back({anchors[i], anchors[j], j == i, j != i});
@@ -81,7 +104,7 @@ at::Tensor Similarities::candidates(Range range) const {
 
 PairCounts count_pairs(const Pairs& pairs, const at::Tensor& like) {
   at::Tensor totals = at::zeros({pairs.anchors}, like.options());
-  at::Tensor negatives = at::full({pairs.anchors}, pairs.candidates() - 1, like.options());
+  at::Tensor negatives = at::full({pairs.anchors}, pairs.compared(), like.options());
   for (const Block& block : blocks_of(pairs))
     for (const Side& side : sides_of(pairs, block)) {
       if (!side.positives) continue;
@@ -98,8 +121,8 @@ PositiveCap cap_positives(const Pairs& pairs, int64_t count, int64_t seed, const
   at::Tensor reach = at::empty({pairs.anchors}, places.options());
   for (const Range& rows : pairs.positives->split(0, pairs.anchors, pairs.block)) {
     at::Tensor nearest = at::full({rows.size(), kept}, candidates, places.options());
-    for (const Range& columns : split_candidates(pairs)) {
-      const auto positives = pairs.positives->block(rows, columns);
+    for (const Range& columns : split_candidates(pairs, rows)) {
+      const auto positives = positives_of(pairs, rows, columns);
       if (!positives) continue;
       const at::Tensor near = distances(places, rows, columns).masked_fill_(positives->eq(0), candidates);
       nearest = std::get<0>(at::cat({nearest, near}, 1).topk(kept, /*dim=*/1, /*largest=*/false, /*sorted=*/false));

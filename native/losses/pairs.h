@@ -26,24 +26,36 @@ struct Pairs {
   std::optional<PositiveCap> cap;
   int64_t rows;  // of the batch; the first `anchors` of them are anchors
   int64_t anchors;
+  bool queries;        // the other rows are the anchors' keys, in their order: an anchor sees its own, and the bank
   at::Tensor bank;     // (bank, dim), the candidates behind the rows; undefined when there is none
   double temperature;  // τ > 0
   double bound;        // |s_ij| is at most this; infinity when it is not known
   int64_t block;       // candidates of a block
 
-  int64_t candidates() const { return rows + (bank.defined() ? bank.size(0) : 0); }
+  int64_t candidates() const { return rows + banked(); }
+  // Candidates that one anchor is compared with.
+  int64_t compared() const { return queries ? 1 + banked() : candidates() - 1; }
+  // The keys of queries.
+  Range keys_of(Range queries) const { return {queries.begin + anchors, queries.end + anchors}; }
+
+ private:
+  int64_t banked() const { return bank.defined() ? bank.size(0) : 0; }
 };
 
 // One rectangle of the similarity matrix.
 struct Block {
   Range rows, columns;
-  bool diagonal;  // rows and columns are the same anchors
-  bool mirrored;  // columns are other anchors, so that (columns, rows) is not visited on its own
+  bool diagonal = false;  // rows and columns are the same anchors
+  bool mirrored = false;  // columns are other anchors, so that (columns, rows) is not visited on its own
+  bool keys = false;      // columns are the keys of the rows: pairs off the diagonal are none
 };
+
+// Overwrites, in a matrix of a block, what is no pair: a row with itself, a query with the key of another.
+void hide(const Block& block, at::Tensor& x, double value);
 
 // The part of a block in which its rows, or its columns, are the anchors. Tensors are (anchors, candidates).
 struct Side {
-  bool of_columns;
+  bool of_columns = false;
   Range anchors;
   std::optional<at::Tensor> positives;  // w_ij, after the cap; nothing: no positive
   std::optional<at::Tensor> related;    // w_ij, before it

@@ -109,6 +109,7 @@ std::optional<at::Tensor> Positives::block(Range rows, Range columns) const {
 std::vector<Range> Positives::split(int64_t begin, int64_t end, int64_t size) const {
   std::vector<Range> ranges;
   const int64_t pieces = (end - begin + size - 1) / size;
+  ranges.reserve(pieces);
   for (int64_t i = 0; i < pieces; ++i)
     ranges.push_back({begin + (end - begin) * i / pieces, begin + (end - begin) * (i + 1) / pieces});
   return ranges;

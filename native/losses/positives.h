@@ -12,7 +12,7 @@ namespace contrastive::losses {
 
 // Candidates [begin, end).
 struct Range {
-  int64_t begin, end;
+  int64_t begin = 0, end = 0;
   int64_t size() const { return end - begin; }
 };
 

@@ -1,5 +1,7 @@
 #include "models/batch_norm_kernels.h"
 
+#include "core/cpu.h"
+
 namespace contrastive::models {
 
 namespace baseline {
@@ -17,13 +19,10 @@ extern const BatchNormKernels kernels;
 namespace {
 
 const BatchNormKernels& choose() {
-#if defined(__x86_64__) && defined(__GNUC__)
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx512) return avx512::kernels;
-  if (avx2) return avx2::kernels;
+#if defined(__x86_64__) || defined(_M_X64)
+  const InstructionSet widest = instruction_set();
+  if (widest >= InstructionSet::kAvx512) return avx512::kernels;
+  if (widest >= InstructionSet::kAvx2) return avx2::kernels;
 #endif
   return baseline::kernels;
 }

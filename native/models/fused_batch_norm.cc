@@ -98,7 +98,8 @@ Statistics measure(const at::Tensor& x, const Blocks& blocks, const BatchNormSta
   });
   const std::vector<double> sums = blocks.reduce(partial);
 
-  const double n = static_cast<double>(x.numel() / blocks.channels);
+  const int64_t positions = x.numel() / blocks.channels;
+  const auto n = static_cast<double>(positions);
   Statistics result{at::empty({blocks.channels}), at::empty({blocks.channels})};
   auto* mean = result.mean.mutable_data_ptr<float>();
   auto* inverse = result.inverse_deviation.mutable_data_ptr<float>();
@@ -173,7 +174,8 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
     const at::Tensor masked = y.defined() ? at::empty_like(dy) : at::Tensor();
     const std::vector<double> sums = gradient_sums(blocks, x, dy, y, relu, p, masked);
 
-    const double n = static_cast<double>(x.numel() / blocks.channels);
+    const int64_t positions = x.numel() / blocks.channels;
+    const auto n = static_cast<double>(positions);
     const double *total = sums.data(), *products = sums.data() + blocks.channels;
     const auto* inverse = statistics.inverse_deviation.const_data_ptr<float>();
     const auto* w = weight.const_data_ptr<float>();

@@ -14,7 +14,7 @@ namespace contrastive::models {
 
 // Where a layer registers its tensors and takes its random numbers from, in order of construction.
 struct Builder {
-  Builder(ParameterStore& store, uint64_t seed);
+  Builder(ParameterStore& target, uint64_t seed);
 
   ParameterStore& store;
   at::Generator generator;
@@ -24,7 +24,7 @@ struct Builder {
 // gain (He et al. 2015, arXiv:1502.01852, eq. 14).
 struct Conv2d {
   Conv2d() = default;
-  Conv2d(Builder& builder, const std::string& name, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1);
+  Conv2d(Builder& builder, const std::string& name, int64_t in, int64_t out, int64_t kernel, int64_t step = 1);
 
   at::Tensor operator()(const at::Tensor& x) const;
   int64_t output_size(int64_t size) const;

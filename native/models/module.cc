@@ -13,7 +13,7 @@ namespace contrastive::models {
 
 namespace {
 
-at::Tensor add(std::vector<NamedTensor>& list, const std::string& name, at::Tensor value) {
+at::Tensor add(std::vector<NamedTensor>& list, const std::string& name, const at::Tensor& value) {
   const bool taken =
       std::any_of(list.begin(), list.end(), [&](const NamedTensor& entry) { return entry.name == name; });
   CONTRASTIVE_CHECK(!taken, kStateError, "a module already has a tensor named '", name, "'");
@@ -23,12 +23,12 @@ at::Tensor add(std::vector<NamedTensor>& list, const std::string& name, at::Tens
 
 }  // namespace
 
-at::Tensor ParameterStore::parameter(const std::string& name, at::Tensor value) {
+at::Tensor ParameterStore::parameter(const std::string& name, const at::Tensor& value) {
   return add(parameters, name, value.requires_grad_(true));
 }
 
-at::Tensor ParameterStore::buffer(const std::string& name, at::Tensor value) {
-  return add(buffers, name, std::move(value));
+at::Tensor ParameterStore::buffer(const std::string& name, const at::Tensor& value) {
+  return add(buffers, name, value);
 }
 
 at::ScalarType Module::output_dtype(at::ScalarType input, at::DeviceType device) const {

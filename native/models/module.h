@@ -16,8 +16,8 @@ namespace contrastive::models {
 class ParameterStore {
  public:
   // Registers and returns the tensor; the name must be new.
-  at::Tensor parameter(const std::string& name, at::Tensor value);
-  at::Tensor buffer(const std::string& name, at::Tensor value);
+  at::Tensor parameter(const std::string& name, const at::Tensor& value);
+  at::Tensor buffer(const std::string& name, const at::Tensor& value);
 
   std::vector<NamedTensor> parameters;
   std::vector<NamedTensor> buffers;

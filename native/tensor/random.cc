@@ -1,4 +1,5 @@
 // Random tensors from an explicit seed: libtorch's process-wide generator is never used.
+#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <optional>
@@ -18,8 +19,6 @@ at::Tensor fill(const std::vector<int64_t>& size, int64_t seed, const std::optio
   return device ? result.to(*device) : result;
 }
 
-}  // namespace
-
 at::Tensor rand(const std::vector<int64_t>& size, int64_t seed, const std::optional<at::Device>& device) {
   return fill(size, seed, device, false);
 }
@@ -30,4 +29,5 @@ at::Tensor randn(const std::vector<int64_t>& size, int64_t seed, const std::opti
 }
 CONTRASTIVE_OP(randn, "randn(int[] size, *, int seed=0, Device? device=None) -> Tensor");
 
+}  // namespace
 }  // namespace contrastive::tensor

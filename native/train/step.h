@@ -1,4 +1,4 @@
-// One training step: forward, loss, backward, update.
+// One training step: forward, loss, backward, update; and, where there is a momentum encoder, its own two.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/callable.h"
-#include "models/module.h"
 #include "optim/optimizer.h"
+#include "train/momentum_encoder.h"
 
 namespace contrastive::train {
 
@@ -21,10 +21,12 @@ struct StepInput {
   // For each view of the loss, in order, its place among the views of `images`, counted through all of them.
   std::vector<int64_t> view_order;
   const Callable* loss;  // takes features (batch, views, dim) first; its first result is the loss ()
-  Stack loss_arguments;  // the rest of its arguments
-  bool metrics;          // whether contrastive_metrics are computed
-  std::optional<at::Tensor> metrics_labels;  // integer (batch)
+  // The rest of its arguments. With a momentum encoder, 'bank' and what goes with it is the step's to fill.
+  Stack loss_arguments;
+  bool metrics;                              // whether metrics are computed
+  std::optional<at::Tensor> metrics_labels;  // integer (batch); with a momentum encoder the loss's own serve
   double learning_rate;
+  double key_momentum;                     // m of MomentumEncoder::follow, where there is one
   std::optional<at::ScalarType> autocast;  // for the forward pass; the loss computes in float32
 };
 
@@ -32,15 +34,15 @@ struct StepOutput {
   double loss;
   // The loss's second result, where it has one: the number of anchors that had a positive.
   std::optional<int64_t> valid_anchors;
-  // contrastive_metrics of the features, from before the update; empty without them.
+  // contrastive_metrics of the features, or query_metrics, from before the update; empty without them.
   std::vector<double> metrics;
 };
 
 class TrainStep {
  public:
-  // `head` may be null: the loss then sees the encoder's features.
-  TrainStep(std::shared_ptr<models::Module> encoder, std::shared_ptr<models::Module> head,
-            std::shared_ptr<optim::Optimizer> optimizer);
+  // `momentum` may be null. With it there are two views: the first goes through `network`, the second through it. The
+  // loss compares them with each other and with the queue, which takes the keys afterwards.
+  TrainStep(Network network, std::shared_ptr<optim::Optimizer> optimizer, std::shared_ptr<MomentumEncoder> momentum);
 
   // Leaves the weights untouched when the loss is not finite, and throws kStateError for every later step: steps that
   // were enqueued behind a NaN must not train on.
@@ -49,9 +51,12 @@ class TrainStep {
  private:
   // (batch, views, dim)
   at::Tensor forward(const StepInput& input) const;
+  // (batch, 2, dim): a query, with a gradient, and a key; (2 batch, 2, dim) where views are queries in turn.
+  at::Tensor forward_pairs(const StepInput& input) const;
 
-  std::shared_ptr<models::Module> encoder_, head_;
+  Network network_;
   std::shared_ptr<optim::Optimizer> optimizer_;
+  std::shared_ptr<MomentumEncoder> momentum_;
   bool stopped_ = false;
 };
 

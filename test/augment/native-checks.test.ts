@@ -17,15 +17,21 @@ describe('augmentPipeline', () => {
     [{ kind: 'solarize', threshold: 2, p: 1 }, /threshold must be in \[0, 1\], got 2/],
     [{ kind: 'solarize', threshold: {}, p: 1 }, /threshold must be a number or an array/],
     [{ kind: 'solarize', threshold: ['a'], p: 1 }, /threshold must hold numbers/],
-    [{ kind: 'resize', size: 0, p: 1 }, /size must be >= 1, got 0/],
+    [{ kind: 'resize', size: 0, p: 1 }, /size must be >= 1 and <= 65535, got 0/],
     [{ kind: 'resize', size: [1, 2, 3], p: 1 }, /size must be one number or two/],
     [{ kind: 'centerCrop', size: [0, 1], p: 1 }, /size must be at least 1 x 1/],
+    [{ kind: 'resize', size: [1, 65_536], p: 1 }, /size must be >= 1 and <= 65535, got 65536/],
+    [{ kind: 'centerCrop', size: [3e9, 1], p: 1 }, /size must be at most 65535 x 65535, got 3e\+09 x 1/],
     [{ kind: 'centerCrop', size: 3, p: 1 }, /size must be two numbers, got 1/],
     [{ kind: 'randomResizedCrop', size: [0, 1], scale: [1, 1], ratio: [1, 1], p: 1 }, /at least 1 x 1/],
     [{ kind: 'randomResizedCrop', size: [1, 1], scale: [2, 1], ratio: [1, 1], p: 1 }, /scale must be 0 < min <= max/],
     [{ kind: 'randomResizedCrop', size: [1, 1], scale: [1, 1], ratio: [0, 1], p: 1 }, /ratio must be 0 < min <= max/],
     [{ kind: 'randomCrop', size: [1, 1], padding: [1], fill: 0, paddingMode: 'edge', p: 1 }, /padding must be four/],
-    [{ kind: 'randomCrop', size: [1, 1], padding: [1, 1, 1, -1], fill: 0, paddingMode: 'edge', p: 1 }, />= 0, got -1/],
+    [{ kind: 'randomCrop', size: [1, 1], padding: [1, 1, 1, -1], fill: 0, paddingMode: 'edge', p: 1 }, />= 0 .*got -1/],
+    [
+      { kind: 'randomCrop', size: [1, 1], padding: [3e9, 0, 0, 0], fill: 0, paddingMode: 'edge', p: 1 },
+      /<= 65535, got 3e/,
+    ],
     [{ kind: 'randomCrop', size: [1, 1], padding: [0, 0, 0, 0], fill: 0, paddingMode: 'x', p: 1 }, /paddingMode 'x'/],
     [{ kind: 'randomCrop', size: [1, 1], padding: [0, 0, 0, 0], fill: 0, p: 1 }, /paddingMode is missing/],
     [{ kind: 'gaussianBlur', kernelSize: 2, sigma: [1, 1], p: 1 }, /kernelSize must be odd/],
@@ -95,6 +101,12 @@ describe('augmentPipeline', () => {
       () => guard(() => addon.augmentDraw(pipeline, 1, 1, 1, 'a' as never, 0, 0, 0)),
       'ERR_OPTION',
       /seed must be a number/,
+    );
+    const resize = make({ kind: 'resize', size: 65_535, p: 1 });
+    expectError(
+      () => guard(() => addon.augmentShape(resize, 1, 65_538, 3)),
+      'ERR_SHAPE',
+      /too long: 4295032830 pixels/,
     );
     const batch =
       (dtype: string, sizes = [1, 1, 1]) =>

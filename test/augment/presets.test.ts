@@ -107,10 +107,19 @@ describe('presets', () => {
     for (const view of dino) expect(of(view, 'colorJitter')).toMatchObject(jitter(0.4, 0.4, 0.2, 0.1));
   });
 
-  test('cifar and evaluation', () => {
+  test('cifar, fine-tuning and evaluation', () => {
     const cifar = presets.cifar({ size: 32 });
     expect(kinds(cifar)).toEqual(['randomCrop', 'randomHorizontalFlip', 'normalize']);
     expect(of(cifar, 'randomCrop')).toMatchObject({ size: [32, 32], padding: [4, 4, 4, 4], fill: 0 });
+    const fineTune = presets.fineTune({ size: 32, channels: 3 });
+    expect(kinds(fineTune)).toEqual(['randomResizedCrop', 'randomHorizontalFlip', 'normalize']);
+    expect(of(fineTune, 'randomResizedCrop')).toMatchObject({
+      size: [32, 32],
+      scale: [0.08, 1],
+      ratio: [3 / 4, 4 / 3],
+    });
+    expect(fineTune.outputShape({ height: 40, width: 50, channels: 1 })).toMatchObject({ height: 32, channels: 3 });
+    expectError(() => presets.fineTune({ size: 32, strength: 1 } as never), 'ERR_OPTION', /presets\.fineTune/);
     const evaluation = presets.evaluation({ size: 224 });
     expect(kinds(evaluation)).toEqual(['resize', 'centerCrop', 'normalize']);
     expect(of(evaluation, 'resize')).toMatchObject({ size: 256 });

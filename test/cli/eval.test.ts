@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadClassifier } from '../../lib/classify/load-classifier.ts';
 import { command } from '../../lib/cli/eval.ts';
+import type { Output } from '../../lib/cli/output.ts';
 import { command as trainCommand } from '../../lib/cli/train.ts';
 import { type Ran, runWith } from './run-cli.ts';
 
@@ -23,6 +25,25 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const evaluate = (...args: string[]): Promise<Ran> => runWith([command], ['eval', '--run', run, ...args]);
+
+/** What the parser fills in, with few images. */
+const given = {
+  data: undefined,
+  baseline: false,
+  k: 20,
+  knnTemperature: 0.1,
+  labelFraction: undefined,
+  epochs: undefined,
+  lr: undefined,
+  batchSize: undefined,
+  precision: undefined,
+  out: undefined,
+  seed: 0,
+  limitTrain: 100,
+  limitTest: 50,
+  device: 'cpu',
+  threads: undefined,
+};
 
 describe('contrastive eval', () => {
   it("judges on the run's own data, and agrees with what training measured", async () => {
@@ -50,7 +71,7 @@ describe('contrastive eval', () => {
     );
     expect(code).toBe(0);
     expect(stdout).toContain('fashion-mnist: 100 images');
-    expect(stdout).toMatch(/ +kNN\nbefore training +\d+\.\d%\nafter step 4 +\d+\.\d%\n$/);
+    expect(stdout).toMatch(/ +kNN +top-5\nbefore training( +\d+\.\d%){2}\nafter step 4( +\d+\.\d%){2}\n$/);
     const json = await evaluate(
       '--limit-train',
       '100',
@@ -68,6 +89,82 @@ describe('contrastive eval', () => {
     expect(JSON.parse(json.stdout)).not.toHaveProperty('knnTop1');
   });
 
+  it('fine-tunes on a part of the labels, beside the untrained encoder, and leaves the run as it is', async () => {
+    const model = join(run, 'checkpoints', '4', 'model.safetensors');
+    const before = await readFile(model);
+    const limits = ['--limit-train', '200', '--limit-test', '60', '--label-fraction', '0.5'];
+    const tuning = ['--protocol', 'fine-tune', '--epochs', '20', '--batch-size', '20', '--lr', '2'];
+    const { code, stdout, stderr } = await evaluate(...limits, ...tuning, '--baseline', '--json');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const result = JSON.parse(stdout);
+    expect(result).toMatchObject({ protocol: 'fine-tune', labelFraction: 0.5, testImages: 60 });
+    expect(Math.abs(result.trainImages - 100)).toBeLessThanOrEqual(5); // each class's share is rounded
+    for (const figures of [result, result.baseline]) {
+      expect(figures).not.toHaveProperty('knnTop1');
+      expect(figures.fineTuneTop5).toBeGreaterThanOrEqual(figures.fineTuneTop1);
+    }
+    expect(result.fineTuneTop1).toBeGreaterThan(0.3); // 0.1 is chance
+    expect((await readFile(model)).equals(before)).toBe(true);
+  });
+
+  it('keeps the run of the fine-tuning on request, which loads as a classifier; all protocols at once', async () => {
+    const out = join(folder, 'tuned');
+    const limits = ['--limit-train', '100', '--limit-test', '50'];
+    const tuning = ['--protocol', 'all', '--epochs', '1', '--batch-size', '50', '--out', out];
+    const { code, stdout } = await evaluate(...limits, ...tuning);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ +kNN +top-5 +linear probe +top-5 +fine-tuned +top-5\nafter step 4( +\d+\.\d%){6}\n$/);
+    using classifier = await loadClassifier({ checkpoint: out });
+    expect(classifier.classes).toHaveLength(10);
+    expect(classifier.classes[0]).toMatch(/^T-shirt/);
+  });
+
+  it('shows what it is at: features, neighbours, steps', async () => {
+    const shown = new Set<string>();
+    const show = (text: string | (() => string)): void => {
+      shown.add((typeof text === 'function' ? text() : text).replaceAll(/\d+/g, '#'));
+    };
+    const nothing = (): void => {};
+    const output = {
+      json: false,
+      print: nothing,
+      emit: nothing,
+      warn: nothing,
+      progress: { update: show, done: nothing },
+    };
+    await command.run({
+      options: { ...given, run, protocol: 'all', epochs: 1 },
+      positionals: [],
+      signal: new AbortController().signal,
+      output: output as unknown as Output,
+    });
+    const lines = [...shown];
+    for (const part of [
+      'after step #: features of #/# images',
+      'after step #: kNN: test images #/#',
+      'after step #: linear probe: steps #/#',
+      'after step #: fine-tuning  epoch #/#  step #/#  loss #.#',
+      'after step #: fine-tuning  evaluating: features of #/# images',
+    ])
+      expect(
+        lines.some((line) => line.startsWith(part)),
+        `${part} among ${lines.join(' | ')}`,
+      ).toBe(true);
+  });
+
+  it.each(['knn', 'linear', 'fine-tune'] as const)('stops in the middle of %s', async (protocol) => {
+    const controller = new AbortController();
+    const update = (text: string | (() => string)): void => {
+      const line = typeof text === 'function' ? text() : text;
+      if (/kNN|linear probe|fine-tuning/.test(line)) controller.abort('SIGINT');
+    };
+    const nothing = (): void => {};
+    const output = { json: false, print: nothing, emit: nothing, warn: nothing, progress: { update, done: nothing } };
+    const context = { positionals: [], signal: controller.signal, output: output as unknown as Output };
+    const stopped = command.run({ ...context, options: { ...given, run, protocol } });
+    await expect(stopped).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  });
+
   it('takes a checkpoint folder, k and temperature', async () => {
     const checkpoint = join(run, 'checkpoints', '4');
     const args = ['--protocol', 'knn', '--k', '1', '--knn-temperature', '1', '--limit-test', '50', '--json'];
@@ -83,6 +180,15 @@ describe('errors', () => {
       stderr: expect.stringContaining('--protocol?'),
     });
     expect(await evaluate('--protocol', 'knm')).toMatchObject({ code: 2, stderr: expect.stringContaining("'knn'?") });
+  });
+
+  it('of use: options of fine-tuning without it, a fraction out of range, one folder for two runs', async () => {
+    const refused = async (args: string[], message: string) =>
+      expect(await evaluate(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
+    await refused(['--protocol', 'knn', '--lr', '0.1'], '--lr belongs to --protocol fine-tune');
+    await refused(['--batch-size', '8'], '--batch-size belongs to --protocol fine-tune');
+    await refused(['--label-fraction', '0'], '--label-fraction must be');
+    await refused(['--protocol', 'all', '--baseline', '--out', join(folder, 'x')], '--out keeps one run');
   });
 
   it('of a run that is missing or damaged', async () => {

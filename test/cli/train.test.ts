@@ -33,6 +33,42 @@ const lossesOf = async (run: string): Promise<unknown[]> =>
   (await (await RunFolder.open(run)).metrics.read()).filter(({ kind }) => kind === 'step').map(({ loss }) => loss);
 
 describe('contrastive train', () => {
+  it('trains on the images of STL-10 without labels; evaluation takes those with', async () => {
+    const data = join(folder, 'stl10');
+    await mkdir(data);
+    const pixels = (count: number) =>
+      Uint8Array.from({ length: count * 27648 }, (_, i) => (i * i * 7 + (i >> 9)) % 256);
+    const labels = (count: number) => Uint8Array.from({ length: count }, (_, i) => 1 + (i % 10));
+    await writeFile(join(data, 'unlabeled_X.bin'), pixels(8));
+    for (const [split, count] of [
+      ['train', 20],
+      ['test', 10],
+    ] as const) {
+      await writeFile(join(data, `${split}_X.bin`), pixels(count));
+      await writeFile(join(data, `${split}_y.bin`), labels(count));
+    }
+    const out = join(folder, 'unlabeled');
+    const size = ['--width', '4', '--size', '16', '--batch-size', '8', '--epochs', '1'];
+    const ran = await train(
+      '--data',
+      `stl10:${data}`,
+      '--split',
+      'unlabeled',
+      '--method',
+      'simclr',
+      ...size,
+      '--out',
+      out,
+      '--json',
+    );
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(eventsOf(ran)[0]).toMatchObject({ kind: 'start', samples: 8 });
+    const judged = await runWith([evalCommand], ['eval', '--run', out, '--protocol', 'knn', '--json']);
+    expect(JSON.parse(judged.stdout)).toMatchObject({ trainImages: 20, testImages: 10 });
+    const refused = await train(...small, '--split', 'unlabeled', '--out', join(folder, 'refused'));
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("split must be one of 'train', 'test'") });
+  });
+
   it('trains, writes the run, and ends --json with throughput, loss and kNN accuracy', async () => {
     const out = join(folder, 'supcon');
     const ran = await train(...small, ...few, '--out', out, '--json');
@@ -119,6 +155,34 @@ describe('contrastive train', () => {
     expect(step).toMatchObject({ validAnchors: 128, metrics: { validAnchors: 128, spread: expect.any(Number) } });
   });
 
+  it('trains by moco, or another method with a key encoder, and resumes', async () => {
+    const moco = ['--method', 'moco', '--queue', '150', '--momentum-end', '1', '--loss', 'dcl', '--symmetric'];
+    const out = join(folder, 'moco');
+    expect(await train(...small, ...few, ...moco, '--out', out)).toMatchObject({ code: 0 });
+    const { config } = await RunFolder.open(out);
+    expect(config).toMatchObject({
+      loss: { name: 'dcl', temperature: 0.1 },
+      momentumEncoder: { momentum: { from: 0.99, to: 1, schedule: 'cosine' }, queueSize: 150, symmetric: true },
+    });
+    // Those of presets.mocoV2, without blur at this size.
+    const names = ['randomResizedCrop', 'randomHorizontalFlip', 'colorJitter', 'randomGrayscale', 'normalize'];
+    const [view] = config.augment as { transforms: { kind: string; scale?: number[]; brightness?: number[] }[] }[];
+    expect(view?.transforms.map(({ kind }) => kind)).toEqual(names);
+    expect(view?.transforms[0]?.scale).toEqual([0.2, 1]);
+    expect(view?.transforms[2]?.brightness).toEqual([0.6, 1.4]);
+    const more = await train(...small, ...few, ...moco, '--epochs', '2', '--out', out, '--resume');
+    expect(more).toMatchObject({ code: 0 });
+    expect(await lossesOf(out)).toHaveLength(8);
+
+    const supcon = join(folder, 'supcon-queue');
+    const args = ['--momentum-encoder', '0.9', '--out', supcon];
+    expect(await train(...small, ...few, ...args)).toMatchObject({ code: 0 });
+    expect((await RunFolder.open(supcon)).config).toMatchObject({
+      loss: { name: 'supcon' },
+      momentumEncoder: { momentum: 0.9, queueSize: 4096 },
+    });
+  });
+
   it('trains on a folder of images without labels, and says why there is no kNN accuracy', async () => {
     const photos = join(folder, 'photos');
     await mkdir(photos);
@@ -173,6 +237,13 @@ describe('wrong use', () => {
       [...data, '--method', 'simclr', '--loss', 'dclw', '--hard-negatives', '1'],
       '--hard-negatives goes with --loss nt-xent or --method supcon, got --loss dclw',
     ],
+    [[...data, '--method', 'moco', '--variant', 'in'], '--variant belongs to --method supcon'],
+    [[...data, '--queue', '512'], '--queue needs --method moco or --momentum-encoder'],
+    [[...data, '--symmetric'], '--symmetric needs --method moco or --momentum-encoder'],
+    [[...data, '--momentum-end', '1'], '--momentum-end needs --method moco or --momentum-encoder'],
+    [[...data, '--momentum-encoder', '1.5'], '--momentum-encoder must be a finite number >= 0 and <= 1, got 1.5'],
+    [[...data, '--method', 'moco', '--queue', '100'], 'must hold a batch of keys at least: expected >= 256, got 100'],
+    [[...data, '--method', 'moco', '--micro-batch', '8'], 'momentumEncoder does not go with microBatch'],
     [[...data, '--micro-batch', '300'], 'microBatch must be an integer >= 1 and <= 256, got 300'],
     [[...data, '--resume'], '--resume needs --out'],
     [[...data, '--limit-train', '100'], 'batchSize must be at most the 100 samples'],

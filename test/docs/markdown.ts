@@ -48,17 +48,26 @@ export const pages: readonly Page[] = [
   ...['ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].map(readPage),
 ];
 
-/** The relative links of a page that lead nowhere. */
-export function brokenLinks({ name, text }: Page): string[] {
+/** The links of a page that are relative to it, with what follows a `#`. */
+export function relativeLinks({ text }: Pick<Page, 'text'>): { target: string; path: string; anchor?: string }[] {
   const prose = text.replace(/^```[\s\S]*?^```$/gm, '');
-  const targets = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] as string);
-  return targets.filter((target) => {
-    if (/^[a-z]+:/.test(target)) return false;
-    const [path = '', anchor] = target.split('#');
-    const file = path === '' ? join(root, name) : join(root, dirname(name), path);
+  const targets = [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)].map(([, a, b]) => (a ?? b) as string);
+  return targets
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => {
+      const [path = '', anchor] = target.split('#');
+      return { target, path, ...(anchor !== undefined && { anchor }) };
+    });
+}
+
+/** The relative links of a page that lead nowhere. */
+export function brokenLinks(page: Page): string[] {
+  const broken = relativeLinks(page).filter(({ path, anchor }) => {
+    const file = path === '' ? join(root, page.name) : join(root, dirname(page.name), path);
     if (!existsSync(file)) return true;
     return anchor !== undefined && !anchorsOf(readFileSync(file, 'utf8')).includes(anchor);
   });
+  return broken.map(({ target }) => target);
 }
 
 /** GitHub's names of headings. */

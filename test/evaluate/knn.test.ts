@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { knnClassify, nearestNeighbours } from '../../lib/evaluate/knn.ts';
 import * as ops from '../../lib/tensor/ops.ts';
-import { memory } from '../../lib/tensor/runtime.ts';
+import { memory, sync } from '../../lib/tensor/runtime.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
 
 const cosine = (a: readonly number[], b: readonly number[]): number =>
@@ -92,6 +92,51 @@ describe('knnClassify', () => {
     expect(again.accuracy).toBe(1);
   });
 
+  test('top-5 where there are more than five classes: a class without votes is never among them', async () => {
+    const bank = rows(24, 3);
+    const labels = bank.map((_, i) => (7 * i + Math.floor(i / 3)) % 8);
+    const query = rows(40, 60);
+    const wanted = query.map((_, i) => i % 8);
+    const { accuracy, top5 } = await knnClassify(
+      { features: tensor(bank), labels },
+      { features: tensor(query), labels: wanted },
+      { k: 9, temperature: 0.5 },
+    );
+    const hits = (most: number) =>
+      query.filter((row, i) => {
+        const shares = votes(row, bank, labels, 9, 0.5);
+        const own = shares.get(wanted[i] as number) ?? 0;
+        return own > 0 && [...shares.values()].filter((share) => share > own).length < most;
+      }).length;
+    expect([accuracy, top5]).toEqual([hits(1) / 40, hits(5) / 40]);
+    const two = { features: tensor(rows(2, 3)), labels: [0, 1] };
+    expect(await knnClassify(two, two, { k: 1 })).not.toHaveProperty('top5');
+  });
+
+  test('goes by blocks of rows, tells them, and stops between them', async () => {
+    const bank = { features: ops.randn([40_000, 256], { seed: 1 }), labels: new Int32Array(40_000) };
+    const queries = { features: ops.randn([700, 256], { seed: 2 }), labels: new Int32Array(700) };
+    const seen: number[][] = [];
+    const whole = await knnClassify(bank, queries, { onProgress: (done, total) => seen.push([done, total]) });
+    expect(whole.accuracy).toBe(1);
+    expect(seen.length).toBeGreaterThan(3);
+    expect(seen.at(-1)).toEqual([700, 700]);
+    await sync();
+    const before = memory().tensors;
+    const controller = new AbortController();
+    const stopped = { signal: controller.signal, onProgress: () => controller.abort() };
+    await expect(knnClassify(bank, queries, stopped)).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await sync();
+    await new Promise(setImmediate); // the reads of blocks that were under way have resolved
+    expect(memory().tensors).toBeLessThanOrEqual(before);
+    const other = new AbortController();
+    const search = { k: 1, signal: other.signal, onProgress: () => other.abort() };
+    await expect(nearestNeighbours(queries.features, bank.features, search)).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+    });
+    await expect(knnClassify(bank, queries, { onProgress: 1 as never })).rejects.toMatchObject({ code: 'ERR_OPTION' });
+  });
+
   test('many votes beat one near one when T is large, and not when it is small', async () => {
     const train = {
       features: tensor([
@@ -133,6 +178,13 @@ describe('knnClassify', () => {
     );
     const wide = { features: tensor([[1, 0, 0]]), labels: [0] };
     await failing(knnClassify(two, wide, { k: 1 }), 'ERR_SHAPE', /bank must have the dim of features/);
+    const none = { features: two.features.narrow(0, 0, 0), labels: [] };
+    await failing(
+      knnClassify(two, none, { k: 1 }),
+      'ERR_SHAPE',
+      /test must have shape.*at least one value, got \[0,2\]/,
+    );
+    await failing(knnClassify(none, two, { k: 1 }), 'ERR_SHAPE', /bank must have shape.*at least one value/);
     const flat = { features: tensor([1, 0]), labels: [0, 1] };
     await failing(knnClassify(flat, two, { k: 1 }), 'ERR_SHAPE', /bank must have shape \(rows, dim\)/);
     const nan = {
@@ -171,6 +223,9 @@ describe('knnClassify', () => {
     expect(() => native(y, { classes: 0, k: 1 })).toThrow(code('ERR_OPTION'));
     expect(() => native(y, { classes: 2, k: 1, block: -1 })).toThrow(code('ERR_OPTION'));
     expect(() => native(y, { classes: 2, k: 1, temperature: -1 })).toThrow(code('ERR_OPTION'));
+    const doubles = x.to('float64');
+    expect(() => ops.nearestNeighbours(doubles, doubles, { k: 1, unit: true })).toThrow(code('ERR_DTYPE'));
+    expect(() => ops.unitBank(y)).toThrow(code('ERR_SHAPE'));
   });
 });
 
@@ -193,6 +248,13 @@ describe('nearestNeighbours', () => {
     expect(indices.map((row) => row[0])).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
+  test('in a bank that was made of unit length once are the same', () => {
+    const [x, bank] = [tensor(rows(5, 3)), tensor(rows(9, 40))];
+    const [found] = ops.nearestNeighbours(x, bank, { k: 4 });
+    const [again] = ops.nearestNeighbours(x, ops.unitBank(bank), { k: 4, unit: true });
+    expect(again.dataSync()).toEqual(found.dataSync());
+  });
+
   test('shape and dtype are known at once', () => {
     const [indices, similarities] = ops.nearestNeighbours(tensor(rows(5, 3)), tensor(rows(9, 40)), { k: 2 });
     expect([indices.shape, indices.dtype]).toEqual([[5, 2], 'int64']);
@@ -203,6 +265,9 @@ describe('nearestNeighbours', () => {
     const x = tensor(rows(2, 3));
     await expect(nearestNeighbours(x, x, { n: 1 } as never)).rejects.toThrow(
       expect.objectContaining({ code: 'ERR_OPTION' }),
+    );
+    await expect(nearestNeighbours(x.narrow(0, 0, 0), x, { k: 1 })).rejects.toThrow(
+      expect.objectContaining({ code: 'ERR_SHAPE' }),
     );
     await expect(nearestNeighbours(x, x, { k: 3 })).rejects.toThrow(expect.objectContaining({ code: 'ERR_OPTION' }));
   });

@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { linearProbe } from '../../lib/evaluate/linear-probe.ts';
+import { Probe, type ProbeSettings } from '../../lib/evaluate/probe-training.ts';
+import { loadAddon } from '../../lib/native/addon.ts';
+import { tidy } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
-import { memory } from '../../lib/tensor/runtime.ts';
-import { tensor } from '../../lib/tensor/tensor.ts';
+import { memory, sync } from '../../lib/tensor/runtime.ts';
+import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+
+const fixture = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../fixtures/evaluate/${name}.json`, import.meta.url), 'utf8'));
 
 const numbers = (values: ArrayLike<number | bigint>) => Array.from(values as ArrayLike<number>, Number);
 
@@ -25,46 +31,90 @@ function corners(count: number, spread: number, start = 0) {
   return { features: tensor(points), labels };
 }
 
-describe('the native probe', () => {
+describe('the steps of the probe', () => {
   interface Stored {
     rate: number;
     weight: number[];
     bias: number[];
     predictions: number[];
   }
-  const stored: Stored[] = JSON.parse(
-    readFileSync(new URL('../fixtures/evaluate/linear-probe.json', import.meta.url), 'utf8'),
-  );
-  const labels = Array.from({ length: 23 }, (_, i) => (i * i + Math.floor(i / 3)) % 3);
-  const probe = (settings: { epochs?: number; batch?: number; seed?: number }, rates = [0.05, 0.5]) =>
-    ops.linearProbe(
-      tensor(features(23, 1)),
-      tensor(labels, { dtype: 'int64' }),
-      tensor(features(7, 200)),
-      tensor(rates),
-      { classes: 3, ...settings },
-    );
+  const stored: Stored[] = fixture('linear-probe');
+  const labels = Int32Array.from({ length: 23 }, (_, i) => (i * i + Math.floor(i / 3)) % 3);
+  const settings = (options: Partial<ProbeSettings>): ProbeSettings => ({
+    classes: 3,
+    epochs: 6,
+    batch: 5,
+    seed: 11,
+    signal: undefined,
+    onSteps: () => {},
+    ...options,
+  });
+  const train = (rates: number[], options: Partial<ProbeSettings> = {}) =>
+    Probe.train(tensor(features(23, 1)), labels, rates, settings(options));
 
-  test("is what PyTorch's Linear, SGD and schedule give, for both rates at once", () => {
-    const [weights, biases, predictions] = probe({ epochs: 6, batch: 5, seed: 11 });
-    expect([weights.shape, biases.shape, predictions.shape]).toEqual([
-      [2, 3, 4],
-      [2, 3],
-      [2, 7],
-    ]);
-    const flat = { weights: numbers(weights.dataSync()), biases: numbers(biases.dataSync()) };
-    stored.forEach((expected, rate) => {
+  test("are those of PyTorch's Linear, SGD and schedule", async () => {
+    for (const expected of stored) {
+      using probe = await train([expected.rate]);
+      const { weight, bias } = await probe.coefficients();
       expected.weight.forEach((w, i) => {
-        expect(flat.weights[rate * 12 + i]).toBeCloseTo(w, 5);
+        expect(weight[i]).toBeCloseTo(w, 5);
       });
       expected.bias.forEach((b, i) => {
-        expect(flat.biases[rate * 3 + i]).toBeCloseTo(b, 5);
+        expect(bias[i]).toBeCloseTo(b, 5);
       });
-    });
-    expect(numbers(predictions.dataSync())).toEqual(stored.flatMap((s) => s.predictions));
+      const { classes } = await probe.predict(tensor(features(7, 200)), new Int32Array(7), undefined);
+      expect(numbers(classes[0] as Int32Array)).toEqual(expected.predictions);
+    }
   });
 
-  test('the first step goes down the gradient of the mean cross entropy, by finite differences', () => {
+  test('of several rates side by side are those of each by itself', async () => {
+    using both = await train([0.05, 0.5]);
+    const { classes } = await both.predict(tensor(features(7, 200)), new Int32Array(7), undefined);
+    expect(classes.map((row) => numbers(row))).toEqual(stored.map(({ predictions }) => predictions));
+  });
+
+  test('end at the optimum that scikit-learn finds', async () => {
+    const best: { probabilities: number[]; predictions: number[] } = fixture('softmax-regression');
+    const many = features(60, 2);
+    const classes = many.map((_, i) => {
+      const sines = [0, 1, 2].map((d) => Math.sin(2 + 3 * i + 5 * d));
+      return (sines.indexOf(Math.max(...sines)) + (i % 4 === 3 ? 1 : 0)) % 3;
+    });
+    const [known, judged] = [features(60, 2), features(7, 200)];
+    const result = await linearProbe(
+      { features: tensor(known), labels: classes },
+      { features: tensor(judged), labels: best.predictions },
+      { learningRates: [0.5], epochs: 4000, batchSize: 60 },
+    );
+    expect(result.accuracy).toBe(1);
+    judged.forEach((row, i) => {
+      const logits = [0, 1, 2].map((c) =>
+        row.reduce((sum, x, d) => sum + x * (result.weight[4 * c + d] as number), result.bias[c] as number),
+      );
+      const total = logits.reduce((sum, l) => sum + Math.exp(l), 0);
+      for (const [c, logit] of logits.entries())
+        expect(Math.abs(Math.exp(logit) / total - (best.probabilities[3 * i + c] as number))).toBeLessThan(2e-4);
+    });
+  });
+
+  test('do not depend on how many a job has', () => {
+    const inputs = tensor(features(23, 1).map((row) => row.map((x) => x / 10)));
+    const classes = tensor(labels, { dtype: 'int64' });
+    const start = ops.zeros([2, 3, 4]);
+    const run = (parts: readonly number[]) => {
+      let [weights, velocity] = [start, start];
+      let step = 0;
+      for (const count of parts) {
+        const range = { step, count, total: 30, batch: 5, seed: 2 ** 40 + 3 };
+        [weights, velocity] = ops.probeSteps(weights, velocity, inputs, classes, tensor([0.05, 0.5]), range);
+        step += count;
+      }
+      return numbers(weights.dataSync());
+    };
+    expect(run([7, 1, 12, 10])).toEqual(run([30]));
+  });
+
+  test('begin down the gradient of the mean cross entropy, by finite differences', async () => {
     const data = features(23, 1);
     const column = (d: number) => data.map((row) => row[d] as number);
     const mean = [0, 1, 2, 3].map((d) => column(d).reduce((a, b) => a + b, 0) / 23);
@@ -77,44 +127,64 @@ describe('the native probe', () => {
         const logSum = Math.log(logits.reduce((acc, l) => acc + Math.exp(l), 0));
         return sum + (logSum - (logits[labels[i] as number] as number)) / 23;
       }, 0);
-    const weights = numbers(probe({ epochs: 1, batch: 23 }, [0.1])[0].dataSync());
+    using probe = await train([0.1], { epochs: 1, batch: 23 });
+    const { weight } = await probe.coefficients();
     for (let c = 0; c < 3; c++)
       for (let d = 0; d < 4; d++) {
         const at = (h: number) =>
           crossEntropy([0, 1, 2].map((row) => [0, 1, 2, 3].map((col) => (row === c && col === d ? h : 0))));
         const slope = (at(1e-4) - at(-1e-4)) / 2e-4;
-        expect((weights[c * 4 + d] as number) * (std[d] as number)).toBeCloseTo(-0.1 * slope, 6);
+        expect((weight[c * 4 + d] as number) * (std[d] as number)).toBeCloseTo(-0.1 * slope, 6);
       }
   });
 
-  test('same seed, same bits; another seed, another order', () => {
-    const run = (seed: number) => numbers(probe({ epochs: 3, batch: 4, seed })[0].dataSync());
-    expect(run(5)).toEqual(run(5));
-    expect(run(5)).not.toEqual(run(6));
+  test('are the same for the same seed; another seed, another order', async () => {
+    const run = async (seed: number) => {
+      using probe = await train([0.5], { epochs: 3, batch: 4, seed });
+      return numbers((await probe.coefficients()).weight);
+    };
+    expect(await run(5)).toEqual(await run(5));
+    expect(await run(5)).not.toEqual(await run(6));
   });
 
-  test('a constant feature has no weight and does no harm', () => {
-    const [weights] = ops.linearProbe(
-      tensor([
-        [1, 0.1],
-        [2, 0.1],
-        [3, 0.1],
-      ]),
-      tensor([0, 1, 1], { dtype: 'int64' }),
-      tensor([[1, 0.1]]),
-      tensor([1]),
-      { classes: 2, epochs: 20 },
-    );
-    const [a, b, c, d] = numbers(weights.dataSync());
+  test('give a constant feature no weight', async () => {
+    const constant = tensor([
+      [1, 0.1],
+      [2, 0.1],
+      [3, 0.1],
+    ]);
+    using probe = await Probe.train(constant, Int32Array.of(0, 1, 1), [1], settings({ classes: 2, epochs: 20 }));
+    const [a, b, c, d] = (await probe.coefficients()).weight;
     expect([b, d].map((w) => Math.abs(w as number) < 1e-3)).toEqual([true, true]);
     expect(c as number).toBeGreaterThan(a as number);
   });
 
-  test('errors', () => {
+  test('refuse what does not fit, by its code', async () => {
     const code = (wanted: string) => expect.objectContaining({ code: wanted });
-    expect(() => probe({ epochs: 0 })).toThrow(code('ERR_OPTION'));
-    expect(() => probe({ batch: 0 })).toThrow(code('ERR_OPTION'));
-    expect(() => probe({}, [])).toThrow(code('ERR_SHAPE'));
+    const inputs = tensor(features(23, 1));
+    const classes = tensor(labels, { dtype: 'int64' });
+    const weights = ops.zeros([1, 3, 4]);
+    const range = { step: 0, count: 1, total: 2 };
+    const steps = (changed: object, tensors: { weights?: Tensor; rates?: Tensor; labels?: Tensor } = {}) =>
+      ops.probeSteps(
+        tensors.weights ?? weights,
+        weights,
+        inputs,
+        tensors.labels ?? classes,
+        tensors.rates ?? tensor([0.1]),
+        { ...range, ...changed },
+      );
+    expect(() => steps({ batch: 0 })).toThrow(code('ERR_OPTION'));
+    expect(() => steps({ count: 3 })).toThrow(code('ERR_OPTION'));
+    expect(() => steps({ step: -1 })).toThrow(code('ERR_OPTION'));
+    expect(() => steps({}, { weights: ops.zeros([1, 3, 5]) })).toThrow(code('ERR_SHAPE'));
+    expect(() => steps({}, { weights: ops.zeros([1, 2, 4]) })).toThrow(code('ERR_SHAPE'));
+    expect(() => steps({}, { weights: weights.to('float64') })).toThrow(code('ERR_DTYPE'));
+    expect(() => steps({}, { rates: tensor([0.1, 0.2]) })).toThrow(code('ERR_SHAPE'));
+    await expect(steps({}, { labels: classes.add(1) })[0].data()).rejects.toThrow(code('ERR_DATA'));
+    expect(() => ops.probeScale(tensor([1, 2]))).toThrow(code('ERR_SHAPE'));
+    expect(() => ops.probeInputs(inputs, ops.zeros([3]), ops.ones([3]))).toThrow(code('ERR_SHAPE'));
+    expect(() => ops.probeLogits(weights, inputs.narrow(1, 0, 3))).toThrow(code('ERR_SHAPE'));
   });
 });
 
@@ -140,6 +210,108 @@ describe('linearProbe', () => {
   test('with one rate nothing is held out', async () => {
     const result = await linearProbe(corners(6, 1), corners(6, 1), { learningRates: [0.3], epochs: 50 });
     expect([result.learningRate, result.validationAccuracy, result.accuracy]).toEqual([0.3, Number.NaN, 1]);
+  });
+
+  test('returns the classifier for features as they are', async () => {
+    const [train, test] = [corners(90, 3), corners(30, 3, 1)];
+    const { weight, bias, predictions } = await linearProbe(train, test, { epochs: 10 });
+    expect([weight.length, bias.length]).toEqual([6, 3]);
+    const rows = test.features.dataSync() as Float32Array;
+    const scores = (i: number) =>
+      [0, 1, 2].map(
+        (c) =>
+          (weight[2 * c] as number) * (rows[2 * i] as number) +
+          (weight[2 * c + 1] as number) * (rows[2 * i + 1] as number) +
+          (bias[c] as number),
+      );
+    const named = test.labels.map((_, i) => scores(i).indexOf(Math.max(...scores(i))));
+    expect(numbers(predictions)).toEqual(named);
+  });
+
+  test('top-5 where there are more than five classes; an unknown class is never right', async () => {
+    const classes = 7;
+    const labels = Array.from({ length: 70 }, (_, i) => i % classes);
+    const set = {
+      features: tensor(labels.map((c, i) => [0, 1, 2, 3].map((d) => Math.sin(2 * c + d) + 0.3 * Math.sin(i + d)))),
+      labels,
+    };
+    const result = await linearProbe(set, set, { learningRates: [0.1], epochs: 5 });
+    const rows = set.features.dataSync() as Float32Array;
+    const isTopFive = labels.map((label, i) => {
+      const logits = Array.from({ length: classes }, (_, c) =>
+        [0, 1, 2, 3].reduce(
+          (sum, d) => sum + (rows[4 * i + d] as number) * (result.weight[4 * c + d] as number),
+          result.bias[c] as number,
+        ),
+      );
+      return logits.filter((other) => other > (logits[label] as number)).length < 5;
+    });
+    expect(result.top5).toBeCloseTo(isTopFive.filter(Boolean).length / 70, 12);
+    expect(result.top5).toBeGreaterThan(result.accuracy);
+    const unknown = await linearProbe(
+      set,
+      { ...set, labels: labels.map(() => 9) },
+      { learningRates: [0.1], epochs: 1 },
+    );
+    expect([unknown.accuracy, unknown.top5]).toEqual([0, 0]);
+    expect(await linearProbe(corners(6, 1), corners(6, 1), { learningRates: [0.3] })).not.toHaveProperty('top5');
+  });
+
+  test('tells its progress: steps of the candidates, then of the chosen one', async () => {
+    const seen: number[][] = [];
+    const settings = { epochs: 200, batchSize: 16, learningRates: [0.1, 0.3] };
+    await linearProbe(corners(90, 1), corners(30, 1), {
+      ...settings,
+      onProgress: (done, total) => seen.push([done, total]),
+    });
+    const total = 200 * Math.ceil(81 / 16) + 200 * Math.ceil(90 / 16);
+    expect(seen.length).toBeGreaterThan(5);
+    expect(seen.every(([done, all], i) => all === total && (done as number) > (seen[i - 1]?.[0] ?? 0))).toBe(true);
+    expect(seen.at(-1)).toEqual([total, total]);
+  });
+
+  test('stops when its signal fires: at once, with little left to compute, and nothing left behind', async () => {
+    const [train, test] = [corners(3000, 1), corners(30, 1)];
+    await sync();
+    const before = memory().tensors;
+    const controller = new AbortController();
+    let jobs = 0;
+    const onProgress = (): void => {
+      if (++jobs === 3) controller.abort(new Error('enough'));
+    };
+    // A million epochs would take hours.
+    const probe = linearProbe(train, test, { epochs: 1e6, signal: controller.signal, onProgress });
+    await expect(probe).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: { message: 'enough' } });
+    expect(loadAddon().depth()).toBeLessThanOrEqual(3);
+    await sync();
+    expect(jobs).toBe(3);
+    expect(memory().tensors).toBeLessThanOrEqual(before);
+    await expect(linearProbe(train, test, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+    });
+  });
+
+  test('an abort inside a tidy() that ends leaves other work alone', async () => {
+    const controller = new AbortController();
+    const aborted = tidy(() =>
+      linearProbe(corners(300, 1), corners(30, 1), {
+        epochs: 1e6,
+        signal: controller.signal,
+        onProgress: () => controller.abort(),
+      }),
+    );
+    await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await sync();
+    expect((await linearProbe(corners(90, 1), corners(30, 1), { epochs: 30 })).accuracy).toBe(1);
+  });
+
+  test('lets other work of the compute thread pass between its jobs', async () => {
+    const controller = new AbortController();
+    const probe = linearProbe(corners(3000, 1), corners(30, 1), { epochs: 1e6, signal: controller.signal });
+    probe.catch(() => {});
+    expect(await tensor([20, 22]).sum().item()).toBe(42);
+    controller.abort();
+    await expect(probe).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   });
 
   test('the same seed gives the same result', async () => {
@@ -170,5 +342,15 @@ describe('linearProbe', () => {
       labels: [0, 1],
     };
     await failing({}, 'ERR_SHAPE', /test must have the dim of train/, wide);
+    const none = { features: set.features.narrow(0, 0, 0), labels: [] };
+    await expect(linearProbe(set, none)).rejects.toMatchObject({ code: 'ERR_SHAPE' });
+    await failing({ learningRates: [1] }, 'ERR_SHAPE', /train must have shape.*at least one value/, none);
+    await failing({ onProgress: true }, 'ERR_OPTION', /onProgress must be a function/);
+    const hollow = { features: tensor([[1, Number.NaN]]), labels: [0] };
+    const code = (wanted: string, message: RegExp) => ({ code: wanted, message: expect.stringMatching(message) });
+    await expect(linearProbe(set, hollow)).rejects.toMatchObject(code('ERR_DATA', /test must be finite/));
+    await expect(linearProbe(hollow, set, { learningRates: [1] })).rejects.toMatchObject(
+      code('ERR_DATA', /train must be finite/),
+    );
   });
 });

@@ -35,7 +35,25 @@ describe('a bank of the third views', () => {
     expect(supConLoss(pair(), { anchors: 'first', bank, labels }).itemSync()).toBeCloseTo(whole, 12);
   });
 
-  test('without either holds negatives only: MoCo', () => {
+  test('queries see their own key and the bank: MoCo, algorithm 1', () => {
+    const unit = (x: number[]) => x.map((value) => value / Math.hypot(...x));
+    const dot = (a: number[], b: number[]) => a.reduce((sum, x, d) => sum + x * (b[d] as number), 0);
+    const [queries, keys, queue] = [view(0), view(1), view(2)].map((rows) => rows.map(unit)) as [
+      number[][],
+      number[][],
+      number[][],
+    ];
+    const terms = queries.map((q, i) => {
+      const logits = [keys[i] as number[], ...queue].map((key) => dot(q, key) / 0.3);
+      return Math.log(logits.reduce((sum, s) => sum + Math.exp(s), 0)) - (logits[0] as number);
+    });
+    const bank = { features: third() };
+    const loss = ntXentLoss(pair(), { anchors: 'queries', temperature: 0.3, bank }).itemSync();
+    expect(loss).toBeCloseTo(terms.reduce((sum, term) => sum + term, 0) / terms.length, 12);
+    expect(ntXentLoss(pair(), { anchors: 'queries' }).itemSync()).toBeCloseTo(0, 12); // nothing else to compare with
+  });
+
+  test('without either holds negatives only', () => {
     const more = ntXentLoss(pair(), { bank: { features: third() } }).itemSync();
     expect(more).toBeGreaterThan(ntXentLoss(pair()).itemSync());
   });
@@ -139,5 +157,13 @@ describe('errors', () => {
     throwing({ ids: labels, bank: { features, ids: [1] } }, 'ERR_SHAPE', /bank.ids must have shape \(bank\) = \[4\]/);
     throwing({ ids: tensor([0.5, 1, 2, 3]) }, 'ERR_DTYPE', /ids must be integers/);
     throwing({ ids: [0.5, 1, 2, 3] }, 'ERR_OPTION', /ids\[0\] must be an integer/);
+    const three = () => double(data);
+    for (const loss of [ntXentLoss, dclLoss, supConLoss])
+      expect(() => loss(three(), { anchors: 'queries' })).toThrow(
+        expect.objectContaining({ code: 'ERR_SHAPE', message: expect.stringContaining('(batch, 2, dim)') }),
+      );
+    expect(() => ntXentLoss(pair(), { anchors: 'first' as never })).toThrow(
+      expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringContaining("'all', 'queries'") }),
+    );
   });
 });

@@ -14,7 +14,7 @@ export const choices = {
   bank: ['none', 'plain', 'ids', 'labels', 'labels and ids'],
   variant: ['out', 'in'],
   denominators: ['all', 'negatives-and-one-positive', 'negatives'],
-  anchors: ['all', 'first'],
+  anchors: ['all', 'first', 'queries'],
   noPositives: ['ignore', 'zero'],
   maxPositives: [undefined, 1, 2],
   hardNegatives: [
@@ -56,7 +56,7 @@ function caseOf(drawn: Drawn): fc.Arbitrary<Case & { block: number }> {
   const { positives, bank, temperature, variant, denominators, anchors, noPositives, maxPositives } = drawn;
   const sizes = fc.record({
     batch: fc.integer({ min: 1, max: 6 }),
-    views: fc.integer({ min: 1, max: 3 }),
+    views: anchors === 'queries' ? fc.constant(2) : fc.integer({ min: 1, max: 3 }),
     dim: fc.integer({ min: 1, max: 5 }),
     rows: fc.integer({ min: 1, max: 6 }),
   });
@@ -103,7 +103,7 @@ export const selfSupervisedCases: fc.Arbitrary<{ name: LossName; c: Case & { blo
       bank: drawn.bank === 'labels' ? 'plain' : drawn.bank === 'labels and ids' ? 'ids' : drawn.bank,
       variant: 'out',
       denominators: name === 'nt-xent' ? 'all' : 'negatives',
-      anchors: 'all',
+      anchors: drawn.anchors === 'queries' ? 'queries' : 'all',
       noPositives: 'ignore',
       maxPositives: undefined,
       hardNegatives: name === 'nt-xent' ? drawn.hardNegatives : undefined,
@@ -120,18 +120,18 @@ const present = <T extends object>(options: T): T =>
 /** Runs a case in float64; `temperature` in the place of the case's. */
 export function run(name: LossName, c: Case & { block?: number }, temperature: number | Tensor = c.temperature) {
   const features = double(c.features, true);
-  const { ids, lossScale, normalize, block, bank } = c;
+  const { ids, lossScale, normalize, block, bank, anchors } = c;
   const held = bank && {
     features: double(bank.features),
     labels: bank.labels ?? (bank.labelSets as number[][]),
     ids: bank.ids,
   };
-  const common = { temperature, ids, lossScale, normalize, block, bank: held && present(held) };
+  const common = { temperature, ids, anchors, lossScale, normalize, block, bank: held && present(held) };
   if (name === 'supcon') {
     const { labels, labelSets, mask, seed, maxPositives, hardNegatives } = c;
-    const { variant, denominators, anchors, noPositives } = c;
+    const { variant, denominators, noPositives } = c;
     const choice = { labels: labels ?? labelSets, mask: mask as number[][] | undefined };
-    const others = { variant, denominators, anchors, noPositives, maxPositives, seed, hardNegatives };
+    const others = { variant, denominators, noPositives, maxPositives, seed, hardNegatives };
     return { features, ...supConLossWithStats(features, present({ ...common, ...choice, ...others }) as object) };
   }
   const options = present({ ...common, sigma: c.sigma, hardNegatives: c.hardNegatives }) as object;

@@ -14,7 +14,7 @@ export interface Case {
   readonly temperature: number;
   readonly variant: 'out' | 'in';
   readonly denominators?: 'all' | 'negatives-and-one-positive' | 'negatives' | undefined;
-  readonly anchors: 'all' | 'first';
+  readonly anchors: 'all' | 'first' | 'queries';
   readonly noPositives: 'ignore' | 'zero';
   readonly maxPositives?: number | undefined;
   readonly seed?: number | undefined;
@@ -37,6 +37,8 @@ interface Candidate {
   readonly sample: number | undefined;
   /** Undefined in the bank. */
   readonly view: number | undefined;
+  /** Index in the batch, or in the bank. */
+  readonly row: number;
   readonly label: number | undefined;
   readonly labelSet: readonly number[] | undefined;
   readonly place: number;
@@ -68,16 +70,22 @@ function candidatesOf(c: Case): Candidate[] {
   for (let view = 0; view < views; view++)
     for (let i = 0; i < batch; i++) {
       const shown = { sample: ids.indexOf(ids[i] as number), label: c.labels?.[i], labelSet: c.labelSets?.[i] };
-      add(c.features[i]?.[view] as number[], { ...shown, ...(c.mask && { sample: i }), view });
+      add(c.features[i]?.[view] as number[], { ...shown, ...(c.mask && { sample: i }), view, row: i });
     }
   c.bank?.features.forEach((x, j) => {
     const found = c.bank?.ids === undefined ? -1 : ids.indexOf(c.bank.ids[j] as number);
     const isKnown = found >= 0;
     const label = isKnown ? c.labels?.[found] : c.bank?.labels?.[j];
     const labelSet = isKnown ? c.labelSets?.[found] : c.bank?.labelSets?.[j];
-    add(x, { sample: isKnown ? found : undefined, view: undefined, label, labelSet });
+    add(x, { sample: isKnown ? found : undefined, view: undefined, row: j, label, labelSet });
   });
   return made;
+}
+
+/** Whether an anchor i is compared with a: a query with its own key and the bank, any other anchor with all but itself. */
+function isCompared(c: Case, i: Candidate, a: Candidate): boolean {
+  if (c.anchors !== 'queries') return a !== i;
+  return a.view === undefined || (a.view === 1 && a.row === i.row);
 }
 
 /** The weight of `p` as a positive of `i`. */
@@ -93,7 +101,9 @@ function weightOf(c: Case, i: Candidate, p: Candidate): number {
 
 /** log of DCLW's mean of exp(z_i·z_p/σ) over all positive pairs. */
 function logMisesMean(c: Case, anchors: readonly Candidate[], candidates: readonly Candidate[]): number {
-  const all = anchors.flatMap((i) => candidates.filter((p) => p !== i && weightOf(c, i, p) > 0).map((p) => [i, p]));
+  const all = anchors.flatMap((i) =>
+    candidates.filter((p) => isCompared(c, i, p) && weightOf(c, i, p) > 0).map((p) => [i, p]),
+  );
   const logs = all.map(([i, p]) => dot((i as Candidate).z, (p as Candidate).z) / (c.sigma as number));
   return logSumExp(logs) - Math.log(all.length);
 }
@@ -117,7 +127,7 @@ function logNegatives(c: Case, negatives: readonly number[], positives: readonly
 function termOf(c: Case, i: Candidate, candidates: readonly Candidate[], mises?: { logMean: number; at: Candidate[] }) {
   const size = candidates.length;
   const s = (a: Candidate): number => dot(i.z, a.z) / c.temperature;
-  const others = candidates.filter((a) => a !== i).map((a) => ({ a, s: s(a), w: weightOf(c, i, a) }));
+  const others = candidates.filter((a) => isCompared(c, i, a)).map((a) => ({ a, s: s(a), w: weightOf(c, i, a) }));
   const related = others.filter(({ w }) => w > 0);
   const negatives = others.filter(({ w }) => w === 0).map((n) => n.s);
   const behind = ({ a }: { a: Candidate }): number => (a.place - i.place + size) % size;

@@ -75,6 +75,12 @@ describe('unpackLibtorch', () => {
     );
   });
 
+  it('leaves out what it is told to', async () => {
+    writeFileSync(at('w.zip'), good);
+    await unpackLibtorch(at('w.zip'), at('out'), { leaveOut: /c10/ });
+    expect(readdirSync(at('out/torch/lib'))).toEqual([library('torch_cpu')]);
+  });
+
   it.each(['torch/lib/../../../escaped', '/torch/lib/absolute', 'torch/lib\\..\\..\\escaped', 'C:/torch/lib/x'])(
     'refuses the member %s',
     async (name) => {
@@ -190,6 +196,23 @@ describe('installLibtorch', () => {
     expect(files.map(({ name }) => name)).not.toContain('cublas.h');
     expect(existsSync(join(root, '../nvidia/cu13/lib/libcublas.so.13'))).toBe(true);
     expect(existsSync(join(root, 'licenses/nvidia_cublas-13.1.1.3/License.txt'))).toBe(true);
+  });
+
+  it("unpacks a CUDA build's half for the CPU: each wheel without what it leaves out", async () => {
+    const torch = makeZip([...members.slice(0, -1), { name: `torch/lib/${library('torch_cuda')}` }]);
+    const cupti = makeZip([
+      { name: 'nvidia/cu13/lib/libcupti.so.13', text: 'cupti' },
+      { name: 'nvidia/cu13/lib/libnvperf_host.so' },
+    ]);
+    const beside: Wheel = { ...wheelOf(cupti), file: 'cupti.whl', leaveOut: /nvperf/ };
+    const source: WheelSource = {
+      name: 'both',
+      fetch: (wheel, into, context) => giving(wheel === beside ? cupti : torch).fetch(wheel, into, context),
+    };
+    const wheel = { ...wheelOf(torch), leaveOut: /torch_cuda/, beside: [beside] };
+    const { libDir, root } = await installLibtorch({ env, wheel, sources: [source] });
+    expect(readdirSync(libDir).sort()).toEqual([library('c10'), library('torch_cpu')].sort());
+    expect(readdirSync(join(root, '../nvidia/cu13/lib'))).toEqual(['libcupti.so.13']);
   });
 
   it('leaves nothing when a wheel beside is refused', async () => {

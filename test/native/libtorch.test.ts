@@ -12,6 +12,7 @@ import {
 } from '../../lib/native/libtorch.ts';
 import { inspectLibtorch } from '../../lib/native/libtorch-build.ts';
 import { testedVersions, wheelFor } from '../../lib/native/manifest.ts';
+import { pythonCommand } from '../../lib/native/python.ts';
 import { fakeLibtorch, library, temporaryFolder, writeTree } from './fake-libtorch.ts';
 
 let folder: string;
@@ -157,15 +158,46 @@ describe('one folder', () => {
 });
 
 describe('preloadList', () => {
-  it('opens OpenMP first and what depends on others last', () => {
-    const openmp = process.platform === 'linux' ? 'libgomp-24e2ab19.so.1.0.0' : 'libomp.dylib';
-    const names = [library('torch'), library('torch_cuda'), library('c10_cuda'), library('torch_cpu'), library('c10')];
-    writeTree(folder, Object.fromEntries([...names, openmp, library('torch_python'), 'libshm.so'].map((n) => [n, ''])));
-    expect(preloadList(folder)).toEqual(
-      [openmp, library('c10'), library('c10_cuda'), library('torch_cpu'), library('torch_cuda'), library('torch')].map(
-        at,
-      ),
-    );
+  // What the wheels hold in torch/lib, without the parts for Python.
+  it.each([
+    [
+      'linux',
+      'libtorch.so libtorch_cuda.so libc10_cuda.so libtorch_cpu.so libc10.so libgomp-24e2ab19.so.1.0.0 libshm.so',
+      'libgomp-24e2ab19.so.1.0.0 libc10.so libc10_cuda.so libtorch_cpu.so libtorch_cuda.so libtorch.so',
+    ],
+    [
+      'darwin',
+      'libc10.dylib libomp.dylib libshm.dylib libtorch.dylib libtorch_cpu.dylib libtorch_global_deps.dylib',
+      'libc10.dylib libtorch_cpu.dylib libtorch.dylib',
+    ],
+    [
+      'win32',
+      'c10.dll c10.lib libiomp5md.dll libiompstubs5md.dll torch.dll torch.lib torch_cpu.dll torch_cpu.lib uv.dll',
+      'libiomp5md.dll c10.dll torch_cpu.dll torch.dll',
+    ],
+  ] as const)('on %s opens OpenMP first and what depends on others last', (platform, present, opened) => {
+    writeTree(folder, Object.fromEntries(present.split(' ').map((name) => [name, ''])));
+    expect(preloadList(folder, platform)).toEqual(opened.split(' ').map(at));
+  });
+});
+
+describe.runIf(process.platform !== 'win32')('the Python of the machine', () => {
+  const fake = (name: string, script: string): void => {
+    writeTree(at('bin'), { [name]: `#!/bin/sh\n${script}\n` });
+    chmodSync(at(`bin/${name}`), 0o755);
+  };
+
+  it("is python3; on Windows python, or the launcher where python is the shop's placeholder", () => {
+    mkdirSync(at('bin'));
+    const env = { PATH: at('bin') };
+    expect(pythonCommand(env, 'darwin')).toEqual(['python3']);
+    expect(pythonCommand(env, 'win32')).toEqual(['python']);
+    fake('python', 'exit 9009');
+    expect(pythonCommand(env, 'win32')).toEqual(['python']);
+    fake('py', '[ "$*" = "-3 --version" ]');
+    expect(pythonCommand(env, 'win32')).toEqual(['py', '-3']);
+    fake('python', '[ "$*" = --version ]');
+    expect(pythonCommand(env, 'win32')).toEqual(['python']);
   });
 });
 
@@ -190,7 +222,7 @@ describe.runIf(process.platform === 'linux')('importing the package', () => {
 
 describe('the manifest', () => {
   it('has complete rows, of tested versions', () => {
-    for (const platform of ['linux-x64', 'darwin-arm64', 'win32-x64']) {
+    for (const platform of ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64']) {
       const wheel = wheelFor(...(platform.split('-') as [string, string]));
       expect(wheel?.sha256).toMatch(/^[0-9a-f]{64}$/);
       expect(wheel?.url).toMatch(/^https:/);
@@ -209,5 +241,28 @@ describe('the manifest', () => {
       expect(file).toContain(version);
       expect(pipPlatform).toMatch(/^manylinux[\d_]+_x86_64$/);
     }
+  });
+
+  it('takes from the CUDA build for Linux on Arm what its half for the CPU loads', () => {
+    const wheel = wheelFor('linux', 'arm64');
+    const all = [wheel, ...(wheel?.beside ?? [])];
+    expect(all).toHaveLength(3);
+    for (const each of all) {
+      expect(each?.sha256).toMatch(/^[0-9a-f]{64}$/);
+      expect(each?.url.endsWith(`/${each.file}`)).toBe(true);
+      expect(each?.file).toContain(each?.version);
+      expect(each?.file).toContain(each?.pipPlatform);
+    }
+    const left = (names: string, lib: string) =>
+      names.split(' ').filter((name) => wheel?.leaveOut?.test(`${lib}/${name}`));
+    // The libraries of the three wheels, as their directories list them.
+    const kept = 'libc10.so libtorch_cpu.so libgomp.so.1 libarm_compute.so libarm_compute_graph.so libgfortran.so.5';
+    expect(left(kept, 'torch/lib')).toEqual([]);
+    expect(left('libnvpl_blas_core.so.0 libnvpl_lapack_lp64_gomp.so.0', 'torch/lib')).toEqual([]);
+    expect(left('libcudart.so.13 libcupti.so.13', 'nvidia/cu13/lib')).toEqual([]);
+    const cuda =
+      'libc10_cuda.so libcaffe2_nvrtc.so libtorch.so libtorch_cuda.so libtorch_cuda_linalg.so libtorch_nvshmem.so';
+    expect(left(cuda, 'torch/lib').join(' ')).toBe(cuda);
+    expect(wheel?.beside?.map(({ leaveOut }) => leaveOut?.test('nvidia/cu13/lib/libnvperf_host.so'))).toContain(true);
   });
 });

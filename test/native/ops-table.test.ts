@@ -39,12 +39,11 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
   image_sobel: () => ops.imageSobel(images()),
   image_solarize: () => ops.imageSolarize(images(), 0.5),
   knn_classify: () => ops.knnClassify(ops.randn([5, 4]), ops.randn([9, 4]), labels(9), { classes: 3, k: 2 }),
-  linear_probe: () =>
-    ops.linearProbe(ops.randn([9, 4]), labels(9), ops.randn([5, 4]), tensor([0.1, 0.01]), { classes: 3, epochs: 1 }),
   nearest_neighbours: () => ops.nearestNeighbours(ops.randn([5, 4]), ops.randn([9, 4]), { k: 2 }),
   dcl_loss: () => ops.dclLoss(ops.randn([4, 2, 8]), labels(4), ops.randn([5, 8]), labels(5)),
   dclw_loss: () => ops.dclwLoss(ops.randn([4, 2, 8])),
   nt_xent_loss: () => ops.ntXentLoss(ops.randn([4, 2, 8]), undefined, undefined, undefined, tensor(0.5)),
+  query_metrics: () => ops.queryMetrics(ops.randn([4, 2, 8]), labels(4), undefined, ops.randn([5, 8]), labels(5)),
   sup_con_loss: () =>
     ops.supConLoss(
       ops.randn([6, 2, 8]),
@@ -57,6 +56,16 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
       undefined,
       { denominators: 'negatives-and-one-positive', maxPositives: 2, concentration: 1 },
     ),
+  probe_inputs: () => ops.probeInputs(ops.randn([5, 4]), ops.zeros([4]), ops.ones([4])),
+  probe_logits: () => ops.probeLogits(ops.randn([2, 3, 5]), ops.randn([7, 5])),
+  probe_scale: () => ops.probeScale(ops.randn([5, 4])),
+  probe_steps: () => {
+    const weights = ops.zeros([2, 3, 5]);
+    const range = { step: 1, count: 2, total: 3, batch: 4 };
+    return ops.probeSteps(weights, weights, ops.randn([9, 5]), labels(9), tensor([0.1, 0.01]), range);
+  },
+  softmax_cross_entropy: () => ops.softmaxCrossEntropy(ops.randn([6, 1, 3]), labels(6), { labelSmoothing: 0.1 }),
+  unit_bank: () => ops.unitBank(ops.randn([5, 4])),
   rand: () => ops.rand([2, 3], { seed: 1 }),
   randn: () => ops.randn([2, 3], { seed: 1, device: 'cpu' }),
 };

@@ -2,11 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { readPage, relativeLinks, root } from '../docs/markdown.ts';
 import { importScript, scriptPath } from '../scripts/scripts.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const { pack } = await importScript<{
   pack(folder: string, destination: string, ...options: string[]): { files: string[]; bytes: number };
 }>('npm.mjs');
@@ -16,13 +15,16 @@ const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 describe('the package', () => {
   it('holds the library with its sources, the C++ sources, the data, and what a build needs', () => {
     const kinds = [
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|THIRD_PARTY_NOTICES\.md|CMakeLists\.txt|binding\.gyp)$/,
+      /^(package\.json|LICENSE|CMakeLists\.txt)$/,
+      /^(README|ARCHITECTURE|CONTRIBUTING|CHANGELOG|THIRD_PARTY_NOTICES)\.md$/,
+      /^docs\/([\w-]+\.md|images\/[\w-]+\.(png|svg))$/,
+      /^examples\/([\w-]+\.ts|Dockerfile(\.dockerignore)?)$/,
       /^dist\/[\w/-]+\.(js|js\.map|d\.ts)$/,
       /^lib\/[\w/-]+\.ts$/,
       /^native\/[\w/-]+\.(cc|h|inc|cmake)$/,
       /^data\/fashion-mnist\/[\w.-]+$/,
-      /^prebuilds\/(linux|darwin)-(x64|arm64)\/(contrastive\.node|contrastive_core\.so)$/,
-      /^scripts\/(build-native|libtorch|npm|steps|tools)\.mjs$/,
+      /^prebuilds\/(linux|darwin|win32)-(x64|arm64)\/(contrastive\.node|contrastive_core\.so)$/,
+      /^scripts\/((build-native|libtorch|npm|steps|tools)\.mjs|binding\.gyp)$/,
     ];
     expect(files.filter((file) => !kinds.some((kind) => kind.test(file)))).toEqual([]);
     for (const kind of kinds.filter(({ source }) => !source.startsWith('^prebuilds')))
@@ -33,8 +35,20 @@ describe('the package', () => {
     expect(bytes).toBeLessThan(15e6);
   });
 
+  it('holds what its pages link to', () => {
+    const pages = files.filter((file) => file.endsWith('.md'));
+    expect(pages).toContain('docs/deployment.md');
+    const links = pages.flatMap((page) => relativeLinks(readPage(page)).map(({ path }) => ({ page, path })));
+    expect(links.length).toBeGreaterThan(30);
+    const dead = links.filter(({ page, path }) => {
+      const target = path === '' ? page : posix.join(posix.dirname(page), path);
+      return !files.some((file) => file === target || file.startsWith(`${target}/`));
+    });
+    expect(dead).toEqual([]);
+  });
+
   it('holds what its scripts import', () => {
-    for (const script of files.filter((file) => file.startsWith('scripts/')))
+    for (const script of files.filter((file) => /^scripts\/.*\.mjs$/.test(file)))
       for (const [, name = ''] of read(script).matchAll(/(?:from|import\()\s*['"](\.[^'"]+)['"]/g))
         expect(files, `${script} imports ${name}`).toContain(posix.join('scripts', name));
   });
@@ -49,13 +63,9 @@ describe('the package', () => {
   });
 
   it('runs nothing when it is installed', () => {
-    const { scripts, gypfile } = JSON.parse(read('package.json')) as {
-      scripts: Record<string, string>;
-      gypfile: boolean;
-    };
-    // npm would build a package that has a binding.gyp, unless `gypfile` is false.
-    expect(gypfile).toBe(false);
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) expect(scripts[name]).toBeUndefined();
+    expect(files).not.toContain('binding.gyp'); // npm would build it
   });
 });
 

@@ -11,7 +11,10 @@ interface Library {
   readonly versionNeeds: readonly { readonly library: string; readonly version: string }[];
 }
 
-export const { readLibrary } = await importScript<{ readLibrary(path: string): Library }>('elf.mjs');
+export const { readLibrary, systemLibrary } = await importScript<{
+  readLibrary(path: string): Library;
+  systemLibrary: RegExp;
+}>('elf.mjs');
 
 /** Of manylinux_2_28: glibc 2.28, and the libstdc++ of gcc 8.5. */
 const newest: Readonly<Record<string, readonly number[]>> = {
@@ -19,9 +22,6 @@ const newest: Readonly<Record<string, readonly number[]>> = {
   GLIBCXX: [3, 4, 25],
   CXXABI: [1, 3, 11],
 };
-
-const system =
-  /^(libc\.so\.6|libm\.so\.6|libdl\.so\.2|libpthread\.so\.0|librt\.so\.1|libgcc_s\.so\.1|libstdc\+\+\.so\.6|ld-linux-[-\w]+\.so\.\d)$/;
 
 function isNewer(version: readonly number[], than: readonly number[]): boolean {
   for (const [i, part] of version.entries()) if (part !== (than[i] ?? 0)) return part > (than[i] ?? 0);
@@ -36,8 +36,10 @@ export function problemsOf(paths: readonly string[]): string[] {
   for (const library of libraries) {
     const say = (problem: string) => problems.push(`${library.name}: ${problem}`);
     for (const name of library.needed)
-      if (!system.test(name) && !libraries.some(({ soname }) => soname === name)) say(`needs ${name}`);
-    for (const path of library.paths) if (path !== '$ORIGIN') say(`looks for libraries in ${path}`);
+      if (!systemLibrary.test(name) && !libraries.some(({ soname, name: file }) => name === (soname ?? file)))
+        say(`needs ${name}`);
+    for (const path of library.paths.flatMap((paths) => paths.split(':')))
+      if (!/^\$ORIGIN(\/|$)/.test(path)) say(`looks for libraries in ${path}`);
     for (const { version } of library.versionNeeds) {
       const [family = '', numbers = ''] = version.split('_');
       const limit = newest[family];
@@ -45,9 +47,9 @@ export function problemsOf(paths: readonly string[]): string[] {
       const symbols = library.undefinedSymbols.filter((symbol) => symbol.version === version).map(({ name }) => name);
       say(`needs ${version} for ${symbols.join(', ')}`);
     }
-    // A symbol with a version belongs to a system library, whose versions were looked at; Node-API is node's own.
+    // A symbol with a version belongs to a system library, whose versions were looked at; node brings Node-API and threads.
     for (const { name, version, weak } of library.undefinedSymbols)
-      if (version === undefined && !weak && !name.startsWith('napi_') && !offered.has(name)) say(`misses ${name}`);
+      if (version === undefined && !weak && !/^(napi|pthread)_/.test(name) && !offered.has(name)) say(`misses ${name}`);
   }
   return problems;
 }

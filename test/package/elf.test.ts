@@ -1,6 +1,6 @@
 /** The addon and its libtorch load on glibc 2.28: read from the files themselves. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -11,9 +11,11 @@ import { problemsOf, readLibrary } from './elf-rules.ts';
 const release = dirname(addonPath());
 const addon = ['contrastive.node', 'contrastive_core.so'].map((name) => join(release, name));
 const { libDir } = findLibtorch();
-const libtorch = readdirSync(libDir)
-  .filter((name) => /\.so(\.\d+)*$/.test(name))
-  .map((name) => join(libDir, name));
+/** NVIDIA's lie beside the folder of a CUDA build, of which Linux on Arm has the half for the CPU. */
+const libtorch = [libDir, join(libDir, '../../nvidia/cu13/lib')]
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+  .filter((path) => /\.so(\.\d+)*$/.test(path));
 
 /** Only Linux has such files. */
 describe.runIf(process.platform === 'linux')('shared libraries', () => {
@@ -23,8 +25,8 @@ describe.runIf(process.platform === 'linux')('shared libraries', () => {
 
   it('of the loader ask for no libtorch', () => expect(problemsOf([addon[0] as string])).toEqual([]));
 
-  it('of the addon make no buffer over memory of their own, which Electron refuses', () => {
-    const called = readLibrary(addon[1] as string).undefinedSymbols.map(({ name }) => name);
+  it('of the addon make no buffer over memory of their own, which Electron refuses (napi_no_external_buffers_allowed)', () => {
+    const called = addon.flatMap((path) => readLibrary(path).undefinedSymbols.map(({ name }) => name));
     expect(called).toContain('napi_create_arraybuffer');
     expect(called.filter((name) => /^napi_create_external_.*buffer$/.test(name))).toEqual([]);
   });

@@ -8,17 +8,22 @@ interface Tree {
   readonly files: readonly string[];
 }
 
-const { platforms, publishedManifest, refusals } = await importScript<{
+const { libtorchPlatforms, platforms, publishedManifest, refusals } = await importScript<{
   platforms: readonly string[];
+  libtorchPlatforms: readonly string[];
   refusals(tree: Tree): string[];
   publishedManifest(manifest: object, files: readonly string[]): { optionalDependencies: Record<string, string> };
 }>('publish.mjs');
 
-const files = platforms.flatMap((platform) => [
-  `prebuilds/${platform}/contrastive.node`,
-  `prebuilds/${platform}/contrastive_core.so`,
-  `build/packages/contrastive-libtorch-${platform}-2.13.0.tgz`,
-]);
+const files = [
+  'dist/index.js',
+  'dist/cli/main.js',
+  ...platforms.flatMap((platform) => [
+    `prebuilds/${platform}/contrastive.node`,
+    `prebuilds/${platform}/contrastive_core.so`,
+  ]),
+  ...libtorchPlatforms.map((platform) => `build/packages/contrastive-libtorch-${platform}-2.13.0.tgz`),
+];
 const good: Tree = { manifest: { version: '1.2.3', repository: 'r' }, changes: '', tags: ['v1.2.3'], files };
 
 describe('scripts/publish.mjs', () => {
@@ -40,7 +45,7 @@ describe('scripts/publish.mjs', () => {
 
   it('names the platform packages in their exact versions', () => {
     const { optionalDependencies } = publishedManifest({ optionalDependencies: { sharp: '1' } }, files);
-    const expected = platforms.map((platform) => [`@contrastive/libtorch-${platform}`, '2.13.0']);
+    const expected = libtorchPlatforms.map((platform) => [`@contrastive/libtorch-${platform}`, '2.13.0']);
     expect(optionalDependencies).toEqual({ sharp: '1', ...Object.fromEntries(expected) });
   });
 });

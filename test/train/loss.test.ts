@@ -4,8 +4,9 @@ import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
 import { randn } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { checkLoss, type LossSpec, temperatureAt } from '../../lib/train/loss.ts';
+import { type ContrastiveLossSpec, checkLoss, type LossSpec } from '../../lib/train/loss.ts';
 import { lossCall } from '../../lib/train/loss-call.ts';
+import { rampAt } from '../../lib/train/ramp.ts';
 
 const features = randn([6, 2, 5], { seed: 1 });
 const classes = [0, 1, 0, 2, 1, 2];
@@ -13,7 +14,7 @@ const labels = tensor(classes, { dtype: 'int32' });
 const hardNegatives = { concentration: 0.5, classPrior: 0.1 };
 
 /** Specifications with every option, and the public function with the same. */
-const specs: readonly [LossSpec, () => Tensor][] = [
+const specs: readonly [ContrastiveLossSpec, () => Tensor][] = [
   [{ name: 'supcon' }, () => supConLoss(features, { labels: classes })],
   [
     {
@@ -63,11 +64,20 @@ test.each(specs)('%j has the value of the public function', (spec, loss) => {
   expect(made.loss.itemSync()).toBe(loss().itemSync());
 });
 
+test.each(specs.filter(([spec]) => !('anchors' in spec)))('%j of queries and keys', (spec) => {
+  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined, progress: 0, hasKeys: true });
+  const { name, ...options } = spec;
+  const losses = { supcon: supConLoss, 'nt-xent': ntXentLoss, dcl: dclLoss, dclw: dclwLoss };
+  const loss = losses[name as keyof typeof losses];
+  const all = { ...options, anchors: 'queries', ...(name === 'supcon' && { labels: classes }) };
+  expect(made.loss.itemSync()).toBe(loss(features, all as object).itemSync());
+  expect(made.loss.itemSync()).not.toBe(loss(features, { ...all, anchors: 'all' } as object).itemSync());
+});
+
 test('the temperature follows its schedule', () => {
-  expect(temperatureAt(undefined, 0.5)).toBeUndefined();
-  expect(temperatureAt(0.2, 0.5)).toBe(0.2);
+  expect(rampAt(0.2, 0.5)).toBe(0.2);
   const at = (schedule: 'linear' | 'cosine') =>
-    [0, 0.25, 0.5, 1].map((progress) => temperatureAt({ from: 1, to: 0.2, schedule }, progress) as number);
+    [0, 0.25, 0.5, 1].map((progress) => rampAt({ from: 1, to: 0.2, schedule }, progress));
   for (const [i, expected] of [1, 0.8, 0.6, 0.2].entries()) expect(at('linear')[i]).toBeCloseTo(expected, 12);
   const quarter = 1 - 0.8 * Math.sin(Math.PI / 8) ** 2;
   for (const [i, expected] of [1, quarter, 0.6, 0.2].entries()) expect(at('cosine')[i]).toBeCloseTo(expected, 12);

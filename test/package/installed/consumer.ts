@@ -17,7 +17,7 @@ function tarball(name: string): string {
   if (found.length !== 1) throw new Error(`${packages} must hold one ${name}*.tgz, got [${found.join(', ')}]`);
   return join(packages, found[0] as string);
 }
-export const tarballs = { main: tarball('contrastive-0'), libtorch: tarball('contrastive-libtorch-') };
+export const tarballs = { main: tarball('contrastive-0'), libtorch: tarball(`contrastive-libtorch-${platform}-`) };
 
 export const nodeVersions = ['20', '22', '24'] as const;
 export type NodeVersion = (typeof nodeVersions)[number];

@@ -1,5 +1,5 @@
 /** The places in which package managers and people put a package. */
-import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -26,6 +26,13 @@ describe('npm', () => {
   });
   afterAll(() => consumer.remove());
   const at = (...names: string[]): string => join(consumer.folder, ...names);
+
+  it('an installation from the lock file, with scripts allowed, compiles nothing', () => {
+    install(consumer.folder, 'npm', ['ci', '--no-audit', '--no-fund', '--foreground-scripts']);
+    expect(existsSync(at('node_modules/contrastive/prebuilds'))).toBe(true);
+    expect(existsSync(at('node_modules/contrastive/build'))).toBe(false);
+    expect(consumer.node(['sum.js'])).toMatchObject({ ...wellEnded, stdout: '3\n' });
+  });
 
   it('a project that is moved goes on', () => {
     const moved = `${consumer.folder} moved, with a space`;

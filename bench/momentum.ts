@@ -1,0 +1,70 @@
+/**
+ * What a queue of keys is worth to small batches: kNN accuracy, loss and throughput after training with and without one,
+ * on the bundled images, with the README's model (ResNet-18 of width 16, CIFAR stem, bfloat16), for each batch size, seed by
+ * seed in turn. Views and temperature are the same; with the queue, half as many views have a gradient, unless symmetric.
+ *
+ * usage: npm run bench -- momentum [--epochs 5] [--runs 3] [--batches 32,64] [--queue 4096] [--momentum 0.99]
+ *                                  [--method simclr|supcon] [--limit 10000] [--symmetric]
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runOurs } from './peer.ts';
+
+const { values } = parseArgs({
+  options: {
+    epochs: { type: 'string', default: '5' },
+    runs: { type: 'string', default: '3' },
+    batches: { type: 'string', default: '32,64' },
+    queue: { type: 'string', default: '4096' },
+    momentum: { type: 'string', default: '0.99' },
+    method: { type: 'string', default: 'simclr' },
+    limit: { type: 'string', default: '10000' },
+    symmetric: { type: 'boolean' },
+  },
+});
+
+interface Figures {
+  readonly samplesPerSecond: number;
+  readonly loss: number;
+  readonly knnTop1: number;
+}
+
+function train(batch: string, seed: number, queue: readonly string[]): Figures {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-momentum-'));
+  try {
+    const line = runOurs([
+      ...['train', '--json', '--data', 'fashion-mnist:bundled', '--limit-train', values.limit, '--limit-test', '2000'],
+      ...['--method', values.method, '--width', '16', '--precision', 'bfloat16', '--epochs', values.epochs],
+      ...['--batch-size', batch, '--seed', String(seed), '--out', join(folder, 'run'), ...queue],
+    ]);
+    return JSON.parse(line) as Figures;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const withQueue = ['--momentum-encoder', values.momentum, '--queue', values.queue];
+if (values.symmetric) withQueue.push('--symmetric');
+
+const mean = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length;
+const show = ({ knnTop1, loss, samplesPerSecond }: Figures): string =>
+  `kNN ${knnTop1.toFixed(4)}, loss ${loss.toFixed(3)}, ${samplesPerSecond.toFixed(0)} images/s`;
+
+for (const batch of values.batches.split(',')) {
+  const plain: Figures[] = [];
+  const queued: Figures[] = [];
+  for (let seed = 0; seed < Number(values.runs); seed++) {
+    plain.push(train(batch, seed, []));
+    queued.push(train(batch, seed, withQueue));
+    console.log(
+      `${values.method}, batch ${batch}, seed ${seed}: batch alone ${show(plain[seed] as Figures)} | queue of ${values.queue} ${show(queued[seed] as Figures)}`,
+    );
+  }
+  const column = (side: readonly Figures[], key: keyof Figures): number => mean(side.map((figures) => figures[key]));
+  console.log(
+    `${values.method}, batch ${batch}: mean kNN ${column(plain, 'knnTop1').toFixed(4)} alone, ${column(queued, 'knnTop1').toFixed(4)} with the queue; ` +
+      `${(column(queued, 'samplesPerSecond') / column(plain, 'samplesPerSecond')).toFixed(2)}x the images/s`,
+  );
+}

@@ -1,0 +1,212 @@
+/** An encoder with a linear classifier on top: names images, judges itself, is saved and loaded. */
+import type { Augmentation } from '../augment/augment.ts';
+import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { encodeSafetensors } from '../checkpoint/safetensors.ts';
+import { rawState } from '../checkpoint/tensors.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { DataError, OptionError } from '../errors.ts';
+import { extractFeatures } from '../evaluate/features.ts';
+import { checkProgress, inTurn, type Part, type ProgressOptions, partsOf, progressNames } from '../evaluate/in-turn.ts';
+import { accuracyOf, topFiveOf } from '../evaluate/labelled.ts';
+import { Module } from '../models/module.ts';
+import { type ImageInput, imagePixels } from '../serve/image-input.ts';
+import { noGrad, tidy } from '../tensor/modes.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { checkOptions, describe, expectString } from '../validate.ts';
+
+export interface ClassifierParts {
+  /** Images to features; the classifier takes it over. */
+  readonly encoder: Module;
+  /** Features to logits, `linearHead(…)`; the classifier takes it over. */
+  readonly head: Module;
+  /** How images become the encoder's input: `presets.evaluation(…)`, with the mean and std of training. */
+  readonly evaluation: Augmentation;
+  /** One name a class; default '0', '1', …. */
+  readonly classes?: readonly string[];
+}
+
+export interface PredictOptions extends ProgressOptions {
+  /** Images a forward pass, default 500. */
+  readonly batchSize?: number;
+  /** Of the encoder's forward pass, default 'float32'. */
+  readonly precision?: 'float32' | 'bfloat16';
+}
+
+export interface Predictions {
+  /** The most probable class of each image. */
+  readonly predictions: Int32Array;
+  /** (images, classes), row by row: each row is above 0 and sums to 1. */
+  readonly probabilities: Float32Array;
+}
+
+export interface ClassifierAccuracy extends Predictions {
+  /** Share of the images whose class was predicted, 0 to 1. */
+  readonly accuracy: number;
+  /** Share of the images whose class is among the five most probable; absent with five classes or fewer. */
+  readonly top5?: number;
+}
+
+const predictNames = ['batchSize', 'precision', ...progressNames] as const;
+const rowsAJob = 4096;
+/** A shorter side in pixels that no image has: decoding scales none down. */
+const asStored = 65_535;
+
+/**
+ * Made by `fineTune()` and `loadClassifier()`; or from parts of your own. Holds native memory until `dispose()`.
+ * @example
+ * using classifier = await loadClassifier({ checkpoint: 'runs/fine-tuned' });
+ * const { predictions } = await classifier.predict(['cat.jpg']);
+ * console.log(classifier.classes[predictions[0]]);
+ */
+export class Classifier implements Disposable {
+  readonly encoder: Module;
+  readonly head: Module;
+  readonly evaluation: Augmentation;
+  /** Names; a prediction indexes them. */
+  readonly classes: readonly string[];
+
+  /** @throws {OptionError | ShapeError} parts that do not fit together. */
+  constructor(parts: ClassifierParts) {
+    checkOptions('Classifier', parts, ['encoder', 'head', 'evaluation', 'classes']);
+    const { encoder, head, evaluation } = parts;
+    for (const [name, module] of Object.entries({ encoder, head }))
+      if (!(module instanceof Module)) throw new OptionError(`${name} must be a Module, got ${describe(module)}`);
+    checkEvaluation(evaluation);
+    head.outputShape([1, encoder.featureDim]); // throws where the head is for other features
+    const classes = parts.classes ?? Array.from({ length: head.featureDim }, (_, label) => String(label));
+    if (classes.length !== head.featureDim)
+      throw new OptionError(
+        `classes must be ${head.featureDim} names, one an output of the head, got ${classes.length}`,
+      );
+    this.encoder = encoder;
+    this.head = head;
+    this.evaluation = evaluation;
+    this.classes = [...classes];
+  }
+
+  get device(): string {
+    return this.encoder.device;
+  }
+
+  /**
+   * The class of each image, in order; labels are not looked at. Progress counts images.
+   * @param images a data set, or paths, bytes of image files and raw pixels as an embedder takes them.
+   * @throws {DataError} an image that cannot be read, with its index. @throws {AbortError} the signal fired.
+   */
+  async predict(images: Dataset | readonly ImageInput[], options: PredictOptions = {}): Promise<Predictions> {
+    const dataset = isList(images) ? this.#datasetOf(images) : images;
+    const { labels: _, ...predictions } = await this.#predict('predict', dataset, options);
+    return predictions;
+  }
+
+  #datasetOf(images: readonly ImageInput[]): Dataset {
+    const { encoder, evaluation } = this;
+    const channels = encoder.config.inChannels === 1 ? 1 : 3;
+    const resized = evaluation.transforms.find((transform) => transform.kind === 'resize');
+    const size = resized === undefined ? asStored : Math.max(...[resized.size].flat());
+    return {
+      name: 'images',
+      length: images.length,
+      get: async (id) => ({
+        ...(await imagePixels(images[id] as ImageInput, { channels, size, priority: 'bulk' })),
+        id,
+      }),
+    };
+  }
+
+  /**
+   * Predicts, and compares with the labels.
+   * @throws {DataError} a data set without labels. Otherwise as predict.
+   */
+  async evaluate(dataset: Dataset, options: PredictOptions = {}): Promise<ClassifierAccuracy> {
+    const { labels, ...found } = await this.#predict('evaluate', dataset, options);
+    if (labels === undefined) throw new DataError(`${dataset.name}: evaluation needs a label for every image`);
+    const ranks = labels.map((label, i) => rankOf(found.probabilities, i, label, this.classes.length));
+    return {
+      accuracy: accuracyOf(found.predictions, labels),
+      ...topFiveOf(ranks, labels, this.classes.length),
+      ...found,
+    };
+  }
+
+  async #predict(
+    where: string,
+    dataset: Dataset,
+    options: PredictOptions,
+  ): Promise<Predictions & { labels: Int32Array | undefined }> {
+    checkOptions(where, options, predictNames);
+    checkProgress(options);
+    const { signal, onProgress, ...settings } = options;
+    const { features, labels } = await extractFeatures(this.encoder, dataset, {
+      ...settings,
+      augment: this.evaluation,
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+    });
+    using _ = features;
+    const [rows] = features.shape as [number];
+    const probabilities = new Float32Array(rows * this.classes.length);
+    const classify = ({ begin, size }: Part): Promise<Float32Array> =>
+      tidy(async () => {
+        const logits = noGrad(() => this.head.forward(features.narrow(0, begin, size)));
+        return (await noGrad(() => logits.softmax(1)).data()) as Float32Array;
+      });
+    let filled = 0;
+    for await (const part of inTurn(partsOf(rows, rowsAJob), classify, signal)) {
+      probabilities.set(part, filled);
+      filled += part.length;
+    }
+    return { predictions: largest(probabilities, this.classes.length), probabilities, labels };
+  }
+
+  /** Parameters and buffers under torchvision's names, the head's as 'fc.weight' and 'fc.bias'; live handles. */
+  stateDict(): ReadonlyMap<string, Tensor> {
+    const ofHead = [...this.head.stateDict()].map(([name, value]) => [`fc.${name}`, value] as const);
+    return new Map([...this.encoder.stateDict(), ...ofHead]);
+  }
+
+  /**
+   * Writes one safetensors file that torchvision's network of the same name and number of classes loads. A run's folder,
+   * which `fineTune` writes with `out`, holds more: what `loadClassifier` and `createEmbedder` need.
+   */
+  async save(file: string): Promise<void> {
+    const path = expectString('file', file);
+    await writeFileAtomic(path, encodeSafetensors(await rawState(this.stateDict()), { format: 'pt' }));
+  }
+
+  /** Frees the encoder and the head. */
+  dispose(): void {
+    this.encoder.dispose();
+    this.head.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+const isList = (images: Dataset | readonly ImageInput[]): images is readonly ImageInput[] => Array.isArray(images);
+
+/** @throws {OptionError} */
+export function checkEvaluation(evaluation: Augmentation): void {
+  if (typeof evaluation?.apply !== 'function')
+    throw new OptionError(`evaluation must be what presets.evaluation() returns, got ${describe(evaluation)}`);
+}
+
+/** The class of the largest value of each row, the lowest of equals. */
+function largest(rows: Float32Array, classes: number): Int32Array {
+  return Int32Array.from({ length: rows.length / classes }, (_, i) => {
+    let best = 0;
+    for (let c = 1; c < classes; c++)
+      if ((rows[i * classes + c] as number) > (rows[i * classes + best] as number)) best = c;
+    return best;
+  });
+}
+
+/** How many classes are more probable than `label`; all of them for NaN. */
+function rankOf(rows: Float32Array, row: number, label: number, classes: number): number {
+  const own = rows[row * classes + label] as number;
+  let larger = 0;
+  for (let c = 0; c < classes; c++) if (!((rows[row * classes + c] as number) <= own)) larger++;
+  return larger;
+}

@@ -1,0 +1,109 @@
+/** `contrastive export`: the encoder of a run as an ONNX file. */
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { type Checkpoint, openCheckpoint } from '../checkpoint/run.ts';
+import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
+import { tensorState } from '../checkpoint/tensors.ts';
+import { CheckpointError, DataError, messageOf, StateError } from '../errors.ts';
+import { exportOnnx } from '../export/export-onnx.ts';
+import { type LinearHeadOptions, linearHead } from '../models/linear-head.ts';
+import type { Module } from '../models/module.ts';
+import { type ProjectionHeadOptions, projectionHead } from '../models/projection-head.ts';
+import { loadEncoder } from '../serve/feature-model.ts';
+import { tidy } from '../tensor/modes.ts';
+import { throwIfAborted } from '../validate.ts';
+import { defineCommand } from './command.ts';
+import { formatBytes } from './format.ts';
+
+export const command = defineCommand({
+  name: 'export',
+  summary: 'write the encoder of a run as an ONNX file, for other runtimes',
+  help: `
+Writes the trained encoder (its projection head is dropped) as an ONNX model, operator set 17, with its weights inside:
+  images      float32 (batch, channels, size, size), normalised as in the evaluation of the run
+              with --input uint8: (batch, size, size, channels), bytes; the model normalises them
+  embeddings  float32 (batch, dim), the same features as embed writes
+
+The batch size is free. Batch normalisation is a part of the convolutions unless --keep-batch-norm. How an image becomes the input (colours, resize, crop, mean, std) is in the metadata of the file under "preprocessing", as JSON. The file appears when it is complete, or not at all.`,
+  examples: [
+    {
+      run: 'contrastive export --run runs/supcon --out model.onnx --normalize',
+      explains: 'The latest checkpoint; embeddings of length 1, whose dot products are cosine similarities.',
+    },
+    {
+      run: 'contrastive export --run runs/supcon --out model.onnx --input uint8',
+      explains: 'Takes the bytes of images that have the size of the input; mean and std are inside.',
+    },
+  ],
+  options: {
+    run: { type: 'string', value: 'DIR', required: true, help: 'folder of a run, or one of its checkpoints' },
+    out: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to write, usually FILE.onnx' },
+    input: {
+      type: 'string',
+      value: 'TYPE',
+      choices: ['float32', 'uint8'],
+      default: 'float32',
+      help: 'what the model takes: normalised planes, or bytes of pixels',
+    },
+    normalize: { type: 'boolean', help: 'scale each embedding to length 1' },
+    head: {
+      type: 'boolean',
+      help: 'include the head: the projection that the loss saw, or the classifier (output "logits")',
+    },
+    keepBatchNorm: { type: 'boolean', help: 'keep batch normalisation as operations of their own' },
+  },
+  async run({ options, signal, output }) {
+    const { input, normalize, keepBatchNorm } = options;
+    const out = resolve(options.out);
+    const { run, checkpoint } = await openCheckpoint(options.run, { optimizer: false });
+    throwIfAborted(signal);
+    const { size, mean, std } = run.config.input;
+    using encoder = loadEncoder(run.config.encoder, checkpoint, 'cpu');
+    using head = options.head ? loadHead(run.config.head, checkpoint) : undefined;
+    await makeFolder(dirname(out));
+    const { file, bytes, ...about } = await exportOnnx({ encoder, head: head ?? null }, out, {
+      input,
+      normalize,
+      foldBatchNorm: !keepBatchNorm,
+      preprocessing: { size, mean, std },
+      metadata: {
+        step: String(checkpoint.state.step),
+        ...(head && run.config.classes && { classes: JSON.stringify(run.config.classes) }),
+      },
+    });
+    const { dtype, shape } = about.input;
+    const { name, shape: outputShape } = about.output;
+    const flow = `images ${dtype} (${shape.join(', ')}) → ${name} float32 (${outputShape.join(', ')})`;
+    output.print(`${formatBytes(bytes)}: ${flow}\n${out}`);
+    output.emit({ out: file, bytes, step: checkpoint.state.step, ...about });
+  },
+});
+
+/** The head of a checkpoint, in evaluation mode. @throws {CheckpointError} there is none that can be made again. */
+function loadHead(config: RunConfig['head'], { model, folder }: Checkpoint): Module {
+  if (config === null) throw new CheckpointError(`${folder}: the run has no head; leave out --head`);
+  let head: Module | undefined;
+  try {
+    head = makeHead(config);
+    const target = head;
+    tidy(() => void target.loadStateDict(tensorState(model, 'head.')));
+    return head.eval();
+  } catch (error) {
+    head?.dispose();
+    throw new CheckpointError(`${folder}: head: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function makeHead({ name, ...options }: JsonObject): Module {
+  if (name === 'projection-head') return projectionHead(options as unknown as ProjectionHeadOptions);
+  if (name === 'linear') return linearHead(options as unknown as LinearHeadOptions);
+  throw new StateError("it is code of the training's own, which has no ONNX form; leave out --head");
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw new DataError(`${folder}: cannot be made: ${messageOf(error)}`, { cause: error });
+  }
+}

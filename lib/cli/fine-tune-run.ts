@@ -1,0 +1,79 @@
+/** `eval --protocol fine-tune`: its options, and the fine-tuning of a run's encoder. */
+import { type PresetOptions, presets } from '../augment/presets.ts';
+import type { RunConfig } from '../checkpoint/run-config.ts';
+import { fineTune } from '../classify/fine-tune.ts';
+import { OptionError } from '../errors.ts';
+import type { Module } from '../models/module.ts';
+import type { OptionTable, OptionValues } from './command.ts';
+import type { Accuracies, LabelledSplits } from './evaluate-run.ts';
+import { flagOf } from './options.ts';
+import type { Output } from './output.ts';
+import { TrainProgress } from './train-progress.ts';
+
+const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
+
+export const fineTuneOptions = {
+  epochs: { ...positive, help: 'of fine-tuning: passes over the training images; default 30' },
+  lr: { type: 'number', value: 'RATE', above: 0, help: 'of fine-tuning, for a batch of 256 images; default 0.05' },
+  batchSize: { ...positive, help: 'of fine-tuning: images a step; default 256' },
+  precision: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['float32', 'bfloat16'],
+    help: "of fine-tuning; default the run's own",
+  },
+  out: {
+    type: 'string',
+    short: 'o',
+    value: 'DIR',
+    help: 'folder for the run of the fine-tuning; default: none is kept',
+  },
+} as const satisfies OptionTable;
+
+/** How a run's images reach its encoder, for presets. */
+export function presetInput({ size, mean, std, channels }: RunConfig['input']): PresetOptions {
+  return { size, mean, std, ...((channels === 1 || channels === 3) && { channels }) };
+}
+
+export type FineTuneValues = OptionValues<typeof fineTuneOptions>;
+
+/** @throws {OptionError} options of fine-tuning beside a protocol without it. */
+export function refuseFineTuneOptions(values: FineTuneValues): void {
+  for (const name of Object.keys(fineTuneOptions) as (keyof FineTuneValues)[])
+    if (values[name] !== undefined) throw new OptionError(`--${flagOf(name)} belongs to --protocol fine-tune`);
+}
+
+export interface FineTuneRun {
+  readonly config: RunConfig;
+  readonly splits: LabelledSplits;
+  readonly values: FineTuneValues & { readonly seed: number };
+  readonly title: string;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+}
+
+/** Fine-tunes a copy of the encoder and judges it on the test images, once. */
+export async function fineTuneRun(encoder: Module, run: FineTuneRun): Promise<Accuracies> {
+  const { config, splits, values, title, output, signal } = run;
+  const { epochs = 30, lr = 0.05, batchSize, seed, out } = values;
+  const input = presetInput(config.input);
+  const progress = new TrainProgress(output, epochs, `${title}: fine-tuning`);
+  const { classifier, test } = await fineTune(encoder, splits.train, {
+    augment: presets.fineTune(input),
+    evaluation: presets.evaluation(input),
+    test: splits.test,
+    optimizer: { name: 'sgd', lr, momentum: 0.9, nesterov: true },
+    epochs,
+    ...(batchSize !== undefined && { batchSize }),
+    precision: values.precision ?? (config.precision === 'bfloat16' ? 'bfloat16' : 'float32'),
+    seed,
+    ...(out !== undefined && { out }),
+    signal,
+    onEvent: (event) => progress.show(event),
+    onProgress: (done, total) => progress.evaluating(done, total),
+  });
+  classifier.dispose();
+  return test === undefined
+    ? {}
+    : { fineTuneTop1: test.accuracy, ...(test.top5 !== undefined && { fineTuneTop5: test.top5 }) };
+}

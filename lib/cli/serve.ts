@@ -1,0 +1,113 @@
+/** `contrastive serve`: the encoder of a run behind HTTP. */
+import { once } from 'node:events';
+import type { FastifyInstance } from 'fastify';
+import { setAugmentThreads } from '../augment/augment.ts';
+import { messageOf, StateError } from '../errors.ts';
+import { createEmbedder } from '../serve/embedder.ts';
+import { embeddingService } from '../serve/service.ts';
+import { setThreads } from '../tensor/runtime.ts';
+import { throwIfAborted } from '../validate.ts';
+import { defineCommand } from './command.ts';
+import type { Output } from './output.ts';
+
+const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
+
+export const command = defineCommand({
+  name: 'serve',
+  summary: 'answer HTTP requests with the features of images',
+  help: `
+Loads the encoder of a run (its projection head is dropped) and listens:
+  POST /embed         an image, with its content-type (image/jpeg, image/png …)
+                      → { "dim": 512, "embedding": [ … ] }
+  POST /embed/batch   a form (multipart/form-data), each part an image
+                      → { "dim": 512, "embeddings": [ [ … ], … ] }, in the order of the parts
+  GET  /              what the model is, and the limits
+  GET  /health        { "status": "ok", "dim": 512, "step": 400, "pending": 0 }
+
+Requests that arrive together share forward passes. Too much at once is answered with 503 and "retry-after". There is neither TLS nor a login: put it behind a proxy, and leave --host as it is where others reach the machine.
+
+Ctrl-C or SIGTERM answers what is under way, then ends with exit code 0. With --json each line is a record: one with the "url", and those of Fastify's log. Needs the package fastify, version 5.`,
+  examples: [
+    { run: 'contrastive serve --run runs/supcon --normalize', explains: 'On http://127.0.0.1:3000.' },
+    {
+      run: 'contrastive serve --run runs/supcon/checkpoints/400 --host 0.0.0.0 --port 8080 --json',
+      explains: 'An earlier checkpoint, in a container.',
+    },
+  ],
+  options: {
+    run: { type: 'string', value: 'DIR', required: true, help: 'folder of a run, or one of its checkpoints' },
+    port: { ...positive, default: 3000, min: 0, max: 65_535, help: 'to listen on; 0 for any that is free' },
+    host: { type: 'string', value: 'NAME', default: '127.0.0.1', help: 'address to listen on; 0.0.0.0 for all' },
+    normalize: { type: 'boolean', help: 'scale each vector to length 1' },
+    precision: {
+      type: 'string',
+      value: 'NAME',
+      choices: ['float32', 'bfloat16'],
+      default: 'float32',
+      help: 'of the forward pass; vectors are float32',
+    },
+    device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
+    maxBatch: { ...positive, default: 32, max: 65_536, help: 'most images in one forward pass' },
+    maxImageBytes: { ...positive, default: 10_000_000, max: 2 ** 31 - 1, help: 'largest image, in bytes' },
+    maxPending: { ...positive, default: 256, help: 'images at work or waiting above which new ones are turned away' },
+    threads: { ...positive, help: 'CPU threads; default one a core' },
+  },
+  async run({ options, signal, output }) {
+    const { port, host, maxImageBytes, maxPending, threads } = options;
+    const Fastify = await importFastify();
+    if (threads !== undefined) {
+      setThreads(threads);
+      setAugmentThreads(threads);
+    }
+    const embedder = await createEmbedder({
+      checkpoint: options.run,
+      normalize: options.normalize,
+      precision: options.precision,
+      device: options.device,
+      maxBatch: options.maxBatch,
+      priority: 'bulk', // nothing trains here: a pass may have all threads
+    });
+    const app = Fastify({ logger: logTo(output) });
+    try {
+      await app.register(embeddingService(embedder, { maxImageBytes, maxPending }));
+      throwIfAborted(signal);
+      const url = await listen(app, host, port);
+      const { dim, info } = embedder;
+      output.emit({ url, dim, step: info.step, checkpoint: info.checkpoint });
+      output.print(`${url} answers: ${info.encoder.name}, ${dim} features, step ${info.step}. Ctrl-C ends it.`);
+      if (!signal.aborted) await once(signal, 'abort');
+    } finally {
+      await app.close();
+      await embedder.close();
+    }
+  },
+});
+
+/** @throws {StateError} fastify is not installed. */
+async function importFastify(): Promise<typeof import('fastify').default> {
+  try {
+    return (await import('fastify')).default;
+  } catch (error) {
+    throw new StateError(`serving needs the package fastify (npm install fastify@5): ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Fastify's own records under --json; for people what went wrong inside, which no client is told. */
+function logTo(output: Output) {
+  const write = (line: string): void => {
+    const record = JSON.parse(line) as { msg?: string; err?: { message: string } };
+    if (output.json) output.emit(record);
+    else output.warn(record.err?.message ?? record.msg ?? line.trim());
+  };
+  return { level: output.json ? 'info' : 'error', stream: { write } };
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    throw new StateError(`cannot listen on ${host}, port ${port}: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,55 @@
+/** What happens to an image before the encoder: told in the file's metadata, and its last step in the graph if wanted. */
+import { type EvaluationOptions, presets } from '../augment/presets.ts';
+import { OptionError } from '../errors.ts';
+import type { Graph } from './graph.ts';
+
+/** Steps of `presets.evaluation`, in the order in which they are applied. */
+export interface Preprocessing {
+  /** Of the channels, in their order. */
+  readonly colors: 'RGB' | 'gray';
+  /** 1. The shorter side is scaled to this many pixels, bilinear and antialiased; the ratio stays. */
+  readonly resizeShorterSide: number;
+  /** 2. The side of the square that is cut from the centre, in pixels. */
+  readonly centerCrop: number;
+  /** 3. For each channel, (byte / 255 − mean) / std. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** @throws {OptionError} options that `presets.evaluation` refuses, or that do not fit the encoder's channels. */
+export function preprocessingOf(options: EvaluationOptions, channels: number): Preprocessing {
+  const { transforms, channels: given = channels } = presets.evaluation(options);
+  if (given !== channels)
+    throw new OptionError(`preprocessing.channels must be the encoder's ${channels}, got ${given}`);
+  if (channels !== 1 && channels !== 3)
+    throw new OptionError(`preprocessing is of images of 1 or 3 channels, the encoder's input has ${channels}`);
+  const find = <K extends string>(kind: K) => transforms.find((each) => each.kind === kind);
+  const [resize, crop, normalize] = [find('resize'), find('centerCrop'), find('normalize')];
+  if (resize?.kind !== 'resize' || crop?.kind !== 'centerCrop' || normalize?.kind !== 'normalize')
+    throw new Error('presets.evaluation resizes, crops and normalises');
+  const spread = (name: string, values: readonly number[]): readonly number[] => {
+    if (values.length === channels) return values;
+    if (values.length === 1) return new Array<number>(channels).fill(values[0] as number);
+    throw new OptionError(
+      `preprocessing.${name} must have a number for each of ${channels} channels, got ${values.length}`,
+    );
+  };
+  return {
+    colors: channels === 3 ? 'RGB' : 'gray',
+    resizeShorterSide: resize.size as number,
+    centerCrop: crop.size[0],
+    mean: spread('mean', normalize.mean),
+    std: spread('std', normalize.std),
+  };
+}
+
+/** uint8 (batch, height, width, channels) → float32 (batch, channels, height, width), normalised. */
+export function normalizeBytes(graph: Graph, images: string, { mean, std }: Preprocessing): string {
+  const shape = [mean.length, 1, 1];
+  const scale = Float32Array.from(std, (deviation) => 1 / (255 * deviation));
+  const offset = Float32Array.from(mean, (value, c) => -value / (std[c] as number));
+  const floats = graph.add('Cast', 'input.float', [images], { to: 1 });
+  const planes = graph.add('Transpose', 'input.planes', [floats], { perm: [0, 3, 1, 2] });
+  const scaled = graph.add('Mul', 'input.scaled', [planes, graph.constant('input.scale', { shape, data: scale })]);
+  return graph.add('Add', 'input.normalized', [scaled, graph.constant('input.offset', { shape, data: offset })]);
+}

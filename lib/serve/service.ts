@@ -1,0 +1,154 @@
+/** An embedder over HTTP, as a plugin for Fastify 5: an application of its own, or a part of a larger one. */
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import { OptionError } from '../errors.ts';
+import { checkOptions, describe, expectNumber } from '../validate.ts';
+import type { Embedder } from './embedder.ts';
+import { filesOfForm } from './multipart.ts';
+
+export interface EmbeddingServiceOptions {
+  /** Largest image, in bytes: above, 413. Default 10 000 000. */
+  readonly maxImageBytes?: number;
+  /** Largest body of a batch, in bytes: above, 413. Default 40 000 000. */
+  readonly maxBatchBytes?: number;
+  /** Most images in a batch: above, 413. Default 32. */
+  readonly maxBatchImages?: number;
+  /** Images at work or waiting above which new ones are turned away with 503: a queue never grows without end. Default 256. */
+  readonly maxPending?: number;
+}
+
+// biome-ignore lint/suspicious/noTsIgnore: it is for the declarations, where whether fastify is installed is their reader's affair
+/** @ts-ignore: `any` without fastify, an optional peer. What `app.register()` takes. */
+export type FastifyPlugin = import('fastify').FastifyPluginAsync;
+
+/** HTTP statuses of the errors that a request can meet, by their stable code. What is not here is our fault: 500. */
+const statuses: Readonly<Record<string, number>> = {
+  ERR_DATA: 400, // not an image, damaged, or too large to decode
+  ERR_SHAPE: 400,
+  ERR_STATE: 503, // the embedder is closed: shutting down
+  ERR_ABORTED: 503, // the client is gone, and nobody reads this
+};
+
+const refusal = (statusCode: number, code: string, message: string): Error =>
+  Object.assign(new Error(message), { statusCode, code });
+
+/**
+ * Fires when the client goes away before it has its answer. Not `request.signal`: with Fastify 5.12 that fires as soon as
+ * the body of a POST has been read (fastify/fastify#6725).
+ */
+function clientGone(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
+
+/** Lets bodies of one kind in, as bytes; others are answered with 415. */
+function takeOnly(app: FastifyInstance, type: string | RegExp): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+}
+
+/**
+ * Routes around an embedder, which is closed with the server:
+ *
+ *     POST /embed         an image (image/jpeg, image/png, image/webp …) → { dim, embedding: number[] }
+ *     POST /embed/batch   multipart/form-data, each part an image → { dim, embeddings: number[][] }, in their order
+ *     GET  /              what the model is, and the limits
+ *     GET  /health        { status, dim, step, pending }
+ *
+ * Requests that arrive together share forward passes, and none of that work runs on the event loop. An image that cannot be
+ * decoded is answered with 400, and with it its batch; too much at once with 503 and `retry-after`. Errors are
+ * `{ error: { code, message } }`. Parsers and error handler concern these routes only.
+ *
+ * @param embedder from `createEmbedder()`.
+ * @throws {OptionError} an unknown or wrong option.
+ * @example
+ * const app = Fastify();
+ * app.register(embeddingService(embedder), { prefix: '/images' });
+ */
+export function embeddingService(embedder: Embedder, options: EmbeddingServiceOptions = {}): FastifyPlugin {
+  if (typeof embedder?.embed !== 'function')
+    throw new OptionError(`embedder must be what createEmbedder() resolves to, got ${describe(embedder)}`);
+  const limits = resolveOptions(options);
+  const { maxImageBytes, maxBatchBytes, maxBatchImages, maxPending } = limits;
+
+  const expectRoom = (images: number): void => {
+    if (embedder.pending + images > maxPending)
+      throw refusal(503, 'ERR_BUSY', 'too many images are waiting; try again');
+  };
+
+  async function one(app: FastifyInstance): Promise<void> {
+    takeOnly(app, /^image\//);
+    app.post('/embed', { bodyLimit: maxImageBytes }, async ({ body }, reply) => {
+      if (!Buffer.isBuffer(body) || body.length === 0)
+        throw refusal(400, 'ERR_DATA', 'the request body must be an image, with its content-type');
+      expectRoom(1);
+      const vector = await embedder.embed(body, { signal: clientGone(reply) });
+      return { dim: vector.length, embedding: Array.from(vector) };
+    });
+  }
+
+  async function batch(app: FastifyInstance): Promise<void> {
+    takeOnly(app, 'multipart/form-data');
+    app.post('/embed/batch', { bodyLimit: maxBatchBytes }, async ({ body, headers }, reply) => {
+      if (!Buffer.isBuffer(body)) throw refusal(400, 'ERR_DATA', 'the request body must be multipart/form-data');
+      const signal = clientGone(reply);
+      const images = await filesOfForm(body, headers['content-type'] as string, maxBatchImages);
+      if (images === undefined) throw refusal(413, 'ERR_DATA', `a batch may have ${maxBatchImages} parts`);
+      for (const [i, image] of images.entries())
+        if (image.length > maxImageBytes)
+          throw refusal(413, 'ERR_DATA', `inputs[${i}] may have ${maxImageBytes} bytes`);
+      expectRoom(images.length);
+      const vectors = await embedder.embed(images, { signal });
+      return { dim: embedder.dim, embeddings: vectors.map((vector) => Array.from(vector)) };
+    });
+  }
+
+  return async (app) => {
+    app.setErrorHandler<FastifyError>((error, request, reply) => {
+      const status = error.statusCode ?? statuses[error.code] ?? 500;
+      if (status === 500) request.log.error(error);
+      if (status === 503) void reply.header('retry-after', '1');
+      const { code, message } = status === 500 ? { code: 'ERR_INTERNAL', message: 'internal error' } : error;
+      return reply.code(status).send({ error: { code, message } });
+    });
+    app.register(one);
+    app.register(batch);
+    app.get('/', async () => {
+      const { checkpoint: _, ...facts } = embedder.info; // a path of the server is nobody's business
+      return { ...facts, limits };
+    });
+    app.get('/health', async () => {
+      const { dim, info, pending } = embedder;
+      return { status: 'ok', dim, step: info.step, pending };
+    });
+    // A graceful end answers everybody first, and then does not wait for clients that keep their connection open.
+    let closing = false;
+    app.addHook('preClose', async () => {
+      closing = true;
+    });
+    app.addHook('onSend', async (_request, reply) => {
+      if (closing) reply.header('connection', 'close');
+    });
+    app.addHook('onClose', () => embedder.close()); // when no request is under way any more
+  };
+}
+
+function resolveOptions(options: EmbeddingServiceOptions): Required<EmbeddingServiceOptions> {
+  checkOptions('embeddingService', options, ['maxImageBytes', 'maxBatchBytes', 'maxBatchImages', 'maxPending']);
+  const count = (name: keyof EmbeddingServiceOptions, fallback: number): number =>
+    expectNumber(name, options[name] ?? fallback, { min: 1, max: 2 ** 31 - 1, integer: true });
+  const limits = {
+    maxImageBytes: count('maxImageBytes', 10_000_000),
+    maxBatchBytes: count('maxBatchBytes', 40_000_000),
+    maxPending: count('maxPending', 256),
+  };
+  const { maxPending } = limits;
+  const maxBatchImages = expectNumber('maxBatchImages', options.maxBatchImages ?? Math.min(32, maxPending), {
+    min: 1,
+    max: maxPending, // a batch that never finds room would be told to try again for ever
+    integer: true,
+  });
+  return { ...limits, maxBatchImages };
+}

@@ -1,0 +1,12 @@
+// What the processor can do, as far as there are kernels for it.
+#pragma once
+
+namespace contrastive {
+
+// kAvx2: AVX2, FMA and BMI2. kAvx512: these, and F, BW, DQ and VL of AVX-512. Other processors have the baseline.
+enum class InstructionSet { kBaseline, kAvx2, kAvx512 };
+
+// The widest that the processor has and the operating system saves the registers of.
+InstructionSet instruction_set();
+
+}  // namespace contrastive

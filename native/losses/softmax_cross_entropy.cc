@@ -1,0 +1,49 @@
+#include "losses/softmax_cross_entropy.h"
+
+#include <ATen/core/Reduction.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+
+#include "core/error.h"
+#include "core/op.h"
+
+namespace contrastive::losses {
+namespace {
+
+constexpr int64_t kIgnoreNone = -100;  // PyTorch's label of rows that do not count; none can be here
+
+void check_inputs(const at::Tensor& logits, const at::Tensor& labels, double label_smoothing) {
+  CONTRASTIVE_CHECK(logits.dim() == 3 && logits.numel() > 0, kShapeError,
+                    "logits must have shape (batch, views, classes) and hold at least one value, got ", logits.sizes());
+  CONTRASTIVE_CHECK(at::isFloatingType(logits.scalar_type()), kDTypeError, "logits must be floating, got ",
+                    logits.scalar_type());
+  CONTRASTIVE_CHECK(labels.dim() == 1 && labels.size(0) == logits.size(0), kShapeError,
+                    "labels must have shape (batch) = [", logits.size(0), "], got ", labels.sizes());
+  CONTRASTIVE_CHECK(at::isIntegralType(labels.scalar_type(), /*includeBool=*/true), kDTypeError,
+                    "labels must be integers, got ", labels.scalar_type());
+  CONTRASTIVE_CHECK(labels.device() == logits.device(), kDeviceError, "labels must be on ", logits.device(),
+                    " as logits are, got ", labels.device());
+  CONTRASTIVE_CHECK(label_smoothing >= 0 && label_smoothing <= 1, kOptionError,
+                    "labelSmoothing must be from 0 to 1, got ", label_smoothing);
+  if (labels.is_meta()) return;
+  const auto [low, high] = labels.aminmax();
+  const int64_t classes = logits.size(2), least = low.item<int64_t>(), most = high.item<int64_t>();
+  CONTRASTIVE_CHECK(least >= 0 && most < classes, kDataError, "labels must be in [0, ", classes, "), got values from ",
+                    least, " to ", most);
+}
+
+}  // namespace
+
+at::Tensor softmax_cross_entropy(const at::Tensor& logits, const at::Tensor& labels, double label_smoothing) {
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  check_inputs(logits, labels, label_smoothing);
+  const int64_t batch = logits.size(0), views = logits.size(1), classes = logits.size(2);
+  const at::Tensor rows =
+      logits.to(logits.scalar_type() == at::kDouble ? at::kDouble : at::kFloat).reshape({batch * views, classes});
+  const at::Tensor targets = labels.to(at::kLong).unsqueeze(1).expand({batch, views}).reshape({batch * views});
+  return at::cross_entropy_loss(rows, targets, /*weight=*/{}, at::Reduction::Mean, kIgnoreNone, label_smoothing);
+}
+
+CONTRASTIVE_OP(softmax_cross_entropy,
+               "softmax_cross_entropy(Tensor logits, Tensor labels, *, float label_smoothing=0) -> Tensor");
+
+}  // namespace contrastive::losses
