@@ -1,6 +1,5 @@
 {
-  # For `node-gyp rebuild -C scripts`: the build itself is CMake's, in CMakeLists.txt. In the root of the package, npm would run
-  # it whenever it installs from a lock file, whatever `gypfile` says.
+  # For `node-gyp rebuild -C scripts`: the build itself is CMake's, in CMakeLists.txt.
   "targets": [
     {
       "target_name": "contrastive",
