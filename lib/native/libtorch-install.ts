@@ -11,8 +11,9 @@ import { cacheDir, selectLibtorch } from './libtorch.ts';
 import { type Environment, inspectLibtorch, type Libtorch, recordName } from './libtorch-build.ts';
 import { withLock } from './libtorch-lock.ts';
 import { unpackLibtorch } from './libtorch-unpack.ts';
-import { installableCuda, installablePlatforms, type Wheel, wheelFor } from './manifest.ts';
+import { installableCuda, installablePlatforms, wheelFor } from './manifest.ts';
 import { pythonCommand } from './python.ts';
+import type { Wheel } from './wheel.ts';
 
 /** What is going on, for a progress line: bytes where they are known. */
 export interface InstallProgress {

@@ -3,7 +3,7 @@
  * linked to two of NVIDIA's libraries, which need no driver; without the rest no GPU is used. (PyTorch's own index has a
  * smaller wheel without any of this; a row for it wants its SHA-256.)
  */
-import type { Wheel } from './manifest.ts';
+import type { Wheel } from './wheel.ts';
 
 const host = 'https://files.pythonhosted.org/packages';
 

@@ -3,7 +3,7 @@
  * libraries it looks for beside its own folder. Versions and SHA-256 are those that PyPI gives. It
  * was installed and loaded on a machine without a GPU, where it finds no CUDA device and computes on the CPU.
  */
-import type { Wheel } from './manifest.ts';
+import type { Wheel } from './wheel.ts';
 
 /** Project, version, folder on PyPI's file host, file, SHA-256. The versions are the ones that PyTorch 2.13.0 asks for. */
 const nvidia: readonly (readonly [string, string, string, string, string])[] = [

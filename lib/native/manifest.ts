@@ -1,28 +1,10 @@
 /** The libtorch builds that this version was tested with, and where each platform's comes from. */
 import { arm64Wheel } from './manifest-arm64.ts';
 import { cudaWheels } from './manifest-cuda.ts';
+import type { Wheel } from './wheel.ts';
 
 /** major.minor of the libtorch versions that an addon of this version was tested with. */
 export const testedVersions: readonly string[] = ['2.13', '2.14'];
-
-/** A PyTorch wheel: a zip that holds libtorch's libraries, headers and CMake files. */
-export interface Wheel {
-  /** Its name on PyPI; `torch` when left out. */
-  readonly project?: string;
-  /** With its build: `2.13.0+cpu`. */
-  readonly version: string;
-  readonly file: string;
-  readonly sha256: string;
-  /** Of the wheel, for the progress line and for people who count it, in bytes. */
-  readonly bytes?: number;
-  /** pip's `--platform`. */
-  readonly pipPlatform: string;
-  readonly url: string;
-  /** Libraries that are not unpacked. */
-  readonly leaveOut?: RegExp;
-  /** Wheels with libraries that this one needs, to be unpacked beside it. */
-  readonly beside?: readonly Wheel[];
-}
 
 /**
  * Builds for the CPU (and, on macOS, for Metal), by `platform-architecture` in Node's words. The `+cpu` of the first row

@@ -9,7 +9,7 @@ import { resolveLibtorch } from '../../lib/native/libtorch.ts';
 import { indexSource, installLibtorch, pipSource, type WheelSource } from '../../lib/native/libtorch-install.ts';
 import { withLock } from '../../lib/native/libtorch-lock.ts';
 import { unpackLibtorch } from '../../lib/native/libtorch-unpack.ts';
-import type { Wheel } from '../../lib/native/manifest.ts';
+import type { Wheel } from '../../lib/native/wheel.ts';
 import { library, type Member, makeZip, sha256, temporaryFolder } from './fake-libtorch.ts';
 
 let folder: string;
