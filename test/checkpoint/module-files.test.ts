@@ -28,7 +28,7 @@ describe('save and load of a module', () => {
     const before = memory().tensors;
     await second.load(file);
     await sync();
-    expect(memory().tensors).toBe(before);
+    expect(memory().tensors).toBeLessThanOrEqual(before);
     expect(await values(second)).toEqual(await values(first));
     const { tensors } = await readSafetensors(file);
     expect([...tensors.keys()].sort()).toEqual([...first.stateDict().keys()].sort());

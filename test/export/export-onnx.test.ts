@@ -186,7 +186,8 @@ describe('the file', () => {
     encoder.loadStateDict(other.stateDict());
     const { bytes } = await exporting;
     other.dispose();
-    expect([encoder.training, memory().tensors]).toEqual([true, before]);
+    expect(encoder.training).toBe(true);
+    expect(memory().tensors).toBeLessThanOrEqual(before); // less when garbage of other tests was collected
     expect((await readFile(file)).length).toBe(bytes);
     expect(difference((await runOnnx(file, images, shape)).values, expected)).toBeLessThan(1e-4);
   });

@@ -186,7 +186,7 @@ describe('a trainer with micro-batches', () => {
     await collect();
     const before = memory().tensors;
     await trainer.fit(tinyDataset(48));
-    expect(memory().tensors).toBe(before);
+    expect(memory().tensors).toBeLessThanOrEqual(before);
   });
 
   test('in bfloat16, and with a batch of one class', async () => {
