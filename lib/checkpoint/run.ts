@@ -95,6 +95,8 @@ export class RunFolder {
   static async open(path: string): Promise<RunFolder> {
     const folder = resolve(path);
     const file = join(folder, 'config.json');
+    if (!(await stat(file).catch(() => undefined)))
+      throw new CheckpointError(`there is no run in '${folder}': expected a folder with config.json and checkpoints/`);
     return new RunFolder(folder, checkRunConfig(await readJson(file), file));
   }
 

@@ -17,10 +17,10 @@ import type { Output } from './output.ts';
 import { type Method, makeTraining, type Training } from './recipe.ts';
 import type { LossCurve, ReportFact } from './report/report-data.ts';
 import { percent } from './report/results.ts';
+import { ofDevice, ofThreads, positive } from './shared-options.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
 
 const bundled = 'fashion-mnist:bundled';
-const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
 
 const demoOptions = {
   epochs: { ...positive, default: 4, help: 'passes over the training images, for each method' },
@@ -28,8 +28,8 @@ const demoOptions = {
   limitTest: { ...positive, default: 2000, help: 'test images, at most 2000' },
   out: { type: 'string', short: 'o', value: 'FILE', default: 'report.html', help: 'the report' },
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of weights, order and views' },
-  device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
-  threads: { ...positive, help: 'CPU threads; default one a core' },
+  ...ofDevice,
+  ...ofThreads,
 } as const satisfies OptionTable;
 
 type DemoOptions = OptionValues<typeof demoOptions>;

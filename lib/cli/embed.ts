@@ -11,6 +11,7 @@ import { defineCommand } from './command.ts';
 import { formatDuration } from './format.ts';
 import { NpyWriter } from './npy.ts';
 import type { Output } from './output.ts';
+import { floatType, ofDevice, ofRun, positive } from './shared-options.ts';
 
 interface Skipped {
   readonly name: string;
@@ -37,19 +38,13 @@ Both appear when all is done, or not at all. Images are found below a folder by 
     },
   ],
   options: {
-    run: { type: 'string', value: 'DIR', required: true, help: 'folder of a run, or one of its checkpoints' },
+    ...ofRun,
     input: { type: 'string', value: 'PATH', required: true, help: 'folder of images, or one image' },
     out: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to write; .npy may be left out' },
-    batchSize: { type: 'number', value: 'N', default: 64, min: 1, integer: true, help: 'images a forward pass' },
+    batchSize: { ...positive, default: 64, help: 'images a forward pass' },
     normalize: { type: 'boolean', help: 'scale each row to length 1' },
-    precision: {
-      type: 'string',
-      value: 'NAME',
-      choices: ['float32', 'bfloat16'],
-      default: 'float32',
-      help: 'of the forward pass; what is written is float32',
-    },
-    device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
+    precision: { ...floatType, default: 'float32', help: 'of the forward pass; what is written is float32' },
+    ...ofDevice,
     strict: { type: 'boolean', help: 'fail at the first image that cannot be decoded' },
   },
   async run({ options, signal, output }) {

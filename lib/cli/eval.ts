@@ -14,11 +14,10 @@ import { type CommandContext, defineCommand, type OptionTable, type OptionValues
 import { dataHelp, dataOption, dataText, loadSplits, parseData } from './data-option.ts';
 import { type Accuracies, accuracyTable, extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
 import { fineTuneOptions, fineTuneRun, presetInput, refuseFineTuneOptions } from './fine-tune-run.ts';
-
-const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
+import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 
 const evalOptions = {
-  run: { type: 'string', value: 'DIR', required: true, help: 'folder of a run, or one of its checkpoints' },
+  ...ofRun,
   data: { ...dataOption, help: "as in train; default the run's own data" },
   protocol: {
     type: 'string',
@@ -41,8 +40,8 @@ const evalOptions = {
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, and of fine-tuning' },
   limitTrain: { ...positive, help: "use so many training images; default without --data: as the run's training" },
   limitTest: { ...positive, help: 'use so many test images' },
-  device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
-  threads: { ...positive, help: 'CPU threads; default one a core' },
+  ...ofDevice,
+  ...ofThreads,
 } as const satisfies OptionTable;
 
 type EvalOptions = OptionValues<typeof evalOptions>;

@@ -14,6 +14,7 @@ import { tidy } from '../tensor/modes.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes } from './format.ts';
+import { ofRun } from './shared-options.ts';
 
 export const command = defineCommand({
   name: 'export',
@@ -36,7 +37,7 @@ The batch size is free. Batch normalisation is a part of the convolutions unless
     },
   ],
   options: {
-    run: { type: 'string', value: 'DIR', required: true, help: 'folder of a run, or one of its checkpoints' },
+    ...ofRun,
     out: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to write, usually FILE.onnx' },
     input: {
       type: 'string',

@@ -8,20 +8,14 @@ import type { OptionTable, OptionValues } from './command.ts';
 import type { Accuracies, LabelledSplits } from './evaluate-run.ts';
 import { flagOf } from './options.ts';
 import type { Output } from './output.ts';
+import { floatType, positive } from './shared-options.ts';
 import { TrainProgress } from './train-progress.ts';
-
-const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
 
 export const fineTuneOptions = {
   epochs: { ...positive, help: 'of fine-tuning: passes over the training images; default 30' },
   lr: { type: 'number', value: 'RATE', above: 0, help: 'of fine-tuning, for a batch of 256 images; default 0.05' },
   batchSize: { ...positive, help: 'of fine-tuning: images a step; default 256' },
-  precision: {
-    type: 'string',
-    value: 'NAME',
-    choices: ['float32', 'bfloat16'],
-    help: "of fine-tuning; default the run's own",
-  },
+  precision: { ...floatType, help: "of fine-tuning; default the run's own" },
   out: {
     type: 'string',
     short: 'o',

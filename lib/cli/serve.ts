@@ -9,8 +9,7 @@ import { setThreads } from '../tensor/runtime.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import type { Output } from './output.ts';
-
-const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
+import { floatType, ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 
 export const command = defineCommand({
   name: 'serve',
@@ -35,22 +34,16 @@ Ctrl-C or SIGTERM answers what is under way, then ends with exit code 0. With --
     },
   ],
   options: {
-    run: { type: 'string', value: 'DIR', required: true, help: 'folder of a run, or one of its checkpoints' },
+    ...ofRun,
     port: { ...positive, default: 3000, min: 0, max: 65_535, help: 'to listen on; 0 for any that is free' },
     host: { type: 'string', value: 'NAME', default: '127.0.0.1', help: 'address to listen on; 0.0.0.0 for all' },
     normalize: { type: 'boolean', help: 'scale each vector to length 1' },
-    precision: {
-      type: 'string',
-      value: 'NAME',
-      choices: ['float32', 'bfloat16'],
-      default: 'float32',
-      help: 'of the forward pass; vectors are float32',
-    },
-    device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
+    precision: { ...floatType, default: 'float32', help: 'of the forward pass; vectors are float32' },
+    ...ofDevice,
     maxBatch: { ...positive, default: 32, max: 65_536, help: 'most images in one forward pass' },
     maxImageBytes: { ...positive, default: 10_000_000, max: 2 ** 31 - 1, help: 'largest image, in bytes' },
     maxPending: { ...positive, default: 256, help: 'images at work or waiting above which new ones are turned away' },
-    threads: { ...positive, help: 'CPU threads; default one a core' },
+    ...ofThreads,
   },
   async run({ options, signal, output }) {
     const { port, host, maxImageBytes, maxPending, threads } = options;

@@ -4,8 +4,7 @@ import { denominatorNames } from '../losses/sup-con.ts';
 import type { OptionTable, OptionValues } from './command.ts';
 import { dataOption, dataText, parseData } from './data-option.ts';
 import { flagOf } from './options.ts';
-
-const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
+import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
 
 export const trainOptions = {
   data: { ...dataOption, required: true },
@@ -114,15 +113,9 @@ export const trainOptions = {
     max: 1,
     help: 'part of the views blurred; default 0 up to 64 pixels, else 0.5',
   },
-  precision: {
-    type: 'string',
-    value: 'NAME',
-    choices: ['float32', 'bfloat16'],
-    default: 'float32',
-    help: 'of forward and backward pass; weights stay float32',
-  },
-  device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
-  threads: { ...positive, help: 'CPU threads; default one a core' },
+  precision: { ...floatType, default: 'float32', help: 'of forward and backward pass; weights stay float32' },
+  ...ofDevice,
+  ...ofThreads,
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of weights, order and views' },
   split: {
     type: 'string',

@@ -66,7 +66,7 @@ describe('RunFolder', () => {
   });
 
   it('refuses a folder without a run, and a damaged config', async () => {
-    await expect(RunFolder.open(folder)).rejects.toMatchObject(checkpointError(/config\.json: cannot be read/));
+    await expect(RunFolder.open(folder)).rejects.toMatchObject(checkpointError(/there is no run in/));
     await writeFile(join(folder, 'config.json'), '{"format": 1,');
     await expect(RunFolder.open(folder)).rejects.toMatchObject(checkpointError(/config\.json: is not valid JSON/));
     await writeFile(join(folder, 'config.json'), '{"format": 1, "format": 1}');
@@ -245,7 +245,7 @@ describe('openCheckpoint', () => {
   });
 
   it('refuses anything else', async () => {
-    await expect(openCheckpoint(folder)).rejects.toMatchObject(checkpointError(/config\.json: cannot be read/));
+    await expect(openCheckpoint(folder)).rejects.toMatchObject(checkpointError(/there is no run in/));
   });
 });
 

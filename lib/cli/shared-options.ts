@@ -1,0 +1,21 @@
+/** Rows that several commands have in their tables of options. */
+import type { OptionTable } from './command.ts';
+
+/** A whole number above 0. */
+export const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
+
+/** A floating-point type of the computation; each command adds what it is of. */
+export const floatType = { type: 'string', value: 'NAME', choices: ['float32', 'bfloat16'] } as const;
+
+/** Of a command that reads what `train` has written. */
+export const ofRun = {
+  run: { type: 'string', value: 'DIR', required: true, help: 'folder of a run, or one of its checkpoints' },
+} as const satisfies OptionTable;
+
+export const ofDevice = {
+  device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
+} as const satisfies OptionTable;
+
+export const ofThreads = {
+  threads: { ...positive, help: 'CPU threads; default one a core' },
+} as const satisfies OptionTable;
