@@ -5,14 +5,14 @@ import { readLabels } from '../data/labels.ts';
 import { OptionError } from '../errors.ts';
 import { linearHead } from '../models/linear-head.ts';
 import { Module } from '../models/module.ts';
-import { makeEncoder } from '../models/registry.ts';
+import { encoderNames } from '../models/registry.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { ScheduleSpec } from '../optim/schedule.ts';
 import type { TrainEvent } from '../train/events.ts';
 import type { FitOptions } from '../train/fit-options.ts';
 import type { Precision } from '../train/options.ts';
 import { Trainer } from '../train/trainer.ts';
-import { checkOptions, describe, expectNumber, throwIfAborted } from '../validate.ts';
+import { checkOptions, describe, expectNumber, expectOneOf, throwIfAborted } from '../validate.ts';
 import { Classifier, type ClassifierAccuracy, checkEvaluation } from './classifier.ts';
 
 export interface FineTuneOptions extends Pick<FitOptions, 'out' | 'resume' | 'checkpointEvery' | 'data'> {
@@ -98,6 +98,7 @@ const given = <T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], u
 export async function fineTune(encoder: Module, train: Dataset, options: FineTuneOptions): Promise<FineTuneResult> {
   checkOptions('fineTune', options, optionNames);
   if (!(encoder instanceof Module)) throw new OptionError(`encoder must be a Module, got ${describe(encoder)}`);
+  expectOneOf('encoder', encoder.config.name, encoderNames());
   const dataset = checkDataset(train);
   const { signal, onProgress, onEvent, out, resume, checkpointEvery, data } = options;
   const { augment, evaluation, labelSmoothing, init, microBatch, precision } = options;
@@ -111,7 +112,7 @@ export async function fineTune(encoder: Module, train: Dataset, options: FineTun
   const head = linearHead({ inFeatures: encoder.featureDim, outFeatures: classes, seed, ...(init && { init }) });
   let copy: Module | undefined;
   try {
-    copy = copyOf(encoder);
+    copy = encoder.clone();
     const trainer = new Trainer({
       encoder: copy,
       head,
@@ -135,18 +136,6 @@ export async function fineTune(encoder: Module, train: Dataset, options: FineTun
   } catch (error) {
     copy?.dispose();
     head.dispose();
-    throw error;
-  }
-}
-
-/** A module of its own with the weights and statistics of `encoder`, on the CPU. */
-function copyOf(encoder: Module): Module {
-  const copy = makeEncoder(encoder.config);
-  try {
-    copy.loadStateDict(encoder.stateDict());
-    return copy;
-  } catch (error) {
-    copy.dispose();
     throw error;
   }
 }

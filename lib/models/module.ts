@@ -99,6 +99,18 @@ export class Module {
     return new Map([...this.namedParameters(), ...this.namedBuffers()]);
   }
 
+  /** The same module again, on the same device and in the same mode, with weights and running statistics of its own. */
+  clone(): Module {
+    const copy = new Module(this.config);
+    try {
+      copy.to(this.device).loadStateDict(this.stateDict());
+      return this.training ? copy.train() : copy.eval();
+    } catch (error) {
+      copy.dispose();
+      throw error;
+    }
+  }
+
   /**
    * Copies values into the parameters and buffers. `num_batches_tracked` may be missing.
    *

@@ -11,13 +11,6 @@ import type { ResolvedMomentumOptions } from './momentum-options.ts';
 import type { ResolvedOptions } from './options.ts';
 import { rampAt } from './ramp.ts';
 
-/** The same module again, with the same weights and running statistics. */
-function copyOf(module: Module): Module {
-  const copy = new Module(module.config).to(module.device);
-  copy.loadStateDict(module.stateDict());
-  return copy;
-}
-
 const queueNames = ['features', 'labels', 'ids'] as const;
 
 /**
@@ -41,9 +34,9 @@ export class MomentumEncoder {
   constructor({ encoder, head }: ResolvedOptions, options: ResolvedMomentumOptions) {
     const addon = loadAddon();
     this.#options = options;
-    this.encoder = copyOf(encoder);
-    this.head = head instanceof Module ? copyOf(head) : null;
-    if (options.statistics === 'average') for (const module of [this.encoder, this.head]) module?.eval();
+    this.encoder = encoder.clone();
+    this.head = head instanceof Module ? head.clone() : null;
+    for (const module of [this.encoder, this.head]) module?.train(options.statistics === 'batch');
     const headHandle = head instanceof Module ? head.handle : undefined;
     this.handle = guard(() =>
       addon.makeMomentumEncoder(

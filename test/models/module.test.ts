@@ -46,6 +46,18 @@ describe('state dict', () => {
     expect(net.namedParameters().get('conv1.weight')?.dataSync()).toEqual(before);
   });
 
+  it('is what clone() copies, with the mode; neither changes the other', () => {
+    using net = small().eval();
+    using copy = net.clone();
+    expect(copy.training).toBe(false);
+    const values = (module: typeof net) => [...module.stateDict()].map(([name, value]) => [name, value.dataSync()]);
+    expect(values(copy)).toEqual(values(net));
+    const before = values(net);
+    using other = small(1);
+    copy.loadStateDict(other.stateDict());
+    expect(values(net)).toEqual(before);
+  });
+
   it('reports them instead with strict: false', () => {
     using net = small();
     const state = new Map([...small(1).stateDict(), ['fc.weight', zeros([10, 16])]]);
