@@ -24,9 +24,6 @@ const isTypescriptCurrent = () =>
 
 async function buildTypescript() {
   const madeFrom = typescriptInputs();
-  // tsc trusts its own record of what it wrote; without a stamp (interrupted, or dist/ deleted) that record may be wrong.
-  if (typescriptStamp.read() === undefined || !existsSync(join(root, 'dist/cli/main.js')))
-    rmSync(join(root, 'build/tsconfig.tsbuildinfo'), { force: true });
   typescriptStamp.clear();
   await runLogged('tsc', process.execPath, [
     join(root, 'node_modules/typescript/bin/tsc'),
