@@ -102,18 +102,19 @@ export class MomentumEncoder {
 
   /**
    * Copies a state that stateDict() gave.
-   * @throws {CheckpointError} a name that is missing, or a tensor of another shape.
+   * @throws {CheckpointError} a name that is missing, or a tensor of another shape. Nothing is copied then.
    */
   async loadStateDict(state: ReadonlyMap<string, Tensor>): Promise<void> {
-    for (const [name, target] of this.stateDict()) {
+    const pairs = [...this.stateDict()].map(([name, target]) => {
       const source = state.get(name);
       if (source === undefined) throw new CheckpointError(`the momentum encoder's ${name} is missing`);
       if (String(source.shape) !== String(target.shape))
         throw new CheckpointError(
           `the momentum encoder's ${name} must have shape [${target.shape}], got [${source.shape}]`,
         );
-      noGrad(() => target.copy_(source)).dispose();
-    }
+      return { target, source };
+    });
+    for (const { target, source } of pairs) noGrad(() => target.copy_(source)).dispose();
     this.#pushed = Number((await this.#queueTensor('pushed').data())[0]);
   }
 
