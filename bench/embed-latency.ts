@@ -29,7 +29,7 @@ function makeTrainer(epochs: number): Trainer {
     encoder,
     head: projectionHead({ inFeatures: encoder.featureDim }),
     augment: presets.simclr({ size, ...normalisation }),
-    precision: 'bfloat16',
+    precision: 'auto',
     batchSize: 256,
     epochs,
   });

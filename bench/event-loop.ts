@@ -65,7 +65,7 @@ async function byTrainer(isOver: () => boolean): Promise<number> {
     head: projectionHead({ inFeatures: encoder.featureDim, seed: 0 }),
     loss,
     augment: presets.supcon({ size: 28, mean: 0.286, std: 0.353 }),
-    precision: 'bfloat16',
+    precision: 'auto',
     batchSize: 1024,
     epochs: 1000,
   });

@@ -40,7 +40,7 @@ async function train(): Promise<Figures> {
     encoder,
     head: projectionHead({ inFeatures: encoder.featureDim, seed: 0 }),
     augment: presets.supcon({ size: 28, mean: 0.286, std: 0.353 }),
-    precision: 'bfloat16',
+    precision: 'auto',
     batchSize,
     microBatch,
     epochs: steps + 1,

@@ -36,7 +36,7 @@ function train(batch: string, seed: number, queue: readonly string[]): Figures {
   try {
     const line = runOurs([
       ...['train', '--json', '--data', 'fashion-mnist:bundled', '--limit-train', values.limit, '--limit-test', '2000'],
-      ...['--method', values.method, '--width', '16', '--precision', 'bfloat16', '--epochs', values.epochs],
+      ...['--method', values.method, '--width', '16', '--epochs', values.epochs],
       ...['--batch-size', batch, '--seed', String(seed), '--out', join(folder, 'run'), ...queue],
     ]);
     return JSON.parse(line) as Figures;

@@ -1,6 +1,7 @@
 /** What the benchmarks share: running one side as a child process, in turn with the other, and printing ratios. */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,12 +21,21 @@ export function runPeer(script: string, args: readonly string[]): string {
   return lastLine(execFileSync(peerPython(), [join(folder, 'peers', script), ...args], { encoding: 'utf8' }));
 }
 
-/** Runs our command line and returns the last line that it prints. */
-export function runOurs(args: readonly string[]): string {
-  return lastLine(
-    execFileSync(process.execPath, [join(root, 'dist', 'cli', 'main.js'), ...args], { encoding: 'utf8' }),
-  );
+/** Runs our command line, in a folder of its own, and returns the lines that it prints. */
+export function runOursLines(args: readonly string[]): string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'contrastive-bench-'));
+  try {
+    const main = join(root, 'dist', 'cli', 'main.js');
+    return execFileSync(process.execPath, [main, ...args], { encoding: 'utf8', cwd: folder })
+      .trim()
+      .split('\n');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
+
+/** Runs our command line and returns the last line that it prints. */
+export const runOurs = (args: readonly string[]): string => runOursLines(args).at(-1) ?? '';
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 

@@ -5,8 +5,18 @@
  * usage: npm run bench -- synthetic [--steps 25]
  */
 import { parseArgs } from 'node:util';
-import { loadDataset, makeOptimizer, ops, presets, projectionHead, resnet18, Trainer } from '../lib/index.ts';
-import { resolveOptions, type TrainerOptions } from '../lib/train/options.ts';
+import {
+  loadDataset,
+  makeOptimizer,
+  ops,
+  type PrecisionOption,
+  presets,
+  projectionHead,
+  resnet18,
+  Trainer,
+} from '../lib/index.ts';
+import { fitPrecision } from '../lib/train/fit-precision.ts';
+import { checkTrainerOptions, type TrainerOptions } from '../lib/train/options.ts';
 import { makeStep } from '../lib/train/step.ts';
 import { median } from './peer.ts';
 
@@ -14,21 +24,24 @@ const { values } = parseArgs({ options: { steps: { type: 'string', default: '25'
 const steps = Number(values.steps);
 const batchSize = 256;
 
-/** The demo's model: ResNet-18 of width 16, CIFAR stem, three channels, bfloat16. */
-function setUp(): TrainerOptions {
+/** The demo's model: ResNet-18 of width 16, CIFAR stem, three channels. */
+function setUp(precision: PrecisionOption): TrainerOptions {
   const encoder = resnet18({ stem: 'cifar', width: 16, seed: 0 });
   const head = projectionHead({ inFeatures: encoder.featureDim, seed: 0 });
   const augment = presets.supcon({ size: 28, mean: 0.286, std: 0.353, channels: 3 });
-  return { encoder, head, augment, batchSize, precision: 'bfloat16', epochs: 1 };
+  return { encoder, head, augment, batchSize, precision, epochs: 1 };
 }
 
+const dataset = await loadDataset('fashion-mnist', { subset: 'bundled', split: 'train' });
+const { precision } = await fitPrecision(checkTrainerOptions(setUp('auto')), dataset, [], undefined);
+
 async function synthetic(): Promise<number> {
-  const options = resolveOptions(setUp());
+  const options = { ...checkTrainerOptions(setUp(precision)), precision };
   const parameters = new Map([...options.encoder.namedParameters()]);
   const step = makeStep(options, makeOptimizer(options.optimizer, parameters));
   const nchw = ops.randn([2 * batchSize, 28, 28, 3], { seed: 1 }).permute([0, 3, 1, 2]); // channels last in memory
   const batch = {
-    images: [nchw.to('bfloat16')],
+    images: [nchw.to(precision)],
     viewOrder: [0, 1],
     labels: Int32Array.from({ length: batchSize }, (_, i) => i % 10),
     ids: BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i)),
@@ -47,9 +60,8 @@ async function synthetic(): Promise<number> {
 }
 
 async function onImages(): Promise<number> {
-  const dataset = await loadDataset('fashion-mnist', { subset: 'bundled', split: 'train' });
   let began = 0;
-  for await (const event of new Trainer(setUp()).events(dataset)) {
+  for await (const event of new Trainer(setUp(precision)).events(dataset)) {
     if (event.kind !== 'step') continue;
     if (event.step === 1) began = performance.now();
     if (event.step === steps + 1) break;
@@ -65,5 +77,5 @@ for (let i = 0; i < 3; i++) {
 }
 const shares = reached.map((value, i) => value / (limits[i] as number));
 console.log(
-  `model alone ${median(limits).toFixed(0)} samples/s, training on images ${median(reached).toFixed(0)} samples/s: a share of ${median(shares).toFixed(2)} (${shares.map((share) => share.toFixed(2)).join(', ')})`,
+  `${precision}: model alone ${median(limits).toFixed(0)} samples/s, training on images ${median(reached).toFixed(0)} samples/s: a share of ${median(shares).toFixed(2)} (${shares.map((share) => share.toFixed(2)).join(', ')})`,
 );

@@ -79,7 +79,7 @@ export async function train(config: TrainingConfig, log: (line: string) => void 
     augment: views,
     optimizer: { name: 'sgd', lr, momentum: 0.9, weightDecay: 1e-4 },
     schedule: { name: 'cosine', warmup: 0.05 },
-    precision: 'bfloat16',
+    precision: 'auto',
     batchSize,
     epochs,
     seed,

@@ -139,6 +139,7 @@ export { type EmbeddingServiceOptions, embeddingService, type FastifyPlugin } fr
 export { autocast, enableGrad, isGradEnabled, noGrad, tidy } from './tensor/modes.ts';
 export * as ops from './tensor/ops.ts';
 export { ones, zeros } from './tensor/ops.ts';
+export type { Precision, PrecisionOption, PrecisionSpeeds } from './tensor/precision.ts';
 export { devices, memory, setThreads, sync } from './tensor/runtime.ts';
 export { type DType, type NestedArray, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';
 export type { CrossEntropyLossSpec } from './train/cross-entropy.ts';
@@ -164,6 +165,6 @@ export type {
   SupConLossSpec,
 } from './train/loss.ts';
 export type { MomentumEncoderOptions } from './train/momentum-options.ts';
-export type { CustomHead, Precision, TrainerOptions } from './train/options.ts';
+export type { CustomHead, TrainerOptions } from './train/options.ts';
 export type { Ramp } from './train/ramp.ts';
 export { Trainer } from './train/trainer.ts';

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { run } from './bootstrap.mjs';
 import { buildNative } from './build-native.mjs';
+import { nativeTests } from './levels.mjs';
 import { obtainLibtorch } from './libtorch.mjs';
 import { root, runForeground, runLogged, step } from './steps.mjs';
 
@@ -12,21 +13,6 @@ const home = join(root, 'build/sanitize');
 // vptr: libtorch's classes have no type information that it could compare with. Assertions: bounds of vectors and spans.
 const flags =
   '-fsanitize=address,undefined,float-cast-overflow -fno-sanitize=vptr -D_GLIBCXX_ASSERTIONS -fno-omit-frame-pointer -g1';
-const tests = [
-  'test/native',
-  'test/tensor',
-  'test/augment',
-  'test/losses',
-  'test/models',
-  'test/optim',
-  'test/train',
-  'test/evaluate',
-  'test/serve',
-  'test/data',
-  'test/checkpoint',
-  'test/classify',
-];
-
 /** node is not built with the sanitizers, so that their runtimes must be there before anything else. */
 const runtimes = (...names) =>
   names.map((name) => execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()).join(':');
@@ -74,5 +60,5 @@ await run(async () => {
   if (given.includes('--leaks')) return leaks();
   await buildSanitized();
   if (given.length > 0) return test(given);
-  return (await test(tests)) || leaks();
+  return (await test(nativeTests)) || leaks();
 });

@@ -1,15 +1,20 @@
 /**
- * The last line of `npm test` and its exit code, from vitest's JSON report (undefined when it wrote none) and its status.
- * A file that fails before its first test counts as one failure, and so does a status that no failed test explains.
+ * The last lines of `npm test` and its exit code. `runs` holds, for each run of vitest, its status and what
+ * scripts/count-reporter.mjs counted (undefined when it wrote nothing). A file that fails as a whole, before its first test or
+ * because its process died, counts as one failure and is named; so does a status that nothing else explains.
  */
-export function countTests(report, status) {
-  const passed = report?.numPassedTests ?? 0;
-  const skipped = (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0);
-  const brokenFiles = (report?.testResults ?? []).filter(
-    (file) => file.status === 'failed' && file.assertionResults.length === 0,
-  );
-  let failed = (report?.numFailedTests ?? 0) + brokenFiles.length;
-  if (failed === 0 && status !== 0) failed = 1;
-  const line = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
-  return { line, exitCode: failed > 0 || passed === 0 ? 1 : 0 };
+export function countTests(runs) {
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  const lines = [];
+  for (const { counts, status, title = '' } of runs) {
+    const { passed = 0, failed = 0, skipped = 0, broken = [] } = counts ?? {};
+    const unexplained = status !== 0 && failed + broken.length === 0 ? 1 : 0;
+    sum.passed += passed;
+    sum.failed += failed + broken.length + unexplained;
+    sum.skipped += skipped;
+    for (const file of broken) lines.push(`failed as a whole${title && ` (${title})`}: ${file}`);
+    if (unexplained > 0) lines.push(`vitest ended with status ${status}${title && ` (${title})`}`);
+  }
+  lines.push(`${sum.passed} passed, ${sum.failed} failed${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''}`);
+  return { lines, exitCode: sum.failed > 0 || sum.passed === 0 ? 1 : 0 };
 }

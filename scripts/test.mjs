@@ -1,27 +1,35 @@
-// `npm test`: the set-up, then all tests. Arguments after `--` go to vitest. The last line is "N passed, N failed".
+// `npm test`: the set-up, then all tests. Arguments after `--` go to vitest; with `--levels`, the tests that reach native code run
+// once more as on a processor with AVX2 and nothing newer. The last line is "N passed, N failed".
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bootstrap, run } from './bootstrap.mjs';
+import { levels, nativeTests } from './levels.mjs';
 import { root, runForeground } from './steps.mjs';
 import { countTests } from './test-counts.mjs';
 
-const results = join(root, 'build/test-results.json');
+const results = join(root, 'build/test-counts.json');
+
+/** One run of vitest: its status and its counts. */
+export async function runTests(args, env = {}) {
+  rmSync(results, { force: true });
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts/count-reporter.mjs')}`];
+  const status = await runForeground(process.execPath, [vitest, 'run', ...reporters, ...args], {
+    COUNTS: results,
+    ...env,
+  });
+  return { status, counts: existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')) : undefined };
+}
 
 await run(async () => {
   await bootstrap();
-  rmSync(results, { force: true });
-  const status = await runForeground(process.execPath, [
-    join(root, 'node_modules/vitest/vitest.mjs'),
-    'run',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${results}`,
-    ...process.argv.slice(2),
-  ]);
-  const { line, exitCode } = countTests(
-    existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')) : undefined,
-    status,
-  );
-  console.log(line);
+  const args = process.argv.slice(2);
+  const runs = [await runTests(args.filter((arg) => arg !== '--levels'))];
+  if (args.includes('--levels')) {
+    console.log('\nOnce more, as on a processor with AVX2 and nothing newer:');
+    runs.push({ ...(await runTests(nativeTests, levels.avx2)), title: 'AVX2' });
+  }
+  const { lines, exitCode } = countTests(runs);
+  for (const line of lines) console.log(line);
   return exitCode;
 });

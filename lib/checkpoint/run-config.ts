@@ -44,7 +44,9 @@ export interface RunConfig {
   momentumEncoder?: JsonObject;
   epochs: number;
   seed: number;
-  precision: string;
+  precision: 'float32' | 'bfloat16';
+  /** Images a second in each, where they were measured to choose. */
+  precisionSpeeds?: { float32: number; bfloat16: number };
   /** Of a classifier: the names of its classes, where the data set has some. */
   classes?: string[];
   data: {
@@ -87,7 +89,7 @@ const kFields: readonly [string, string, Check][] = [
   ['batchSize', 'an integer >= 1', isCount],
   ['epochs', 'an integer >= 1', isCount],
   ['seed', 'an integer >= 0', (value) => Number.isSafeInteger(value) && (value as number) >= 0],
-  ['precision', 'a non-empty string', isString],
+  ['precision', "'float32' or 'bfloat16'", (value) => value === 'float32' || value === 'bfloat16'],
   ['classes', 'an array of strings, or absent', isNames],
   ['data', 'an object', isObject],
   ['data.name', 'a non-empty string', isString],

@@ -11,6 +11,7 @@ import { accuracyOf, topFiveOf } from '../evaluate/labelled.ts';
 import { Module } from '../models/module.ts';
 import { type ImageInput, imagePixels } from '../serve/image-input.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
+import type { PrecisionOption } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectString } from '../validate.ts';
 
@@ -29,7 +30,7 @@ export interface PredictOptions extends ProgressOptions {
   /** Images a forward pass, default 500. */
   readonly batchSize?: number;
   /** Of the encoder's forward pass, default 'float32'. */
-  readonly precision?: 'float32' | 'bfloat16';
+  readonly precision?: PrecisionOption;
 }
 
 export interface Predictions {

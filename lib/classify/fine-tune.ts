@@ -8,9 +8,9 @@ import { Module } from '../models/module.ts';
 import { encoderNames } from '../models/registry.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { ScheduleSpec } from '../optim/schedule.ts';
+import type { PrecisionOption } from '../tensor/precision.ts';
 import type { TrainEvent } from '../train/events.ts';
 import type { FitOptions } from '../train/fit-options.ts';
-import type { Precision } from '../train/options.ts';
 import { Trainer } from '../train/trainer.ts';
 import { checkOptions, describe, expectNumber, expectOneOf, throwIfAborted } from '../validate.ts';
 import { Classifier, type ClassifierAccuracy, checkEvaluation } from './classifier.ts';
@@ -38,8 +38,8 @@ export interface FineTuneOptions extends Pick<FitOptions, 'out' | 'resume' | 'ch
   readonly microBatch?: number;
   /** Default 30; 60 is usual for 1 % of the labels. */
   readonly epochs?: number;
-  /** Of the forward and backward pass; weights, loss and update stay float32. Default 'float32'. */
-  readonly precision?: Precision;
+  /** Of the forward and backward pass, as a Trainer's. Default 'float32'. */
+  readonly precision?: PrecisionOption;
   /** Default: the encoder's. */
   readonly device?: string;
   /** Of the classifier's weights, the order and the views; default 0. */

@@ -6,15 +6,17 @@ import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { DataError, messageOf } from '../errors.ts';
 import { loadAddon } from '../native/addon.ts';
+import type { Precision } from '../tensor/precision.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import type { EndEvent, TrainEvent } from '../train/events.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { loadSplits, parseData, profileOf } from './data-option.ts';
+import { type DemoPlan, measureFirstSteps, mostImages, planDemo } from './demo-plan.ts';
 import { type DemoEncoder, demoReport, readForReport } from './demo-report.ts';
 import { accuracyTable, extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
 import type { Output } from './output.ts';
-import { type Method, makeTraining, type Training } from './recipe.ts';
+import { type Method, makeTraining, type RecipeChoices, type Training } from './recipe.ts';
 import type { LossCurve, ReportFact } from './report/report-data.ts';
 import { percent } from './report/results.ts';
 import { ofDevice, ofThreads, positive } from './shared-options.ts';
@@ -23,8 +25,8 @@ import { formatRate, TrainProgress } from './train-progress.ts';
 const bundled = 'fashion-mnist:bundled';
 
 const demoOptions = {
-  epochs: { ...positive, default: 4, help: 'passes over the training images, for each method' },
-  limitTrain: { ...positive, default: 10_000, help: 'training images, at most 10000' },
+  epochs: { ...positive, help: 'passes over the training images, for each method; default: what fits three minutes' },
+  limitTrain: { ...positive, help: 'training images, at most 10000; default: what fits three minutes' },
   limitTest: { ...positive, default: 2000, help: 'test images, at most 2000' },
   out: { type: 'string', short: 'o', value: 'FILE', default: 'report.html', help: 'the report' },
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of weights, order and views' },
@@ -34,7 +36,7 @@ const demoOptions = {
 
 type DemoOptions = OptionValues<typeof demoOptions>;
 
-/** The best that was found for about a minute a method on two cores: many small steps, and strong jitter. */
+/** The best that was found for a minute a method, on fast and slow machines: many small steps, and strong jitter. */
 const recipe = {
   encoder: 'resnet18',
   width: 16,
@@ -44,8 +46,7 @@ const recipe = {
   lr: 0.05,
   warmup: 0.05,
   jitter: 0.8,
-  batchSize: 128,
-  precision: 'bfloat16',
+  batchSize: 64,
 } as const;
 
 const methods = [
@@ -58,13 +59,13 @@ export const command = defineCommand({
   name: 'demo',
   summary: 'train with SimCLR and SupCon on bundled images and write a report; a few minutes on two cores',
   help: `
-Trains one encoder (ResNet-18 of width ${recipe.width}) three times from the same start on 10 000 images of Fashion-MNIST, which this package carries: with SimCLR, which sees no labels, and with both forms of SupCon. Then 2 000 test images are classified by the features of the encoder before training and after each: by their nearest training images (kNN) and by a linear probe.
+Trains one encoder (ResNet-18 of width ${recipe.width}) three times from the same start on up to 10 000 images of Fashion-MNIST, which this package carries; how many, and how often it sees them, follows from this machine's speed, so that training takes about three minutes: with SimCLR, which sees no labels, and with both forms of SupCon. Then 2 000 test images are classified by the features of the encoder before training and after each: by their nearest training images (kNN) and by a linear probe.
 
 Writes report.html: the table, loss curves, maps of the test images by each encoder, and images with their nearest neighbours. It is one file that loads nothing.
 
-With --json, one object a line: the events of training, each with its method, and at last { kind: "result", encoders: [{ name, knnTop1, linearTop1, … }], report, seconds }.`,
+With --json, one object a line: { kind: "plan", imagesPerSecond, images, epochs, precision }, the events of training, each with its method, and at last { kind: "result", encoders: [{ name, knnTop1, linearTop1, … }], report, seconds }.`,
   examples: [
-    { run: 'contrastive demo', explains: 'All of it, into ./report.html.' },
+    { run: 'contrastive demo', explains: 'As much as fits about three minutes of training, into ./report.html.' },
     { run: 'contrastive demo --epochs 1 --limit-train 2000', explains: 'A look in half a minute.' },
   ],
   options: demoOptions,
@@ -77,17 +78,17 @@ async function demo({ options, signal, output }: CommandContext<typeof demoOptio
   await mkdir(dirname(out), { recursive: true }).catch((error: unknown) => {
     throw new DataError(`${dirname(out)}: cannot be made: ${messageOf(error)}`, { cause: error });
   });
-  const splits = await bundledImages(options);
-  output.print(`${(await describeDataset(splits.train)).text}; ${splits.test.length} test images`);
   if (options.threads !== undefined) {
     setThreads(options.threads);
     setAugmentThreads(options.threads);
   }
-  const { encoders, device } = await compare({ splits, options, signal, output });
+  const { splits, plan } = await fitMachine({ options, signal, output });
+  output.print(`${(await describeDataset(splits.train)).text}; ${splits.test.length} test images`);
+  const { encoders, device } = await compare({ splits, plan, options, signal, output });
   output.progress.update('laying out the maps');
   const page = await demoReport(encoders, {
     title: 'SimCLR and SupCon on Fashion-MNIST',
-    facts: factsOf(splits, options, device, (performance.now() - began) / 1000),
+    facts: factsOf(splits, plan, options, device, (performance.now() - began) / 1000),
     splits,
     seed: options.seed,
     signal,
@@ -108,7 +109,32 @@ async function demo({ options, signal, output }: CommandContext<typeof demoOptio
   });
 }
 
-async function bundledImages({ limitTrain, limitTest }: DemoOptions): Promise<LabelledSplits> {
+interface Plan extends DemoPlan {
+  readonly precision: Precision;
+}
+
+/** How much to train here, by the speed of the first steps, and those images. */
+async function fitMachine({ options, signal, output }: Omit<Comparison, 'splits' | 'plan'>) {
+  const all = await bundledImages(options.limitTrain ?? mostImages, options.limitTest);
+  output.progress.update('measuring the first steps');
+  const batchSize = Math.min(recipe.batchSize, all.train.length);
+  using training = prepare({ epochs: 100, batchSize, precision: 'auto' }, methods[0], options);
+  const { imagesPerSecond, precision } = await measureFirstSteps(training, all.train, batchSize, signal);
+  const plan: Plan = { ...planDemo(imagesPerSecond, options), precision };
+  output.progress.done();
+  const images = plan.images.toLocaleString('en');
+  const minutes = formatDuration((methods.length * plan.images * plan.epochs) / imagesPerSecond);
+  output.print(
+    `${formatRate(imagesPerSecond)} images/s in ${precision} here: ${counted(plan.epochs, 'epoch')} of ${images} images for each method, about ${minutes} of training in all (--epochs and --limit-train choose otherwise)`,
+  );
+  output.emit({ kind: 'plan', imagesPerSecond, ...plan });
+  const splits = plan.images === all.train.length ? all : await bundledImages(plan.images, options.limitTest);
+  return { splits, plan };
+}
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+async function bundledImages(limitTrain: number, limitTest: number): Promise<LabelledSplits> {
   const { train, test, noTest } = await loadSplits(parseData(bundled), { train: limitTrain, test: limitTest });
   if (test === undefined) throw new DataError(noTest ?? 'fashion-mnist: the bundled test images are missing');
   return { train, test };
@@ -121,21 +147,30 @@ interface TrainedEncoder extends DemoEncoder {
 
 interface Comparison {
   readonly splits: LabelledSplits;
+  readonly plan: Plan;
   readonly options: DemoOptions;
   readonly signal: AbortSignal;
   readonly output: Output;
 }
+
+const prepare = (
+  { epochs, batchSize, precision }: Pick<RecipeChoices, 'epochs' | 'batchSize' | 'precision'>,
+  { method, variant }: { readonly method: Method; readonly variant?: 'out' | 'in' },
+  { device, seed }: DemoOptions,
+): Training =>
+  makeTraining(
+    { ...recipe, method, variant, epochs, batchSize, precision, device, seed },
+    profileOf(parseData(bundled)),
+  );
 
 /**
  * Trains by each method in turn, from the same start, and judges each encoder. The untrained one, which the same seed makes
  * again, is judged last, so that the first step of training comes at once; it stands first in the result.
  */
 async function compare(comparison: Comparison): Promise<{ encoders: TrainedEncoder[]; device: string }> {
-  const { splits, options, output } = comparison;
-  const { epochs, device, seed } = options;
-  const batchSize = Math.min(recipe.batchSize, splits.train.length);
-  const prepare = (choice: { method: Method; variant?: 'out' | 'in' }): Training =>
-    makeTraining({ ...recipe, ...choice, batchSize, epochs, device, seed }, profileOf(parseData(bundled)));
+  const { splits, plan, options, output } = comparison;
+  const { epochs } = plan;
+  const sized = { ...plan, batchSize: Math.min(recipe.batchSize, splits.train.length) };
   const judged = (encoder: TrainedEncoder): TrainedEncoder => {
     output.progress.done();
     output.print(resultLine(encoder));
@@ -143,13 +178,13 @@ async function compare(comparison: Comparison): Promise<{ encoders: TrainedEncod
   };
   const encoders: TrainedEncoder[] = [];
   for (const { title, ...choice } of methods) {
-    using training = prepare(choice);
+    using training = prepare(sized, choice, options);
     const progress = new TrainProgress(output, epochs, title);
     const { loss, end } = await trainOne(title, training, progress, comparison);
     encoders.push(judged({ name: title, ...(await assess(training, progress, comparison)), loss, end }));
   }
-  using untrained = prepare(methods[0]);
-  const used = untrained.encoder.to(device).device;
+  using untrained = prepare(sized, methods[0], options);
+  const used = untrained.encoder.to(options.device).device;
   const progress = new TrainProgress(output, epochs, 'Untrained');
   const reference = judged({ name: 'Untrained', ...(await assess(untrained, progress, comparison)) });
   return { encoders: [reference, ...encoders], device: used };
@@ -198,18 +233,24 @@ function resultLine({ name, accuracies, end }: TrainedEncoder): string {
   return `${name.padEnd(12)}  ${figures}${training}`;
 }
 
-function factsOf({ train, test }: LabelledSplits, options: DemoOptions, device: string, seconds: number): ReportFact[] {
+function factsOf(
+  { train, test }: LabelledSplits,
+  { epochs, precision }: Plan,
+  options: DemoOptions,
+  device: string,
+  seconds: number,
+): ReportFact[] {
   const { torchVersion, threads } = loadAddon().info();
   return [
     { label: 'Training images', value: train.length.toLocaleString('en') },
     { label: 'Test images', value: test.length.toLocaleString('en') },
     { label: 'Encoder', value: `ResNet-18, width ${recipe.width}` },
-    { label: 'Epochs, each method', value: String(options.epochs) },
+    { label: 'Epochs, each method', value: String(epochs) },
     { label: 'Batch', value: `${recipe.batchSize} images, 2 views each` },
     { label: 'Peak learning rate', value: String(recipe.lr) },
     { label: 'Temperature', value: String(recipe.temperature) },
     { label: 'Colour jitter', value: String(recipe.jitter) },
-    { label: 'Precision', value: recipe.precision },
+    { label: 'Precision', value: precision },
     { label: 'Seed', value: String(options.seed) },
     { label: 'Device', value: device === 'cpu' ? `cpu, ${threads} threads` : device },
     { label: 'libtorch', value: torchVersion },

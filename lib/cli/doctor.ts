@@ -24,6 +24,11 @@ With --json, one object: ok, versions, platform, libtorch { used, candidates }, 
   },
 });
 
+function bfloat16Text(has: boolean | undefined): string {
+  if (has === undefined) return '-';
+  return has ? 'in hardware: precision auto measures whether it is faster' : 'emulated: precision auto takes float32';
+}
+
 function describe({ versions, platform, libtorch, addon, devices, findings }: DoctorReport): string {
   const limit = platform.memoryLimitBytes === undefined ? '' : `, limited to ${formatBytes(platform.memoryLimitBytes)}`;
   const used = libtorch.used;
@@ -32,6 +37,7 @@ function describe({ versions, platform, libtorch, addon, devices, findings }: Do
     ['Node', `${versions.node}, Node-API ${versions.nodeApi}`],
     ['platform', platform.glibc === undefined ? platform.name : `${platform.name}, glibc ${platform.glibc}`],
     ['CPU', `${platform.cpu}, ${platform.cores} cores${platform.cpuCapability ? `, ${platform.cpuCapability}` : ''}`],
+    ['bfloat16', bfloat16Text(platform.bfloat16)],
     ['memory', `${formatBytes(platform.memoryBytes)}${limit}`],
     ['addon', addon.path === undefined ? 'none' : `${addon.path}${addon.loaded ? '' : ' (not loaded)'}`],
     [

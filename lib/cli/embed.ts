@@ -43,7 +43,11 @@ Both appear when all is done, or not at all. Images are found below a folder by 
     out: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to write; .npy may be left out' },
     batchSize: { ...positive, default: 64, help: 'images a forward pass' },
     normalize: { type: 'boolean', help: 'scale each row to length 1' },
-    precision: { ...floatType, default: 'float32', help: 'of the forward pass; what is written is float32' },
+    precision: {
+      ...floatType,
+      default: 'auto',
+      help: 'of the forward pass, what is written is float32; auto: the faster one here',
+    },
     ...ofDevice,
     strict: { type: 'boolean', help: 'fail at the first image that cannot be decoded' },
   },

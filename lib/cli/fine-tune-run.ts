@@ -15,7 +15,7 @@ export const fineTuneOptions = {
   epochs: { ...positive, help: 'of fine-tuning: passes over the training images; default 30' },
   lr: { type: 'number', value: 'RATE', above: 0, help: 'of fine-tuning, for a batch of 256 images; default 0.05' },
   batchSize: { ...positive, help: 'of fine-tuning: images a step; default 256' },
-  precision: { ...floatType, help: "of fine-tuning; default the run's own" },
+  precision: { ...floatType, help: 'of fine-tuning; default auto: what is faster on this machine' },
   out: {
     type: 'string',
     short: 'o',
@@ -59,7 +59,7 @@ export async function fineTuneRun(encoder: Module, run: FineTuneRun): Promise<Ac
     optimizer: { name: 'sgd', lr, momentum: 0.9, nesterov: true },
     epochs,
     ...(batchSize !== undefined && { batchSize }),
-    precision: values.precision ?? (config.precision === 'bfloat16' ? 'bfloat16' : 'float32'),
+    precision: values.precision ?? 'auto',
     seed,
     ...(out !== undefined && { out }),
     signal,

@@ -10,6 +10,7 @@ import { projectionHead } from '../models/projection-head.ts';
 import { makeEncoder } from '../models/registry.ts';
 import '../models/resnet.ts'; // registers its encoders
 import type { OptimizerSpec } from '../optim/optimizer.ts';
+import type { PrecisionOption } from '../tensor/precision.ts';
 import type { LossSpec } from '../train/loss.ts';
 import type { MomentumEncoderOptions } from '../train/momentum-options.ts';
 import { Trainer } from '../train/trainer.ts';
@@ -63,7 +64,7 @@ export interface RecipeChoices {
   /** Default: the batch size. */
   readonly microBatch?: number | undefined;
   readonly epochs: number;
-  readonly precision: 'float32' | 'bfloat16';
+  readonly precision: PrecisionOption;
   readonly device: string;
   readonly seed: number;
 }

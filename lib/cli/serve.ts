@@ -38,7 +38,11 @@ Ctrl-C or SIGTERM answers what is under way, then ends with exit code 0. With --
     port: { ...positive, default: 3000, min: 0, max: 65_535, help: 'to listen on; 0 for any that is free' },
     host: { type: 'string', value: 'NAME', default: '127.0.0.1', help: 'address to listen on; 0.0.0.0 for all' },
     normalize: { type: 'boolean', help: 'scale each vector to length 1' },
-    precision: { ...floatType, default: 'float32', help: 'of the forward pass; vectors are float32' },
+    precision: {
+      ...floatType,
+      default: 'auto',
+      help: 'of the forward pass, vectors are float32; auto: the faster one here',
+    },
     ...ofDevice,
     maxBatch: { ...positive, default: 32, max: 65_536, help: 'most images in one forward pass' },
     maxImageBytes: { ...positive, default: 10_000_000, max: 2 ** 31 - 1, help: 'largest image, in bytes' },

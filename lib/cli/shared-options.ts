@@ -1,11 +1,13 @@
 /** Rows that several commands have in their tables of options. */
+import { precisionOptions } from '../tensor/precision.ts';
+
 import type { OptionTable } from './command.ts';
 
 /** A whole number above 0. */
 export const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
 
-/** A floating-point type of the computation; each command adds what it is of. */
-export const floatType = { type: 'string', value: 'NAME', choices: ['float32', 'bfloat16'] } as const;
+/** A floating-point type of the computation; each command adds what it is of. auto: what is faster on this machine. */
+export const floatType = { type: 'string', value: 'NAME', choices: precisionOptions } as const;
 
 /** Of a command that reads what `train` has written. */
 export const ofRun = {

@@ -113,7 +113,11 @@ export const trainOptions = {
     max: 1,
     help: 'part of the views blurred; default 0 up to 64 pixels, else 0.5',
   },
-  precision: { ...floatType, default: 'float32', help: 'of forward and backward pass; weights stay float32' },
+  precision: {
+    ...floatType,
+    default: 'auto',
+    help: 'of forward and backward pass, weights stay float32; auto measures for a second where the CPU has bfloat16',
+  },
   ...ofDevice,
   ...ofThreads,
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of weights, order and views' },

@@ -35,7 +35,7 @@ Ctrl-C stops after the step under way, saves a checkpoint and says how to go on.
 With --json, one object a line: the events start, step, epoch, checkpoint and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; knnTop1 is null where there are no labelled test images.`,
   examples: [
     {
-      run: 'contrastive train --data fashion-mnist:bundled --width 16 --epochs 5 --precision bfloat16',
+      run: 'contrastive train --data fashion-mnist:bundled --width 16 --epochs 5',
       explains: 'SupCon on the images of the package; about a minute on two cores.',
     },
     {
@@ -125,15 +125,22 @@ function report(
   });
 }
 
+/** What the training computes in, and by which figures that was chosen. */
+export function precisionText({ precision, precisionSpeeds: speeds }: TrainEvent & { kind: 'start' }): string {
+  if (speeds === undefined) return precision;
+  const [other, slower] = precision === 'float32' ? ['bfloat16', speeds.bfloat16] : ['float32', speeds.float32];
+  return `${precision} (${formatRate(speeds[precision])} images/s, ${other} ${formatRate(slower)})`;
+}
+
 function startLine(
   event: TrainEvent & { kind: 'start' },
   options: TrainOptions,
   training: Training,
   out: string,
 ): string {
-  const { encoder, width, precision, epochs } = options;
+  const { encoder, width, epochs } = options;
   const from = event.startStep > 0 ? `, from step ${event.startStep}` : '';
-  return `${encoder} of width ${width} (${training.encoder.featureDim} features), ${precision} on ${event.device}: ${epochs} epochs of ${event.stepsPerEpoch} steps${from}, into ${out}`;
+  return `${encoder} of width ${width} (${training.encoder.featureDim} features), ${precisionText(event)} on ${event.device}: ${epochs} epochs of ${event.stepsPerEpoch} steps${from}, into ${out}`;
 }
 
 /** The kNN accuracy after every `knnEvery` epochs and after the last. */

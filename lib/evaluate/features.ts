@@ -4,18 +4,26 @@ import type { Dataset, Sample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { OptionError } from '../errors.ts';
 import type { Module } from '../models/module.ts';
-import { autocast, noGrad } from '../tensor/modes.ts';
+import { noGrad, tidy } from '../tensor/modes.ts';
 import { cat } from '../tensor/ops.ts';
+import {
+  choosePrecision,
+  inPrecision,
+  type Precision,
+  type PrecisionOption,
+  precisionOptions,
+  warnOfPrecision,
+} from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber, expectOneOf } from '../validate.ts';
+import { checkOptions, describe, expectNumber, expectOneOf, throwIfAborted } from '../validate.ts';
 
 export interface ExtractOptions {
   /** How images become the encoder's input: `presets.evaluation(…)`, with the mean and std of training. */
   readonly augment: Augmentation;
   /** Images a forward pass, default 500. */
   readonly batchSize?: number;
-  /** Default 'float32'. */
-  readonly precision?: 'float32' | 'bfloat16';
+  /** Of the forward pass, features are float32; 'auto' measures which is faster here. Default 'float32'. */
+  readonly precision?: PrecisionOption;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -32,6 +40,9 @@ interface FeatureBatch extends Disposable {
   readonly labels: readonly (number | undefined)[];
 }
 
+/** Images of a pass while the precision is chosen. */
+const mostMeasured = 64;
+
 /**
  * Runs every sample of a data set through an encoder in evaluation mode; its mode is restored afterwards.
  * @throws {AbortError} the signal fired.
@@ -42,7 +53,7 @@ export async function extractFeatures(encoder: Module, dataset: Dataset, options
   if (typeof augment?.apply !== 'function')
     throw new OptionError(`augment must be what presets.evaluation() returns, got ${describe(augment)}`);
   const batchSize = expectNumber('batchSize', options.batchSize ?? 500, { min: 1, integer: true });
-  const precision = expectOneOf('precision', options.precision ?? 'float32', ['float32', 'bfloat16']);
+  const asked = expectOneOf('precision', options.precision ?? 'float32', precisionOptions);
   const transform = (samples: Sample[]): FeatureBatch => {
     const images = augment.apply(samples, { seed: 0, device: encoder.device });
     return {
@@ -56,12 +67,20 @@ export async function extractFeatures(encoder: Module, dataset: Dataset, options
   const labels: (number | undefined)[] = [];
   const wasTraining = encoder.training;
   encoder.train(false);
+  const encode = (images: Tensor, precision: Precision): Promise<Tensor> =>
+    tidy(() => noGrad(() => inPrecision(precision, () => encoder.forward(images)).to('float32'))).ready();
+  const pass = async (precision: Precision, images: number): Promise<void> => {
+    throwIfAborted(signal);
+    const sample = await dataset.get(0);
+    using batch = transform(new Array(images).fill(sample));
+    (await encode(batch.images, precision)).dispose();
+  };
   try {
+    const choice = await choosePrecision(asked, encoder.device, pass, Math.min(batchSize, mostMeasured));
+    warnOfPrecision(choice);
     for await (const batch of loader.epoch(0, signal ? { signal } : {})) {
       using images = batch.images;
-      const forward = (): Tensor => noGrad(() => encoder.forward(images));
-      using features = precision === 'bfloat16' ? autocast('bfloat16', forward) : forward();
-      parts.push(await noGrad(() => features.to('float32')).ready());
+      parts.push(await encode(images, choice.precision));
       labels.push(...batch.labels);
       onProgress?.(labels.length, dataset.length);
     }

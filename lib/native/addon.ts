@@ -28,6 +28,8 @@ export interface AddonInfo {
   readonly compiledAgainst: string;
   /** The widest instruction set that libtorch's kernels use: 'DEFAULT', 'AVX2', 'AVX512'. */
   readonly cpuCapability: string;
+  /** Whether the CPU computes in bfloat16 by itself (AVX-512 BF16, AMX, Arm's BF16); elsewhere it is emulated. */
+  readonly bfloat16: boolean;
   readonly cudaBuild: boolean;
   readonly devices: readonly string[];
   /** The size of the compute thread's OpenMP team. */

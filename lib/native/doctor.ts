@@ -35,6 +35,8 @@ export interface DoctorReport {
     readonly cores: number;
     /** The widest instruction set that libtorch's kernels use here. */
     readonly cpuCapability: string | undefined;
+    /** Whether the CPU computes in bfloat16 by itself; emulated, it is slower than float32. */
+    readonly bfloat16: boolean | undefined;
     /** The compute thread's OpenMP team. */
     readonly threads: number | undefined;
     readonly memoryBytes: number;
@@ -161,6 +163,7 @@ export async function doctor(): Promise<DoctorReport> {
       cpu: cpus()[0]?.model ?? 'unknown',
       cores: availableParallelism(),
       cpuCapability: info?.cpuCapability,
+      bfloat16: info?.bfloat16,
       threads: info?.threads,
       memoryBytes: totalmem(),
       memoryLimitBytes: memoryLimit(),

@@ -3,6 +3,7 @@ import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { DecodedImage } from '../data/decode.ts';
 import type { DecodePriority } from '../data/decode-queue.ts';
 import { ContrastiveError, errorOf, StateError } from '../errors.ts';
+import { type Precision, type PrecisionOption, precisionOptions } from '../tensor/precision.ts';
 import { checkOptions, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
 import { Batcher } from './batcher.ts';
 import { FeatureModel } from './feature-model.ts';
@@ -14,8 +15,11 @@ export interface EmbedderOptions {
   readonly checkpoint: string;
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
   readonly device?: string;
-  /** Of the forward pass; vectors are float32. Default 'float32'. */
-  readonly precision?: 'float32' | 'bfloat16';
+  /**
+   * Of the forward pass; vectors are float32. 'auto' measures, where bfloat16 is computed in hardware, which is faster for this
+   * encoder; `info.precision` says what it took. Default 'float32'.
+   */
+  readonly precision?: PrecisionOption;
   /** Scales each vector to length 1, so that dot products are cosine similarities. Default false, as sentence-transformers. */
   readonly normalize?: boolean;
   /** Most images in one forward pass. Default 32. */
@@ -38,7 +42,7 @@ export interface EmbedderInfo {
   /** Length of a vector. */
   readonly dim: number;
   readonly device: string;
-  readonly precision: 'float32' | 'bfloat16';
+  readonly precision: Precision;
   readonly normalize: boolean;
   /** Folder of the checkpoint that was loaded. */
   readonly checkpoint: string;
@@ -62,10 +66,10 @@ export class Embedder {
 
   /** @internal Use `createEmbedder()`. */
   constructor(model: FeatureModel, options: Resolved) {
-    const { precision, normalize, maxBatch, maxWaitMs } = options;
+    const { normalize, maxBatch, maxWaitMs } = options;
     const { config, folder: checkpoint, step } = model.run;
     const { encoder, input } = config;
-    const { dim, device } = model;
+    const { dim, device, precision } = model;
     this.info = Object.freeze({ encoder, input, dim, device, precision, normalize, checkpoint, step });
     this.#model = model;
     this.#options = options;
@@ -167,7 +171,7 @@ function resolveOptions(options: EmbedderOptions): Resolved {
   return {
     checkpoint: expectString('checkpoint', options?.checkpoint),
     device: expectString('device', options.device ?? 'cpu'),
-    precision: expectOneOf('precision', options.precision ?? 'float32', ['float32', 'bfloat16']),
+    precision: expectOneOf('precision', options.precision ?? 'float32', precisionOptions),
     normalize: expectBoolean('normalize', options.normalize ?? false),
     maxBatch: expectNumber('maxBatch', options.maxBatch ?? 32, { min: 1, max: 65_536, integer: true }),
     maxWaitMs: expectNumber('maxWaitMs', options.maxWaitMs ?? 5, { min: 0, max: 60_000 }),

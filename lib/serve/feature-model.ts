@@ -9,17 +9,26 @@ import { CheckpointError, messageOf } from '../errors.ts';
 import type { Module } from '../models/module.ts';
 import { makeEncoder } from '../models/registry.ts';
 import '../models/resnet.ts'; // registers its encoders
-import { autocast, noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
+import {
+  choosePrecision,
+  inPrecision,
+  type Precision,
+  type PrecisionOption,
+  warnOfPrecision,
+} from '../tensor/precision.ts';
 
 export interface FeatureModelOptions {
   readonly checkpoint: string;
   readonly device: string;
-  readonly precision: 'float32' | 'bfloat16';
+  readonly precision: PrecisionOption;
   /** L2, each row. */
   readonly normalize: boolean;
   readonly priority: 'interactive' | 'bulk';
 }
+
+/** Images of a pass while the precision is chosen: a few requests that came together. */
+const mostMeasured = 8;
 
 export class FeatureModel {
   readonly run: { readonly folder: string; readonly config: RunConfig; readonly step: number };
@@ -27,6 +36,7 @@ export class FeatureModel {
   readonly #encoder: Module;
   readonly #augmentation: Augmentation;
   readonly #options: FeatureModelOptions;
+  #precision: Precision = 'float32';
 
   private constructor(run: FeatureModel['run'], channels: 1 | 3, encoder: Module, options: FeatureModelOptions) {
     const { size, mean, std } = run.config.input;
@@ -38,7 +48,7 @@ export class FeatureModel {
   }
 
   /**
-   * Loads and warms up: the first features come as fast as later ones.
+   * Loads, settles the precision and warms up: the first features come as fast as later ones.
    * @throws {CheckpointError} a checkpoint that is missing, damaged or does not fit its config.
    * @throws {DeviceError} a device that is not there.
    */
@@ -51,7 +61,19 @@ export class FeatureModel {
     const about = { folder: checkpoint.folder, config: run.config, step: checkpoint.state.step };
     const model = new FeatureModel(about, channels, encoder, options);
     try {
-      await model.features([{ pixels: new Uint8Array(size * size * channels), height: size, width: size, channels }]);
+      const blank: DecodedImage = {
+        pixels: new Uint8Array(size * size * channels),
+        height: size,
+        width: size,
+        channels,
+      };
+      const pass = async (precision: Precision, images: number): Promise<void> => {
+        await model.#features(new Array(images).fill(blank), precision);
+      };
+      const choice = await choosePrecision(options.precision, model.device, pass, mostMeasured);
+      warnOfPrecision(choice);
+      model.#precision = choice.precision;
+      await model.features([blank]);
     } catch (error) {
       model.dispose();
       throw error;
@@ -67,6 +89,10 @@ export class FeatureModel {
     return this.#encoder.featureDim;
   }
 
+  get precision(): Precision {
+    return this.#precision;
+  }
+
   /** The shorter side, in pixels, that images are scaled to before the centre crop. */
   get resizedSide(): number {
     const resize = this.#augmentation.transforms.find((transform) => transform.kind === 'resize');
@@ -75,12 +101,15 @@ export class FeatureModel {
 
   /** float32 (images, dim), row by row. */
   features(images: readonly DecodedImage[]): Promise<Float32Array> {
-    const { precision, normalize } = this.#options;
+    return this.#features(images, this.#precision);
+  }
+
+  #features(images: readonly DecodedImage[], precision: Precision): Promise<Float32Array> {
+    const { normalize } = this.#options;
     const samples = images.map((image, id) => ({ ...image, id }));
     const forward = async (): Promise<Float32Array> => {
       const batch = this.#augmentation.apply(samples, { seed: 0, device: this.device }); // (images, channels, size, size)
-      const encode = (): Tensor => this.#encoder.forward(batch);
-      const features = (precision === 'bfloat16' ? autocast('bfloat16', encode) : encode()).to('float32');
+      const features = inPrecision(precision, () => this.#encoder.forward(batch)).to('float32');
       const vectors = normalize ? features.div(features.linalgVectorNorm(2, 1, true).clamp(1e-12)) : features;
       return (await vectors.data()) as Float32Array;
     };

@@ -8,11 +8,12 @@ import { CheckpointError, messageOf } from '../errors.ts';
 import { Module } from '../models/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { noGrad } from '../tensor/modes.ts';
+import type { Precision, PrecisionChoice } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { EpochEvent, StepEvent } from './events.ts';
 import type { FitOptions } from './fit-options.ts';
 import type { MomentumEncoder } from './momentum-encoder.ts';
-import type { ResolvedOptions } from './options.ts';
+import type { CheckedOptions, ResolvedOptions } from './options.ts';
 
 const json = (value: unknown): JsonObject => JSON.parse(JSON.stringify(value)) as JsonObject;
 
@@ -30,8 +31,8 @@ async function inputOf(augmentation: Augmentation, dataset: Dataset): Promise<Ru
   return { size: height, channels, mean: spread(last?.mean, 0), std: spread(last?.std, 1) };
 }
 
-async function configOf(options: ResolvedOptions, dataset: Dataset, fit: FitOptions): Promise<RunConfig> {
-  const { encoder, head, loss, augment, optimizer, schedule, batchSize, microBatch, epochs, seed, precision } = options;
+async function configOf({ options, choice }: Trained, dataset: Dataset, fit: FitOptions): Promise<RunConfig> {
+  const { encoder, head, loss, augment, optimizer, schedule, batchSize, microBatch, epochs, seed } = options;
   const { momentumEncoder } = options;
   const first = augment[0] as Augmentation;
   return {
@@ -48,7 +49,8 @@ async function configOf(options: ResolvedOptions, dataset: Dataset, fit: FitOpti
     ...(momentumEncoder && { momentumEncoder: json(momentumEncoder) }),
     epochs,
     seed,
-    precision,
+    precision: choice.precision,
+    ...(choice.speeds && { precisionSpeeds: { ...choice.speeds } }),
     ...(typeof loss === 'object' &&
       loss.name === 'cross-entropy' &&
       dataset.classes && { classes: [...dataset.classes] }),
@@ -59,8 +61,16 @@ async function configOf(options: ResolvedOptions, dataset: Dataset, fit: FitOpti
 /** What a checkpoint holds. */
 interface Trained {
   readonly options: ResolvedOptions;
+  readonly choice: PrecisionChoice;
   readonly optimizer: Optimizer;
   readonly momentum: MomentumEncoder | undefined;
+}
+
+/** With 'auto', the precision of the run that `fit` goes on with: it is chosen once. Undefined where nothing is to be kept. */
+export async function precisionOfRun({ precision }: CheckedOptions, fit: FitOptions): Promise<Precision | undefined> {
+  if (precision !== 'auto' || !fit.resume || fit.out === undefined) return undefined;
+  const { config } = await RunFolder.open(fit.out);
+  return config.precision;
 }
 
 export class RunWriter {
@@ -77,8 +87,7 @@ export class RunWriter {
   /** Begins a run in `fit.out`, or loads the newest good checkpoint there into the modules; undefined without `out`. */
   static async open(trained: Trained, dataset: Dataset, fit: FitOptions): Promise<RunWriter | undefined> {
     if (fit.out === undefined) return undefined;
-    const { options } = trained;
-    const config = await configOf(options, dataset, fit);
+    const config = await configOf(trained, dataset, fit);
     if (!fit.resume) return new RunWriter(await RunFolder.create(fit.out, config), trained, 0);
     const run = await RunFolder.open(fit.out);
     refuseOtherRun(run, config);

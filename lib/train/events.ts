@@ -1,5 +1,6 @@
 /** What a training run reports, in order. `kind` tells them apart. */
 import type { ContrastiveMetrics } from '../losses/metrics.ts';
+import type { Precision, PrecisionSpeeds } from '../tensor/precision.ts';
 
 export interface StartEvent {
   readonly kind: 'start';
@@ -9,6 +10,9 @@ export interface StartEvent {
   /** Steps done before, when a run is resumed. */
   readonly startStep: number;
   readonly device: string;
+  readonly precision: Precision;
+  /** Images through encoder and head a second, forward and backward, where they were measured to choose the precision. */
+  readonly precisionSpeeds?: PrecisionSpeeds;
 }
 
 export interface StepEvent {

@@ -1,12 +1,10 @@
 /** From views to what the loss compares, by tensor operations. */
-import { autocast, noGrad } from '../tensor/modes.ts';
+import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
+import { inPrecision } from '../tensor/precision.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
 import type { ResolvedOptions } from './options.ts';
-
-export const inPrecision = <T>(precision: ResolvedOptions['precision'], fn: () => T): T =>
-  precision === 'bfloat16' ? autocast('bfloat16', fn) : fn();
 
 /** Encoder and head over the views of a batch; float32 (batch, views, dim), differentiable. */
 export function forward(

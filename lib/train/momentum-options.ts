@@ -28,7 +28,7 @@ export interface MomentumEncoderOptions {
 
 export type ResolvedMomentumOptions = Required<MomentumEncoderOptions>;
 
-type Around = Omit<ResolvedOptions, 'momentumEncoder'>;
+type Around = Omit<ResolvedOptions, 'momentumEncoder' | 'precision'>;
 
 /**
  * Fills in the defaults: those of MoCo's recipe for CIFAR (its authors' demo); ImageNet's are 0.999 and 65536.

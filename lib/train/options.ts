@@ -4,6 +4,7 @@ import { OptionError } from '../errors.ts';
 import type { Module } from '../models/module.ts';
 import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
 import { checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
+import { type Precision, type PrecisionOption, precisionOptions } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
 import { type CustomLoss, checkLoss, type LossSpec } from './loss.ts';
@@ -16,8 +17,6 @@ export interface CustomHead {
   /** What the optimizer trains, by name. */
   namedParameters(): ReadonlyMap<string, Tensor>;
 }
-
-export type Precision = 'float32' | 'bfloat16';
 
 export interface TrainerOptions {
   readonly encoder: Module;
@@ -35,8 +34,12 @@ export interface TrainerOptions {
   readonly schedule?: ScheduleSpec;
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
   readonly device?: string;
-  /** Of the forward and backward pass; weights, loss and update stay float32. Default 'float32'. */
-  readonly precision?: Precision;
+  /**
+   * Of the forward and backward pass; weights, loss and update stay float32. 'auto' takes what is faster on this machine for
+   * this model: where bfloat16 is computed in hardware it measures both for a second or two, elsewhere it takes float32.
+   * A run that goes on keeps its precision. Default 'float32'.
+   */
+  readonly precision?: PrecisionOption;
   /** Samples (not views) a step, default 256. */
   readonly batchSize?: number;
   /**
@@ -59,6 +62,11 @@ export interface TrainerOptions {
   readonly epochs?: number;
   /** Of shuffling and augmentation, default 0. The initial weights have their own, at the model. */
   readonly seed?: number;
+}
+
+/** Checked; the precision may still have to be measured. */
+export interface CheckedOptions extends Omit<ResolvedOptions, 'precision'> {
+  readonly precision: PrecisionOption;
 }
 
 export interface ResolvedOptions {
@@ -117,7 +125,7 @@ function resolveViews(augment: TrainerOptions['augment'], views: number | undefi
 }
 
 /** @throws {OptionError} naming the option, what was expected and what came. */
-export function resolveOptions(options: TrainerOptions): ResolvedOptions {
+export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
   checkOptions('Trainer', options, known);
   const { encoder, head = null, loss = { name: 'supcon' } } = options;
   if (!isModuleLike(encoder))
@@ -133,7 +141,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     optimizer: checkOptimizer(options.optimizer ?? { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 }),
     schedule: checkSchedule(options.schedule ?? { name: 'cosine', warmup: 0.05 }),
     device: expectString('device', options.device ?? 'cpu'),
-    precision: expectOneOf('precision', options.precision ?? 'float32', ['float32', 'bfloat16']),
+    precision: expectOneOf('precision', options.precision ?? 'float32', precisionOptions),
     batchSize,
     microBatch: expectNumber('microBatch', options.microBatch ?? batchSize, { min: 1, max: batchSize, integer: true }),
     metrics: expectBoolean('metrics', options.metrics ?? !isClassifiers(loss)),

@@ -6,11 +6,12 @@ import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { throwIfAborted } from '../validate.ts';
-import { RunWriter } from './checkpointing.ts';
+import { precisionOfRun, RunWriter } from './checkpointing.ts';
 import type { EndEvent, TrainEvent } from './events.ts';
 import { checkFitOptions, type FitOptions } from './fit-options.ts';
+import { fitPrecision } from './fit-precision.ts';
 import { MomentumEncoder } from './momentum-encoder.ts';
-import { type ResolvedOptions, resolveOptions, type TrainerOptions } from './options.ts';
+import { type CheckedOptions, checkTrainerOptions, type ResolvedOptions, type TrainerOptions } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
 
@@ -22,12 +23,12 @@ import { type StepPlace, StepReports } from './reports.ts';
  * await trainer.fit(dataset, { out: 'runs/first', onEvent: (event) => console.log(event) });
  */
 export class Trainer {
-  readonly #options: ResolvedOptions;
+  readonly #options: CheckedOptions;
   #running = false;
 
   /** @throws {OptionError} an unknown or wrong option. */
   constructor(options: TrainerOptions) {
-    this.#options = resolveOptions(options);
+    this.#options = checkTrainerOptions(options);
   }
 
   /**
@@ -65,19 +66,27 @@ export class Trainer {
     dataset: Dataset,
     options: ReturnType<typeof checkFitOptions>,
   ): AsyncGenerator<TrainEvent, void, undefined> {
-    const { encoder, head, epochs, batchSize, schedule } = this.#options;
+    const { encoder, head, epochs, batchSize, schedule, momentumEncoder } = this.#options;
     const { signal, monitor, checkpointEvery } = options;
     encoder.to(this.#options.device);
     if (head instanceof Module) head.to(this.#options.device);
-    using optimizer = makeOptimizer(this.#options.optimizer, namedParameters(this.#options));
-    const { momentumEncoder } = this.#options;
-    using momentum = momentumEncoder && new MomentumEncoder(this.#options, momentumEncoder);
-    const pipeline = makePipeline(dataset, this.#options, optimizer, momentum);
+    const parameters = namedParameters(this.#options);
+    this.#setTraining(true);
+    const asked = (await precisionOfRun(this.#options, options)) ?? this.#options.precision;
+    const choice = await fitPrecision({ ...this.#options, precision: asked }, dataset, parameters.values(), signal);
+    const resolved: ResolvedOptions = { ...this.#options, precision: choice.precision };
+    using optimizer = makeOptimizer(resolved.optimizer, parameters);
+    using momentum = momentumEncoder && new MomentumEncoder(resolved, momentumEncoder);
+    const pipeline = makePipeline(dataset, resolved, optimizer, momentum);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
-    const writer = await RunWriter.open({ options: this.#options, optimizer, momentum }, dataset, options);
+    const writer = await RunWriter.open({ options: resolved, choice, optimizer, momentum }, dataset, options);
     const startStep = writer?.startStep ?? 0;
-    yield { kind: 'start', samples: dataset.length, stepsPerEpoch, totalSteps, startStep, device: encoder.device };
+    yield {
+      ...{ kind: 'start', samples: dataset.length, stepsPerEpoch, totalSteps, startStep, device: encoder.device },
+      ...{ precision: choice.precision, ...(choice.speeds && { precisionSpeeds: choice.speeds }) },
+    };
+    if (choice.warning !== undefined) yield { kind: 'warning', message: choice.warning };
 
     const reports = new StepReports({ first: startStep, total: totalSteps, batchSize });
     const waiting: (StepPlace & { readonly outcome: Promise<StepOutcome> })[] = [];
@@ -137,7 +146,7 @@ export class Trainer {
 }
 
 /** What the optimizer trains, named as in a checkpoint. */
-function namedParameters({ encoder, head }: ResolvedOptions): Map<string, Tensor> {
+function namedParameters({ encoder, head }: CheckedOptions): Map<string, Tensor> {
   const all = new Map<string, Tensor>();
   for (const [prefix, module] of [
     ['encoder', encoder],

@@ -15,6 +15,7 @@
 #include "binding/state.h"
 #include "binding/tensor_wrap.h"
 #include "binding/train_wrap.h"
+#include "core/cpu.h"
 #include "core/recycler.h"
 
 namespace contrastive::binding {
@@ -40,6 +41,7 @@ Napi::Value info_of(const Napi::CallbackInfo& info) {
   result.Set("torchVersion", loaded_version());
   result.Set("compiledAgainst", TORCH_VERSION);
   result.Set("cpuCapability", at::get_cpu_capability());
+  result.Set("bfloat16", has_bfloat16());
   result.Set("cudaBuild", at::detail::getCUDAHooks().hasCUDA());
   result.Set("devices", devices);
   result.Set("threads", State::of(env).bulk().threads());

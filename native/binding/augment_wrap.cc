@@ -47,7 +47,7 @@ Napi::Value draw(const Napi::CallbackInfo& info) {
 }
 
 // augmentThreads(n): the pool's size. Waits for the batches under way.
-Napi::Value set_threads(const Napi::CallbackInfo& info) {
+Napi::Value augment_threads(const Napi::CallbackInfo& info) {
   State::of(info.Env()).set_pool_threads(to_int(info[0]));
   return info.Env().Undefined();
 }
@@ -60,7 +60,7 @@ void export_augment(Napi::Env env, Napi::Object exports) {
   exports.Set("augmentPipeline", Napi::Function::New<guarded<make_pipeline>>(env));
   exports.Set("augmentShape", Napi::Function::New<guarded<shape_of>>(env));
   exports.Set("augmentDraw", Napi::Function::New<guarded<draw>>(env));
-  exports.Set("augmentThreads", Napi::Function::New<guarded<set_threads>>(env));
+  exports.Set("augmentThreads", Napi::Function::New<guarded<augment_threads>>(env));
 }
 
 }  // namespace contrastive::binding

@@ -73,8 +73,8 @@ Napi::Value resolve(const Napi::CallbackInfo& info) {
 Napi::Value call(const Napi::CallbackInfo& info) {
   const Callable& callable = *CallableHandle::get(info[0], "reference");
   Arguments arguments(callable.schema(), info[1].As<Napi::Array>());
-  const uint32_t flags = info[2].As<Napi::Number>().Uint32Value();
-  const auto job = static_cast<uint64_t>(info[3].As<Napi::Number>().DoubleValue());
+  const uint32_t flags = flags_at(info, 2);
+  const uint64_t job = job_at(info, 3);
   const Modes modes = Modes::from_flags(flags);
   std::vector<SlotPtr> slots = make_slots(callable, arguments, modes);
 

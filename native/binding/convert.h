@@ -23,6 +23,12 @@ std::vector<int64_t> to_ints(const Napi::Value& value, const char* argument);
 Napi::Array from_ints(Napi::Env env, at::IntArrayRef values);
 std::string to_string(const Napi::Value& value, const char* argument);
 
+// The modes and the number of the job, which come last in a call.
+inline uint32_t flags_at(const Napi::CallbackInfo& info, size_t i) { return info[i].As<Napi::Number>().Uint32Value(); }
+inline uint64_t job_at(const Napi::CallbackInfo& info, size_t i) {
+  return static_cast<uint64_t>(info[i].As<Napi::Number>().DoubleValue());
+}
+
 // The arguments of one call: plain values, and slots where tensors go.
 class Arguments {
  public:

@@ -19,11 +19,6 @@
 namespace contrastive::binding {
 namespace {
 
-uint32_t flags_at(const Napi::CallbackInfo& info, size_t i) { return info[i].As<Napi::Number>().Uint32Value(); }
-uint64_t job_at(const Napi::CallbackInfo& info, size_t i) {
-  return static_cast<uint64_t>(info[i].As<Napi::Number>().DoubleValue());
-}
-
 models::OptionMap to_options(const Napi::Value& value) {
   const auto object = value.As<Napi::Object>();
   const Napi::Array names = object.GetPropertyNames();
@@ -129,7 +124,7 @@ Napi::Value train(const Napi::CallbackInfo& info) {
 }
 
 // moduleTo(module, device, flags, job) -> { parameters, buffers }: handles that know the new device
-Napi::Value to(const Napi::CallbackInfo& info) {
+Napi::Value module_to(const Napi::CallbackInfo& info) {
   std::shared_ptr<models::Module> module = ModuleHandle::get(info[0], "module");
   const at::Device device = to_device(info[1], "device");
   std::vector<SlotPtr> slots;
@@ -160,7 +155,7 @@ Napi::Value to(const Napi::CallbackInfo& info) {
 }
 
 // moduleDispose(module) -> whether it was alive
-Napi::Value dispose(const Napi::CallbackInfo& info) {
+Napi::Value module_dispose(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), ModuleHandle::dispose(info.Env(), info[0]));
 }
 
@@ -175,8 +170,8 @@ void export_module(Napi::Env env, Napi::Object exports) {
   exports.Set("moduleOutputShape", Napi::Function::New<guarded<output_shape>>(env));
   exports.Set("moduleFeatureDim", Napi::Function::New<guarded<feature_dim>>(env));
   exports.Set("moduleTrain", Napi::Function::New<guarded<train>>(env));
-  exports.Set("moduleTo", Napi::Function::New<guarded<to>>(env));
-  exports.Set("moduleDispose", Napi::Function::New<guarded<dispose>>(env));
+  exports.Set("moduleTo", Napi::Function::New<guarded<module_to>>(env));
+  exports.Set("moduleDispose", Napi::Function::New<guarded<module_dispose>>(env));
 }
 
 }  // namespace contrastive::binding

@@ -16,11 +16,6 @@
 namespace contrastive::binding {
 namespace {
 
-uint32_t flags_at(const Napi::CallbackInfo& info, size_t i) { return info[i].As<Napi::Number>().Uint32Value(); }
-uint64_t job_at(const Napi::CallbackInfo& info, size_t i) {
-  return static_cast<uint64_t>(info[i].As<Napi::Number>().DoubleValue());
-}
-
 // The tensors themselves; waits for those that a queued job still makes.
 std::vector<NamedTensor> to_parameters(const Napi::Array& names, const Napi::Array& handles) {
   std::vector<NamedTensor> parameters;
@@ -79,7 +74,7 @@ Napi::Value step(const Napi::CallbackInfo& info) {
 }
 
 // optimizerZeroGrad(optimizer, flags, job)
-Napi::Value zero_grad(const Napi::CallbackInfo& info) {
+Napi::Value optimizer_zero_grad(const Napi::CallbackInfo& info) {
   std::shared_ptr<optim::Optimizer> optimizer = OptimizerHandle::get(info[0], "optimizer");
   State::of(info.Env()).effect(flags_at(info, 1), job_at(info, 2), [optimizer] { optimizer->zero_grad(); });
   return info.Env().Undefined();
@@ -118,7 +113,7 @@ Napi::Value load_state(const Napi::CallbackInfo& info) {
 }
 
 // optimizerDispose(optimizer) -> whether it was alive
-Napi::Value dispose(const Napi::CallbackInfo& info) {
+Napi::Value optimizer_dispose(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), OptimizerHandle::dispose(info.Env(), info[0]));
 }
 
@@ -127,10 +122,10 @@ Napi::Value dispose(const Napi::CallbackInfo& info) {
 void export_optimizer(Napi::Env env, Napi::Object exports) {
   exports.Set("makeOptimizer", Napi::Function::New<guarded<make_optimizer>>(env));
   exports.Set("optimizerStep", Napi::Function::New<guarded<step>>(env));
-  exports.Set("optimizerZeroGrad", Napi::Function::New<guarded<zero_grad>>(env));
+  exports.Set("optimizerZeroGrad", Napi::Function::New<guarded<optimizer_zero_grad>>(env));
   exports.Set("optimizerState", Napi::Function::New<guarded<state_of>>(env));
   exports.Set("optimizerLoadState", Napi::Function::New<guarded<load_state>>(env));
-  exports.Set("optimizerDispose", Napi::Function::New<guarded<dispose>>(env));
+  exports.Set("optimizerDispose", Napi::Function::New<guarded<optimizer_dispose>>(env));
 }
 
 }  // namespace contrastive::binding

@@ -47,11 +47,6 @@ Napi::Value enqueue(Napi::Env env, const SlotPtr& slot, uint32_t flags, uint64_t
   return wrap(env, slot);
 }
 
-uint32_t flags_at(const Napi::CallbackInfo& info, size_t i) { return info[i].As<Napi::Number>().Uint32Value(); }
-uint64_t job_at(const Napi::CallbackInfo& info, size_t i) {
-  return static_cast<uint64_t>(info[i].As<Napi::Number>().DoubleValue());
-}
-
 // fromData(array, shape, dtype, device, requiresGrad, flags, job)
 Napi::Value from_data(const Napi::CallbackInfo& info) {
   CONTRASTIVE_CHECK(info[0].IsTypedArray(), kDTypeError, "data must be a typed array");

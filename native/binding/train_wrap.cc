@@ -20,11 +20,6 @@ namespace {
 using StepHandle = Handle<train::TrainStep>;
 using MomentumHandle = Handle<train::MomentumEncoder>;
 
-uint32_t flags_at(const Napi::CallbackInfo& info, size_t i) { return info[i].As<Napi::Number>().Uint32Value(); }
-uint64_t job_at(const Napi::CallbackInfo& info, size_t i) {
-  return static_cast<uint64_t>(info[i].As<Napi::Number>().DoubleValue());
-}
-
 Napi::Value to_object(Napi::Env env, const train::StepOutput& output) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("loss", output.loss);

@@ -3,8 +3,36 @@
 #if defined(_M_X64) && !defined(__GNUC__)
 #include <intrin.h>
 #endif
+#if defined(__linux__) && defined(__aarch64__)
+#include <sys/auxv.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <string>
+#include <string_view>
 
 namespace contrastive {
+namespace {
+
+// What oneDNN was told to keep below (its variable, by its newer and its older name) has no bfloat16.
+bool is_forbidden() {
+  // NOLINTBEGIN(concurrency-mt-unsafe): only JavaScript writes the environment
+  const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
+  if (limit == nullptr) limit = std::getenv("DNNL_MAX_CPU_ISA");
+  // NOLINTEND(concurrency-mt-unsafe)
+  if (limit == nullptr) return false;
+  std::string name = limit;
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
+  constexpr std::string_view kWithout[] = {"SSE41",           "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE",
+                                           "AVX512_CORE_VNNI"};
+  return std::find(std::begin(kWithout), std::end(kWithout), name) != std::end(kWithout);
+}
+
+}  // namespace
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
@@ -14,6 +42,12 @@ InstructionSet instruction_set() {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   return avx512 ? InstructionSet::kAvx512 : avx2 ? InstructionSet::kAvx2 : InstructionSet::kBaseline;
+}
+
+// AMX comes with AVX512_BF16 in every processor that has it.
+bool has_bfloat16() {
+  __builtin_cpu_init();
+  return instruction_set() == InstructionSet::kAvx512 && __builtin_cpu_supports("avx512bf16") && !is_forbidden();
 }
 
 #elif defined(_M_X64)
@@ -37,9 +71,30 @@ InstructionSet instruction_set() {
   return wide ? InstructionSet::kAvx512 : InstructionSet::kAvx2;
 }
 
+bool has_bfloat16() {
+  constexpr unsigned kBfloat16Eax = 1u << 5;  // AVX512_BF16, of leaf 7, subleaf 1
+  int registers[4];
+  if (instruction_set() != InstructionSet::kAvx512) return false;
+  __cpuidex(registers, 7, 1);
+  return (static_cast<unsigned>(registers[0]) & kBfloat16Eax) != 0 && !is_forbidden();
+}
+
 #else
 
 InstructionSet instruction_set() { return InstructionSet::kBaseline; }
+
+bool has_bfloat16() {
+#if defined(__linux__) && defined(__aarch64__)
+  constexpr unsigned long kBfloat16 = 1ul << 14;  // HWCAP2_BF16
+  return (getauxval(AT_HWCAP2) & kBfloat16) != 0 && !is_forbidden();
+#elif defined(__APPLE__)
+  int has = 0;
+  size_t size = sizeof(has);
+  return sysctlbyname("hw.optional.arm.FEAT_BF16", &has, &size, nullptr, 0) == 0 && has != 0;
+#else
+  return false;
+#endif
+}
 
 #endif
 

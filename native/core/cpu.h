@@ -9,4 +9,8 @@ enum class InstructionSet { kBaseline, kAvx2, kAvx512 };
 // The widest that the processor has and the operating system saves the registers of.
 InstructionSet instruction_set();
 
+// Whether the processor multiplies bfloat16 by itself, and oneDNN, which computes libtorch's convolutions, may use it
+// (ONEDNN_MAX_CPU_ISA can forbid that). Elsewhere bfloat16 is emulated.
+bool has_bfloat16();
+
 }  // namespace contrastive

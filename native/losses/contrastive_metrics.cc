@@ -5,20 +5,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "core/error.h"
+#include "core/infinity.h"
 #include "core/op.h"
 #include "losses/block_size.h"
 
 namespace contrastive::losses {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNormEpsilon = 1e-12;
-constexpr double kUniformityScale = 2;  // t
-constexpr int64_t kMetrics = 7;
 
 void check(const at::Tensor& features, const std::optional<at::Tensor>& labels, int64_t block) {
   CONTRASTIVE_CHECK(features.dim() == 3 && features.numel() > 0, kShapeError,

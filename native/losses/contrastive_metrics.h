@@ -6,6 +6,10 @@
 
 namespace contrastive::losses {
 
+constexpr int64_t kMetrics = 7;
+constexpr double kUniformityScale = 2;  // t
+constexpr double kNormEpsilon = 1e-12;  // a shorter row is not stretched to length one
+
 // What a contrastive loss does to features, without a gradient. Rows are the L2-normalised views of all samples; the
 // positives of a row are the other rows of its label, without labels the other views of its sample.
 //   top1                 part of the rows with a positive whose nearest other row is one; a tie is a miss

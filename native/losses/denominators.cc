@@ -1,12 +1,11 @@
 #include "losses/denominators.h"
 
 #include <cmath>
-#include <limits>
+
+#include "core/infinity.h"
 
 namespace contrastive::losses {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // x where the condition holds. An anchor without a negative, or without a positive, has infinite sums; what they would
 // bring is left out later, and must not make NaN before.

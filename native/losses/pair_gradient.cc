@@ -3,12 +3,6 @@
 #include "core/error.h"
 
 namespace contrastive::losses {
-namespace {
-
-at::Tensor part(const at::Tensor& x, Range range) { return x.narrow(0, range.begin, range.size()); }
-
-}  // namespace
-
 PairGradient::PairGradient(const Pairs& pairs, const at::Tensor& z)
     : pairs_(pairs), z_(z), gradient_(at::zeros_like(z)), with_bank_(at::zeros({}, z.options())) {}
 

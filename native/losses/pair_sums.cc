@@ -4,9 +4,9 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
+#include "core/infinity.h"
 #include "losses/pair_gradient.h"
 
 namespace contrastive::losses {
@@ -16,7 +16,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // exp(x) and sums of it neither overflow nor lose precision in float32 for |x| up to here, so that no maximum need be
 // subtracted: exp(±40) = 2.4e17, 4.2e-18.
 constexpr double kExpBound = 40;
@@ -37,8 +36,8 @@ std::optional<at::Tensor> weights_of(const Side& side, Role role) {
   return std::nullopt;
 }
 
-struct Problem : torch::CustomClassHolder {
-  Problem(Pairs p, std::vector<PairSum> s) : pairs(std::move(p)), sums(std::move(s)) {
+struct SumProblem : torch::CustomClassHolder {
+  SumProblem(Pairs p, std::vector<PairSum> s) : pairs(std::move(p)), sums(std::move(s)) {
     for (const PairSum& sum : sums)
       if (sum.exponent && std::find(exponents.begin(), exponents.end(), *sum.exponent) == exponents.end())
         exponents.push_back(*sum.exponent);
@@ -67,7 +66,7 @@ at::Tensor scaled(at::Tensor& s, double exponent, bool in_place) {
   return in_place ? s.mul_(exponent) : s.mul(exponent);
 }
 
-at::Tensor forward_sums(const Problem& problem, const at::Tensor& z) {
+at::Tensor forward_sums(const SumProblem& problem, const at::Tensor& z) {
   const Pairs& pairs = problem.pairs;
   const std::vector<PairSum>& sums = problem.sums;
   std::vector<at::Tensor> totals;  // of exp(x) where x is bounded, else their logarithm
@@ -137,7 +136,7 @@ class Factors {
 // ∂/∂s of a block, given ∂/∂values.
 class SimilarityGradient {
  public:
-  SimilarityGradient(const Problem& problem, const at::Tensor& upstream) : problem_(problem) {
+  SimilarityGradient(const SumProblem& problem, const at::Tensor& upstream) : problem_(problem) {
     for (int64_t k = 0; k < static_cast<int64_t>(problem.sums.size()); ++k) {
       const auto& exponent = problem.sums[k].exponent;
       at::Tensor values = upstream[k];
@@ -180,7 +179,7 @@ class SimilarityGradient {
   }
 
  private:
-  const Problem& problem_;
+  const SumProblem& problem_;
   std::vector<at::Tensor> values_, log_sums_;
 };
 
@@ -188,7 +187,7 @@ class SimilarityGradient {
 class PairSumsGradient : public Function<PairSumsGradient> {
  public:
   static variable_list forward(AutogradContext*, const at::Tensor& z, const std::optional<at::Tensor>& temperature,
-                               const at::Tensor& upstream, const c10::intrusive_ptr<Problem>& problem) {
+                               const at::Tensor& upstream, const c10::intrusive_ptr<SumProblem>& problem) {
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     const SimilarityGradient of_similarities(*problem, upstream);
     PairGradient gradient(problem->pairs, z);
@@ -207,7 +206,7 @@ class PairSumsGradient : public Function<PairSumsGradient> {
 class PairSumsFunction : public Function<PairSumsFunction> {
  public:
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& z, const std::optional<at::Tensor>& temperature,
-                            const c10::intrusive_ptr<Problem>& problem) {
+                            const c10::intrusive_ptr<SumProblem>& problem) {
     const at::Tensor values = forward_sums(*problem, z);
     problem->values = values.detach();  // the output itself would hold this node, and this node it
     ctx->save_for_backward(temperature ? variable_list{z, *temperature} : variable_list{z});
@@ -217,7 +216,7 @@ class PairSumsFunction : public Function<PairSumsFunction> {
 
   static variable_list backward(AutogradContext* ctx, const variable_list& upstream) {
     const variable_list saved = ctx->get_saved_variables();
-    const auto problem = c10::static_intrusive_pointer_cast<Problem>(ctx->saved_data["problem"].toCapsule());
+    const auto problem = c10::static_intrusive_pointer_cast<SumProblem>(ctx->saved_data["problem"].toCapsule());
     const auto temperature = saved.size() > 1 ? std::optional(saved[1]) : std::nullopt;
     variable_list gradients = PairSumsGradient::apply(saved[0], temperature, upstream[0], problem);
     gradients.resize(3);
@@ -229,7 +228,7 @@ class PairSumsFunction : public Function<PairSumsFunction> {
 
 at::Tensor pair_sums(const at::Tensor& z, const std::optional<at::Tensor>& temperature, const Pairs& pairs,
                      std::vector<PairSum> sums) {
-  return PairSumsFunction::apply(z, temperature, c10::make_intrusive<Problem>(pairs, std::move(sums)));
+  return PairSumsFunction::apply(z, temperature, c10::make_intrusive<SumProblem>(pairs, std::move(sums)));
 }
 
 }  // namespace contrastive::losses

@@ -8,8 +8,6 @@
 namespace contrastive::losses {
 namespace {
 
-at::Tensor part(const at::Tensor& x, Range range) { return x.narrow(0, range.begin, range.size()); }
-
 // How far behind each row each column stands on the circle, int64 (rows, columns).
 at::Tensor distances(const at::Tensor& places, Range rows, Range columns) {
   return (part(places, columns).unsqueeze(0) - part(places, rows).unsqueeze(1)).remainder_(places.size(0));

@@ -3,9 +3,9 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <limits>
 #include <utility>
 
+#include "core/infinity.h"
 #include "losses/pair_gradient.h"
 
 namespace contrastive::losses {
@@ -15,10 +15,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-struct Problem : torch::CustomClassHolder {
-  Problem(Pairs p, PositiveTerm t, VonMises w) : pairs(std::move(p)), term(t), weighting(std::move(w)) {}
+struct TermProblem : torch::CustomClassHolder {
+  TermProblem(Pairs p, PositiveTerm t, VonMises w) : pairs(std::move(p)), term(t), weighting(std::move(w)) {}
   Pairs pairs;
   PositiveTerm term;
   VonMises weighting;
@@ -46,7 +44,7 @@ at::Tensor von_mises(const at::Tensor& s, const at::Tensor& positives, const Von
   return x.masked_fill_(positives.eq(0), -kInfinity).exp_().neg_().add_(2);
 }
 
-at::Tensor forward_terms(const Problem& problem, const at::Tensor& z, const at::Tensor& offsets) {
+at::Tensor forward_terms(const TermProblem& problem, const at::Tensor& z, const at::Tensor& offsets) {
   const bool shares = problem.term == PositiveTerm::kShares;
   at::Tensor totals = at::full({problem.pairs.anchors}, shares ? -kInfinity : 0, z.options());
   for_each_side(problem.pairs, z, [&](const Block&, const Side& side, const at::Tensor& s) {
@@ -69,7 +67,7 @@ class PositiveTermsGradient : public Function<PositiveTermsGradient> {
  public:
   static variable_list forward(AutogradContext*, const at::Tensor& z, const at::Tensor& offsets,
                                const std::optional<at::Tensor>& temperature, const at::Tensor& upstream,
-                               const c10::intrusive_ptr<Problem>& problem) {
+                               const c10::intrusive_ptr<TermProblem>& problem) {
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     PairGradient gradient(problem->pairs, z);
     at::Tensor of_offsets = at::zeros_like(offsets);
@@ -98,7 +96,8 @@ class PositiveTermsGradient : public Function<PositiveTermsGradient> {
 class PositiveTermsFunction : public Function<PositiveTermsFunction> {
  public:
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& z, const at::Tensor& offsets,
-                            const std::optional<at::Tensor>& temperature, const c10::intrusive_ptr<Problem>& problem) {
+                            const std::optional<at::Tensor>& temperature,
+                            const c10::intrusive_ptr<TermProblem>& problem) {
     const at::Tensor values = forward_terms(*problem, z, offsets);
     problem->values = values.detach();  // the output itself would hold this node, and this node it
     ctx->save_for_backward(temperature ? variable_list{z, offsets, *temperature} : variable_list{z, offsets});
@@ -108,7 +107,7 @@ class PositiveTermsFunction : public Function<PositiveTermsFunction> {
 
   static variable_list backward(AutogradContext* ctx, const variable_list& upstream) {
     const variable_list saved = ctx->get_saved_variables();
-    const auto problem = c10::static_intrusive_pointer_cast<Problem>(ctx->saved_data["problem"].toCapsule());
+    const auto problem = c10::static_intrusive_pointer_cast<TermProblem>(ctx->saved_data["problem"].toCapsule());
     const auto temperature = saved.size() > 2 ? std::optional(saved[2]) : std::nullopt;
     variable_list gradients = PositiveTermsGradient::apply(saved[0], saved[1], temperature, upstream[0], problem);
     gradients.resize(4);
@@ -120,7 +119,8 @@ class PositiveTermsFunction : public Function<PositiveTermsFunction> {
 
 at::Tensor positive_terms(const at::Tensor& z, const at::Tensor& offsets, const std::optional<at::Tensor>& temperature,
                           const Pairs& pairs, PositiveTerm term, const VonMises& weighting) {
-  return PositiveTermsFunction::apply(z, offsets, temperature, c10::make_intrusive<Problem>(pairs, term, weighting));
+  return PositiveTermsFunction::apply(z, offsets, temperature,
+                                      c10::make_intrusive<TermProblem>(pairs, term, weighting));
 }
 
 }  // namespace contrastive::losses

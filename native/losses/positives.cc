@@ -6,8 +6,6 @@
 namespace contrastive::losses {
 namespace {
 
-at::Tensor part(const at::Tensor& x, Range range) { return x.narrow(0, range.begin, range.size()); }
-
 class Classes final : public Positives {
  public:
   Classes(const at::Tensor& classes, at::ScalarType dtype) : classes_(classes.to(dtype)) {

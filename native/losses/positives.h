@@ -16,6 +16,9 @@ struct Range {
   int64_t size() const { return end - begin; }
 };
 
+// The rows of a range.
+inline at::Tensor part(const at::Tensor& x, Range range) { return x.narrow(0, range.begin, range.size()); }
+
 class Positives {
  public:
   virtual ~Positives() = default;

@@ -5,18 +5,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/error.h"
+#include "core/infinity.h"
 #include "core/op.h"
+#include "losses/contrastive_metrics.h"
 
 namespace contrastive::losses {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNormEpsilon = 1e-12;
-constexpr double kUniformityScale = 2;  // t of contrastive_metrics
-constexpr int64_t kMetrics = 7;
 constexpr int64_t kPairsAtOnce = 1 << 20;
 
 at::Tensor unit(const at::Tensor& x) {

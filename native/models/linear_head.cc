@@ -54,14 +54,14 @@ class LinearHead final : public Module {
   Linear linear_;
 };
 
-std::shared_ptr<Module> from_options(OptionReader& options) {
+std::shared_ptr<Module> linear_from_options(OptionReader& options) {
   return make_linear_head({.in_features = options.required_integer("inFeatures"),
                            .out_features = options.required_integer("outFeatures"),
                            .init = options.text("init", "zeros"),
                            .seed = static_cast<uint64_t>(options.integer("seed", 0))});
 }
 
-const ModelRegistration linear_head("linear", &from_options);
+const ModelRegistration linear_head("linear", &linear_from_options);
 
 }  // namespace
 

@@ -80,7 +80,7 @@ class ProjectionHead final : public Module {
   std::vector<Layer> layers_;
 };
 
-std::shared_ptr<Module> from_options(OptionReader& options) {
+std::shared_ptr<Module> projection_from_options(OptionReader& options) {
   return make_projection_head({.kind = options.text("kind", "mlp"),
                                .in_features = options.required_integer("inFeatures"),
                                .hidden_features = options.integer("hiddenFeatures", 0),
@@ -89,7 +89,7 @@ std::shared_ptr<Module> from_options(OptionReader& options) {
                                .seed = static_cast<uint64_t>(options.integer("seed", 0))});
 }
 
-const ModelRegistration projection_head("projection-head", &from_options);
+const ModelRegistration projection_head("projection-head", &projection_from_options);
 
 }  // namespace
 

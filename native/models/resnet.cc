@@ -133,7 +133,7 @@ class ResNet final : public Module {
 };
 
 template <int64_t depth>
-std::shared_ptr<Module> from_options(OptionReader& options) {
+std::shared_ptr<Module> resnet_from_options(OptionReader& options) {
   return make_resnet({.depth = depth,
                       .stem = options.text("stem", "imagenet"),
                       .width = options.integer("width", 64),
@@ -142,11 +142,11 @@ std::shared_ptr<Module> from_options(OptionReader& options) {
                       .seed = static_cast<uint64_t>(options.integer("seed", 0))});
 }
 
-const ModelRegistration resnet18("resnet18", &from_options<18>);
-const ModelRegistration resnet34("resnet34", &from_options<34>);
-const ModelRegistration resnet50("resnet50", &from_options<50>);
-const ModelRegistration resnet101("resnet101", &from_options<101>);
-const ModelRegistration resnet152("resnet152", &from_options<152>);
+const ModelRegistration resnet18("resnet18", &resnet_from_options<18>);
+const ModelRegistration resnet34("resnet34", &resnet_from_options<34>);
+const ModelRegistration resnet50("resnet50", &resnet_from_options<50>);
+const ModelRegistration resnet101("resnet101", &resnet_from_options<101>);
+const ModelRegistration resnet152("resnet152", &resnet_from_options<152>);
 
 }  // namespace
 

@@ -14,7 +14,7 @@ const config: RunConfig = {
   batchSize: 1,
   epochs: 1,
   seed: 0,
-  precision: 'fp32',
+  precision: 'float32',
   data: { name: 'folder', path: '/photos', limit: 10 },
 };
 

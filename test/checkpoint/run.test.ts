@@ -24,7 +24,7 @@ const config: RunConfig = {
   batchSize: 256,
   epochs: 5,
   seed: 1,
-  precision: 'bf16',
+  precision: 'bfloat16',
   data: { name: 'fashion-mnist', path: null, limit: null },
 };
 

@@ -1,51 +1,101 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { importScript } from './scripts.ts';
+import { importScript, scriptPath } from './scripts.ts';
 
-interface Report {
-  numPassedTests: number;
-  numFailedTests: number;
-  numPendingTests?: number;
-  numTodoTests?: number;
-  testResults?: { status: string; assertionResults: unknown[] }[];
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly broken: readonly string[];
 }
 const { countTests } = await importScript<{
-  countTests(report: Report | undefined, status: number): { line: string; exitCode: number };
+  countTests(runs: readonly { status: number; counts?: Counts | undefined; title?: string }[]): {
+    lines: string[];
+    exitCode: number;
+  };
 }>('test-counts.mjs');
 
-describe('the last line of npm test', () => {
-  it('counts what passed and failed', () => {
-    expect(countTests({ numPassedTests: 12, numFailedTests: 0 }, 0)).toEqual({
-      line: '12 passed, 0 failed',
+const none: Counts = { passed: 0, failed: 0, skipped: 0, broken: [] };
+
+describe('the last lines of npm test', () => {
+  it('count what passed and failed', () => {
+    expect(countTests([{ counts: { ...none, passed: 12 }, status: 0 }])).toEqual({
+      lines: ['12 passed, 0 failed'],
       exitCode: 0,
     });
-    expect(countTests({ numPassedTests: 11, numFailedTests: 1 }, 1)).toEqual({
-      line: '11 passed, 1 failed',
+    expect(countTests([{ counts: { ...none, passed: 11, failed: 1 }, status: 1 }])).toEqual({
+      lines: ['11 passed, 1 failed'],
       exitCode: 1,
     });
   });
 
-  it('mentions skipped tests only when there are some', () => {
-    const report = { numPassedTests: 3, numFailedTests: 0, numPendingTests: 1, numTodoTests: 1 };
-    expect(countTests(report, 0).line).toBe('3 passed, 0 failed, 2 skipped');
+  it('mention skipped tests only when there are some', () => {
+    expect(countTests([{ counts: { ...none, passed: 3, skipped: 2 }, status: 0 }]).lines).toEqual([
+      '3 passed, 0 failed, 2 skipped',
+    ]);
   });
 
-  it('counts a file that fails before its first test', () => {
-    const testResults = [
-      { status: 'failed', assertionResults: [] },
-      { status: 'failed', assertionResults: [{}] },
-    ];
-    expect(countTests({ numPassedTests: 5, numFailedTests: 1, testResults }, 1).line).toBe('5 passed, 2 failed');
+  it('name the files that failed as a whole, and add up several runs', () => {
+    const first = { counts: { ...none, passed: 5, failed: 1, broken: ['test/a.test.ts'] }, status: 1 };
+    const second = { counts: { ...none, passed: 2, broken: ['test/b.test.ts'] }, status: 1, title: 'AVX2' };
+    expect(countTests([first, second])).toEqual({
+      lines: ['failed as a whole: test/a.test.ts', 'failed as a whole (AVX2): test/b.test.ts', '7 passed, 3 failed'],
+      exitCode: 1,
+    });
   });
 
-  it('fails when nothing ran, when there is no report, and when vitest failed for another reason', () => {
-    expect(countTests({ numPassedTests: 0, numFailedTests: 0 }, 0)).toEqual({
-      line: '0 passed, 0 failed',
+  it('fail when nothing ran, when nothing was counted, and when vitest failed for another reason', () => {
+    expect(countTests([{ counts: none, status: 0 }])).toEqual({ lines: ['0 passed, 0 failed'], exitCode: 1 });
+    expect(countTests([{ status: 134 }])).toEqual({
+      lines: ['vitest ended with status 134', '0 passed, 1 failed'],
       exitCode: 1,
     });
-    expect(countTests(undefined, 1)).toEqual({ line: '0 passed, 1 failed', exitCode: 1 });
-    expect(countTests({ numPassedTests: 5, numFailedTests: 0 }, 1)).toEqual({
-      line: '5 passed, 1 failed',
+    expect(countTests([{ counts: { ...none, passed: 5 }, status: 1 }])).toEqual({
+      lines: ['vitest ended with status 1', '5 passed, 1 failed'],
       exitCode: 1,
     });
+  });
+});
+
+describe('what is counted of a run', () => {
+  it('holds every file whose process died, before its tests or among them', () => {
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    mkdirSync(join(root, 'build'), { recursive: true });
+    const folder = mkdtempSync(join(root, 'build', 'counted-'));
+    try {
+      const files = {
+        good: `it('is', () => {}); it.skip('is left out', () => {});`,
+        bad: `it('is', () => {}); it('is not', () => { throw new Error('no'); });`,
+        unreadable: `import './nowhere.ts'; it('is', () => {});`,
+        dies: `it('is', () => {}); it('dies', () => process.kill(process.pid, 'SIGKILL')); it('comes later', () => {});`,
+        'dies-at-once': `process.kill(process.pid, 'SIGKILL'); it('is', () => {});`,
+      };
+      for (const [name, code] of Object.entries(files))
+        writeFileSync(join(folder, `${name}.test.ts`), `import { it } from 'vitest';\n${code}\n`);
+      writeFileSync(join(folder, 'vitest.config.mjs'), 'export default {};\n');
+      const counts = join(folder, 'counts.json');
+      const { status } = spawnSync(
+        process.execPath,
+        [
+          join(root, 'node_modules/vitest/vitest.mjs'),
+          'run',
+          '--root',
+          folder,
+          '--pool=forks',
+          `--reporter=${scriptPath('count-reporter.mjs')}`,
+        ],
+        { cwd: folder, env: { ...process.env, COUNTS: counts }, stdio: 'ignore' },
+      );
+      expect(status).toBe(1);
+      const { passed, failed, skipped, broken } = JSON.parse(readFileSync(counts, 'utf8')) as Counts;
+      expect([...broken].sort()).toEqual(['dies-at-once.test.ts', 'dies.test.ts', 'unreadable.test.ts']);
+      expect({ failed, skipped }).toEqual({ failed: 1, skipped: 1 });
+      expect(passed).toBeGreaterThanOrEqual(2); // of a file whose process dies, what it had told by then
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });

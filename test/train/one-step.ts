@@ -7,12 +7,14 @@ import { type TrainBatch, trainBatches } from '../../lib/train/batches.ts';
 import { makeCachedStep } from '../../lib/train/cached-step.ts';
 import { type LargeBatch, largeBatches } from '../../lib/train/large-batches.ts';
 import type { StepResult } from '../../lib/train/loss-call.ts';
-import { type ResolvedOptions, resolveOptions, type TrainerOptions } from '../../lib/train/options.ts';
+import { checkTrainerOptions, type ResolvedOptions, type TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
 import { tinyModels, tinyViews } from './tiny.ts';
 
-export const optionsOf = (options: Partial<TrainerOptions> = {}): ResolvedOptions =>
-  resolveOptions({ ...tinyModels(), augment: tinyViews(), batchSize: 16, seed: 3, ...options });
+export function optionsOf(options: Partial<TrainerOptions> = {}): ResolvedOptions {
+  const all = { ...tinyModels(), augment: tinyViews(), batchSize: 16, seed: 3, ...options };
+  return { ...checkTrainerOptions(all), precision: options.precision === 'bfloat16' ? 'bfloat16' : 'float32' };
+}
 
 export async function firstBatch(dataset: Dataset, options: ResolvedOptions): Promise<TrainBatch> {
   for await (const batch of trainBatches(dataset, options).epoch(0)) return batch;

@@ -294,7 +294,7 @@ describe('what a user gets wrong', () => {
       [{ batchsize: 8 }, /unknown option 'batchsize'; did you mean 'batchSize'/],
       [{ batchSize: 0 }, /batchSize must be an integer >= 1, got 0/],
       [{ epochs: 1.5 }, /epochs must be an integer/],
-      [{ precision: 'bf16' }, /precision must be one of 'float32', 'bfloat16'/],
+      [{ precision: 'bf16' }, /precision must be one of 'auto', 'float32', 'bfloat16'/],
       [{ loss: { name: 'supcom' } }, /did you mean 'supcon'/],
       [{ loss: { name: 'supcon', temprature: 1 } }, /did you mean 'temperature'/],
       [{ loss: { name: 'supcon', temperature: 0 } }, /loss.temperature must be a finite number > 0/],

@@ -1,0 +1,63 @@
+/** How much the demo trains on this machine. */
+import type { Dataset } from '../data/dataset.ts';
+import type { Precision } from '../tensor/precision.ts';
+import type { Training } from './recipe.ts';
+
+/** Images in the package. */
+export const mostImages = 10_000;
+/** Below this, training does not get clearly past the untrained encoder. */
+const leastSamples = 9000;
+const leastEpochs = 2;
+const mostEpochs = 20;
+const secondsAMethod = 60;
+
+export interface DemoPlan {
+  readonly images: number;
+  readonly epochs: number;
+}
+
+/**
+ * Images and epochs of each of three methods, so that they train about three minutes together: all images where they are
+ * seen twice in the time, else as many as are. What was asked for wins, and the other number follows from it.
+ */
+export function planDemo(
+  imagesPerSecond: number,
+  asked: { readonly epochs?: number | undefined; readonly limitTrain?: number | undefined },
+): DemoPlan {
+  const samples = Math.max(leastSamples, imagesPerSecond * secondsAMethod);
+  const fitting = Math.round(samples / (asked.epochs ?? leastEpochs) / 500) * 500;
+  const images = asked.limitTrain ?? Math.min(mostImages, Math.max(1000, fitting));
+  const epochs = asked.epochs ?? Math.min(mostEpochs, Math.max(1, Math.round(samples / images)));
+  return { images, epochs };
+}
+
+/** What the first steps of a training show. */
+export interface FirstSteps {
+  readonly imagesPerSecond: number;
+  readonly precision: Precision;
+}
+
+const warmUpSteps = 2;
+const enoughSteps = 12;
+const enoughSeconds = 4;
+
+/** Trains for a few steps, on as many threads and in the precision that the rest will have. */
+export async function measureFirstSteps(
+  { trainer }: Training,
+  dataset: Dataset,
+  batchSize: number,
+  signal: AbortSignal,
+): Promise<FirstSteps> {
+  let precision: Precision = 'float32';
+  let began = 0;
+  for await (const event of trainer.events(dataset, { signal })) {
+    if (event.kind === 'start') precision = event.precision;
+    if (event.kind !== 'step') continue;
+    if (event.step === warmUpSteps) began = performance.now();
+    const seconds = (performance.now() - began) / 1000;
+    const steps = event.step - warmUpSteps;
+    if (steps >= enoughSteps || (steps > 0 && seconds >= enoughSeconds))
+      return { imagesPerSecond: (steps * batchSize) / seconds, precision };
+  }
+  throw new RangeError('the training to measure is too short');
+}

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { type MeasuredPass, type Precision, settle } from '../../lib/tensor/precision.ts';
+
+/** A pass that blocks for so many milliseconds an image; and how often it was asked for. */
+function passOf(msAnImage: Record<Precision, number>): { pass: MeasuredPass; images: Record<Precision, number[]> } {
+  const images: Record<Precision, number[]> = { float32: [], bfloat16: [] };
+  const pass: MeasuredPass = async (precision, count) => {
+    images[precision].push(count);
+    const end = performance.now() + msAnImage[precision] * count;
+    while (performance.now() < end);
+  };
+  return { pass, images };
+}
+
+describe('which precision a model is computed in', () => {
+  it('auto takes the faster one, with both speeds', async () => {
+    for (const faster of ['float32', 'bfloat16'] as const) {
+      const { pass } = passOf({ float32: 2, bfloat16: 2, [faster]: 1 });
+      const { precision, speeds, warning } = await settle('auto', true, pass, 16);
+      expect({ precision, warning }).toEqual({ precision: faster, warning: undefined });
+      const other = faster === 'float32' ? 'bfloat16' : 'float32';
+      expect((speeds?.[faster] ?? 0) / (speeds?.[other] ?? 1)).toBeCloseTo(2, 0);
+      expect(speeds?.[faster]).toBeGreaterThan(500);
+    }
+  });
+
+  it('auto measures nothing where bfloat16 is emulated, and a plain wish is a plain answer', async () => {
+    const { pass, images } = passOf({ float32: 1, bfloat16: 1 });
+    expect(await settle('auto', false, pass, 16)).toEqual({ precision: 'float32' });
+    expect(await settle('float32', true, pass, 16)).toEqual({ precision: 'float32' });
+    expect(await settle('float32', false, pass, 16)).toEqual({ precision: 'float32' });
+    expect(await settle('bfloat16', true, pass, 16)).toEqual({ precision: 'bfloat16' });
+    expect(images).toEqual({ float32: [], bfloat16: [] });
+  });
+
+  it('an emulated bfloat16 is taken when it is asked for, and says how much slower it is', async () => {
+    const { pass } = passOf({ float32: 0.5, bfloat16: 5 });
+    const { precision, warning } = await settle('bfloat16', false, pass, 16);
+    expect(precision).toBe('bfloat16');
+    expect(warning).toMatch(
+      /^bfloat16 is emulated here, and (9|10)\.\d times slower than float32 .*\(\d+ images\/s against/,
+    );
+    const quick = passOf({ float32: 2, bfloat16: 1 });
+    expect((await settle('bfloat16', false, quick.pass, 16)).warning).toBeUndefined();
+  });
+
+  it('passes are large enough to be told apart, never larger than allowed, and few where they take long', async () => {
+    const quick = passOf({ float32: 0.1, bfloat16: 0.1 });
+    await settle('auto', true, quick.pass, 24);
+    expect(Math.max(...quick.images.float32)).toBe(24);
+    const one = passOf({ float32: 1, bfloat16: 1 });
+    await settle('auto', true, one.pass, 1);
+    expect(new Set(one.images.bfloat16)).toEqual(new Set([1]));
+    const slow = passOf({ float32: 300, bfloat16: 300 });
+    await settle('auto', true, slow.pass, 64);
+    expect(slow.images.float32).toEqual([2, 2]);
+  });
+});
