@@ -25,6 +25,10 @@ describe('contrastive demo', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
+    const plan = { kind: 'plan', imagesPerSecond: expect.any(Number), images: 128, epochs: 1 };
+    expect(records[0]).toEqual({ ...plan, precision: expect.stringMatching(/^(float32|bfloat16)$/) });
+    for (const { precision } of records.filter(({ kind }) => kind === 'start'))
+      expect(precision).toBe(records[0].precision);
     const trained = ['SimCLR', 'SupCon (out)', 'SupCon (in)'];
     expect(records.filter(({ kind }) => kind === 'end').map(({ method }) => method)).toEqual(trained);
     const result = records.at(-1);
@@ -46,6 +50,9 @@ describe('contrastive demo', () => {
     const out = join(folder, 'text.html');
     const { code, stdout } = await demo(['--out', out]);
     expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^[\d,]+ images\/s in (float32|bfloat16) here: 1 epoch of 128 images for each method, about \S.* of training in all \(--epochs and --limit-train choose otherwise\)\n/,
+    );
     expect(stdout).toMatch(/\nSimCLR +kNN \d+\.\d% {2}linear probe \d+\.\d% {2}loss \d/);
     expect(stdout).toMatch(/ +kNN {2}linear probe\nUntrained .*\nSimCLR .*\nSupCon \(out\) .*\nSupCon \(in\) .*\n/);
     expect(stdout).toContain(`open the report: ${out}`);
