@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { suites } from '../test/native/convolution/suites.ts';
 import { levels } from './levels.mjs';
 
-const hangMs = 8000;
+const hangMs = 30_000;
 const child = fileURLToPath(new URL('../test/native/convolution/child.ts', import.meta.url));
 /** glibc's checks of the heap, so that a write past the end is found where it happens. */
 const mallocCheck = '/lib/x86_64-linux-gnu/libc_malloc_debug.so.0';
