@@ -4,7 +4,7 @@
  *
  * usage: npm run bench -- train [--epochs 2] [--runs 3] [--method supcon|simclr|both] [--precision auto|float32|both]
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median, ratio, root, runOurs, runOursLines, runPeer } from './peer.ts';
 
@@ -17,6 +17,9 @@ const { values } = parseArgs({
     data: { type: 'string', default: join(root, 'data/fashion-mnist') },
   },
 });
+const data = resolve(values.data);
+if (!['auto', 'float32', 'both'].includes(values.precision))
+  throw new Error(`--precision must be auto, float32 or both, got ${values.precision}`);
 const methods = values.method === 'both' ? ['simclr', 'supcon'] : [values.method];
 const same = ['--epochs', values.epochs, '--lr', '0.05', '--width', '16'];
 
@@ -28,7 +31,7 @@ interface Figures {
 
 function ours(method: string, seed: number, precision: string): Figures {
   const line = runOurs([
-    ...['train', '--json', '--data', `fashion-mnist:${values.data}`, '--limit-train', '10000', '--limit-test', '2000'],
+    ...['train', '--json', '--data', `fashion-mnist:${data}`, '--limit-train', '10000', '--limit-test', '2000'],
     ...['--method', method, '--encoder', 'resnet18', '--stem', 'cifar', '--batch-size', '256', '--temperature', '0.1'],
     ...['--precision', precision, '--seed', String(seed), ...same],
   ]);
@@ -38,7 +41,7 @@ function ours(method: string, seed: number, precision: string): Figures {
 
 function theirs(method: string, seed: number, precision: string): Figures {
   const line = runPeer('train_ref.py', [
-    ...['--data', values.data, '--train', '10000', '--test', '2000', '--method', method, '--workers', '2'],
+    ...['--data', data, '--train', '10000', '--test', '2000', '--method', method, '--workers', '2'],
     ...['--batch', '256', '--tau', '0.1', '--seed', String(seed), ...same],
     ...(precision === 'bfloat16' ? ['--bf16'] : []),
   ]);
@@ -49,7 +52,7 @@ function theirs(method: string, seed: number, precision: string): Figures {
 /** What `auto` takes for this model, from the first event of a short run. */
 function chosenPrecision(): string {
   const lines = runOursLines([
-    ...['train', '--json', '--data', `fashion-mnist:${values.data}`, '--limit-train', '256', '--limit-test', '100'],
+    ...['train', '--json', '--data', `fashion-mnist:${data}`, '--limit-train', '256', '--limit-test', '100'],
     ...['--epochs', '1', '--width', '16'],
   ]);
   const start = lines.map((line) => JSON.parse(line)).find(({ kind }) => kind === 'start');

@@ -1,5 +1,5 @@
-// `npm test`: the set-up, then all tests. Arguments after `--` go to vitest; with `--levels`, the tests that reach native code run
-// once more as on a processor with AVX2 and nothing newer. The last line is "N passed, N failed".
+// `npm test`: the set-up, then all tests. Arguments after `--` go to vitest; with `--levels`, the tests that reach native code (or
+// those that are named) run once more as on a processor with AVX2 and nothing newer. The last line is "N passed, N failed".
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bootstrap, run } from './bootstrap.mjs';
@@ -10,7 +10,7 @@ import { countTests } from './test-counts.mjs';
 const results = join(root, 'build/test-counts.json');
 
 /** One run of vitest: its status and its counts. */
-export async function runTests(args, env = {}) {
+async function runTests(args, env = {}) {
   rmSync(results, { force: true });
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
   const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts/count-reporter.mjs')}`];
@@ -23,11 +23,11 @@ export async function runTests(args, env = {}) {
 
 await run(async () => {
   await bootstrap();
-  const args = process.argv.slice(2);
-  const runs = [await runTests(args.filter((arg) => arg !== '--levels'))];
-  if (args.includes('--levels')) {
+  const args = process.argv.slice(2).filter((arg) => arg !== '--levels');
+  const runs = [await runTests(args)];
+  if (process.argv.includes('--levels')) {
     console.log('\nOnce more, as on a processor with AVX2 and nothing newer:');
-    runs.push({ ...(await runTests(nativeTests, levels.avx2)), title: 'AVX2' });
+    runs.push({ ...(await runTests(args.length > 0 ? args : nativeTests, levels.avx2)), title: 'AVX2' });
   }
   const { lines, exitCode } = countTests(runs);
   for (const line of lines) console.log(line);

@@ -26,13 +26,14 @@ async function obtainClangTidy(at) {
   return version;
 }
 
-/** Writes down how each source is compiled; without the precompiled header, which is the compiler's own. */
+/** Writes down how each source is compiled; by itself, and without the precompiled header, which is the compiler's own. */
 async function configure(at) {
   const { libtorch } = await obtainLibtorch(at);
   const variables = [
     `-DCONTRASTIVE_LIBTORCH=${libtorch.root}`,
     '-DCMAKE_EXPORT_COMPILE_COMMANDS=ON',
     '-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON',
+    '-DCONTRASTIVE_UNITY=OFF',
   ];
   await runLogged('tidy-configure', 'cmake', ['-S', '.', '-B', join(home, 'build'), ...variables], { onLine: at });
 }

@@ -63,6 +63,10 @@ const isCount: Check = (value) => Number.isSafeInteger(value) && (value as numbe
 const isString: Check = (value) => typeof value === 'string' && value !== '';
 const isNumbers: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(Number.isFinite);
 const isNames: Check = (value) => value === undefined || (Array.isArray(value) && value.every(isString));
+const isSpeeds: Check = (value) =>
+  value === undefined ||
+  (isObject(value) &&
+    [value.float32, value.bfloat16].every((speed) => Number.isFinite(speed) && (speed as number) > 0));
 const orNull =
   (check: Check): Check =>
   (value) =>
@@ -90,6 +94,7 @@ const kFields: readonly [string, string, Check][] = [
   ['epochs', 'an integer >= 1', isCount],
   ['seed', 'an integer >= 0', (value) => Number.isSafeInteger(value) && (value as number) >= 0],
   ['precision', "'float32' or 'bfloat16'", (value) => value === 'float32' || value === 'bfloat16'],
+  ['precisionSpeeds', '{ float32, bfloat16 }, numbers above 0, or absent', isSpeeds],
   ['classes', 'an array of strings, or absent', isNames],
   ['data', 'an object', isObject],
   ['data.name', 'a non-empty string', isString],

@@ -29,7 +29,7 @@ export interface ClassifierParts {
 export interface PredictOptions extends ProgressOptions {
   /** Images a forward pass, default 500. */
   readonly batchSize?: number;
-  /** Of the encoder's forward pass, default 'float32'. */
+  /** Of the encoder's forward pass, as extractFeatures'. Default 'float32'. */
   readonly precision?: PrecisionOption;
 }
 

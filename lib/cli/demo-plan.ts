@@ -18,7 +18,8 @@ export interface DemoPlan {
 
 /**
  * Images and epochs of each of three methods, so that they train about three minutes together: all images where they are
- * seen twice in the time, else as many as are. What was asked for wins, and the other number follows from it.
+ * seen twice in the time, else as many as are. A machine below 150 images a second takes longer: with less training, the
+ * encoders are not clearly past the untrained one. What was asked for wins, and the other number follows from it.
  */
 export function planDemo(
   imagesPerSecond: number,
@@ -26,7 +27,7 @@ export function planDemo(
 ): DemoPlan {
   const samples = Math.max(leastSamples, imagesPerSecond * secondsAMethod);
   const fitting = Math.round(samples / (asked.epochs ?? leastEpochs) / 500) * 500;
-  const images = asked.limitTrain ?? Math.min(mostImages, Math.max(1000, fitting));
+  const images = Math.min(mostImages, asked.limitTrain ?? Math.max(1000, fitting));
   const epochs = asked.epochs ?? Math.min(mostEpochs, Math.max(1, Math.round(samples / images)));
   return { images, epochs };
 }

@@ -123,9 +123,9 @@ async function fitMachine({ options, signal, output }: Omit<Comparison, 'splits'
   const plan: Plan = { ...planDemo(imagesPerSecond, options), precision };
   output.progress.done();
   const images = plan.images.toLocaleString('en');
-  const minutes = formatDuration((methods.length * plan.images * plan.epochs) / imagesPerSecond);
+  const duration = formatDuration((methods.length * plan.images * plan.epochs) / imagesPerSecond);
   output.print(
-    `${formatRate(imagesPerSecond)} images/s in ${precision} here: ${counted(plan.epochs, 'epoch')} of ${images} images for each method, about ${minutes} of training in all (--epochs and --limit-train choose otherwise)`,
+    `${formatRate(imagesPerSecond)} images/s in ${precision} here: ${counted(plan.epochs, 'epoch')} of ${images} images for each method, about ${duration} of training in all (--epochs and --limit-train choose otherwise)`,
   );
   output.emit({ kind: 'plan', imagesPerSecond, ...plan });
   const splits = plan.images === all.train.length ? all : await bundledImages(plan.images, options.limitTest);

@@ -1,6 +1,5 @@
 /** Rows that several commands have in their tables of options. */
 import { precisionOptions } from '../tensor/precision.ts';
-
 import type { OptionTable } from './command.ts';
 
 /** A whole number above 0. */

@@ -126,7 +126,7 @@ function report(
 }
 
 /** What the training computes in, and by which figures that was chosen. */
-export function precisionText({ precision, precisionSpeeds: speeds }: TrainEvent & { kind: 'start' }): string {
+function precisionText({ precision, precisionSpeeds: speeds }: TrainEvent & { kind: 'start' }): string {
   if (speeds === undefined) return precision;
   const [other, slower] = precision === 'float32' ? ['bfloat16', speeds.bfloat16] : ['float32', speeds.float32];
   return `${precision} (${formatRate(speeds[precision])} images/s, ${other} ${formatRate(slower)})`;

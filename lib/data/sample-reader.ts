@@ -96,6 +96,13 @@ export class SampleReader {
   }
 }
 
+/** One sample, checked; errors as SampleReader's. */
+export async function readSample(dataset: Dataset, index: number): Promise<Sample> {
+  const reader = new SampleReader(dataset, 1, new AbortController().signal);
+  const [sample] = await reader.read(Uint32Array.of(index));
+  return sample as Sample;
+}
+
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function';
 }

@@ -2,6 +2,7 @@
 import type { Augmentation } from '../augment/augment.ts';
 import type { Dataset, Sample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
+import { readSample } from '../data/sample-reader.ts';
 import { OptionError } from '../errors.ts';
 import type { Module } from '../models/module.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
@@ -22,7 +23,10 @@ export interface ExtractOptions {
   readonly augment: Augmentation;
   /** Images a forward pass, default 500. */
   readonly batchSize?: number;
-  /** Of the forward pass, features are float32; 'auto' measures which is faster here. Default 'float32'. */
+  /**
+   * Of the forward pass; features are float32. 'auto' measures at each call which is faster here, for a second: for data sets, not
+   * for single images. Default 'float32'.
+   */
   readonly precision?: PrecisionOption;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
@@ -71,12 +75,18 @@ export async function extractFeatures(encoder: Module, dataset: Dataset, options
     tidy(() => noGrad(() => inPrecision(precision, () => encoder.forward(images)).to('float32'))).ready();
   const pass = async (precision: Precision, images: number): Promise<void> => {
     throwIfAborted(signal);
-    const sample = await dataset.get(0);
+    const sample = await readSample(dataset, 0);
     using batch = transform(new Array(images).fill(sample));
-    (await encode(batch.images, precision)).dispose();
+    using features = await encode(batch.images, precision);
+    await features.data(); // on a device, ready() does not wait for the end
   };
   try {
-    const choice = await choosePrecision(asked, encoder.device, pass, Math.min(batchSize, mostMeasured));
+    const choice = await choosePrecision(
+      asked,
+      encoder.device,
+      pass,
+      Math.min(batchSize, dataset.length, mostMeasured),
+    );
     warnOfPrecision(choice);
     for await (const batch of loader.epoch(0, signal ? { signal } : {})) {
       using images = batch.images;

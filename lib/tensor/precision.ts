@@ -1,7 +1,7 @@
 /** The floating-point type of a computation, and which is faster on this machine. */
 import { loadAddon } from '../native/addon.ts';
 import { guard } from '../native/errors.ts';
-import { autocast } from './modes.ts';
+import { autocast, withoutModes } from './modes.ts';
 
 /** Of a forward and backward pass; weights and results stay float32. */
 export type Precision = 'float32' | 'bfloat16';
@@ -26,10 +26,13 @@ export interface PrecisionChoice {
 export const inPrecision = <T>(precision: Precision, fn: () => T): T =>
   precision === 'bfloat16' ? autocast('bfloat16', fn) : fn();
 
-/** Whether `device` computes in bfloat16 without emulating it. */
-function hasBfloat16(device: string): boolean {
-  if (device.startsWith('cuda')) return true;
-  return device === 'cpu' && guard(() => loadAddon().info()).bfloat16;
+/** What is known of a device's bfloat16: computed by itself, emulated, or nothing. */
+export type Bfloat16 = 'hardware' | 'emulated' | 'unknown';
+
+function bfloat16On(device: string): Bfloat16 {
+  if (device.startsWith('cuda')) return 'hardware'; // from Ampere on; before, the measurement sees to it
+  if (device !== 'cpu') return 'unknown';
+  return guard(() => loadAddon().info()).bfloat16 ? 'hardware' : 'emulated';
 }
 
 /** One pass over `images` images, in `precision`; resolves when it is computed. */
@@ -37,6 +40,7 @@ export type MeasuredPass = (precision: Precision, images: number) => Promise<voi
 
 // Chosen so that all of it ends within two seconds, unless a few images alone take longer.
 const firstImages = 2;
+const growth = 4;
 const passMs = 150;
 const enoughMs = 1000;
 const mostRounds = 5;
@@ -51,16 +55,16 @@ async function round(pass: MeasuredPass, images: number): Promise<Record<Precisi
   return { float32: await timed('float32'), bfloat16: await timed('bfloat16') };
 }
 
-/** The best of a few rounds, after one that fills libtorch's caches. */
+/** The best of a few rounds. The first one of a size fills libtorch's caches, and says whether a larger size is to be had. */
 async function measure(pass: MeasuredPass, mostImages: number): Promise<PrecisionSpeeds> {
   const began = performance.now();
-  const first = await round(pass, Math.min(firstImages, mostImages));
-  const images = Math.min(
-    mostImages,
-    Math.max(firstImages, Math.floor(passMs / Math.max(first.float32, first.bfloat16))),
-  );
   const isLeft = (): boolean => performance.now() - began < enoughMs;
-  if (isLeft()) await round(pass, images);
+  let images = Math.min(firstImages, mostImages);
+  for (;;) {
+    const { float32, bfloat16 } = await round(pass, images);
+    if (images === mostImages || images * Math.min(float32, bfloat16) >= passMs || !isLeft()) break;
+    images = Math.min(mostImages, growth * images);
+  }
   const best = await round(pass, images);
   for (let rounds = 1; rounds < mostRounds && isLeft(); rounds++) {
     const { float32, bfloat16 } = await round(pass, images);
@@ -82,6 +86,9 @@ export function warnOfPrecision({ warning }: PrecisionChoice): void {
 const rate = (imagesPerSecond: number): string =>
   imagesPerSecond < 10 ? imagesPerSecond.toFixed(1) : String(Math.round(imagesPerSecond));
 
+/** A difference that is worth a word. */
+const clearly = 1.1;
+
 /**
  * Settles what `asked` comes to on `device`. 'auto' measures where bfloat16 is computed in hardware, and takes float32
  * elsewhere; an emulated 'bfloat16' that was asked for is measured too, and comes with a warning that says how much slower
@@ -93,21 +100,21 @@ export const choosePrecision = (
   device: string,
   pass: MeasuredPass,
   mostImages: number,
-): Promise<PrecisionChoice> => settle(asked, hasBfloat16(device), pass, mostImages);
+): Promise<PrecisionChoice> => settle(asked, bfloat16On(device), pass, mostImages);
 
-/** As choosePrecision(), where it is known whether bfloat16 is computed in hardware. */
+/** As choosePrecision(), where it is known how bfloat16 is computed. */
 export async function settle(
   asked: PrecisionOption,
-  inHardware: boolean,
+  bfloat16: Bfloat16,
   pass: MeasuredPass,
   mostImages: number,
 ): Promise<PrecisionChoice> {
-  if (asked === 'float32' || (asked === 'auto' && !inHardware)) return { precision: 'float32' };
-  if (asked === 'bfloat16' && inHardware) return { precision: 'bfloat16' };
-  const speeds = await measure(pass, mostImages);
+  if (asked === 'float32' || (asked === 'auto' && bfloat16 !== 'hardware')) return { precision: 'float32' };
+  if (asked === 'bfloat16' && bfloat16 !== 'emulated') return { precision: 'bfloat16' };
+  const speeds = await withoutModes(() => measure(pass, mostImages));
   if (asked === 'auto') return { precision: speeds.bfloat16 > speeds.float32 ? 'bfloat16' : 'float32', speeds };
   const factor = speeds.float32 / speeds.bfloat16;
-  if (factor <= 1) return { precision: 'bfloat16', speeds };
-  const warning = `bfloat16 is emulated here, and ${factor.toFixed(1)} times slower than float32 for this model (${rate(speeds.bfloat16)} images/s against ${rate(speeds.float32)}); precision 'auto' takes float32`;
+  if (factor < clearly) return { precision: 'bfloat16', speeds };
+  const warning = `bfloat16 is emulated on this CPU, and ${factor.toFixed(1)} times slower than float32 for this model (${rate(speeds.bfloat16)} images/s against ${rate(speeds.float32)})`;
   return { precision: 'bfloat16', speeds, warning };
 }

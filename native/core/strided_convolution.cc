@@ -1,12 +1,12 @@
-// A way round the one kind of convolution that libtorch computes wrongly on x64: a 1x1 kernel with a stride. oneDNN,
-// which computes it, copies the pixels that the stride meets into a workspace, which has room for the channels there
-// are; the gradient of the weight then works on whole blocks of 8 (AVX2) or 16 channels (AVX-512), and writes past its
-// end (github.com/uxlfoundation/oneDNN, issue 6035). The heap that is corrupted so ends the process, now or later, or
-// makes wrong numbers, or keeps two threads waiting for ever. docs/troubleshooting.md has a report; `npm run sweep`
-// shows that nothing is wrong with this file, and with --plain what is without it.
+// A way round the one convolution that libtorch computes wrongly on x64: the gradient of the weight of a 1x1 kernel
+// with a stride. oneDNN, which computes it, copies the pixels that the stride meets into a workspace, which has room
+// for the channels there are, then works on whole blocks of 8 (AVX2) or 16 channels (AVX-512), and writes past its end
+// (github.com/uxlfoundation/oneDNN, issue 6035). The heap that is corrupted so ends the process, now or later, or makes
+// wrong numbers, or keeps two threads waiting for ever. docs/troubleshooting.md has a report; `npm run sweep` shows
+// that nothing is wrong with this file, and with --plain what is without it.
 //
-// The pixels are taken here, before, and what is left is a convolution of stride 1. Every caller gets this: our
-// encoders, `ops.conv2d`, and the gradients that autograd computes.
+// Where there are no whole blocks, the pixels are taken here, before, and what is left is a convolution of stride 1. It
+// stands where autograd asks for gradients, so that our encoders and `ops.conv2d` need not know of it.
 #include <ATen/ATen.h>
 #include <ATen/CompositeExplicitAutogradFunctions.h>
 #include <torch/library.h>
@@ -25,12 +25,10 @@ namespace {
 using at::IntArrayRef;
 using at::Tensor;
 
-bool is_strided_point(const Tensor& weight, IntArrayRef stride, IntArrayRef padding, bool transposed) {
-  const auto kernel = weight.sizes().slice(2);
-  const auto all = [](IntArrayRef values, int64_t value) {
-    return std::all_of(values.begin(), values.end(), [&](int64_t each) { return each == value; });
-  };
-  return !transposed && all(kernel, 1) && all(padding, 0) && !all(stride, 1);
+constexpr int64_t kBlock = 16;  // channels, the widest
+
+bool all_are(IntArrayRef values, int64_t value) {
+  return std::all_of(values.begin(), values.end(), [&](int64_t each) { return each == value; });
 }
 
 // The pixels that the stride meets: a view. One stride may stand for all dimensions.
@@ -40,19 +38,6 @@ Tensor met_by(Tensor x, IntArrayRef stride) {
     if (step != 1) x = x.slice(i + 2, std::nullopt, std::nullopt, step);
   }
   return x;
-}
-
-Tensor packed(const Tensor& x, IntArrayRef stride) { return met_by(x, stride).contiguous(x.suggest_memory_format()); }
-
-Tensor routed_convolution(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias,
-                          IntArrayRef stride, IntArrayRef padding, IntArrayRef dilation, bool transposed,
-                          IntArrayRef output_padding, int64_t groups) {
-  const auto compute = [&](const Tensor& x, IntArrayRef step) {
-    return at::compositeexplicitautograd::convolution(x, weight, bias, step, padding, dilation, transposed,
-                                                      output_padding, groups);
-  };
-  if (!is_strided_point(weight, stride, padding, transposed)) return compute(input, stride);
-  return compute(packed(input, stride), std::vector<int64_t>(stride.size(), 1));
 }
 
 std::tuple<Tensor, Tensor, Tensor> routed_convolution_backward(const Tensor& grad_output, const Tensor& input,
@@ -65,8 +50,11 @@ std::tuple<Tensor, Tensor, Tensor> routed_convolution_backward(const Tensor& gra
     return at::compositeexplicitautograd::convolution_backward(
         grad_output, x, weight, bias_sizes, step, padding, dilation, transposed, output_padding, groups, output_mask);
   };
-  if (!is_strided_point(weight, stride, padding, transposed)) return compute(input, stride);
-  auto [grad_input, grad_weight, grad_bias] = compute(packed(input, stride), std::vector<int64_t>(stride.size(), 1));
+  const bool is_wrong = output_mask[1] && !transposed && all_are(weight.sizes().slice(2), 1) && all_are(padding, 0) &&
+                        !all_are(stride, 1) && input.size(1) % kBlock != 0;
+  if (!is_wrong) return compute(input, stride);
+  auto [grad_input, grad_weight, grad_bias] =
+      compute(met_by(input, stride).contiguous(input.suggest_memory_format()), std::vector<int64_t>(stride.size(), 1));
   if (grad_input.defined()) {
     Tensor spread = at::zeros_like(input);
     met_by(spread, stride).copy_(grad_input);
@@ -86,7 +74,6 @@ bool is_left_alone() {
   if (is_left_alone()) return false;
   static auto* const library =
       new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
-  library->impl("convolution", &routed_convolution);
   library->impl("convolution_backward", &routed_convolution_backward);
   return true;
 }();

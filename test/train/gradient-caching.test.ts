@@ -194,7 +194,8 @@ describe('a trainer with micro-batches', () => {
     await make({ precision: 'bfloat16' }).fit(tinyDataset(48, { oneClass: true }), {
       onEvent: (event) => event.kind === 'warning' && warnings.push(event.message),
     });
-    expect(warnings).toEqual([expect.stringMatching(/one class/)]);
+    const ofData = warnings.filter((warning) => !warning.startsWith('bfloat16 is emulated'));
+    expect(ofData).toEqual([expect.stringMatching(/one class/)]);
   });
 
   test('keeps neither interactive work nor the event loop waiting for a step', async () => {

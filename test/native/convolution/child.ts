@@ -18,7 +18,7 @@ const {
   readonly threads: number;
   readonly from: number;
   readonly to: number;
-  /** Every so manieth run. Default 1. */
+  /** From one run to the next. Default 1. */
   readonly step?: number;
 };
 setThreads(threads);
