@@ -1,6 +1,8 @@
 /** `contrastive embed`: the features of a folder of images, as a NumPy file and an index of names. */
+
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
+import { types } from 'node:util';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { kImageExtensions, walkImages } from '../data/walk.ts';
@@ -86,7 +88,7 @@ Both appear when all is done, or not at all. Images are found below a folder by 
       output.emit({ out: npy, index, rows: names.length, dim, skipped: skipped.length, seconds, imagesPerSecond });
     } catch (error) {
       // Of reading, a DataError tells; what the file system says by itself is of writing.
-      if (!(error instanceof Error && 'syscall' in error)) throw error;
+      if (!(types.isNativeError(error) && 'syscall' in error)) throw error;
       throw new DataError(`${npy}: cannot be written: ${messageOf(error)}`, { cause: error });
     } finally {
       await writer?.discard();

@@ -1,4 +1,5 @@
 /** Images that are already in memory. */
+import { types } from 'node:util';
 import { DataError, DTypeError, ShapeError } from '../errors.ts';
 import { checkOptions, describe } from '../validate.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
@@ -29,7 +30,7 @@ const known = ['shape', 'labels', 'classes', 'name', 'source'] as const;
 export function arrayDataset(pixels: Uint8Array, options: ArrayDatasetOptions): Dataset {
   checkOptions('arrayDataset', options, known);
   const { shape, labels, classes, name = 'array', source = 'memory' } = options;
-  if (!(pixels instanceof Uint8Array))
+  if (!types.isUint8Array(pixels))
     throw new DTypeError(`${name}: pixels must be a Uint8Array of values 0 to 255, got ${describe(pixels)}`);
   const isShape = Array.isArray(shape) && shape.length === 4 && shape.every((n) => Number.isSafeInteger(n) && n >= 0);
   if (!isShape) throw new ShapeError(`${name}: shape must be [count, height, width, channels], got [${String(shape)}]`);

@@ -1,4 +1,5 @@
 /** What a data set is: the interfaces that every loader, trainer and evaluator reads, and checks of a user's own. */
+import { types } from 'node:util';
 import { DataError, ShapeError } from '../errors.ts';
 import { describe } from '../validate.ts';
 
@@ -69,7 +70,7 @@ export function checkSample(value: unknown, where: string): Sample {
   if (value === null || typeof value !== 'object')
     throw new DataError(`${where} must be { pixels, height, width, channels, label?, id }, got ${describe(value)}`);
   const { pixels, height, width, channels, label, id } = value as Partial<Sample>;
-  if (!(pixels instanceof Uint8Array))
+  if (!types.isUint8Array(pixels))
     throw new DataError(`${where}: pixels must be a Uint8Array, height × width × channels, got ${describe(pixels)}`);
   for (const [key, size] of Object.entries({ height, width, channels }))
     if (!isCount(size)) throw new DataError(`${where}: ${key} must be an integer >= 1, got ${describe(size)}`);
