@@ -47,8 +47,9 @@ export const dataHelp = `--data NAME[:PATH] names a data set and the folder of i
   mnist:DIR              IDX files, .gz or not
   cifar10:DIR            the binary version; cifar100:DIR and stl10:DIR likewise
   folder:DIR             JPEG, PNG, WebP, GIF, TIFF and AVIF files, a class a sub-folder; DIR/train
-                         and DIR/test (or DIR/val), if they are there, are the splits. Without
-                         sub-folders there are no labels, which is enough for simclr`;
+                         and DIR/test (or DIR/val), if they are there, are the splits, by these
+                         names or like ones. Without sub-folders there are no labels, which is
+                         enough for simclr`;
 
 /** @throws {OptionError} an unknown name (with the nearest known one), or a path that is missing. */
 export function parseData(text: string): DataSource {

@@ -29,6 +29,8 @@ export interface Dataset {
   readonly labels?: ArrayLike<number>;
   /** Where the images came from, for people to read. */
   readonly source?: string;
+  /** What lay there and is not part of it, for people to read: "3 .bmp files". */
+  readonly leftOut?: readonly string[];
   get(index: number): Sample | Promise<Sample>;
 }
 
@@ -92,7 +94,7 @@ export function checkSample(value: unknown, where: string): Sample {
  * @throws {DataError} no indices, or one outside the data set.
  */
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
-  const { name, length, classes, labels, source } = checkDataset(dataset);
+  const { name, length, classes, labels, source, leftOut } = checkDataset(dataset);
   const chosen = Array.from(indices);
   if (chosen.length === 0) throw new DataError(`${name}: the subset is empty`);
   for (const index of chosen)
@@ -104,6 +106,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     ...(classes && { classes }),
     ...(labels && { labels: chosen.map((index) => labels[index] as number) }),
     ...(source !== undefined && { source }),
+    ...(leftOut && { leftOut }),
     get(index) {
       checkIndex(name, index, chosen.length);
       return dataset.get(chosen[index] as number);
@@ -126,25 +129,40 @@ export interface DatasetDescription {
   labelled: boolean;
   /** Size of the first sample; the images of a folder may differ. */
   image: { height: number; width: number; channels: number };
-  /** One line for people: "fashion-mnist: 10000 images, the first 28×28×1, 10 classes, from …". */
+  /** What was found and is not part of it. */
+  leftOut?: readonly string[];
+  /** One line for people: "folder: 100 images, the first 64×48×3, 2 classes (cats, dogs), from photos; left out: 3 .bmp files". */
   text: string;
+}
+
+/** So many class names are listed. */
+const mostNames = 6;
+
+/** "2 classes (cats, dogs)"; with labels that leave classes out, "400 of 550 classes (…)". */
+function classesText(classes: readonly string[], labels: ArrayLike<number> | undefined): string {
+  const present = labels === undefined ? classes.length : new Set(Array.from(labels)).size;
+  const count = present === classes.length ? `${present}` : `${present} of ${classes.length}`;
+  const names = [...classes.slice(0, mostNames), ...(classes.length > mostNames ? ['…'] : [])];
+  return `${count} ${classes.length === 1 ? 'class' : 'classes'} (${names.join(', ')})`;
 }
 
 /** Reads the first sample and says what the data set is. Rejects as `checkDataset` and `checkSample` throw. */
 export async function describeDataset(dataset: Dataset): Promise<DatasetDescription> {
-  const { name, length, classes, source } = checkDataset(dataset);
+  const { name, length, classes, labels, source, leftOut } = checkDataset(dataset);
   const { height, width, channels, label } = checkSample(await dataset.get(0), `${name}: sample 0`);
   const labelled = label !== undefined;
   const size = `${height}×${width}×${channels}`;
-  const kinds = classes ? `${classes.length} classes` : labelled ? 'labelled' : 'no labels';
+  const kinds = classes ? classesText(classes, labels) : labelled ? 'labelled' : 'no labels';
   const from = source === undefined ? '' : `, from ${source}`;
+  const rest = leftOut === undefined ? '' : `; left out: ${leftOut.join(', ')}`;
   return {
     name,
     length,
     ...(source !== undefined && { source }),
     ...(classes && { classes }),
+    ...(leftOut && { leftOut }),
     labelled,
     image: { height, width, channels },
-    text: `${name}: ${length} images, the first ${size}, ${kinds}${from}`,
+    text: `${name}: ${length} images, the first ${size}, ${kinds}${from}${rest}`,
   };
 }

@@ -99,8 +99,18 @@ describe('describeDataset', () => {
       classes,
       labelled: true,
       image: { height: 2, width: 2, channels: 3 },
-      text: 'array: 2 images, the first 2×2×3, 2 classes, from memory',
+      text: 'array: 2 images, the first 2×2×3, 2 classes (a, b), from memory',
     });
+    const some = {
+      ...dataset,
+      labels: [0, 3, 0],
+      classes: ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
+      leftOut: ['3 .bmp files', "'x' without images"],
+    };
+    expect((await describeDataset(some)).text).toBe(
+      "mine: 3 images, the first 2×2×3, 2 of 7 classes (a, b, c, d, e, f, …); left out: 3 .bmp files, 'x' without images",
+    );
+    expect((await describeDataset(subset(some, [0]))).leftOut).toEqual(some.leftOut);
     expect((await describeDataset(dataset)).text).toBe('mine: 3 images, the first 2×2×3, no labels');
     const labelled: Dataset = { ...dataset, get: (id) => ({ ...sample, id, label: 1 }) };
     expect((await describeDataset(labelled)).text).toMatch(/, labelled$/);
