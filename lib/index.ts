@@ -67,7 +67,15 @@ export { type FineTuneOptions, type FineTuneResult, fineTune } from './classify/
 export { type LoadClassifierOptions, loadClassifier } from './classify/load-classifier.ts';
 export { type ArrayDatasetOptions, arrayDataset } from './data/array-dataset.ts';
 export { type BalancedSubsetOptions, balancedSubset } from './data/balanced-subset.ts';
-export { type Dataset, type DatasetDescription, describeDataset, type Sample, subset } from './data/dataset.ts';
+export { concat } from './data/concat.ts';
+export {
+  type Dataset,
+  type DatasetDescription,
+  describeDataset,
+  type LoadedSample,
+  type Sample,
+  subset,
+} from './data/dataset.ts';
 export { type DownloadFashionMnistOptions, downloadFashionMnist } from './data/fashion-mnist.ts';
 export type { FolderDataset, SkippedFile } from './data/folder.ts';
 export {

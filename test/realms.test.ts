@@ -42,7 +42,7 @@ it('tensor() takes bigints and nested arrays', async () => {
 it('labels, samples, images and the bytes of checkpoints are known', async () => {
   expect(await labelTensor(foreign('Int32Array.of(4, 5)'), 'cpu').toArray()).toEqual([4, 5]);
   const pixels = foreign<Uint8Array>('Uint8Array.of(7, 8, 9)');
-  expect(arrayDataset(pixels, { shape: [1, 1, 1, 3] }).get(0)).toMatchObject({ height: 1, id: 0 });
+  expect(arrayDataset(pixels, { shape: [1, 1, 1, 3] }).get(0)).toMatchObject({ height: 1, channels: 3 });
   expect(checkSample({ pixels, height: 1, width: 1, channels: 3, id: 0 }, 'x').channels).toBe(3);
   const data = foreign<Uint8ClampedArray>('Uint8ClampedArray.of(1, 2, 3)');
   const image = await imagePixels(

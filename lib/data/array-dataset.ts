@@ -18,7 +18,7 @@ export interface ArrayDatasetOptions {
 const known = ['shape', 'labels', 'classes', 'name', 'source'] as const;
 
 /**
- * A data set over one array of pixels, which is not copied: samples are views of it. Sample ids are 0, 1, 2, ….
+ * A data set over one array of pixels, which is not copied: samples are views of it.
  *
  * @param pixels uint8 (count, height, width, channels), channels last.
  * @throws {DTypeError} pixels are not a Uint8Array.
@@ -56,7 +56,6 @@ export function arrayDataset(pixels: Uint8Array, options: ArrayDatasetOptions): 
         height,
         width,
         channels,
-        id: index,
         ...(label !== undefined && { label }),
       };
     },

@@ -119,7 +119,7 @@ export async function cifarDataset(
       const pixels = new Uint8Array(kPixels);
       for (let i = 0; i < kPlane; i++) for (let c = 0; c < 3; c++) pixels[3 * i + c] = planes[c * kPlane + i] as number;
       const label = part.bytes[start - 1] as number;
-      return { pixels, height: kSide, width: kSide, channels: 3, label, id: index };
+      return { pixels, height: kSide, width: kSide, channels: 3, label };
     },
   };
 }

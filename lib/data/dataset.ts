@@ -12,9 +12,15 @@ export interface Sample {
   channels: number;
   /** Class index, from 0. */
   label?: number;
-  /** Stable over epochs, orders and subsets: random draws for a sample are a function of it. A non-negative integer. */
-  id: number;
+  /**
+   * Which image it is, an integer from 0: the random draws of a sample are a function of it, and losses take samples of one
+   * id for views of one image. Default: the sample's index in the data set that is loaded.
+   */
+  id?: number;
 }
+
+/** A sample that has been read: with an id in any case. */
+export type LoadedSample = Sample & { id: number };
 
 /**
  * A finite, indexable collection of images. Write your own by implementing this; `get` may be slow and asynchronous,
@@ -70,7 +76,7 @@ const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (val
  */
 export function checkSample(value: unknown, where: string): Sample {
   if (value === null || typeof value !== 'object')
-    throw new DataError(`${where} must be { pixels, height, width, channels, label?, id }, got ${describe(value)}`);
+    throw new DataError(`${where} must be { pixels, height, width, channels, label?, id? }, got ${describe(value)}`);
   const { pixels, height, width, channels, label, id } = value as Partial<Sample>;
   if (!types.isUint8Array(pixels))
     throw new DataError(`${where}: pixels must be a Uint8Array, height × width × channels, got ${describe(pixels)}`);
@@ -81,15 +87,22 @@ export function checkSample(value: unknown, where: string): Sample {
     throw new ShapeError(
       `${where}: pixels must hold ${height} × ${width} × ${channels} = ${expected} values, got ${pixels.length}`,
     );
-  if (!Number.isSafeInteger(id) || (id as number) < 0)
-    throw new DataError(`${where}: id must be a non-negative integer, stable over epochs, got ${describe(id)}`);
+  if (id !== undefined && !(Number.isSafeInteger(id) && id >= 0))
+    throw new DataError(`${where}: id must be an integer >= 0 or undefined, got ${describe(id)}`);
   if (label !== undefined && !(Number.isSafeInteger(label) && label >= 0))
     throw new DataError(`${where}: label must be an integer >= 0 or undefined, got ${describe(label)}`);
   return value as Sample;
 }
 
+/** `value`, the sample at `index` of the data set `name`, checked and with an id. @throws as checkSample. */
+export function loadedSample(value: unknown, name: string, index: number): LoadedSample {
+  const sample = checkSample(value, `${name}: sample ${index}`);
+  return { ...sample, id: sample.id ?? index };
+}
+
 /**
- * The samples of `dataset` at `indices`, in that order; labels, ids and class names stay.
+ * The samples of `dataset` at `indices`, in that order; labels and class names stay. Ids that samples state stay too, unless
+ * an index comes more than once: each copy is then a sample of its own, with its own random draws.
  *
  * @throws {DataError} no indices, or one outside the data set.
  */
@@ -100,6 +113,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
   for (const index of chosen)
     if (!Number.isSafeInteger(index) || index < 0 || index >= length)
       throw new DataError(`${name}: subset index must be an integer from 0 to ${length - 1}, got ${describe(index)}`);
+  const repeats = new Set(chosen).size < chosen.length;
   return {
     name,
     length: chosen.length,
@@ -109,9 +123,16 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     ...(leftOut && { leftOut }),
     get(index) {
       checkIndex(name, index, chosen.length);
-      return dataset.get(chosen[index] as number);
+      const sample = dataset.get(chosen[index] as number);
+      return repeats ? withoutId(sample) : sample;
     },
   };
+}
+
+/** `sample` as one that states no id. */
+export async function withoutId(sample: Sample | Promise<Sample>): Promise<Sample> {
+  const { id, ...rest } = await sample;
+  return rest;
 }
 
 /** Throws a DataError that names the data set and the range unless `index` is an integer from 0 to length − 1. */

@@ -109,8 +109,7 @@ async function checkFiles(
 
 /**
  * Images below a folder, decoded when they are read (see decodeImage). Files come in natural order (img2 before img10),
- * classes are the sorted names of the sub-folders that hold images, sample ids count over the files that were found, before
- * any limit or skip. Links are followed, loops of links end. Other files, empty folders and what programs leave behind
+ * classes are the sorted names of the sub-folders that hold images. Links are followed, loops of links end. Other files, empty folders and what programs leave behind
  * (__MACOSX, @eaDir) are counted in `leftOut`.
  *
  * @throws {DataError} no such folder, no images, no such split, or a layout that is not clear.
@@ -125,7 +124,6 @@ export async function folderDataset(options: FolderOptions): Promise<FolderDatas
     throw new DataError(
       `folder: the data set is empty: no ${kImageExtensions.join(', ')} files below '${folder}', found ${leftOut.join(', ') || 'nothing'}`,
     );
-  const ids = new Map(items.map((item, id) => [item, id]));
   const read = (item: Item): Promise<DecodedImage> =>
     decodeImage(item.file, { channels, priority: 'bulk', ...(size !== undefined && { size }) });
   const kept = thin(items, limit);
@@ -144,12 +142,11 @@ export async function folderDataset(options: FolderOptions): Promise<FolderDatas
     async get(index) {
       checkIndex('folder', index, good.length);
       const item = good[index] as Item;
-      const id = ids.get(item) as number;
       const image = await read(item).catch((error: unknown) => {
         const advice = "onError: 'skip' (--skip-damaged) leaves such files out";
         throw new DataError(`${messageOf(error)}; ${advice}`, { cause: error });
       });
-      return { ...image, ...(item.label !== undefined && { label: item.label }), id };
+      return { ...image, ...(item.label !== undefined && { label: item.label }) };
     },
   };
 }

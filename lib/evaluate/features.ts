@@ -1,6 +1,6 @@
 /** Stage 2 begins here: the features r of an encoder, without augmentation and without the head. */
 import type { Augmentation } from '../augment/augment.ts';
-import type { Dataset, Sample } from '../data/dataset.ts';
+import { type Dataset, type LoadedSample, loadedSample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { OptionError } from '../errors.ts';
 import type { Module } from '../models/module.ts';
@@ -54,7 +54,7 @@ export async function extractFeatures(encoder: Module, dataset: Dataset, options
     throw new OptionError(`augment must be what presets.evaluation() returns, got ${describe(augment)}`);
   const batchSize = expectNumber('batchSize', options.batchSize ?? 500, { min: 1, integer: true });
   const asked = expectOneOf('precision', options.precision ?? 'float32', precisionOptions);
-  const transform = (samples: Sample[]): FeatureBatch => {
+  const transform = (samples: LoadedSample[]): FeatureBatch => {
     const images = augment.apply(samples, { seed: 0, device: encoder.device });
     return {
       images,
@@ -71,7 +71,7 @@ export async function extractFeatures(encoder: Module, dataset: Dataset, options
     tidy(() => noGrad(() => inPrecision(precision, () => encoder.forward(images)).to('float32'))).ready();
   const pass = async (precision: Precision, images: number): Promise<void> => {
     throwIfAborted(signal);
-    const sample = await dataset.get(0);
+    const sample = loadedSample(await dataset.get(0), dataset.name, 0);
     using batch = transform(new Array(images).fill(sample));
     (await encode(batch.images, precision)).dispose();
   };

@@ -1,7 +1,7 @@
 /** A training step's input: the views of a batch of samples, their labels and ids. */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { type Augmentation, applyViews, type ImageShape } from '../augment/augment.ts';
-import type { Dataset, Sample } from '../data/dataset.ts';
+import type { Dataset, LoadedSample, Sample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { DataError } from '../errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -23,7 +23,7 @@ export interface TrainBatch extends Disposable {
 }
 
 /** Makes a batch of samples; the views are a function of (seed, epoch, sample). */
-export type BatchMaker = (samples: readonly Sample[], epoch: number) => Promise<TrainBatch>;
+export type BatchMaker = (samples: readonly LoadedSample[], epoch: number) => Promise<TrainBatch>;
 
 /** The indices of the views of each size, which go through the encoder together. */
 export function viewsBySize(augment: readonly Augmentation[], source: ImageShape): readonly (readonly number[])[] {
@@ -47,7 +47,7 @@ export function batchMaker(dataset: Dataset, options: ResolvedOptions): BatchMak
     const labels = labelsOf(samples);
     if (labels === undefined && needsLabels)
       throw new DataError(`${dataset.name}: the ${lossName} loss needs a label for every sample; 'nt-xent' needs none`);
-    const groups = viewsBySize(augment, samples[0] as Sample);
+    const groups = viewsBySize(augment, samples[0] as LoadedSample);
     const inGroups = groups.flat();
     const images = groups.map((viewNumbers) =>
       applyViews(

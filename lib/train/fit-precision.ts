@@ -1,5 +1,5 @@
 /** The precision that a training computes in, where it is to be chosen. */
-import type { Dataset } from '../data/dataset.ts';
+import { type Dataset, loadedSample } from '../data/dataset.ts';
 import { keepRunningStatistics, tidy } from '../tensor/modes.ts';
 import { choosePrecision, type Precision, type PrecisionChoice } from '../tensor/precision.ts';
 import { sync } from '../tensor/runtime.ts';
@@ -26,7 +26,7 @@ export async function fitPrecision(
   const pass = async (precision: Precision, images: number): Promise<void> => {
     throwIfAborted(signal);
     const chosen = { ...options, precision };
-    const sample = await dataset.get(0);
+    const sample = loadedSample(await dataset.get(0), dataset.name, 0);
     using batch = await batchMaker(dataset, chosen)(new Array(images).fill(sample), 0);
     tidy(() => keepRunningStatistics(() => forward(batch, chosen).square().mean().backward()));
     await sync();

@@ -62,7 +62,7 @@ const everything = augment([
   normalize([0.5, 0.4, 0.3], [0.2, 0.25, 0.3]),
 ]);
 
-const samples: ImageSample[] = Array.from({ length: 24 }, (_, id) => {
+const samples: Required<ImageSample>[] = Array.from({ length: 24 }, (_, id) => {
   const image = formulaImage(21 + (id % 5), 24 - (id % 3), 3);
   return { ...image, pixels: image.pixels.map((x) => (x + 11 * id) % 256), id: 1000 + id };
 });

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
+import { concat } from '../../lib/data/concat.ts';
+import { type Dataset, subset } from '../../lib/data/dataset.ts';
 import type { Module } from '../../lib/models/module.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
@@ -11,6 +13,7 @@ import type { TrainEvent } from '../../lib/train/events.ts';
 import type { CustomHead, TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { collect } from './collect.ts';
+import { firstBatch, optionsOf } from './one-step.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 
 let folder: string;
@@ -325,6 +328,42 @@ describe('what a user gets wrong', () => {
     });
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/one class/);
+  });
+
+  test('equal ids in a batch are a warning, once, in parts of a batch too; not of a classifier', async () => {
+    const whole = tinyDataset(40);
+    const constant: Dataset = { ...whole, get: async (index) => ({ ...(await whole.get(index)), id: 3 }) };
+    const warningsOf = async (dataset: Dataset, options: Partial<TrainerOptions> = {}): Promise<string[]> => {
+      const warnings: string[] = [];
+      await make({ metrics: false, epochs: 1, ...options }).fit(dataset, {
+        onEvent: (event) => event.kind === 'warning' && warnings.push(event.message),
+      });
+      return warnings;
+    };
+    const once = [expect.stringMatching(/same id/)];
+    expect(await warningsOf(constant)).toEqual(once);
+    expect(await warningsOf(constant, { microBatch: 4 })).toEqual(once);
+    expect(await warningsOf(concat([constant, constant]))).toEqual([]);
+    expect(
+      await warningsOf(
+        subset(
+          constant,
+          Array.from({ length: 40 }, (_, i) => i >> 1),
+        ),
+      ),
+    ).toEqual([]);
+  });
+
+  test('copies of a sample get views of their own', async () => {
+    const copies = subset(tinyDataset(), new Array<number>(16).fill(5));
+    const options = optionsOf({ augment: tinyViews() });
+    using batch = await firstBatch(copies, options);
+    const values = await (batch.images[0] as Tensor).data();
+    const size = values.length / (2 * 16);
+    const views = Array.from({ length: 16 }, (_, i) =>
+      Array.from(values.subarray(i * size, (i + 1) * size) as Float32Array).join(),
+    );
+    expect(new Set(views).size).toBeGreaterThan(8);
   });
 
   test('cuda without CUDA says why', async () => {
