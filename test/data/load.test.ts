@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { bundledFashionMnist, dataCacheFolder, fashionMnistDataset } from '../../lib/data/fashion-mnist.ts';
+import { bundledFashionMnist, fashionMnistDataset } from '../../lib/data/fashion-mnist.ts';
 import { statOrUndefined } from '../../lib/data/files.ts';
 import { encodeIdx } from '../../lib/data/idx.ts';
 import { type DatasetName, loadDataset } from '../../lib/data/load.ts';
@@ -88,19 +88,6 @@ describe("loadDataset('fashion-mnist')", () => {
       optionError(/exclude/),
     );
     await expect(fashionMnistDataset({ root, split: 'test' })).rejects.toMatchObject(dataError(/t10k-/));
-  });
-});
-
-describe('dataCacheFolder', () => {
-  it.each<[NodeJS.ProcessEnv, NodeJS.Platform, string]>([
-    [{ CONTRASTIVE_CACHE: '/c' }, 'linux', join('/c', 'data')],
-    [{ XDG_CACHE_HOME: '/x' }, 'linux', join('/x', 'contrastive', 'data')],
-    [{}, 'linux', join(homedir(), '.cache', 'contrastive', 'data')],
-    [{}, 'darwin', join(homedir(), 'Library', 'Caches', 'contrastive', 'data')],
-    [{ LOCALAPPDATA: '/l' }, 'win32', join('/l', 'contrastive', 'data')],
-    [{}, 'win32', join(homedir(), 'AppData', 'Local', 'contrastive', 'data')],
-  ])('of %j on %s is %s', (env, platform, expected) => {
-    expect(dataCacheFolder(env, platform)).toBe(expected);
   });
 });
 

@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { augment } from '../../lib/augment/augment.ts';
+import { randomCrop } from '../../lib/augment/random-crop.ts';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
 import { concat } from '../../lib/data/concat.ts';
 import { type Dataset, subset } from '../../lib/data/dataset.ts';
@@ -14,7 +16,7 @@ import type { CustomHead, TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { collect } from './collect.ts';
 import { firstBatch, optionsOf } from './one-step.ts';
-import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
+import { size, tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -352,6 +354,25 @@ describe('what a user gets wrong', () => {
         ),
       ),
     ).toEqual([]);
+  });
+
+  test('an image that the views cannot take is named', async () => {
+    const whole = tinyDataset();
+    const small: Dataset = {
+      ...whole,
+      get: async (index) => ({ ...(await whole.get(index)), ...(index === 7 && { height: 6, width: 24 }) }),
+    };
+    const crop = augment([randomCrop(size)]);
+    const fitting = (dataset: Dataset): Promise<unknown> => make({ augment: crop, epochs: 1 }).fit(dataset);
+    await expect(fitting(small)).rejects.toMatchObject({
+      code: 'ERR_SHAPE',
+      message: expect.stringMatching(/^array: samples\[\d\] \(id 7\): /),
+    });
+    const first = subset(small, [7, ...Array.from({ length: 20 }, (_, i) => i + 8)]);
+    await expect(fitting(first)).rejects.toMatchObject({
+      code: 'ERR_SHAPE',
+      message: expect.stringMatching(/^array: sample/),
+    });
   });
 
   test('copies of a sample get views of their own', async () => {
