@@ -3,6 +3,8 @@
  * first call that needs libtorch does.
  */
 
+import './symbol-dispose.ts';
+
 export { adjustSharpness } from './augment/adjust-sharpness.ts';
 export {
   type ApplyOptions,

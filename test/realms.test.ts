@@ -2,7 +2,8 @@
  * Values of another realm: a vm context has its own Float32Array, Map and Promise, and test runners run code in one. What
  * a built-in is must be asked in a way that does not depend on whose it is.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runInNewContext } from 'node:vm';
@@ -16,6 +17,8 @@ import { SGD } from '../lib/optim/sgd.ts';
 import { imagePixels } from '../lib/serve/image-input.ts';
 import { tidy } from '../lib/tensor/modes.ts';
 import { tensor } from '../lib/tensor/tensor.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The value of `code` as another realm makes it. */
 const foreign = <T>(code: string, globals: object = {}): T => runInNewContext(code, { ...globals }) as T;
@@ -75,11 +78,43 @@ it('an error says its message', () => {
   expect([messageOf('text'), messageOf(null)]).toEqual(['text', 'null']);
 });
 
+it('a vm context without Symbol.dispose runs the package', { timeout: 60_000 }, async () => {
+  const folder = join(root, 'build/test-realms');
+  mkdirSync(folder, { recursive: true });
+  try {
+    writeFileSync(join(folder, 'vitest.config.mjs'), "export default { test: { pool: 'vmThreads' } };");
+    writeFileSync(
+      join(folder, 'realm.test.mjs'),
+      `import { contrastiveMetrics, tensor } from 'contrastive';
+      import { expect, it } from 'vitest';
+      it('frees what it uses', async () => {
+        const features = tensor([[[1, 0], [0.5, 1]], [[0, 1], [1, 1]]]);
+        expect((await contrastiveMetrics(features)).top1).toBeGreaterThanOrEqual(0);
+        expect([typeof features[Symbol.dispose], 'undefined' in features]).toEqual(['function', false]);
+      });`,
+    );
+    const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+    const { status, stdout } = await new Promise<{ status: number | null; stdout: string }>((resolve) => {
+      const child = spawn(process.execPath, [vitest, 'run', '--root', folder], {
+        cwd: folder,
+        env: { ...process.env, VITEST: '' },
+      });
+      let stdout = '';
+      child.stdout.on('data', (chunk) => (stdout += chunk));
+      child.stderr.on('data', (chunk) => (stdout += chunk));
+      child.on('close', (status) => resolve({ status, stdout }));
+    });
+    expect(status, stdout).toBe(0);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 const builtIn =
   /instanceof \(?(?:(?:Big)?(?:Float|Int|Uint)\d+(?:Clamped)?Array|(?:Shared)?ArrayBuffer|DataView|Buffer|Array|Object|Function|(?:Weak)?(?:Map|Set)|Date|RegExp|(?:Type|Range|Aggregate|Syntax)?Error|DOMException|Promise|URL|AbortSignal|AbortController|EventTarget|Readable(?:Stream)?)\b/;
 
 it('lib/ asks no instanceof of a built-in', () => {
-  const lib = fileURLToPath(new URL('../lib', import.meta.url));
+  const lib = join(root, 'lib');
   const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
   expect(files.length).toBeGreaterThan(100);
   expect(files.filter((name) => builtIn.test(readFileSync(join(lib, name), 'utf8')))).toEqual([]);
