@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { augment } from '../../lib/augment/augment.ts';
+import { augment, setAugmentThreads } from '../../lib/augment/augment.ts';
 import { randomCrop } from '../../lib/augment/random-crop.ts';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
 import { concat } from '../../lib/data/concat.ts';
@@ -373,6 +373,18 @@ describe('what a user gets wrong', () => {
       code: 'ERR_SHAPE',
       message: expect.stringMatching(/^array: sample/),
     });
+  });
+
+  test('the same seed gives the same bits, whatever the augmentation threads', async () => {
+    const trained = async (threads: number): Promise<number[][]> => {
+      setAugmentThreads(threads);
+      const models = tinyModels();
+      await make({ ...models, epochs: 1 }).fit(tinyDataset());
+      return weights(models.encoder);
+    };
+    const first = await trained(1);
+    expect(await trained(3)).toEqual(first);
+    expect(await trained(1)).toEqual(first);
   });
 
   test('copies of a sample get views of their own', async () => {
