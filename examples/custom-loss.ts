@@ -15,7 +15,6 @@ import {
   ops,
   presets,
   resnet18,
-  type Sample,
   SGD,
   type Tensor,
   Trainer,
@@ -104,7 +103,7 @@ export async function trainByHand(options: LoopOptions): Promise<number[]> {
     shuffle: true,
     seed,
     dropLast: true,
-    transform: (samples: Sample[], epoch) => {
+    transform: (samples, epoch) => {
       const images = augment.apply(samples, { seed, epoch, views: 2 }); // (2 · batch, channels, height, width)
       const labels = tensor(Int32Array.from(samples, (sample) => sample.label ?? 0));
       const dispose = (): void => {

@@ -111,5 +111,8 @@ export function errorOf(code: ErrorCode, message: string, options?: ErrorOptions
   return Class ? new Class(message, options) : new ContrastiveError(code, message, options);
 }
 
-/** What a caught value says, whatever was thrown. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** What a caught value says, whatever was thrown: an error of another realm (a vm context) too, and a DOMException. */
+export function messageOf(error: unknown): string {
+  const message = (error as Partial<Error> | null | undefined)?.message;
+  return typeof message === 'string' ? message : String(error);
+}

@@ -3,6 +3,8 @@
  * first call that needs libtorch does.
  */
 
+import './symbol-dispose.ts';
+
 export { adjustSharpness } from './augment/adjust-sharpness.ts';
 export {
   type ApplyOptions,
@@ -67,7 +69,15 @@ export { type FineTuneOptions, type FineTuneResult, fineTune } from './classify/
 export { type LoadClassifierOptions, loadClassifier } from './classify/load-classifier.ts';
 export { type ArrayDatasetOptions, arrayDataset } from './data/array-dataset.ts';
 export { type BalancedSubsetOptions, balancedSubset } from './data/balanced-subset.ts';
-export { type Dataset, type DatasetDescription, describeDataset, type Sample, subset } from './data/dataset.ts';
+export { concat } from './data/concat.ts';
+export {
+  type Dataset,
+  type DatasetDescription,
+  describeDataset,
+  type LoadedSample,
+  type Sample,
+  subset,
+} from './data/dataset.ts';
 export { type DownloadFashionMnistOptions, downloadFashionMnist } from './data/fashion-mnist.ts';
 export type { FolderDataset, SkippedFile } from './data/folder.ts';
 export {
@@ -137,11 +147,12 @@ export {
 export type { ImageInput, RawImage } from './serve/image-input.ts';
 export { type EmbeddingServiceOptions, embeddingService, type FastifyPlugin } from './serve/service.ts';
 export { autocast, enableGrad, isGradEnabled, noGrad, tidy } from './tensor/modes.ts';
+export type { NestedArray, TensorData } from './tensor/nested.ts';
 export * as ops from './tensor/ops.ts';
 export { ones, zeros } from './tensor/ops.ts';
 export type { Precision, PrecisionOption, PrecisionSpeeds } from './tensor/precision.ts';
 export { devices, memory, setThreads, sync } from './tensor/runtime.ts';
-export { type DType, type NestedArray, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';
+export { type DType, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';
 export type { CrossEntropyLossSpec } from './train/cross-entropy.ts';
 export type {
   CheckpointEvent,

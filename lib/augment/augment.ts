@@ -14,8 +14,8 @@ export interface ImageSample {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
-  /** The sample's stable number, from 0 to 2^53 − 1: all draws are a function of it. */
-  readonly id: number;
+  /** Which image it is, from 0 to 2^53 − 1: all draws are a function of it. Default: its place among the samples. */
+  readonly id?: number;
 }
 
 export interface ImageShape {
@@ -227,7 +227,7 @@ function packSamples(samples: readonly ImageSample[]): [Uint8Array[], Int32Array
   const ids = new Float64Array(samples.length);
   for (const [i, sample] of samples.entries()) {
     sizes.set([sample.height, sample.width, sample.channels], 3 * i);
-    ids[i] = counter(`samples[${i}].id`, sample.id);
+    ids[i] = counter(`samples[${i}].id`, sample.id ?? i);
   }
   return [samples.map(({ pixels }) => pixels), sizes, ids];
 }

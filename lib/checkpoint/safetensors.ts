@@ -2,7 +2,9 @@
  * The safetensors format: a little-endian uint64 header length, a JSON header, then the tensors' bytes without a gap.
  * Source: https://github.com/huggingface/safetensors, README, "Format". Reading treats the input as hostile.
  */
+
 import { readFile } from 'node:fs/promises';
+import { types } from 'node:util';
 import { CheckpointError, messageOf } from '../errors.ts';
 import { describe } from '../validate.ts';
 import { isObject, parseStrictJson } from './strict-json.ts';
@@ -111,8 +113,8 @@ function checkTensor(name: string, dtype: unknown, shape: unknown, data: unknown
     throw new CheckpointError(
       `${where}: shape must be non-negative integers of a size that fits, got [${String(shape)}]`,
     );
-  if (!(data instanceof Uint8Array) || data.length !== expected) {
-    const got = data instanceof Uint8Array ? `${data.length} bytes` : describe(data);
+  if (!types.isUint8Array(data) || data.length !== expected) {
+    const got = types.isUint8Array(data) ? `${data.length} bytes` : describe(data);
     throw new CheckpointError(`${where}: ${dtype} of shape [${String(shape)}] needs ${expected} bytes, got ${got}`);
   }
 }

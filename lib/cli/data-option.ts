@@ -1,11 +1,13 @@
 /** `--data NAME[:PATH]`: which images, where they are, and what is known of them. */
 import { resolve } from 'node:path';
 import type { Dataset } from '../data/dataset.ts';
+import type { FolderSplit } from '../data/folder-splits.ts';
 import { type DatasetName, loadDataset } from '../data/load.ts';
 import type { Stl10Split } from '../data/stl10.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
 import { expectOneOf } from '../validate.ts';
 import type { StringOption } from './command.ts';
+import type { Output } from './output.ts';
 
 export interface DataSource {
   readonly name: DatasetName;
@@ -40,6 +42,11 @@ export const dataOption = {
   help: `${names.join(', ')}; PATH is the folder of its files`,
 } as const satisfies StringOption;
 
+export const skipDamaged = {
+  type: 'boolean',
+  help: 'of folder: read all images first, and leave out those that cannot be decoded, with a warning each',
+} as const;
+
 /** What `--help` says of data sets, the same in every command. */
 export const dataHelp = `--data NAME[:PATH] names a data set and the folder of its files:
   fashion-mnist          the full set where one is installed, else the 12 000 images of this package
@@ -47,8 +54,9 @@ export const dataHelp = `--data NAME[:PATH] names a data set and the folder of i
   mnist:DIR              IDX files, .gz or not
   cifar10:DIR            the binary version; cifar100:DIR and stl10:DIR likewise
   folder:DIR             JPEG, PNG, WebP, GIF, TIFF and AVIF files, a class a sub-folder; DIR/train
-                         and DIR/test (or DIR/val), if they are there, are the splits. Without
-                         sub-folders there are no labels, which is enough for simclr`;
+                         and DIR/test (or DIR/val), if they are there, are the splits, by these
+                         names or like ones. Without sub-folders there are no labels, which is
+                         enough for simclr`;
 
 /** @throws {OptionError} an unknown name (with the nearest known one), or a path that is missing. */
 export function parseData(text: string): DataSource {
@@ -77,30 +85,49 @@ export interface Splits {
   readonly noTest?: string;
 }
 
-function loadSplit({ name, path }: DataSource, split: Stl10Split, limit: number | undefined): Promise<Dataset> {
-  return loadDataset(name, {
+export interface LoadSplitsOptions {
+  /** Most training images, and most test images. */
+  readonly train?: number | undefined;
+  readonly test?: number | undefined;
+  /** What training takes: 'unlabeled' are STL-10's images without labels. Default 'train'. */
+  readonly trainSplit?: 'train' | 'unlabeled';
+  /** What is judged on: 'val' is that folder of a folder data set. Default 'test'. */
+  readonly testSplit?: 'test' | 'val';
+  /** Shorter side that images of a folder are decoded to, in pixels. Default: as stored. */
+  readonly side?: number;
+  /** Leaves out files of a folder that cannot be decoded, with a warning each, instead of failing at the first. */
+  readonly skipDamaged?: boolean;
+  readonly output: Output;
+}
+
+async function loadSplit(
+  { name, path }: DataSource,
+  split: Stl10Split | FolderSplit,
+  limit: number | undefined,
+  { side, skipDamaged = false, output }: LoadSplitsOptions,
+): Promise<Dataset> {
+  const where = {
     split,
     ...(limit !== undefined && { limit }),
     ...(path === 'bundled' ? { subset: 'bundled' as const } : path !== null && { root: path }),
-  });
+  };
+  if (name !== 'folder') return loadDataset(name, where);
+  const reading = { ...(side !== undefined && { size: side }), ...(skipDamaged && { onError: 'skip' as const }) };
+  const dataset = await loadDataset(name, { ...where, split: split as FolderSplit, ...reading });
+  for (const { reason } of dataset.skipped) output.warn(`${reason}; skipped`);
+  return dataset;
 }
 
 /**
- * @param limits.split what training takes: 'unlabeled' are STL-10's images without labels.
  * @throws {DataError} training data that is missing, empty or damaged, named in the message.
  * @throws {OptionError} a split that the data set does not have.
  */
-export async function loadSplits(
-  source: DataSource,
-  limits: {
-    readonly train?: number | undefined;
-    readonly test?: number | undefined;
-    readonly split?: 'train' | 'unlabeled';
-  },
-): Promise<Splits> {
-  const train = await loadSplit(source, limits.split ?? 'train', limits.train);
+export async function loadSplits(source: DataSource, options: LoadSplitsOptions): Promise<Splits> {
+  if (options.skipDamaged && source.name !== 'folder')
+    throw new OptionError(`--skip-damaged belongs to --data folder:DIR, got ${source.name}`);
+  const train = await loadSplit(source, options.trainSplit ?? 'train', options.train, options);
   try {
-    return { train, test: await loadSplit(source, 'test', limits.test) };
+    return { train, test: await loadSplit(source, options.testSplit ?? 'test', options.test, options) };
   } catch (error) {
     if (error instanceof DataError) return { train, noTest: messageOf(error) };
     throw error;

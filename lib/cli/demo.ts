@@ -115,7 +115,7 @@ interface Plan extends DemoPlan {
 
 /** How much to train here, by the speed of the first steps, and those images. */
 async function fitMachine({ options, signal, output }: Omit<Comparison, 'splits' | 'plan'>) {
-  const all = await bundledImages(options.limitTrain ?? mostImages, options.limitTest);
+  const all = await bundledImages(options.limitTrain ?? mostImages, options.limitTest, output);
   output.progress.update('measuring the first steps');
   const batchSize = Math.min(recipe.batchSize, all.train.length);
   using training = prepare({ epochs: 100, batchSize, precision: 'auto' }, methods[0], options);
@@ -128,14 +128,14 @@ async function fitMachine({ options, signal, output }: Omit<Comparison, 'splits'
     `${formatRate(imagesPerSecond)} images/s in ${precision} here: ${counted(plan.epochs, 'epoch')} of ${images} images for each method, about ${duration} of training in all (--epochs and --limit-train choose otherwise)`,
   );
   output.emit({ kind: 'plan', imagesPerSecond, ...plan });
-  const splits = plan.images === all.train.length ? all : await bundledImages(plan.images, options.limitTest);
+  const splits = plan.images === all.train.length ? all : await bundledImages(plan.images, options.limitTest, output);
   return { splits, plan };
 }
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-async function bundledImages(limitTrain: number, limitTest: number): Promise<LabelledSplits> {
-  const { train, test, noTest } = await loadSplits(parseData(bundled), { train: limitTrain, test: limitTest });
+async function bundledImages(limitTrain: number, limitTest: number, output: Output): Promise<LabelledSplits> {
+  const { train, test, noTest } = await loadSplits(parseData(bundled), { train: limitTrain, test: limitTest, output });
   if (test === undefined) throw new DataError(noTest ?? 'fashion-mnist: the bundled test images are missing');
   return { train, test };
 }

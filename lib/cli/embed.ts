@@ -1,9 +1,11 @@
 /** `contrastive embed`: the features of a folder of images, as a NumPy file and an index of names. */
+
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
+import { types } from 'node:util';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { statOrUndefined } from '../data/files.ts';
-import { kImageExtensions, walkImages } from '../data/walk.ts';
+import { kImageExtensions, summarise, walkFolder } from '../data/walk.ts';
 import { DataError, messageOf } from '../errors.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { mapOrdered } from '../serve/ordered.ts';
@@ -55,7 +57,7 @@ Both appear when all is done, or not at all. Images are found below a folder by 
     const { run, input, batchSize, normalize, precision, device, strict } = options;
     const npy = resolve(options.out.endsWith('.npy') ? options.out : `${options.out}.npy`);
     if ((await statOrUndefined(npy))?.isDirectory()) throw new DataError(`${npy}: is a folder`);
-    const files = await findImages(input);
+    const files = await findImages(input, output);
     const started = performance.now();
     const embedder = await createEmbedder({
       checkpoint: run,
@@ -86,7 +88,7 @@ Both appear when all is done, or not at all. Images are found below a folder by 
       output.emit({ out: npy, index, rows: names.length, dim, skipped: skipped.length, seconds, imagesPerSecond });
     } catch (error) {
       // Of reading, a DataError tells; what the file system says by itself is of writing.
-      if (!(error instanceof Error && 'syscall' in error)) throw error;
+      if (!(types.isNativeError(error) && 'syscall' in error)) throw error;
       throw new DataError(`${npy}: cannot be written: ${messageOf(error)}`, { cause: error });
     } finally {
       await writer?.discard();
@@ -112,11 +114,12 @@ interface ImageFile {
   readonly name: string;
 }
 
-async function findImages(input: string): Promise<ImageFile[]> {
+async function findImages(input: string, output: Output): Promise<ImageFile[]> {
   const stats = await statOrUndefined(input);
   if (stats === undefined) throw new DataError(`${input}: there is no such file or folder`);
   if (!stats.isDirectory()) return [{ path: input, name: basename(input) }];
-  const paths = await walkImages(input);
+  const { images: paths, others } = await walkFolder(input);
+  if (others.length > 0) output.warn(`${input}: left out: ${summarise(others).join(', ')}`);
   if (paths.length === 0) throw new DataError(`${input}: no images (${kImageExtensions.join(', ')}) below this folder`);
   return paths.map((path) => ({ path, name: relative(input, path).split(sep).join('/') }));
 }

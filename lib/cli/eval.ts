@@ -1,5 +1,6 @@
 /** `contrastive eval`: what the encoder of a run has learnt, as accuracies on test images. */
 import { setAugmentThreads } from '../augment/augment.ts';
+import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
@@ -11,9 +12,17 @@ import { makeEncoder } from '../models/registry.ts';
 import { loadEncoder } from '../serve/feature-model.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
-import { dataHelp, dataOption, dataText, loadSplits, parseData } from './data-option.ts';
-import { type Accuracies, accuracyTable, extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
-import { fineTuneOptions, fineTuneRun, presetInput, refuseFineTuneOptions } from './fine-tune-run.ts';
+import { dataHelp, dataOption, dataText, loadSplits, parseData, skipDamaged } from './data-option.ts';
+import {
+  type Accuracies,
+  accuracyTable,
+  extractSplits,
+  judge,
+  type LabelledSplits,
+  missingClasses,
+} from './evaluate-run.ts';
+import { fineTuneOptions, fineTuneRun, fineTuneSide, presetInput, refuseFineTuneOptions } from './fine-tune-run.ts';
+import type { Output } from './output.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 
 const evalOptions = {
@@ -40,11 +49,21 @@ const evalOptions = {
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, and of fine-tuning' },
   limitTrain: { ...positive, help: "use so many training images; default without --data: as the run's training" },
   limitTest: { ...positive, help: 'use so many test images' },
+  split: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['test', 'val'],
+    default: 'test',
+    help: 'images to judge on; val: of a folder that has val beside test',
+  },
+  skipDamaged,
   ...ofDevice,
   ...ofThreads,
 } as const satisfies OptionTable;
 
 type EvalOptions = OptionValues<typeof evalOptions>;
+
+const fineTunes = ({ protocol }: EvalOptions): boolean => protocol === 'fine-tune' || protocol === 'all';
 
 export const command = defineCommand({
   name: 'eval',
@@ -79,8 +98,7 @@ Images are scaled and normalised as in the run. With --json, one object: knnTop1
 
 async function evaluate({ options, signal, output }: CommandContext<typeof evalOptions>): Promise<void> {
   const { protocol, labelFraction, seed } = options;
-  const fineTunes = protocol === 'fine-tune' || protocol === 'all';
-  if (!fineTunes) refuseFineTuneOptions(options);
+  if (!fineTunes(options)) refuseFineTuneOptions(options);
   if (options.out !== undefined && options.baseline)
     throw new OptionError('--out keeps one run, and --baseline fine-tunes two');
   const { run, checkpoint } = await openCheckpoint(options.run, {
@@ -89,7 +107,7 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   });
   const { config } = run;
   const { step } = checkpoint.state;
-  const loaded = await loadData(options, config);
+  const loaded = await loadData(options, config, output);
   const train =
     labelFraction === undefined
       ? loaded.train
@@ -97,6 +115,8 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const splits = { ...loaded, train };
   output.print(`training images  ${(await describeDataset(splits.train)).text}`);
   output.print(`test images      ${(await describeDataset(splits.test)).text}\n`);
+  const warning = missingClasses(splits);
+  if (warning !== undefined) output.warn(warning);
   if (options.threads !== undefined) {
     setThreads(options.threads);
     setAugmentThreads(options.threads);
@@ -104,7 +124,7 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const assess = async (title: string, module: Module): Promise<Accuracies> => {
     using encoder = module;
     const frozen = protocol === 'fine-tune' ? {} : await assessFrozen(title, encoder);
-    if (!fineTunes) return frozen;
+    if (!fineTunes(options)) return frozen;
     const tuned = await fineTuneRun(encoder, { config, splits, values: options, title, output, signal });
     return { ...frozen, ...tuned };
   };
@@ -143,12 +163,16 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
 }
 
 /** @throws {DataError} no test images. */
-async function loadData(options: EvalOptions, { data }: RunConfig): Promise<LabelledSplits> {
+async function loadData(options: EvalOptions, { data, input }: RunConfig, output: Output): Promise<LabelledSplits> {
   const source = parseData(options.data ?? dataText(data));
   const limit = options.data === undefined ? (data.limit ?? undefined) : undefined;
   const { train, test, noTest } = await loadSplits(source, {
     train: options.limitTrain ?? limit,
     test: options.limitTest,
+    testSplit: options.split,
+    skipDamaged: options.skipDamaged,
+    side: fineTunes(options) ? fineTuneSide(input) : resizedSide(presets.evaluation(presetInput(input))),
+    output,
   });
   if (test === undefined) throw new DataError(noTest ?? `${source.name}: there are no test images`);
   return { train, test };

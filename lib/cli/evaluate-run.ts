@@ -18,6 +18,24 @@ export interface LabelledSplits {
   readonly test: Dataset;
 }
 
+/**
+ * What to warn of before test images are classified: classes that training images lack. Nothing where labels are not known
+ * without reading images.
+ */
+export function missingClasses({ train, test }: LabelledSplits): string | undefined {
+  if (train.labels === undefined || test.labels === undefined) return undefined;
+  const known = new Set(Array.from(train.labels));
+  const labels = Array.from(test.labels);
+  const missing = labels.filter((label) => !known.has(label));
+  if (missing.length === 0) return undefined;
+  const [some, all] = [new Set(missing).size, new Set(labels).size];
+  return (
+    `${some} of the ${all} classes of the test images have no training image (${percent(missing.length / labels.length)} of ` +
+    'the test images): no classifier can name them. Of classes that training never sees, recall at 1 tells more: ' +
+    'nearestNeighbours(features, features, { k: 1, excludeSelf: true })'
+  );
+}
+
 /** Both disposed together, by their owner. */
 export interface SplitFeatures extends Disposable {
   readonly train: LabelledFeatures;

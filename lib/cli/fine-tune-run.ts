@@ -8,6 +8,7 @@ import type { OptionTable, OptionValues } from './command.ts';
 import type { Accuracies, LabelledSplits } from './evaluate-run.ts';
 import { flagOf } from './options.ts';
 import type { Output } from './output.ts';
+import { neededSide } from './recipe.ts';
 import { floatType, positive } from './shared-options.ts';
 import { TrainProgress } from './train-progress.ts';
 
@@ -28,6 +29,9 @@ export const fineTuneOptions = {
 export function presetInput({ size, mean, std, channels }: RunConfig['input']): PresetOptions {
   return { size, mean, std, ...((channels === 1 || channels === 3) && { channels }) };
 }
+
+/** The shorter side that images need: the crops of `presets.fineTune` show at least 0.08 of an image's area. */
+export const fineTuneSide = ({ size }: RunConfig['input']): number => neededSide(size, 0.08);
 
 export type FineTuneValues = OptionValues<typeof fineTuneOptions>;
 

@@ -1,6 +1,8 @@
 /** The frame around the commands: finds the command, parses, runs, turns errors into messages and exit codes. */
+
 import { readFileSync } from 'node:fs';
-import { ContrastiveError, OptionError } from '../errors.ts';
+import { types } from 'node:util';
+import { ContrastiveError, messageOf, OptionError } from '../errors.ts';
 import { nearest } from '../validate.ts';
 import type { Command } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
@@ -84,10 +86,10 @@ export async function runProgram(argv: readonly string[], context: ProgramContex
     return exitCodes.ok;
   } catch (error) {
     output.progress.done();
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const code = codeOf(error);
     output.emit({ error: { code, message } });
-    const stack = env.CONTRASTIVE_DEBUG && error instanceof Error ? `\n${error.stack}` : '';
+    const stack = env.CONTRASTIVE_DEBUG && types.isNativeError(error) ? `\n${error.stack}` : '';
     if (!output.json) streams.stderr.write(`error: ${message} [${code}]${stack}\n`);
     return exitCodeOf(error, signal);
   }

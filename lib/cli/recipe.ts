@@ -86,12 +86,25 @@ const optimizers: Readonly<Record<OptimizerSpec['name'], { lr: number; weightDec
   lars: { lr: 0.3, weightDecay: 1e-6, momentum: 0.9 },
 };
 
+const cropMinOf = ({ method, cropMin }: RecipeChoices, size: number): number =>
+  cropMin ?? (isSmall(size) || method !== 'simclr' ? 0.2 : 0.08);
+
+/** The shorter side that images need, in pixels: the smallest crop, a part of their area, is then not enlarged. */
+export const neededSide = (size: number, leastArea: number): number => Math.ceil(size / Math.sqrt(leastArea));
+
+/** That of a training. */
+export function sideOf(choices: RecipeChoices, { size: own }: DataProfile): number {
+  const { size = own } = choices;
+  return neededSide(size, cropMinOf(choices, size));
+}
+
 /**
  * Up to 64 pixels SupContrast's views for CIFAR: crop, flip, jitter (.4, .4, .4, .1) p 0.8, gray 0.2. Above, SimCLR's for
  * ImageNet: jitter (.8, .8, .8, .2), and blur; for moco MoCo v2's, `presets.mocoV2`: jitter as below, and blur.
  */
 function viewsOf(choices: RecipeChoices, size: number, { mean, std }: DataProfile): Augmentation {
-  const { method, cropMin = isSmall(size) || method !== 'simclr' ? 0.2 : 0.08 } = choices;
+  const { method } = choices;
+  const cropMin = cropMinOf(choices, size);
   const { jitter = isSmall(size) || method === 'moco' ? 0.4 : 0.8, blur = isSmall(size) ? 0 : 0.5 } = choices;
   return recipe({ mean, std, channels }, [
     randomResizedCrop(size, { scale: [cropMin, 1] }),

@@ -14,7 +14,12 @@ export const ofRun = {
 } as const satisfies OptionTable;
 
 export const ofDevice = {
-  device: { type: 'string', value: 'NAME', default: 'auto', help: 'cpu, cuda, cuda:N, mps or auto' },
+  device: {
+    type: 'string',
+    value: 'NAME',
+    default: 'cpu',
+    help: 'cpu, cuda, cuda:N, mps, or auto: cuda, else mps, else cpu',
+  },
 } as const satisfies OptionTable;
 
 export const ofThreads = {

@@ -1,6 +1,6 @@
 /** The images of a contact sheet. */
 import { basename, relative, sep } from 'node:path';
-import type { Sample } from '../data/dataset.ts';
+import { type LoadedSample, loadedSample } from '../data/dataset.ts';
 import { decodeImage } from '../data/decode.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { loadDataset } from '../data/load.ts';
@@ -11,7 +11,7 @@ import type { Output } from './output.ts';
 export interface Source {
   /** Relative to the input folder, with slashes. */
   readonly name: string;
-  readonly sample: Sample;
+  readonly sample: LoadedSample;
 }
 
 export interface Skipped {
@@ -44,7 +44,7 @@ export async function readSources(
       .split(sep)
       .join('/');
     try {
-      sources.push({ name, sample: await dataset.get(index) });
+      sources.push({ name, sample: loadedSample(await dataset.get(index), dataset.name, index) });
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       skipped.push({ name, reason: error.message });

@@ -2,7 +2,7 @@
 import { OptionError } from '../errors.ts';
 import { denominatorNames } from '../losses/sup-con.ts';
 import type { OptionTable, OptionValues } from './command.ts';
-import { dataOption, dataText, parseData } from './data-option.ts';
+import { dataOption, dataText, parseData, skipDamaged } from './data-option.ts';
 import { flagOf } from './options.ts';
 import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
 
@@ -128,6 +128,7 @@ export const trainOptions = {
     default: 'train',
     help: 'images to train on; unlabeled: the 100 000 of stl10 without labels',
   },
+  skipDamaged,
   limitTrain: { ...positive, help: 'use so many training images' },
   limitTest: { ...positive, help: 'use so many test images' },
   out: {

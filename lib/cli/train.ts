@@ -10,10 +10,10 @@ import type { EndEvent, TrainEvent } from '../train/events.ts';
 import type { MonitorContext } from '../train/fit-options.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 import { dataHelp, loadSplits, parseData, profileOf } from './data-option.ts';
-import { extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
+import { extractSplits, judge, type LabelledSplits, missingClasses } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
 import type { Output } from './output.ts';
-import { makeTraining, type Training } from './recipe.ts';
+import { makeTraining, sideOf, type Training } from './recipe.ts';
 import { percent } from './report/results.ts';
 import { checkLossOptions, resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
@@ -60,11 +60,17 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
   checkLossOptions(options);
   if (resume && options.out === undefined) throw new OptionError('--resume needs --out, the folder of the run');
   const source = parseData(options.data);
-  const { limitTrain, limitTest, split } = options;
-  const splits = await loadSplits(source, { train: limitTrain, test: limitTest, split });
+  const { limitTrain, limitTest, split, skipDamaged } = options;
+  const splits = await loadSplits(source, {
+    ...{ train: limitTrain, test: limitTest, trainSplit: split, skipDamaged, output },
+    side: sideOf(options, profileOf(source)),
+  });
   const { text, labelled } = await describeDataset(splits.train);
   output.print(text);
-  if (splits.test === undefined) output.warn(`${splits.noTest}; the kNN accuracy is not measured`);
+  const { test } = splits;
+  const warning =
+    test === undefined ? `${splits.noTest}; the kNN accuracy is not measured` : missingClasses({ ...splits, test });
+  if (warning !== undefined) output.warn(warning);
   if (threads !== undefined) {
     setThreads(threads);
     setAugmentThreads(threads);

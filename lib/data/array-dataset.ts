@@ -1,4 +1,5 @@
 /** Images that are already in memory. */
+import { types } from 'node:util';
 import { DataError, DTypeError, ShapeError } from '../errors.ts';
 import { checkOptions, describe } from '../validate.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
@@ -17,7 +18,7 @@ export interface ArrayDatasetOptions {
 const known = ['shape', 'labels', 'classes', 'name', 'source'] as const;
 
 /**
- * A data set over one array of pixels, which is not copied: samples are views of it. Sample ids are 0, 1, 2, ….
+ * A data set over one array of pixels, which is not copied: samples are views of it.
  *
  * @param pixels uint8 (count, height, width, channels), channels last.
  * @throws {DTypeError} pixels are not a Uint8Array.
@@ -29,7 +30,7 @@ const known = ['shape', 'labels', 'classes', 'name', 'source'] as const;
 export function arrayDataset(pixels: Uint8Array, options: ArrayDatasetOptions): Dataset {
   checkOptions('arrayDataset', options, known);
   const { shape, labels, classes, name = 'array', source = 'memory' } = options;
-  if (!(pixels instanceof Uint8Array))
+  if (!types.isUint8Array(pixels))
     throw new DTypeError(`${name}: pixels must be a Uint8Array of values 0 to 255, got ${describe(pixels)}`);
   const isShape = Array.isArray(shape) && shape.length === 4 && shape.every((n) => Number.isSafeInteger(n) && n >= 0);
   if (!isShape) throw new ShapeError(`${name}: shape must be [count, height, width, channels], got [${String(shape)}]`);
@@ -55,7 +56,6 @@ export function arrayDataset(pixels: Uint8Array, options: ArrayDatasetOptions): 
         height,
         width,
         channels,
-        id: index,
         ...(label !== undefined && { label }),
       };
     },

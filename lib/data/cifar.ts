@@ -2,8 +2,10 @@
  * CIFAR-10 and CIFAR-100, binary version: records of one label byte (CIFAR-100: coarse, then fine), then 3072 bytes,
  * the red, green and blue planes of 32×32. Source: A. Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html.
  */
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { types } from 'node:util';
 import { DataError, messageOf } from '../errors.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
 import { expectFolder, findFile, statOrUndefined } from './files.ts';
@@ -92,7 +94,7 @@ export async function cifarDataset(
     if (length >= limit) break;
     const path = join(folder, file);
     const bytes = await readFile(path).catch((error: unknown) => error);
-    if (!(bytes instanceof Uint8Array)) throw await missing(path, root, layout, bytes);
+    if (!types.isUint8Array(bytes)) throw await missing(path, root, layout, bytes);
     parts.push({ bytes, first: length });
     length += checkRecords(bytes, path, layout);
   }
@@ -117,7 +119,7 @@ export async function cifarDataset(
       const pixels = new Uint8Array(kPixels);
       for (let i = 0; i < kPlane; i++) for (let c = 0; c < 3; c++) pixels[3 * i + c] = planes[c * kPlane + i] as number;
       const label = part.bytes[start - 1] as number;
-      return { pixels, height: kSide, width: kSide, channels: 3, label, id: index };
+      return { pixels, height: kSide, width: kSide, channels: 3, label };
     },
   };
 }

@@ -1,4 +1,5 @@
 /** What a data set is: the interfaces that every loader, trainer and evaluator reads, and checks of a user's own. */
+import { types } from 'node:util';
 import { DataError, ShapeError } from '../errors.ts';
 import { describe } from '../validate.ts';
 
@@ -11,9 +12,15 @@ export interface Sample {
   channels: number;
   /** Class index, from 0. */
   label?: number;
-  /** Stable over epochs, orders and subsets: random draws for a sample are a function of it. A non-negative integer. */
-  id: number;
+  /**
+   * Which image it is, an integer from 0: the random draws of a sample are a function of it, and losses take samples of one
+   * id for views of one image. Default: the sample's index in the data set that is loaded.
+   */
+  id?: number;
 }
+
+/** A sample that has been read: with an id in any case. */
+export type LoadedSample = Sample & { id: number };
 
 /**
  * A finite, indexable collection of images. Write your own by implementing this; `get` may be slow and asynchronous,
@@ -28,6 +35,8 @@ export interface Dataset {
   readonly labels?: ArrayLike<number>;
   /** Where the images came from, for people to read. */
   readonly source?: string;
+  /** What lay there and is not part of it, for people to read: "3 .bmp files". */
+  readonly leftOut?: readonly string[];
   get(index: number): Sample | Promise<Sample>;
 }
 
@@ -67,9 +76,9 @@ const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (val
  */
 export function checkSample(value: unknown, where: string): Sample {
   if (value === null || typeof value !== 'object')
-    throw new DataError(`${where} must be { pixels, height, width, channels, label?, id }, got ${describe(value)}`);
+    throw new DataError(`${where} must be { pixels, height, width, channels, label?, id? }, got ${describe(value)}`);
   const { pixels, height, width, channels, label, id } = value as Partial<Sample>;
-  if (!(pixels instanceof Uint8Array))
+  if (!types.isUint8Array(pixels))
     throw new DataError(`${where}: pixels must be a Uint8Array, height × width × channels, got ${describe(pixels)}`);
   for (const [key, size] of Object.entries({ height, width, channels }))
     if (!isCount(size)) throw new DataError(`${where}: ${key} must be an integer >= 1, got ${describe(size)}`);
@@ -78,36 +87,52 @@ export function checkSample(value: unknown, where: string): Sample {
     throw new ShapeError(
       `${where}: pixels must hold ${height} × ${width} × ${channels} = ${expected} values, got ${pixels.length}`,
     );
-  if (!Number.isSafeInteger(id) || (id as number) < 0)
-    throw new DataError(`${where}: id must be a non-negative integer, stable over epochs, got ${describe(id)}`);
+  if (id !== undefined && !(Number.isSafeInteger(id) && id >= 0))
+    throw new DataError(`${where}: id must be an integer >= 0 or undefined, got ${describe(id)}`);
   if (label !== undefined && !(Number.isSafeInteger(label) && label >= 0))
     throw new DataError(`${where}: label must be an integer >= 0 or undefined, got ${describe(label)}`);
   return value as Sample;
 }
 
+/** `value`, the sample at `index` of the data set `name`, checked and with an id. @throws as checkSample. */
+export function loadedSample(value: unknown, name: string, index: number): LoadedSample {
+  const sample = checkSample(value, `${name}: sample ${index}`);
+  return { ...sample, id: sample.id ?? index };
+}
+
 /**
- * The samples of `dataset` at `indices`, in that order; labels, ids and class names stay.
+ * The samples of `dataset` at `indices`, in that order; labels and class names stay. Ids that samples state stay too, unless
+ * an index comes more than once: each copy is then a sample of its own, with its own random draws.
  *
  * @throws {DataError} no indices, or one outside the data set.
  */
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
-  const { name, length, classes, labels, source } = checkDataset(dataset);
+  const { name, length, classes, labels, source, leftOut } = checkDataset(dataset);
   const chosen = Array.from(indices);
   if (chosen.length === 0) throw new DataError(`${name}: the subset is empty`);
   for (const index of chosen)
     if (!Number.isSafeInteger(index) || index < 0 || index >= length)
       throw new DataError(`${name}: subset index must be an integer from 0 to ${length - 1}, got ${describe(index)}`);
+  const repeats = new Set(chosen).size < chosen.length;
   return {
     name,
     length: chosen.length,
     ...(classes && { classes }),
     ...(labels && { labels: chosen.map((index) => labels[index] as number) }),
     ...(source !== undefined && { source }),
+    ...(leftOut && { leftOut }),
     get(index) {
       checkIndex(name, index, chosen.length);
-      return dataset.get(chosen[index] as number);
+      const sample = dataset.get(chosen[index] as number);
+      return repeats ? withoutId(sample) : sample;
     },
   };
+}
+
+/** `sample` as one that states no id. */
+export async function withoutId(sample: Sample | Promise<Sample>): Promise<Sample> {
+  const { id, ...rest } = await sample;
+  return rest;
 }
 
 /** Throws a DataError that names the data set and the range unless `index` is an integer from 0 to length − 1. */
@@ -125,25 +150,40 @@ export interface DatasetDescription {
   labelled: boolean;
   /** Size of the first sample; the images of a folder may differ. */
   image: { height: number; width: number; channels: number };
-  /** One line for people: "fashion-mnist: 10000 images, the first 28×28×1, 10 classes, from …". */
+  /** What was found and is not part of it. */
+  leftOut?: readonly string[];
+  /** One line for people: "folder: 100 images, the first 64×48×3, 2 classes (cats, dogs), from photos; left out: 3 .bmp files". */
   text: string;
+}
+
+/** So many class names are listed. */
+const mostNames = 6;
+
+/** "2 classes (cats, dogs)"; with labels that leave classes out, "400 of 550 classes (…)". */
+function classesText(classes: readonly string[], labels: ArrayLike<number> | undefined): string {
+  const present = labels === undefined ? classes.length : new Set(Array.from(labels)).size;
+  const count = present === classes.length ? `${present}` : `${present} of ${classes.length}`;
+  const names = [...classes.slice(0, mostNames), ...(classes.length > mostNames ? ['…'] : [])];
+  return `${count} ${classes.length === 1 ? 'class' : 'classes'} (${names.join(', ')})`;
 }
 
 /** Reads the first sample and says what the data set is. Rejects as `checkDataset` and `checkSample` throw. */
 export async function describeDataset(dataset: Dataset): Promise<DatasetDescription> {
-  const { name, length, classes, source } = checkDataset(dataset);
+  const { name, length, classes, labels, source, leftOut } = checkDataset(dataset);
   const { height, width, channels, label } = checkSample(await dataset.get(0), `${name}: sample 0`);
   const labelled = label !== undefined;
   const size = `${height}×${width}×${channels}`;
-  const kinds = classes ? `${classes.length} classes` : labelled ? 'labelled' : 'no labels';
+  const kinds = classes ? classesText(classes, labels) : labelled ? 'labelled' : 'no labels';
   const from = source === undefined ? '' : `, from ${source}`;
+  const rest = leftOut === undefined ? '' : `; left out: ${leftOut.join(', ')}`;
   return {
     name,
     length,
     ...(source !== undefined && { source }),
     ...(classes && { classes }),
+    ...(leftOut && { leftOut }),
     labelled,
     image: { height, width, channels },
-    text: `${name}: ${length} images, the first ${size}, ${kinds}${from}`,
+    text: `${name}: ${length} images, the first ${size}, ${kinds}${from}${rest}`,
   };
 }

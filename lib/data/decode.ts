@@ -1,5 +1,7 @@
 /** Image files and encoded bytes to 8-bit pixels, through sharp, which is loaded on the first call. */
+
 import { stat } from 'node:fs/promises';
+import { types } from 'node:util';
 import type { Sharp } from 'sharp';
 import { DataError, messageOf } from '../errors.ts';
 import { checkOptions, describe, expectNumber, expectOneOf } from '../validate.ts';
@@ -48,7 +50,7 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
   if (size !== undefined) expectNumber('size', size, { min: 1, integer: true });
   expectNumber('limitInputPixels', limitInputPixels, { min: 1, integer: true });
   expectOneOf('priority', priority, priorities);
-  const isBytes = input instanceof Uint8Array;
+  const isBytes = types.isUint8Array(input);
   if (!isBytes && (typeof input !== 'string' || input === ''))
     throw new DataError(`image must be a path or a Buffer of encoded bytes, got ${describe(input)}`);
   const name = isBytes ? `image of ${input.length} bytes` : input;

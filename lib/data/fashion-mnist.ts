@@ -1,8 +1,8 @@
 /** Where Fashion-MNIST is: a folder, Debian's package, the per-user cache, or the subset that this package carries. */
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError } from '../errors.ts';
+import { cacheDir } from '../native/libtorch.ts';
 import { checkOptions } from '../validate.ts';
 import type { Dataset } from './dataset.ts';
 import { downloadVerified } from './download.ts';
@@ -54,13 +54,8 @@ const kFiles: Record<string, { bytes: number; sha256: string }> = {
 /** The folder of this package that holds the bundled subset: 10 000 training and 2 000 test images. */
 export const bundledFashionMnist = (): string => fileURLToPath(new URL('../../data/fashion-mnist', import.meta.url));
 
-/** Where downloads go: CONTRASTIVE_CACHE, or the platform's cache folder of this user. */
-export function dataCacheFolder(env: NodeJS.ProcessEnv = process.env, platform = process.platform): string {
-  if (env.CONTRASTIVE_CACHE) return join(env.CONTRASTIVE_CACHE, 'data');
-  if (platform === 'win32') return join(env.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'contrastive', 'data');
-  if (platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'contrastive', 'data');
-  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'contrastive', 'data');
-}
+/** Where downloads go. */
+const cacheFolder = (): string => join(cacheDir(), 'data', 'fashion-mnist');
 
 /** torchvision keeps the raw files a level or two down. */
 const foldersIn = (root: string): string[] => [root, join(root, 'raw'), join(root, 'FashionMNIST', 'raw')];
@@ -91,7 +86,7 @@ export async function fashionMnistDataset(options: {
       `fashion-mnist: '${root}' must hold the IDX files ${Object.keys(kFiles).join(', ')} (the .gz may be missing)`,
     );
   }
-  const cache = join(dataCacheFolder(), 'fashion-mnist');
+  const cache = cacheFolder();
   for (const folder of subset === 'bundled' ? [] : [kSystemFolder, cache]) {
     const files = await findIdxFiles([folder], split);
     if (files) return load(files, `the full set in ${folder}`);
@@ -121,7 +116,7 @@ export interface DownloadFashionMnistOptions {
  */
 export async function downloadFashionMnist(options: DownloadFashionMnistOptions = {}): Promise<string> {
   checkOptions('downloadFashionMnist', options, ['folder', 'urls', 'signal']);
-  const { folder = join(dataCacheFolder(), 'fashion-mnist'), urls = kFashionMnistUrls, signal } = options;
+  const { folder = cacheFolder(), urls = kFashionMnistUrls, signal } = options;
   for (const [name, expected] of Object.entries(kFiles))
     await downloadVerified({
       urls: urls.map((base) => base + name),

@@ -4,14 +4,14 @@ import { DataError, messageOf } from '../errors.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
 import { type DecodedImage, decodeImage } from './decode.ts';
 import { expectFolder } from './files.ts';
-import type { Split } from './idx.ts';
-import { compareUnits, kImageExtensions, listFolder, walkImages } from './walk.ts';
+import { type FolderLayout, type FolderSplit, type ResolvedSplit, resolveSplit } from './folder-splits.ts';
+import { compareUnits, kImageExtensions, listFolder, summarise, walkFolder } from './walk.ts';
 
 export interface FolderOptions {
   root: string;
-  split: Split;
+  split: FolderSplit;
   /** 'classes': each sub-folder is a class. 'flat': every image below the folder, no labels. 'auto' (default): by what is there. */
-  layout?: 'auto' | 'classes' | 'flat';
+  layout?: FolderLayout;
   /** Shorter side that images are scaled down to while decoding, in pixels; never enlarges. Default: as stored. */
   size?: number;
   /** 3: sRGB (default). 1: gray. */
@@ -39,44 +39,47 @@ interface Item {
   label?: number;
 }
 
-const kTestFolders = ['test', 'val', 'valid', 'validation'];
-
-/**
- * Where a split's images are, and the folders whose sub-folders name the classes. A root whose sub-folders are `train`
- * and perhaps `test` or `val` is split; classes are then those of both, so that a class that one lacks keeps labels aligned.
- */
-async function resolveSplit(root: string, split: Split): Promise<{ folder: string; classRoots: string[] }> {
-  const { folders } = await listFolder(root);
-  const tests = kTestFolders.filter((name) => folders.includes(name));
-  const isSplit = folders.includes('train') && folders.length === 1 + tests.length;
-  if (!isSplit && split === 'train') return { folder: root, classRoots: [root] };
-  const name = split === 'train' ? 'train' : tests[0];
-  if (!isSplit || name === undefined)
-    throw new DataError(`folder: '${root}' has no split 'test': expected sub-folders 'train' and 'test' (or 'val')`);
-  return { folder: join(root, name), classRoots: ['train', ...tests.slice(0, 1)].map((part) => join(root, part)) };
+interface Listing {
+  items: Item[];
+  classes?: string[];
+  /** What was found and not taken, for people to read. */
+  leftOut: string[];
 }
 
-async function listItems(
-  folder: string,
-  classRoots: readonly string[],
-  layout: 'auto' | 'classes' | 'flat',
-): Promise<{ items: Item[]; classes?: string[] }> {
+/** The files of each class, by its name in one Unicode form: systems disagree on how an é is written. */
+async function listClasses(folder: string): Promise<{ classes: Map<string, string[]>; others: string[] }> {
+  const { folders, others } = await listFolder(folder);
+  const classes = new Map<string, string[]>();
+  for (const name of folders) {
+    const below = await walkFolder(join(folder, name));
+    others.push(...below.others);
+    const key = name.normalize();
+    classes.set(key, [...(classes.get(key) ?? []), ...below.images]);
+  }
+  return { classes, others };
+}
+
+async function listItems({ folder, classRoots, beside }: ResolvedSplit, layout: FolderLayout): Promise<Listing> {
+  if (layout === 'flat') {
+    const { images, others } = await walkFolder(folder);
+    return { items: images.map((file) => ({ file })), leftOut: summarise([...beside, ...others]) };
+  }
   const here = await listFolder(folder);
-  if (layout === 'flat') return { items: (await walkImages(folder)).map((file) => ({ file })) };
-  const names = (await Promise.all(classRoots.map(listFolder))).flatMap(({ folders }) => folders);
-  const classes = [...new Set(names)].sort(compareUnits); // as torchvision's ImageFolder numbers them
-  const items: Item[] = [];
-  for (const [label, name] of classes.entries())
-    if (here.folders.includes(name))
-      items.push(...(await walkImages(join(folder, name))).map((file) => ({ file, label })));
-  if (layout === 'classes') return { items, classes };
-  if (items.length === 0) return { items: here.images.map((file) => ({ file })) };
-  if (here.images.length > 0)
-    throw new DataError(
-      `folder: '${folder}' has images both in sub-folders and beside them ('${here.images[0]}'); ` +
-        "choose layout: 'classes' (a class a sub-folder) or 'flat' (all, no labels)",
-    );
-  return { items, classes };
+  const all = await Promise.all(classRoots.map(listClasses));
+  const own = all[classRoots.indexOf(folder)] as (typeof all)[number];
+  const names = new Set(all.flatMap(({ classes }) => [...classes.keys()]));
+  const isEmpty = (name: string): boolean => all.every(({ classes }) => (classes.get(name) ?? []).length === 0);
+  const classes = [...names].filter((name) => !isEmpty(name)).sort(compareUnits); // as torchvision's ImageFolder numbers them
+  const items = classes.flatMap((name, label) => (own.classes.get(name) ?? []).map((file) => ({ file, label })));
+  const empty = [...names].filter(isEmpty).map((name) => `'${name}' without images`);
+  const leftOut = [...summarise([...beside, ...own.others]), ...empty];
+  if (layout === 'auto' && items.length === 0) return { items: here.images.map((file) => ({ file })), leftOut };
+  if (here.images.length === 0) return { items, classes, leftOut };
+  if (layout === 'classes') return { items, classes, leftOut: [...leftOut, ...summarise(here.images)] };
+  throw new DataError(
+    `folder: '${folder}' has images both in sub-folders and beside them ('${here.images[0]}'); ` +
+      "choose layout: 'classes' (a class a sub-folder) or 'flat' (all, no labels)",
+  );
 }
 
 function thin(items: Item[], limit: number | undefined): Item[] {
@@ -106,37 +109,44 @@ async function checkFiles(
 
 /**
  * Images below a folder, decoded when they are read (see decodeImage). Files come in natural order (img2 before img10),
- * classes are the sorted names of the sub-folders, sample ids count over the files that were found, before any limit
- * or skip. Links are followed, loops of links end.
+ * classes are the sorted names of the sub-folders that hold images. Links are followed, loops of links end. Other files, empty folders and what programs leave behind
+ * (__MACOSX, @eaDir) are counted in `leftOut`.
  *
  * @throws {DataError} no such folder, no images, no such split, or a layout that is not clear.
  */
 export async function folderDataset(options: FolderOptions): Promise<FolderDataset> {
   const { root, split, layout = 'auto', size, channels = 3, onError = 'throw', limit } = options;
   await expectFolder('folder', root);
-  const { folder, classRoots } = await resolveSplit(root, split);
-  const { items, classes } = await listItems(folder, classRoots, layout);
+  const resolved = await resolveSplit(root, split, layout);
+  const { folder } = resolved;
+  const { items, classes, leftOut } = await listItems(resolved, layout);
   if (items.length === 0)
-    throw new DataError(`folder: the data set is empty: no ${kImageExtensions.join(', ')} files below '${folder}'`);
-  const ids = new Map(items.map((item, id) => [item, id]));
+    throw new DataError(
+      `folder: the data set is empty: no ${kImageExtensions.join(', ')} files below '${folder}', found ${leftOut.join(', ') || 'nothing'}`,
+    );
   const read = (item: Item): Promise<DecodedImage> =>
     decodeImage(item.file, { channels, priority: 'bulk', ...(size !== undefined && { size }) });
   const kept = thin(items, limit);
   const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read) : { good: kept, skipped: [] };
   if (good.length === 0)
     throw new DataError(`folder: the data set is empty: none of ${kept.length} files in '${folder}' can be decoded`);
+  if (skipped.length > 0) leftOut.push(`${skipped.length} damaged ${skipped.length === 1 ? 'file' : 'files'}`);
   return {
     name: 'folder',
     length: good.length,
-    source: skipped.length === 0 ? folder : `${folder} (${skipped.length} unreadable files skipped)`,
+    source: folder,
+    ...(leftOut.length > 0 && { leftOut }),
     ...(classes && { classes, labels: good.map(({ label }) => label as number) }),
     files: good.map(({ file }) => file),
     skipped,
     async get(index) {
       checkIndex('folder', index, good.length);
       const item = good[index] as Item;
-      const id = ids.get(item) as number;
-      return { ...(await read(item)), ...(item.label !== undefined && { label: item.label }), id };
+      const image = await read(item).catch((error: unknown) => {
+        const advice = "onError: 'skip' (--skip-damaged) leaves such files out";
+        throw new DataError(`${messageOf(error)}; ${advice}`, { cause: error });
+      });
+      return { ...image, ...(item.label !== undefined && { label: item.label }) };
     },
   };
 }

@@ -7,6 +7,7 @@ import type { Dataset } from './dataset.ts';
 import { fashionMnistDataset } from './fashion-mnist.ts';
 import { expectFolder } from './files.ts';
 import { type FolderDataset, type FolderOptions, folderDataset } from './folder.ts';
+import type { FolderSplit } from './folder-splits.ts';
 import { findIdxFiles, idxDataset, type Split } from './idx.ts';
 import { type Stl10Split, stl10Dataset } from './stl10.ts';
 
@@ -33,12 +34,23 @@ export interface LoadStl10Options extends Omit<LoadOptions, 'split'> {
   fold?: number;
 }
 
-export type LoadFolderOptions = LoadOptions & Partial<Pick<FolderOptions, 'layout' | 'size' | 'channels' | 'onError'>>;
+export interface LoadFolderOptions
+  extends Omit<LoadOptions, 'split'>,
+    Partial<Pick<FolderOptions, 'layout' | 'size' | 'channels' | 'onError'>> {
+  /** Default 'train'. 'val' is the folder `val`; 'test' is `test`, else `val`. */
+  split?: FolderSplit;
+}
 
-type AnyOptions = Omit<LoadFashionMnistOptions & LoadFolderOptions, 'split'> & LoadStl10Options;
+type AnySplit = Stl10Split | FolderSplit;
+
+type AnyOptions = Omit<LoadFashionMnistOptions & LoadFolderOptions & LoadStl10Options, 'split'> & { split?: AnySplit };
 
 const names: readonly DatasetName[] = ['fashion-mnist', 'mnist', 'cifar10', 'cifar100', 'stl10', 'folder'];
 const common = ['root', 'split', 'limit'] as const;
+const splitsOf: Partial<Record<DatasetName, readonly AnySplit[]>> = {
+  stl10: ['train', 'test', 'unlabeled'],
+  folder: ['train', 'val', 'test'],
+};
 const own: Partial<Record<DatasetName, readonly string[]>> = {
   'fashion-mnist': ['subset'],
   stl10: ['fold'],
@@ -54,7 +66,8 @@ const own: Partial<Record<DatasetName, readonly string[]>> = {
  * - 'cifar10', 'cifar100' (fine labels): binary version in `root`.
  * - 'stl10': binary version in `root`; images are read when they are asked for.
  * - 'folder': JPEG, PNG, WebP, GIF, TIFF and AVIF files below `root`; a class a sub-folder, or no labels. When the
- *   sub-folders of `root` are `train` and `test` (or `val`), `split` chooses; else all of it is 'train'.
+ *   sub-folders of `root` are called as splits are (train, Training, val, dev, test, …), `split` chooses; else all of it is
+ *   'train'. `describeDataset` says what was found, and what was left out.
  *
  * @throws {OptionError} an unknown name or option.
  * @throws {DataError} a folder or file that is missing, empty or damaged, named in the message.
@@ -70,11 +83,10 @@ export async function loadDataset(name: DatasetName, options: AnyOptions = {}): 
   const where = `loadDataset('${name}')`;
   checkOptions(where, options, [...common, ...(own[name] ?? [])]);
   const { root, split: asked = 'train', limit, fold, ...rest } = options;
-  const splits: readonly Stl10Split[] = name === 'stl10' ? ['train', 'test', 'unlabeled'] : ['train', 'test'];
-  const wanted = expectOneOf(`${where}: split`, asked, splits);
+  const wanted = expectOneOf(`${where}: split`, asked, splitsOf[name] ?? ['train', 'test']);
   if (limit !== undefined) expectNumber(`${where}: limit`, limit, { min: 1, integer: true });
   if (root !== undefined) expectString(`${where}: root`, root);
-  const split = wanted as Split; // of all but stl10
+  const split = wanted as Split; // of all but stl10 and folder
   const range = { split, ...(limit !== undefined && { limit }) };
   if (name === 'fashion-mnist') {
     if (rest.subset !== undefined) expectOneOf(`${where}: subset`, rest.subset, ['bundled']);
@@ -87,12 +99,12 @@ export async function loadDataset(name: DatasetName, options: AnyOptions = {}): 
     if (fold !== undefined) expectNumber(`${where}: fold`, fold, { min: 0, max: 9, integer: true });
     if (fold !== undefined && wanted !== 'train')
       throw new OptionError(`${where}: fold is a part of split 'train', got split '${wanted}'`);
-    return stl10Dataset({ ...range, split: wanted, root, ...(fold !== undefined && { fold }) });
+    return stl10Dataset({ ...range, split: wanted as Stl10Split, root, ...(fold !== undefined && { fold }) });
   }
   if (name === 'mnist') return mnistDataset({ ...range, root });
   if (name !== 'folder') return cifarDataset(name, { ...range, root });
   checkFolderOptions(where, rest);
-  return folderDataset({ ...range, ...rest, root });
+  return folderDataset({ ...range, ...rest, split: wanted as FolderSplit, root });
 }
 
 function checkFolderOptions(where: string, { layout, size, channels, onError }: LoadFolderOptions): void {

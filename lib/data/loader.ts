@@ -1,13 +1,13 @@
 /** Batches of an epoch, in a seeded order, prepared ahead of the consumer. */
 import { AbortError, OptionError } from '../errors.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, throwIfAborted } from '../validate.ts';
-import { checkDataset, type Dataset, type Sample } from './dataset.ts';
+import { checkDataset, type Dataset, type LoadedSample } from './dataset.ts';
 import { SampleReader } from './sample-reader.ts';
 import { permutation } from './shuffle.ts';
 
 /** What a loader without a transform gives. */
 export interface Batch {
-  samples: Sample[];
+  samples: LoadedSample[];
   epoch: number;
   /** Index of the batch in its epoch. */
   step: number;
@@ -26,7 +26,7 @@ export interface DataLoaderOptions<T> {
   /** Calls of `dataset.get` that may be pending at once. Default 16. */
   concurrency?: number;
   /** Makes a batch from its samples. Calls for up to `prefetch + 1` batches may overlap. */
-  transform?: (samples: Sample[], epoch: number) => T | Promise<T>;
+  transform?: (samples: LoadedSample[], epoch: number) => T | Promise<T>;
   /** Releases a prepared batch that nobody will receive. Default: its `Symbol.dispose`, if it has one. */
   discard?: (batch: T) => void;
 }

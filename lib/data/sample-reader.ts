@@ -1,7 +1,7 @@
 /** Reads groups of samples with a bound on how many `get` calls are pending at once. */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { AbortError, ContrastiveError, DataError, messageOf } from '../errors.ts';
-import { checkSample, type Dataset, type Sample } from './dataset.ts';
+import { type Dataset, type LoadedSample, loadedSample } from './dataset.ts';
 
 /** Asked for before timers get their turn: a data set in memory answers at once, and would read whole batches in one go. */
 const samplesATurn = 128;
@@ -23,18 +23,18 @@ export class SampleReader {
   }
 
   /**
-   * The samples at `indices`, checked.
+   * The samples at `indices`, checked and with ids.
    *
    * @throws {DataError} naming the data set and the index of a sample that failed; its error is the cause.
    * @throws {AbortError} stopped before all were asked for.
    */
-  async read(indices: Uint32Array): Promise<Sample[]> {
+  async read(indices: Uint32Array): Promise<LoadedSample[]> {
     const turn = this.#turn;
     let pass = (): void => {};
     this.#turn = new Promise((resolve) => {
       pass = resolve;
     });
-    const samples = new Array<Sample>(indices.length);
+    const samples = new Array<LoadedSample>(indices.length);
     const pending: Promise<void>[] = [];
     let failure: ContrastiveError | undefined;
     try {
@@ -64,8 +64,8 @@ export class SampleReader {
     return samples;
   }
 
-  #put(samples: Sample[], i: number, index: number, sample: unknown): void {
-    samples[i] = checkSample(sample, `${this.#dataset.name}: sample ${index}`);
+  #put(samples: LoadedSample[], i: number, index: number, sample: unknown): void {
+    samples[i] = loadedSample(sample, this.#dataset.name, index);
   }
 
   async #settle(got: PromiseLike<unknown>, put: (sample: unknown) => void, fail: (e: unknown) => void): Promise<void> {
@@ -91,16 +91,16 @@ export class SampleReader {
   #failureOf(index: number, error: unknown): ContrastiveError {
     const where = `${this.#dataset.name}: sample ${index}`;
     const message = messageOf(error);
-    if (error instanceof ContrastiveError && message.startsWith(where)) return error; // from checkSample
+    if (error instanceof ContrastiveError && message.startsWith(where)) return error; // from loadedSample
     return new DataError(`${where}: ${message}`, { cause: error });
   }
 }
 
 /** One sample, checked; errors as SampleReader's. */
-export async function readSample(dataset: Dataset, index: number): Promise<Sample> {
+export async function readSample(dataset: Dataset, index: number): Promise<LoadedSample> {
   const reader = new SampleReader(dataset, 1, new AbortController().signal);
   const [sample] = await reader.read(Uint32Array.of(index));
-  return sample as Sample;
+  return sample as LoadedSample;
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

@@ -100,7 +100,7 @@ async function readImage(file: string, index: number): Promise<Uint8Array> {
 
 /**
  * Reads STL-10 from the folder `root` or from the archive's own folder inside it. Images are read when they are asked for:
- * the 100 000 without labels are 2.8 GB. Sample ids count from 0 over the split.
+ * the 100 000 without labels are 2.8 GB.
  *
  * @throws {DataError} naming the file: missing, truncated, or a label or index out of range.
  */
@@ -122,7 +122,7 @@ export async function stl10Dataset({ root, split, fold, limit }: Stl10Options): 
       checkIndex('stl10', index, count);
       const label = labels?.[index];
       const pixels = await readImage(file, index);
-      return { pixels, height: kSide, width: kSide, channels: 3, ...(label !== undefined && { label }), id: index };
+      return { pixels, height: kSide, width: kSide, channels: 3, ...(label !== undefined && { label }) };
     },
   };
   if (fold === undefined && (limit === undefined || limit >= count)) return whole;

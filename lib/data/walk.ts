@@ -1,12 +1,20 @@
 /** Finding the image files below a folder, in an order that does not depend on the file system. */
 import type { Dirent, Stats } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { basename, extname, join, sep } from 'node:path';
 import { DataError, messageOf } from '../errors.ts';
 import { statOrUndefined } from './files.ts';
 
 /** File name endings that are taken for images, lower case. */
-export const kImageExtensions: readonly string[] = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif'];
+export const kImageExtensions: readonly string[] = [
+  ...['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif'],
+];
+
+/** Folders that programs leave behind (archives of macOS, Synology, QNAP, Windows, Linux): what looks like images there is none. */
+const kDebris = [
+  ...['__macosx', '@eadir', '@recycle', '#recycle', '#snapshot', '$recycle.bin', 'system volume information'],
+  ...['lost+found', '__pycache__'],
+];
 
 /** Orders img2 before img10: runs of digits by value, the rest by UTF-16 code unit. No locale, so the same everywhere. */
 export function compareNatural(a: string, b: string): number {
@@ -32,9 +40,11 @@ export interface FolderEntries {
   images: string[];
   /** Names of sub-folders, links to folders included, in natural order. */
   folders: string[];
+  /** Paths of what is passed over: other files, and folders that programs leave behind. Hidden names are in none. */
+  others: string[];
 }
 
-/** The images and sub-folders directly in `folder`; hidden names, other files, pipes and sockets are left out. */
+/** The images and sub-folders directly in `folder`; hidden names, pipes and sockets are left out. */
 export async function listFolder(folder: string): Promise<FolderEntries> {
   let entries: Dirent[];
   try {
@@ -42,31 +52,55 @@ export async function listFolder(folder: string): Promise<FolderEntries> {
   } catch (error) {
     throw new DataError(`${folder}: cannot be read: ${messageOf(error)}`, { cause: error });
   }
-  const images: string[] = [];
-  const folders: string[] = [];
+  const found: FolderEntries = { images: [], folders: [], others: [] };
   for (const entry of entries.sort((a, b) => compareNatural(a.name, b.name))) {
     if (entry.name.startsWith('.')) continue;
     const path = join(folder, entry.name);
     const isImage = kImageExtensions.includes(extname(entry.name).toLowerCase());
     const target: Dirent | Stats | undefined = entry.isSymbolicLink() ? await statOrUndefined(path) : entry;
-    if (target?.isDirectory()) folders.push(entry.name);
-    else if (isImage && (target === undefined || target.isFile())) images.push(path);
+    if (target?.isDirectory()) {
+      if (kDebris.includes(entry.name.toLowerCase())) found.others.push(path + sep);
+      else found.folders.push(entry.name);
+    } else if (target === undefined || target.isFile()) {
+      if (isImage) found.images.push(path);
+      else if (target) found.others.push(path);
+    }
   }
-  return { images, folders };
+  return found;
 }
 
+/** What is below a folder. */
+export type Walked = Pick<FolderEntries, 'images' | 'others'>;
+
 /**
- * All image files below `folder`: those directly in it, then those of each sub-folder. Links are followed, but each
- * real folder is entered once, so that a loop of links ends.
+ * All files below `folder`: those directly in it, then those of each sub-folder. Links are followed, but each real folder
+ * is entered once, so that a loop of links ends.
  */
-export async function walkImages(folder: string, entered = new Set<string>()): Promise<string[]> {
+export async function walkFolder(folder: string, entered = new Set<string>()): Promise<Walked> {
   const stats = await statOrUndefined(folder);
   if (stats) {
     const identity = `${stats.dev}:${stats.ino}`;
-    if (entered.has(identity)) return [];
+    if (entered.has(identity)) return { images: [], others: [] };
     entered.add(identity);
   }
-  const { images, folders } = await listFolder(folder);
-  for (const name of folders) images.push(...(await walkImages(join(folder, name), entered)));
-  return images;
+  const { images, folders, others } = await listFolder(folder);
+  for (const name of folders) {
+    const below = await walkFolder(join(folder, name), entered);
+    images.push(...below.images);
+    others.push(...below.others);
+  }
+  return { images, others };
+}
+
+/** "3 .bmp files", "2 @eaDir folders": what was passed over, by its kind, for people to read. */
+export function summarise(others: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const path of others) {
+    const ending = extname(path).toLowerCase();
+    const kind = path.endsWith(sep) ? `${basename(path)} folder` : ending ? `${ending} file` : 'file without an ending';
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return [...counts].map(
+    ([kind, count]) => `${count} ${count === 1 ? kind : kind.replace(/(file|folder)( without an ending)?$/, '$1s$2')}`,
+  );
 }

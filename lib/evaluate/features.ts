@@ -1,6 +1,6 @@
 /** Stage 2 begins here: the features r of an encoder, without augmentation and without the head. */
 import type { Augmentation } from '../augment/augment.ts';
-import type { Dataset, Sample } from '../data/dataset.ts';
+import type { Dataset, LoadedSample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { readSample } from '../data/sample-reader.ts';
 import { OptionError } from '../errors.ts';
@@ -58,7 +58,7 @@ export async function extractFeatures(encoder: Module, dataset: Dataset, options
     throw new OptionError(`augment must be what presets.evaluation() returns, got ${describe(augment)}`);
   const batchSize = expectNumber('batchSize', options.batchSize ?? 500, { min: 1, integer: true });
   const asked = expectOneOf('precision', options.precision ?? 'float32', precisionOptions);
-  const transform = (samples: Sample[]): FeatureBatch => {
+  const transform = (samples: LoadedSample[]): FeatureBatch => {
     const images = augment.apply(samples, { seed: 0, device: encoder.device });
     return {
       images,

@@ -1,9 +1,10 @@
 /** Evaluation by nearest neighbours. */
 
+import { OptionError, ShapeError } from '../errors.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectNumber } from '../validate.ts';
+import { checkOptions, expectBoolean, expectNumber } from '../validate.ts';
 import { checkProgress, inTurn, type Part, type ProgressOptions, partsOf, progressNames, soonDone } from './in-turn.ts';
 import {
   accuracyOf,
@@ -11,9 +12,11 @@ import {
   type LabelledFeatures,
   labelsBeside,
   labelValues,
+  placesOf,
   ranksOf,
   readIndices,
   topFiveOf,
+  unknownShare,
 } from './labelled.ts';
 
 export interface KnnOptions extends ProgressOptions {
@@ -33,6 +36,8 @@ export interface KnnResult {
   readonly top5?: number;
   /** The predicted class of each test row. */
   readonly predictions: Int32Array;
+  /** Share of the test rows whose class no training row has, so that they cannot be right. */
+  readonly unknown: number;
 }
 
 /** Multiplications in a job: 20 to 30 ms on one core. */
@@ -74,19 +79,20 @@ export async function knnClassify(
   const voters = await labelValues('train', train);
   const wanted = await labelValues('test', test);
   expectRows('test', test.features);
-  const classes = Math.max(1, voters.classes);
   const bank = noGrad(() => ops.unitBank(train.features));
-  const labels = labelsBeside(train.features, voters.values);
+  const places = placesOf(voters, wanted);
+  const classes = places.classes.length;
+  const labels = labelsBeside(train.features, places.train);
   const classify = ({ begin, size }: Part): Promise<{ predictions: Int32Array; ranks: Int32Array }> =>
     tidy(async () => {
       const rows = noGrad(() => test.features.narrow(0, begin, size));
       const [predicted, shares] = ops.knnClassify(rows, bank, labels, { classes, k, temperature, unit: true });
-      const own = labelsBeside(test.features, wanted.values.subarray(begin, begin + size)).clamp(0, classes - 1);
+      const own = labelsBeside(test.features, places.test.subarray(begin, begin + size)).clamp(0, classes - 1);
       const hasNoVotes = shares.gather(1, own.unsqueeze(1)).select(1, 0).le(0);
       const ranks = ranksOf(shares, own).add(hasNoVotes.mul(classes));
       return { predictions: await readIndices(predicted), ranks: await readIndices(ranks) };
     });
-  const rows = wanted.values.length;
+  const rows = wanted.length;
   const predictions = new Int32Array(rows);
   const ranks = new Int32Array(rows);
   try {
@@ -101,8 +107,12 @@ export async function knnClassify(
     bank.dispose();
     labels.dispose();
   }
-  const accuracy = accuracyOf(predictions, wanted.values);
-  return { accuracy, ...topFiveOf(ranks, wanted.values, classes), predictions };
+  return {
+    accuracy: accuracyOf(predictions, places.test),
+    ...topFiveOf(ranks, places.test, classes),
+    predictions: predictions.map((place) => places.classes[place] as number),
+    unknown: unknownShare(places.test),
+  };
 }
 
 export interface Neighbours {
@@ -113,32 +123,52 @@ export interface Neighbours {
 }
 
 export interface NeighboursOptions extends ProgressOptions {
-  /** 1 to the number of the bank's rows; default 20. */
+  /** 1 to the number of the bank's rows, less one with `excludeSelf`; default 20. */
   readonly k?: number;
+  /**
+   * The bank is the features: row i is no neighbour of row i. With k 1, the share of rows whose neighbour has their label is
+   * recall at 1. Default false.
+   */
+  readonly excludeSelf?: boolean;
 }
+
+function checkSelf(features: Tensor, bank: Tensor, k: number): void {
+  const [rows, others] = [features.shape[0], bank.shape[0]];
+  if (rows !== others)
+    throw new ShapeError(`excludeSelf needs a bank of the features' ${rows} rows, got [${bank.shape}]`);
+  if (k >= (rows as number))
+    throw new OptionError(`k must be at most ${(rows as number) - 1}, the other rows of the bank, got ${k}`);
+}
+
+/** Where `row` is among its neighbours; where more rows equal it than were asked for, the last place, which is no nearer. */
+const placeOfSelf = (near: Int32Array, row: number): number =>
+  near.includes(row) ? near.indexOf(row) : near.length - 1;
 
 /**
  * The k rows of `bank` with the largest cosine similarity to each row of `features`, as for a gallery. Progress counts
  * rows of `features`.
  *
- * @param features floating (rows, dim). @param bank floating (bank rows, dim); may be `features`, each row then being
- * its own nearest.
- * @throws as knnClassify.
+ * @param features floating (rows, dim). @param bank floating (bank rows, dim); may be `features`: each row is then
+ * among its own neighbours, before or behind rows that equal it; `excludeSelf` leaves it out.
+ * @throws as knnClassify. {ShapeError} `excludeSelf` with another number of rows than the bank's.
  */
 export async function nearestNeighbours(
   features: Tensor,
   bank: Tensor,
   options: NeighboursOptions = {},
 ): Promise<Neighbours> {
-  checkOptions('nearestNeighbours', options, ['k', ...progressNames]);
+  checkOptions('nearestNeighbours', options, ['k', 'excludeSelf', ...progressNames]);
   const k = expectNumber('k', options.k ?? 20, { min: 1, integer: true });
+  const excludeSelf = expectBoolean('excludeSelf', options.excludeSelf ?? false);
   checkProgress(options);
   expectRows('features', features);
+  if (excludeSelf) checkSelf(features, bank, k);
+  const asked = excludeSelf ? k + 1 : k;
   const unit = noGrad(() => ops.unitBank(bank));
   const find = ({ begin, size }: Part): Promise<{ found: Int32Array; cosines: Float32Array }> =>
     tidy(async () => {
       const rows = noGrad(() => features.narrow(0, begin, size));
-      const [found, cosines] = ops.nearestNeighbours(rows, unit, { k, unit: true });
+      const [found, cosines] = ops.nearestNeighbours(rows, unit, { k: asked, unit: true });
       return { found: await readIndices(found), cosines: (await cosines.data()) as Float32Array };
     });
   const indices: Int32Array[] = [];
@@ -146,9 +176,11 @@ export async function nearestNeighbours(
   const rows = features.shape[0] ?? 0;
   try {
     for await (const { found, cosines } of inTurn(partsOf(rows, rowsAJob(unit)), find, options.signal)) {
-      for (let begin = 0; begin < found.length; begin += k) {
-        indices.push(found.subarray(begin, begin + k));
-        similarities.push(cosines.subarray(begin, begin + k));
+      for (let begin = 0; begin < found.length; begin += asked) {
+        const [near, similar] = [found.subarray(begin, begin + asked), cosines.subarray(begin, begin + asked)];
+        const self = excludeSelf ? placeOfSelf(near, indices.length) : -1;
+        indices.push(near.filter((_, place) => place !== self));
+        similarities.push(similar.filter((_, place) => place !== self));
       }
       options.onProgress?.(indices.length, rows);
     }

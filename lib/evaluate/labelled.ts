@@ -13,19 +13,13 @@ export interface LabelledFeatures {
   readonly labels: Labels | undefined;
 }
 
-export interface LabelValues {
-  readonly values: Int32Array;
-  /** One more than the largest label. */
-  readonly classes: number;
-}
-
 /**
  * The labels of `set` as numbers, one a row of its features.
  * @throws {DTypeError} features not a tensor, or labels that are not integers.
  * @throws {ShapeError} more or fewer labels than rows.
  * @throws {DataError} a label below 0 or above 2^31 − 1.
  */
-export async function labelValues(name: string, set: LabelledFeatures): Promise<LabelValues> {
+export async function labelValues(name: string, set: LabelledFeatures): Promise<Int32Array> {
   if (!(set?.features instanceof Tensor))
     throw new DTypeError(`${name}.features must be a Tensor, got ${describe(set?.features)}`);
   const raw = set.labels instanceof Tensor ? await set.labels.data() : set.labels;
@@ -37,16 +31,29 @@ export async function labelValues(name: string, set: LabelledFeatures): Promise<
   if (raw.length !== rows)
     throw new ShapeError(`${name}.labels must have one label for each of the ${rows} rows, got ${raw.length}`);
   const values = new Int32Array(raw.length);
-  let classes = 0;
   for (let i = 0; i < raw.length; i++) {
     const label = Number(raw[i]);
     if (!Number.isInteger(label) || label < 0 || label > 0x7fffffff)
       throw new DataError(`${name}.labels must be integers >= 0, got ${label} at row ${i}`);
     values[i] = label;
-    classes = Math.max(classes, label + 1);
   }
-  return { values, classes };
+  return values;
 }
+
+/**
+ * The classes that there are, in rising order, and the rows of each set by their place among them: memory follows the
+ * number of classes, not the largest label. A test row of a class that no training row has is at −1.
+ */
+export function placesOf(train: Int32Array, test: Int32Array) {
+  const classes = Int32Array.from(new Set(train)).sort();
+  const places = new Map(Array.from(classes, (label, place) => [label, place]));
+  const placed = (labels: Int32Array): Int32Array => labels.map((label) => places.get(label) ?? -1);
+  return { classes, train: placed(train), test: placed(test) };
+}
+
+/** The share of rows at −1. */
+export const unknownShare = (places: Int32Array): number =>
+  places.reduce((count, place) => count + Number(place === -1), 0) / places.length;
 
 /** Refuses features without rows, of which nothing can be said. @throws {ShapeError} */
 export function expectRows(name: string, features: Tensor): void {
@@ -94,7 +101,7 @@ export const ranksOf = (scores: Tensor, own: Tensor): Tensor =>
 export function topFiveOf(ranks: Int32Array, labels: Int32Array, classes: number): { readonly top5?: number } {
   if (classes <= 5) return {};
   let right = 0;
-  for (let i = 0; i < labels.length; i++) if ((labels[i] as number) < classes && (ranks[i] as number) < 5) right++;
+  for (const [i, label] of labels.entries()) if (label >= 0 && label < classes && (ranks[i] as number) < 5) right++;
   return { top5: right / labels.length };
 }
 

@@ -6,7 +6,16 @@ import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectNumber } from '../validate.ts';
 import { checkProgress, type ProgressOptions, progressNames } from './in-turn.ts';
-import { accuracyOf, checkTestRows, type LabelledFeatures, labelsBeside, labelValues, topFiveOf } from './labelled.ts';
+import {
+  accuracyOf,
+  checkTestRows,
+  type LabelledFeatures,
+  labelsBeside,
+  labelValues,
+  placesOf,
+  topFiveOf,
+  unknownShare,
+} from './labelled.ts';
 import { Probe, type ProbeSettings, stepsOf } from './probe-training.ts';
 
 export interface LinearProbeOptions extends ProgressOptions {
@@ -33,10 +42,14 @@ export interface LinearProbeResult {
   readonly learningRate: number;
   /** Its accuracy on them; NaN with one candidate, which needs no choice. */
   readonly validationAccuracy: number;
+  /** Share of the test rows whose class no training row has, so that they cannot be right. */
+  readonly unknown: number;
   /** The classifier: the logits of features x, as they are, are weight · x + bias. (classes, dim), row by row. */
   readonly weight: Float32Array;
   /** (classes) */
   readonly bias: Float32Array;
+  /** The classes that training rows have, in rising order: those of the rows of `weight`. */
+  readonly classes: Int32Array;
 }
 
 const optionNames = ['epochs', 'batchSize', 'learningRates', 'validation', 'seed', ...progressNames] as const;
@@ -79,10 +92,9 @@ export async function linearProbe(
   const share = expectNumber('validation', options.validation ?? 0.1, { above: 0, max: 1 });
   const seed = expectNumber('seed', options.seed ?? 0, { min: 0, integer: true });
   checkProgress(options);
-  const known = await labelValues('train', train);
-  const wanted = await labelValues('test', test);
+  const places = placesOf(await labelValues('train', train), await labelValues('test', test));
   await checkTestRows(train.features, test.features);
-  const rows = known.values.length;
+  const rows = places.train.length;
   const held = rates.length === 1 ? 0 : Math.max(1, Math.round(rows * share));
   if (held >= rows)
     throw new DataError(`validation ${share} of ${rows} training rows leaves none to train on; pass one learning rate`);
@@ -95,21 +107,22 @@ export async function linearProbe(
     done += steps;
     onProgress?.(done, total);
   };
-  const classes = Math.max(1, known.classes);
-  const settings: ProbeSettings = { ...size, classes, seed, signal, onSteps };
+  const settings: ProbeSettings = { ...size, classes: places.classes.length, seed, signal, onSteps };
   // A tidy() of the caller's must not end before the jobs of a call that was aborted.
   return withoutModes(async () => {
     const chosen =
       held === 0
         ? { rate: rates[0] as number, accuracy: Number.NaN }
-        : await chooseRate(train.features, known.values, { rates, held, settings });
-    using probe = await Probe.train(train.features, known.values, [chosen.rate], settings);
-    const { classes: predicted, ranks } = await probe.predict(test.features, wanted.values, signal);
+        : await chooseRate(train.features, places.train, { rates, held, settings });
+    using probe = await Probe.train(train.features, places.train, [chosen.rate], settings);
+    const { classes: predicted, ranks } = await probe.predict(test.features, places.test, signal);
     const predictions = predicted[0] as Int32Array;
     return {
-      accuracy: accuracyOf(predictions, wanted.values),
-      ...topFiveOf(ranks[0] as Int32Array, wanted.values, classes),
-      predictions,
+      accuracy: accuracyOf(predictions, places.test),
+      ...topFiveOf(ranks[0] as Int32Array, places.test, places.classes.length),
+      predictions: predictions.map((place) => places.classes[place] as number),
+      unknown: unknownShare(places.test),
+      classes: places.classes,
       learningRate: chosen.rate,
       validationAccuracy: chosen.accuracy,
       ...(await probe.coefficients()),

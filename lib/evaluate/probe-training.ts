@@ -83,7 +83,7 @@ export class Probe implements Disposable {
     }
   }
 
-  /** @param labels of each row; those above the classes that were trained are never right. */
+  /** @param labels of each row; −1 for a class that was not trained, which is never right. */
   async predict(features: Tensor, labels: Int32Array, signal: AbortSignal | undefined): Promise<ProbePredictions> {
     const [rates, classCount, columns] = this.#weights.shape as [number, number, number];
     const judge = ({ begin, size }: Part): Promise<{ classes: Int32Array; ranks: Int32Array }> =>

@@ -4,6 +4,7 @@
  *
  * A message is a list of chunks, so that the weights inside it are never copied while it grows around them.
  */
+import { types } from 'node:util';
 export type Message = readonly Uint8Array[];
 
 const kVarint = 0;
@@ -36,6 +37,6 @@ export const float = (field: number, value: number): Message => {
 
 /** A string, bytes (kept, not copied), or a message inside a message. */
 export function delimited(field: number, value: string | Uint8Array | Message): Message {
-  const content = typeof value === 'string' ? [Buffer.from(value)] : value instanceof Uint8Array ? [value] : value;
+  const content = typeof value === 'string' ? [Buffer.from(value)] : types.isUint8Array(value) ? [value] : value;
   return [Uint8Array.from([...tag(field, kLengthDelimited), ...varint(byteLength(content))]), ...content];
 }

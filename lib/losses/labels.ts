@@ -1,12 +1,25 @@
 /** Class labels and sample ids as users hold them, and what the losses make of them. */
-import { DTypeError, OptionError } from '../errors.ts';
+import { types } from 'node:util';
+import { DTypeError, OptionError, ShapeError } from '../errors.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { describe, expectNumber } from '../validate.ts';
 
-/** One integer class a sample: an integer tensor (batch), an array of integers, or a typed array of them. */
-export type Labels = Tensor | readonly number[] | Uint8Array | Int32Array | BigInt64Array;
+/** A typed array of integers. */
+export type IntegerArray =
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
 
-/** Several classes a sample: 0 and 1, a tensor (batch, classes) or an array of rows. */
+/** One integer class a sample: an integer tensor (batch), an array of integers, or a typed array of them. */
+export type Labels = Tensor | readonly number[] | IntegerArray;
+
+/** Several classes a sample: 0 and 1 for each of at least 2 classes, a tensor (batch, classes) or an array of rows. */
 export type LabelSets = Tensor | readonly (readonly number[])[];
 
 /** One integer a sample that says which sample it is; in the forms of labels. */
@@ -24,10 +37,14 @@ export function labelTensor(labels: Labels, device: string, name = 'labels'): Te
     for (const [i, label] of labels.entries()) expectNumber(`${name}[${i}]`, label, { integer: true });
     return tensor(labels, { shape: [labels.length], dtype: 'int64', device });
   }
-  if (labels instanceof Uint8Array || labels instanceof Int32Array || labels instanceof BigInt64Array)
-    return tensor(labels, { dtype: 'int64', device });
-  throw new DTypeError(`${name} must be integers in a Tensor, an array or a typed array, got ${describe(labels)}`);
+  if (isIntegerArray(labels)) return tensor(BigInt64Array.from(labels as ArrayLike<number>, BigInt), { device });
+  throw new DTypeError(
+    `${name} must be integers in a Tensor, an array or a typed array of integers, got ${describe(labels)}`,
+  );
 }
+
+const isIntegerArray = (value: unknown): value is IntegerArray =>
+  types.isTypedArray(value) && /int/i.test(value[Symbol.toStringTag]);
 
 const isLabelSets = (labels: Labels | LabelSets): labels is readonly (readonly number[])[] =>
   Array.isArray(labels) && Array.isArray(labels[0]);
@@ -35,10 +52,15 @@ const isLabelSets = (labels: Labels | LabelSets): labels is readonly (readonly n
 /**
  * Labels or label sets as a tensor on `device`, int64 (batch) or uint8 (batch, classes); a tensor comes back as it is.
  * @throws {OptionError} as labelTensor; a set with something else than 0 and 1.
- * @throws {ShapeError} rows of different lengths.
+ * @throws {ShapeError} rows of different lengths, or a column (batch, 1), which may be meant as classes or as sets.
  * @throws {DTypeError} as labelTensor.
  */
 export function labelOrSetTensor(labels: Labels | LabelSets, device: string, name = 'labels'): Tensor {
+  const shape = labels instanceof Tensor ? labels.shape : isLabelSets(labels) ? [labels.length, labels[0]?.length] : [];
+  if (shape[1] === 1)
+    throw new ShapeError(
+      `${name} must have shape (batch), a class a sample, or (batch, classes) with at least 2 classes, got [${shape}]`,
+    );
   if (!isLabelSets(labels)) return labelTensor(labels as Labels, device, name);
   for (const [i, row] of labels.entries())
     for (const value of Array.isArray(row) ? row : [row])

@@ -33,7 +33,7 @@ export interface ContrastiveLossOptions {
 export interface FeatureBank {
   /** floating (bank, dim), as the batch's normalised inside unless `normalize: false`. */
   readonly features: Tensor;
-  /** (bank), or (bank, classes) where the batch has label sets. */
+  /** (bank), −1 for one of no class; or (bank, classes) where the batch has label sets. */
   readonly labels?: Labels | LabelSets;
   /** (bank). They go together with `ids` of the batch. */
   readonly ids?: SampleIds;

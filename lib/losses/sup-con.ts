@@ -1,8 +1,9 @@
 /** Supervised contrastive loss. */
 import { OptionError } from '../errors.ts';
 import { tidy } from '../tensor/modes.ts';
+import type { NestedArray } from '../tensor/nested.ts';
 import * as ops from '../tensor/ops.ts';
-import { type NestedArray, Tensor, tensor } from '../tensor/tensor.ts';
+import { Tensor, tensor } from '../tensor/tensor.ts';
 import { expectNumber, expectOneOf } from '../validate.ts';
 import { type LabelSets, type Labels, labelOrSetTensor } from './labels.ts';
 import {

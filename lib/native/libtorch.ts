@@ -31,7 +31,7 @@ export interface ResolveOptions {
   readonly systemRoots?: readonly string[];
 }
 
-/** The per-user cache: `CONTRASTIVE_CACHE`, or `contrastive` in the platform's cache folder. */
+/** The per-user cache, of libtorch and of data sets: `CONTRASTIVE_CACHE`, else `contrastive` in the platform's cache folder. */
 export function cacheDir(env: Environment = process.env): string {
   if (env.CONTRASTIVE_CACHE) return resolve(env.CONTRASTIVE_CACHE);
   if (env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME)) return join(env.XDG_CACHE_HOME, 'contrastive');

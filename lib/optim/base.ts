@@ -1,4 +1,5 @@
 /** What all optimizers share: named parameters, an update on the compute thread, a state for checkpoints. */
+import { types } from 'node:util';
 import { OptionError } from '../errors.ts';
 import { loadAddon, type OptimizerHandle } from '../native/addon.ts';
 import { guard, newJob } from '../native/errors.ts';
@@ -18,7 +19,7 @@ function named(parameters: Parameters): Map<string, Tensor> {
   const list = typeof parameters?.[Symbol.iterator] === 'function' ? [...parameters] : undefined;
   if (list === undefined || list.length === 0)
     throw new OptionError(`parameters must be a non-empty iterable of tensors, got ${describe(parameters)}`);
-  const entries = parameters instanceof Map ? [...parameters] : list.map((value, i) => [String(i), value] as const);
+  const entries = types.isMap(parameters) ? [...parameters] : list.map((value, i) => [String(i), value] as const);
   for (const [name, value] of entries as [string, unknown][])
     if (!(value instanceof Tensor))
       throw new OptionError(`parameters must hold tensors; '${name}' is ${describe(value)}`);

@@ -1,5 +1,6 @@
 /** The encoder of a run, from its checkpoint to the features of pixels. */
 import type { Augmentation } from '../augment/augment.ts';
+import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
@@ -95,8 +96,7 @@ export class FeatureModel {
 
   /** The shorter side, in pixels, that images are scaled to before the centre crop. */
   get resizedSide(): number {
-    const resize = this.#augmentation.transforms.find((transform) => transform.kind === 'resize');
-    return Math.max(...[resize?.size ?? []].flat());
+    return resizedSide(this.#augmentation);
   }
 
   /** float32 (images, dim), row by row. */

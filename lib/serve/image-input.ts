@@ -1,4 +1,5 @@
 /** What embed() takes, and the way from there to the pixels that an encoder wants. */
+import { types } from 'node:util';
 import { type DecodedImage, decodeImage, toGray } from '../data/decode.ts';
 import type { DecodePriority } from '../data/decode-queue.ts';
 import { DataError, DTypeError, ShapeError } from '../errors.ts';
@@ -35,7 +36,7 @@ const kMostElongated = 10_000;
  * @throws {ShapeError | DTypeError} raw pixels that do not fit their sizes, or are not 8-bit.
  */
 export async function imagePixels(input: ImageInput, options: PixelOptions): Promise<DecodedImage> {
-  const isFile = typeof input === 'string' || input instanceof Uint8Array;
+  const isFile = typeof input === 'string' || types.isUint8Array(input);
   const image = isFile ? await decodeImage(input, options) : fromRaw(input, options.channels);
   const { height, width } = image;
   if (Math.max(height, width) > kMostElongated * Math.min(height, width))
@@ -49,7 +50,7 @@ function fromRaw(input: RawImage, channels: 1 | 3): DecodedImage {
       `image must be a path, a Buffer of encoded bytes or { data, width, height, channels }, got ${describe(input)}`,
     );
   const { data, width, height } = input;
-  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray))
+  if (!(types.isUint8Array(data) || types.isUint8ClampedArray(data)))
     throw new DTypeError(`image.data must be a Uint8Array or Uint8ClampedArray, got ${describe(data)}`);
   for (const [name, value] of Object.entries({ width, height }))
     if (!Number.isSafeInteger(value) || value < 1)

@@ -2,7 +2,9 @@
  * Grad mode, autocast, running statistics, stream and tidy scope. They live in AsyncLocalStorage and travel with each call into its job, so
  * that `noGrad(async …)` in one request cannot be seen by another.
  */
+
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { types } from 'node:util';
 import { expectOneOf } from '../validate.ts';
 
 /** What tidy() collects. */
@@ -111,7 +113,7 @@ export function tidy<T>(fn: () => T): T {
     end(undefined);
     throw error;
   }
-  if (!(result instanceof Promise)) {
+  if (!types.isPromise(result)) {
     end(result);
     return result;
   }

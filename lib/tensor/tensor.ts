@@ -2,16 +2,14 @@
  * Tensors on a stream: an operation enqueues and returns a handle at once, whose shape and dtype are known at once;
  * reads are promises. Methods for libtorch's operators are generated in ops.ts.
  */
-import { DTypeError, ShapeError, StateError } from '../errors.ts';
+import { ShapeError, StateError } from '../errors.ts';
 import { type DType, loadAddon, type TensorHandle, type TypedArray } from '../native/addon.ts';
 import { guard, guardAsync, newJob } from '../native/errors.ts';
-import { checkOptions, describe, expectNumber } from '../validate.ts';
+import { checkOptions, expectNumber } from '../validate.ts';
 import { flags, noteInScope } from './modes.ts';
+import { flatArray, type NestedArray, nest, type TensorData } from './nested.ts';
 
 export type { DType, TypedArray };
-
-/** Nested arrays of numbers, booleans or bigints, as in torch.tensor([[1, 2], [3, 4]]). */
-export type NestedArray = number | boolean | bigint | readonly NestedArray[];
 
 export interface TensorOptions {
   /** Default: that of a typed array; 'float32' for numbers, 'bool' for booleans, 'int64' for bigints. */
@@ -191,102 +189,19 @@ function only(values: TypedArray): number {
   return Number(values[0]);
 }
 
-function nest(values: TypedArray, shape: readonly number[]): NestedArray {
-  let index = 0;
-  const level = (depth: number): NestedArray =>
-    depth === shape.length
-      ? Number(values[index++])
-      : Array.from({ length: shape[depth] as number }, () => level(depth + 1));
-  return level(0);
-}
-
-const dtypeOfArray = (array: TypedArray): DType => {
-  if (array instanceof Float32Array) return 'float32';
-  if (array instanceof Float64Array) return 'float64';
-  if (array instanceof BigInt64Array) return 'int64';
-  if (array instanceof Int32Array) return 'int32';
-  return 'uint8';
-};
-
-function shapeOf(data: NestedArray): number[] {
-  if (!Array.isArray(data)) return [];
-  const first = data[0] as NestedArray | undefined;
-  return first === undefined ? [0] : [data.length, ...shapeOf(first)];
-}
-
-/** Writes nested arrays row-major into `out`; every level must have the size that the first element has there. */
-function flatten(data: NestedArray, shape: readonly number[], depth: number, out: (number | boolean | bigint)[]): void {
-  const expected = depth < shape.length ? `an array of ${shape[depth]}` : 'a number';
-  if (Array.isArray(data) ? data.length !== shape[depth] : depth < shape.length)
-    throw new ShapeError(
-      `data must be nested arrays of equal sizes: expected ${expected} at depth ${depth}, got ${describe(data)}`,
-    );
-  if (Array.isArray(data)) for (const inner of data) flatten(inner, shape, depth + 1, out);
-  else if (typeof data === 'number' || typeof data === 'boolean' || typeof data === 'bigint') out.push(data);
-  else throw new DTypeError(`data must hold numbers, booleans or bigints, got ${describe(data)}`);
-}
-
-const integerRanges: Partial<Record<DType, readonly [number, number]>> = {
-  int64: [-(2 ** 63), 2 ** 63 - 1024], // the doubles that an int64 can hold
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  uint8: [0, 255],
-};
-
-/** As torch.tensor: fractions are cut off, what an integer dtype cannot hold is refused. */
-function arrayOf(values: readonly (number | boolean | bigint)[], dtype: DType): TypedArray {
-  if (dtype === 'int64' && values.some((value) => typeof value === 'bigint')) {
-    for (const value of values)
-      if (typeof value === 'bigint' ? BigInt.asIntN(64, value) !== value : !Number.isInteger(Number(value)))
-        throw new DTypeError(`data for dtype 'int64' must be 64-bit integers, got ${describe(value)}`);
-    return BigInt64Array.from(values, (value) => BigInt(value));
-  }
-  const range = integerRanges[dtype];
-  if (range !== undefined)
-    for (const value of values)
-      if (!(Number(value) >= range[0] && Number(value) <= range[1]))
-        throw new DTypeError(
-          `data for dtype '${dtype}' must be from ${range[0]} to ${range[1]}, got ${describe(value)}`,
-        );
-  return dtype === 'float32' ? Float32Array.from(values, Number) : Float64Array.from(values, Number);
-}
-
-function dtypeOfValue(value: NestedArray | undefined): DType {
-  if (typeof value === 'boolean') return 'bool';
-  return typeof value === 'bigint' ? 'int64' : 'float32';
-}
-
-const deepest = (data: NestedArray): NestedArray | undefined =>
-  Array.isArray(data) ? deepest(data[0] as NestedArray) : data;
-
 /**
  * A tensor from data.
  *
- * @param data nested arrays, a number, or a typed array with `shape` (default: one dimension).
+ * @param data nested arrays, a number, or a typed array with `shape` (default: one dimension). Typed arrays may be the
+ * rows of an array, as in `tensor(vectors)` for the vectors of an embedder.
  * @throws {ShapeError} ragged arrays, or data that do not fill `shape`.
  * @throws {DTypeError} a value that `dtype` cannot hold, or a typed array of another kind.
  * @throws {DeviceError} a device that is not there; the message says why.
  */
-export function tensor(
-  data: NestedArray | TypedArray,
-  options: TensorOptions & { readonly shape?: readonly number[] } = {},
-): Tensor {
+export function tensor(data: TensorData, options: TensorOptions & { readonly shape?: readonly number[] } = {}): Tensor {
   checkOptions('tensor', options, ['dtype', 'device', 'requiresGrad', 'shape']);
-  let array: TypedArray;
-  let shape: readonly number[];
-  let dtype: DType;
-  if (ArrayBuffer.isView(data)) {
-    array = data;
-    shape = options.shape ?? [array.length];
-    dtype = options.dtype ?? dtypeOfArray(array);
-  } else {
-    const nested = data as NestedArray;
-    const natural = shapeOf(nested);
-    const values: (number | boolean | bigint)[] = [];
-    flatten(nested, natural, 0, values);
-    shape = options.shape ?? natural;
-    dtype = options.dtype ?? dtypeOfValue(deepest(nested));
-    array = arrayOf(values, dtype);
-  }
+  const { array, shape: natural, dtype } = flatArray(data, options.dtype);
+  const shape = options.shape ?? natural;
   for (const n of shape) expectNumber('shape', n, { min: 0, integer: true });
   const job = newJob(tensor);
   return new Tensor(

@@ -1,9 +1,9 @@
 /** A training step's input: the views of a batch of samples, their labels and ids. */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { type Augmentation, applyViews, type ImageShape } from '../augment/augment.ts';
-import type { Dataset, Sample } from '../data/dataset.ts';
+import type { Dataset, LoadedSample, Sample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
-import { DataError } from '../errors.ts';
+import { ContrastiveError, DataError, errorOf } from '../errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { nativeLoss } from './loss.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -23,7 +23,7 @@ export interface TrainBatch extends Disposable {
 }
 
 /** Makes a batch of samples; the views are a function of (seed, epoch, sample). */
-export type BatchMaker = (samples: readonly Sample[], epoch: number) => Promise<TrainBatch>;
+export type BatchMaker = (samples: readonly LoadedSample[], epoch: number) => Promise<TrainBatch>;
 
 /** The indices of the views of each size, which go through the encoder together. */
 export function viewsBySize(augment: readonly Augmentation[], source: ImageShape): readonly (readonly number[])[] {
@@ -37,6 +37,17 @@ export function viewsBySize(augment: readonly Augmentation[], source: ImageShape
   return [...groups.values()];
 }
 
+/** Runs `work`; its errors begin with what they are of. */
+function naming<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof ContrastiveError
+      ? errorOf(error.code, `${what}: ${error.message}`, { cause: error })
+      : error;
+  }
+}
+
 export function batchMaker(dataset: Dataset, options: ResolvedOptions): BatchMaker {
   const { augment, seed, precision, encoder, loss } = options;
   const lossName = typeof loss === 'function' ? 'custom' : loss.name;
@@ -47,13 +58,16 @@ export function batchMaker(dataset: Dataset, options: ResolvedOptions): BatchMak
     const labels = labelsOf(samples);
     if (labels === undefined && needsLabels)
       throw new DataError(`${dataset.name}: the ${lossName} loss needs a label for every sample; 'nt-xent' needs none`);
-    const groups = viewsBySize(augment, samples[0] as Sample);
+    const [first] = samples as readonly [LoadedSample];
+    const groups = naming(`${dataset.name}: sample ${first.id}`, () => viewsBySize(augment, first));
     const inGroups = groups.flat();
     const images = groups.map((viewNumbers) =>
-      applyViews(
-        viewNumbers.map((view) => augment[view] as Augmentation),
-        samples,
-        { seed, epoch, device: encoder.device, dtype: precision, viewNumbers },
+      naming(dataset.name, () =>
+        applyViews(
+          viewNumbers.map((view) => augment[view] as Augmentation),
+          samples,
+          { seed, epoch, device: encoder.device, dtype: precision, viewNumbers },
+        ),
       ),
     );
     return {

@@ -104,7 +104,7 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
   const run = (
     batch: LargeBatch,
     { learningRate, progress, signal }: StepContext & { readonly signal: AbortSignal | undefined },
-  ): Promise<StepResult & { readonly labels: Int32Array | undefined }> =>
+  ): Promise<StepResult & { readonly targets: Pick<TrainBatch, 'labels' | 'ids'> }> =>
     tidy(async () => {
       optimizer.zeroGrad();
       const { features, targets } = await cacheFeatures(batch, signal);
@@ -116,7 +116,7 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
         await backPropagate(batch, features.grad as Tensor, signal);
         optimizer.step({ lr: learningRate });
       }
-      return { ...result, labels: targets.labels };
+      return { ...result, targets };
     });
   return { run };
 }

@@ -1,5 +1,5 @@
 /** Batches larger than what goes through the encoder at once, as micro-batches that can be made again. */
-import { checkSample, type Dataset, type Sample } from '../data/dataset.ts';
+import { type Dataset, type LoadedSample, loadedSample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { DataError, messageOf } from '../errors.ts';
 import { type BatchMaker, batchMaker, type TrainBatch } from './batches.ts';
@@ -7,10 +7,11 @@ import type { ResolvedOptions } from './options.ts';
 
 /** `dataset` at `indices`, failing with the index that the data set knows. */
 function partOf(dataset: Dataset, indices: Uint32Array, name: string): Dataset {
-  const get = async (i: number): Promise<Sample> => {
-    const where = `${dataset.name}: sample ${indices[i]}`;
+  const get = async (i: number): Promise<LoadedSample> => {
+    const index = indices[i] as number;
+    const where = `${dataset.name}: sample ${index}`;
     try {
-      return checkSample(await dataset.get(indices[i] as number), where);
+      return loadedSample(await dataset.get(index), dataset.name, index);
     } catch (error) {
       throw messageOf(error).startsWith(where)
         ? error

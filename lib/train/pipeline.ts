@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { isSingleClass } from '../losses/labels.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { throwIfAborted } from '../validate.ts';
-import { trainBatches } from './batches.ts';
+import { type TrainBatch, trainBatches } from './batches.ts';
 import { makeCachedStep } from './cached-step.ts';
 import { largeBatches } from './large-batches.ts';
 import { nativeLoss } from './loss.ts';
@@ -15,6 +15,8 @@ import { makeStep, type Step, type StepContext } from './step.ts';
 export interface StepOutcome extends StepResult {
   /** The loss looks at labels, and the batch had one only. */
   readonly isSingleClass: boolean;
+  /** The loss compares samples, and two of the batch had one id. */
+  readonly hasEqualIds: boolean;
 }
 
 /** A batch and what is to be done with it. Disposing it lets go of the batch; a step that runs keeps what it needs. */
@@ -41,16 +43,18 @@ export function makePipeline(
 ): Pipeline {
   const { loss } = options;
   const usesLabels = typeof loss !== 'function' && loss.name !== 'cross-entropy' && nativeLoss(loss).usesLabels;
-  const outcome = (result: StepResult, labels: Int32Array | undefined): StepOutcome => ({
+  const comparesSamples = typeof loss === 'function' || loss.name !== 'cross-entropy';
+  const outcome: Outcome = (result, { labels, ids }) => ({
     ...result,
     isSingleClass: usesLabels && momentum === undefined && labels !== undefined && isSingleClass(labels),
+    hasEqualIds: comparesSamples && new Set(ids).size < ids.length,
   });
   return options.microBatch < options.batchSize
     ? cachedPipeline(dataset, options, optimizer, outcome)
     : plainPipeline(dataset, options, makeStep(options, optimizer, momentum), outcome);
 }
 
-type Outcome = (result: StepResult, labels: Int32Array | undefined) => StepOutcome;
+type Outcome = (result: StepResult, targets: Pick<TrainBatch, 'labels' | 'ids'>) => StepOutcome;
 
 function plainPipeline(dataset: Dataset, options: ResolvedOptions, step: Step, outcome: Outcome): Pipeline {
   const loader = trainBatches(dataset, options);
@@ -60,7 +64,7 @@ function plainPipeline(dataset: Dataset, options: ResolvedOptions, step: Step, o
     async *epoch(epoch, { startStep, signal }) {
       for await (const batch of loader.epoch(epoch, { startStep, ...(signal && { signal }) }))
         yield {
-          run: async (context) => outcome(await step.run(batch, context), batch.labels),
+          run: async (context) => outcome(await step.run(batch, context), batch),
           [Symbol.dispose]: () => batch[Symbol.dispose](),
         };
     },
@@ -77,8 +81,8 @@ function cachedPipeline(dataset: Dataset, options: ResolvedOptions, optimizer: O
       for (const batch of batches.epoch(epoch, startStep)) {
         throwIfAborted(signal);
         const run: PendingStep['run'] = async (context) => {
-          const { labels, ...result } = await step.run(batch, { ...context, signal });
-          return outcome(result, labels);
+          const { targets, ...result } = await step.run(batch, { ...context, signal });
+          return outcome(result, targets);
         };
         yield { run, [Symbol.dispose]: () => {} };
       }

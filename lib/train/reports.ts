@@ -20,6 +20,7 @@ export class StepReports {
   #epochLoss = 0;
   #epochSteps = 0;
   #warnedOfOneClass = false;
+  #warnedOfIds = false;
 
   /** @param options.first steps that were done before. */
   constructor(options: { readonly first: number; readonly total: number; readonly batchSize: number }) {
@@ -69,7 +70,7 @@ export class StepReports {
    * @throws {NonFiniteLossError}
    */
   count(outcome: StepOutcome, { epoch, learningRate }: StepPlace): (WarningEvent | StepEvent)[] {
-    const { isSingleClass, ...result } = outcome;
+    const { isSingleClass, hasEqualIds, ...result } = outcome;
     if (!Number.isFinite(result.loss))
       throw new NonFiniteLossError(
         `the loss is ${result.loss} at step ${this.#done + 1} (epoch ${epoch + 1}); the weights are those of step ${this.#done}. A lower learning rate or a higher temperature usually helps`,
@@ -86,11 +87,15 @@ export class StepReports {
     ];
   }
 
-  #warnings({ isSingleClass, metrics }: StepOutcome): string[] {
+  #warnings({ isSingleClass, hasEqualIds, metrics }: StepOutcome): string[] {
     const warnings: string[] = [];
     if (isSingleClass && !this.#warnedOfOneClass) {
       this.#warnedOfOneClass = true;
       warnings.push(oneClass);
+    }
+    if (hasEqualIds && !this.#warnedOfIds) {
+      this.#warnedOfIds = true;
+      warnings.push(equalIds);
     }
     if (metrics !== undefined && this.#collapse.sees(metrics)) warnings.push(collapsed);
     return warnings;
@@ -99,5 +104,8 @@ export class StepReports {
 
 const oneClass =
   'a batch holds one class only: variant "out" then has nothing to push apart, and "in" has no gradient. Is the data sorted, or the batch too small?';
+
+const equalIds =
+  'samples of a batch have the same id: the loss takes them for views of one image, and their random draws are the same. ids must tell images apart, or be left out: then the index in the data set counts. concat() joins data sets so';
 
 const collapsed = `the features have collapsed: for ${collapsedSteps} steps their spread was below ${collapsedBelow} (1: all over the sphere, 0: all equal). A lower learning rate, a longer warm-up or other augmentations may help`;

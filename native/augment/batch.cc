@@ -22,11 +22,12 @@ Shape batch_shape(const BatchJob& job) {
     for (size_t i = 0; i < job.images.size(); ++i) {
       const ImageView& image = job.images[i];
       const Shape source = {image.height, image.width, image.channels};
-      if (i == 0 || !(source == last_source)) last_result = job.views[v]->output_shape(last_source = source);
+      if (i == 0 || !(source == last_source))
+        last_result = naming(i, image.id, [&] { return job.views[v]->output_shape(last_source = source); });
       if (v == 0 && i == 0) first = last_result;
       CONTRASTIVE_CHECK(last_result == first, kShapeError, "all views must have one shape, got ", first.height, " x ",
-                        first.width, " x ", first.channels, " and, for sample ", i, " in view ", v, ", ",
-                        last_result.height, " x ", last_result.width, " x ", last_result.channels);
+                        first.width, " x ", first.channels, " and, for samples[", i, "] (id ", image.id, ") in view ",
+                        v, ", ", last_result.height, " x ", last_result.width, " x ", last_result.channels);
     }
   }
   return first;
@@ -46,8 +47,10 @@ void augment_batch(Pool& pool, BatchJob job, void* out, std::shared_ptr<const st
     const auto view = static_cast<size_t>(index / images);
     const Pipeline& pipeline = *job.views[view];
     Canvas& canvas = local_canvas();
-    pipeline.apply(canvas, image, pipeline.draw(job.key(image, view), {image.height, image.width, image.channels}));
-    canvas.pack(out + index * result_size, job.type, job.layout);
+    naming(static_cast<size_t>(index % images), image.id, [&] {
+      pipeline.apply(canvas, image, pipeline.draw(job.key(image, view), {image.height, image.width, image.channels}));
+      canvas.pack(out + index * result_size, job.type, job.layout);
+    });
   };
   pool.run(count, std::move(body), std::move(done));
 }

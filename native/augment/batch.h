@@ -9,6 +9,7 @@
 
 #include "augment/canvas.h"
 #include "augment/pipeline.h"
+#include "core/error.h"
 #include "core/pool.h"
 
 namespace contrastive::augment {
@@ -27,6 +28,16 @@ struct BatchJob {
     return {seed, epoch, image.id, view_numbers.empty() ? static_cast<uint32_t>(view) : view_numbers[view]};
   }
 };
+
+// Runs `work` for sample `index` of a batch; its errors name the sample.
+template <typename Work>
+auto naming(size_t index, uint64_t id, Work work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    throw Error(error.code(), message("samples[", index, "] (id ", id, "): ", error.what()));
+  }
+}
 
 // The shape that every result of the job has. Throws kShapeError when the images or the views do not agree, or a
 // transform cannot take an image; no pixel is read.

@@ -99,8 +99,10 @@ BatchJob to_batch(const Napi::CallbackInfo& info, size_t numbers_at) {
   job.images.reserve(n);
   for (size_t i = 0; i < n; ++i) {
     const Napi::HandleScope scope(info.Env());
-    job.images.push_back(to_image(pixels.Get(static_cast<uint32_t>(i)), sizes[3 * i], sizes[3 * i + 1],
-                                  sizes[3 * i + 2], static_cast<uint64_t>(ids[i])));
+    const auto id = static_cast<uint64_t>(ids[i]);
+    job.images.push_back(augment::naming(i, id, [&] {
+      return to_image(pixels.Get(static_cast<uint32_t>(i)), sizes[3 * i], sizes[3 * i + 1], sizes[3 * i + 2], id);
+    }));
   }
   job.seed = to_counter(info[4], "seed");
   job.epoch = info[5].As<Napi::Number>().Uint32Value();

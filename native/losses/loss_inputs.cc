@@ -48,10 +48,13 @@ void check_label_sets(const char* name, const char* shape, const at::Tensor& set
 // Labels of the batch, (batch) or (batch, classes).
 void check_labels(const at::Tensor& labels, const at::Tensor& features) {
   const int64_t batch = features.size(0);
-  if (labels.dim() == 2)
-    check_label_sets("labels", "(batch, classes)", labels, batch, features);
-  else
-    check_integers("labels", "(batch)", labels, batch, features);
+  if (labels.dim() == 2) return check_label_sets("labels", "(batch, classes)", labels, batch, features);
+  check_integers("labels", "(batch)", labels, batch, features);
+  // −1 says of a bank's feature that it has no class. In the batch it would be one, of all samples that were left
+  // unlabelled.
+  if (!labels.is_meta())
+    CONTRASTIVE_CHECK(labels.min().item<int64_t>() >= 0, kOptionError, "labels must be integers >= 0, got ",
+                      labels.min().item<int64_t>());
 }
 
 void check_mask(const at::Tensor& mask, const at::Tensor& features) {

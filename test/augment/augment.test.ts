@@ -62,7 +62,7 @@ const everything = augment([
   normalize([0.5, 0.4, 0.3], [0.2, 0.25, 0.3]),
 ]);
 
-const samples: ImageSample[] = Array.from({ length: 24 }, (_, id) => {
+const samples: Required<ImageSample>[] = Array.from({ length: 24 }, (_, id) => {
   const image = formulaImage(21 + (id % 5), 24 - (id % 3), 3);
   return { ...image, pixels: image.pixels.map((x) => (x + 11 * id) % 256), id: 1000 + id };
 });
@@ -186,6 +186,21 @@ describe('a pipeline', () => {
     expect(augment(JSON.parse(JSON.stringify(augment([], { channels: 3 })))).channels).toBe(3);
   });
 
+  test('an error names the sample, by its place and its id', () => {
+    const good = { ...formulaImage(8, 8, 3), id: 40 };
+    const small = { ...formulaImage(4, 6, 3), id: 41 };
+    const whole = augment([]);
+    expectError(() => whole.apply([good, good, small], { seed: 1 }), 'ERR_SHAPE', /samples\[2\] \(id 41\).*4 x 6/);
+    const crop = augment([randomCrop(8)]);
+    expectError(() => crop.apply([good, small], { seed: 1, views: 2 }), 'ERR_SHAPE', /^samples\[1\] \(id 41\): /);
+    const cut = { ...small, pixels: small.pixels.subarray(1) };
+    expectError(
+      () => whole.apply([small, cut], { seed: 1 }),
+      'ERR_SHAPE',
+      /^samples\[1\] \(id 41\): pixels of 71 bytes/,
+    );
+  });
+
   test('drawn parameters survive JSON', async () => {
     const image = samples[2]!;
     const drawn = everything.draw(image, { seed: 4, id: image.id });
@@ -244,7 +259,7 @@ describe('bad input is refused before any pixel is touched', () => {
     expectError(
       mixed,
       'ERR_SHAPE',
-      /all views must have one shape, got 8 x 8 x 3 and, for sample 1 in view 0, 7 x 8 x 3/,
+      /all views must have one shape, got 8 x 8 x 3 and, for samples\[1\] \(id 1\) in view 0, 7 x 8 x 3/,
     );
   });
 

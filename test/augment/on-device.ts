@@ -16,7 +16,7 @@ export function viewsOnDevice(
 ): Tensor {
   const { seed, epoch = 0, dtype = 'float32', device = 'cpu', viewNumbers } = options;
   const sizes = Int32Array.from(samples.flatMap(({ height, width, channels }) => [height, width, channels]));
-  const ids = Float64Array.from(samples, ({ id }) => id);
+  const ids = Float64Array.from(samples, ({ id }, i) => id ?? i);
   const pixels = samples.map((sample) => sample.pixels);
   const pipelines = views.map((view) => view.pipeline());
   const job = newJob(viewsOnDevice);

@@ -41,6 +41,8 @@ const given = {
   seed: 0,
   limitTrain: 100,
   limitTest: 50,
+  split: 'test' as const,
+  skipDamaged: false,
   device: 'cpu',
   threads: undefined,
 };
@@ -226,6 +228,60 @@ describe('errors', () => {
     expect(noLabels).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/needs a label for every image.*\[ERR_DATA\]/),
+    });
+  });
+
+  it('of damaged files, unless they are to be left out; warns of classes that training lacks, and takes val', async () => {
+    const data = join(folder, 'classes');
+    const shade = (value: number) =>
+      sharp({ create: { width: 40, height: 30, channels: 3, background: { r: value, g: value, b: value } } }).png();
+    for (const [path, value] of [
+      ['train/a/1.png', 10],
+      ['train/b/1.png', 200],
+      ['test/a/1.png', 20],
+      ['test/c/1.png', 90],
+      ['val/b/1.png', 210],
+    ] as const) {
+      await mkdir(join(data, path, '..'), { recursive: true });
+      await writeFile(join(data, path), await shade(value).toBuffer());
+    }
+    const args = ['--data', `folder:${data}`, '--protocol', 'knn', '--k', '1', '--json'];
+    const open = await evaluate(...args);
+    expect(open.code).toBe(0);
+    const lines = open.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines[0]).toEqual({
+      warning: expect.stringMatching(
+        /^1 of the 2 classes of the test images have no training image \(50\.0% .*excludeSelf: true/,
+      ),
+    });
+    expect(lines[1]).toMatchObject({ trainImages: 2, testImages: 2 });
+    const val = JSON.parse((await evaluate(...args, '--split', 'val')).stdout);
+    expect(val).toMatchObject({ testImages: 1, knnTop1: 1 });
+
+    const file = join(data, 'train', 'b', '2.png');
+    await writeFile(file, (await shade(80).toBuffer()).subarray(0, 60));
+    const failed = await evaluate(...args);
+    expect(failed.code).toBe(1);
+    expect(failed.stdout).toMatch(
+      /sample 2: .*2\.png: cannot be decoded: .*--skip-damaged.*ERR_DATA|ERR_DATA.*2\.png.*--skip-damaged/,
+    );
+    const skipping = await evaluate(...args, '--split', 'val', '--skip-damaged');
+    expect(skipping).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/"warning":".*2\.png: cannot be decoded.*; skipped"/),
+    });
+    expect(skipping.stdout).toContain('"trainImages":2');
+    const elsewhere = await evaluate('--skip-damaged');
+    expect(elsewhere).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--skip-damaged belongs to --data folder/),
+    });
+    expect(await evaluate('--split', 'val')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('[ERR_OPTION]'),
     });
   });
 

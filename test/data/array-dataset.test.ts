@@ -18,7 +18,6 @@ describe('arrayDataset', () => {
       width: 2,
       channels: 3,
       label: 0,
-      id: 1,
     });
     expect(sample.pixels.buffer).toBe(pixels.buffer);
     expect('label' in (await arrayDataset(pixels, { shape: [2, 1, 2, 3] }).get(0))).toBe(false);

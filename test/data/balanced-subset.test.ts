@@ -8,14 +8,16 @@ import { readLabels } from '../../lib/data/labels.ts';
 function dataset(counts: readonly number[], classes?: readonly string[]): Dataset {
   const labels = counts.flatMap((count, label) => new Array<number>(count).fill(label));
   const shape = [labels.length, 1, 1, 1] as const;
-  return arrayDataset(Uint8Array.from(labels), { shape, labels, ...(classes && { classes }) });
+  const whole = arrayDataset(Uint8Array.from(labels), { shape, labels, ...(classes && { classes }) });
+  return { ...whole, get: async (index) => ({ ...(await whole.get(index)), id: index }) };
 }
 
 /** The same without `labels`, which then have to be read with the samples. */
 const unlisted = ({ name, length, get }: Dataset): Dataset => ({ name, length, get: async (index) => get(index) });
 
+/** Which samples of the whole a part holds: each states its index. */
 const idsOf = (part: Dataset): Promise<number[]> =>
-  Promise.all(Array.from({ length: part.length }, async (_, i) => (await part.get(i)).id));
+  Promise.all(Array.from({ length: part.length }, async (_, i) => (await part.get(i)).id as number));
 
 const countsOf = async (part: Dataset): Promise<number[]> => {
   const counts: number[] = [];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { checkDataset, checkSample, type Dataset, describeDataset, subset } from '../../lib/data/dataset.ts';
+import { DataLoader } from '../../lib/data/loader.ts';
 
 const sample = { pixels: new Uint8Array(12), height: 2, width: 2, channels: 3, id: 0 };
 const dataset: Dataset = { name: 'mine', length: 3, get: (id) => ({ ...sample, id }) };
@@ -51,7 +52,7 @@ describe('checkSample', () => {
     ['half a width', { ...sample, width: 0.5 }, 'ERR_DATA', /width must be an integer/],
     ['no channels', { ...sample, channels: undefined }, 'ERR_DATA', /channels must be an integer/],
     ['other pixels', { ...sample, pixels: new Uint8Array(4) }, 'ERR_SHAPE', /must hold 2 × 2 × 3 = 12 values, got 4/],
-    ['no id', { ...sample, id: undefined }, 'ERR_DATA', /id must be a non-negative integer, stable over epochs/],
+    ['half an id', { ...sample, id: 0.5 }, 'ERR_DATA', /id must be an integer >= 0 or undefined, got 0.5/],
     ['a label of -1', { ...sample, label: -1 }, 'ERR_DATA', /label must be an integer >= 0 or undefined, got -1/],
     ['a label in words', { ...sample, label: 'cat' }, 'ERR_DATA', /label must be/],
   ])('refuses %s', (_, value, code, message) => {
@@ -68,12 +69,18 @@ describe('subset', () => {
     classes: ['a', 'b'],
   });
 
-  it('takes samples in the order asked for, with their ids, labels and class names', async () => {
+  it('takes samples in the order asked for, with their labels and class names', async () => {
     const part = subset(whole, [3, 1, 1]);
     expect([part.name, part.length, part.classes, part.source]).toEqual(['array', 3, ['a', 'b'], 'memory']);
-    expect(await part.get(0)).toMatchObject({ id: 3, label: 1, pixels: Uint8Array.of(3) });
-    expect(await part.get(2)).toMatchObject({ id: 1 });
-    expect(await subset(part, Uint32Array.of(1)).get(0)).toMatchObject({ id: 1 });
+    expect(await part.get(0)).toMatchObject({ label: 1, pixels: Uint8Array.of(3) });
+    expect((await subset(part, Uint32Array.of(1)).get(0)).pixels).toEqual(Uint8Array.of(1));
+  });
+
+  it('keeps ids that samples state, but for copies, which are samples of their own', async () => {
+    expect((await subset(dataset, [2, 0]).get(0)).id).toBe(2);
+    const copies = subset(dataset, [2, 0, 2]);
+    for await (const { samples } of new DataLoader(copies, { batchSize: 3 }).epoch(0))
+      expect(samples.map(({ id }) => id)).toEqual([0, 1, 2]);
   });
 
   it('refuses no indices, and ones outside', () => {
@@ -99,8 +106,18 @@ describe('describeDataset', () => {
       classes,
       labelled: true,
       image: { height: 2, width: 2, channels: 3 },
-      text: 'array: 2 images, the first 2×2×3, 2 classes, from memory',
+      text: 'array: 2 images, the first 2×2×3, 2 classes (a, b), from memory',
     });
+    const some = {
+      ...dataset,
+      labels: [0, 3, 0],
+      classes: ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
+      leftOut: ['3 .bmp files', "'x' without images"],
+    };
+    expect((await describeDataset(some)).text).toBe(
+      "mine: 3 images, the first 2×2×3, 2 of 7 classes (a, b, c, d, e, f, …); left out: 3 .bmp files, 'x' without images",
+    );
+    expect((await describeDataset(subset(some, [0]))).leftOut).toEqual(some.leftOut);
     expect((await describeDataset(dataset)).text).toBe('mine: 3 images, the first 2×2×3, no labels');
     const labelled: Dataset = { ...dataset, get: (id) => ({ ...sample, id, label: 1 }) };
     expect((await describeDataset(labelled)).text).toMatch(/, labelled$/);

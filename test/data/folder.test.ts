@@ -23,18 +23,12 @@ const dataError = (message: RegExp) => ({ code: 'ERR_DATA', message: expect.stri
 describe('folderDataset', () => {
   it('takes sub-folders for classes, numbered by sorted name', async () => {
     for (const path of ['dog/2.png', 'dog/10.png', 'cat/a.png', 'cat/deep/b.png', 'Ape/x.png']) await put(path);
-    await mkdir(join(root, 'empty'));
     const dataset = await folderDataset({ root, split: 'train' });
-    expect(dataset.classes).toEqual(['Ape', 'cat', 'dog', 'empty']);
+    expect(dataset.classes).toEqual(['Ape', 'cat', 'dog']);
+    expect(dataset.leftOut).toBeUndefined();
     expect(names(dataset.files)).toEqual(['Ape/x.png', 'cat/a.png', 'cat/deep/b.png', 'dog/2.png', 'dog/10.png']);
     const samples = await Promise.all(dataset.files.map((_, i) => dataset.get(i)));
-    expect(samples.map(({ label, id }) => [label, id])).toEqual([
-      [0, 0],
-      [1, 1],
-      [1, 2],
-      [2, 3],
-      [2, 4],
-    ]);
+    expect(samples.map(({ label }) => label)).toEqual([0, 1, 1, 2, 2]);
     expect(samples[0]).toMatchObject({ height: 16, width: 24, channels: 3 });
     expect([dataset.name, dataset.source, dataset.skipped]).toEqual(['folder', root, []]);
     await expect(dataset.get(5)).rejects.toMatchObject(dataError(/index must be an integer from 0 to 4/));
@@ -84,6 +78,90 @@ describe('folderDataset', () => {
     expect((await folderDataset({ root, split: 'train' })).classes).toBeUndefined();
   });
 
+  it.each([
+    ['Train', 'Val'],
+    ['training', 'testing'],
+    ['train', 'dev'],
+    ['TRAIN', 'validation'],
+    ['training_set', 'test_set'],
+  ])('knows %s and %s for splits', async (train, test) => {
+    for (const path of [`${train}/a/1.png`, `${train}/b/2.png`, `${test}/b/3.png`]) await put(path);
+    expect(names((await folderDataset({ root, split: 'train' })).files)).toEqual([
+      `${train}/a/1.png`,
+      `${train}/b/2.png`,
+    ]);
+    const held = await folderDataset({ root, split: 'test' });
+    expect([names(held.files), held.classes, held.labels]).toEqual([[`${test}/b/3.png`], ['a', 'b'], [1]]);
+  });
+
+  it('knows splits beside what programs leave behind, and counts that', async () => {
+    for (const path of ['train/a/1.png', 'test/a/2.png', '__MACOSX/train/a/._1.png', '.git/x.png', 'labels.csv'])
+      await put(path);
+    await mkdir(join(root, 'logs'));
+    const dataset = await folderDataset({ root, split: 'train' });
+    expect([names(dataset.files), dataset.classes]).toEqual([['train/a/1.png'], ['a']]);
+    expect(dataset.leftOut).toEqual(['1 __MACOSX folder', '1 .csv file']);
+  });
+
+  it('reaches val beside test', async () => {
+    for (const path of ['train/a/1.png', 'val/b/2.png', 'test/c/3.png']) await put(path);
+    for (const [split, file, label] of [
+      ['train', 'train/a/1.png', 0],
+      ['val', 'val/b/2.png', 1],
+      ['test', 'test/c/3.png', 2],
+    ] as const) {
+      const dataset = await folderDataset({ root, split });
+      expect([names(dataset.files), dataset.labels, dataset.classes]).toEqual([[file], [label], ['a', 'b', 'c']]);
+    }
+    await rm(join(root, 'val'), { recursive: true });
+    await expect(folderDataset({ root, split: 'val' })).rejects.toMatchObject(
+      dataError(/no split 'val'.*it has test, train/),
+    );
+  });
+
+  it('looks for splits inside a folder that is alone', async () => {
+    for (const path of ['archive/train/a/1.png', 'archive/test/a/2.png', '__MACOSX/x.png']) await put(path);
+    expect(names((await folderDataset({ root, split: 'test' })).files)).toEqual(['archive/test/a/2.png']);
+  });
+
+  it('asks where it cannot be said what are splits', async () => {
+    for (const path of ['train/a/1.png', 'test/a/2.png', 'cats/3.png']) await put(path);
+    const options = { root, split: 'train' } as const;
+    await expect(folderDataset(options)).rejects.toMatchObject(dataError(/splits \(test, train\).*'cats' with images/));
+    expect((await folderDataset({ ...options, layout: 'classes' })).classes).toEqual(['cats', 'test', 'train']);
+    await rm(join(root, 'cats'), { recursive: true });
+    await put('testing/a/1.png');
+    await expect(folderDataset(options)).rejects.toMatchObject(dataError(/several folders for one split/));
+  });
+
+  it('asks where splits are inside the classes', async () => {
+    for (const name of ['cats', 'dogs']) for (const part of ['train', 'test']) await put(`${name}/${part}/1.png`);
+    await expect(folderDataset({ root, split: 'train' })).rejects.toMatchObject(
+      dataError(/'.*cats' holds splits \(test, train\) inside a class/),
+    );
+    expect((await folderDataset({ root, split: 'train', layout: 'classes' })).labels).toEqual([0, 0, 1, 1]);
+  });
+
+  it('counts neither empty nor foreign folders as classes, and says so', async () => {
+    for (const path of ['b/1.png', 'c/2.png', 'c/@eaDir/2.png', '@eaDir/b/1.png', 'c/3.bmp', 'c/4.BMP'])
+      await put(path);
+    await mkdir(join(root, 'a', 'deep'), { recursive: true });
+    const dataset = await folderDataset({ root, split: 'train' });
+    expect([dataset.classes, dataset.labels]).toEqual([
+      ['b', 'c'],
+      [0, 1],
+    ]);
+    expect(dataset.leftOut).toEqual(['2 @eaDir folders', '2 .bmp files', "'a' without images"]);
+  });
+
+  it('takes one name in two forms of Unicode for one class', async () => {
+    await put('train/caf\u00e9/1.png');
+    await put('test/cafe\u0301/2.png');
+    await put('train/tea/1.png');
+    const test = await folderDataset({ root, split: 'test' });
+    expect([test.classes, test.labels, test.length]).toEqual([['caf\u00e9', 'tea'], [0], 1]);
+  });
+
   it('takes a class called train for a class', async () => {
     for (const path of ['train/1.png', 'bus/1.png']) await put(path);
     expect((await folderDataset({ root, split: 'train' })).classes).toEqual(['bus', 'train']);
@@ -98,18 +176,18 @@ describe('folderDataset', () => {
     );
   });
 
-  it('keeps every class under a limit, and ids whatever the limit', async () => {
+  it('keeps every class under a limit', async () => {
     for (let i = 0; i < 4; i++) for (const name of ['a', 'b', 'c']) await put(`${name}/${i}.png`);
     const dataset = await folderDataset({ root, split: 'train', limit: 6 });
     expect(names(dataset.files)).toEqual(['a/0.png', 'a/2.png', 'b/0.png', 'b/2.png', 'c/0.png', 'c/2.png']);
-    expect((await dataset.get(3)).id).toBe(6);
+    expect(dataset.labels).toEqual([0, 0, 1, 1, 2, 2]);
     expect((await folderDataset({ root, split: 'train', limit: 100 })).length).toBe(12);
   });
 
   it('bounds the decoded size and chooses the channels', async () => {
     await put('1.png');
     const dataset = await folderDataset({ root, split: 'train', size: 8, channels: 1 });
-    expect(await dataset.get(0)).toMatchObject({ height: 8, width: 12, channels: 1, id: 0 });
+    expect(await dataset.get(0)).toMatchObject({ height: 8, width: 12, channels: 1 });
   });
 
   it('reads all the kinds of image that people have', async () => {
@@ -127,7 +205,9 @@ describe('folderDataset', () => {
     await put('b.jpg', 'truncated.jpg');
     const dataset = await folderDataset({ root, split: 'train' });
     await dataset.get(0);
-    await expect(dataset.get(1)).rejects.toMatchObject(dataError(/b\.jpg: cannot be decoded/));
+    await expect(dataset.get(1)).rejects.toMatchObject(
+      dataError(/b\.jpg: cannot be decoded: .*; onError: 'skip' \(--skip-damaged\)/),
+    );
   });
 
   it('leaves corrupt files out when asked, and says which and why', async () => {
@@ -140,14 +220,13 @@ describe('folderDataset', () => {
     expect(dataset.length).toBe(20);
     expect(names(dataset.skipped.map(({ file }) => file))).toEqual(['e.jpg', 'good3b.jpg', 'link.jpg', 'z.png']);
     expect(dataset.skipped[1]?.reason).toMatch(/premature end/);
-    expect(dataset.source).toMatch(/\(4 unreadable files skipped\)$/);
-    expect((await dataset.get(4)).id).toBe(6); // good4: after e.jpg, good0 … good3, good3b.jpg
+    expect([dataset.source, dataset.leftOut]).toEqual([root, ['4 damaged files']]);
   });
 
   it('refuses a folder without images, one without a good one, and none', async () => {
     await writeFile(join(root, 'notes.txt'), '');
     await expect(folderDataset({ root, split: 'train' })).rejects.toMatchObject(
-      dataError(/is empty: no \.jpg, .* files below/),
+      dataError(/is empty: no \.jpg, .* files below .*, found 1 \.txt file/),
     );
     await put('a.png', 'not-an-image.png');
     await expect(folderDataset({ root, split: 'train', onError: 'skip' })).rejects.toMatchObject(

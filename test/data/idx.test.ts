@@ -154,7 +154,6 @@ describe('idxDataset', () => {
       width: 2,
       channels: 1,
       label: 1,
-      id: 2,
     });
   });
 

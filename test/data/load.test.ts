@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { bundledFashionMnist, dataCacheFolder, fashionMnistDataset } from '../../lib/data/fashion-mnist.ts';
+import { bundledFashionMnist, fashionMnistDataset } from '../../lib/data/fashion-mnist.ts';
 import { statOrUndefined } from '../../lib/data/files.ts';
 import { encodeIdx } from '../../lib/data/idx.ts';
 import { type DatasetName, loadDataset } from '../../lib/data/load.ts';
@@ -38,7 +38,7 @@ describe("loadDataset('fashion-mnist')", () => {
     expect([train.length, test.length, train.classes?.length]).toEqual([10_000, 2_000, 10]);
     expect(train.source).toBe(`the bundled subset in ${bundledFashionMnist()}`);
     const first = await train.get(0);
-    expect(first).toMatchObject({ height: 28, width: 28, channels: 1, label: 9, id: 0 });
+    expect(first).toMatchObject({ height: 28, width: 28, channels: 1, label: 9 });
     const labels = await Promise.all(Array.from({ length: 10_000 }, async (_, i) => (await train.get(i)).label ?? -1));
     expect(labels.slice(0, 10)).toEqual([9, 0, 0, 3, 0, 2, 7, 2, 5, 5]);
     const counts = Array.from({ length: 10 }, (_, label) => labels.filter((other) => other === label).length);
@@ -88,19 +88,6 @@ describe("loadDataset('fashion-mnist')", () => {
       optionError(/exclude/),
     );
     await expect(fashionMnistDataset({ root, split: 'test' })).rejects.toMatchObject(dataError(/t10k-/));
-  });
-});
-
-describe('dataCacheFolder', () => {
-  it.each<[NodeJS.ProcessEnv, NodeJS.Platform, string]>([
-    [{ CONTRASTIVE_CACHE: '/c' }, 'linux', join('/c', 'data')],
-    [{ XDG_CACHE_HOME: '/x' }, 'linux', join('/x', 'contrastive', 'data')],
-    [{}, 'linux', join(homedir(), '.cache', 'contrastive', 'data')],
-    [{}, 'darwin', join(homedir(), 'Library', 'Caches', 'contrastive', 'data')],
-    [{ LOCALAPPDATA: '/l' }, 'win32', join('/l', 'contrastive', 'data')],
-    [{}, 'win32', join(homedir(), 'AppData', 'Local', 'contrastive', 'data')],
-  ])('of %j on %s is %s', (env, platform, expected) => {
-    expect(dataCacheFolder(env, platform)).toBe(expected);
   });
 });
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
-import type { Dataset, Sample } from '../../lib/data/dataset.ts';
+import type { Dataset, LoadedSample } from '../../lib/data/dataset.ts';
 import { DataLoader, type DataLoaderOptions } from '../../lib/data/loader.ts';
 import { DataError } from '../../lib/errors.ts';
 
@@ -30,7 +30,7 @@ function slow(length: number, delay: (index: number) => number = (index) => (ind
   return { dataset, seen };
 }
 
-const ids = (samples: readonly Sample[]): number[] => samples.map(({ id }) => id);
+const ids = (samples: readonly LoadedSample[]): number[] => samples.map(({ id }) => id);
 
 async function collect<T>(batches: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
@@ -146,7 +146,7 @@ describe('leaving early', () => {
       batchSize: 1,
       prefetch: 3,
       transform: async ([sample]) => {
-        const { id } = sample as Sample;
+        const { id } = sample as LoadedSample;
         live.add(id);
         if (id === 3) await sleep(20);
         return id;

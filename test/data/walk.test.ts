@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { compareNatural, listFolder, walkImages } from '../../lib/data/walk.ts';
+import { compareNatural, listFolder, summarise, walkFolder } from '../../lib/data/walk.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -68,9 +68,11 @@ describe('listFolder', () => {
   it('leaves out hidden names and what is no image', async () => {
     await touch('b.PNG', 'a.jpeg', 'notes.txt', '.hidden.png', '._a.jpg', '.git/x.png', 'sub/y.webp');
     await mkdir(join(root, 'folder.jpg'));
-    const { images, folders } = await listFolder(root);
-    expect(images.map((path) => relative(root, path))).toEqual(['a.jpeg', 'b.PNG']);
+    await touch('@eaDir/c.jpg', '__MACOSX/a.jpeg', 'c.jfif', 'd.JPE');
+    const { images, folders, others } = await listFolder(root);
+    expect(images.map((path) => relative(root, path))).toEqual(['a.jpeg', 'b.PNG', 'c.jfif', 'd.JPE']);
     expect(folders).toEqual(['folder.jpg', 'sub']);
+    expect(others.map((path) => relative(root, path))).toEqual(['@eaDir', '__MACOSX', 'notes.txt']);
   });
 
   it('keeps a link that leads nowhere, so that it is reported', async () => {
@@ -89,10 +91,10 @@ describe('listFolder', () => {
   });
 });
 
-describe('walkImages', () => {
+describe('walkFolder', () => {
   it('gives the images of a folder, then those of its sub-folders', async () => {
     await touch('z.png', 'b/2.png', 'b/10.png', 'a/x/1.png', 'a/1.png');
-    const images = await walkImages(root);
+    const { images } = await walkFolder(root);
     expect(images.map((path) => relative(root, path))).toEqual([
       'z.png',
       'a/1.png',
@@ -107,7 +109,19 @@ describe('walkImages', () => {
     await symlink(root, join(root, 'a', 'up'));
     await symlink(join(root, 'b'), join(root, 'a', 'other'));
     await symlink(join(root, 'a'), join(root, 'b', 'back'));
-    const images = await walkImages(join(root, 'a'));
+    const { images } = await walkFolder(join(root, 'a'));
     expect(images.map((path) => relative(root, path)).sort()).toEqual(['a/1.png', 'a/other/2.png']);
+  });
+
+  it('gives what is no image too, and summarise counts it by its kind', async () => {
+    await touch('a/1.bmp', 'a/2.BMP', 'a/README', 'b/1.png', 'b/@eaDir/1.png', 'x.csv', 'LICENSE');
+    const { images, others } = await walkFolder(root);
+    expect(images.map((path) => relative(root, path))).toEqual(['b/1.png']);
+    expect(summarise(others).sort()).toEqual([
+      '1 .csv file',
+      '1 @eaDir folder',
+      '2 .bmp files',
+      '2 files without an ending',
+    ]);
   });
 });

@@ -92,6 +92,29 @@ describe('knnClassify', () => {
     expect(again.accuracy).toBe(1);
   });
 
+  test('labels of any size cost what their number does, and classes that training lacks are counted', async () => {
+    const [far, farther] = [2 ** 31 - 2, 2 ** 31 - 1];
+    const train = {
+      features: tensor([
+        [1, 0],
+        [0, 1],
+        [1, 0.1],
+      ]),
+      labels: [far, 7, farther],
+    };
+    const test = {
+      features: tensor([
+        [1, 0],
+        [0, 1],
+        [1, 0.1],
+        [0, 2],
+      ]),
+      labels: [far, 7, 3, 3],
+    };
+    const { accuracy, predictions, unknown, ...rest } = await knnClassify(train, test, { k: 1 });
+    expect([accuracy, Array.from(predictions), unknown, rest]).toEqual([0.5, [far, 7, farther, 7], 0.5, {}]);
+  });
+
   test('top-5 where there are more than five classes: a class without votes is never among them', async () => {
     const bank = rows(24, 3);
     const labels = bank.map((_, i) => (7 * i + Math.floor(i / 3)) % 8);
@@ -246,6 +269,30 @@ describe('nearestNeighbours', () => {
     const x = tensor(rows(6, 3));
     const { indices } = await nearestNeighbours(x, x, { k: 1 });
     expect(indices.map((row) => row[0])).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  test('leave the row itself out when asked, behind equal rows and many of them too', async () => {
+    const x = tensor([...rows(3, 3), ...new Array(5).fill([1, 2, 3, 4])]);
+    const { indices, similarities } = await nearestNeighbours(x, x, { k: 2, excludeSelf: true });
+    indices.forEach((found, i) => {
+      expect(found).toHaveLength(2);
+      expect(Array.from(found)).not.toContain(i);
+      if (i >= 3) {
+        expect(Array.from(found).every((j) => j >= 3)).toBe(true);
+        for (const s of similarities[i] ?? []) expect(s).toBeCloseTo(1, 5);
+      }
+    });
+    const all = await nearestNeighbours(x, x, { k: 7, excludeSelf: true });
+    expect(all.indices.map((found) => Array.from(found).sort((a, b) => a - b))).toEqual(
+      Array.from({ length: 8 }, (_, i) => [0, 1, 2, 3, 4, 5, 6, 7].filter((j) => j !== i)),
+    );
+    const failing = (bank: typeof x, k: number, code: string) =>
+      expect(nearestNeighbours(x, bank, { k, excludeSelf: true })).rejects.toMatchObject({ code });
+    await failing(x, 8, 'ERR_OPTION');
+    await failing(tensor(rows(3, 1)), 1, 'ERR_SHAPE');
+    await expect(nearestNeighbours(x, x, { k: 1, excludeSelf: 1 as never })).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+    });
   });
 
   test('in a bank that was made of unit length once are the same', () => {

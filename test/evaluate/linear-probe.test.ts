@@ -253,8 +253,20 @@ describe('linearProbe', () => {
       { ...set, labels: labels.map(() => 9) },
       { learningRates: [0.1], epochs: 1 },
     );
-    expect([unknown.accuracy, unknown.top5]).toEqual([0, 0]);
+    expect([unknown.accuracy, unknown.top5, unknown.unknown, result.unknown]).toEqual([0, 0, 1, 0]);
     expect(await linearProbe(corners(6, 1), corners(6, 1), { learningRates: [0.3] })).not.toHaveProperty('top5');
+  });
+
+  test('labels of any size cost what their number does', async () => {
+    const set = corners(60, 1);
+    const named = [5, 2 ** 30, 2 ** 31 - 1];
+    const options = { learningRates: [0.3], epochs: 20 };
+    const plain = await linearProbe(set, set, options);
+    const large = { ...set, labels: (set.labels as number[]).map((label) => named[label] as number) };
+    const result = await linearProbe(large, large, options);
+    expect([Array.from(result.classes), Array.from(plain.classes)]).toEqual([named, [0, 1, 2]]);
+    expect(Array.from(result.predictions)).toEqual(Array.from(plain.predictions, (label) => named[label]));
+    expect([result.accuracy, result.weight]).toEqual([plain.accuracy, plain.weight]);
   });
 
   test('tells its progress: steps of the candidates, then of the chosen one', async () => {

@@ -121,6 +121,12 @@ describe('errors', () => {
     throwing(() => supConLoss([1] as never), 'ERR_DTYPE', /features must be a Tensor/);
   });
 
+  test('labels below 0, when the loss is read: a class is meant, or none', async () => {
+    const refused = { code: 'ERR_OPTION', message: expect.stringMatching(/labels must be integers >= 0, got -1/) };
+    for (const negative of [[0, -1, 0, -1], tensor([0, -1, 0, -1], { dtype: 'int64' })])
+      await expect(supConLoss(x, { labels: negative }).item()).rejects.toMatchObject(refused);
+  });
+
   test('shapes and dtypes, at the call', () => {
     throwing(() => supConLoss(tensor([[1, 2]])), 'ERR_SHAPE', /\(batch, views, dim\), got \[1, 2\]/);
     throwing(() => supConLoss(tensor([], { shape: [0, 2, 3] })), 'ERR_SHAPE', /at least one value/);

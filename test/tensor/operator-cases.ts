@@ -2,8 +2,10 @@
  * A case for every libtorch operator in lib/tensor/ops.ts: a call, and what it must give, computed in plain JavaScript.
  * `want` is one nested array a result.
  */
+
+import type { NestedArray } from '../../lib/tensor/nested.ts';
 import * as ops from '../../lib/tensor/ops.ts';
-import { type DType, type NestedArray, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 
 export interface OperatorCase {
   readonly run: () => Tensor | Tensor[];

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { autocast } from '../../lib/tensor/modes.ts';
+import type { NestedArray } from '../../lib/tensor/nested.ts';
 import * as ops from '../../lib/tensor/ops.ts';
-import { type DType, type NestedArray, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { type OperatorCase, operatorCases } from './operator-cases.ts';
 
 const source = readFileSync(new URL('../../lib/tensor/ops.ts', import.meta.url), 'utf8');

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { NestedArray } from '../../lib/tensor/nested.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
-import { type DType, type NestedArray, Tensor, type TypedArray, tensor } from '../../lib/tensor/tensor.ts';
+import { type DType, Tensor, type TypedArray, tensor } from '../../lib/tensor/tensor.ts';
 
 const code = (name: string) => expect.objectContaining({ code: name });
 const elements = (array: TypedArray) => Array.from(array as ArrayLike<number | bigint>);
@@ -99,6 +100,24 @@ describe('tensor()', () => {
     expect(await tensor([2n ** 62n + 1n]).data()).toEqual(BigInt64Array.of(2n ** 62n + 1n));
   });
 
+  it('stacks typed arrays, whose kind is the dtype', async () => {
+    const vectors = tensor([Float32Array.of(0.5, 1.5), Float32Array.of(-1, 2)]);
+    expect([vectors.shape, vectors.dtype, await vectors.toArray()]).toEqual([
+      [2, 2],
+      'float32',
+      [
+        [0.5, 1.5],
+        [-1, 2],
+      ],
+    ]);
+    const bits = tensor([BigInt64Array.of(2n ** 62n), BigInt64Array.of(-1n)]);
+    expect([bits.dtype, await bits.data()]).toEqual(['int64', BigInt64Array.of(2n ** 62n, -1n)]);
+    expect(tensor([[Uint8Array.of(1, 2, 3)]], { dtype: 'float64' })).toMatchObject({
+      shape: [1, 1, 3],
+      dtype: 'float64',
+    });
+  });
+
   it('takes a shape', () => {
     expect(tensor([1, 2, 3, 4], { shape: [2, 2] }).shape).toEqual([2, 2]);
     expect(tensor(new Float32Array(0), { shape: [0, 3] }).shape).toEqual([0, 3]);
@@ -120,7 +139,9 @@ describe('tensor()', () => {
     ['null', () => tensor(hostile(null)), 'ERR_DTYPE'],
     ['strings', () => tensor(hostile(['1'])), 'ERR_DTYPE'],
     ['another typed array', () => tensor(hostile(Uint16Array.of(1))), 'ERR_DTYPE'],
-    ['a DataView', () => tensor(hostile(new DataView(new ArrayBuffer(8)))), 'ERR_OPTION'],
+    ['a DataView', () => tensor(hostile(new DataView(new ArrayBuffer(8)))), 'ERR_DTYPE'],
+    ['rows of another typed array', () => tensor(hostile([Uint16Array.of(1)])), 'ERR_DTYPE'],
+    ['typed rows of different lengths', () => tensor([Float32Array.of(1), Float32Array.of(1, 2)]), 'ERR_SHAPE'],
     ['NaN for int64', () => tensor([Number.NaN], { dtype: 'int64' }), 'ERR_DTYPE'],
     ['a fraction among bigints', () => tensor([1n, 0.5], { dtype: 'int64' }), 'ERR_DTYPE'],
     ['2^64 for int64', () => tensor([2n ** 64n]), 'ERR_DTYPE'],

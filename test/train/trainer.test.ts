@@ -2,7 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { augment, setAugmentThreads } from '../../lib/augment/augment.ts';
+import { randomCrop } from '../../lib/augment/random-crop.ts';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
+import { concat } from '../../lib/data/concat.ts';
+import { type Dataset, subset } from '../../lib/data/dataset.ts';
 import type { Module } from '../../lib/models/module.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
@@ -11,7 +15,8 @@ import type { TrainEvent } from '../../lib/train/events.ts';
 import type { CustomHead, TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { collect } from './collect.ts';
-import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
+import { firstBatch, optionsOf } from './one-step.ts';
+import { size, tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -325,6 +330,73 @@ describe('what a user gets wrong', () => {
     });
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/one class/);
+  });
+
+  test('equal ids in a batch are a warning, once, in parts of a batch too; not of a classifier', async () => {
+    const whole = tinyDataset(40);
+    const constant: Dataset = { ...whole, get: async (index) => ({ ...(await whole.get(index)), id: 3 }) };
+    const warningsOf = async (dataset: Dataset, options: Partial<TrainerOptions> = {}): Promise<string[]> => {
+      const warnings: string[] = [];
+      await make({ metrics: false, epochs: 1, ...options }).fit(dataset, {
+        onEvent: (event) => event.kind === 'warning' && warnings.push(event.message),
+      });
+      return warnings;
+    };
+    const once = [expect.stringMatching(/same id/)];
+    expect(await warningsOf(constant)).toEqual(once);
+    expect(await warningsOf(constant, { microBatch: 4 })).toEqual(once);
+    expect(await warningsOf(concat([constant, constant]))).toEqual([]);
+    expect(
+      await warningsOf(
+        subset(
+          constant,
+          Array.from({ length: 40 }, (_, i) => i >> 1),
+        ),
+      ),
+    ).toEqual([]);
+  });
+
+  test('an image that the views cannot take is named', async () => {
+    const whole = tinyDataset();
+    const small: Dataset = {
+      ...whole,
+      get: async (index) => ({ ...(await whole.get(index)), ...(index === 7 && { height: 6, width: 24 }) }),
+    };
+    const crop = augment([randomCrop(size)]);
+    const fitting = (dataset: Dataset): Promise<unknown> => make({ augment: crop, epochs: 1 }).fit(dataset);
+    await expect(fitting(small)).rejects.toMatchObject({
+      code: 'ERR_SHAPE',
+      message: expect.stringMatching(/^array: samples\[\d\] \(id 7\): /),
+    });
+    const first = subset(small, [7, ...Array.from({ length: 20 }, (_, i) => i + 8)]);
+    await expect(fitting(first)).rejects.toMatchObject({
+      code: 'ERR_SHAPE',
+      message: expect.stringMatching(/^array: sample/),
+    });
+  });
+
+  test('the same seed gives the same bits, whatever the augmentation threads', async () => {
+    const trained = async (threads: number): Promise<number[][]> => {
+      setAugmentThreads(threads);
+      const models = tinyModels();
+      await make({ ...models, epochs: 1 }).fit(tinyDataset());
+      return weights(models.encoder);
+    };
+    const first = await trained(1);
+    expect(await trained(3)).toEqual(first);
+    expect(await trained(1)).toEqual(first);
+  });
+
+  test('copies of a sample get views of their own', async () => {
+    const copies = subset(tinyDataset(), new Array<number>(16).fill(5));
+    const options = optionsOf({ augment: tinyViews() });
+    using batch = await firstBatch(copies, options);
+    const values = await (batch.images[0] as Tensor).data();
+    const size = values.length / (2 * 16);
+    const views = Array.from({ length: 16 }, (_, i) =>
+      Array.from(values.subarray(i * size, (i + 1) * size) as Float32Array).join(),
+    );
+    expect(new Set(views).size).toBeGreaterThan(8);
   });
 
   test('cuda without CUDA says why', async () => {

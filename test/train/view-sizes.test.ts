@@ -3,7 +3,7 @@ import { type Augmentation, applyViews, augment } from '../../lib/augment/augmen
 import { multiCrop } from '../../lib/augment/multi-crop.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
 import { randomResizedCrop } from '../../lib/augment/random-resized-crop.ts';
-import type { Sample } from '../../lib/data/dataset.ts';
+import { type LoadedSample, loadedSample } from '../../lib/data/dataset.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
 import type { Module } from '../../lib/models/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
@@ -20,9 +20,9 @@ const crop = (size: number): Augmentation =>
 /** Large, small, large, small: views of one size do not lie side by side. */
 const mixed = [crop(12), crop(8), crop(12), crop(8)] as const;
 
-async function samplesOf(count: number, ids: readonly number[]): Promise<Sample[]> {
+async function samplesOf(count: number, ids: readonly number[]): Promise<LoadedSample[]> {
   const dataset = tinyDataset(count);
-  return Promise.all(ids.map((id) => dataset.get(id)));
+  return Promise.all(ids.map(async (id) => loadedSample(await dataset.get(id), dataset.name, id)));
 }
 
 describe('views of different sizes', () => {
@@ -48,7 +48,7 @@ describe('views of different sizes', () => {
           )
         ).flat(),
       );
-    expect(viewsBySize(mixed, samples[0] as Sample)).toEqual([
+    expect(viewsBySize(mixed, samples[0] as LoadedSample)).toEqual([
       [0, 2],
       [1, 3],
     ]);

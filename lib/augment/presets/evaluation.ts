@@ -28,6 +28,12 @@ export function evaluation(options: EvaluationOptions): Augmentation {
   return resizeAndCrop(options, size, expectNumber(`${where}: cropRatio`, ratio, { above: 0, max: 1 }));
 }
 
+/** The shorter side, in pixels, that `evaluation` scales images to before the centre crop. */
+export function resizedSide({ transforms }: Augmentation): number {
+  const scaling = transforms.find((transform) => transform.kind === 'resize');
+  return Math.max(...[scaling?.size ?? []].flat());
+}
+
 /**
  * ImageNet's evaluation at any size: shorter edge to 256/224 of the size, centre crop, normalise.
  *

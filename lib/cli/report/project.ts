@@ -1,4 +1,5 @@
 /** Projection of features to the plane, on a worker thread. */
+import { types } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { AbortError, DataError, DTypeError, ShapeError } from '../../errors.ts';
 import { checkOptions, describe, expectNumber, throwIfAborted } from '../../validate.ts';
@@ -30,7 +31,7 @@ export async function projectFeatures(
   const seed = expectNumber('seed', options.seed ?? 0, { integer: true, min: 0 });
   expectNumber('n', n, { integer: true, min: 0 });
   expectNumber('dim', dim, { integer: true, min: 1 });
-  if (!(features instanceof Float32Array))
+  if (!types.isFloat32Array(features))
     throw new DTypeError(`features must be a Float32Array, got ${describe(features)}`);
   if (features.length !== n * dim)
     throw new ShapeError(`features must hold n × dim = ${n} × ${dim} values, got ${features.length}`);

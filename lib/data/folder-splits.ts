@@ -1,0 +1,92 @@
+/** Which sub-folders of an image folder are splits, whatever they are called, and which are classes. */
+import { join } from 'node:path';
+import { DataError } from '../errors.ts';
+import { type FolderEntries, listFolder, walkFolder } from './walk.ts';
+
+/** Of image folders. 'test': the folder called so, else the one called `val`. */
+export type FolderSplit = 'train' | 'val' | 'test';
+
+export type FolderLayout = 'auto' | 'classes' | 'flat';
+
+const kRoles: readonly (readonly [FolderSplit, RegExp])[] = [
+  ['train', /^(train|training)([ _-]?(set|data|images))?$/i],
+  ['val', /^(val|valid|validation|dev|development)([ _-]?(set|data|images))?$/i],
+  ['test', /^(test|testing|eval|evaluation)([ _-]?(set|data|images))?$/i],
+];
+
+const roleOf = (name: string): FolderSplit | undefined => kRoles.find(([, pattern]) => pattern.test(name))?.[0];
+
+export interface ResolvedSplit {
+  /** Where the split's images are. */
+  folder: string;
+  /** The folders whose sub-folders name the classes: all splits, so that a class that one of them lacks keeps labels aligned. */
+  classRoots: string[];
+  /** Files beside the splits. */
+  beside: string[];
+}
+
+/**
+ * Where a split's images are below `root`. When all sub-folders with images are called as splits are (train, Training,
+ * val, dev, test, …), they are the splits; else they are classes, and all is 'train'. A root that holds nothing but one
+ * folder of splits stands for it.
+ *
+ * @throws {DataError} no such split, or names of which it cannot be said whether they mean splits or classes.
+ */
+export async function resolveSplit(root: string, split: FolderSplit, layout: FolderLayout): Promise<ResolvedSplit> {
+  const here = await listFolder(root);
+  const { images, folders, others } = here;
+  const named = folders.filter((name) => roleOf(name) !== undefined);
+  const classLike = folders.filter((name) => !named.includes(name));
+  if (named.length === 0) return resolveClasses(root, split, here, layout);
+  const roles = new Map(named.map((name) => [roleOf(name) as FolderSplit, name]));
+  const withImages = await firstWithImages(root, classLike);
+  if (withImages !== undefined) {
+    // One name of a split among others is a class: a train among buses.
+    if (roles.size === 1 || layout !== 'auto') return resolveClasses(root, split, here, layout);
+    throw new DataError(
+      `folder: '${root}' has splits (${named.join(', ')}) and, beside them, '${withImages}' with images; ` +
+        "move it away, or choose layout: 'classes' (every sub-folder is a class)",
+    );
+  }
+  if (roles.size < named.length)
+    throw new DataError(
+      `folder: '${root}' has several folders for one split: expected one each of train, val and test, got ${named.join(', ')}`,
+    );
+  const name = roles.get(split) ?? (split === 'test' ? roles.get('val') : undefined);
+  if (name === undefined) throw noSplit(root, split, `it has ${named.join(', ')}`);
+  return {
+    folder: join(root, name),
+    classRoots: named.map((part) => join(root, part)),
+    beside: [...others, ...images],
+  };
+}
+
+async function resolveClasses(
+  root: string,
+  split: FolderSplit,
+  { images, folders }: FolderEntries,
+  layout: FolderLayout,
+): Promise<ResolvedSplit> {
+  const inner = await Promise.all(folders.map((name) => listFolder(join(root, name))));
+  const parts = inner.map((entries) => [...new Set(entries.folders.map(roleOf).filter((role) => role !== undefined))]);
+  if (folders.length === 1 && images.length === 0 && parts[0]?.includes('train'))
+    return resolveSplit(join(root, folders[0] as string), split, layout);
+  const mixed = parts.findIndex((roles) => roles.length > 1);
+  if (mixed !== -1 && layout === 'auto')
+    throw new DataError(
+      `folder: '${join(root, folders[mixed] as string)}' holds splits (${parts[mixed]?.join(', ')}) inside a class; expected ` +
+        "splits outside and classes inside (train/cats), or choose layout: 'classes' or 'flat' to take all of it for training",
+    );
+  if (split !== 'train') throw noSplit(root, split, 'it has none');
+  return { folder: root, classRoots: [root], beside: [] };
+}
+
+const noSplit = (root: string, split: FolderSplit, found: string): DataError =>
+  new DataError(
+    `folder: '${root}' has no split '${split}': expected sub-folders 'train' and 'test' (or 'val'); ${found}`,
+  );
+
+async function firstWithImages(root: string, names: readonly string[]): Promise<string | undefined> {
+  for (const name of names) if ((await walkFolder(join(root, name))).images.length > 0) return name;
+  return undefined;
+}
