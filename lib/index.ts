@@ -60,6 +60,7 @@ export {
   Classifier,
   type ClassifierAccuracy,
   type ClassifierParts,
+  type PredictImagesOptions,
   type Predictions,
   type PredictOptions,
 } from './classify/classifier.ts';

@@ -2,12 +2,12 @@
 import { join } from 'node:path';
 import { DataError, messageOf } from '../errors.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
-import { type DecodedImage, decodeImage } from './decode.ts';
+import { type DecodedImage, decodeImage, type ImageFileOptions, resolveImageFile } from './decode.ts';
 import { expectFolder } from './files.ts';
 import type { Split } from './idx.ts';
 import { compareUnits, kImageExtensions, listFolder, walkImages } from './walk.ts';
 
-export interface FolderOptions {
+export interface FolderOptions extends ImageFileOptions {
   root: string;
   split: Split;
   /** 'classes': each sub-folder is a class. 'flat': every image below the folder, no labels. 'auto' (default): by what is there. */
@@ -113,14 +113,19 @@ async function checkFiles(
  */
 export async function folderDataset(options: FolderOptions): Promise<FolderDataset> {
   const { root, split, layout = 'auto', size, channels = 3, onError = 'throw', limit } = options;
+  const decoding = {
+    ...resolveImageFile(options),
+    channels,
+    priority: 'bulk',
+    ...(size !== undefined && { size }),
+  } as const;
   await expectFolder('folder', root);
   const { folder, classRoots } = await resolveSplit(root, split);
   const { items, classes } = await listItems(folder, classRoots, layout);
   if (items.length === 0)
     throw new DataError(`folder: the data set is empty: no ${kImageExtensions.join(', ')} files below '${folder}'`);
   const ids = new Map(items.map((item, id) => [item, id]));
-  const read = (item: Item): Promise<DecodedImage> =>
-    decodeImage(item.file, { channels, priority: 'bulk', ...(size !== undefined && { size }) });
+  const read = (item: Item): Promise<DecodedImage> => decodeImage(item.file, decoding);
   const kept = thin(items, limit);
   const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read) : { good: kept, skipped: [] };
   if (good.length === 0)

@@ -4,6 +4,7 @@ import { DataError, OptionError } from '../errors.ts';
 import { checkOptions, expectNumber, expectOneOf, expectString } from '../validate.ts';
 import { cifarDataset } from './cifar.ts';
 import type { Dataset } from './dataset.ts';
+import { imageFileNames } from './decode.ts';
 import { fashionMnistDataset } from './fashion-mnist.ts';
 import { expectFolder } from './files.ts';
 import { type FolderDataset, type FolderOptions, folderDataset } from './folder.ts';
@@ -33,7 +34,7 @@ export interface LoadStl10Options extends Omit<LoadOptions, 'split'> {
   fold?: number;
 }
 
-export type LoadFolderOptions = LoadOptions & Partial<Pick<FolderOptions, 'layout' | 'size' | 'channels' | 'onError'>>;
+export type LoadFolderOptions = LoadOptions & Partial<Omit<FolderOptions, keyof LoadOptions>>;
 
 type AnyOptions = Omit<LoadFashionMnistOptions & LoadFolderOptions, 'split'> & LoadStl10Options;
 
@@ -42,7 +43,7 @@ const common = ['root', 'split', 'limit'] as const;
 const own: Partial<Record<DatasetName, readonly string[]>> = {
   'fashion-mnist': ['subset'],
   stl10: ['fold'],
-  folder: ['layout', 'size', 'channels', 'onError'],
+  folder: ['layout', 'size', 'channels', 'onError', ...imageFileNames],
 };
 
 /**
