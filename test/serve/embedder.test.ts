@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { presets } from '../../lib/augment/presets.ts';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
+import { loadDataset } from '../../lib/data/load.ts';
 import { extractFeatures } from '../../lib/evaluate/features.ts';
 import { resnet18 } from '../../lib/models/resnet.ts';
 import { createEmbedder, type Embedder, type EmbedderOptions } from '../../lib/serve/embedder.ts';
@@ -113,6 +114,37 @@ describe('createEmbedder', () => {
     }));
     for (const [i, vector] of (await embedder.embed(images)).entries())
       expectClose(vector, expected.subarray(32 * i, 32 * i + 32));
+  });
+
+  it('sees files as an evaluation of their folder does, at ratios of 4:3 and 3:4', async () => {
+    const photos = await mkdtemp(join(folder, 'photos-'));
+    for (const [width, height] of [
+      [64, 48],
+      [48, 64],
+      [403, 300],
+    ] as const) {
+      const pixels = Buffer.alloc(3 * width * height);
+      for (let i = 0; i < pixels.length; i++) {
+        const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width)];
+        pixels[i] = 128 + 60 * Math.sin((20 * x) / width + i) + 60 * Math.cos((17 * y) / height);
+      }
+      await sharp(pixels, { raw: { width, height, channels: 3 } })
+        .png()
+        .toFile(join(photos, `${width}.png`));
+    }
+    const dataset = await loadDataset('folder', { root: photos });
+    // Of a side that 4:3 makes no whole number of, in an encoder that sees where edges are.
+    const embedder = await open({ checkpoint: await writeTinyRun(await mkdtemp(join(folder, 'of32-')), { size: 32 }) });
+    using encoder = resnet18({ stem: 'cifar', width: 4, inChannels: 3, seed: 5 });
+    const augment = presets.evaluation({ size: 32, mean: 0.4, std: 0.3, channels: 3 });
+    const { features } = await extractFeatures(encoder, dataset, { augment });
+    const expected = (await features.data()) as Float32Array;
+    features.dispose();
+    for (const [i, vector] of (await embedder.embedFile(dataset.files)).entries()) {
+      const other = expected.subarray(32 * i, 32 * i + 32);
+      const distance = Math.hypot(...vector.map((value, j) => value - (other[j] as number)));
+      expect(distance / Math.hypot(...other)).toBeLessThan(0.01);
+    }
   });
 
   it('opens a checkpoint folder, and another precision', async () => {
