@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { presets } from '../../lib/augment/presets.ts';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
+import { decodeSlots } from '../../lib/data/decode-queue.ts';
 import { loadDataset } from '../../lib/data/load.ts';
 import { extractFeatures } from '../../lib/evaluate/features.ts';
 import { resnet18 } from '../../lib/models/resnet.ts';
@@ -180,6 +181,8 @@ describe('createEmbedder', () => {
     [{ maxWaitMs: -1 }, 'ERR_OPTION', /maxWaitMs/],
     [{ precision: 'bf16' }, 'ERR_OPTION', /precision must be one of/],
     [{ priority: 'high' }, 'ERR_OPTION', /priority must be one of/],
+    [{ maxPixels: 0 }, 'ERR_OPTION', /maxPixels must be an integer >= 1/],
+    [{ background: '#fff' }, 'ERR_OPTION', /background must be a colour as '#rrggbb', got '#fff'/],
     [{ normalize: 1 }, 'ERR_OPTION', /normalize must be true or false/],
     [{ device: 'gpu' }, 'ERR_DEVICE', /'gpu'/],
     [{ checkpoint: '/nowhere' }, 'ERR_CHECKPOINT', /nowhere/],
@@ -292,6 +295,33 @@ describe('embed', () => {
     expect((await embedder.embed(imageOf(1))).length).toBe(32);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(warned).not.toHaveBeenCalled();
+  });
+
+  it('leaves no decodes behind for a call that was aborted, but those under way, which are pending', async () => {
+    const embedder = await open({ maxBatch: 64, maxWaitMs: 60_000 }); // no forward pass before all are decoded
+    const large = await sharp({ create: { width: 2000, height: 2000, channels: 3, background: '#246' } })
+      .png()
+      .toBuffer();
+    const controller = new AbortController();
+    const call = embedder.embed(new Array(60).fill(large), { signal: controller.signal });
+    await vi.waitFor(() => expect(sharp.counters().process).toBeGreaterThan(0));
+    expect(embedder.pending).toBe(60);
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(embedder.pending).toBeLessThanOrEqual(decodeSlots(process.env.UV_THREADPOOL_SIZE, availableParallelism()));
+    expect((await embedder.embed(imageOf(1))).length).toBe(32);
+    await vi.waitFor(() => expect(embedder.pending).toBe(0));
+  });
+
+  it('bounds pixels, and lays transparency on the background, as it was told', async () => {
+    const [plain, small, blue] = await Promise.all([open(), open({ maxPixels: 383 }), open({ background: '#0000ff' })]);
+    await expect(small.embedFile(fixture('rgb.png'))).rejects.toMatchObject({
+      code: 'ERR_DATA',
+      message: expect.stringMatching(/24 × 16 = 384 pixels, more than maxPixels = 383/),
+    });
+    expect(await blue.embedFile(fixture('rgb.png'))).toEqual(await plain.embedFile(fixture('rgb.png')));
+    expect(await blue.embedFile(fixture('rgba.png'))).not.toEqual(await plain.embedFile(fixture('rgba.png')));
   });
 
   it('is not touched by the modes of its callers, nor their tidy', async () => {
