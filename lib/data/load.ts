@@ -1,7 +1,7 @@
 /** Data sets by name. */
 import { join } from 'node:path';
 import { DataError, OptionError } from '../errors.ts';
-import { checkOptions, expectNumber, expectOneOf, expectString } from '../validate.ts';
+import { checkOptions, describe, expectNumber, expectOneOf, expectString } from '../validate.ts';
 import { cifarDataset } from './cifar.ts';
 import type { Dataset } from './dataset.ts';
 import { imageFileNames } from './decode.ts';
@@ -100,7 +100,7 @@ function checkFolderOptions(where: string, { layout, size, channels, onError }: 
   if (layout !== undefined) expectOneOf(`${where}: layout`, layout, ['auto', 'classes', 'flat']);
   if (size !== undefined) expectNumber(`${where}: size`, size, { min: 1, integer: true });
   if (channels !== undefined && channels !== 1 && channels !== 3)
-    throw new OptionError(`${where}: channels must be 1 or 3, got ${String(channels)}`);
+    throw new OptionError(`${where}: channels must be 1 or 3, got ${describe(channels)}`);
   if (onError !== undefined) expectOneOf(`${where}: onError`, onError, ['throw', 'skip']);
 }
 
