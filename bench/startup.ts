@@ -22,7 +22,7 @@ const checkpoint = join(folder, 'run');
 const image = join(root, 'test/fixtures/data/images/rgb.jpg');
 const firstEmbedding = `import { createEmbedder } from ${entry};
 const embedder = await createEmbedder({ checkpoint: ${JSON.stringify(checkpoint)} });
-await embedder.embed(${JSON.stringify(image)});
+await embedder.embedFile(${JSON.stringify(image)});
 await embedder.close();`;
 
 /** A run whose encoder is torchvision's ResNet-18 at 224 pixels. */

@@ -15,8 +15,12 @@ export function buildServer(
   embedder: Embedder,
   { logger = false, ...options }: EmbeddingServiceOptions & { readonly logger?: boolean } = {},
 ): FastifyInstance {
-  const app = Fastify({ logger });
+  // The service bounds the bodies of its requests; how long clients may take for headers is the application's to say.
+  const app = Fastify({ logger, requestTimeout: 90_000, http: { headersTimeout: 20_000 } });
   app.register(embeddingService(embedder, options));
+  app.addHook('preClose', async () => {
+    setTimeout(() => app.server.closeAllConnections(), 8_000).unref(); // a client may keep a connection open for ever
+  });
   return app;
 }
 

@@ -62,6 +62,7 @@ export {
   Classifier,
   type ClassifierAccuracy,
   type ClassifierParts,
+  type PredictImagesOptions,
   type Predictions,
   type PredictOptions,
 } from './classify/classifier.ts';

@@ -1,15 +1,21 @@
 /** Argument checks of the TypeScript layer: option names, ranges, choices. Shapes and dtypes are checked natively. */
 import { AbortError, OptionError } from './errors.ts';
 
-/** "3 (number)", "'adam' (string)", "null": what a message says of a value that was refused. */
+/** A text for a message, cut in its middle where it is longer than `most` characters: paths differ at their ends. */
+export function clip(text: string, most = 60): string {
+  if (text.length <= most) return text;
+  const tail = Math.floor((most - 3) / 2);
+  return `${text.slice(0, most - 3 - tail)}...${text.slice(text.length - tail)}`;
+}
+
+/** "3 (number)", "'adam' (string)", "null": what a message says of a value that was refused. Short, whatever it is. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 57)}...` : value}' (string)`;
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
-    return `${value} (${typeof value})`;
+  if (typeof value === 'string') return `'${clip(value)}' (string)`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'function') return 'a function';
-  return `an object of type ${value.constructor?.name ?? 'Object'}`;
+  if (typeof value === 'object') return `an object of type ${clip(String(value.constructor?.name ?? 'Object'))}`;
+  return `${clip(String(value))} (${typeof value})`;
 }
 
 /** Levenshtein distance, for "did you mean". */
@@ -28,6 +34,7 @@ function distance(a: string, b: string): number {
 
 /** The known name nearest to `name`, when it is near enough to be a misspelling of it. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  if (name.length > 100) return undefined;
   const ranked = known
     .map((candidate) => ({ candidate, d: distance(name.toLowerCase(), candidate.toLowerCase()) }))
     .sort((x, y) => x.d - y.d)[0];
@@ -45,7 +52,8 @@ export function checkOptions(where: string, options: object | undefined, known: 
   if (options === null || typeof options !== 'object' || Array.isArray(options))
     throw new OptionError(`${where}: options must be an object, got ${describe(options)}`);
   for (const name of Object.keys(options))
-    if (!known.includes(name)) throw new OptionError(`${where}: unknown option '${name}'; ${suggestion(name, known)}`);
+    if (!known.includes(name))
+      throw new OptionError(`${where}: unknown option '${clip(name)}'; ${suggestion(name, known)}`);
 }
 
 export interface NumberRange {
@@ -94,6 +102,12 @@ export function expectString(name: string, value: unknown): string {
 export function expectBoolean(name: string, value: unknown): boolean {
   if (typeof value === 'boolean') return value;
   throw new OptionError(`${name} must be true or false, got ${describe(value)}`);
+}
+
+/** Returns `value` when it is a colour as '#rrggbb'. */
+export function expectColour(name: string, value: unknown): string {
+  if (typeof value === 'string' && /^#[\da-f]{6}$/i.test(value)) return value;
+  throw new OptionError(`${name} must be a colour as '#rrggbb', got ${describe(value)}`);
 }
 
 /** Throws an AbortError when the signal has fired. */

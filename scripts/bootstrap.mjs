@@ -20,7 +20,7 @@ const typescriptStamp = stamp('build/typescript.stamp');
 const typescriptInputs = () =>
   signature(['lib', 'tsconfig.json', 'tsconfig.build.json'], contentHash('package-lock.json'));
 const isTypescriptCurrent = () =>
-  existsSync(join(root, 'dist/cli/main.js')) && typescriptStamp.read() === typescriptInputs();
+  existsSync(join(root, 'dist/cli/bin.cjs')) && typescriptStamp.read() === typescriptInputs();
 
 async function buildTypescript() {
   const madeFrom = typescriptInputs();

@@ -23,7 +23,7 @@ export function refusals({ manifest, changes, tags, files }) {
   if (changes.trim() !== '') reasons.push(`the tree has changes:\n${changes.trimEnd()}`);
   if (!tags.includes(`v${manifest.version}`)) reasons.push(`the commit has no tag v${manifest.version}`);
   if (manifest.repository === undefined) reasons.push('package.json has no repository, which provenance needs');
-  for (const file of ['dist/index.js', 'dist/cli/main.js'])
+  for (const file of ['dist/index.js', 'dist/cli/bin.cjs'])
     if (!files.includes(file)) reasons.push(`${file} is missing`);
   for (const platform of platforms) {
     for (const name of ['contrastive.node', 'contrastive_core.so'])

@@ -73,7 +73,7 @@ function readTree(root: string, pattern: RegExp): Map<string, string> {
   return new Map(names.map((name) => [name.replaceAll(sep, '/'), readFileSync(join(base, name), 'utf8')]));
 }
 
-const lib = readTree('lib', /\.ts$/);
+const lib = readTree('lib', /\.c?ts$/);
 const native = readTree('native', /\.(cc|h|inc)$/);
 /** An include is written from native/, or from the file's own folder. */
 const nativeReferences: References = new Map(

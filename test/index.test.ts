@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as contrastive from '../lib/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const main = join(root, 'dist/cli/main.js');
+const main = join(root, 'dist/cli/bin.cjs');
 /** Inside the package, so that its own name resolves to it as it would in a dependent. */
 const folder = join(root, 'build/test-consumer');
 

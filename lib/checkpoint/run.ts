@@ -12,7 +12,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../errors.ts';
-import { checkOptions, describe, expectNumber } from '../validate.ts';
+import { checkOptions, clip, describe, expectNumber } from '../validate.ts';
 import { isTemporary, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
 import { readJson } from './json-file.ts';
 import { MetricsLog } from './metrics.ts';
@@ -186,7 +186,7 @@ export class RunFolder {
     const file = join(this.#checkpoints, kLatest);
     const value = await readJson(file);
     if (isObject(value) && value.format === 1 && isStep(String(value.step))) return Number(value.step);
-    throw new CheckpointError(`${file}: expected { format: 1, step }, got ${JSON.stringify(value)}`);
+    throw new CheckpointError(`${file}: expected { format: 1, step }, got ${clip(JSON.stringify(value))}`);
   }
 }
 

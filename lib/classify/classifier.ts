@@ -4,12 +4,13 @@ import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { encodeSafetensors } from '../checkpoint/safetensors.ts';
 import { rawState } from '../checkpoint/tensors.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { type DecodedImage, type ImageFileOptions, imageFileNames, resolveImageFile } from '../data/decode.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { extractFeatures } from '../evaluate/features.ts';
 import { checkProgress, inTurn, type Part, type ProgressOptions, partsOf, progressNames } from '../evaluate/in-turn.ts';
 import { accuracyOf, topFiveOf } from '../evaluate/labelled.ts';
 import { Module } from '../models/module.ts';
-import { type ImageInput, imagePixels } from '../serve/image-input.ts';
+import { filePixels, type ImageInput, imagePixels, type PixelOptions } from '../serve/image-input.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -32,6 +33,8 @@ export interface PredictOptions extends ProgressOptions {
   /** Of the encoder's forward pass, as extractFeatures'. Default 'float32'. */
   readonly precision?: PrecisionOption;
 }
+
+export interface PredictImagesOptions extends PredictOptions, ImageFileOptions {}
 
 export interface Predictions {
   /** The most probable class of each image. */
@@ -56,7 +59,7 @@ const asStored = 65_535;
  * Made by `fineTune()` and `loadClassifier()`; or from parts of your own. Holds native memory until `dispose()`.
  * @example
  * using classifier = await loadClassifier({ checkpoint: 'runs/fine-tuned' });
- * const { predictions } = await classifier.predict(['cat.jpg']);
+ * const { predictions } = await classifier.predictFiles(['cat.jpg']);
  * console.log(classifier.classes[predictions[0]]);
  */
 export class Classifier implements Disposable {
@@ -91,16 +94,40 @@ export class Classifier implements Disposable {
 
   /**
    * The class of each image, in order; labels are not looked at. Progress counts images.
-   * @param images a data set, or paths, bytes of image files and raw pixels as an embedder takes them.
+   * @param images a data set, or bytes of image files and raw pixels as an embedder takes them.
    * @throws {DataError} an image that cannot be read, with its index. @throws {AbortError} the signal fired.
    */
-  async predict(images: Dataset | readonly ImageInput[], options: PredictOptions = {}): Promise<Predictions> {
-    const dataset = isList(images) ? this.#datasetOf(images) : images;
-    const { labels: _, ...predictions } = await this.#predict('predict', dataset, options);
+  async predict(images: Dataset | readonly ImageInput[], options: PredictImagesOptions = {}): Promise<Predictions> {
+    return this.#predictImages('predict', images, imagePixels, options);
+  }
+
+  /**
+   * The class of each image file on this machine, in order. Never hand it what a client sent: it reads any path.
+   * @throws {DataError} a file that cannot be read, with its index. @throws {AbortError} the signal fired.
+   */
+  async predictFiles(paths: readonly string[], options: PredictImagesOptions = {}): Promise<Predictions> {
+    if (!isList(paths)) throw new DataError(`paths must be an array of paths, got ${describe(paths)}`);
+    return this.#predictImages('predictFiles', paths, filePixels, options);
+  }
+
+  async #predictImages<T>(
+    where: string,
+    images: Dataset | readonly T[],
+    read: (image: T, options: PixelOptions) => Promise<DecodedImage>,
+    options: PredictImagesOptions,
+  ): Promise<Predictions> {
+    // A data set decodes its images itself.
+    checkOptions(where, options, isList(images) ? [...predictNames, ...imageFileNames] : predictNames);
+    const { maxPixels: _maxPixels, background: _background, ...rest } = options;
+    const file = resolveImageFile(options);
+    const dataset = isList(images)
+      ? this.#datasetOf(images, (image, pixels) => read(image, { ...pixels, ...file }))
+      : images;
+    const { labels: _, ...predictions } = await this.#predict(where, dataset, rest);
     return predictions;
   }
 
-  #datasetOf(images: readonly ImageInput[]): Dataset {
+  #datasetOf<T>(images: readonly T[], read: (image: T, options: PixelOptions) => Promise<DecodedImage>): Dataset {
     const { encoder, evaluation } = this;
     const channels = encoder.config.inChannels === 1 ? 1 : 3;
     const resized = evaluation.transforms.find((transform) => transform.kind === 'resize');
@@ -108,10 +135,7 @@ export class Classifier implements Disposable {
     return {
       name: 'images',
       length: images.length,
-      get: async (id) => ({
-        ...(await imagePixels(images[id] as ImageInput, { channels, size, priority: 'bulk' })),
-        id,
-      }),
+      get: async (id) => ({ ...(await read(images[id] as T, { channels, size, priority: 'bulk' })), id }),
     };
   }
 
@@ -186,7 +210,7 @@ export class Classifier implements Disposable {
   }
 }
 
-const isList = (images: Dataset | readonly ImageInput[]): images is readonly ImageInput[] => Array.isArray(images);
+const isList = <T>(images: Dataset | readonly T[]): images is readonly T[] => Array.isArray(images);
 
 /** @throws {OptionError} */
 export function checkEvaluation(evaluation: Augmentation): void {

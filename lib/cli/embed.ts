@@ -143,7 +143,7 @@ async function embedFiles(
   const started = performance.now();
   const embedFile = async ({ path }: ImageFile): Promise<Float32Array | DataError> => {
     try {
-      return await embedder.embed(path, { signal });
+      return await embedder.embedFile(path, { signal });
     } catch (error) {
       if (error instanceof DataError && !strict) return error;
       throw error;

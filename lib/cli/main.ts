@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The `contrastive` program: the table of commands, each imported when it is asked for, and the signals. */
 import { runProgram } from './program.ts';
 

@@ -21,11 +21,13 @@ Loads the encoder of a run (its projection head is dropped) and listens:
   POST /embed/batch   a form (multipart/form-data), each part an image
                       → { "dim": 512, "embeddings": [ [ … ], … ] }, in the order of the parts
   GET  /              what the model is, and the limits
-  GET  /health        { "status": "ok", "dim": 512, "step": 400, "pending": 0 }
+  GET  /health        { "status": "ok", "dim": 512, "step": 400, "pending": 0, "bufferedBytes": 0 }
 
 Requests that arrive together share forward passes. Too much at once is answered with 503 and "retry-after". There is neither TLS nor a login: put it behind a proxy, and leave --host as it is where others reach the machine.
 
-Ctrl-C or SIGTERM answers what is under way, then ends with exit code 0. With --json each line is a record: one with the "url", and those of Fastify's log. Needs the package fastify, version 5.`,
+A client that sends the headers of a request for more than 20 seconds or its body for more than 60, gets 408, and its connection is closed.
+
+Ctrl-C or SIGTERM answers what is under way, closes what is still open after --close-timeout seconds, and ends with exit code 0. With --json each line is a record: one with the "url", and those of Fastify's log. Needs the package fastify, version 5.`,
   examples: [
     { run: 'contrastive serve --run runs/supcon --normalize', explains: 'On http://127.0.0.1:3000.' },
     {
@@ -47,10 +49,20 @@ Ctrl-C or SIGTERM answers what is under way, then ends with exit code 0. With --
     maxBatch: { ...positive, default: 32, max: 65_536, help: 'most images in one forward pass' },
     maxImageBytes: { ...positive, default: 10_000_000, max: 2 ** 31 - 1, help: 'largest image, in bytes' },
     maxPending: { ...positive, default: 256, help: 'images at work or waiting above which new ones are turned away' },
+    maxPixels: {
+      ...positive,
+      default: 8192 * 8192,
+      help: 'largest image, in pixels; decoding takes 1 to 6 bytes each, of AVIF 20',
+    },
+    maxBufferedBytes: {
+      ...positive,
+      help: 'bytes of requests held at once, above which new ones are turned away; default 256 MB',
+    },
+    closeTimeout: { ...positive, default: 8, max: 86_400, help: 'seconds that connections have to end in at the end' },
     ...ofThreads,
   },
   async run({ options, signal, output }) {
-    const { port, host, maxImageBytes, maxPending, threads } = options;
+    const { port, host, maxImageBytes, maxPending, maxBufferedBytes, threads } = options;
     const Fastify = await importFastify();
     if (threads !== undefined) {
       setThreads(threads);
@@ -62,11 +74,17 @@ Ctrl-C or SIGTERM answers what is under way, then ends with exit code 0. With --
       precision: options.precision,
       device: options.device,
       maxBatch: options.maxBatch,
+      maxPixels: options.maxPixels,
       priority: 'bulk', // nothing trains here: a pass may have all threads
     });
-    const app = Fastify({ logger: logTo(output) });
+    const app = Fastify({ logger: logTo(output), ...clientTimes });
+    app.addHook('preClose', async () => {
+      // Node itself would wait for clients that neither send a request nor go away.
+      setTimeout(() => app.server.closeAllConnections(), 1000 * options.closeTimeout).unref();
+    });
     try {
-      await app.register(embeddingService(embedder, { maxImageBytes, maxPending }));
+      const limits = { maxImageBytes, maxPending, ...(maxBufferedBytes !== undefined && { maxBufferedBytes }) };
+      await app.register(embeddingService(embedder, limits));
       throwIfAborted(signal);
       const url = await listen(app, host, port);
       const { dim, info } = embedder;
@@ -79,6 +97,12 @@ Ctrl-C or SIGTERM answers what is under way, then ends with exit code 0. With --
     }
   },
 });
+
+/** What a client may take for its headers and, the service's own limit aside, for a whole request. Fastify has none. */
+const clientTimes = {
+  requestTimeout: 90_000,
+  http: { headersTimeout: 20_000, connectionsCheckingInterval: 2_000 },
+} as const;
 
 /** @throws {StateError} fastify is not installed. */
 async function importFastify(): Promise<typeof import('fastify').default> {

@@ -1,11 +1,12 @@
 /** Image files and encoded bytes to 8-bit pixels, through sharp, which is loaded on the first call. */
-
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { types } from 'node:util';
-import type { Sharp } from 'sharp';
-import { DataError, messageOf } from '../errors.ts';
-import { checkOptions, describe, expectNumber, expectOneOf } from '../validate.ts';
+import type { Metadata, Sharp } from 'sharp';
+import { AbortError, DataError, messageOf } from '../errors.ts';
+import { checkOptions, clip, describe, expectColour, expectNumber, expectOneOf } from '../validate.ts';
 import { type DecodePriority, DecodeQueue, decodeSlots } from './decode-queue.ts';
+import { formatOf, isPlainYCbCr } from './image-header.ts';
 
 /** Pixels as a Sample has them: 8 bits, height × width × channels, channels last. */
 export interface DecodedImage {
@@ -15,58 +16,87 @@ export interface DecodedImage {
   channels: 1 | 3;
 }
 
-export interface DecodeOptions {
-  /** 3: sRGB. 1: gray, luma of Rec. 601 as PIL's 'L'. Default 3. */
-  channels?: 1 | 3;
-  /** Scales the image down, antialiased, until its shorter side is `size`; never enlarges. Pixels. Default: as stored. */
-  size?: number;
+/** What a caller may choose about image files, wherever they are decoded. */
+export interface ImageFileOptions {
   /** Refuses images of more pixels than this before they are decoded. Default 67 108 864 (8192 × 8192). */
-  limitInputPixels?: number;
-  /** 'interactive' (default) goes before every waiting 'bulk' decode. */
-  priority?: DecodePriority;
+  readonly maxPixels?: number;
+  /** What transparent pixels lie on, as '#rrggbb'. Default '#ffffff'. */
+  readonly background?: string;
 }
 
-const known = ['channels', 'size', 'limitInputPixels', 'priority'] as const;
-const formats: readonly string[] = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif', 'avif']; // no SVG: it can refer to other files
+export interface DecodeOptions extends ImageFileOptions {
+  /** 3: sRGB. 1: gray, luma of Rec. 601 as PIL's 'L'. Default 3. */
+  readonly channels?: 1 | 3;
+  /** Scales the image down, antialiased, to a shorter side of `size` as `scaledDown` says; never enlarges. Pixels. */
+  readonly size?: number;
+  /** 'interactive' (default) goes before every waiting 'bulk' decode. */
+  readonly priority?: DecodePriority;
+  /** Takes the image out of the queue. A decode that has begun goes on to its end: sharp cannot be stopped. */
+  readonly signal?: AbortSignal;
+}
+
+export const imageFileNames = ['maxPixels', 'background'] as const;
+const known = ['channels', 'size', 'priority', 'signal', ...imageFileNames] as const;
 const priorities = ['interactive', 'bulk'] as const;
-const queue = new DecodeQueue(() => decodeSlots(process.env.UV_THREADPOOL_SIZE));
+
+/** Bytes that decodes may take together. An image that takes more by itself is decoded alone. */
+const decodeMemory = 2 ** 29;
+const places = new DecodeQueue(() => decodeSlots(process.env.UV_THREADPOOL_SIZE, availableParallelism()));
+const memory = new DecodeQueue(() => decodeMemory);
+
+/** @throws {OptionError} */
+export function resolveImageFile({ maxPixels = 8192 * 8192, background = '#ffffff' }: ImageFileOptions) {
+  expectNumber('maxPixels', maxPixels, { min: 1, integer: true });
+  return { maxPixels, background: expectColour('background', background) } as const;
+}
 
 /**
  * Decodes one image. EXIF orientation is applied; embedded colour profiles, CMYK and 16-bit values are converted to
- * 8-bit sRGB; transparency is composited onto white (PIL's `convert('RGB')` drops the alpha channel instead and shows
- * whatever colour lies under it); of an animation, the first frame. A truncated or damaged file is an error, never a
+ * 8-bit sRGB; transparency is composited onto `background` (PIL's `convert('RGB')` drops the alpha channel instead and
+ * shows whatever colour lies under it); of an animation, the first frame. A truncated or damaged file is an error, never a
  * half-gray image.
  *
- * Decodes run on libuv's pool, at most its size less two at a time over the whole process, so that the host's own file
- * and DNS work goes on.
+ * Decodes run on libuv's pool, one a core and at most the pool's size less two at a time over the whole process, so that the
+ * host's own file and DNS work goes on; and only as many as their pixels leave memory for.
  *
  * @param input path of a regular file, or the encoded bytes (JPEG, PNG, WebP, GIF, TIFF, AVIF).
  * @throws {DataError} missing, empty, too large, damaged, or not an image; names the file. Also when sharp is not installed.
+ * @throws {AbortError} the signal fired before its turn.
  */
 export async function decodeImage(input: string | Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
   checkOptions('decodeImage', options, known);
-  const { channels = 3, size, limitInputPixels = 8192 * 8192, priority = 'interactive' } = options;
+  const { channels = 3, size, priority = 'interactive', signal } = options;
+  const { maxPixels, background } = resolveImageFile(options);
   if (channels !== 1 && channels !== 3) expectOneOf('channels', String(channels), ['1', '3']);
   if (size !== undefined) expectNumber('size', size, { min: 1, integer: true });
-  expectNumber('limitInputPixels', limitInputPixels, { min: 1, integer: true });
   expectOneOf('priority', priority, priorities);
   const isBytes = types.isUint8Array(input);
   if (!isBytes && (typeof input !== 'string' || input === ''))
     throw new DataError(`image must be a path or a Buffer of encoded bytes, got ${describe(input)}`);
-  const name = isBytes ? `image of ${input.length} bytes` : input;
+  const name = isBytes ? `image of ${input.length} bytes` : clip(input, 300);
   try {
-    if (!isBytes && !(await stat(input)).isFile()) throw new Error('it is not a regular file'); // a pipe would block
     const { default: sharp } = await importSharp();
-    return await queue.run(priority, async () => {
-      const image = sharp(input, { limitInputPixels, failOn: 'error', pages: 1, sequentialRead: true });
-      const { format } = await image.metadata();
-      if (!formats.includes(format)) throw new Error(`expected one of ${formats.join(', ')}, got ${format}`);
-      return await readPixels(image, channels, size);
+    return await places.run({ priority, signal }, async () => {
+      const bytes = isBytes ? input : await readRegularFile(input); // not sharp: libvips remembers pictures by their path
+      const format = formatOf(bytes);
+      const about = await sharp(bytes, { limitInputPixels: false }).metadata();
+      expectPixels(about, maxPixels);
+      if (format === 'TIFF' && isPlainYCbCr(bytes))
+        throw new DataError('a TIFF of YCbCr values without JPEG compression is not supported; save it as RGB');
+      const { height, width } = scaledDown(about.autoOrient, size);
+      const cost = costOf(about, height * width);
+      return await memory.run({ priority, cost, signal }, async () => {
+        const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', pages: 1, sequentialRead: true })
+          .autoOrient()
+          .flatten({ background })
+          .resize(width, height, { fit: 'fill', kernel: 'linear' });
+        return await readPixels(image, channels);
+      });
     });
   } catch (error) {
-    if (error instanceof DataError) throw error;
-    const [reason] = messageOf(error).split('\n'); // libvips repeats itself over several lines; all are in the cause
-    throw new DataError(`${name}: cannot be decoded: ${reason}`, { cause: error });
+    if (error instanceof AbortError) throw error;
+    const [reason = ''] = messageOf(error).split('\n'); // libvips repeats itself over several lines; all are in the cause
+    throw new DataError(`${name}: cannot be decoded: ${clip(reason, 600)}`, { cause: error });
   }
 }
 
@@ -81,11 +111,42 @@ export async function importSharp(): Promise<typeof import('sharp')> {
   }
 }
 
-async function readPixels(image: Sharp, channels: 1 | 3, size: number | undefined): Promise<DecodedImage> {
-  let pipeline = image.autoOrient().flatten({ background: '#ffffff' });
-  if (size !== undefined)
-    pipeline = pipeline.resize(size, size, { fit: 'outside', withoutEnlargement: true, kernel: 'linear' });
-  const { data, info } = await pipeline
+/**
+ * The shorter side becomes `size`, the longer one ⌊size · longer / shorter⌋, as in torchvision's Resize and the transform
+ * `resize`: an image that comes scaled down goes through an evaluation's resize unchanged.
+ */
+export function scaledDown(
+  { height, width }: { height: number; width: number },
+  size = Number.POSITIVE_INFINITY,
+): { height: number; width: number } {
+  const shorter = Math.min(height, width);
+  if (size >= shorter) return { height, width };
+  const scaled = (side: number): number => (side === shorter ? size : Math.floor((size * side) / shorter));
+  return { height: scaled(height), width: scaled(width) };
+}
+
+async function readRegularFile(path: string): Promise<Uint8Array> {
+  if (!(await stat(path)).isFile()) throw new Error('it is not a regular file'); // a pipe would block
+  return await readFile(path);
+}
+
+function expectPixels({ width, height, depth }: Metadata, maxPixels: number): void {
+  const pixels = width * height;
+  if (pixels > maxPixels)
+    throw new DataError(`it has ${width} × ${height} = ${pixels} pixels, more than maxPixels = ${maxPixels} allows`);
+  if (depth !== 'uchar' && depth !== 'ushort')
+    throw new DataError(`values of type ${depth} have no known range; save it with 8 or 16 bits a channel`);
+}
+
+/** Bytes that a decode takes at its worst, measured: some decoders hold the whole picture, AVIF's several times. */
+function costOf({ format, isProgressive, orientation = 1, width, height }: Metadata, pixelsOut: number): number {
+  const rowByRow = ['jpeg', 'png', 'tiff'].includes(format) && !isProgressive && orientation < 5;
+  const bytesAPixel = format === 'heif' ? 20 : rowByRow ? 1.2 : 6;
+  return Math.ceil(width * height * bytesAPixel + 6 * pixelsOut);
+}
+
+async function readPixels(image: Sharp, channels: 1 | 3): Promise<DecodedImage> {
+  const { data, info } = await image
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });

@@ -2,12 +2,12 @@
 import { join } from 'node:path';
 import { DataError, messageOf } from '../errors.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
-import { type DecodedImage, decodeImage } from './decode.ts';
+import { type DecodedImage, decodeImage, type ImageFileOptions, resolveImageFile } from './decode.ts';
 import { expectFolder } from './files.ts';
 import { type FolderLayout, type FolderSplit, type ResolvedSplit, resolveSplit } from './folder-splits.ts';
 import { compareUnits, kImageExtensions, listFolder, summarise, walkFolder } from './walk.ts';
 
-export interface FolderOptions {
+export interface FolderOptions extends ImageFileOptions {
   root: string;
   split: FolderSplit;
   /** 'classes': each sub-folder is a class. 'flat': every image below the folder, no labels. 'auto' (default): by what is there. */
@@ -116,6 +116,12 @@ async function checkFiles(
  */
 export async function folderDataset(options: FolderOptions): Promise<FolderDataset> {
   const { root, split, layout = 'auto', size, channels = 3, onError = 'throw', limit } = options;
+  const decoding = {
+    ...resolveImageFile(options),
+    channels,
+    priority: 'bulk',
+    ...(size !== undefined && { size }),
+  } as const;
   await expectFolder('folder', root);
   const resolved = await resolveSplit(root, split, layout);
   const { folder } = resolved;
@@ -124,8 +130,7 @@ export async function folderDataset(options: FolderOptions): Promise<FolderDatas
     throw new DataError(
       `folder: the data set is empty: no ${kImageExtensions.join(', ')} files below '${folder}', found ${leftOut.join(', ') || 'nothing'}`,
     );
-  const read = (item: Item): Promise<DecodedImage> =>
-    decodeImage(item.file, { channels, priority: 'bulk', ...(size !== undefined && { size }) });
+  const read = (item: Item): Promise<DecodedImage> => decodeImage(item.file, decoding);
   const kept = thin(items, limit);
   const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read) : { good: kept, skipped: [] };
   if (good.length === 0)

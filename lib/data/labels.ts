@@ -1,5 +1,6 @@
 /** The labels of a whole data set. */
 import { DataError } from '../errors.ts';
+import { describe } from '../validate.ts';
 import { checkDataset, type Dataset } from './dataset.ts';
 import { DataLoader } from './loader.ts';
 
@@ -17,7 +18,7 @@ export async function readLabels(
   const labels = new Int32Array(length);
   const put = (index: number, label: number | undefined): void => {
     if (!Number.isInteger(label) || (label as number) < 0 || (label as number) > 0x7fffffff)
-      throw new DataError(`${name}: sample ${index} must have a label, an integer >= 0, got ${label}`);
+      throw new DataError(`${name}: sample ${index} must have a label, an integer >= 0, got ${describe(label)}`);
     labels[index] = label as number;
   };
   if (known !== undefined) {

@@ -1,9 +1,10 @@
 /** Data sets by name. */
 import { join } from 'node:path';
 import { DataError, OptionError } from '../errors.ts';
-import { checkOptions, expectNumber, expectOneOf, expectString } from '../validate.ts';
+import { checkOptions, describe, expectNumber, expectOneOf, expectString } from '../validate.ts';
 import { cifarDataset } from './cifar.ts';
 import type { Dataset } from './dataset.ts';
+import { imageFileNames } from './decode.ts';
 import { fashionMnistDataset } from './fashion-mnist.ts';
 import { expectFolder } from './files.ts';
 import { type FolderDataset, type FolderOptions, folderDataset } from './folder.ts';
@@ -34,9 +35,7 @@ export interface LoadStl10Options extends Omit<LoadOptions, 'split'> {
   fold?: number;
 }
 
-export interface LoadFolderOptions
-  extends Omit<LoadOptions, 'split'>,
-    Partial<Pick<FolderOptions, 'layout' | 'size' | 'channels' | 'onError'>> {
+export interface LoadFolderOptions extends Omit<LoadOptions, 'split'>, Partial<Omit<FolderOptions, keyof LoadOptions>> {
   /** Default 'train'. 'val' is the folder `val`; 'test' is `test`, else `val`. */
   split?: FolderSplit;
 }
@@ -54,7 +53,7 @@ const splitsOf: Partial<Record<DatasetName, readonly AnySplit[]>> = {
 const own: Partial<Record<DatasetName, readonly string[]>> = {
   'fashion-mnist': ['subset'],
   stl10: ['fold'],
-  folder: ['layout', 'size', 'channels', 'onError'],
+  folder: ['layout', 'size', 'channels', 'onError', ...imageFileNames],
 };
 
 /**
@@ -111,7 +110,7 @@ function checkFolderOptions(where: string, { layout, size, channels, onError }: 
   if (layout !== undefined) expectOneOf(`${where}: layout`, layout, ['auto', 'classes', 'flat']);
   if (size !== undefined) expectNumber(`${where}: size`, size, { min: 1, integer: true });
   if (channels !== undefined && channels !== 1 && channels !== 3)
-    throw new OptionError(`${where}: channels must be 1 or 3, got ${String(channels)}`);
+    throw new OptionError(`${where}: channels must be 1 or 3, got ${describe(channels)}`);
   if (onError !== undefined) expectOneOf(`${where}: onError`, onError, ['throw', 'skip']);
 }
 

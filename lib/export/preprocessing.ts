@@ -7,7 +7,7 @@ import type { Graph } from './graph.ts';
 export interface Preprocessing {
   /** Of the channels, in their order. */
   readonly colors: 'RGB' | 'gray';
-  /** 1. The shorter side is scaled to this many pixels, bilinear and antialiased; the ratio stays. */
+  /** 1. The shorter side is scaled to this many pixels, the longer one to ⌊this · longer / shorter⌋, bilinear and antialiased. */
   readonly resizeShorterSide: number;
   /** 2. The side of the square that is cut from the centre, in pixels. */
   readonly centerCrop: number;

@@ -13,6 +13,8 @@ export interface BatcherOptions<Item, Result> {
 
 interface Entry<Item, Result> {
   item?: Item;
+  /** Fires when nobody waits for the item any more. */
+  readonly dropped: AbortController;
   /** When the item was ready, in ms. */
   since: number;
   readonly resolve: (result: Result) => void;
@@ -28,7 +30,9 @@ export class Batcher<Item, Result> {
   readonly #options: BatcherOptions<Item, Result>;
   readonly #preparing = new Set<Entry<Item, Result>>();
   readonly #ready: Entry<Item, Result>[] = [];
-  readonly #running = new Set<Entry<Item, Result>>();
+  #running: readonly Entry<Item, Result>[] = [];
+  /** Items that nobody waits for, in preparations that could not be stopped. */
+  #unheard = 0;
   readonly #watches = new Map<AbortSignal, { entries: Set<Entry<Item, Result>>; onAbort: () => void }>();
   #batch: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -38,19 +42,19 @@ export class Batcher<Item, Result> {
     this.#options = options;
   }
 
-  /** Requests that have no answer yet. */
+  /** Items at work or waiting, those included whose request was dropped while work on them was under way. */
   get pending(): number {
-    return this.#preparing.size + this.#ready.length + this.#running.size;
+    return this.#preparing.size + this.#unheard + this.#ready.length + this.#running.length;
   }
 
   /**
    * The result for the item that `prepare` makes. What `prepare` throws concerns this request alone; what `run` throws
-   * concerns every request of its batch.
+   * concerns every request of its batch. The signal that `prepare` gets fires when its item is no longer wanted.
    *
    * @throws {AbortError} `signal` fired; an item that waits then leaves the queue.
    * @throws {StateError} the batcher is closed, or was before the result came.
    */
-  async submit(prepare: () => Promise<Item>, signal?: AbortSignal): Promise<Result> {
+  async submit(prepare: (dropped: AbortSignal) => Promise<Item>, signal?: AbortSignal): Promise<Result> {
     if (this.#closed) throw this.#closed;
     throwIfAborted(signal);
     const { promise, entry } = this.#open();
@@ -74,7 +78,7 @@ export class Batcher<Item, Result> {
   #open(): { promise: Promise<Result>; entry: Entry<Item, Result> } {
     let entry: Entry<Item, Result> | undefined;
     const promise = new Promise<Result>((resolve, reject) => {
-      entry = { since: 0, resolve, reject };
+      entry = { since: 0, dropped: new AbortController(), resolve, reject };
     });
     this.#preparing.add(entry as Entry<Item, Result>);
     return { promise, entry: entry as Entry<Item, Result> };
@@ -102,21 +106,25 @@ export class Batcher<Item, Result> {
     };
   }
 
-  async #prepare(entry: Entry<Item, Result>, prepare: () => Promise<Item>): Promise<void> {
+  async #prepare(entry: Entry<Item, Result>, prepare: (dropped: AbortSignal) => Promise<Item>): Promise<void> {
     try {
-      entry.item = await prepare();
+      entry.item = await prepare(entry.dropped.signal);
       entry.since = performance.now();
       if (this.#preparing.delete(entry)) this.#ready.push(entry);
+      else this.#unheard--;
     } catch (error) {
-      this.#fail(entry, error);
+      if (this.#preparing.delete(entry)) entry.reject(error);
+      else this.#unheard--;
     }
     this.#consider();
   }
 
-  /** Takes the request out of wherever it is. A running item goes on, unheard. */
+  /** Takes the request out of wherever it is. An item that is at work goes on, unheard. */
   #fail(entry: Entry<Item, Result>, error: unknown): void {
-    this.#preparing.delete(entry);
-    this.#running.delete(entry);
+    if (this.#preparing.delete(entry)) {
+      this.#unheard++;
+      entry.dropped.abort();
+    }
     const at = this.#ready.indexOf(entry);
     if (at !== -1) this.#ready.splice(at, 1);
     entry.reject(error);
@@ -135,7 +143,7 @@ export class Batcher<Item, Result> {
 
   #start(): void {
     const entries = this.#ready.splice(0, this.#options.maxBatch);
-    for (const entry of entries) this.#running.add(entry);
+    this.#running = entries;
     this.#batch = this.#answer(entries).finally(() => {
       this.#batch = undefined;
       this.#consider();
@@ -145,15 +153,11 @@ export class Batcher<Item, Result> {
   async #answer(entries: readonly Entry<Item, Result>[]): Promise<void> {
     try {
       const results = await this.#options.run(entries.map(({ item }) => item as Item));
-      for (const [i, entry] of entries.entries()) {
-        this.#running.delete(entry);
-        entry.resolve(results[i] as Result); // nothing happens when it was rejected before
-      }
+      this.#running = [];
+      for (const [i, entry] of entries.entries()) entry.resolve(results[i] as Result); // one rejected before stays so
     } catch (error) {
-      for (const entry of entries) {
-        this.#running.delete(entry);
-        entry.reject(error);
-      }
+      this.#running = [];
+      for (const entry of entries) entry.reject(error);
     }
   }
 }

@@ -1,16 +1,16 @@
 /** Images to feature vectors inside a Node service: concurrent calls share forward passes, the event loop stays free. */
 import type { RunConfig } from '../checkpoint/run-config.ts';
-import type { DecodedImage } from '../data/decode.ts';
+import { type DecodedImage, type ImageFileOptions, imageFileNames, resolveImageFile } from '../data/decode.ts';
 import type { DecodePriority } from '../data/decode-queue.ts';
 import { ContrastiveError, errorOf, StateError } from '../errors.ts';
 import { type Precision, type PrecisionOption, precisionOptions } from '../tensor/precision.ts';
 import { checkOptions, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
 import { Batcher } from './batcher.ts';
 import { FeatureModel } from './feature-model.ts';
-import { type ImageInput, imagePixels } from './image-input.ts';
+import { filePixels, type ImageInput, imagePixels, type PixelOptions } from './image-input.ts';
 import { mapOrdered } from './ordered.ts';
 
-export interface EmbedderOptions {
+export interface EmbedderOptions extends ImageFileOptions {
   /** The folder of a run (its newest good checkpoint is taken) or one of its checkpoint folders. */
   readonly checkpoint: string;
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
@@ -56,6 +56,7 @@ export interface EmbedOptions {
 }
 
 type Resolved = Required<EmbedderOptions>;
+type Reader<T> = (image: T, options: PixelOptions) => Promise<DecodedImage>;
 
 /** Made by `createEmbedder()`. Holds native memory until `close()`. */
 export class Embedder {
@@ -88,7 +89,7 @@ export class Embedder {
     return this.info.dim;
   }
 
-  /** Images that were handed in and have no vector yet. */
+  /** Images that wait or are worked on; also those of calls that were aborted, until their decoding has ended. */
   get pending(): number {
     return this.#batcher.pending;
   }
@@ -99,7 +100,7 @@ export class Embedder {
    * Images are decoded, scaled and normalised as for evaluation (`presets.evaluation`), and nothing of it runs on the event
    * loop. Calls that are under way together share forward passes; up to rounding, vectors do not depend on which.
    *
-   * @param input an image file's path, its bytes, or raw pixels; or an array of these.
+   * @param input the bytes of an image file (Buffer, Uint8Array, ArrayBuffer, Blob), or raw pixels; or an array of these.
    * @returns float32 vectors of length `dim`, each with memory of its own; for an array in its order.
    * @throws {DataError} an image that cannot be decoded; of an array, the first such one. Other calls are unaffected.
    * @throws {ShapeError | DTypeError} raw pixels that do not fit their sizes, or are not 8-bit.
@@ -113,7 +114,27 @@ export class Embedder {
     options: EmbedOptions = {},
   ): Promise<Float32Array | Float32Array[]> {
     checkOptions('embed', options, ['signal']);
-    return isList(input) ? this.#embedAll(input, options.signal) : this.#embedOne(input, options.signal);
+    return isList(input)
+      ? this.#embedAll(input, imagePixels, options.signal)
+      : this.#embedOne(input, imagePixels, options.signal);
+  }
+
+  /**
+   * The features of image files on this machine. Never hand it what a client sent: it reads any path.
+   *
+   * @param path of an image file, or an array of such.
+   * Otherwise as `embed`.
+   */
+  embedFile(path: string, options?: EmbedOptions): Promise<Float32Array>;
+  embedFile(paths: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
+  async embedFile(
+    path: string | readonly string[],
+    options: EmbedOptions = {},
+  ): Promise<Float32Array | Float32Array[]> {
+    checkOptions('embedFile', options, ['signal']);
+    return isList(path)
+      ? this.#embedAll(path, filePixels, options.signal)
+      : this.#embedOne(path, filePixels, options.signal);
   }
 
   /** Rejects calls without an answer, and later ones, with a StateError; frees the native memory. */
@@ -126,17 +147,18 @@ export class Embedder {
     return this.close();
   }
 
-  #embedOne(image: ImageInput, signal: AbortSignal | undefined): Promise<Float32Array> {
+  #embedOne<T>(image: T, read: Reader<T>, signal: AbortSignal | undefined): Promise<Float32Array> {
     const { channels, resizedSide: size } = this.#model;
-    const { priority } = this.#options;
-    return this.#batcher.submit(() => imagePixels(image, { channels, size, priority }), signal);
+    const { priority, maxPixels, background } = this.#options;
+    const options = { channels, size, priority, maxPixels, background };
+    return this.#batcher.submit((dropped) => read(image, { ...options, signal: dropped }), signal);
   }
 
-  async #embedAll(images: readonly ImageInput[], signal: AbortSignal | undefined): Promise<Float32Array[]> {
+  async #embedAll<T>(images: readonly T[], read: Reader<T>, signal: AbortSignal | undefined): Promise<Float32Array[]> {
     const rest = new AbortController();
     const either = signal ? AbortSignal.any([signal, rest.signal]) : rest.signal;
-    const embed = (image: ImageInput, index: number): Promise<Float32Array> =>
-      this.#embedOne(image, either).catch((error) => {
+    const embed = (image: T, index: number): Promise<Float32Array> =>
+      this.#embedOne(image, read, either).catch((error) => {
         throw atIndex(error, index);
       });
     const vectors: Float32Array[] = [];
@@ -150,7 +172,7 @@ export class Embedder {
   }
 }
 
-const isList = (input: ImageInput | readonly ImageInput[]): input is readonly ImageInput[] => Array.isArray(input);
+const isList = <T>(input: T | readonly T[]): input is readonly T[] => Array.isArray(input);
 
 /** The error of one image, with its place; errors of the whole call as they are. */
 function atIndex(error: unknown, index: number): unknown {
@@ -167,6 +189,7 @@ function resolveOptions(options: EmbedderOptions): Resolved {
     'maxBatch',
     'maxWaitMs',
     'priority',
+    ...imageFileNames,
   ]);
   return {
     checkpoint: expectString('checkpoint', options?.checkpoint),
@@ -176,6 +199,7 @@ function resolveOptions(options: EmbedderOptions): Resolved {
     maxBatch: expectNumber('maxBatch', options.maxBatch ?? 32, { min: 1, max: 65_536, integer: true }),
     maxWaitMs: expectNumber('maxWaitMs', options.maxWaitMs ?? 5, { min: 0, max: 60_000 }),
     priority: expectOneOf('priority', options.priority ?? 'interactive', ['interactive', 'bulk']),
+    ...resolveImageFile(options),
   };
 }
 
@@ -188,7 +212,7 @@ function resolveOptions(options: EmbedderOptions): Resolved {
  * @throws {OptionError} an unknown or wrong option.
  * @example
  * const embedder = await createEmbedder({ checkpoint: 'runs/supcon' });
- * const vector = await embedder.embed('cat.jpg'); // Float32Array of embedder.dim values
+ * const vector = await embedder.embedFile('cat.jpg'); // Float32Array of embedder.dim values
  * await embedder.close();
  */
 export async function createEmbedder(options: EmbedderOptions): Promise<Embedder> {

@@ -1,6 +1,6 @@
-/** What embed() takes, and the way from there to the pixels that an encoder wants. */
+/** What embed() and predict() take, and the way from there to the pixels that an encoder wants. */
 import { types } from 'node:util';
-import { type DecodedImage, decodeImage, toGray } from '../data/decode.ts';
+import { type DecodedImage, decodeImage, type ImageFileOptions, resolveImageFile, toGray } from '../data/decode.ts';
 import type { DecodePriority } from '../data/decode-queue.ts';
 import { DataError, DTypeError, ShapeError } from '../errors.ts';
 import { describe } from '../validate.ts';
@@ -11,19 +11,23 @@ export interface RawImage {
   readonly data: Uint8Array | Uint8ClampedArray;
   readonly width: number;
   readonly height: number;
-  /** 1: gray. 3: sRGB. 4: sRGB and alpha, composited onto white as decoded files are. */
+  /** 1: gray. 3: sRGB. 4: sRGB and alpha, composited onto the background as decoded files are. */
   readonly channels: 1 | 3 | 4;
 }
 
-/** The path of an image file, the encoded bytes of one (JPEG, PNG, WebP, GIF, TIFF, AVIF), or raw pixels. */
-export type ImageInput = string | Uint8Array | RawImage;
+/**
+ * The encoded bytes of an image file (JPEG, PNG, WebP, GIF, TIFF, AVIF; a Buffer is a Uint8Array), or raw pixels. Never a
+ * path: what a client sent cannot name a file of the server.
+ */
+export type ImageInput = Uint8Array | ArrayBuffer | Blob | RawImage;
 
-export interface PixelOptions {
+export interface PixelOptions extends ImageFileOptions {
   /** Of the encoder's input. */
   readonly channels: 1 | 3;
   /** Shorter side that files are scaled down to while decoding, in pixels. */
   readonly size: number;
   readonly priority: DecodePriority;
+  readonly signal?: AbortSignal;
 }
 
 // Scaling the shorter side to an encoder's input keeps the longer one far below 2^31 pixels.
@@ -34,20 +38,64 @@ const kMostElongated = 10_000;
  *
  * @throws {DataError} not an image, or one that cannot be decoded.
  * @throws {ShapeError | DTypeError} raw pixels that do not fit their sizes, or are not 8-bit.
+ * @throws {AbortError} the signal fired before the image was decoded.
  */
 export async function imagePixels(input: ImageInput, options: PixelOptions): Promise<DecodedImage> {
-  const isFile = typeof input === 'string' || types.isUint8Array(input);
-  const image = isFile ? await decodeImage(input, options) : fromRaw(input, options.channels);
+  const bytes = await bytesOf(input);
+  return bytes === undefined
+    ? checkRatio(fromRaw(input as RawImage, options))
+    : checkRatio(await decodeImage(bytes, options));
+}
+
+/**
+ * The pixels of an image file by its path.
+ *
+ * @throws {DataError} no path, no such file, or one that cannot be decoded.
+ * @throws {AbortError} the signal fired before the image was decoded.
+ */
+export async function filePixels(path: string, options: PixelOptions): Promise<DecodedImage> {
+  if (typeof path !== 'string' || path === '')
+    throw new DataError(`path must be the path of an image file, got ${describe(path)}`);
+  return checkRatio(await decodeImage(path, options));
+}
+
+/** By what it is, not by whose: it may come from another realm. */
+const tagOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+const isBlob = (value: unknown): value is Blob => ['Blob', 'File'].includes(tagOf(value));
+
+/** Encoded bytes; undefined for what must be raw pixels. */
+async function bytesOf(input: ImageInput): Promise<Uint8Array | undefined> {
+  if (types.isUint8Array(input)) return input;
+  if (types.isArrayBuffer(input)) return new Uint8Array(input);
+  if (isBlob(input)) return new Uint8Array(await input.arrayBuffer());
+  return undefined;
+}
+
+function checkRatio(image: DecodedImage): DecodedImage {
   const { height, width } = image;
   if (Math.max(height, width) > kMostElongated * Math.min(height, width))
     throw new DataError(`image of ${width} × ${height} is too elongated: at most ${kMostElongated} : 1`);
   return image;
 }
 
-function fromRaw(input: RawImage, channels: 1 | 3): DecodedImage {
-  if (input === null || typeof input !== 'object' || Array.isArray(input) || ArrayBuffer.isView(input))
+/** What to do with a value that is often tried. */
+function advice(input: unknown): string {
+  if (typeof input === 'string') return '; paths of files go to embedFile() or predictFiles()';
+  if (tagOf(input) === 'URL') return '; fetch it, or give the path of a file to embedFile() or predictFiles()';
+  const isStream = typeof (input as { [Symbol.asyncIterator]?: unknown } | null)?.[Symbol.asyncIterator] === 'function';
+  return isStream ? '; read a stream to its end first: `await buffer(stream)` of node:stream/consumers' : '';
+}
+
+function fromRaw(input: RawImage, options: PixelOptions): DecodedImage {
+  if (
+    input === null ||
+    typeof input !== 'object' ||
+    !('data' in input && 'width' in input) ||
+    ArrayBuffer.isView(input)
+  )
     throw new DataError(
-      `image must be a path, a Buffer of encoded bytes or { data, width, height, channels }, got ${describe(input)}`,
+      'image must be the bytes of an image file (Buffer, Uint8Array, ArrayBuffer, Blob) or ' +
+        `{ data, width, height, channels }, got ${describe(input)}${advice(input)}`,
     );
   const { data, width, height } = input;
   if (!(types.isUint8Array(data) || types.isUint8ClampedArray(data)))
@@ -64,16 +112,19 @@ function fromRaw(input: RawImage, channels: 1 | 3): DecodedImage {
     );
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
   if (input.channels === 1) return { pixels: bytes, height, width, channels: 1 };
-  const rgb = input.channels === 4 ? ontoWhite(bytes, count) : bytes;
+  const rgb = input.channels === 4 ? composite(bytes, count, resolveImageFile(options).background) : bytes;
+  const { channels } = options;
   return { pixels: channels === 1 ? toGray(rgb, count) : rgb, height, width, channels };
 }
 
-function ontoWhite(rgba: Uint8Array, count: number): Uint8Array {
+/** RGBA onto a colour, '#rrggbb'. */
+function composite(rgba: Uint8Array, count: number, background: string): Uint8Array {
+  const under = [1, 3, 5].map((at) => Number.parseInt(background.slice(at, at + 2), 16));
   const rgb = new Uint8Array(3 * count);
   for (let i = 0; i < count; i++) {
     const alpha = rgba[4 * i + 3] as number;
     for (let c = 0; c < 3; c++)
-      rgb[3 * i + c] = Math.round(((rgba[4 * i + c] as number) * alpha + 255 * (255 - alpha)) / 255);
+      rgb[3 * i + c] = Math.round(((rgba[4 * i + c] as number) * alpha + (under[c] as number) * (255 - alpha)) / 255);
   }
   return rgb;
 }

@@ -1,7 +1,9 @@
 /** An embedder over HTTP, as a plugin for Fastify 5: an application of its own, or a part of a larger one. */
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { Readable } from 'node:stream';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { OptionError } from '../errors.ts';
 import { checkOptions, describe, expectNumber } from '../validate.ts';
+import { BodyBuffers, refusal } from './body.ts';
 import type { Embedder } from './embedder.ts';
 import { filesOfForm } from './multipart.ts';
 
@@ -14,6 +16,13 @@ export interface EmbeddingServiceOptions {
   readonly maxBatchImages?: number;
   /** Images at work or waiting above which new ones are turned away with 503: a queue never grows without end. Default 256. */
   readonly maxPending?: number;
+  /**
+   * Bytes of request bodies that are held at once, from their arrival to the answer: above, 503. Default 256 000 000, at least
+   * `maxImageBytes` and `maxBatchBytes`.
+   */
+  readonly maxBufferedBytes?: number;
+  /** How long a body may take to arrive, in ms: above, 408, and the connection is closed. Default 60 000. */
+  readonly bodyTimeoutMs?: number;
 }
 
 // biome-ignore lint/suspicious/noTsIgnore: it is for the declarations, where whether fastify is installed is their reader's affair
@@ -28,9 +37,6 @@ const statuses: Readonly<Record<string, number>> = {
   ERR_ABORTED: 503, // the client is gone, and nobody reads this
 };
 
-const refusal = (statusCode: number, code: string, message: string): Error =>
-  Object.assign(new Error(message), { statusCode, code });
-
 /**
  * Fires when the client goes away before it has its answer. Not `request.signal`: with Fastify 5.12 that fires as soon as
  * the body of a POST has been read (fastify/fastify#6725).
@@ -43,10 +49,22 @@ function clientGone(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
-/** Lets bodies of one kind in, as bytes; others are answered with 415. */
-function takeOnly(app: FastifyInstance, type: string | RegExp): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+/** How routes of one kind answer errors; `accepts` tells which content-type they take. */
+function answerErrors(app: FastifyInstance, accepts: string): void {
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const status = error.statusCode ?? statuses[error.code] ?? 500;
+    if (status === 500) request.log.error(error);
+    if (status === 503) void reply.header('retry-after', '1');
+    // What is unread of a body would be taken for the next request, or be waited for.
+    if (!request.raw.complete) void reply.header('connection', 'close');
+    return reply.code(status).send({ error: publicError(error, status, request.headers['content-type'], accepts) });
+  });
+}
+
+function publicError({ code, message }: FastifyError, status: number, type: string | undefined, accepts: string) {
+  if (status === 500) return { code: 'ERR_INTERNAL', message: 'internal error' };
+  if (status === 415) return { code, message: `content-type must be ${accepts}, got ${describe(type)}` };
+  return { code, message };
 }
 
 /**
@@ -55,7 +73,7 @@ function takeOnly(app: FastifyInstance, type: string | RegExp): void {
  *     POST /embed         an image (image/jpeg, image/png, image/webp …) → { dim, embedding: number[] }
  *     POST /embed/batch   multipart/form-data, each part an image → { dim, embeddings: number[][] }, in their order
  *     GET  /              what the model is, and the limits
- *     GET  /health        { status, dim, step, pending }
+ *     GET  /health        { status, dim, step, pending, bufferedBytes }
  *
  * Requests that arrive together share forward passes, and none of that work runs on the event loop. An image that cannot be
  * decoded is answered with 400, and with it its batch; too much at once with 503 and `retry-after`. Errors are
@@ -72,17 +90,28 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     throw new OptionError(`embedder must be what createEmbedder() resolves to, got ${describe(embedder)}`);
   const limits = resolveOptions(options);
   const { maxImageBytes, maxBatchBytes, maxBatchImages, maxPending } = limits;
+  const bodies = new BodyBuffers(limits);
 
   const expectRoom = (images: number): void => {
     if (embedder.pending + images > maxPending)
       throw refusal(503, 'ERR_BUSY', 'too many images are waiting; try again');
   };
 
+  /** Lets bodies of one kind in, as bytes; others are answered with 415. */
+  function takeOnly(app: FastifyInstance, type: string | RegExp, accepts: string, maxBytes: number): void {
+    app.removeAllContentTypeParsers();
+    app.addHook('onRequest', async (request, reply) => bodies.watch(request.raw, reply.raw));
+    app.addContentTypeParser(type, (request: FastifyRequest, payload: Readable) =>
+      bodies.read(request.raw, payload, maxBytes),
+    );
+    answerErrors(app, accepts);
+  }
+
   async function one(app: FastifyInstance): Promise<void> {
-    takeOnly(app, /^image\//);
-    app.post('/embed', { bodyLimit: maxImageBytes }, async ({ body }, reply) => {
+    takeOnly(app, /^image\//, "an image's (image/jpeg, image/png …)", maxImageBytes);
+    app.post('/embed', async ({ body }, reply) => {
       if (!Buffer.isBuffer(body) || body.length === 0)
-        throw refusal(400, 'ERR_DATA', 'the request body must be an image, with its content-type');
+        throw refusal(400, 'ERR_DATA', 'the request body must be an image, with its content-type; it is empty');
       expectRoom(1);
       const vector = await embedder.embed(body, { signal: clientGone(reply) });
       return { dim: vector.length, embedding: Array.from(vector) };
@@ -90,11 +119,12 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
   }
 
   async function batch(app: FastifyInstance): Promise<void> {
-    takeOnly(app, 'multipart/form-data');
-    app.post('/embed/batch', { bodyLimit: maxBatchBytes }, async ({ body, headers }, reply) => {
-      if (!Buffer.isBuffer(body)) throw refusal(400, 'ERR_DATA', 'the request body must be multipart/form-data');
+    takeOnly(app, 'multipart/form-data', 'multipart/form-data', maxBatchBytes);
+    app.post('/embed/batch', async ({ body, headers }, reply) => {
+      if (!Buffer.isBuffer(body))
+        throw refusal(400, 'ERR_DATA', 'the request body must be multipart/form-data; it is empty');
       const signal = clientGone(reply);
-      const images = await filesOfForm(body, headers['content-type'] as string, maxBatchImages);
+      const images = filesOfForm(body, headers['content-type'] as string, maxBatchImages);
       if (images === undefined) throw refusal(413, 'ERR_DATA', `a batch may have ${maxBatchImages} parts`);
       for (const [i, image] of images.entries())
         if (image.length > maxImageBytes)
@@ -106,13 +136,6 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
   }
 
   return async (app) => {
-    app.setErrorHandler<FastifyError>((error, request, reply) => {
-      const status = error.statusCode ?? statuses[error.code] ?? 500;
-      if (status === 500) request.log.error(error);
-      if (status === 503) void reply.header('retry-after', '1');
-      const { code, message } = status === 500 ? { code: 'ERR_INTERNAL', message: 'internal error' } : error;
-      return reply.code(status).send({ error: { code, message } });
-    });
     app.register(one);
     app.register(batch);
     app.get('/', async () => {
@@ -121,7 +144,7 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     });
     app.get('/health', async () => {
       const { dim, info, pending } = embedder;
-      return { status: 'ok', dim, step: info.step, pending };
+      return { status: 'ok', dim, step: info.step, pending, bufferedBytes: bodies.held };
     });
     // A graceful end answers everybody first, and then does not wait for clients that keep their connection open.
     let closing = false;
@@ -136,19 +159,32 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
 }
 
 function resolveOptions(options: EmbeddingServiceOptions): Required<EmbeddingServiceOptions> {
-  checkOptions('embeddingService', options, ['maxImageBytes', 'maxBatchBytes', 'maxBatchImages', 'maxPending']);
+  checkOptions('embeddingService', options, [
+    'maxImageBytes',
+    'maxBatchBytes',
+    'maxBatchImages',
+    'maxPending',
+    'maxBufferedBytes',
+    'bodyTimeoutMs',
+  ]);
   const count = (name: keyof EmbeddingServiceOptions, fallback: number): number =>
     expectNumber(name, options[name] ?? fallback, { min: 1, max: 2 ** 31 - 1, integer: true });
   const limits = {
     maxImageBytes: count('maxImageBytes', 10_000_000),
     maxBatchBytes: count('maxBatchBytes', 40_000_000),
     maxPending: count('maxPending', 256),
+    bodyTimeoutMs: count('bodyTimeoutMs', 60_000),
   };
-  const { maxPending } = limits;
+  const { maxImageBytes, maxBatchBytes, maxPending } = limits;
+  const least = Math.max(maxImageBytes, maxBatchBytes); // a body that never finds room would be told to try again for ever
+  const maxBufferedBytes = expectNumber('maxBufferedBytes', options.maxBufferedBytes ?? Math.max(256_000_000, least), {
+    min: least,
+    integer: true,
+  });
   const maxBatchImages = expectNumber('maxBatchImages', options.maxBatchImages ?? Math.min(32, maxPending), {
     min: 1,
     max: maxPending, // a batch that never finds room would be told to try again for ever
     integer: true,
   });
-  return { ...limits, maxBatchImages };
+  return { ...limits, maxBufferedBytes, maxBatchImages };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { augment } from '../../lib/augment/augment.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
+import { presets } from '../../lib/augment/presets.ts';
 import { solarize } from '../../lib/augment/solarize.ts';
 import { expectError } from './expect-error.ts';
 import { formulaImage } from './formula-image.ts';
@@ -30,6 +31,13 @@ describe('normalize', () => {
   test('refuses bad options and images', () => {
     expectError(() => normalize([0.5, 0.5], [1]), 'ERR_OPTION', /one length, got 2 and 1/);
     expectError(() => normalize(0.5, 0), 'ERR_OPTION', /std\[0\] must be a finite number > 0/);
+    expectError(
+      () => normalize([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]),
+      'ERR_OPTION',
+      /mean\[0\] must be at most 16, got 123\.675: pixels are scaled to 0…1, so divide by 255/,
+    );
+    expectError(() => presets.evaluation({ size: 8, mean: 0.5, std: 58 }), 'ERR_OPTION', /std\[0\] .* divide by 255/);
+    expectError(() => normalize(Number.NaN, 1), 'ERR_OPTION', /mean\[0\] must be a finite number/);
     expectError(() => normalize('0.5' as never, 1), 'ERR_OPTION', /mean must be an array/);
     const gray = () => augment([normalize([0, 0, 0], [1, 1, 1])]).outputShape({ height: 2, width: 2, channels: 1 });
     expectError(gray, 'ERR_SHAPE', /3 means cannot take an image of 1 channels/);

@@ -222,10 +222,21 @@ describe('fineTune', () => {
         .toBuffer();
     const file = join(folder, 'image.png');
     await writeFile(file, await png(path));
-    const named = await classifier.predict([raw as RawImage, await png(bytes), file]);
-    expect(named).toEqual(await classifier.predict(subset(held, [0, 1, 2])));
+    const named = await classifier.predict([raw as RawImage, await png(bytes)]);
+    expect(named).toEqual(await classifier.predict(subset(held, [0, 1])));
+    expect(await classifier.predictFiles([file])).toEqual(await classifier.predict(subset(held, [2])));
+    await expect(classifier.predict([file as never])).rejects.toMatchObject({
+      code: 'ERR_DATA',
+      message: expect.stringMatching(/images: sample 0: .* paths of files go to embedFile\(\) or predictFiles\(\)/),
+    });
+    await expect(classifier.predictFiles(file as never)).rejects.toMatchObject({ code: 'ERR_DATA' });
+    await expect(classifier.predict(held, { maxPixels: 9 })).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(classifier.predictFiles([file], { maxPixels: 9 })).rejects.toMatchObject({
+      code: 'ERR_DATA',
+      message: expect.stringMatching(/more than maxPixels = 9/),
+    });
     const asStored = new Classifier({ encoder: classifier.encoder, head: classifier.head, evaluation: plain() });
-    expect(await asStored.predict([file])).toEqual(await asStored.predict(subset(held, [2])));
+    expect(await asStored.predictFiles([file])).toEqual(await asStored.predict(subset(held, [2])));
     await expect(classifier.predict([raw as RawImage, new Uint8Array(9)])).rejects.toMatchObject({
       code: 'ERR_DATA',
       message: expect.stringMatching(/images: sample 1/),

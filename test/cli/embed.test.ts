@@ -79,7 +79,7 @@ describe('contrastive embed', () => {
     expect([rows, dim, values.length]).toEqual([3, 32, 96]);
     await using embedder = await createEmbedder({ checkpoint: run });
     for (const [i, name] of index.names.entries()) {
-      const expected = await embedder.embed(join(images, name));
+      const expected = await embedder.embedFile(join(images, name));
       const row = values.subarray(32 * i, 32 * i + 32);
       expect(Math.max(...row.map((value, j) => Math.abs(value - (expected[j] as number))))).toBeLessThan(1e-5);
     }

@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type Command, defineCommand } from '../../lib/cli/command.ts';
 import { AbortError, LibtorchError, OptionError } from '../../lib/errors.ts';
-import { mainFile, runMain, runWith } from './run-cli.ts';
+import { binFile, mainFile, runMain, runWith } from './run-cli.ts';
 
 let got: { options: object; positionals: readonly string[] } | undefined;
 const paint = defineCommand({
@@ -201,5 +201,26 @@ describe('the real program', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('the command', () => {
+  /** The size that libuv was told, as it is when the program ends, and what it printed. */
+  function poolOf(given: Record<string, string>) {
+    const tell = `process.on('exit', () => process.stderr.write(process.env.UV_THREADPOOL_SIZE))`;
+    return spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--import', `data:text/javascript,${encodeURIComponent(tell)}`, binFile, '--version'],
+      {
+        encoding: 'utf8',
+        env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...given },
+      },
+    );
+  }
+
+  it('has a pool for a decode a core and two threads for others, unless one was chosen', () => {
+    const expected = String(Math.max(4, availableParallelism() + 2));
+    expect(poolOf({})).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+/), stderr: expected });
+    expect(poolOf({ UV_THREADPOOL_SIZE: '7' })).toMatchObject({ status: 0, stderr: '7' });
   });
 });

@@ -5,6 +5,8 @@ import type { Command } from '../../lib/cli/command.ts';
 import { runProgram } from '../../lib/cli/program.ts';
 
 export const mainFile = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url));
+/** What the command `contrastive` starts. */
+export const binFile = fileURLToPath(new URL('../../lib/cli/bin.cts', import.meta.url));
 export const nodeArguments = ['--import', 'tsx', mainFile];
 
 /** The real program; `env` is all that it sees beside the path. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -94,6 +94,46 @@ describe('contrastive serve', () => {
     const response = await fetch(`${url}/embed`, init);
     expect(response.status).toBe(200);
     expect(await exited).toEqual([0, null]);
+  });
+});
+
+describe('contrastive serve with clients that stall', () => {
+  /** A connection on which `text` was sent, and its end. */
+  async function connectTo(url: string, text: string) {
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    onTestFinished(() => void socket.destroy());
+    socket.on('error', () => {}); // being cut off is the point
+    const closed = once(socket, 'close');
+    await once(socket, 'connect');
+    if (text !== '') await new Promise((resolve) => socket.write(text, resolve));
+    return { closed };
+  }
+
+  it('ends all the same, after its time', async () => {
+    const { child, next } = start('--close-timeout', '1');
+    const url = (await next()).split(' ')[0] as string;
+    const stalled = [
+      '',
+      'POST /embed HTTP/1.1\r\nHost: x\r\n',
+      'POST /embed HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\nabc',
+    ];
+    const connections = await Promise.all(stalled.map((text) => connectTo(url, text)));
+    expect((await embed(url)).status).toBe(200); // so the others were seen
+    expect(await end(child, 'SIGTERM')).toEqual([0, null]);
+    await Promise.all(connections.map(({ closed }) => closed));
+  });
+
+  it('bounds pixels and bytes by its options', async () => {
+    const { next } = start('--max-pixels', '10', '--max-buffered-bytes', '40000000');
+    const url = (await next()).split(' ')[0] as string;
+    const { status, ...rest } = await embed(url);
+    expect([status, rest]).toEqual([
+      400,
+      { error: { code: 'ERR_DATA', message: expect.stringMatching(/24 × 16 = 384 pixels, more than maxPixels = 10/) } },
+    ]);
+    const about = (await (await fetch(url)).json()) as { limits: object };
+    expect(about.limits).toMatchObject({ maxBufferedBytes: 40_000_000, bodyTimeoutMs: 60_000 });
   });
 });
 

@@ -1,10 +1,12 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type DecodeOptions, decodeImage } from '../../lib/data/decode.ts';
+import { augment } from '../../lib/augment/augment.ts';
+import { resize } from '../../lib/augment/resize.ts';
+import { type DecodeOptions, decodeImage, scaledDown } from '../../lib/data/decode.ts';
 
 const images = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));
 const file = (name: string): string => join(images, name);
@@ -109,16 +111,124 @@ describe('decodeImage', () => {
       return [height, width];
     };
     expect(await sizeOf(8)).toEqual([8, 12]);
-    expect(await sizeOf(1)).toEqual([1, 2]);
+    expect(await sizeOf(1)).toEqual([1, 1]); // ⌊1 · 24 / 16⌋, as torchvision's Resize
     expect(await sizeOf(100)).toEqual([16, 24]);
     const tall = await decodeImage(file('orientation6.jpg'), { size: 8 });
     expect([tall.height, tall.width]).toEqual([12, 8]);
   });
 
+  it('scales to the very sides that the transform resize makes', async () => {
+    for (const [width, height, size] of [
+      [64, 48, 32],
+      [48, 64, 32],
+      [1201, 900, 7],
+      [301, 33, 32],
+      [31, 40, 32],
+    ] as const) {
+      const expected = augment([resize(size)]).outputShape({ height, width, channels: 3 });
+      if (Math.min(width, height) > size)
+        expect(scaledDown({ height, width }, size)).toEqual({ height: expected.height, width: expected.width });
+      const png = await sharp({ create: { width, height, channels: 3, background: '#123456' } })
+        .png()
+        .toBuffer();
+      const image = await decodeImage(png, { size });
+      expect(augment([resize(size)]).outputShape(image)).toEqual(expected);
+    }
+    expect(scaledDown({ height: 48, width: 64 }, 32)).toEqual({ height: 32, width: 42 }); // not 43: 42.67 is cut off
+  });
+
+  it('sees a file that was replaced, and bytes that were overwritten', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'replaced-'));
+    try {
+      for (const format of ['webp', 'png', 'jpeg', 'gif', 'tiff', 'avif'] as const) {
+        const path = join(folder, `a.${format}`);
+        const shades = [0x10, 0xd0];
+        const files = await Promise.all(
+          shades.map((shade) =>
+            sharp({ create: { width: 16, height: 16, channels: 3, background: { r: shade, g: shade, b: shade } } })
+              .toFormat(format)
+              .toBuffer(),
+          ),
+        );
+        const buffer = Buffer.alloc(Math.max(...files.map(({ length }) => length)));
+        for (const [i, shade] of shades.entries()) {
+          await writeFile(path, files[i] as Buffer);
+          buffer.fill(0);
+          (files[i] as Buffer).copy(buffer);
+          const bytes = buffer.subarray(0, files[i]?.length);
+          for (const { pixels } of [await decodeImage(path), await decodeImage(bytes)])
+            expect(Math.abs((pixels[0] as number) - shade), format).toBeLessThanOrEqual(4);
+        }
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('lays transparency on another background', async () => {
+    const { pixels } = await decodeImage(file('rgba.png'), { background: '#102030' });
+    const under = [0x10, 0x20, 0x30];
+    const expected = rgb.map((value, i) => (Math.floor(i / 3) % 2 === 1 ? (under[i % 3] as number) : value));
+    expect(Array.from(pixels)).toEqual(expected);
+  });
+
+  describe('of a TIFF file', () => {
+    const field = (tag: number, type: number, count: number, value: number) => ({ tag, type, count, value });
+    /** Little-endian, one strip, uncompressed: what sharp cannot write. */
+    function tiff(
+      data: Buffer,
+      { photometric, bits, samples, format }: Record<'photometric' | 'bits' | 'samples' | 'format', number>,
+    ) {
+      const fields = [
+        field(256, 3, 1, 2), // width
+        field(257, 3, 1, 2), // height
+        field(258, 3, 1, bits),
+        field(259, 3, 1, 1),
+        field(262, 3, 1, photometric),
+        field(273, 4, 1, 8), // where the strip begins
+        field(277, 3, 1, samples),
+        field(278, 3, 1, 2),
+        field(279, 4, 1, data.length),
+        field(339, 3, 1, format),
+      ];
+      const header = Buffer.from('II*\0\0\0\0\0', 'latin1');
+      header.writeUInt32LE(8 + data.length, 4);
+      const directory = Buffer.alloc(2 + 12 * fields.length + 4);
+      directory.writeUInt16LE(fields.length);
+      for (const [i, { tag, type, count, value }] of fields.entries()) {
+        directory.writeUInt16LE(tag, 2 + 12 * i);
+        directory.writeUInt16LE(type, 4 + 12 * i);
+        directory.writeUInt32LE(count, 6 + 12 * i);
+        directory.writeUInt32LE(value, 10 + 12 * i);
+      }
+      return Buffer.concat([header, data, directory]);
+    }
+
+    it('reads 8 bits a channel', async () => {
+      const values = Buffer.from([10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120]);
+      const { pixels } = await decodeImage(tiff(values, { photometric: 2, bits: 8, samples: 3, format: 1 }));
+      expect([...pixels]).toEqual([...values]);
+    });
+
+    it('refuses luma and chroma, which would be taken for red, green and blue', async () => {
+      const ycbcr = tiff(Buffer.alloc(12, 128), { photometric: 6, bits: 8, samples: 3, format: 1 });
+      await expect(decodeImage(ycbcr)).rejects.toMatchObject(
+        dataError(/TIFF of YCbCr values without JPEG compression/),
+      );
+    });
+
+    it('refuses floating-point values, whose range nobody knows', async () => {
+      const values = Buffer.alloc(16);
+      for (const [i, value] of [0, 0.25, 0.5, 1].entries()) values.writeFloatLE(value, 4 * i);
+      const floats = tiff(values, { photometric: 1, bits: 32, samples: 1, format: 3 });
+      await expect(decodeImage(floats)).rejects.toMatchObject(dataError(/values of type float have no known range/));
+    });
+  });
+
   it.each<[string, RegExp]>([
     ['truncated.jpg', /truncated\.jpg: cannot be decoded: .*premature end/],
-    ['not-an-image.png', /not-an-image\.png: cannot be decoded: .*unsupported image format/],
-    ['empty.jpg', /empty\.jpg: cannot be decoded/],
+    ['not-an-image.png', /not-an-image\.png: cannot be decoded: expected a JPEG, PNG, .* got bytes that begin with "/],
+    ['empty.jpg', /empty\.jpg: cannot be decoded: it is empty \(0 bytes\)/],
     ['missing.jpg', /missing\.jpg: cannot be decoded: ENOENT/],
     ['.', /cannot be decoded: it is not a regular file/],
   ])('refuses %s and names it', async (name, message) => {
@@ -129,30 +239,35 @@ describe('decodeImage', () => {
     const whole = await readFile(file('rgb.png'));
     const half = whole.subarray(0, whole.length >> 1);
     await expect(decodeImage(half)).rejects.toMatchObject(dataError(/^image of \d+ bytes: cannot be decoded/));
-    await expect(decodeImage(Buffer.alloc(0))).rejects.toMatchObject(dataError(/^image of 0 bytes/));
+    await expect(decodeImage(Buffer.alloc(0))).rejects.toMatchObject(dataError(/^image of 0 bytes: .*empty/));
   });
 
   it('refuses SVG, which can refer to other files', async () => {
     const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
-    await expect(decodeImage(svg)).rejects.toMatchObject(dataError(/expected one of jpeg, .* got svg/));
+    await expect(decodeImage(svg)).rejects.toMatchObject(
+      dataError(/expected a JPEG, .* got bytes that begin with "<svg/),
+    );
   });
 
   it('refuses more pixels than the limit before decoding them', async () => {
     const bomb = await sharp({ create: { width: 9000, height: 9000, channels: 3, background: '#000' } })
       .png()
       .toBuffer();
-    await expect(decodeImage(bomb)).rejects.toMatchObject(dataError(/pixel limit/));
-    await expect(decodeImage(file('rgb.png'), { limitInputPixels: 24 * 16 - 1 })).rejects.toMatchObject(
-      dataError(/pixel limit/),
+    await expect(decodeImage(bomb)).rejects.toMatchObject(
+      dataError(/has 9000 × 9000 = 81000000 pixels, more than maxPixels = 67108864 allows/),
     );
-    await decodeImage(file('rgb.png'), { limitInputPixels: 24 * 16 });
+    await expect(decodeImage(file('rgb.png'), { maxPixels: 24 * 16 - 1 })).rejects.toMatchObject(
+      dataError(/has 24 × 16 = 384 pixels, more than maxPixels = 383 allows/),
+    );
+    await decodeImage(file('rgb.png'), { maxPixels: 24 * 16 });
   });
 
   it.each<[string, unknown, RegExp]>([
     ['an unknown option', { chanels: 1 }, /unknown option 'chanels'; did you mean 'channels'/],
     ['two channels', { channels: 2 }, /channels must be/],
     ['a size of 0', { size: 0 }, /size must be an integer >= 1/],
-    ['no pixels at all', { limitInputPixels: 0 }, /limitInputPixels must be/],
+    ['no pixels at all', { maxPixels: 0 }, /maxPixels must be/],
+    ['a colour that is none', { background: 'white' }, /background must be a colour as '#rrggbb', got 'white'/],
     ['an unknown priority', { priority: 'urgent' }, /priority must be one of/],
   ])('refuses %s', async (_, options, message) => {
     await expect(decodeImage(file('rgb.png'), options as DecodeOptions)).rejects.toMatchObject({

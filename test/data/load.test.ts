@@ -138,6 +138,8 @@ describe('loadDataset', () => {
     ['folder', { root: 'x', layout: 'tree' }, /layout must be one of/],
     ['folder', { root: 'x', size: 1.5 }, /size must be an integer/],
     ['folder', { root: 'x', channels: 4 }, /channels must be 1 or 3, got 4/],
+    ['folder', { root: '.', maxPixels: 0.5 }, /maxPixels must be an integer >= 1/],
+    ['folder', { root: '.', background: 'red' }, /background must be a colour as '#rrggbb', got 'red'/],
     ['folder', { root: 'x', onError: 'ignore' }, /onError must be one of/],
   ])('refuses %s with %j', async (name, options, message) => {
     await expect(loadDataset(name as DatasetName, options)).rejects.toMatchObject(optionError(message));

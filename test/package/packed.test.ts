@@ -51,7 +51,7 @@ describe('the packed package', () => {
   });
 
   it('has its command and its data', () => {
-    const command = join(project, 'node_modules/contrastive/dist/cli/main.js');
+    const command = join(project, 'node_modules/contrastive/dist/cli/bin.cjs');
     expect(run(command, 'doctor')).toMatchObject({ ...wellEnded, stdout: expect.stringContaining('devices') });
     const data = `import { loadDataset } from 'contrastive';
       console.log((await loadDataset('fashion-mnist', { subset: 'bundled' })).length);`;
@@ -59,7 +59,7 @@ describe('the packed package', () => {
   });
 
   it('names what a build from source lacks, and how to install it', () => {
-    const { status, stderr } = run(join(project, 'node_modules/contrastive/dist/cli/main.js'), 'build');
+    const { status, stderr } = run(join(project, 'node_modules/contrastive/dist/cli/bin.cjs'), 'build');
     expect(status).toBe(1);
     expect(stderr).toMatch(
       /error: the build of the addon failed\.\n.*\n.*a C\+\+ compiler is needed .*apt install g\+\+/,

@@ -46,7 +46,7 @@ beforeEach(() => {
   write('package.json', JSON.stringify(manifest));
   write('package-lock.json', JSON.stringify({ ...manifest, lockfileVersion: 3, packages: { '': manifest } }));
   write('.gitignore', 'build/\ndist/\nprebuilds/\n');
-  for (const name of ['index.js', 'cli/main.js']) write(`dist/${name}`);
+  for (const name of ['index.js', 'cli/bin.cjs']) write(`dist/${name}`);
   for (const platform of platforms)
     for (const name of ['contrastive.node', 'contrastive_core.so']) write(`prebuilds/${platform}/${name}`, platform);
   for (const platform of libtorchPlatforms) write(`build/packages/contrastive-libtorch-${platform}-2.13.0.tgz`);

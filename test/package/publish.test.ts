@@ -17,7 +17,7 @@ const { libtorchPlatforms, platforms, publishedManifest, refusals } = await impo
 
 const files = [
   'dist/index.js',
-  'dist/cli/main.js',
+  'dist/cli/bin.cjs',
   ...platforms.flatMap((platform) => [
     `prebuilds/${platform}/contrastive.node`,
     `prebuilds/${platform}/contrastive_core.so`,

@@ -120,6 +120,41 @@ describe('Batcher', () => {
     expect(batcher.pending).toBe(0);
   });
 
+  it('tells the preparation that its item was dropped, and counts it until it has ended', async () => {
+    const { batcher, batches } = doubling();
+    const controller = new AbortController();
+    const heard: AbortSignal[] = [];
+    const stubborn = batcher.submit((dropped) => {
+      heard.push(dropped);
+      return later(50, 1); // goes on to its end
+    }, controller.signal);
+    const obedient = batcher.submit((dropped) => {
+      heard.push(dropped);
+      return new Promise((_, reject) => dropped.addEventListener('abort', () => reject(dropped.reason)));
+    }, controller.signal);
+    expect(heard.map(({ aborted }) => aborted)).toEqual([false, false]);
+    controller.abort();
+    const results = await Promise.allSettled([stubborn, obedient]);
+    expect(results).toMatchObject([{ reason: { code: 'ERR_ABORTED' } }, { reason: { code: 'ERR_ABORTED' } }]);
+    expect(heard.map(({ aborted }) => aborted)).toEqual([true, true]);
+    await vi.advanceTimersByTimeAsync(49);
+    expect(batcher.pending).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([batcher.pending, batches]).toEqual([0, []]);
+  });
+
+  it('counts the items of a batch under way, heard or not', async () => {
+    const { batcher } = doubling({ ms: 10 });
+    const controller = new AbortController();
+    const result = batcher.submit(async () => 1, controller.signal);
+    await vi.advanceTimersByTimeAsync(0);
+    controller.abort();
+    await expect(result).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(batcher.pending).toBe(1);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(batcher.pending).toBe(0);
+  });
+
   it('never prepares for a signal that has fired', async () => {
     const { batcher } = doubling();
     const prepare = vi.fn(async () => 1);

@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { presets } from '../../lib/augment/presets.ts';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
+import { decodeSlots } from '../../lib/data/decode-queue.ts';
+import { loadDataset } from '../../lib/data/load.ts';
 import { extractFeatures } from '../../lib/evaluate/features.ts';
 import { resnet18 } from '../../lib/models/resnet.ts';
 import { createEmbedder, type Embedder, type EmbedderOptions } from '../../lib/serve/embedder.ts';
@@ -115,6 +117,37 @@ describe('createEmbedder', () => {
       expectClose(vector, expected.subarray(32 * i, 32 * i + 32));
   });
 
+  it('sees files as an evaluation of their folder does, at ratios of 4:3 and 3:4', async () => {
+    const photos = await mkdtemp(join(folder, 'photos-'));
+    for (const [width, height] of [
+      [64, 48],
+      [48, 64],
+      [403, 300],
+    ] as const) {
+      const pixels = Buffer.alloc(3 * width * height);
+      for (let i = 0; i < pixels.length; i++) {
+        const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width)];
+        pixels[i] = 128 + 60 * Math.sin((20 * x) / width + i) + 60 * Math.cos((17 * y) / height);
+      }
+      await sharp(pixels, { raw: { width, height, channels: 3 } })
+        .png()
+        .toFile(join(photos, `${width}.png`));
+    }
+    const dataset = await loadDataset('folder', { root: photos });
+    // Of a side that 4:3 makes no whole number of, in an encoder that sees where edges are.
+    const embedder = await open({ checkpoint: await writeTinyRun(await mkdtemp(join(folder, 'of32-')), { size: 32 }) });
+    using encoder = resnet18({ stem: 'cifar', width: 4, inChannels: 3, seed: 5 });
+    const augment = presets.evaluation({ size: 32, mean: 0.4, std: 0.3, channels: 3 });
+    const { features } = await extractFeatures(encoder, dataset, { augment });
+    const expected = (await features.data()) as Float32Array;
+    features.dispose();
+    for (const [i, vector] of (await embedder.embedFile(dataset.files)).entries()) {
+      const other = expected.subarray(32 * i, 32 * i + 32);
+      const distance = Math.hypot(...vector.map((value, j) => value - (other[j] as number)));
+      expect(distance / Math.hypot(...other)).toBeLessThan(0.01);
+    }
+  });
+
   it('opens a checkpoint folder, and another precision', async () => {
     const embedder = await open({ checkpoint: join(checkpoint, 'checkpoints', '7'), precision: 'bfloat16' });
     const reference = await open();
@@ -148,6 +181,8 @@ describe('createEmbedder', () => {
     [{ maxWaitMs: -1 }, 'ERR_OPTION', /maxWaitMs/],
     [{ precision: 'bf16' }, 'ERR_OPTION', /precision must be one of/],
     [{ priority: 'high' }, 'ERR_OPTION', /priority must be one of/],
+    [{ maxPixels: 0 }, 'ERR_OPTION', /maxPixels must be an integer >= 1/],
+    [{ background: '#fff' }, 'ERR_OPTION', /background must be a colour as '#rrggbb', got '#fff'/],
     [{ normalize: 1 }, 'ERR_OPTION', /normalize must be true or false/],
     [{ device: 'gpu' }, 'ERR_DEVICE', /'gpu'/],
     [{ checkpoint: '/nowhere' }, 'ERR_CHECKPOINT', /nowhere/],
@@ -183,10 +218,10 @@ describe('embed', () => {
     const bytes = await readFile(path);
     const { data, info } = await sharp(path).raw().toBuffer({ resolveWithObject: true });
     const pixels = { data, width: info.width, height: info.height, channels: 3 } as const;
-    const [one, two, three] = await embedder.embed([path, bytes, pixels]);
-    expectClose(two as Float32Array, one as Float32Array);
+    const [one, three] = await embedder.embed([bytes, pixels]);
     expectClose(three as Float32Array, one as Float32Array, 0.02); // files are scaled down by sharp
-    expectClose(await embedder.embed(path), one as Float32Array);
+    expectClose(await embedder.embedFile(path), one as Float32Array);
+    for (const vector of await embedder.embedFile([path, path])) expectClose(vector, one as Float32Array);
     expect(await embedder.embed([])).toEqual([]);
   });
 
@@ -199,7 +234,7 @@ describe('embed', () => {
       { data: rgb, width: 16, height: 16, channels: 3 },
     ]);
     expect(a).toEqual(b);
-    expect((await gray.embed(fixture('rgb.jpg'))).length).toBe(32);
+    expect((await gray.embedFile(fixture('rgb.jpg'))).length).toBe(32);
   });
 
   it('gives concurrent calls of any size the vectors that they get alone, in their order', async () => {
@@ -221,7 +256,7 @@ describe('embed', () => {
     const embedder = await open();
     const bad = Buffer.from('not an image');
     const results = await Promise.allSettled([
-      embedder.embed(fixture('rgb.png')),
+      embedder.embedFile(fixture('rgb.png')),
       embedder.embed(bad),
       embedder.embed([imageOf(1), bad, imageOf(2), { ...imageOf(3), width: 3 }]),
       embedder.embed([imageOf(1), imageOf(2)]),
@@ -244,11 +279,11 @@ describe('embed', () => {
     const embedder = await open();
     const controller = new AbortController();
     const { signal } = controller;
-    const call = embedder.embed(
+    const call = embedder.embedFile(
       Array.from({ length: 40 }, () => fixture('rgb.jpg')),
       { signal },
     );
-    const one = embedder.embed(fixture('rgb.jpg'), { signal });
+    const one = embedder.embedFile(fixture('rgb.jpg'), { signal });
     controller.abort(new Error('the client went away'));
     const aborted = { code: 'ERR_ABORTED', name: 'AbortError' };
     await expect(call).rejects.toMatchObject(aborted);
@@ -260,6 +295,33 @@ describe('embed', () => {
     expect((await embedder.embed(imageOf(1))).length).toBe(32);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(warned).not.toHaveBeenCalled();
+  });
+
+  it('leaves no decodes behind for a call that was aborted, but those under way, which are pending', async () => {
+    const embedder = await open({ maxBatch: 64, maxWaitMs: 60_000 }); // no forward pass before all are decoded
+    const large = await sharp({ create: { width: 2000, height: 2000, channels: 3, background: '#246' } })
+      .png()
+      .toBuffer();
+    const controller = new AbortController();
+    const call = embedder.embed(new Array(60).fill(large), { signal: controller.signal });
+    await vi.waitFor(() => expect(sharp.counters().process).toBeGreaterThan(0));
+    expect(embedder.pending).toBe(60);
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(embedder.pending).toBeLessThanOrEqual(decodeSlots(process.env.UV_THREADPOOL_SIZE, availableParallelism()));
+    expect((await embedder.embed(imageOf(1))).length).toBe(32);
+    await vi.waitFor(() => expect(embedder.pending).toBe(0));
+  });
+
+  it('bounds pixels, and lays transparency on the background, as it was told', async () => {
+    const [plain, small, blue] = await Promise.all([open(), open({ maxPixels: 383 }), open({ background: '#0000ff' })]);
+    await expect(small.embedFile(fixture('rgb.png'))).rejects.toMatchObject({
+      code: 'ERR_DATA',
+      message: expect.stringMatching(/24 × 16 = 384 pixels, more than maxPixels = 383/),
+    });
+    expect(await blue.embedFile(fixture('rgb.png'))).toEqual(await plain.embedFile(fixture('rgb.png')));
+    expect(await blue.embedFile(fixture('rgba.png'))).not.toEqual(await plain.embedFile(fixture('rgba.png')));
   });
 
   it('is not touched by the modes of its callers, nor their tidy', async () => {
@@ -302,7 +364,7 @@ describe('close', () => {
     const before = alive();
     const embedder = await createEmbedder({ checkpoint });
     expect(alive().bytes).toBeGreaterThan(before.bytes);
-    const waiting = embedder.embed(Array.from({ length: 100 }, () => fixture('rgb.jpg')));
+    const waiting = embedder.embedFile(Array.from({ length: 100 }, () => fixture('rgb.jpg')));
     const closed = { code: 'ERR_STATE', message: 'the embedder is closed' };
     const rejects = expect(waiting).rejects.toMatchObject(closed);
     await embedder.close();

@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { decodeImage } from '../../lib/data/decode.ts';
-import { type ImageInput, imagePixels, type RawImage } from '../../lib/serve/image-input.ts';
+import { filePixels, type ImageInput, imagePixels, type RawImage } from '../../lib/serve/image-input.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/data/images/${name}`, import.meta.url));
 const options = { channels: 3, size: 8, priority: 'interactive' } as const;
@@ -15,8 +17,16 @@ describe('imagePixels', () => {
     const image = await imagePixels(bytes, options);
     expect([image.height, image.width, image.channels]).toEqual([8, 16, 3]);
     expect([...image.pixels.subarray(0, 3)]).toEqual([0x33, 0x66, 0x99]);
-    const fromPath = await imagePixels(fixture('rgb.png'), options);
+    const fromPath = await filePixels(fixture('rgb.png'), options);
     expect(fromPath).toEqual(await decodeImage(fixture('rgb.png'), options));
+  });
+
+  it('takes bytes as a Buffer, a Uint8Array, an ArrayBuffer and a Blob alike', async () => {
+    const bytes = await readFile(fixture('rgb.png'));
+    const copy = new Uint8Array(bytes);
+    const expected = await imagePixels(bytes, options);
+    for (const input of [copy, copy.buffer, new Blob([copy]), new File([copy], 'a.png')])
+      expect(await imagePixels(input, options)).toEqual(expected);
   });
 
   it('passes raw pixels of the right channels on without a copy', async () => {
@@ -38,6 +48,18 @@ describe('imagePixels', () => {
     expect(raw).toEqual(await imagePixels(file, gray));
   });
 
+  it('composites alpha onto another background, as for a decoded file', async () => {
+    const data = Uint8ClampedArray.of(255, 0, 0, 255, 10, 20, 30, 0, 100, 50, 200, 128, 0, 0, 0, 51);
+    const over = { ...options, size: 2, background: '#204060' };
+    const { pixels } = await imagePixels({ data, width: 2, height: 2, channels: 4 }, over);
+    expect([...pixels]).toEqual([255, 0, 0, 32, 64, 96, 66, 57, 148, 26, 51, 77]);
+    const file = await sharp(Buffer.from(data), { raw: { width: 2, height: 2, channels: 4 } })
+      .png()
+      .toBuffer();
+    const decoded = await imagePixels(file, over);
+    for (const [i, value] of decoded.pixels.entries()) expect(Math.abs(value - (pixels[i] as number))).toBeLessThan(2);
+  });
+
   it('composites alpha onto white, as for a decoded file', async () => {
     const data = Uint8ClampedArray.of(255, 0, 0, 255, 10, 20, 30, 0, 100, 50, 200, 128, 0, 0, 0, 51);
     const { pixels } = await imagePixels({ data, width: 2, height: 2, channels: 4 }, options);
@@ -49,11 +71,39 @@ describe('imagePixels', () => {
     for (const [i, value] of decoded.pixels.entries()) expect(Math.abs(value - (pixels[i] as number))).toBeLessThan(2);
   });
 
+  it('says what is wrong in a few words, whatever it gets', async () => {
+    const base64 = 'A'.repeat(1_000_000) as unknown as ImageInput;
+    const error = (await imagePixels(base64, options).catch((thrown) => thrown)) as Error;
+    expect(error.message).toMatch(/^image must be .* got 'A+\.\.\.A+' \(string\)/);
+    expect(error.message.length).toBeLessThan(300);
+    const path = (await filePixels('A'.repeat(1_000_000), options).catch((thrown) => thrown)) as Error;
+    expect(path).toMatchObject({ code: 'ERR_DATA', message: expect.stringMatching(/ENAMETOOLONG/) });
+    expect(path.message.length).toBeLessThan(1000);
+  });
+
   it.each([
-    ['a file that is not an image', fixture('not-an-image.png'), 'ERR_DATA', /cannot be decoded/],
-    ['a missing file', '/nowhere/a.png', 'ERR_DATA', /nowhere/],
-    ['no bytes', new Uint8Array(0), 'ERR_DATA', /cannot be decoded/],
-    ['a number', 3 as unknown as ImageInput, 'ERR_DATA', /image must be a path.*got 3 \(number\)/],
+    ['a file that is not an image', fixture('not-an-image.png'), /cannot be decoded/],
+    ['a missing file', '/nowhere/a.png', /nowhere/],
+    ['an empty path', '', /path must be the path of an image file, got '' \(string\)/],
+    ['bytes', new Uint8Array(3) as unknown as string, /path must be .* got an object of type Uint8Array/],
+  ])('refuses %s as a path', async (_, path, message) => {
+    await expect(filePixels(path, options)).rejects.toMatchObject({
+      code: 'ERR_DATA',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it.each([
+    ['no bytes', new Uint8Array(0), 'ERR_DATA', /it is empty \(0 bytes\)/],
+    [
+      'a path',
+      fixture('rgb.png') as unknown as ImageInput,
+      'ERR_DATA',
+      /got '.*rgb\.png' \(string\); paths .* embedFile/,
+    ],
+    ['a file URL', new URL('file:///a.png') as unknown as ImageInput, 'ERR_DATA', /an object of type URL; fetch it/],
+    ['a stream', Readable.from([]) as unknown as ImageInput, 'ERR_DATA', /type Readable; read a stream to its end/],
+    ['a number', 3 as unknown as ImageInput, 'ERR_DATA', /image must be the bytes .*got 3 \(number\)/],
     ['null', null as unknown as ImageInput, 'ERR_DATA', /got null/],
     ['a float array', new Float32Array(4) as unknown as ImageInput, 'ERR_DATA', /Float32Array/],
     ['too few values', raw({ data: new Uint8Array(5) }), 'ERR_SHAPE', /2 × 2 × 3 = 12 values, got 5/],

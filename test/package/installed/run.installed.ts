@@ -18,7 +18,7 @@ beforeAll(() => {
     'embed.js',
     `import { createEmbedder } from 'contrastive';
      const embedder = await createEmbedder({ checkpoint: 'runs/first' });
-     console.log((await embedder.embed('cat.jpg')).length);`,
+     console.log((await embedder.embedFile('cat.jpg')).length);`,
   );
   consumer.write(
     'required.cjs',
