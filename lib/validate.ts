@@ -9,7 +9,8 @@ export function describe(value: unknown): string {
     return `${value} (${typeof value})`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'function') return 'a function';
-  return `an object of type ${value.constructor?.name ?? 'Object'}`;
+  const maker: unknown = value.constructor; // of JSON from a file it may be anything
+  return `an object of type ${typeof maker === 'function' ? maker.name : 'Object'}`;
 }
 
 /** Levenshtein distance, for "did you mean". */

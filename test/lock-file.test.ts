@@ -49,10 +49,13 @@ describe('tryLock', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it.runIf(process.platform === 'linux')('does not take a later process of the same number for the holder', async () => {
-    write({ pid: process.pid, began: '1' });
-    await (await held()).release();
-  });
+  it.runIf(process.platform === 'linux')(
+    'does not take a later process of the same number for the holder',
+    async () => {
+      write({ pid: process.pid, began: '1' });
+      await (await held()).release();
+    },
+  );
 
   it('leaves a holder on another machine alone, and a file that is just being written', async () => {
     write({ pid: 2 ** 22 + 1, host: 'elsewhere', began: null });

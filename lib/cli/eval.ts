@@ -1,6 +1,7 @@
 /** `contrastive eval`: what the encoder of a run has learnt, as accuracies on test images. */
 import { setAugmentThreads } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
+import { encoderOf } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
@@ -8,7 +9,6 @@ import { describeDataset } from '../data/dataset.ts';
 import { DataError, OptionError } from '../errors.ts';
 import type { Module } from '../models/module.ts';
 import { makeEncoder } from '../models/registry.ts';
-import { loadEncoder } from '../serve/feature-model.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { dataHelp, dataOption, dataText, loadSplits, parseData } from './data-option.ts';
@@ -126,7 +126,7 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
     ? await assess('before training', makeEncoder({ ...config.encoder }).to(options.device))
     : undefined;
   const title = `after step ${step}`;
-  const trained = await assess(title, loadEncoder(config.encoder, checkpoint, options.device));
+  const trained = await assess(title, encoderOf(config.encoder, checkpoint, options.device));
   output.progress.done();
   output.print(accuracyTable([...(baseline ? [['before training', baseline] as const] : []), [title, trained]]));
   output.emit({

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import '../../lib/checkpoint/module-files.ts';
-import { readSafetensors } from '../../lib/checkpoint/safetensors.ts';
+import { readRawSafetensors } from '../../lib/checkpoint/safetensors.ts';
 import { resnet18 } from '../../lib/models/resnet.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 
@@ -30,7 +30,7 @@ describe('save and load of a module', () => {
     await sync();
     expect(memory().tensors).toBeLessThanOrEqual(before);
     expect(await values(second)).toEqual(await values(first));
-    const { tensors } = await readSafetensors(file);
+    const { tensors } = await readRawSafetensors(file);
     expect([...tensors.keys()].sort()).toEqual([...first.stateDict().keys()].sort());
     expect(tensors.has('layer1.0.bn1.running_mean')).toBe(true);
     expect(await readdir(folder)).toEqual(['encoder.safetensors']);

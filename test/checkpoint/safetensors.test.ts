@@ -8,7 +8,7 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   type RawTensor,
-  readSafetensors,
+  readRawSafetensors,
   type SafetensorsDType,
   typedArrayOf,
 } from '../../lib/checkpoint/safetensors.ts';
@@ -60,7 +60,7 @@ function failure(run: () => unknown): CheckpointError {
 
 describe('the reference implementation', () => {
   it('is read: every dtype, a scalar, an empty tensor, names with escapes, metadata', async () => {
-    const { tensors, metadata } = await readSafetensors(reference);
+    const { tensors, metadata } = await readRawSafetensors(reference);
     const expected = referenceTensors();
     expect(metadata).toEqual(referenceMetadata);
     expect([...tensors.keys()].sort()).toEqual([...expected.keys()].sort());
@@ -247,17 +247,17 @@ describe('round trip', () => {
   });
 });
 
-describe('readSafetensors', () => {
+describe('readRawSafetensors', () => {
   it('names a file that is missing or damaged', async () => {
     const missing = join(folder, 'missing.safetensors');
-    await expect(readSafetensors(missing)).rejects.toMatchObject({
+    await expect(readRawSafetensors(missing)).rejects.toMatchObject({
       code: 'ERR_CHECKPOINT',
       message: expect.stringContaining(missing),
     });
     const damaged = join(folder, 'damaged.safetensors');
     const good = await readFile(reference);
     await writeFile(damaged, good.subarray(0, good.length - 1));
-    await expect(readSafetensors(damaged)).rejects.toMatchObject({
+    await expect(readRawSafetensors(damaged)).rejects.toMatchObject({
       code: 'ERR_CHECKPOINT',
       message: expect.stringContaining(damaged),
     });

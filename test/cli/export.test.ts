@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { presets } from '../../lib/augment/presets.ts';
-import { encodeSafetensors, readSafetensors } from '../../lib/checkpoint/safetensors.ts';
+import { encodeSafetensors, readRawSafetensors } from '../../lib/checkpoint/safetensors.ts';
 import { rawState, tensorState } from '../../lib/checkpoint/tensors.ts';
 import { command } from '../../lib/cli/export.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
@@ -108,7 +108,7 @@ describe('contrastive export', () => {
     const { name: _, ...options } = config as ProjectionHeadOptions & { name: string };
     using head = projectionHead(options);
     using encoder = resnet18({ stem: 'cifar', width: 4 });
-    const { tensors } = await readSafetensors(join(trained, 'checkpoints/8/model.safetensors'));
+    const { tensors } = await readRawSafetensors(join(trained, 'checkpoints/8/model.safetensors'));
     encoder.loadStateDict(tensorState(tensors, 'encoder.'));
     head.loadStateDict(tensorState(tensors, 'head.'));
     const expected = await noGrad(() =>
