@@ -1,7 +1,8 @@
 /** A lock that one process holds at a time, as a file that names its holder. The death of the holder releases it. */
 import { randomUUID } from 'node:crypto';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 
 export interface LockOwner {
   readonly pid: number;
@@ -81,6 +82,12 @@ async function removeStale(file: string, owner: LockOwner | undefined): Promise<
   }
 }
 
+/** What was left by processes that died while they took over. They concern earlier holders, of whom none can come back. */
+async function removeClaims(file: string): Promise<void> {
+  const claims = (await readdir(dirname(file))).filter((name) => name.startsWith(`${basename(file)}.`));
+  for (const name of claims) await rm(join(dirname(file), name), { force: true });
+}
+
 /**
  * Takes the lock, or says who has it (undefined: one that is just taking it). Its folder must exist.
  * Rejects with the file system's own error where the file cannot be written.
@@ -92,6 +99,7 @@ export async function tryLock(file: string): Promise<Lock | { readonly owner: Lo
     if (!(await isStale(file, owner))) return { owner };
     await removeStale(file, owner);
   }
+  await removeClaims(file);
   return {
     async release() {
       if ((await readOwner(file))?.token === token) await rm(file, { force: true });

@@ -44,6 +44,7 @@ describe('tryLock', () => {
     const child = spawn(process.execPath, ['-e', '']);
     await ended(child);
     write({ pid: child.pid, began: null });
+    writeFileSync(`${file}.w`, ''); // it died just after it had removed the lock of the one before
     writeFileSync(`${file}.x`, JSON.stringify({ pid: child.pid, host: hostname(), began: null, token: 'y' }));
     await (await held()).release();
     expect(await readdir(folder)).toEqual([]);

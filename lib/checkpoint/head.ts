@@ -8,8 +8,9 @@ import type { Checkpoint } from './checkpoint-files.ts';
 import { moduleOf } from './module-of.ts';
 import type { JsonObject } from './run-config.ts';
 
-/** The sizes that decide its memory. */
-function shapesOf({ name, kind, inFeatures, hiddenFeatures, outFeatures }: JsonObject): Shapes {
+/** The matrices that decide its memory. */
+function shapesOf(config: JsonObject): Shapes {
+  const { name, kind = 'mlp', inFeatures, hiddenFeatures = inFeatures, outFeatures = 128 } = config;
   const matrix = (rows: unknown, columns: unknown) => [Number(rows), Number(columns)];
   if (name === 'linear') return new Map([['weight', matrix(outFeatures, inFeatures)]]);
   if (kind === 'linear') return new Map([['0.weight', matrix(outFeatures, inFeatures)]]);

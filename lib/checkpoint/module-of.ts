@@ -31,6 +31,7 @@ export function moduleOf(
     return module.eval();
   } catch (error) {
     module?.dispose();
-    throw new CheckpointError(`${folder}: ${part}: ${messageOf(error)}`, { cause: error });
+    const where = part === 'encoder' ? folder : `${folder}: ${part}`;
+    throw new CheckpointError(`${where}: ${messageOf(error)}`, { cause: error });
   }
 }

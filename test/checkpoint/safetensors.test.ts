@@ -245,6 +245,17 @@ describe('round trip', () => {
     expect(typedArrayOf(tensors.get('all.F64') as RawTensor)).toEqual(Float64Array.of(-2, -1, 0, 1, 2, 3));
     expect(typedArrayOf(tensors.get('all.BOOL') as RawTensor)).toEqual(Uint8Array.of(0, 1, 0, 1, 0, 1));
   });
+
+  it('copies from a file whose header is no multiple of the values, of which a Buffer gives a view', () => {
+    const header = '{"x":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}}'; // 55 characters
+    const bytes = Buffer.alloc(8 + header.length + 16);
+    bytes.writeBigUInt64LE(BigInt(header.length));
+    bytes.write(header, 8);
+    bytes.writeDoubleLE(1.5, 63);
+    bytes.writeDoubleLE(-2, 71);
+    const { tensors } = decodeSafetensors(bytes);
+    expect(typedArrayOf(tensors.get('x') as RawTensor)).toEqual(Float64Array.of(1.5, -2));
+  });
 });
 
 describe('readRawSafetensors', () => {

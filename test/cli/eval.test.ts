@@ -201,7 +201,7 @@ describe('errors', () => {
     const ran = await runWith([command], ['eval', '--run', damaged]);
     expect(ran).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/model\.safetensors.*truncated.*\[ERR_CHECKPOINT\]/),
+      stderr: expect.stringMatching(/model\.safetensors: is damaged.*\[ERR_CHECKPOINT\]/),
     });
     const config = JSON.parse(await readFile(join(run, 'config.json'), 'utf8'));
     config.encoder.width = 8;
