@@ -97,7 +97,10 @@ export function expectBoolean(name: string, value: unknown): boolean {
   throw new OptionError(`${name} must be true or false, got ${describe(value)}`);
 }
 
-/** Throws an AbortError when the signal has fired. */
+/** Throws an AbortError when the signal has fired, an OptionError when it is no signal. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
+  const isSignal = typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
+  if (signal !== undefined && !isSignal)
+    throw new OptionError(`signal must be an AbortSignal, got ${describe(signal)}`);
   if (signal?.aborted) throw new AbortError(undefined, { cause: signal.reason });
 }

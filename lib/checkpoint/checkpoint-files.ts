@@ -1,5 +1,5 @@
 /** The files of one checkpoint's folder, written whole and read as they were written: SHA256SUMS lists them. */
-import { createHash } from 'node:crypto';
+import { webcrypto } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { CheckpointError } from '../errors.ts';
 import { writeFolderAtomic } from './atomic.ts';
@@ -37,18 +37,22 @@ const kState = 'state.json';
 /** As the program sha256sum writes and checks it. */
 const kSums = 'SHA256SUMS';
 
-const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
+/** On libuv's pool: a hundred megabytes must not hold up the event loop. */
+async function sha256(data: Uint8Array): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>)).toString('hex');
+}
 
 /** @throws {CheckpointError} a tensor that is not valid. Otherwise rejects with the file system's own error. */
 export async function writeCheckpoint(folder: string, content: CheckpointContent): Promise<void> {
   const { model, optimizer, momentumEncoder, state } = content;
-  const files: Record<string, string | Uint8Array> = {
+  const files: Record<string, Uint8Array> = {
     [kModel]: encodeSafetensors(model),
     ...(optimizer && { [kOptimizer]: encodeSafetensors(optimizer) }),
     ...(momentumEncoder && { [kMomentumEncoder]: encodeSafetensors(momentumEncoder) }),
-    [kState]: `${JSON.stringify(state, null, 2)}\n`,
+    [kState]: new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`),
   };
-  const sums = Object.entries(files).map(([name, data]) => `${sha256(data)}  ${name}\n`);
+  const sums: string[] = [];
+  for (const [name, data] of Object.entries(files)) sums.push(`${await sha256(data)}  ${name}\n`);
   await writeFolderAtomic(folder, { ...files, [kSums]: sums.join('') });
 }
 
@@ -73,7 +77,7 @@ export async function readCheckpoint(folder: string, withOptimizer: boolean): Pr
   const sums = await readSums(folder);
   const read = async (name: string): Promise<Uint8Array> => {
     const bytes = await readBytes(join(folder, name));
-    if (sha256(bytes) !== sums.get(name))
+    if ((await sha256(bytes)) !== sums.get(name))
       throw new CheckpointError(`${join(folder, name)}: is damaged: its SHA-256 is not the one in ${kSums}`);
     return bytes;
   };

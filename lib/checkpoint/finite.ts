@@ -1,4 +1,5 @@
 /** Whether what is to be saved is worth it. */
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { type RawTensor, typedArrayOf } from './safetensors.ts';
 
 function isFiniteTensor(raw: RawTensor): boolean {
@@ -10,7 +11,10 @@ function isFiniteTensor(raw: RawTensor): boolean {
 }
 
 /** The name of a tensor, float32 or float64, that holds NaN or an infinity; undefined where all are finite. */
-export function findNonFinite(tensors: ReadonlyMap<string, RawTensor>): string | undefined {
-  for (const [name, raw] of tensors) if (!isFiniteTensor(raw)) return name;
+export async function findNonFinite(tensors: ReadonlyMap<string, RawTensor>): Promise<string | undefined> {
+  for (const [name, raw] of tensors) {
+    if (!isFiniteTensor(raw)) return name;
+    if (raw.data.length > 1e6) await eventLoopTurn(); // a millisecond or more
+  }
   return undefined;
 }

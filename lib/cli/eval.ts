@@ -26,7 +26,7 @@ const evalOptions = {
     default: 'both',
     help: 'which classifiers judge the encoder; both: knn and linear',
   },
-  baseline: { type: 'boolean', help: 'also judge the same encoder before training' },
+  baseline: { type: 'boolean', help: 'also judge the same encoder with random weights' },
   k: { ...positive, default: 20, help: 'neighbours that vote' },
   knnTemperature: { type: 'number', value: 'T', default: 0.1, above: 0, help: 'of the votes exp(cosine / T)' },
   labelFraction: {
@@ -122,13 +122,14 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
       onProgress: (what, done, total) => output.progress.update(() => `${title}: ${what} ${done}/${total}`),
     });
   };
+  const encoder = encoderOf(config.encoder, checkpoint, options.device); // first: it compares the config with the weights
   const baseline = options.baseline
-    ? await assess('before training', makeEncoder({ ...config.encoder }).to(options.device))
+    ? await assess('random weights', makeEncoder({ ...config.encoder }).to(options.device))
     : undefined;
   const title = `after step ${step}`;
-  const trained = await assess(title, encoderOf(config.encoder, checkpoint, options.device));
+  const trained = await assess(title, encoder);
   output.progress.done();
-  output.print(accuracyTable([...(baseline ? [['before training', baseline] as const] : []), [title, trained]]));
+  output.print(accuracyTable([...(baseline ? [['random weights', baseline] as const] : []), [title, trained]]));
   output.emit({
     kind: 'result',
     ...trained,

@@ -41,7 +41,7 @@ interface Start {
   readonly run: RunFolder;
   /** Of the checkpoint that was loaded. */
   readonly savedStep?: number;
-  /** Of metrics.jsonl, up to that step. */
+  /** Of metrics.jsonl, up to that step: those of its epoch and the one before. */
   readonly records?: readonly JsonObject[];
   readonly warnings?: readonly string[];
 }
@@ -119,9 +119,10 @@ export class RunWriter implements AsyncDisposable {
       for (const [name, raw] of await rawState(stateOf(module), `${prefix}.`)) model.set(name, raw);
     const optimizer = await rawState(trainedBy.stateDict());
     const momentumEncoder = momentum && (await rawState(momentum.stateDict()));
-    const name = [model, optimizer, momentumEncoder ?? new Map()]
-      .map(findNonFinite)
-      .find((found) => found !== undefined);
+    const name =
+      (await findNonFinite(model)) ??
+      (await findNonFinite(optimizer)) ??
+      (momentumEncoder && (await findNonFinite(momentumEncoder)));
     if (name !== undefined)
       throw new NonFiniteLossError(
         `${name} is not finite after step ${step}, which is not saved; ${this.#savedStep === undefined ? 'there is no checkpoint yet' : `the newest checkpoint is that of step ${this.#savedStep}`}. A lower learning rate usually helps`,
@@ -156,7 +157,8 @@ async function resume(path: string, config: RunConfig, trained: Trained): Promis
     savedStep = checkpoint.state.step;
   }
   const step = savedStep ?? 0;
-  const records = await run.metrics.dropAfter(step);
+  const firstEpoch = Math.floor(step / trained.stepsPerEpoch) - 1;
+  const records = (await run.metrics.dropAfter(step)).filter(({ epoch }) => Number(epoch) >= firstEpoch);
   const { epochs } = config;
   const { stepsPerEpoch, options } = trained;
   const before = { epochs: run.config.epochs, step, stepsPerEpoch };

@@ -1,6 +1,6 @@
 /** What one call of fit() takes. */
 import { OptionError } from '../errors.ts';
-import { checkOptions, describe, expectBoolean, expectNumber, expectString } from '../validate.ts';
+import { checkOptions, describe, expectBoolean, expectNumber, expectString, throwIfAborted } from '../validate.ts';
 import type { TrainEvent } from './events.ts';
 
 export interface MonitorContext {
@@ -45,15 +45,14 @@ function checkData(data: FitOptions['data']): void {
   if (data.limit !== null) expectNumber('data.limit', data.limit, { min: 1, integer: true });
 }
 
-/** Returns `options` with the defaults that decide something. @throws {OptionError} */
+/** Returns `options` with the defaults that decide something. @throws {OptionError} @throws {AbortError} the signal has fired. */
 export function checkFitOptions(options: FitOptions): FitOptions & { readonly checkpointEvery: number } {
   checkOptions('fit', options, names);
   const { signal, onEvent, monitor, out, resume, data } = options;
   for (const [name, value] of Object.entries({ onEvent, monitor }))
     if (value !== undefined && typeof value !== 'function')
       throw new OptionError(`${name} must be a function, got ${describe(value)}`);
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new OptionError(`signal must be an AbortSignal, got ${describe(signal)}`);
+  throwIfAborted(signal);
   if (out !== undefined) expectString('out', out);
   if (resume !== undefined) expectBoolean('resume', resume);
   if (resume && out === undefined) throw new OptionError('resume needs out, the folder of the run');

@@ -46,7 +46,6 @@ export class Trainer {
   /** As fit, as an iterator: `for await (const event of trainer.events(dataset))`. Leaving the loop stops the training, at a checkpoint. */
   async *events(dataset: Dataset, options: FitOptions = {}): AsyncGenerator<TrainEvent, void, undefined> {
     const checked = checkFitOptions(options);
-    throwIfAborted(options.signal);
     if (this.#running) throw new StateError('this trainer is running already');
     this.#running = true;
     try {
@@ -150,7 +149,7 @@ export class Trainer {
       }
       for (let epoch = first; epoch < epochs; epoch++) {
         this.#setTraining(true);
-        reports.startEpoch(writer?.lossesOf(epoch));
+        reports.startEpoch(epoch === first ? writer?.lossesOf(epoch) : []);
         for await (const pending of pipeline.epoch(epoch, { startStep: enqueued - epoch * stepsPerEpoch, signal })) {
           using _ = pending;
           const learningRate = learningRateAt(schedule, {
@@ -173,7 +172,7 @@ export class Trainer {
         yield await endEpoch(epoch);
         throwIfAborted(signal);
       }
-      if (epochs === 0) yield* await save(0);
+      if (reports.done === 0) yield* await save(0); // a run of no epochs
       hasEnded = true;
     } finally {
       if (!hasEnded) await keep();

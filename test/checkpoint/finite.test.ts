@@ -8,11 +8,11 @@ const float = (...values: number[]): RawTensor => ({
   data: new Uint8Array(Float32Array.from(values).buffer),
 });
 
-it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('%d is found, and named', (value) => {
+it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('%d is found, and named', async (value) => {
   const good = float(0, -0, 3.4e38, -3.4e38, 1e-45);
-  expect(findNonFinite(new Map([['good', good]]))).toBeUndefined();
+  expect(await findNonFinite(new Map([['good', good]]))).toBeUndefined();
   expect(
-    findNonFinite(
+    await findNonFinite(
       new Map([
         ['good', good],
         ['bad', float(1, value, 2)],
@@ -21,12 +21,12 @@ it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('%d is
   ).toBe('bad');
 });
 
-it('other types and empty tensors are finite', () => {
+it('other types and empty tensors are finite', async () => {
   const nanBits = new Uint8Array(Float64Array.of(Number.NaN).buffer);
   const tensors: [string, RawTensor][] = [
     ['count', { dtype: 'I64', shape: [1], data: nanBits }],
     ['empty', float()],
   ];
-  expect(findNonFinite(new Map(tensors))).toBeUndefined();
-  expect(findNonFinite(new Map([['x', { dtype: 'F64', shape: [1], data: nanBits }]]))).toBe('x');
+  expect(await findNonFinite(new Map(tensors))).toBeUndefined();
+  expect(await findNonFinite(new Map([['x', { dtype: 'F64', shape: [1], data: nanBits }]]))).toBe('x');
 });

@@ -55,7 +55,7 @@ describe('contrastive eval', () => {
     expect(result.linearTop1).toBeGreaterThan(0.2); // 0.1 is chance
   });
 
-  it('prints a table, with the encoder before training on request', async () => {
+  it('prints a table, with an untrained encoder on request', async () => {
     const { code, stdout } = await evaluate(
       '--data',
       'fashion-mnist:bundled',
@@ -71,7 +71,7 @@ describe('contrastive eval', () => {
     );
     expect(code).toBe(0);
     expect(stdout).toContain('fashion-mnist: 100 images');
-    expect(stdout).toMatch(/ +kNN +top-5\nbefore training( +\d+\.\d%){2}\nafter step 4( +\d+\.\d%){2}\n$/);
+    expect(stdout).toMatch(/ +kNN +top-5\nrandom weights( +\d+\.\d%){2}\nafter step 4( +\d+\.\d%){2}\n$/);
     const json = await evaluate(
       '--limit-train',
       '100',

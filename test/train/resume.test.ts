@@ -199,6 +199,9 @@ describe('a run that is untrained', () => {
     expect(warnings).toEqual([]);
     expect(got).toEqual(await wholeWeights());
     expect((await RunFolder.open(out)).config.epochs).toBe(2);
+    await make({ epochs: 0 }).fit(tinyDataset(), { out, resume: true }); // leaves a trained run as it is
+    const run = await RunFolder.open(out);
+    expect([run.config.epochs, await run.steps()]).toEqual([2, [0, 5, 10]]);
   });
 });
 
