@@ -56,8 +56,8 @@ export { solarize } from './augment/solarize.ts';
 export type { Transform, TransformKind } from './augment/transform.ts';
 export { trivialAugmentWide } from './augment/trivial-augment-wide.ts';
 
-import './checkpoint/module-files.ts';
-
+export { type LoadEncoderOptions, loadEncoder } from './checkpoint/encoder.ts';
+export { type LoadWeightsOptions, readSafetensors } from './checkpoint/module-files.ts';
 export {
   Classifier,
   type ClassifierAccuracy,

@@ -14,7 +14,10 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') return `'${clip(value)}' (string)`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'function') return 'a function';
-  if (typeof value === 'object') return `an object of type ${clip(String(value.constructor?.name ?? 'Object'))}`;
+  if (typeof value === 'object') {
+    const maker: unknown = value.constructor; // of JSON from a file it may be anything
+    return `an object of type ${typeof maker === 'function' ? clip(maker.name) : 'Object'}`;
+  }
   return `${clip(String(value))} (${typeof value})`;
 }
 
@@ -110,7 +113,10 @@ export function expectColour(name: string, value: unknown): string {
   throw new OptionError(`${name} must be a colour as '#rrggbb', got ${describe(value)}`);
 }
 
-/** Throws an AbortError when the signal has fired. */
+/** Throws an AbortError when the signal has fired, an OptionError when it is no signal. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
+  const isSignal = typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
+  if (signal !== undefined && !isSignal)
+    throw new OptionError(`signal must be an AbortSignal, got ${describe(signal)}`);
   if (signal?.aborted) throw new AbortError(undefined, { cause: signal.reason });
 }

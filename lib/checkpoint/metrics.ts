@@ -32,20 +32,24 @@ export class MetricsLog {
       .flatMap((line, i) => (line === '' ? [] : [this.#parse(line, i + 1)]));
   }
 
-  /** For resuming: takes out the records whose `step` is above `step`, so that none is there twice. */
-  dropAfter(step: number): Promise<void> {
+  /** For resuming: takes out the records whose `step` is above `step`, so that none is there twice. Returns those that stay. */
+  dropAfter(step: number): Promise<JsonObject[]> {
     return this.#queue(async () => {
       const kept = (await this.read()).filter((record) => !(typeof record.step === 'number' && record.step > step));
       await writeFileAtomic(this.path, kept.map((record) => `${JSON.stringify(record)}\n`).join(''));
+      return kept;
     });
   }
 
-  #queue(write: () => Promise<void>): Promise<void> {
+  #queue<T>(write: () => Promise<T>): Promise<T> {
     const job = (this.#writing ?? this.#repair()).then(write).catch((error: unknown) => {
       if (error instanceof CheckpointError) throw error;
       throw new CheckpointError(`${this.path}: cannot be written: ${messageOf(error)}`, { cause: error });
     });
-    this.#writing = job.catch(() => {});
+    this.#writing = job.then(
+      () => {},
+      () => {},
+    );
     return job;
   }
 

@@ -13,15 +13,8 @@ export interface JsonObject {
 export interface RunConfig {
   /** Version of this layout. */
   format: 1;
-  encoder: {
-    /** 'resnet18' … 'resnet152'. */
-    name: string;
-    stem: 'imagenet' | 'cifar';
-    /** Channels of the first stage; 64 is torchvision's. */
-    width: number;
-    inChannels: number;
-    zeroInitResidual: boolean;
-  };
+  /** What makes the encoder again: its registered name and the options that this takes, which it checks itself. */
+  encoder: { readonly name: string; readonly [option: string]: boolean | number | string };
   /** Options of the projection head; null without one. */
   head: JsonObject | null;
   loss: JsonObject;
@@ -55,13 +48,44 @@ export interface RunConfig {
     /** Training samples used; null for all. */
     limit: number | null;
   };
+  /** What the run was trained on, so that going on with other images is noticed. */
+  dataset?: DatasetMark;
+}
+
+/** Enough of a data set to tell it from another one. */
+export interface DatasetMark {
+  length: number;
+  /** Names; null where the data set has none. */
+  classes: string[] | null;
+  /** Some samples, evenly spread. */
+  samples: SampleMark[];
+}
+
+export interface SampleMark {
+  id: number;
+  label: number | null;
+  height: number;
+  width: number;
+  channels: number;
+  /** Of the pixels, 0 to 255. */
+  mean: number;
 }
 
 type Check = (value: unknown) => boolean;
 
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 1;
+const isNatural: Check = (value) => value === 0 || isCount(value);
 const isString: Check = (value) => typeof value === 'string' && value !== '';
-const isNumbers: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(Number.isFinite);
+const isBetween =
+  (least: number, most: number): Check =>
+  (value) =>
+    typeof value === 'number' && value >= least && value <= most;
+const areAll =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.length > 0 && value.every(check);
+/** Only the trainer reads it, and compares it whole. */
+const isMark: Check = (value) => value === undefined || (isObject(value) && Array.isArray(value.samples));
 const isNames: Check = (value) => value === undefined || (Array.isArray(value) && value.every(isString));
 const isSpeeds: Check = (value) =>
   value === undefined ||
@@ -76,23 +100,20 @@ const orNull =
 const kFields: readonly [string, string, Check][] = [
   ['encoder', 'an object', isObject],
   ['encoder.name', 'a non-empty string', isString],
-  ['encoder.stem', "'imagenet' or 'cifar'", (value) => value === 'imagenet' || value === 'cifar'],
-  ['encoder.width', 'an integer >= 1', isCount],
-  ['encoder.inChannels', 'an integer >= 1', isCount],
-  ['encoder.zeroInitResidual', 'true or false', (value) => typeof value === 'boolean'],
   ['head', 'an object or null', orNull(isObject)],
   ['loss', 'an object', isObject],
   ['augment', 'an array of objects', (value) => Array.isArray(value) && value.every(isObject)],
   ['input', 'an object', isObject],
-  ['input.size', 'an integer >= 1', isCount],
+  // A file from elsewhere decides the memory of the first pass: 2048² pixels are a gigabyte in a wide layer.
+  ['input.size', 'an integer from 1 to 2048', (value) => isCount(value) && (value as number) <= 2048],
   ['input.channels', 'an integer >= 1', isCount],
-  ['input.mean', 'an array of numbers', isNumbers],
-  ['input.std', 'an array of numbers', isNumbers],
+  ['input.mean', 'an array of numbers from -1000 to 1000', areAll(isBetween(-1000, 1000))],
+  ['input.std', 'an array of numbers from 0.0001 to 1000', areAll(isBetween(1e-4, 1000))],
   ['optimizer', 'an object', isObject],
   ['schedule', 'an object', isObject],
   ['batchSize', 'an integer >= 1', isCount],
-  ['epochs', 'an integer >= 1', isCount],
-  ['seed', 'an integer >= 0', (value) => Number.isSafeInteger(value) && (value as number) >= 0],
+  ['epochs', 'an integer >= 0', isNatural],
+  ['seed', 'an integer >= 0', isNatural],
   ['precision', "'float32' or 'bfloat16'", (value) => value === 'float32' || value === 'bfloat16'],
   ['precisionSpeeds', '{ float32, bfloat16 }, numbers above 0, or absent', isSpeeds],
   ['classes', 'an array of strings, or absent', isNames],
@@ -100,6 +121,7 @@ const kFields: readonly [string, string, Check][] = [
   ['data.name', 'a non-empty string', isString],
   ['data.path', 'a string or null', orNull((value) => typeof value === 'string')],
   ['data.limit', 'an integer >= 1 or null', orNull(isCount)],
+  ['dataset', 'an object with samples, or absent', isMark],
 ];
 
 /**
@@ -117,7 +139,7 @@ export function checkRunConfig(value: unknown, file: string): RunConfig {
     if (!check(field)) throw new CheckpointError(`${file}: ${path} must be ${expected}, got ${describe(field)}`);
   }
   const { mean, std, channels } = value.input as RunConfig['input'];
-  if (mean.length !== channels || std.length !== channels || std.some((deviation) => deviation <= 0))
-    throw new CheckpointError(`${file}: input.mean and input.std must have ${channels} numbers, std above 0`);
+  if (mean.length !== channels || std.length !== channels)
+    throw new CheckpointError(`${file}: input.mean and input.std must have ${channels} numbers`);
   return value as unknown as RunConfig;
 }

@@ -5,42 +5,21 @@
  *     metrics.jsonl                  one JSON object a line
  *     checkpoints/latest.json        { format, step }: the newest good checkpoint
  *     checkpoints/<step>/            model.safetensors, state.json; optimizer.safetensors and momentum-encoder.safetensors
- *                                    (when there is one)
+ *                                    (when there is one); SHA256SUMS of these
+ *     run.lock                       the process that trains into the folder
  *
- * One process writes a run; any number may read it meanwhile.
+ * One process writes a run, the one that holds the lock; any number may read it meanwhile.
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../errors.ts';
 import { checkOptions, clip, describe, expectNumber } from '../validate.ts';
-import { isTemporary, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
-import { readJson } from './json-file.ts';
+import { isTemporary, writeFileAtomic } from './atomic.ts';
+import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from './checkpoint-files.ts';
+import { readJson } from './files.ts';
 import { MetricsLog } from './metrics.ts';
-import { checkRunConfig, type JsonObject, type RunConfig } from './run-config.ts';
-import { encodeSafetensors, type RawTensor, readSafetensors } from './safetensors.ts';
+import { checkRunConfig, type RunConfig } from './run-config.ts';
 import { isObject } from './strict-json.ts';
-
-/** `state.json`: where training was. Further fields are the trainer's. */
-export interface CheckpointState extends JsonObject {
-  /** Optimizer steps done. */
-  step: number;
-  /** Epoch that the next step belongs to. */
-  epoch: number;
-}
-
-export interface CheckpointContent {
-  /** Tensors named encoder.* and head.*. */
-  model: ReadonlyMap<string, RawTensor>;
-  optimizer?: ReadonlyMap<string, RawTensor>;
-  /** Tensors named encoder.*, head.* and queue.*. */
-  momentumEncoder?: ReadonlyMap<string, RawTensor>;
-  state: CheckpointState;
-}
-
-export interface Checkpoint extends CheckpointContent {
-  /** Its folder. */
-  folder: string;
-}
 
 export interface LoadCheckpointOptions {
   /** Whether to read what only training needs: optimizer.safetensors, momentum-encoder.safetensors. Default true. */
@@ -49,10 +28,6 @@ export interface LoadCheckpointOptions {
   onWarning?: (message: string) => void;
 }
 
-const kModel = 'model.safetensors';
-const kOptimizer = 'optimizer.safetensors';
-const kMomentumEncoder = 'momentum-encoder.safetensors';
-const kState = 'state.json';
 const kLatest = 'latest.json';
 
 const isStep = (name: string): boolean => /^(0|[1-9]\d{0,14})$/.test(name);
@@ -74,21 +49,37 @@ export class RunFolder {
   }
 
   /**
-   * Begins a run in a folder that is new or holds no run.
+   * Begins a run in a folder that is new or holds no run. One that stopped before its first checkpoint has nothing to lose: it
+   * is begun anew.
    *
    * @throws {CheckpointError} the folder holds a run already or cannot be written, or the config is not valid.
    */
   static async create(path: string, config: RunConfig): Promise<RunFolder> {
-    const folder = resolve(path);
-    const file = join(folder, 'config.json');
-    checkRunConfig(config, file);
-    const there = await stat(file).catch(() => undefined);
-    if (there) throw new CheckpointError(`${folder}: holds a run already; resume it or choose another folder`);
-    await writing(folder, async () => {
-      await mkdir(join(folder, 'checkpoints'), { recursive: true });
-      await writeFileAtomic(file, `${JSON.stringify(config, null, 2)}\n`);
+    const run = new RunFolder(resolve(path), config);
+    checkRunConfig(config, run.#configFile);
+    if ((await run.steps()).length > 0)
+      throw new CheckpointError(`${run.path}: holds a run already; resume it or choose another folder`);
+    await writing(run.path, async () => {
+      await mkdir(run.#checkpoints, { recursive: true });
+      await rm(run.metrics.path, { force: true });
+      await run.#writeConfig();
     });
-    return new RunFolder(folder, config);
+    return run;
+  }
+
+  get #configFile(): string {
+    return join(this.path, 'config.json');
+  }
+
+  #writeConfig(): Promise<void> {
+    return writeFileAtomic(this.#configFile, `${JSON.stringify(this.config, null, 2)}\n`);
+  }
+
+  /** The same run, for another number of epochs. @throws {CheckpointError} the folder cannot be written. */
+  async withEpochs(epochs: number): Promise<RunFolder> {
+    const run = new RunFolder(this.path, { ...this.config, epochs });
+    await writing(run.path, () => run.#writeConfig());
+    return run;
   }
 
   /** @throws {CheckpointError} no run there, or a config that is damaged or of another version. */
@@ -119,18 +110,11 @@ export class RunFolder {
   async saveCheckpoint(content: CheckpointContent, options: { keep?: number } = {}): Promise<string> {
     checkOptions('saveCheckpoint', options, ['keep']);
     const keep = expectNumber('keep', options.keep ?? 3, { min: 1, integer: true });
-    const { model, optimizer, momentumEncoder, state } = content;
-    const step = expectNumber('state.step', state.step, { min: 0, max: 1e15 - 1, integer: true });
+    const step = expectNumber('state.step', content.state.step, { min: 0, max: 1e15 - 1, integer: true });
     const folder = join(this.#checkpoints, String(step));
-    const files = {
-      [kModel]: encodeSafetensors(model),
-      ...(optimizer && { [kOptimizer]: encodeSafetensors(optimizer) }),
-      ...(momentumEncoder && { [kMomentumEncoder]: encodeSafetensors(momentumEncoder) }),
-      [kState]: `${JSON.stringify(state, null, 2)}\n`,
-    };
     await writing(folder, async () => {
       await mkdir(this.#checkpoints, { recursive: true });
-      await writeFolderAtomic(folder, files);
+      await writeCheckpoint(folder, content);
       await writeFileAtomic(join(this.#checkpoints, kLatest), `${JSON.stringify({ format: 1, step })}\n`);
       await this.#prune(keep, step);
     });
@@ -185,7 +169,8 @@ export class RunFolder {
   async #latest(): Promise<number> {
     const file = join(this.#checkpoints, kLatest);
     const value = await readJson(file);
-    if (isObject(value) && value.format === 1 && isStep(String(value.step))) return Number(value.step);
+    if (isObject(value) && value.format === 1 && typeof value.step === 'number' && isStep(String(value.step)))
+      return value.step;
     throw new CheckpointError(`${file}: expected { format: 1, step }, got ${clip(JSON.stringify(value))}`);
   }
 }
@@ -196,28 +181,6 @@ async function writing(folder: string, write: () => Promise<void>): Promise<void
   } catch (error) {
     throw new CheckpointError(`${folder}: cannot be written: ${messageOf(error)}`, { cause: error });
   }
-}
-
-async function readCheckpoint(folder: string, withOptimizer: boolean): Promise<Checkpoint> {
-  const file = join(folder, kState);
-  const state = await readJson(file);
-  if (!isObject(state) || String(state.step) !== basename(folder) || !Number.isSafeInteger(state.epoch))
-    throw new CheckpointError(`${file}: expected step ${basename(folder)} and an integer epoch`);
-  const { tensors: model } = await readSafetensors(join(folder, kModel));
-  if (model.size === 0) throw new CheckpointError(`${join(folder, kModel)}: holds no tensors`);
-  const optional = async (name: string) => {
-    const path = join(folder, name);
-    const isThere = withOptimizer && (await stat(path).catch(() => undefined)) !== undefined;
-    return isThere ? (await readSafetensors(path)).tensors : undefined;
-  };
-  const [optimizer, momentumEncoder] = [await optional(kOptimizer), await optional(kMomentumEncoder)];
-  return {
-    folder,
-    model,
-    ...(optimizer && { optimizer }),
-    ...(momentumEncoder && { momentumEncoder }),
-    state: state as CheckpointState,
-  };
 }
 
 /**

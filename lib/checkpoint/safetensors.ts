@@ -2,11 +2,10 @@
  * The safetensors format: a little-endian uint64 header length, a JSON header, then the tensors' bytes without a gap.
  * Source: https://github.com/huggingface/safetensors, README, "Format". Reading treats the input as hostile.
  */
-
-import { readFile } from 'node:fs/promises';
 import { types } from 'node:util';
 import { CheckpointError, messageOf } from '../errors.ts';
 import { describe } from '../validate.ts';
+import { readBytes } from './files.ts';
 import { isObject, parseStrictJson } from './strict-json.ts';
 
 /** Bytes a value, by the format's names. */
@@ -131,6 +130,7 @@ export function decodeSafetensors(bytes: Uint8Array, file = 'safetensors data'):
   const fail = (message: string, cause?: unknown): CheckpointError =>
     new CheckpointError(`${file}: ${message}`, cause === undefined ? {} : { cause });
   if (bytes.length < 8) throw fail(`expected at least 8 bytes, got ${bytes.length}`);
+  if (isPyTorch(bytes)) throw fail(pyTorch);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getBigUint64(0, true);
   const most = Math.min(kMaxHeader, bytes.length - 8);
@@ -152,6 +152,17 @@ export function decodeSafetensors(bytes: Uint8Array, file = 'safetensors data'):
   checkSpans(spans, bytes.length - start, fail);
   return { tensors, metadata };
 }
+
+/** What torch.save() writes: a zip archive, or a pickle with PyTorch's older magic number in front. */
+const isPyTorch = (bytes: Uint8Array): boolean =>
+  [
+    [0x50, 0x4b, 0x03, 0x04],
+    [0x80, 0x02, 0x8a, 0x0a],
+  ].some((magic) => magic.every((byte, i) => bytes[i] === byte));
+
+const pyTorch = `is a file of PyTorch's torch.save() (.pth, .pt), not safetensors; it can hold code, and is not read. Python converts it:
+  import torch; from safetensors.torch import save_file
+  save_file({k: v.contiguous() for k, v in torch.load('weights.pth', weights_only=True).items()}, 'weights.safetensors')`;
 
 type Fail = (message: string, cause?: unknown) => CheckpointError;
 
@@ -209,14 +220,8 @@ function checkSpans(spans: { name: string; begin: number; end: number }[], total
 }
 
 /** Reads a safetensors file. @throws {CheckpointError} as decodeSafetensors, or the file cannot be read. */
-export async function readSafetensors(path: string): Promise<Safetensors> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw new CheckpointError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
-  }
-  return decodeSafetensors(bytes, path);
+export async function readRawSafetensors(path: string): Promise<Safetensors> {
+  return decodeSafetensors(await readBytes(path), path);
 }
 
 const kArrays = {
@@ -240,6 +245,6 @@ export type RawTypedArray = InstanceType<(typeof kArrays)[SafetensorsDType]>;
 /** The values as a typed array; F16 and BF16 as their bits. A view where alignment allows, else a copy. */
 export function typedArrayOf({ dtype, data }: RawTensor): RawTypedArray {
   const size = kSizes[dtype];
-  const aligned = data.byteOffset % size === 0 ? data : data.slice();
+  const aligned = data.byteOffset % size === 0 ? data : Uint8Array.from(data); // a Buffer's slice() would be a view
   return new kArrays[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.length / size);
 }

@@ -106,6 +106,7 @@ export async function fineTune(encoder: Module, train: Dataset, options: FineTun
   const test = options.test === undefined ? undefined : checkDataset(options.test);
   const wanted = expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true });
   const batchSize = Math.min(wanted, dataset.length);
+  const epochs = expectNumber('epochs', options.epochs ?? 30, { min: 1, integer: true });
   const { optimizer = { name: 'sgd', lr: 0.05, momentum: 0.9, nesterov: true } as const, seed = 0 } = options;
   throwIfAborted(signal);
   const classes = await countClasses(dataset, options);
@@ -124,7 +125,7 @@ export async function fineTune(encoder: Module, train: Dataset, options: FineTun
       device: options.device ?? encoder.device,
       batchSize,
       ...(microBatch !== undefined && { microBatch: Math.min(microBatch, batchSize) }),
-      epochs: options.epochs ?? 30,
+      epochs,
       seed,
       ...given({ precision }),
     });

@@ -1,13 +1,10 @@
 /** A classifier from the folder of a run that fineTune wrote. */
 import { presets } from '../augment/presets.ts';
+import { encoderOf } from '../checkpoint/encoder.ts';
+import { headOf } from '../checkpoint/head.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
-import type { RunConfig } from '../checkpoint/run-config.ts';
-import { tensorState } from '../checkpoint/tensors.ts';
-import { CheckpointError, messageOf } from '../errors.ts';
-import { type LinearHeadOptions, linearHead } from '../models/linear-head.ts';
+import { CheckpointError } from '../errors.ts';
 import type { Module } from '../models/module.ts';
-import { loadEncoder } from '../serve/feature-model.ts';
-import { tidy } from '../tensor/modes.ts';
 import { checkOptions, expectString } from '../validate.ts';
 import { Classifier } from './classifier.ts';
 
@@ -38,39 +35,19 @@ export async function loadClassifier(options: LoadClassifierOptions): Promise<Cl
     );
   const parts: Module[] = [];
   try {
-    const encoder = loadEncoder(config.encoder, checkpoint, device);
+    const encoder = encoderOf(config.encoder, checkpoint, device);
     parts.push(encoder);
-    const head = makeHead(config, checkpoint.folder);
+    const head = headOf(config.head, checkpoint);
     parts.push(head);
-    loadHead(head, tensorState(checkpoint.model, 'head.'), checkpoint.folder);
     const evaluation = presets.evaluation({ size, mean, std, ...((channels === 1 || channels === 3) && { channels }) });
     return new Classifier({
       encoder,
-      head: head.eval().to(device),
+      head: head.to(device),
       evaluation,
       ...(config.classes && { classes: config.classes }),
     });
   } catch (error) {
     for (const part of parts) part.dispose();
     throw error;
-  }
-}
-
-function makeHead({ head }: RunConfig, folder: string): Module {
-  const { name: _, ...options } = head ?? {};
-  try {
-    return linearHead(options as unknown as LinearHeadOptions);
-  } catch (error) {
-    throw new CheckpointError(`${folder}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-function loadHead(head: Module, state: ReturnType<typeof tensorState>, folder: string): void {
-  try {
-    tidy(() => void head.loadStateDict(state));
-  } catch (error) {
-    throw new CheckpointError(`${folder}: head: ${messageOf(error)}`, { cause: error });
-  } finally {
-    for (const value of state.values()) value.dispose();
   }
 }

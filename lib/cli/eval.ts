@@ -2,6 +2,7 @@
 import { setAugmentThreads } from '../augment/augment.ts';
 import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
+import { encoderOf } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
@@ -9,7 +10,6 @@ import { describeDataset } from '../data/dataset.ts';
 import { DataError, OptionError } from '../errors.ts';
 import type { Module } from '../models/module.ts';
 import { makeEncoder } from '../models/registry.ts';
-import { loadEncoder } from '../serve/feature-model.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { dataHelp, dataOption, dataText, loadSplits, parseData, skipDamaged } from './data-option.ts';
@@ -35,7 +35,7 @@ const evalOptions = {
     default: 'both',
     help: 'which classifiers judge the encoder; both: knn and linear',
   },
-  baseline: { type: 'boolean', help: 'also judge the same encoder before training' },
+  baseline: { type: 'boolean', help: 'also judge the same encoder with random weights' },
   k: { ...positive, default: 20, help: 'neighbours that vote' },
   knnTemperature: { type: 'number', value: 'T', default: 0.1, above: 0, help: 'of the votes exp(cosine / T)' },
   labelFraction: {
@@ -142,13 +142,14 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
       onProgress: (what, done, total) => output.progress.update(() => `${title}: ${what} ${done}/${total}`),
     });
   };
+  const encoder = encoderOf(config.encoder, checkpoint, options.device); // first: it compares the config with the weights
   const baseline = options.baseline
-    ? await assess('before training', makeEncoder({ ...config.encoder }).to(options.device))
+    ? await assess('random weights', makeEncoder({ ...config.encoder }).to(options.device))
     : undefined;
   const title = `after step ${step}`;
-  const trained = await assess(title, loadEncoder(config.encoder, checkpoint, options.device));
+  const trained = await assess(title, encoder);
   output.progress.done();
-  output.print(accuracyTable([...(baseline ? [['before training', baseline] as const] : []), [title, trained]]));
+  output.print(accuracyTable([...(baseline ? [['random weights', baseline] as const] : []), [title, trained]]));
   output.emit({
     kind: 'result',
     ...trained,

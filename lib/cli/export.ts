@@ -1,16 +1,14 @@
 /** `contrastive export`: the encoder of a run as an ONNX file. */
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type Checkpoint, openCheckpoint } from '../checkpoint/run.ts';
-import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
-import { tensorState } from '../checkpoint/tensors.ts';
-import { CheckpointError, DataError, messageOf, StateError } from '../errors.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint-files.ts';
+import { encoderOf } from '../checkpoint/encoder.ts';
+import { headOf } from '../checkpoint/head.ts';
+import { openCheckpoint } from '../checkpoint/run.ts';
+import type { RunConfig } from '../checkpoint/run-config.ts';
+import { CheckpointError, DataError, messageOf } from '../errors.ts';
 import { exportOnnx } from '../export/export-onnx.ts';
-import { type LinearHeadOptions, linearHead } from '../models/linear-head.ts';
 import type { Module } from '../models/module.ts';
-import { type ProjectionHeadOptions, projectionHead } from '../models/projection-head.ts';
-import { loadEncoder } from '../serve/feature-model.ts';
-import { tidy } from '../tensor/modes.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes } from './format.ts';
@@ -59,7 +57,7 @@ The batch size is free. Batch normalisation is a part of the convolutions unless
     const { run, checkpoint } = await openCheckpoint(options.run, { optimizer: false });
     throwIfAborted(signal);
     const { size, mean, std } = run.config.input;
-    using encoder = loadEncoder(run.config.encoder, checkpoint, 'cpu');
+    using encoder = encoderOf(run.config.encoder, checkpoint, 'cpu');
     using head = options.head ? loadHead(run.config.head, checkpoint) : undefined;
     await makeFolder(dirname(out));
     const { file, bytes, ...about } = await exportOnnx({ encoder, head: head ?? null }, out, {
@@ -80,25 +78,9 @@ The batch size is free. Batch normalisation is a part of the convolutions unless
   },
 });
 
-/** The head of a checkpoint, in evaluation mode. @throws {CheckpointError} there is none that can be made again. */
-function loadHead(config: RunConfig['head'], { model, folder }: Checkpoint): Module {
-  if (config === null) throw new CheckpointError(`${folder}: the run has no head; leave out --head`);
-  let head: Module | undefined;
-  try {
-    head = makeHead(config);
-    const target = head;
-    tidy(() => void target.loadStateDict(tensorState(model, 'head.')));
-    return head.eval();
-  } catch (error) {
-    head?.dispose();
-    throw new CheckpointError(`${folder}: head: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-function makeHead({ name, ...options }: JsonObject): Module {
-  if (name === 'projection-head') return projectionHead(options as unknown as ProjectionHeadOptions);
-  if (name === 'linear') return linearHead(options as unknown as LinearHeadOptions);
-  throw new StateError("it is code of the training's own, which has no ONNX form; leave out --head");
+function loadHead(config: RunConfig['head'], checkpoint: Checkpoint): Module {
+  if (config === null) throw new CheckpointError(`${checkpoint.folder}: the run has no head; leave out --head`);
+  return headOf(config, checkpoint);
 }
 
 async function makeFolder(folder: string): Promise<void> {

@@ -33,10 +33,11 @@ function stop(signal: NodeJS.Signals): void {
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);
 
-// A reader that went away (`contrastive … | head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+// A reader that went away (`contrastive … | head`) stops the command as a signal does: a training saves its checkpoint.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    controller.abort('SIGPIPE');
+  });
 
 process.exitCode = await runProgram(process.argv.slice(2), { commands, signal: controller.signal });

@@ -11,7 +11,7 @@ import { Output, type OutputStreams } from './output.ts';
 
 export type CommandLoaders = Readonly<Record<string, () => Promise<{ command: Command }>>>;
 
-export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130, terminated: 143 } as const;
+export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130, unread: 141, terminated: 143 } as const;
 
 export interface ProgramContext {
   readonly commands: CommandLoaders;
@@ -69,11 +69,16 @@ function codeOf(error: unknown): string {
   return (error as Error | null)?.name === 'AbortError' ? 'ERR_ABORTED' : 'ERR_INTERNAL';
 }
 
+/** By the reason of the signal. A shell gives 128 + its number for a process that a signal ended. */
+const stopCodes: ReadonlyMap<unknown, number> = new Map([
+  ['SIGTERM', exitCodes.terminated],
+  ['SIGPIPE', exitCodes.unread],
+]);
+
 /** What an error means to the shell. */
 function exitCodeOf(error: unknown, signal: AbortSignal): number {
   if (error instanceof OptionError) return exitCodes.usage;
-  if (codeOf(error) === 'ERR_ABORTED')
-    return signal.reason === 'SIGTERM' ? exitCodes.terminated : exitCodes.interrupted;
+  if (codeOf(error) === 'ERR_ABORTED') return stopCodes.get(signal.reason) ?? exitCodes.interrupted;
   return exitCodes.failure;
 }
 

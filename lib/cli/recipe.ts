@@ -60,7 +60,8 @@ export interface RecipeChoices {
   readonly jitter?: number | undefined;
   /** Probability. Default 0 up to 64 pixels, 0.5 above. */
   readonly blur?: number | undefined;
-  readonly batchSize: number;
+  /** Default 256, or all of fewer images. */
+  readonly batchSize?: number | undefined;
   /** Default: the batch size. */
   readonly microBatch?: number | undefined;
   readonly epochs: number;
@@ -167,7 +168,7 @@ export function makeTraining(choices: RecipeChoices, profile: DataProfile): Trai
     augment: augmentation,
     optimizer: optimizerOf(choices),
     schedule: { name: 'cosine', warmup },
-    batchSize,
+    ...(batchSize !== undefined && { batchSize }),
     ...(microBatch !== undefined && { microBatch }),
     ...(momentumEncoder && { momentumEncoder }),
     epochs,

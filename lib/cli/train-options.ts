@@ -55,8 +55,18 @@ export const trainOptions = {
   },
   size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
   headDim: { ...positive, default: 128, help: 'length of the vectors that the loss compares' },
-  epochs: { ...positive, default: 10, help: 'passes over the training images' },
-  batchSize: { ...positive, default: 256, help: 'images a step; each gives two views' },
+  init: {
+    type: 'string',
+    value: 'FILE',
+    help: "weights that the encoder begins with, safetensors under torchvision's names; a classifier in it (fc) is left out",
+  },
+  epochs: {
+    ...positive,
+    min: 0,
+    default: 10,
+    help: 'passes over the training images; 0: a run of the untrained encoder, to compare with',
+  },
+  batchSize: { ...positive, help: 'images a step, each gives two views; default 256, or all of fewer images' },
   microBatch: {
     ...positive,
     help: 'images that go through the encoder at once; below --batch-size, gradients are cached: less memory, a third more time',

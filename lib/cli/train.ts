@@ -1,6 +1,7 @@
 /** `contrastive train`: pre-trains an encoder on a data set, into the folder of a run. */
 import { resolve } from 'node:path';
 import { setAugmentThreads } from '../augment/augment.ts';
+import '../checkpoint/module-files.ts'; // gives the encoder its load()
 import { RunFolder } from '../checkpoint/run.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { statOrUndefined } from '../data/files.ts';
@@ -30,9 +31,9 @@ ${dataHelp}
 
 Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others), checkpoints/STEP/ (weights as safetensors; the three newest are kept). At the end, the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1).
 
-Ctrl-C stops after the step under way, saves a checkpoint and says how to go on. A loss that becomes NaN or infinite stops the run with its step; the last checkpoint stays.
+Ctrl-C stops after the step under way, saves a checkpoint and says how to go on. A loss that becomes NaN or infinite stops the run with its step; the last checkpoint stays. Other errors, and a reader of the output that goes away (| head), come after a checkpoint too.
 
-With --json, one object a line: the events start, step, epoch, checkpoint and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; knnTop1 is null where there are no labelled test images.`,
+With --json, one object a line: the events start, step, checkpoint, epoch and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; knnTop1 is null where there are no labelled test images.`,
   examples: [
     {
       run: 'contrastive train --data fashion-mnist:bundled --width 16 --epochs 5',
@@ -45,6 +46,10 @@ With --json, one object a line: the events start, step, epoch, checkpoint and en
     {
       run: 'contrastive train --data folder:photos --method moco --batch-size 64 --queue 8192 --out runs/moco',
       explains: 'MoCo: small batches against 8192 keys.',
+    },
+    {
+      run: 'contrastive train --data folder:photos --method simclr --encoder resnet50 --size 224 --init resnet50.safetensors',
+      explains: "Begins with torchvision's weights instead of random ones.",
     },
     {
       run: 'contrastive train --data folder:photos --method simclr --out runs/photos --resume',
@@ -76,13 +81,18 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
     setAugmentThreads(threads);
   }
   using training = makeTraining(options, profileOf(source));
+  if (options.init !== undefined) await training.encoder.load(options.init, { ignore: ['fc.'] });
   const out = resolve(options.out ?? (await nextRun(`runs/${source.name}-${method}`)));
   const progress = new TrainProgress(output, epochs);
   let knnTop1: number | undefined;
+  let startStep = 0;
   const onEvent = (event: TrainEvent): void => {
     if (event.kind !== 'warning') output.emit(event);
     progress.show(event);
-    if (event.kind === 'start') output.print(startLine(event, options, training, out));
+    if (event.kind === 'start') {
+      startStep = event.startStep;
+      output.print(startLine(event, options, training, out));
+    }
     if (event.kind === 'epoch') {
       output.print(progress.epochLine(event));
       knnTop1 = event.metrics.knnTop1 ?? knnTop1;
@@ -100,7 +110,7 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
         labelled && { monitor: knnMonitor(training, { ...splits, test: splits.test }, options, progress) }),
     });
     output.progress.done();
-    report(end, knnTop1, { output, out, device: training.encoder.device });
+    report(end, { startStep, knnTop1 }, { output, out, device: training.encoder.device });
   } catch (error) {
     throw error instanceof AbortError ? await stopped(error, out, options) : error;
   }
@@ -108,11 +118,11 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
 
 function report(
   { step, loss, samplesPerSecond, seconds }: EndEvent,
-  knnTop1: number | undefined,
+  { startStep, knnTop1 }: { startStep: number; knnTop1: number | undefined },
   { output, out, device }: { output: Output; out: string; device: string },
 ): void {
-  const hasTrained = Number.isFinite(loss);
-  if (!hasTrained) output.warn(`${out}: has all its epochs already; a larger --epochs goes on`);
+  const hasTrained = step > startStep;
+  if (!hasTrained && step > 0) output.warn(`${out}: has all its epochs already; a larger --epochs goes on`);
   const accuracy = knnTop1 === undefined ? '' : `, kNN ${percent(knnTop1)}`;
   if (hasTrained)
     output.print(
@@ -122,7 +132,7 @@ function report(
   output.emit({
     kind: 'result',
     samplesPerSecond,
-    loss: hasTrained ? loss : null,
+    loss: Number.isFinite(loss) ? loss : null,
     knnTop1: knnTop1 ?? null,
     step,
     seconds,

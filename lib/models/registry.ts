@@ -5,15 +5,22 @@ import type { Module, ModuleConfig } from './module.ts';
 
 export type EncoderFactory = (options: Readonly<Record<string, unknown>>) => Module;
 
-const encoders = new Map<string, EncoderFactory>();
+/** Shapes of a module's tensors by name. */
+export type Shapes = ReadonlyMap<string, readonly number[]>;
+
+/** The shapes that an encoder with these options would have, without the memory of one. */
+export type EncoderShapes = (options: Readonly<Record<string, unknown>>) => Shapes;
+
+const encoders = new Map<string, { readonly make: EncoderFactory; readonly shapes: EncoderShapes | undefined }>();
 
 /**
- * Adds an encoder under a new name.
+ * Adds an encoder under a new name. `make` checks its options.
+ * @param shapes with it, weights from a file are compared before anything is made.
  * @throws {OptionError} a name that is taken.
  */
-export function registerEncoder(name: string, make: EncoderFactory): void {
+export function registerEncoder(name: string, make: EncoderFactory, shapes?: EncoderShapes): void {
   if (encoders.has(name)) throw new OptionError(`an encoder named '${name}' is already registered`);
-  encoders.set(name, make);
+  encoders.set(name, { make, shapes });
 }
 
 export const encoderNames = (): readonly string[] => [...encoders.keys()];
@@ -24,5 +31,14 @@ export const encoderNames = (): readonly string[] => [...encoders.keys()];
  */
 export function makeEncoder(config: ModuleConfig): Module {
   const { name, ...options } = config;
-  return (encoders.get(expectOneOf('encoder', name, encoderNames())) as EncoderFactory)(options);
+  return registered(name).make(options);
 }
+
+/** Undefined where the encoder was registered without. @throws {OptionError} as makeEncoder. */
+export function encoderShapes(config: ModuleConfig): Shapes | undefined {
+  const { name, ...options } = config;
+  return registered(name).shapes?.(options);
+}
+
+const registered = (name: string) =>
+  encoders.get(expectOneOf('encoder', name, encoderNames())) as NonNullable<ReturnType<typeof encoders.get>>;

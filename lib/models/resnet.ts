@@ -1,7 +1,7 @@
 /** Residual networks without the classifier: images in, globally averaged features out. */
 import { checkOptions, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
 import { Module } from './module.ts';
-import { registerEncoder } from './registry.ts';
+import { registerEncoder, type Shapes } from './registry.ts';
 
 export interface ResNetOptions {
   /**
@@ -21,12 +21,14 @@ export interface ResNetOptions {
 
 const known = ['stem', 'width', 'inChannels', 'zeroInitResidual', 'seed'] as const;
 
+const expectWidth = (width: unknown = 64): number => expectNumber('width', width, { min: 1, max: 4096, integer: true });
+
 function resnet(name: string, options: ResNetOptions): Module {
   checkOptions(name, options, known);
   return new Module({
     name,
     stem: expectOneOf('stem', options.stem ?? 'imagenet', ['imagenet', 'cifar']),
-    width: expectNumber('width', options.width ?? 64, { min: 1, max: 4096, integer: true }),
+    width: expectWidth(options.width),
     inChannels: expectNumber('inChannels', options.inChannels ?? 3, { min: 1, max: 4096, integer: true }),
     zeroInitResidual: expectBoolean('zeroInitResidual', options.zeroInitResidual ?? false),
     seed: expectNumber('seed', options.seed ?? 0, { min: 0, integer: true }),
@@ -68,4 +70,19 @@ export function resnet152(options: ResNetOptions = {}): Module {
   return resnet('resnet152', options);
 }
 
-for (const make of [resnet18, resnet34, resnet50, resnet101, resnet152]) registerEncoder(make.name, make);
+/** From the two smallest networks: every size of a ResNet's tensors is linear in its width. */
+function resnetShapes(name: string, options: ResNetOptions): Shapes {
+  const width = expectWidth(options.width);
+  using one = resnet(name, { ...options, width: 1 });
+  using two = resnet(name, { ...options, width: 2 });
+  const wider = two.stateDict();
+  const extrapolate = (at: number, atTwo: number): number => at + (atTwo - at) * (width - 1);
+  return new Map(
+    [...one.stateDict()]
+      .filter(([, { shape }]) => shape.length > 0) // num_batches_tracked may be missing in a file
+      .map(([key, { shape }]) => [key, shape.map((size, i) => extrapolate(size, wider.get(key)?.shape[i] as number))]),
+  );
+}
+
+for (const make of [resnet18, resnet34, resnet50, resnet101, resnet152])
+  registerEncoder(make.name, make, (options) => resnetShapes(make.name, options));

@@ -2,14 +2,12 @@
 import type { Augmentation } from '../augment/augment.ts';
 import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
-import { type Checkpoint, openCheckpoint } from '../checkpoint/run.ts';
+import { encoderOf } from '../checkpoint/encoder.ts';
+import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
-import { tensorState } from '../checkpoint/tensors.ts';
 import type { DecodedImage } from '../data/decode.ts';
-import { CheckpointError, messageOf } from '../errors.ts';
+import { CheckpointError } from '../errors.ts';
 import type { Module } from '../models/module.ts';
-import { makeEncoder } from '../models/registry.ts';
-import '../models/resnet.ts'; // registers its encoders
 import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
 import {
   choosePrecision,
@@ -58,7 +56,7 @@ export class FeatureModel {
     const { channels, size } = run.config.input;
     if (channels !== 1 && channels !== 3)
       throw new CheckpointError(`${run.path}: images have 1 or 3 channels, the encoder's input has ${channels}`);
-    const encoder = inModes(options, () => loadEncoder(run.config.encoder, checkpoint, options.device));
+    const encoder = inModes(options, () => encoderOf(run.config.encoder, checkpoint, options.device));
     const about = { folder: checkpoint.folder, config: run.config, step: checkpoint.state.step };
     const model = new FeatureModel(about, channels, encoder, options);
     try {
@@ -124,23 +122,4 @@ export class FeatureModel {
 /** On the stream that was asked for, and in none of the modes of whoever calls: one pass serves several callers. */
 function inModes<T>({ priority }: FeatureModelOptions, fn: () => T): T {
   return withoutModes(() => (priority === 'interactive' ? onInteractiveStream(fn) : fn()));
-}
-
-/** The encoder of a checkpoint, in evaluation mode. @throws {CheckpointError} it does not fit the config. */
-export function loadEncoder(config: RunConfig['encoder'], { model, folder }: Checkpoint, device: string): Module {
-  let encoder: Module | undefined;
-  try {
-    encoder = makeEncoder({ ...config });
-    const target = encoder;
-    tidy(() => void target.loadStateDict(tensorState(model, 'encoder.')));
-  } catch (error) {
-    encoder?.dispose();
-    throw new CheckpointError(`${folder}: ${messageOf(error)}`, { cause: error });
-  }
-  try {
-    return encoder.eval().to(device);
-  } catch (error) {
-    encoder.dispose();
-    throw error;
-  }
 }

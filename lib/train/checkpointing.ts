@@ -1,62 +1,24 @@
 /** A training run on disk: its config, its metrics, its checkpoints, and going on from one. */
-import type { Augmentation } from '../augment/augment.ts';
-import { type Checkpoint, type CheckpointState, RunFolder } from '../checkpoint/run.ts';
+import type { Checkpoint, CheckpointState } from '../checkpoint/checkpoint-files.ts';
+import { findNonFinite } from '../checkpoint/finite.ts';
+import { RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
+import { lockRun } from '../checkpoint/run-lock.ts';
 import { rawState, tensorState } from '../checkpoint/tensors.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { CheckpointError, messageOf } from '../errors.ts';
+import { CheckpointError, messageOf, NonFiniteLossError } from '../errors.ts';
+import type { Lock } from '../lock-file.ts';
 import { Module } from '../models/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { noGrad } from '../tensor/modes.ts';
 import type { Precision, PrecisionChoice } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { configOf, json } from './config-of.ts';
 import type { EpochEvent, StepEvent } from './events.ts';
 import type { FitOptions } from './fit-options.ts';
 import type { MomentumEncoder } from './momentum-encoder.ts';
 import type { CheckedOptions, ResolvedOptions } from './options.ts';
-
-const json = (value: unknown): JsonObject => JSON.parse(JSON.stringify(value)) as JsonObject;
-
-/** What the pipeline makes: the encoder's input. */
-async function inputOf(augmentation: Augmentation, dataset: Dataset): Promise<RunConfig['input']> {
-  const sample = await dataset.get(0);
-  const { height, width, channels } = augmentation.outputShape(sample);
-  if (height !== width)
-    throw new CheckpointError(`a run needs square views, got ${height} x ${width}; train without out to keep others`);
-  const last = augmentation.transforms.findLast((transform) => transform.kind === 'normalize');
-  const spread = (value: number | readonly number[] | undefined, fallback: number): number[] => {
-    if (typeof value === 'object') return value.length === channels ? [...value] : new Array(channels).fill(value[0]);
-    return new Array(channels).fill(value ?? fallback);
-  };
-  return { size: height, channels, mean: spread(last?.mean, 0), std: spread(last?.std, 1) };
-}
-
-async function configOf({ options, choice }: Trained, dataset: Dataset, fit: FitOptions): Promise<RunConfig> {
-  const { encoder, head, loss, augment, optimizer, schedule, batchSize, microBatch, epochs, seed } = options;
-  const { momentumEncoder } = options;
-  const first = augment[0] as Augmentation;
-  return {
-    format: 1,
-    encoder: json(encoder.config) as unknown as RunConfig['encoder'],
-    head: head === null ? null : head instanceof Module ? json(head.config) : { name: 'custom' },
-    loss: typeof loss === 'function' ? { name: 'custom' } : json(loss),
-    augment: augment.map((view) => json(view)),
-    input: await inputOf(first, dataset),
-    optimizer: json(optimizer),
-    schedule: json(schedule),
-    batchSize,
-    ...(microBatch < batchSize && { microBatch }),
-    ...(momentumEncoder && { momentumEncoder: json(momentumEncoder) }),
-    epochs,
-    seed,
-    precision: choice.precision,
-    ...(choice.speeds && { precisionSpeeds: { ...choice.speeds } }),
-    ...(typeof loss === 'object' &&
-      loss.name === 'cross-entropy' &&
-      dataset.classes && { classes: [...dataset.classes] }),
-    data: fit.data ?? { name: dataset.name, path: null, limit: null },
-  };
-}
+import { refuseOtherRun, scheduleWarning } from './same-run.ts';
 
 /** What a checkpoint holds. */
 interface Trained {
@@ -64,6 +26,7 @@ interface Trained {
   readonly choice: PrecisionChoice;
   readonly optimizer: Optimizer;
   readonly momentum: MomentumEncoder | undefined;
+  readonly stepsPerEpoch: number;
 }
 
 /** With 'auto', the precision of the run that `fit` goes on with: it is chosen once. Undefined where nothing is to be kept. */
@@ -73,63 +36,151 @@ export async function precisionOfRun({ precision }: CheckedOptions, fit: FitOpti
   return config.precision;
 }
 
-export class RunWriter {
+/** Where a run is when a fit begins with it. */
+interface Start {
+  readonly run: RunFolder;
+  /** Of the checkpoint that was loaded. */
+  readonly savedStep?: number;
+  /** Of metrics.jsonl, up to that step: those of its epoch and the one before. */
+  readonly records?: readonly JsonObject[];
+  readonly warnings?: readonly string[];
+}
+
+/** Holds the run's lock until it is disposed. */
+export class RunWriter implements AsyncDisposable {
   readonly startStep: number;
+  /** For whoever trains to hear, at the start. */
+  readonly warnings: readonly string[];
   readonly #run: RunFolder;
   readonly #trained: Trained;
+  readonly #lock: Lock;
+  readonly #records: readonly JsonObject[];
+  #savedStep: number | undefined;
 
-  private constructor(run: RunFolder, trained: Trained, startStep: number) {
+  private constructor({ run, savedStep, records = [], warnings = [] }: Start, trained: Trained, lock: Lock) {
     this.#run = run;
     this.#trained = trained;
-    this.startStep = startStep;
+    this.#lock = lock;
+    this.#records = records;
+    this.#savedStep = savedStep;
+    this.startStep = savedStep ?? 0;
+    this.warnings = warnings;
   }
 
-  /** Begins a run in `fit.out`, or loads the newest good checkpoint there into the modules; undefined without `out`. */
+  /**
+   * Begins a run in `fit.out`, or loads the newest good checkpoint there into the modules; undefined without `out`.
+   * @throws {CheckpointError} another process writes it, it is another run, or no checkpoint is whole.
+   */
   static async open(trained: Trained, dataset: Dataset, fit: FitOptions): Promise<RunWriter | undefined> {
     if (fit.out === undefined) return undefined;
-    const config = await configOf(trained, dataset, fit);
-    if (!fit.resume) return new RunWriter(await RunFolder.create(fit.out, config), trained, 0);
-    const run = await RunFolder.open(fit.out);
-    refuseOtherRun(run, config);
-    const checkpoint = await run.loadCheckpoint('latest');
+    if (fit.resume) await RunFolder.open(fit.out); // says that there is none, before a folder is made for the lock
+    const config = await configOf(trained.options, trained.choice, dataset, fit);
+    const lock = await lockRun(fit.out);
     try {
-      await loadCheckpoint(checkpoint, trained);
+      const start = fit.resume
+        ? await resume(fit.out, config, trained)
+        : { run: await RunFolder.create(fit.out, config) };
+      return new RunWriter(start, trained, lock);
     } catch (error) {
-      throw new CheckpointError(`${checkpoint.folder}: ${messageOf(error)}`, { cause: error });
+      await lock.release();
+      throw error;
     }
-    await run.metrics.dropAfter(checkpoint.state.step);
-    return new RunWriter(run, trained, checkpoint.state.step);
   }
 
-  step(event: StepEvent): Promise<void> {
-    return this.#run.metrics.append(json(event));
+  /** Step of the newest checkpoint that this training wrote or read. */
+  get savedStep(): number | undefined {
+    return this.#savedStep;
   }
 
-  epoch(event: EpochEvent): Promise<void> {
-    return this.#run.metrics.append(json(event));
+  /** The losses of an epoch's steps before this fit. */
+  lossesOf(epoch: number): number[] {
+    const steps = this.#records.filter((record) => record.kind === 'step' && record.epoch === epoch);
+    return steps.map(({ loss }) => Number(loss));
   }
 
-  /** Writes the weights as they are now. `epoch` is the one that the next step belongs to. */
-  async checkpoint(step: number, epoch: number): Promise<string> {
-    const { options, optimizer: trainedBy, momentum } = this.#trained;
+  /** The loss in the record of an epoch that ended before this fit; undefined where it has none. */
+  lossOfEpoch(epoch: number): number | undefined {
+    const record = this.#records.find(({ kind, epoch: of }) => kind === 'epoch' && of === epoch);
+    return record && Number(record.loss);
+  }
+
+  async record(event: StepEvent | EpochEvent): Promise<void> {
+    await this.#run.metrics.append(json(event));
+  }
+
+  /**
+   * Writes the weights as they are now, after `step` steps.
+   * @throws {NonFiniteLossError} they are not finite; nothing is written then.
+   */
+  async checkpoint(step: number): Promise<string> {
+    const { options, optimizer: trainedBy, momentum, stepsPerEpoch } = this.#trained;
     const model = new Map();
     for (const [prefix, module] of modulesOf(options))
       for (const [name, raw] of await rawState(stateOf(module), `${prefix}.`)) model.set(name, raw);
     const optimizer = await rawState(trainedBy.stateDict());
-    const state: CheckpointState = { step, epoch, seed: options.seed };
-    return this.#run.saveCheckpoint({
+    const momentumEncoder = momentum && (await rawState(momentum.stateDict()));
+    const name =
+      (await findNonFinite(model)) ??
+      (await findNonFinite(optimizer)) ??
+      (momentumEncoder && (await findNonFinite(momentumEncoder)));
+    if (name !== undefined)
+      throw new NonFiniteLossError(
+        `${name} is not finite after step ${step}, which is not saved; ${this.#savedStep === undefined ? 'there is no checkpoint yet' : `the newest checkpoint is that of step ${this.#savedStep}`}. A lower learning rate usually helps`,
+        step,
+      );
+    const state: CheckpointState = { step, epoch: Math.floor(step / stepsPerEpoch), seed: options.seed };
+    const folder = await this.#run.saveCheckpoint({
       model,
       ...(optimizer.size > 0 && { optimizer }),
-      ...(momentum && { momentumEncoder: await rawState(momentum.stateDict()) }),
+      ...(momentumEncoder && { momentumEncoder }),
       state,
     });
+    this.#savedStep = step;
+    return folder;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#lock.release();
   }
 }
 
-async function loadCheckpoint(checkpoint: Checkpoint, { options, optimizer, momentum }: Trained): Promise<void> {
-  for (const [prefix, module] of modulesOf(options)) loadState(module, tensorState(checkpoint.model, `${prefix}.`));
-  if (checkpoint.optimizer) optimizer.loadStateDict(tensorState(checkpoint.optimizer));
-  if (momentum) await momentum.loadStateDict(tensorState(checkpoint.momentumEncoder ?? new Map()));
+async function resume(path: string, config: RunConfig, trained: Trained): Promise<Start> {
+  const run = await RunFolder.open(path);
+  refuseOtherRun(run, config);
+  const warnings: string[] = [];
+  let savedStep: number | undefined;
+  if ((await run.steps()).length === 0) {
+    warnings.push(`${run.path}: the run stopped before its first checkpoint; it begins again at step 0`);
+  } else {
+    const checkpoint = await run.loadCheckpoint('latest', { onWarning: (message) => warnings.push(message) });
+    await load(checkpoint, trained);
+    savedStep = checkpoint.state.step;
+  }
+  const step = savedStep ?? 0;
+  const firstEpoch = Math.floor(step / trained.stepsPerEpoch) - 1;
+  const records = (await run.metrics.dropAfter(step)).filter(({ epoch }) => Number(epoch) >= firstEpoch);
+  const { epochs } = config;
+  const { stepsPerEpoch, options } = trained;
+  const before = { epochs: run.config.epochs, step, stepsPerEpoch };
+  const goesOn = epochs * stepsPerEpoch > step;
+  const warning = goesOn && step > 0 && epochs !== before.epochs ? scheduleWarning(options, before) : undefined;
+  if (warning !== undefined) warnings.push(warning);
+  return {
+    run: goesOn && epochs !== before.epochs ? await run.withEpochs(epochs) : run,
+    ...(savedStep !== undefined && { savedStep }),
+    records,
+    warnings,
+  };
+}
+
+async function load(checkpoint: Checkpoint, { options, optimizer, momentum }: Trained): Promise<void> {
+  try {
+    for (const [prefix, module] of modulesOf(options)) loadState(module, tensorState(checkpoint.model, `${prefix}.`));
+    if (checkpoint.optimizer) optimizer.loadStateDict(tensorState(checkpoint.optimizer));
+    if (momentum) await momentum.loadStateDict(tensorState(checkpoint.momentumEncoder ?? new Map()));
+  } catch (error) {
+    throw new CheckpointError(`${checkpoint.folder}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 type Part = NonNullable<ResolvedOptions['head']>;
@@ -155,29 +206,5 @@ function loadState(module: Part, state: ReadonlyMap<string, Tensor>): void {
     const value = state.get(name);
     if (value === undefined) throw new CheckpointError(`head.${name} is missing`);
     noGrad(() => parameter.copy_(value));
-  }
-}
-
-/** The initial weights' seed does not matter: they come from the checkpoint. */
-const withoutSeed = (value: unknown): string =>
-  JSON.stringify(value, (key, inner: unknown) => (key === 'seed' ? undefined : inner));
-
-/** A resumed run must be the same run: what decides its weights may not differ. The number of epochs may. */
-function refuseOtherRun(run: RunFolder, config: RunConfig): void {
-  for (const key of [
-    'encoder',
-    'head',
-    'loss',
-    'augment',
-    'optimizer',
-    'batchSize',
-    'microBatch',
-    'momentumEncoder',
-    'seed',
-    'precision',
-  ] as const) {
-    const [there, here] = [withoutSeed(run.config[key]), withoutSeed(config[key])];
-    if (there !== here)
-      throw new CheckpointError(`${run.path}: cannot resume: ${key} was ${there}, and is now ${here}`);
   }
 }

@@ -42,7 +42,7 @@ export interface EpochEvent {
   /** The epoch that ended, from 0. */
   readonly epoch: number;
   readonly step: number;
-  /** Mean over the epoch's steps (of this fit). */
+  /** Mean over the epoch's steps. */
   readonly loss: number;
   /** What the monitor returned. */
   readonly metrics: Readonly<Record<string, number>>;
@@ -62,7 +62,7 @@ export interface WarningEvent {
 export interface EndEvent {
   readonly kind: 'end';
   readonly step: number;
-  /** Mean over the last epoch's steps. */
+  /** Mean over the last epoch's steps; NaN where there was none. */
   readonly loss: number;
   readonly samplesPerSecond: number;
   /** Wall time of this fit, without the monitor's. */

@@ -1,6 +1,6 @@
 /** What one call of fit() takes. */
 import { OptionError } from '../errors.ts';
-import { checkOptions, describe, expectNumber } from '../validate.ts';
+import { checkOptions, describe, expectBoolean, expectNumber, expectString, throwIfAborted } from '../validate.ts';
 import type { TrainEvent } from './events.ts';
 
 export interface MonitorContext {
@@ -10,15 +10,24 @@ export interface MonitorContext {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Figures by name. */
+export type MonitorResult = Readonly<Record<string, number>> | undefined;
+
 export interface FitOptions {
   /** When it fires, fit saves a checkpoint (with `out`) and rejects with an AbortError. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
-  /** Runs after an epoch, with the encoder in evaluation mode; what it returns goes into the epoch's event. */
-  readonly monitor?: (context: MonitorContext) => Promise<Record<string, number>> | Record<string, number>;
-  /** The run's folder: config.json, metrics.jsonl, checkpoints/. Without it nothing is written. */
+  /**
+   * Runs after an epoch, with the encoder in evaluation mode; what it returns goes into the epoch's event. The epoch's
+   * checkpoint is there already. An epoch whose monitor failed or was stopped is ended again when the run is resumed.
+   */
+  readonly monitor?: (context: MonitorContext) => Promise<MonitorResult> | MonitorResult;
+  /** The run's folder: config.json, metrics.jsonl, checkpoints/. Without it nothing is written. One process writes it. */
   readonly out?: string;
-  /** Goes on from the newest good checkpoint in `out`. Default false. */
+  /**
+   * Goes on from the newest good checkpoint in `out`, with the options and the data that the run began with; the number of
+   * epochs may be another. Default false.
+   */
   readonly resume?: boolean;
   /** Epochs between checkpoints, default 1. The end of training always has one. */
   readonly checkpointEvery?: number;
@@ -28,12 +37,36 @@ export interface FitOptions {
 
 const names = ['signal', 'onEvent', 'monitor', 'out', 'resume', 'checkpointEvery', 'data'] as const;
 
-/** Returns `options` with the defaults that decide something. @throws {OptionError} */
+function checkData(data: FitOptions['data']): void {
+  checkOptions('data', data, ['name', 'path', 'limit']);
+  if (data === undefined) return;
+  expectString('data.name', data.name);
+  if (data.path !== null) expectString('data.path', data.path);
+  if (data.limit !== null) expectNumber('data.limit', data.limit, { min: 1, integer: true });
+}
+
+/** Returns `options` with the defaults that decide something. @throws {OptionError} @throws {AbortError} the signal has fired. */
 export function checkFitOptions(options: FitOptions): FitOptions & { readonly checkpointEvery: number } {
   checkOptions('fit', options, names);
-  if (options.monitor !== undefined && typeof options.monitor !== 'function')
-    throw new OptionError(`monitor must be a function, got ${describe(options.monitor)}`);
-  if (options.resume && options.out === undefined) throw new OptionError('resume needs out, the folder of the run');
+  const { signal, onEvent, monitor, out, resume, data } = options;
+  for (const [name, value] of Object.entries({ onEvent, monitor }))
+    if (value !== undefined && typeof value !== 'function')
+      throw new OptionError(`${name} must be a function, got ${describe(value)}`);
+  throwIfAborted(signal);
+  if (out !== undefined) expectString('out', out);
+  if (resume !== undefined) expectBoolean('resume', resume);
+  if (resume && out === undefined) throw new OptionError('resume needs out, the folder of the run');
+  checkData(data);
   const checkpointEvery = expectNumber('checkpointEvery', options.checkpointEvery ?? 1, { min: 1, integer: true });
   return { ...options, checkpointEvery };
+}
+
+/** What a monitor returned. @throws {OptionError} it is not figures by name. */
+export function checkMonitorResult(result: unknown): Readonly<Record<string, number>> {
+  if (result === undefined) return {};
+  if (result === null || typeof result !== 'object' || Array.isArray(result))
+    throw new OptionError(`monitor must return numbers by name, got ${describe(result)}`);
+  for (const [name, value] of Object.entries(result))
+    if (typeof value !== 'number') throw new OptionError(`monitor: ${name} must be a number, got ${describe(value)}`);
+  return result as Record<string, number>;
 }

@@ -1,7 +1,7 @@
 /** The trainer's options: checked, with their defaults filled in. */
 import type { Augmentation } from '../augment/augment.ts';
 import { OptionError } from '../errors.ts';
-import type { Module } from '../models/module.ts';
+import { Module } from '../models/module.ts';
 import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
 import { checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
 import { type Precision, type PrecisionOption, precisionOptions } from '../tensor/precision.ts';
@@ -40,7 +40,7 @@ export interface TrainerOptions {
    * A run that goes on keeps its precision. Default 'float32'.
    */
   readonly precision?: PrecisionOption;
-  /** Samples (not views) a step, default 256. */
+  /** Samples (not views) a step, at most those of the data set. Default 256, or all of a smaller data set. */
   readonly batchSize?: number;
   /**
    * Samples that go through the encoder at once, at most; default: batchSize. Below it, gradients are cached (Gao et al.
@@ -58,7 +58,7 @@ export interface TrainerOptions {
   readonly momentumEncoder?: MomentumEncoderOptions;
   /** Whether the events of steps have contrastive metrics (`contrastiveMetrics`). Default true; false for cross-entropy. */
   readonly metrics?: boolean;
-  /** Default 10. */
+  /** Default 10. With 0 nothing is trained: a run of the weights as they are, to compare with. */
   readonly epochs?: number;
   /** Of shuffling and augmentation, default 0. The initial weights have their own, at the model. */
   readonly seed?: number;
@@ -67,6 +67,8 @@ export interface TrainerOptions {
 /** Checked; the precision may still have to be measured. */
 export interface CheckedOptions extends Omit<ResolvedOptions, 'precision'> {
   readonly precision: PrecisionOption;
+  /** Nobody gave a batch size: a smaller data set lowers it. */
+  readonly isDefaultBatch: boolean;
 }
 
 export interface ResolvedOptions {
@@ -106,8 +108,12 @@ const known = [
   'seed',
 ] as const;
 
-const isModuleLike = (value: unknown): boolean =>
-  value !== null && typeof value === 'object' && typeof (value as CustomHead).forward === 'function';
+const isHead = (value: unknown): boolean =>
+  value instanceof Module ||
+  (value !== null &&
+    typeof value === 'object' &&
+    typeof (value as CustomHead).forward === 'function' &&
+    typeof (value as CustomHead).namedParameters === 'function');
 
 const isClassifiers = (loss: LossSpec | CustomLoss): boolean =>
   typeof loss !== 'function' && loss?.name === 'cross-entropy';
@@ -128,10 +134,10 @@ function resolveViews(augment: TrainerOptions['augment'], views: number | undefi
 export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
   checkOptions('Trainer', options, known);
   const { encoder, head = null, loss = { name: 'supcon' } } = options;
-  if (!isModuleLike(encoder))
-    throw new OptionError(`encoder must be a module such as resnet18() returns, got ${describe(encoder)}`);
-  if (head !== null && !isModuleLike(head))
-    throw new OptionError(`head must be a module, { forward, namedParameters } or null, got ${describe(head)}`);
+  if (!(encoder instanceof Module))
+    throw new OptionError(`encoder must be a Module such as resnet18() returns, got ${describe(encoder)}`);
+  if (head !== null && !isHead(head))
+    throw new OptionError(`head must be a Module, { forward, namedParameters } or null, got ${describe(head)}`);
   const batchSize = expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true });
   const resolved = {
     encoder,
@@ -143,9 +149,10 @@ export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
     device: expectString('device', options.device ?? 'cpu'),
     precision: expectOneOf('precision', options.precision ?? 'float32', precisionOptions),
     batchSize,
+    isDefaultBatch: options.batchSize === undefined,
     microBatch: expectNumber('microBatch', options.microBatch ?? batchSize, { min: 1, max: batchSize, integer: true }),
     metrics: expectBoolean('metrics', options.metrics ?? !isClassifiers(loss)),
-    epochs: expectNumber('epochs', options.epochs ?? 10, { min: 1, integer: true }),
+    epochs: expectNumber('epochs', options.epochs ?? 10, { min: 0, integer: true }),
     seed: expectNumber('seed', options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
   };
   const { momentumEncoder } = options;

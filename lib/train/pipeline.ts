@@ -29,6 +29,8 @@ export interface Pipeline {
   readonly stepsPerEpoch: number;
   /** Steps that may run at once. */
   readonly inFlight: number;
+  /** Whether a step that fails, for whatever reason, leaves weights and running statistics as they were. */
+  readonly undoesFailures: boolean;
   epoch(
     epoch: number,
     options: { readonly startStep: number; readonly signal: AbortSignal | undefined },
@@ -61,6 +63,7 @@ function plainPipeline(dataset: Dataset, options: ResolvedOptions, step: Step, o
   return {
     stepsPerEpoch: loader.length,
     inFlight: step.inFlight,
+    undoesFailures: false,
     async *epoch(epoch, { startStep, signal }) {
       for await (const batch of loader.epoch(epoch, { startStep, ...(signal && { signal }) }))
         yield {
@@ -77,6 +80,7 @@ function cachedPipeline(dataset: Dataset, options: ResolvedOptions, optimizer: O
   return {
     stepsPerEpoch: batches.length,
     inFlight: 1,
+    undoesFailures: true,
     async *epoch(epoch, { startStep, signal }) {
       for (const batch of batches.epoch(epoch, startStep)) {
         throwIfAborted(signal);

@@ -21,6 +21,8 @@ export class StepReports {
   #epochSteps = 0;
   #warnedOfOneClass = false;
   #warnedOfIds = false;
+  /** No step so far had an anchor with a positive. */
+  #lacksPositives = true;
 
   /** @param options.first steps that were done before. */
   constructor(options: { readonly first: number; readonly total: number; readonly batchSize: number }) {
@@ -50,9 +52,17 @@ export class StepReports {
     return this.#epochLoss / Math.max(1, this.#epochSteps);
   }
 
-  startEpoch(): void {
-    this.#epochLoss = 0;
-    this.#epochSteps = 0;
+  /** @param losses of the epoch's steps that an earlier fit did. */
+  startEpoch(losses: readonly number[] = []): void {
+    this.#epochLoss = losses.reduce((sum, loss) => sum + loss, 0);
+    this.#epochSteps = losses.length;
+  }
+
+  /** What there is to warn of when an epoch of this fit has ended; of the first one only. */
+  endEpoch(): WarningEvent[] {
+    if (this.#done === this.#first || !this.#lacksPositives) return [];
+    this.#lacksPositives = false;
+    return [{ kind: 'warning', message: noPositives }];
   }
 
   /** Runs something that is no part of the training's throughput. */
@@ -76,6 +86,7 @@ export class StepReports {
         `the loss is ${result.loss} at step ${this.#done + 1} (epoch ${epoch + 1}); the weights are those of step ${this.#done}. A lower learning rate or a higher temperature usually helps`,
         this.#done + 1,
       );
+    if (result.validAnchors !== 0) this.#lacksPositives = false;
     this.#done++;
     this.#epochLoss += result.loss;
     this.#epochSteps++;
@@ -107,5 +118,7 @@ const oneClass =
 
 const equalIds =
   'samples of a batch have the same id: the loss takes them for views of one image, and their random draws are the same. ids must tell images apart, or be left out: then the index in the data set counts. concat() joins data sets so';
+const noPositives =
+  'no image of the first epoch had another view or another image of its class in its batch: there is nothing to pull together, and nothing was learned. More views, a larger batch or fewer classes help';
 
 const collapsed = `the features have collapsed: for ${collapsedSteps} steps their spread was below ${collapsedBelow} (1: all over the sphere, 0: all equal). A lower learning rate, a longer warm-up or other augmentations may help`;

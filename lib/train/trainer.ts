@@ -1,6 +1,6 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
-import { StateError } from '../errors.ts';
+import { NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../models/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
@@ -8,7 +8,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { throwIfAborted } from '../validate.ts';
 import { precisionOfRun, RunWriter } from './checkpointing.ts';
 import type { EndEvent, TrainEvent } from './events.ts';
-import { checkFitOptions, type FitOptions } from './fit-options.ts';
+import { fitBatch } from './fit-batch.ts';
+import { checkFitOptions, checkMonitorResult, type FitOptions } from './fit-options.ts';
 import { fitPrecision } from './fit-precision.ts';
 import { MomentumEncoder } from './momentum-encoder.ts';
 import { type CheckedOptions, checkTrainerOptions, type ResolvedOptions, type TrainerOptions } from './options.ts';
@@ -32,7 +33,8 @@ export class Trainer {
   }
 
   /**
-   * Trains to the end.
+   * Trains to the end. With `out`, an error that has nothing to do with the weights (of data, of a monitor, of `onEvent`) comes
+   * after a checkpoint, as an abort does.
    * @throws {NonFiniteLossError} a loss that is NaN or infinite, with its step; the newest checkpoint is from before it.
    * @throws {AbortError} the signal fired.
    */
@@ -41,10 +43,9 @@ export class Trainer {
     throw new StateError('training ended without an end'); // unreachable: events() ends with one or throws
   }
 
-  /** As fit, as an iterator: `for await (const event of trainer.events(dataset))`. Leaving the loop stops the training. */
+  /** As fit, as an iterator: `for await (const event of trainer.events(dataset))`. Leaving the loop stops the training, at a checkpoint. */
   async *events(dataset: Dataset, options: FitOptions = {}): AsyncGenerator<TrainEvent, void, undefined> {
     const checked = checkFitOptions(options);
-    throwIfAborted(options.signal);
     if (this.#running) throw new StateError('this trainer is running already');
     this.#running = true;
     try {
@@ -66,47 +67,93 @@ export class Trainer {
     dataset: Dataset,
     options: ReturnType<typeof checkFitOptions>,
   ): AsyncGenerator<TrainEvent, void, undefined> {
-    const { encoder, head, epochs, batchSize, schedule, momentumEncoder } = this.#options;
+    const { sized, warnings } = fitBatch(this.#options, dataset);
+    const { encoder, head, epochs, batchSize, schedule, momentumEncoder } = sized;
     const { signal, monitor, checkpointEvery } = options;
-    encoder.to(this.#options.device);
-    if (head instanceof Module) head.to(this.#options.device);
-    const parameters = namedParameters(this.#options);
+    encoder.to(sized.device);
+    if (head instanceof Module) head.to(sized.device);
+    const parameters = namedParameters(sized);
     this.#setTraining(true);
-    const asked = (await precisionOfRun(this.#options, options)) ?? this.#options.precision;
-    const choice = await fitPrecision({ ...this.#options, precision: asked }, dataset, parameters.values(), signal);
-    const resolved: ResolvedOptions = { ...this.#options, precision: choice.precision };
+    const asked = (await precisionOfRun(sized, options)) ?? sized.precision;
+    const choice = await fitPrecision({ ...sized, precision: asked }, dataset, parameters.values(), signal);
+    const resolved: ResolvedOptions = { ...sized, precision: choice.precision };
     using optimizer = makeOptimizer(resolved.optimizer, parameters);
     using momentum = momentumEncoder && new MomentumEncoder(resolved, momentumEncoder);
     const pipeline = makePipeline(dataset, resolved, optimizer, momentum);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
-    const writer = await RunWriter.open({ options: resolved, choice, optimizer, momentum }, dataset, options);
+    const trained = { options: resolved, choice, optimizer, momentum, stepsPerEpoch };
+    await using writer = await RunWriter.open(trained, dataset, options);
     const startStep = writer?.startStep ?? 0;
     yield {
       ...{ kind: 'start', samples: dataset.length, stepsPerEpoch, totalSteps, startStep, device: encoder.device },
       ...{ precision: choice.precision, ...(choice.speeds && { precisionSpeeds: choice.speeds }) },
     };
-    if (choice.warning !== undefined) yield { kind: 'warning', message: choice.warning };
+    for (const message of [choice.warning, ...warnings, ...(writer?.warnings ?? [])])
+      if (message !== undefined) yield { kind: 'warning', message };
 
     const reports = new StepReports({ first: startStep, total: totalSteps, batchSize });
     const waiting: (StepPlace & { readonly outcome: Promise<StepOutcome> })[] = [];
+    let isWhole = true; // the weights are those of the last step that was counted, or will be when all that waits has run
     const settle = async (): Promise<TrainEvent[]> => {
       const { outcome, ...place } = waiting.shift() as (typeof waiting)[number];
-      const events = reports.count(await outcome, place);
-      for (const event of events) if (event.kind === 'step') await writer?.step(event);
+      let events: TrainEvent[];
+      try {
+        events = reports.count(await outcome, place);
+      } catch (error) {
+        isWhole = pipeline.undoesFailures && !(error instanceof NonFiniteLossError);
+        throw error;
+      }
+      for (const event of events) if (event.kind === 'step') await writer?.record(event);
       return events;
     };
+    const save = async (step: number): Promise<TrainEvent[]> =>
+      writer === undefined || writer.savedStep === step
+        ? []
+        : [{ kind: 'checkpoint', step, folder: await writer.checkpoint(step) }];
+    const endEpoch = async (epoch: number): Promise<TrainEvent> => {
+      this.#setTraining(false);
+      const step = reports.done;
+      const metrics = monitor && (await reports.pause(() => monitor({ epoch, step, signal })));
+      const event = {
+        kind: 'epoch',
+        epoch,
+        step,
+        loss: reports.epochLoss,
+        metrics: checkMonitorResult(metrics),
+      } as const;
+      await writer?.record(event);
+      return event;
+    };
 
+    /** After an error, an abort, or a consumer that left: what was enqueued has still to run, and is worth a checkpoint. */
+    const keep = async (): Promise<void> => {
+      try {
+        while (isWhole && waiting.length > 0) await settle();
+        if (isWhole && reports.done > 0) await save(reports.done);
+      } catch (error) {
+        if (signal?.aborted) throw error; // who stops a run counts on its checkpoint; any other error goes first
+      }
+    };
+
+    const first = Math.floor(startStep / stepsPerEpoch);
     let enqueued = startStep;
-    let loss = Number.NaN;
+    let loss = writer?.lossOfEpoch(first - 1) ?? Number.NaN;
+    let hasEnded = false;
     try {
-      for (let epoch = Math.floor(startStep / stepsPerEpoch); epoch < epochs; epoch++) {
+      const lastLosses = startStep % stepsPerEpoch === 0 ? (writer?.lossesOf(first - 1) ?? []) : [];
+      if (lastLosses.length > 0 && Number.isNaN(loss)) {
+        reports.startEpoch(lastLosses); // it stopped between the epoch's checkpoint and its record
+        loss = reports.epochLoss;
+        yield await endEpoch(first - 1);
+      }
+      for (let epoch = first; epoch < epochs; epoch++) {
         this.#setTraining(true);
-        reports.startEpoch();
+        reports.startEpoch(epoch === first ? writer?.lossesOf(epoch) : []);
         for await (const pending of pipeline.epoch(epoch, { startStep: enqueued - epoch * stepsPerEpoch, signal })) {
           using _ = pending;
           const learningRate = learningRateAt(schedule, {
-            baseLearningRate: this.#options.optimizer.lr,
+            baseLearningRate: resolved.optimizer.lr,
             step: enqueued,
             totalSteps,
             stepsPerEpoch,
@@ -119,25 +166,16 @@ export class Trainer {
           if (waiting.length >= pipeline.inFlight) yield* await settle();
         }
         while (waiting.length > 0) yield* await settle();
+        yield* reports.endEpoch();
         loss = reports.epochLoss;
-        this.#setTraining(false);
-        const step = reports.done;
-        const metrics = monitor ? await reports.pause(() => monitor({ epoch, step, signal })) : {};
-        const event: TrainEvent = { kind: 'epoch', epoch, step, loss, metrics };
-        await writer?.epoch(event);
-        yield event;
-        if (writer && ((epoch + 1) % checkpointEvery === 0 || epoch + 1 === epochs))
-          yield { kind: 'checkpoint', step, folder: await writer.checkpoint(step, epoch + 1) };
+        if ((epoch + 1) % checkpointEvery === 0 || epoch + 1 === epochs) yield* await save(reports.done);
+        yield await endEpoch(epoch);
         throwIfAborted(signal);
       }
-    } catch (error) {
-      if (signal?.aborted) {
-        // What was enqueued has still to run: the weights must be those of the step that the checkpoint names.
-        while (waiting.length > 0) await settle();
-        await writer?.checkpoint(reports.done, Math.floor(reports.done / stepsPerEpoch));
-      }
-      throw error;
+      if (reports.done === 0) yield* await save(0); // a run of no epochs
+      hasEnded = true;
     } finally {
+      if (!hasEnded) await keep();
       await Promise.allSettled(waiting.map(({ outcome }) => outcome));
     }
     const { done, samplesPerSecond, seconds } = reports;

@@ -24,6 +24,11 @@ describe('checkRunConfig', () => {
     expect(checkRunConfig(value, 'config.json')).toBe(value);
   });
 
+  it('leaves the options of an encoder to who makes it, and takes an untrained run', () => {
+    const value = { ...config, encoder: { name: 'mine', depth: 3 }, epochs: 0 };
+    expect(checkRunConfig(value, 'config.json')).toBe(value);
+  });
+
   const { encoder, input, data } = config;
   it.each<[RegExp, unknown]>([
     [/expected a JSON object, got null/, null],
@@ -32,24 +37,28 @@ describe('checkRunConfig', () => {
     [/format must be 1, got undefined/, {}],
     [/encoder must be an object, got 'resnet18'/, { ...config, encoder: 'resnet18' }],
     [/encoder\.name must be/, { ...config, encoder: { ...encoder, name: '' } }],
-    [/encoder\.stem must be 'imagenet' or 'cifar', got 'tiny'/, { ...config, encoder: { ...encoder, stem: 'tiny' } }],
-    [/encoder\.width must be an integer >= 1, got 0/, { ...config, encoder: { ...encoder, width: 0 } }],
-    [/encoder\.inChannels must be/, { ...config, encoder: { ...encoder, inChannels: '3' } }],
-    [/encoder\.zeroInitResidual must be/, { ...config, encoder: { ...encoder, zeroInitResidual: 0 } }],
     [/head must be an object or null/, { ...config, head: 'mlp' }],
     [/loss must be an object/, { ...config, loss: [] }],
     [/augment must be an array of objects/, { ...config, augment: [1] }],
     [/input must be an object, got undefined/, { ...config, input: undefined }],
     [/input\.size must be/, { ...config, input: { ...input, size: 1.5 } }],
+    [/input\.size must be an integer from 1 to 2048, got 8000/, { ...config, input: { ...input, size: 8000 } }],
     [/input\.channels must be/, { ...config, input: { ...input, channels: -1 } }],
     [/input\.mean must be an array of numbers/, { ...config, input: { ...input, mean: [null] } }],
     [/input\.std must be an array of numbers/, { ...config, input: { ...input, std: [] } }],
     [/input\.mean and input\.std must have 3 numbers/, { ...config, input: { ...input, mean: [0.5] } }],
-    [/std above 0/, { ...config, input: { ...input, std: [1, 1, 0] } }],
+    [/input\.std must be .* from 0\.0001 to 1000/, { ...config, input: { ...input, std: [1, 1, 0] } }],
+    [/input\.std must be/, { ...config, input: { ...input, std: [1, 1, 5e-324] } }],
+    [/input\.mean must be .* from -1000 to 1000/, { ...config, input: { ...input, mean: [0, 0, 1e38] } }],
+    [
+      /format must be 1, got an object of type Object/,
+      { ...config, format: { toString: 1, constructor: { name: 1 } } },
+    ],
+    [/dataset must be an object with samples/, { ...config, dataset: { length: 3 } }],
     [/optimizer must be an object/, { ...config, optimizer: null }],
     [/schedule must be an object/, { ...config, schedule: 1 }],
     [/batchSize must be/, { ...config, batchSize: 0 }],
-    [/epochs must be/, { ...config, epochs: 0 }],
+    [/epochs must be an integer >= 0/, { ...config, epochs: -1 }],
     [/seed must be/, { ...config, seed: -1 }],
     [/precision must be/, { ...config, precision: null }],
     [/data must be an object/, { ...config, data: null }],

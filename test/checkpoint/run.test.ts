@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type CheckpointContent, openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
+import type { CheckpointContent } from '../../lib/checkpoint/checkpoint-files.ts';
+import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
 import type { RunConfig } from '../../lib/checkpoint/run-config.ts';
 import type { RawTensor } from '../../lib/checkpoint/safetensors.ts';
 
@@ -54,7 +56,22 @@ describe('RunFolder', () => {
     const run = await RunFolder.create(path, config);
     expect((await RunFolder.open(path)).config).toEqual(config);
     expect(run.path).toBe(path);
+    await run.saveCheckpoint(contentOf(1));
     await expect(RunFolder.create(path, config)).rejects.toMatchObject(checkpointError(/holds a run already/));
+  });
+
+  it('is begun anew where it stopped before its first checkpoint', async () => {
+    const run = await runWith();
+    await run.metrics.append({ step: 1 });
+    const again = await RunFolder.create(run.path, { ...config, epochs: 7 });
+    expect((await RunFolder.open(run.path)).config.epochs).toBe(7);
+    expect(await again.metrics.read()).toEqual([]);
+  });
+
+  it('takes another number of epochs', async () => {
+    const run = await (await runWith(5)).withEpochs(9);
+    expect((await RunFolder.open(run.path)).config).toEqual({ ...config, epochs: 9 });
+    expect(run.config.epochs).toBe(9);
   });
 
   it('refuses a place that cannot be written', async () => {
@@ -123,6 +140,13 @@ describe('checkpoints', () => {
     expect((await run.loadCheckpoint(5)).state.epoch).toBe(3);
   });
 
+  it.runIf(process.platform === 'linux')('list their files as sha256sum does', async () => {
+    const cwd = await (await runWith(10)).saveCheckpoint(contentOf(10));
+    expect(execFileSync('sha256sum', ['-c', 'SHA256SUMS'], { cwd, encoding: 'utf8' })).toBe(
+      'model.safetensors: OK\noptimizer.safetensors: OK\nstate.json: OK\n',
+    );
+  });
+
   it('refuse a bad tensor, step or keep, and leave the older ones', async () => {
     const run = await runWith(1);
     const bad: CheckpointContent = { ...contentOf(2), model: new Map([['x', { ...tensorOf(1), shape: [2] }]]) };
@@ -144,6 +168,11 @@ describe('checkpoints', () => {
 });
 
 describe('a damaged checkpoint', () => {
+  const flipBit = async (file: string): Promise<void> => {
+    const bytes = await readFile(file);
+    bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1; // in the last value: still a valid file
+    await writeFile(file, bytes);
+  };
   const damage = async (run: RunFolder, step: number): Promise<void> =>
     truncate(join(run.path, 'checkpoints', String(step), 'model.safetensors'), 40);
 
@@ -155,8 +184,8 @@ describe('a damaged checkpoint', () => {
     const { state } = await run.loadCheckpoint('latest', { onWarning: (message) => warnings.push(message) });
     expect(state.step).toBe(10);
     expect(warnings).toEqual([
-      expect.stringMatching(/30.model\.safetensors: header length .*; using the checkpoint of step 10/),
-      expect.stringMatching(/20.model\.safetensors: header length .*; using the checkpoint of step 10/),
+      expect.stringMatching(/30.model\.safetensors: is damaged: .* SHA256SUMS; using the checkpoint of step 10/),
+      expect.stringMatching(/20.model\.safetensors: is damaged: .* SHA256SUMS; using the checkpoint of step 10/),
     ]);
   });
 
@@ -189,6 +218,12 @@ describe('a damaged checkpoint', () => {
     ['no model', (path) => rm(join(path, 'model.safetensors'))],
     ['a model without tensors', (path) => writeFile(join(path, 'model.safetensors'), '\x02\0\0\0\0\0\0\0{}')],
     ['a damaged optimizer', (path) => writeFile(join(path, 'optimizer.safetensors'), 'x')],
+    ['no optimizer, where there was one', (path) => rm(join(path, 'optimizer.safetensors'))],
+    ['one bit of the weights flipped', (path) => flipBit(join(path, 'model.safetensors'))],
+    ['one bit of the optimizer flipped', (path) => flipBit(join(path, 'optimizer.safetensors'))],
+    ['no list of its files', (path) => rm(join(path, 'SHA256SUMS'))],
+    ['a list of another form', (path) => writeFile(join(path, 'SHA256SUMS'), 'model.safetensors\n')],
+    ['a list without the model', (path) => writeFile(join(path, 'SHA256SUMS'), '')],
   ])('counts as damaged with %s', async (_, harm) => {
     const run = await runWith(10, 20);
     await harm(join(run.path, 'checkpoints', '20'));
@@ -211,7 +246,7 @@ describe('a damaged checkpoint', () => {
     expect((await run.loadCheckpoint()).state.step).toBe(10);
   });
 
-  it.each(['', '[]', '{"format":2,"step":10}', '{"format":1,"step":"../x"}'])(
+  it.each(['', '[]', '{"format":2,"step":10}', '{"format":1,"step":"../x"}', '{"format":1,"step":{"toString":1}}'])(
     'survives a latest.json of %j',
     async (text) => {
       const run = await runWith(10, 20);

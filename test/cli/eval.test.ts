@@ -57,7 +57,7 @@ describe('contrastive eval', () => {
     expect(result.linearTop1).toBeGreaterThan(0.2); // 0.1 is chance
   });
 
-  it('prints a table, with the encoder before training on request', async () => {
+  it('prints a table, with an untrained encoder on request', async () => {
     const { code, stdout } = await evaluate(
       '--data',
       'fashion-mnist:bundled',
@@ -73,7 +73,7 @@ describe('contrastive eval', () => {
     );
     expect(code).toBe(0);
     expect(stdout).toContain('fashion-mnist: 100 images');
-    expect(stdout).toMatch(/ +kNN +top-5\nbefore training( +\d+\.\d%){2}\nafter step 4( +\d+\.\d%){2}\n$/);
+    expect(stdout).toMatch(/ +kNN +top-5\nrandom weights( +\d+\.\d%){2}\nafter step 4( +\d+\.\d%){2}\n$/);
     const json = await evaluate(
       '--limit-train',
       '100',
@@ -203,7 +203,7 @@ describe('errors', () => {
     const ran = await runWith([command], ['eval', '--run', damaged]);
     expect(ran).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/model\.safetensors.*truncated.*\[ERR_CHECKPOINT\]/),
+      stderr: expect.stringMatching(/model\.safetensors: is damaged.*\[ERR_CHECKPOINT\]/),
     });
     const config = JSON.parse(await readFile(join(run, 'config.json'), 'utf8'));
     config.encoder.width = 8;

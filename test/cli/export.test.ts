@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { presets } from '../../lib/augment/presets.ts';
-import { encodeSafetensors, readSafetensors } from '../../lib/checkpoint/safetensors.ts';
+import { RunFolder } from '../../lib/checkpoint/run.ts';
+import { readRawSafetensors } from '../../lib/checkpoint/safetensors.ts';
 import { rawState, tensorState } from '../../lib/checkpoint/tensors.ts';
 import { command } from '../../lib/cli/export.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
@@ -108,7 +109,7 @@ describe('contrastive export', () => {
     const { name: _, ...options } = config as ProjectionHeadOptions & { name: string };
     using head = projectionHead(options);
     using encoder = resnet18({ stem: 'cifar', width: 4 });
-    const { tensors } = await readSafetensors(join(trained, 'checkpoints/8/model.safetensors'));
+    const { tensors } = await readRawSafetensors(join(trained, 'checkpoints/8/model.safetensors'));
     encoder.loadStateDict(tensorState(tensors, 'encoder.'));
     head.loadStateDict(tensorState(tensors, 'head.'));
     const expected = await noGrad(() =>
@@ -132,7 +133,7 @@ describe('contrastive export', () => {
       ...(await rawState(encoder.stateDict(), 'encoder.')),
       ...(await rawState(head.stateDict(), 'head.')),
     ]);
-    await writeFile(join(copy, 'checkpoints/8/model.safetensors'), encodeSafetensors(model));
+    await (await RunFolder.open(copy)).saveCheckpoint({ model, state: { step: 8, epoch: 1 } });
     const out = join(folder, 'classifier.onnx');
     const { code, stdout } = await run('--run', copy, '--out', out, '--head');
     expect([code, stdout]).toEqual([0, expect.stringMatching(/→ logits float32 \(batch, 3\)\n/)]);
@@ -164,7 +165,7 @@ describe('contrastive export', () => {
       () => withHead({ name: 'projection-head', inFeatures: 32, outFeatures: 11 }),
       ['--head'],
       1,
-      /checkpoints.8: head: the state dict lacks .*\[ERR_CHECKPOINT\]/,
+      /checkpoints.8: head: '2\.weight' must have shape \[11,32\], got .*\[ERR_CHECKPOINT\]/,
     ],
     ['no run', async () => folder, [], 1, /config\.json.*\[ERR_CHECKPOINT\]/],
     ['another input', async () => trained, ['--input', 'int8'], 2, /--input must be one of .*\[ERR_OPTION\]/],

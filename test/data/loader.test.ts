@@ -311,6 +311,13 @@ describe('errors', () => {
     );
   });
 
+  it('refuse a signal that is none', () => {
+    const loader = new DataLoader(countTo(3), { batchSize: 1 });
+    expect(() => loader.epoch(0, { signal: {} as AbortSignal })).toThrow(
+      expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringMatching(/signal must be an AbortSignal/) }),
+    );
+  });
+
   it.each<[number, object, RegExp]>([
     [-1, {}, /epoch must be/],
     [0, { startStep: 4 }, /startStep must be an integer >= 0 and <= 3, got 4/],

@@ -295,11 +295,11 @@ describe('withLock', () => {
   it('takes over from a process that died, not from one that lives', async () => {
     const child = spawn(process.execPath, ['-e', '']);
     await new Promise((closed) => child.once('close', closed));
-    writeFileSync(at('lock'), JSON.stringify({ pid: child.pid, host: hostname() }));
+    writeFileSync(at('lock'), JSON.stringify({ pid: child.pid, host: hostname(), began: null, token: 'a' }));
     expect(await withLock(at('lock'), async () => 'done')).toBe('done');
     expect(existsSync(at('lock'))).toBe(false);
 
-    writeFileSync(at('lock'), JSON.stringify({ pid: process.ppid, host: hostname() }));
+    writeFileSync(at('lock'), JSON.stringify({ pid: process.ppid, host: hostname(), began: null, token: 'b' }));
     const controller = new AbortController();
     const onWait = vi.fn(() => controller.abort());
     await expect(

@@ -417,7 +417,7 @@ describe('a run on disk', () => {
     await rm(file);
     await expect(make().fit(tinyDataset(), { out, resume: true })).rejects.toMatchObject({
       code: 'ERR_CHECKPOINT',
-      message: expect.stringContaining("the momentum encoder's encoder.conv1.weight is missing"),
+      message: expect.stringMatching(/momentum-encoder\.safetensors: cannot be read/),
     });
   });
 });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { augment, setAugmentThreads } from '../../lib/augment/augment.ts';
 import { randomCrop } from '../../lib/augment/random-crop.ts';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
+import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { concat } from '../../lib/data/concat.ts';
 import { type Dataset, subset } from '../../lib/data/dataset.ts';
 import type { Module } from '../../lib/models/module.ts';
@@ -303,7 +304,9 @@ describe('what a user gets wrong', () => {
       [{ loss: { name: 'supcom' } }, /did you mean 'supcon'/],
       [{ loss: { name: 'supcon', temprature: 1 } }, /did you mean 'temperature'/],
       [{ loss: { name: 'supcon', temperature: 0 } }, /loss.temperature must be a finite number > 0/],
-      [{ encoder: {} }, /encoder must be a module/],
+      [{ encoder: {} }, /encoder must be a Module such as resnet18/],
+      [{ encoder: { forward: (x: Tensor) => x } }, /encoder must be a Module such as resnet18/],
+      [{ head: { forward: (x: Tensor) => x } }, /head must be a Module, { forward, namedParameters } or null/],
       [{ head: 3 }, /head must be/],
       [{ augment: [] }, /augment must be/],
       [{ augment: [tinyViews()], views: 2 }, /one augmentation a view: expected 2, got 1/],
@@ -321,6 +324,72 @@ describe('what a user gets wrong', () => {
     await expect(make({ batchSize: 64 }).fit(tinyDataset())).rejects.toMatchObject({ code: 'ERR_OPTION' });
     await expect(make().fit({ ...tinyDataset(), length: 0 })).rejects.toMatchObject({ code: 'ERR_DATA' });
     await make({ loss: { name: 'nt-xent' }, epochs: 1 }).fit(tinyDataset(40, { labels: false }));
+  });
+
+  test('options of fit', async () => {
+    const dataset = tinyDataset();
+    const wrong: [object, RegExp][] = [
+      [{ out: '' }, /out must be a non-empty string/],
+      [{ out: 5 }, /out must be a non-empty string, got 5/],
+      [{ signal: {} }, /signal must be an AbortSignal, got an object/],
+      [{ onEvent: 5 }, /onEvent must be a function, got 5/],
+      [{ monitor: {} }, /monitor must be a function/],
+      [{ out: 'x', resume: 'yes' }, /resume must be true or false/],
+      [{ checkpointEvery: 0 }, /checkpointEvery must be an integer >= 1/],
+      [{ data: 'mnist' }, /data: options must be an object/],
+      [{ data: { name: '', path: null, limit: null } }, /data\.name must be a non-empty string/],
+      [{ data: { name: 'x', path: 3, limit: null } }, /data\.path must be/],
+      [{ data: { name: 'x', path: null, limit: 0 } }, /data\.limit must be an integer >= 1/],
+      [{ data: { name: 'x', pathe: null } }, /did you mean 'path'/],
+      [{ monitor: () => ({ answer: 1n }) }, /monitor: answer must be a number, got 1 \(bigint\)/],
+      [{ monitor: () => 5 }, /monitor must return numbers by name, got 5/],
+    ];
+    for (const [options, message] of wrong)
+      await expect(make({ epochs: 1 }).fit(dataset, options), String(message)).rejects.toMatchObject({
+        code: 'ERR_OPTION',
+        message: expect.stringMatching(message),
+      });
+    await make({ epochs: 1 }).fit(dataset, { monitor: () => undefined });
+  });
+
+  const warningsOf = async (dataset: Dataset, options: Partial<TrainerOptions>): Promise<string[]> => {
+    const warnings: string[] = [];
+    const onEvent = (event: TrainEvent) => event.kind === 'warning' && warnings.push(event.message);
+    await make(options).fit(dataset, { onEvent });
+    return warnings;
+  };
+
+  test('a batch that nobody chose takes a small data set whole, and says so', async () => {
+    const { batchSize: _, ...options } = { ...tinyModels(), augment: tinyViews(), epochs: 1, batchSize: 0 };
+    const events: TrainEvent[] = [];
+    await new Trainer(options).fit(tinyDataset(), { onEvent: (event) => events.push(event) });
+    expect(events.find((event) => event.kind === 'warning')).toMatchObject({
+      message: expect.stringMatching(/has 40 samples, fewer than the default batchSize of 256/),
+    });
+    expect(events.find((event) => event.kind === 'start')).toMatchObject({ stepsPerEpoch: 1 });
+    await expect(make({ batchSize: 41 }).fit(tinyDataset())).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringMatching(/^batchSize must be at most the 40 samples of .*, got 41$/),
+    });
+  });
+
+  test('a batch of one, which teaches nothing, is a warning, once', async () => {
+    const one = { batchSize: 1, epochs: 2 };
+    const expected = [expect.stringMatching(/batchSize is 1: .*nothing is learned/)];
+    expect(await warningsOf(tinyDataset(4), { ...one, loss: { name: 'nt-xent' } })).toEqual(expected);
+    const queue = { momentumEncoder: { queueSize: 8 }, loss: { name: 'nt-xent' } } as const;
+    expect(await warningsOf(tinyDataset(4), { ...one, ...queue })).toEqual([]);
+    expect(await warningsOf(tinyDataset(4), { ...one, loss: (features) => features.square().mean() })).toEqual([]);
+  });
+
+  test('a first epoch without any positive is a warning, once', async () => {
+    const pixels = Uint8Array.from({ length: 16 * 144 }, (_, i) => (i * i * 7) % 251);
+    const labels = Int32Array.from({ length: 16 }, (_, n) => n);
+    const distinct = arrayDataset(pixels, { shape: [16, 12, 12, 1], labels });
+    expect(await warningsOf(distinct, { views: 1 })).toEqual([
+      expect.stringMatching(/no image of the first epoch had/),
+    ]);
+    expect(await warningsOf(distinct, { views: 2 })).toEqual([]);
   });
 
   test('a batch of one class is a warning, once', async () => {

@@ -1,0 +1,99 @@
+/** The files of one checkpoint's folder, written whole and read as they were written: SHA256SUMS lists them. */
+import { webcrypto } from 'node:crypto';
+import { basename, join } from 'node:path';
+import { CheckpointError } from '../errors.ts';
+import { writeFolderAtomic } from './atomic.ts';
+import { parseJson, readBytes } from './files.ts';
+import type { JsonObject } from './run-config.ts';
+import { decodeSafetensors, encodeSafetensors, type RawTensor } from './safetensors.ts';
+import { isObject } from './strict-json.ts';
+
+/** `state.json`: where training was. Further fields are the trainer's. */
+export interface CheckpointState extends JsonObject {
+  /** Optimizer steps done. */
+  step: number;
+  /** Epoch that the next step belongs to. */
+  epoch: number;
+}
+
+export interface CheckpointContent {
+  /** Tensors named encoder.* and head.*. */
+  model: ReadonlyMap<string, RawTensor>;
+  optimizer?: ReadonlyMap<string, RawTensor>;
+  /** Tensors named encoder.*, head.* and queue.*. */
+  momentumEncoder?: ReadonlyMap<string, RawTensor>;
+  state: CheckpointState;
+}
+
+export interface Checkpoint extends CheckpointContent {
+  /** Its folder. */
+  folder: string;
+}
+
+const kModel = 'model.safetensors';
+const kOptimizer = 'optimizer.safetensors';
+const kMomentumEncoder = 'momentum-encoder.safetensors';
+const kState = 'state.json';
+/** As the program sha256sum writes and checks it. */
+const kSums = 'SHA256SUMS';
+
+/** On libuv's pool: a hundred megabytes must not hold up the event loop. */
+async function sha256(data: Uint8Array): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>)).toString('hex');
+}
+
+/** @throws {CheckpointError} a tensor that is not valid. Otherwise rejects with the file system's own error. */
+export async function writeCheckpoint(folder: string, content: CheckpointContent): Promise<void> {
+  const { model, optimizer, momentumEncoder, state } = content;
+  const files: Record<string, Uint8Array> = {
+    [kModel]: encodeSafetensors(model),
+    ...(optimizer && { [kOptimizer]: encodeSafetensors(optimizer) }),
+    ...(momentumEncoder && { [kMomentumEncoder]: encodeSafetensors(momentumEncoder) }),
+    [kState]: new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`),
+  };
+  const sums: string[] = [];
+  for (const [name, data] of Object.entries(files)) sums.push(`${await sha256(data)}  ${name}\n`);
+  await writeFolderAtomic(folder, { ...files, [kSums]: sums.join('') });
+}
+
+async function readSums(folder: string): Promise<ReadonlyMap<string, string>> {
+  const file = join(folder, kSums);
+  const lines = new TextDecoder()
+    .decode(await readBytes(file))
+    .split('\n')
+    .slice(0, -1);
+  return new Map(
+    lines.map((line) => {
+      const [, sum, name] = /^([0-9a-f]{64}) {2}([\w.-]+)$/.exec(line) ?? [];
+      if (sum === undefined || name === undefined)
+        throw new CheckpointError(`${file}: expected lines of a SHA-256, two spaces and a file's name`);
+      return [name, sum];
+    }),
+  );
+}
+
+/** @throws {CheckpointError} naming the file that is missing, or is not what was written. */
+export async function readCheckpoint(folder: string, withOptimizer: boolean): Promise<Checkpoint> {
+  const sums = await readSums(folder);
+  const read = async (name: string): Promise<Uint8Array> => {
+    const bytes = await readBytes(join(folder, name));
+    if ((await sha256(bytes)) !== sums.get(name))
+      throw new CheckpointError(`${join(folder, name)}: is damaged: its SHA-256 is not the one in ${kSums}`);
+    return bytes;
+  };
+  const tensors = async (name: string) => decodeSafetensors(await read(name), join(folder, name)).tensors;
+  const optional = async (name: string) => (withOptimizer && sums.has(name) ? tensors(name) : undefined);
+  const state = parseJson(await read(kState), join(folder, kState));
+  if (!isObject(state) || state.step !== Number(basename(folder)) || !Number.isSafeInteger(state.epoch))
+    throw new CheckpointError(`${join(folder, kState)}: expected step ${basename(folder)} and an integer epoch`);
+  const model = await tensors(kModel);
+  if (model.size === 0) throw new CheckpointError(`${join(folder, kModel)}: holds no tensors`);
+  const [optimizer, momentumEncoder] = [await optional(kOptimizer), await optional(kMomentumEncoder)];
+  return {
+    folder,
+    model,
+    ...(optimizer && { optimizer }),
+    ...(momentumEncoder && { momentumEncoder }),
+    state: state as CheckpointState,
+  };
+}

@@ -1,0 +1,53 @@
+/** The encoder of a run, made again from its config and its checkpoint. */
+import type { Module } from '../models/module.ts';
+import { encoderShapes, makeEncoder } from '../models/registry.ts';
+import '../models/resnet.ts'; // registers its encoders
+import { checkOptions, expectString } from '../validate.ts';
+import type { Checkpoint } from './checkpoint-files.ts';
+import { moduleOf } from './module-of.ts';
+import { openCheckpoint } from './run.ts';
+import type { RunConfig } from './run-config.ts';
+
+export interface LoadEncoderOptions {
+  /** The folder of a run (its newest good checkpoint is taken) or one of its checkpoint folders. */
+  readonly checkpoint: string;
+  /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
+  readonly device?: string;
+}
+
+/**
+ * The trained encoder of a run, in evaluation mode; the caller disposes it. For a file of weights alone there is
+ * `module.load(file)`.
+ *
+ * @throws {CheckpointError} a checkpoint that is missing, damaged or does not fit its config.
+ * @throws {DeviceError} a device that is not there.
+ * @throws {OptionError} an unknown or wrong option.
+ * @example
+ * using encoder = await loadEncoder({ checkpoint: 'runs/supcon' });
+ * const features = await extractFeatures(encoder, dataset, { augment: presets.evaluation({ size: 28 }) });
+ */
+export async function loadEncoder(options: LoadEncoderOptions): Promise<Module> {
+  checkOptions('loadEncoder', options, ['checkpoint', 'device']);
+  const path = expectString('checkpoint', options?.checkpoint);
+  const device = expectString('device', options.device ?? 'cpu');
+  const { run, checkpoint } = await openCheckpoint(path, { optimizer: false });
+  return encoderOf(run.config.encoder, checkpoint, device);
+}
+
+/**
+ * As loadEncoder, of what was read. The shapes in the file are compared with those that the config asks for before anything
+ * is made: a config from elsewhere must not decide how much memory that takes.
+ * @throws {CheckpointError} it does not fit the config.
+ */
+export function encoderOf(config: RunConfig['encoder'], checkpoint: Checkpoint, device: string): Module {
+  const encoder = moduleOf(checkpoint, 'encoder', {
+    make: () => makeEncoder({ ...config }),
+    shapes: () => encoderShapes(config),
+  });
+  try {
+    return encoder.to(device);
+  } catch (error) {
+    encoder.dispose();
+    throw error;
+  }
+}

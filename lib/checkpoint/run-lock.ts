@@ -1,0 +1,31 @@
+/** The one process that may write a run. */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { CheckpointError, messageOf } from '../errors.ts';
+import { type Lock, tryLock } from '../lock-file.ts';
+import { isTemporary } from './atomic.ts';
+
+const kLock = 'run.lock';
+
+/**
+ * Takes the run's lock, makes its folder if need be, and removes what an interrupted write left in it.
+ * @throws {CheckpointError} another process has it, who is named; or the folder cannot be written.
+ */
+export async function lockRun(path: string): Promise<Lock> {
+  const folder = resolve(path);
+  try {
+    await mkdir(folder, { recursive: true });
+    const lock = await tryLock(join(folder, kLock));
+    if ('release' in lock) {
+      const left = (await readdir(folder)).filter(isTemporary);
+      for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
+      return lock;
+    }
+    const { owner } = lock;
+    const who = owner === undefined ? 'another process' : `process ${owner.pid} of ${owner.host}`;
+    throw new CheckpointError(`${folder}: ${who} is training into it; if that has ended, delete ${kLock} there`);
+  } catch (error) {
+    if (error instanceof CheckpointError) throw error;
+    throw new CheckpointError(`${folder}: cannot be written: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,61 @@
+/** A training as config.json keeps it. */
+import type { Augmentation } from '../augment/augment.ts';
+import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { readSample } from '../data/sample-reader.ts';
+import { CheckpointError } from '../errors.ts';
+import { Module } from '../models/module.ts';
+import type { PrecisionChoice } from '../tensor/precision.ts';
+import { markOf } from './dataset-mark.ts';
+import type { FitOptions } from './fit-options.ts';
+import type { ResolvedOptions } from './options.ts';
+
+/** `value` as plain data. */
+export const json = (value: unknown): JsonObject => JSON.parse(JSON.stringify(value)) as JsonObject;
+
+/** What the pipeline makes: the encoder's input. */
+async function inputOf(augmentation: Augmentation, dataset: Dataset): Promise<RunConfig['input']> {
+  const sample = await readSample(dataset, 0);
+  const { height, width, channels } = augmentation.outputShape(sample);
+  if (height !== width)
+    throw new CheckpointError(`a run needs square views, got ${height} x ${width}; train without out to keep others`);
+  const last = augmentation.transforms.findLast((transform) => transform.kind === 'normalize');
+  const spread = (value: number | readonly number[] | undefined, fallback: number): number[] => {
+    if (typeof value === 'object') return value.length === channels ? [...value] : new Array(channels).fill(value[0]);
+    return new Array(channels).fill(value ?? fallback);
+  };
+  return { size: height, channels, mean: spread(last?.mean, 0), std: spread(last?.std, 1) };
+}
+
+export async function configOf(
+  options: ResolvedOptions,
+  choice: PrecisionChoice,
+  dataset: Dataset,
+  fit: FitOptions,
+): Promise<RunConfig> {
+  const { encoder, head, loss, augment, optimizer, schedule, batchSize, microBatch, epochs, seed } = options;
+  const { momentumEncoder } = options;
+  const first = augment[0] as Augmentation;
+  return {
+    format: 1,
+    encoder: json(encoder.config) as unknown as RunConfig['encoder'],
+    head: head === null ? null : head instanceof Module ? json(head.config) : { name: 'custom' },
+    loss: typeof loss === 'function' ? { name: 'custom' } : json(loss),
+    augment: augment.map((view) => json(view)),
+    input: await inputOf(first, dataset),
+    optimizer: json(optimizer),
+    schedule: json(schedule),
+    batchSize,
+    ...(microBatch < batchSize && { microBatch }),
+    ...(momentumEncoder && { momentumEncoder: json(momentumEncoder) }),
+    epochs,
+    seed,
+    precision: choice.precision,
+    ...(choice.speeds && { precisionSpeeds: { ...choice.speeds } }),
+    ...(typeof loss === 'object' &&
+      loss.name === 'cross-entropy' &&
+      dataset.classes && { classes: [...dataset.classes] }),
+    data: fit.data ?? { name: dataset.name, path: null, limit: null },
+    dataset: await markOf(dataset),
+  };
+}

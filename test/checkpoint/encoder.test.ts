@@ -1,0 +1,140 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadEncoder } from '../../lib/checkpoint/encoder.ts';
+import { headOf } from '../../lib/checkpoint/head.ts';
+import { RunFolder } from '../../lib/checkpoint/run.ts';
+import { linearHead } from '../../lib/models/linear-head.ts';
+import type { Module } from '../../lib/models/module.ts';
+import { projectionHead } from '../../lib/models/projection-head.ts';
+import { encoderShapes, makeEncoder, registerEncoder } from '../../lib/models/registry.ts';
+import { resnet18 } from '../../lib/models/resnet.ts';
+import { memory, sync } from '../../lib/tensor/runtime.ts';
+import { writeTinyRun } from '../serve/tiny-run.ts';
+
+let folder: string;
+let path: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'encoder-'));
+  path = await writeTinyRun(folder, { seed: 5 });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const valuesOf = (module: Module) =>
+  Promise.all([...module.stateDict().values()].map(async (value) => Array.from(await value.data(), Number)));
+
+async function withConfig(change: (config: Record<string, unknown>) => void, work: () => Promise<void>): Promise<void> {
+  const file = join(path, 'config.json');
+  const text = await readFile(file, 'utf8');
+  const config = JSON.parse(text);
+  change(config);
+  await writeFile(file, JSON.stringify(config));
+  try {
+    await work();
+  } finally {
+    await writeFile(file, text);
+  }
+}
+
+describe('loadEncoder', () => {
+  it('gives the encoder of a run, and of one of its checkpoints', async () => {
+    using expected = resnet18({ stem: 'cifar', width: 4, seed: 5 });
+    for (const checkpoint of [path, join(path, 'checkpoints', '7')]) {
+      using encoder = await loadEncoder({ checkpoint, device: 'cpu' });
+      expect(encoder.training).toBe(false);
+      expect(await valuesOf(encoder)).toEqual(await valuesOf(expected));
+    }
+  });
+
+  it('refuses wrong options, no run, and a device that is not there, and leaves nothing behind', async () => {
+    await sync();
+    const before = memory().tensors;
+    await expect(loadEncoder({ chekpoint: path } as never)).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(loadEncoder({ checkpoint: '' })).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(loadEncoder({ checkpoint: folder })).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' });
+    await expect(loadEncoder({ checkpoint: path, device: 'cuda:99' })).rejects.toMatchObject({ code: 'ERR_DEVICE' });
+    await sync();
+    expect(memory().tensors).toBeLessThanOrEqual(before);
+  });
+
+  it('compares shapes before a network that the config asks for is made', async () => {
+    const asks = (encoder: object) => (config: Record<string, unknown>) => {
+      config.encoder = { ...(config.encoder as object), ...encoder };
+    };
+    // 4096 wide: 180 GB, had it been made.
+    for (const [encoder, message] of [
+      [{ width: 4096 }, /checkpoints.7: 'conv1\.weight' must have shape \[4096,3,3,3\], got \[4,3,3,3\]/],
+      [{ name: 'resnet50' }, /'layer1\.0\.conv1\.weight' must have shape \[4,4,1,1\]/],
+      [{ depth: 3 }, /unknown option 'depth'/],
+      [{ width: 'wide' }, /width must be an integer/],
+      [{ name: 'resnet9' }, /encoder must be one of/],
+    ] as const)
+      await withConfig(asks(encoder), () =>
+        expect(loadEncoder({ checkpoint: path })).rejects.toMatchObject({
+          code: 'ERR_CHECKPOINT',
+          message: expect.stringMatching(message),
+        }),
+      );
+  });
+
+  it('makes an encoder that was registered under another name, with options of its own', async () => {
+    registerEncoder('half-resnet', ({ half }) => resnet18({ stem: 'cifar', width: 2 * Number(half) }));
+    const own = (config: Record<string, unknown>) => {
+      config.encoder = { name: 'half-resnet', half: 2 };
+    };
+    await withConfig(own, async () => {
+      using encoder = await loadEncoder({ checkpoint: path });
+      expect(encoder.featureDim).toBe(32);
+    });
+  });
+});
+
+describe('encoderShapes', () => {
+  it.each([
+    { name: 'resnet18', stem: 'cifar', width: 5, inChannels: 1 },
+    { name: 'resnet34', width: 3 },
+    { name: 'resnet50', stem: 'imagenet', width: 6 },
+    { name: 'resnet101', width: 2 },
+    { name: 'resnet152', width: 1, inChannels: 4 },
+  ])('are those of the network: $name of width $width', (config) => {
+    using encoder = makeEncoder(config);
+    const expected = [...encoder.stateDict()].map(([name, { shape }]) => [name, [...shape]]);
+    expect([...(encoderShapes(config) ?? [])]).toEqual(expected.filter(([, shape]) => (shape as number[]).length > 0));
+  });
+});
+
+describe('headOf', () => {
+  const checkpointOf = async (head: Module) => {
+    const run = await RunFolder.open(path);
+    const { model, ...rest } = await run.loadCheckpoint();
+    const tensors = [...head.stateDict()].map(async ([name, value]) => {
+      const data = await value.data();
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      return [
+        `head.${name}`,
+        { dtype: value.dtype === 'int64' ? 'I64' : 'F32', shape: value.shape, data: bytes },
+      ] as const;
+    });
+    return { ...rest, model: new Map([...model, ...(await Promise.all(tensors))]) };
+  };
+
+  it.each([
+    () => linearHead({ inFeatures: 4, outFeatures: 3, init: 'normal' }),
+    () => projectionHead({ kind: 'linear', inFeatures: 4, outFeatures: 3 }),
+    () => projectionHead({ kind: 'mlp', inFeatures: 4, hiddenFeatures: 5, outFeatures: 3 }),
+    () => projectionHead({ kind: 'mlp-bn', inFeatures: 4, hiddenFeatures: 5, outFeatures: 3 }),
+  ])('makes every kind of head again, and none that is larger than its weights (%#)', async (make) => {
+    using head = make();
+    const checkpoint = await checkpointOf(head);
+    using again = headOf(head.config, checkpoint);
+    expect(await valuesOf(again)).toEqual(await valuesOf(head));
+    for (const size of [{ inFeatures: 2 ** 24 }, { outFeatures: 2 ** 24 }])
+      expect(() => headOf({ ...head.config, ...size }, checkpoint)).toThrow(
+        expect.objectContaining({
+          code: 'ERR_CHECKPOINT',
+          message: expect.stringMatching(/weight' must have shape \[/),
+        }),
+      );
+  });
+});
