@@ -15,6 +15,7 @@ export type TensorHandle = NativeHandle<'tensor'>;
 export type CallableReference = NativeHandle<'callable'>;
 export type PipelineHandle = NativeHandle<'pipeline'>;
 export type TrainStepHandle = NativeHandle<'training step'>;
+export type UpdateHandle = NativeHandle<'update'>;
 export type MomentumEncoderHandle = NativeHandle<'momentum encoder'>;
 export type ModuleHandle = NativeHandle<'module'>;
 export type OptimizerHandle = NativeHandle<'optimizer'>;
@@ -237,7 +238,26 @@ export interface Addon {
     keyMomentum: number,
     flags: number,
     job: number,
-  ): Promise<{ readonly loss: number; readonly validAnchors?: number; readonly metrics?: readonly number[] }>;
+  ): Promise<{
+    readonly loss: number;
+    readonly validAnchors?: number;
+    readonly metrics?: readonly number[];
+    /** There was no update, since something was not finite: 'the loss is', 'the gradient is'. */
+    readonly refused?: string;
+  }>;
+
+  /** `modules` are those whose running statistics a step moves. */
+  makeUpdate(modules: readonly ModuleHandle[], optimizer: OptimizerHandle): UpdateHandle;
+  updateBegin(update: UpdateHandle, flags: number, job: number): void;
+  updateUndo(update: UpdateHandle, flags: number, job: number): void;
+  /** What was not finite ('the gradient is') where there was no update. */
+  updateFinish(
+    update: UpdateHandle,
+    learningRate: number,
+    features: TensorHandle,
+    flags: number,
+    job: number,
+  ): Promise<string | undefined>;
 }
 
 interface Loader {

@@ -18,11 +18,13 @@ namespace contrastive::binding {
 namespace {
 
 using StepHandle = Handle<train::TrainStep>;
+using UpdateHandle = Handle<train::Update>;
 using MomentumHandle = Handle<train::MomentumEncoder>;
 
 Napi::Value to_object(Napi::Env env, const train::StepOutput& output) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("loss", output.loss);
+  if (output.refused) result.Set("refused", output.refused);
   if (output.valid_anchors) result.Set("validAnchors", static_cast<double>(*output.valid_anchors));
   if (output.metrics.empty()) return result;
   Napi::Array metrics = Napi::Array::New(env, output.metrics.size());
@@ -82,6 +84,55 @@ Napi::Value momentum_dispose(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), MomentumHandle::dispose(info.Env(), info[0]));
 }
 
+// makeUpdate(modules[], optimizer) -> an update
+Napi::Value make_update(const Napi::CallbackInfo& info) {
+  const auto handles = info[0].As<Napi::Array>();
+  std::vector<std::shared_ptr<models::Module>> modules;
+  for (uint32_t i = 0; i < handles.Length(); ++i) modules.push_back(ModuleHandle::get(handles.Get(i), "modules"));
+  return UpdateHandle::make(
+      info.Env(), std::make_shared<train::Update>(std::move(modules), OptimizerHandle::get(info[1], "optimizer")));
+}
+
+// updateBegin(update, flags, job)
+Napi::Value update_begin(const Napi::CallbackInfo& info) {
+  std::shared_ptr<train::Update> update = UpdateHandle::get(info[0], "update");
+  State::of(info.Env()).effect(flags_at(info, 1), job_at(info, 2), [update] { update->begin(); });
+  return info.Env().Undefined();
+}
+
+// updateUndo(update, flags, job)
+Napi::Value update_undo(const Napi::CallbackInfo& info) {
+  std::shared_ptr<train::Update> update = UpdateHandle::get(info[0], "update");
+  State::of(info.Env()).effect(flags_at(info, 1), job_at(info, 2), [update] { update->undo(); });
+  return info.Env().Undefined();
+}
+
+// updateFinish(update, learningRate, features, flags, job) -> Promise<what was not finite, or undefined>; rejects with
+// the failure of a job before it (a backward()), and undoes
+Napi::Value update_finish(const Napi::CallbackInfo& info) {
+  State& state = State::of(info.Env());
+  std::shared_ptr<train::Update> update = UpdateHandle::get(info[0], "update");
+  const double learning_rate = info[1].As<Napi::Number>().DoubleValue();
+  SlotPtr features = TensorHandle::get(info[2], "features");
+  const uint32_t flags = flags_at(info, 3);
+  auto [promise, settler] = state.promise();
+  state.stream(flags).enqueue(make_job([update, learning_rate, features = std::move(features), flags,
+                                        job = job_at(info, 4), &state, settler = settler]() mutable {
+    try {
+      state.throw_effect_failure(flags);
+      const char* refused = update->finish(learning_rate, {features->value().detach()});
+      features.reset();
+      settler.resolve([refused](Napi::Env env) {
+        return refused ? Napi::Value(Napi::String::New(env, refused)) : env.Undefined();
+      });
+    } catch (...) {
+      update->undo();
+      settler.reject(describe(std::current_exception(), job));
+    }
+  }));
+  return promise;
+}
+
 // makeTrainStep(encoder, head | undefined, optimizer, momentum | undefined) -> a step
 Napi::Value make_train_step(const Napi::CallbackInfo& info) {
   std::shared_ptr<train::MomentumEncoder> momentum;
@@ -93,7 +144,7 @@ Napi::Value make_train_step(const Napi::CallbackInfo& info) {
 
 // trainStep(step, images[], viewOrder, loss, lossArguments, metrics, metricsLabels | undefined, learningRate,
 // keyMomentum, flags, job)
-//   -> Promise<{ loss, validAnchors?, metrics? }>
+//   -> Promise<{ loss, validAnchors?, metrics?, refused? }>
 // `lossArguments` are those of the loss in schema order; the first, its features, is the step's to fill.
 Napi::Value train_step(const Napi::CallbackInfo& info) {
   State& state = State::of(info.Env());
@@ -146,6 +197,10 @@ void export_train(Napi::Env env, Napi::Object exports) {
   exports.Set("momentumFollow", Napi::Function::New<guarded<momentum_follow>>(env));
   exports.Set("momentumRemember", Napi::Function::New<guarded<momentum_remember>>(env));
   exports.Set("momentumDispose", Napi::Function::New<guarded<momentum_dispose>>(env));
+  exports.Set("makeUpdate", Napi::Function::New<guarded<make_update>>(env));
+  exports.Set("updateBegin", Napi::Function::New<guarded<update_begin>>(env));
+  exports.Set("updateUndo", Napi::Function::New<guarded<update_undo>>(env));
+  exports.Set("updateFinish", Napi::Function::New<guarded<update_finish>>(env));
   exports.Set("makeTrainStep", Napi::Function::New<guarded<make_train_step>>(env));
   exports.Set("trainStep", Napi::Function::New<guarded<train_step>>(env));
 }
