@@ -115,9 +115,10 @@ Napi::Value update_finish(const Napi::CallbackInfo& info) {
   const double learning_rate = info[1].As<Napi::Number>().DoubleValue();
   SlotPtr features = TensorHandle::get(info[2], "features");
   const uint32_t flags = flags_at(info, 3);
+  Stream& stream = state.stream(flags);
   auto [promise, settler] = state.promise();
-  state.stream(flags).enqueue(make_job([update, learning_rate, features = std::move(features), flags,
-                                        job = job_at(info, 4), &state, settler = settler]() mutable {
+  stream.enqueue(make_job([update, learning_rate, features = std::move(features), flags, job = job_at(info, 4), &state,
+                           settler = settler]() mutable {
     try {
       state.throw_effect_failure(flags);
       const char* refused = update->finish(learning_rate, {features->value().detach()});
@@ -164,10 +165,11 @@ Napi::Value train_step(const Napi::CallbackInfo& info) {
   const uint32_t flags = flags_at(info, 9);
   const uint64_t job = job_at(info, 10);
 
+  Stream& stream = state.stream(flags);
   auto [promise, settler] = state.promise();
-  state.stream(flags).enqueue(make_job([step, images = std::move(images), view_order = std::move(view_order), &loss,
-                                        arguments = std::move(arguments), metrics, labels, learning_rate, key_momentum,
-                                        flags, job, settler = settler]() mutable {
+  stream.enqueue(make_job([step, images = std::move(images), view_order = std::move(view_order), &loss,
+                           arguments = std::move(arguments), metrics, labels, learning_rate, key_momentum, flags, job,
+                           settler = settler]() mutable {
     try {
       train::StepInput input{.images = {},
                              .view_order = std::move(view_order),
