@@ -183,7 +183,8 @@ export interface Addon {
   ): OptimizerHandle;
   optimizerStep(optimizer: OptimizerHandle, learningRate: number, flags: number, job: number): void;
   optimizerZeroGrad(optimizer: OptimizerHandle, flags: number, job: number): void;
-  optimizerState(optimizer: OptimizerHandle): Record<string, TensorHandle>;
+  /** Live. */
+  optimizerState(optimizer: OptimizerHandle, flags: number, job: number): Record<string, TensorHandle>;
   optimizerLoadState(
     optimizer: OptimizerHandle,
     names: readonly string[],
@@ -204,7 +205,14 @@ export interface Addon {
     symmetric: boolean,
   ): MomentumEncoderHandle;
   /** Live: features (size, dim), labels and ids (size), pushed () on the CPU. */
-  momentumQueue(momentum: MomentumEncoderHandle): Record<string, TensorHandle>;
+  momentumQueue(
+    momentum: MomentumEncoderHandle,
+    size: number,
+    dim: number,
+    device: string,
+    flags: number,
+    job: number,
+  ): Record<string, TensorHandle>;
   momentumFollow(momentum: MomentumEncoderHandle, m: number, flags: number, job: number): void;
   momentumRemember(
     momentum: MomentumEncoderHandle,

@@ -36,8 +36,8 @@ struct MomentumOptions {
 
 class MomentumEncoder {
  public:
-  // `keys` has the modules of `queries` once more, and starts as the caller made it. Both are on their device already.
-  // Throws kShapeError for other modules.
+  // `keys` has the modules of `queries` once more, and starts as the caller made it. Both are on their device already:
+  // in a job. Throws kShapeError for other modules.
   MomentumEncoder(const Network& queries, Network keys, const MomentumOptions& options);
 
   // Keys of images, float32 (rows, dim), without a gradient. In training mode the batch normalisation of the key
