@@ -11,7 +11,7 @@ export type ErrorCode =
   | 'ERR_AUTOGRAD' // a derivative that does not exist
   | 'ERR_DATA' // a data set, image or array that cannot be used
   | 'ERR_CHECKPOINT' // a checkpoint that is missing, corrupt or does not fit
-  | 'ERR_NON_FINITE' // a loss that became NaN or infinite
+  | 'ERR_NON_FINITE' // a loss, a gradient or a weight that became NaN or infinite
   | 'ERR_LIBTORCH' // libtorch cannot be found, loaded or used
   | 'ERR_ADDON' // the addon cannot be found, loaded or built
   | 'ERR_ABORTED' // an AbortSignal fired
@@ -83,7 +83,10 @@ export class AbortError extends ContrastiveError {
   }
 }
 
-/** A loss that became NaN or infinite; `step` is the optimizer step at which it happened. */
+/**
+ * A loss that became NaN or infinite, or, under a finite one, a gradient, a running statistic or a weight after the update;
+ * the message says which, and `step` is the optimizer step at which it happened. Nothing of that step was kept.
+ */
 export class NonFiniteLossError extends ContrastiveError {
   readonly step: number;
 

@@ -9,7 +9,11 @@ import { type Transform, transformFrom } from './transform.ts';
 
 /** A decoded image. A `Sample` of lib/data is one. */
 export interface ImageSample {
-  /** height x width x channels bytes, row by row, channels interleaved. */
+  /**
+   * height x width x channels bytes, row by row, channels interleaved. They are read by other threads until the result is
+   * ready, not copied: until then they must not change, and their buffer must not be transferred (`postMessage`,
+   * `structuredClone`, `ArrayBuffer.transfer`), resized or shrunk.
+   */
   readonly pixels: Uint8Array;
   readonly height: number;
   readonly width: number;

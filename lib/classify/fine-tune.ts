@@ -85,7 +85,7 @@ const given = <T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], u
  * @param train labelled images.
  * @throws {OptionError} an unknown or wrong option.
  * @throws {DataError} a sample without a label, or with one above the classes.
- * @throws {NonFiniteLossError} a loss that is NaN or infinite.
+ * @throws {NonFiniteLossError} a loss, gradient or weight that is NaN or infinite.
  * @throws {AbortError} the signal fired.
  * @example
  * const few = await balancedSubset(train, { fraction: 0.1 });

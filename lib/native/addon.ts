@@ -15,6 +15,7 @@ export type TensorHandle = NativeHandle<'tensor'>;
 export type CallableReference = NativeHandle<'callable'>;
 export type PipelineHandle = NativeHandle<'pipeline'>;
 export type TrainStepHandle = NativeHandle<'training step'>;
+export type UpdateHandle = NativeHandle<'update'>;
 export type MomentumEncoderHandle = NativeHandle<'momentum encoder'>;
 export type ModuleHandle = NativeHandle<'module'>;
 export type OptimizerHandle = NativeHandle<'optimizer'>;
@@ -182,7 +183,8 @@ export interface Addon {
   ): OptimizerHandle;
   optimizerStep(optimizer: OptimizerHandle, learningRate: number, flags: number, job: number): void;
   optimizerZeroGrad(optimizer: OptimizerHandle, flags: number, job: number): void;
-  optimizerState(optimizer: OptimizerHandle): Record<string, TensorHandle>;
+  /** Live. */
+  optimizerState(optimizer: OptimizerHandle, flags: number, job: number): Record<string, TensorHandle>;
   optimizerLoadState(
     optimizer: OptimizerHandle,
     names: readonly string[],
@@ -203,7 +205,14 @@ export interface Addon {
     symmetric: boolean,
   ): MomentumEncoderHandle;
   /** Live: features (size, dim), labels and ids (size), pushed () on the CPU. */
-  momentumQueue(momentum: MomentumEncoderHandle): Record<string, TensorHandle>;
+  momentumQueue(
+    momentum: MomentumEncoderHandle,
+    size: number,
+    dim: number,
+    device: string,
+    flags: number,
+    job: number,
+  ): Record<string, TensorHandle>;
   momentumFollow(momentum: MomentumEncoderHandle, m: number, flags: number, job: number): void;
   momentumRemember(
     momentum: MomentumEncoderHandle,
@@ -237,7 +246,26 @@ export interface Addon {
     keyMomentum: number,
     flags: number,
     job: number,
-  ): Promise<{ readonly loss: number; readonly validAnchors?: number; readonly metrics?: readonly number[] }>;
+  ): Promise<{
+    readonly loss: number;
+    readonly validAnchors?: number;
+    readonly metrics?: readonly number[];
+    /** There was no update, since something was not finite: 'the loss is', 'the gradient is'. */
+    readonly refused?: string;
+  }>;
+
+  /** `modules` are those whose running statistics a step moves. */
+  makeUpdate(modules: readonly ModuleHandle[], optimizer: OptimizerHandle): UpdateHandle;
+  updateBegin(update: UpdateHandle, flags: number, job: number): void;
+  updateUndo(update: UpdateHandle, flags: number, job: number): void;
+  /** What was not finite ('the gradient is') where there was no update. */
+  updateFinish(
+    update: UpdateHandle,
+    learningRate: number,
+    features: TensorHandle,
+    flags: number,
+    job: number,
+  ): Promise<string | undefined>;
 }
 
 interface Loader {

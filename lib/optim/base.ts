@@ -41,7 +41,7 @@ export abstract class Optimizer {
     this.#parameters = [...all.values()];
     const handles = this.#parameters.map((parameter) => parameter.handle);
     this.handle = guard(() => addon.makeOptimizer(kind, [...all.keys()], handles, options));
-    const state = Object.entries(addon.optimizerState(this.handle));
+    const state = Object.entries(guard(() => addon.optimizerState(this.handle, flags(), newJob())));
     this.#state = outsideTidy(() => new Map(state.map(([name, handle]) => [name, new Tensor(handle)])));
   }
 

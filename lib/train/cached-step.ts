@@ -1,5 +1,4 @@
 /** A step over a batch that is larger than what the encoder holds at once: gradient caching. */
-import { Module } from '../models/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { keepRunningStatistics, noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
@@ -11,6 +10,7 @@ import type { LargeBatch } from './large-batches.ts';
 import { lossCall, metricsOf, readLoss, type StepResult, targetsOf } from './loss-call.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { StepContext } from './step.ts';
+import { Update } from './update.ts';
 
 /** The labels and ids of a batch, from its micro-batches'. */
 class TargetCollector {
@@ -39,18 +39,6 @@ function oneBehind(): (done: Promise<unknown>) => Promise<void> {
   };
 }
 
-/** Undoes what a part of a step did to running statistics. */
-function statisticsKeeper({ encoder, head }: ResolvedOptions): () => void {
-  const buffers = [encoder, head].flatMap((module) =>
-    module instanceof Module ? [...module.namedBuffers().values()] : [],
-  );
-  const before = noGrad(() => buffers.map((buffer) => buffer.clone()));
-  return () =>
-    noGrad(() => {
-      for (const [i, buffer] of buffers.entries()) buffer.copy_(before[i] as Tensor);
-    });
-}
-
 /**
  * The gradient of a loss over the whole batch with the memory of a micro-batch, for one more forward pass.
  *
@@ -62,6 +50,7 @@ function statisticsKeeper({ encoder, head }: ResolvedOptions): () => void {
  */
 export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
   const loss = lossCall(options.loss);
+  const update = new Update(options, optimizer);
 
   /** Features of all samples, (batch, views, dim), without autograd; and the targets, which are read on the way. */
   const cacheFeatures = async (batch: LargeBatch, signal: AbortSignal | undefined) => {
@@ -82,41 +71,34 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
 
   /** Adds up the parameters' gradients, given that of the features. */
   const backPropagate = async (batch: LargeBatch, gradient: Tensor, signal: AbortSignal | undefined) => {
-    const restore = statisticsKeeper(options);
     const paced = oneBehind();
     let start = 0;
-    try {
-      for await (const micro of batch.microBatches(signal)) {
-        using _ = micro;
-        const size = micro.ids.length;
-        tidy(() => forward(micro, options).backward(gradient.narrow(0, start, size)));
-        start += size;
-        await paced(sync());
-      }
-      await paced(Promise.resolve());
-    } catch (error) {
-      optimizer.zeroGrad();
-      restore();
-      throw error;
+    for await (const micro of batch.microBatches(signal)) {
+      using _ = micro;
+      const size = micro.ids.length;
+      tidy(() => forward(micro, options).backward(gradient.narrow(0, start, size)));
+      start += size;
+      await paced(sync());
     }
+    await paced(Promise.resolve());
   };
 
   const run = (
     batch: LargeBatch,
     { learningRate, progress, signal }: StepContext & { readonly signal: AbortSignal | undefined },
   ): Promise<StepResult & { readonly targets: Pick<TrainBatch, 'labels' | 'ids'> }> =>
-    tidy(async () => {
-      optimizer.zeroGrad();
-      const { features, targets } = await cacheFeatures(batch, signal);
-      const tensors = targetsOf(targets, options);
-      const value = loss(features, { labels: tensors.labels, ids: tensors.ids, progress });
-      const result = await readLoss(value, options.metrics ? metricsOf(features, tensors) : undefined);
-      if (Number.isFinite(result.loss)) {
+    tidy(() =>
+      update.attempt(async () => {
+        const { features, targets } = await cacheFeatures(batch, signal);
+        const tensors = targetsOf(targets, options);
+        const value = loss(features, { labels: tensors.labels, ids: tensors.ids, progress });
+        const result = await readLoss(value, options.metrics ? metricsOf(features, tensors) : undefined);
+        if (result.refused !== undefined) return { ...result, targets };
         value.loss.backward();
         await backPropagate(batch, features.grad as Tensor, signal);
-        optimizer.step({ lr: learningRate });
-      }
-      return { ...result, targets };
-    });
+        const refused = await update.finish(features, learningRate);
+        return { ...result, ...(refused !== undefined && { refused }), targets };
+      }),
+    );
   return { run };
 }

@@ -17,6 +17,8 @@ export interface StepResult {
   /** Where the loss reports it. */
   readonly validAnchors?: number;
   readonly metrics?: ContrastiveMetrics;
+  /** There was no update, since something was not finite. What: 'the loss is', 'the gradient is'. */
+  readonly refused?: string;
 }
 
 interface LossValue {
@@ -85,6 +87,7 @@ export async function readLoss({ loss, validAnchors }: LossValue, metrics: Tenso
   const [value, anchors, numbers] = await Promise.all([loss.item(), validAnchors?.item(), metrics?.data()]);
   return {
     loss: value,
+    ...(!Number.isFinite(value) && { refused: 'the loss is' }),
     ...(anchors !== undefined && { validAnchors: anchors }),
     ...(numbers !== undefined && { metrics: metricsFrom(numbers as Float32Array) }),
   };

@@ -49,7 +49,10 @@ export class MomentumEncoder {
         options.symmetric,
       ),
     );
-    const queue = Object.entries(guard(() => addon.momentumQueue(this.handle)));
+    const { featureDim } = this.head ?? this.encoder;
+    const queue = Object.entries(
+      guard(() => addon.momentumQueue(this.handle, options.queueSize, featureDim, encoder.device, flags(), newJob())),
+    );
     this.#queue = outsideTidy(() => new Map(queue.map(([name, handle]) => [name, new Tensor(handle)])));
   }
 

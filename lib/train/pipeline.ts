@@ -21,7 +21,7 @@ export interface StepOutcome extends StepResult {
 
 /** A batch and what is to be done with it. Disposing it lets go of the batch; a step that runs keeps what it needs. */
 export interface PendingStep extends Disposable {
-  /** Enqueues; the promise is the outcome. When the loss is not finite, the weights stay as they were. */
+  /** Enqueues; the promise is the outcome. A step that is refused leaves all as it was. */
   run(context: StepContext): Promise<StepOutcome>;
 }
 

@@ -81,14 +81,20 @@ export class StepReports {
    */
   count(outcome: StepOutcome, { epoch, learningRate }: StepPlace): (WarningEvent | StepEvent)[] {
     const { isSingleClass, hasEqualIds, ...result } = outcome;
-    if (!Number.isFinite(result.loss))
+    const { refused, loss } = result;
+    if (refused !== undefined) {
+      const place = `at step ${this.#done + 1} (epoch ${epoch + 1})`;
+      const what = Number.isFinite(loss)
+        ? `${refused} not finite ${place}, though the loss is ${loss}`
+        : `the loss is ${loss} ${place}`;
       throw new NonFiniteLossError(
-        `the loss is ${result.loss} at step ${this.#done + 1} (epoch ${epoch + 1}); the weights are those of step ${this.#done}. A lower learning rate or a higher temperature usually helps`,
+        `${what}; the weights are those of step ${this.#done}. A lower learning rate or a higher temperature usually helps`,
         this.#done + 1,
       );
+    }
     if (result.validAnchors !== 0) this.#lacksPositives = false;
     this.#done++;
-    this.#epochLoss += result.loss;
+    this.#epochLoss += loss;
     this.#epochSteps++;
     const samplesPerSecond = this.samplesPerSecond;
     const secondsLeft = ((this.#total - this.#done) * this.#batchSize) / samplesPerSecond;

@@ -13,6 +13,7 @@ import { nativeLoss } from './loss.ts';
 import { lossCall, metricsOf, readLoss, type StepResult, targetsOf } from './loss-call.ts';
 import type { MomentumEncoder } from './momentum-encoder.ts';
 import type { ResolvedOptions } from './options.ts';
+import { Update } from './update.ts';
 
 export interface StepContext {
   readonly learningRate: number;
@@ -22,8 +23,8 @@ export interface StepContext {
 
 export interface Step {
   /**
-   * Enqueues a step; the promise is its outcome. When the loss is not finite, the weights stay as they were. The batch may
-   * be disposed at once.
+   * Enqueues a step; the promise is its outcome. A step that is refused, or fails, leaves weights, running statistics and
+   * momentum encoder as they were. The batch may be disposed at once.
    */
   run(batch: Omit<TrainBatch, typeof Symbol.dispose>, context: StepContext): Promise<StepResult>;
   /**
@@ -75,25 +76,28 @@ const twice = ({ labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>) => ({
 
 function customStep(options: ResolvedOptions, optimizer: Optimizer, momentum: MomentumEncoder | undefined): Step {
   const loss = lossCall(options.loss);
+  const update = new Update(options, optimizer, momentum);
   const run: Step['run'] = (batch, { learningRate, progress }) =>
-    tidy(async () => {
-      optimizer.zeroGrad();
-      const pair = momentum && forwardPairs(batch, options, momentum);
-      const features = pair?.features ?? forward(batch, options); // (batch, views, dim)
-      const targets = targetsOf(momentum?.symmetric ? twice(batch) : batch, options);
-      const { labels, ids } = targets;
-      const bank = momentum?.bank(labels !== undefined);
-      const value = loss(features, { labels, ids, bank, progress });
-      const metrics = options.metrics ? metricsOf(features, targets, momentum && { bank }) : undefined;
-      const result = await readLoss(value, metrics); // before the update: it may be NaN
-      if (!Number.isFinite(result.loss)) return result;
-      value.loss.backward();
-      optimizer.step({ lr: learningRate });
-      if (momentum && pair) {
-        momentum.follow(momentum.momentumAt(progress));
-        momentum.remember(pair.keys, targets);
-      }
-      return result;
-    });
+    tidy(() =>
+      update.attempt(async () => {
+        const pair = momentum && forwardPairs(batch, options, momentum);
+        const features = pair?.features ?? forward(batch, options); // (batch, views, dim)
+        const targets = targetsOf(momentum?.symmetric ? twice(batch) : batch, options);
+        const { labels, ids } = targets;
+        const bank = momentum?.bank(labels !== undefined);
+        const value = loss(features, { labels, ids, bank, progress });
+        const metrics = options.metrics ? metricsOf(features, targets, momentum && { bank }) : undefined;
+        const result = await readLoss(value, metrics); // before the update: it may be NaN
+        if (result.refused !== undefined) return result;
+        value.loss.backward();
+        const refused = await update.finish(features, learningRate);
+        if (refused !== undefined) return { ...result, refused };
+        if (momentum && pair) {
+          momentum.follow(momentum.momentumAt(progress));
+          momentum.remember(pair.keys, targets);
+        }
+        return result;
+      }),
+    );
   return { run, inFlight: 1 };
 }

@@ -35,7 +35,8 @@ export class Trainer {
   /**
    * Trains to the end. With `out`, an error that has nothing to do with the weights (of data, of a monitor, of `onEvent`) comes
    * after a checkpoint, as an abort does.
-   * @throws {NonFiniteLossError} a loss that is NaN or infinite, with its step; the newest checkpoint is from before it.
+   * @throws {NonFiniteLossError} a loss, gradient or weight that is NaN or infinite, with its step; weights, running statistics and
+   * the newest checkpoint are from before it.
    * @throws {AbortError} the signal fired.
    */
   async fit(dataset: Dataset, options: FitOptions = {}): Promise<EndEvent> {

@@ -5,7 +5,7 @@
 namespace contrastive::augment {
 namespace {
 
-// A canvas a thread: its buffers grow to the largest image and then stay, warm.
+// A canvas a thread: its buffers grow and then stay, warm, but for those of very large images.
 Canvas& local_canvas() {
   thread_local Canvas canvas;
   return canvas;
@@ -51,6 +51,7 @@ void augment_batch(Pool& pool, BatchJob job, void* out, std::shared_ptr<const st
       pipeline.apply(canvas, image, pipeline.draw(job.key(image, view), {image.height, image.width, image.channels}));
       canvas.pack(out + index * result_size, job.type, job.layout);
     });
+    canvas.trim();
   };
   pool.run(count, std::move(body), std::move(done));
 }
@@ -60,6 +61,7 @@ void replay(const Pipeline& pipeline, const ImageView& image, const std::vector<
   Canvas& canvas = local_canvas();
   pipeline.apply(canvas, image, drawn);
   canvas.pack(out, type, layout);
+  canvas.trim();
 }
 
 }  // namespace contrastive::augment

@@ -24,6 +24,13 @@ float* Buffer::reserve(int64_t floats) {
   return data_;
 }
 
+void Buffer::trim() {
+  constexpr size_t kWarm = size_t{1} << 22;  // 16 MiB: an image of 1182 x 1182 with three channels
+  if (storage_.size() <= kWarm) return;
+  std::vector<float>().swap(storage_);
+  data_ = nullptr;
+}
+
 void Canvas::load(const ImageView& source, int channels) {
   source_ = source;
   channels_ = channels;
@@ -208,6 +215,10 @@ void Canvas::resize_planes(int height, int width) {
     }
   }
   adopt(height, width);
+}
+
+void Canvas::trim() {
+  for (Buffer* buffer : {&image_, &spare_, &scratch_}) buffer->trim();
 }
 
 void Canvas::pack(void* out, OutType type, Layout layout) {

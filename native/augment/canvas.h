@@ -28,10 +28,12 @@ struct ImageView {
 enum class OutType { kFloat32, kBFloat16 };
 enum class Layout { kInterleaved, kPlanar };  // memory of (H, W, C), that is channels_last, or of (C, H, W)
 
-// Grows, never shrinks; contents are not kept.
+// Grows; contents are not kept.
 class Buffer {
  public:
   float* reserve(int64_t floats);
+  // Gives memory back that only a large image needs.
+  void trim();
   float* data() { return data_; }
 
  private:
@@ -83,6 +85,9 @@ class Canvas {
 
   // Working memory of at least `floats`.
   float* scratch(int64_t floats) { return scratch_.reserve(floats); }
+
+  // Lets go of memory that is not worth keeping warm.
+  void trim();
 
   // Writes the result: height x width x channels values.
   void pack(void* out, OutType type, Layout layout);

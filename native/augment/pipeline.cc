@@ -1,6 +1,19 @@
 #include "augment/pipeline.h"
 
+#include <limits>
+
 namespace contrastive::augment {
+namespace {
+
+// The kernels count in 32 bits.
+void check_count(Shape shape) {
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  CONTRASTIVE_CHECK(int64_t{shape.height} * shape.width <= kMost / shape.channels, kShapeError,
+                    "an image must have at most 2^31 - 1 values, got ", shape.height, " x ", shape.width, " x ",
+                    shape.channels);
+}
+
+}  // namespace
 
 Pipeline::Pipeline(const std::vector<TransformSpec>& specs, int channels) : channels_(channels) {
   CONTRASTIVE_CHECK(channels == 0 || channels == 1 || channels == 3, kOptionError, "channels must be 1 or 3, got ",
@@ -21,12 +34,13 @@ Shape Pipeline::loaded(Shape source) const {
 
 Shape Pipeline::output_shape(Shape source) const {
   Shape shape = loaded(source);
+  check_count(shape);
   for (const auto& transform : transforms_) {
     const Shape next = transform->output_shape(shape);
     CONTRASTIVE_CHECK(transform->p() == 1 || next == shape, kShapeError, transform->kind(), " with p ", transform->p(),
                       " must keep the image's size, got ", shape.height, " x ", shape.width, " to ", next.height, " x ",
                       next.width);
-    shape = next;
+    check_count(shape = next);
   }
   return shape;
 }

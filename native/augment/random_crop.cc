@@ -39,11 +39,12 @@ class RandomCrop final : public Transform {
     const int height = padded_height(input), width = padded_width(input);
     CONTRASTIVE_CHECK(height_ <= height && width_ <= width, kShapeError, kind(), " of ", height_, " x ", width_,
                       " is larger than the padded image of ", height, " x ", width);
-    const double most = *std::max_element(padding_.begin(), padding_.end());
-    const int shortest = std::min(input.height, input.width);
-    CONTRASTIVE_CHECK((mode_ != "reflect" || most < shortest) && (mode_ != "symmetric" || most <= shortest),
-                      kShapeError, kind(), ": ", mode_, " padding of ", most, " is too large for an image of ",
-                      input.height, " x ", input.width);
+    const double across = std::max(padding_[0], padding_[2]), down = std::max(padding_[1], padding_[3]);
+    const int kept = mode_ == "reflect" ? 1 : 0;  // the border pixel, which 'symmetric' repeats
+    CONTRASTIVE_CHECK(
+        (mode_ != "reflect" && mode_ != "symmetric") || (across <= input.width - kept && down <= input.height - kept),
+        kShapeError, kind(), ": ", mode_, " padding of ", across, " across and ", down,
+        " down is too large for an image of ", input.height, " x ", input.width);
     return {height_, width_, input.channels};
   }
 

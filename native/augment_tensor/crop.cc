@@ -41,10 +41,11 @@ at::Tensor image_crop(const at::Tensor& images, const std::vector<int64_t>& corn
       kOptionError, "crop: padding must be four numbers >= 0, got ", at::IntArrayRef(padding));
   CONTRASTIVE_CHECK(mode == "constant" || mode == "edge" || mode == "reflect" || mode == "symmetric", kOptionError,
                     "crop: unknown paddingMode '", mode, "'");
-  const int64_t most = *std::max_element(padding.begin(), padding.end());
-  const int64_t shortest = std::min(height, width);
-  CONTRASTIVE_CHECK((mode != "reflect" || most < shortest) && (mode != "symmetric" || most <= shortest), kShapeError,
-                    "crop: ", mode, " padding of ", most, " is too large for an image of ", height, " x ", width);
+  const int64_t across = std::max(padding[0], padding[2]), down = std::max(padding[1], padding[3]);
+  const int64_t kept = mode == "reflect" ? 1 : 0;  // the border pixel, which 'symmetric' repeats
+  CONTRASTIVE_CHECK((mode != "reflect" && mode != "symmetric") || (across <= width - kept && down <= height - kept),
+                    kShapeError, "crop: ", mode, " padding of ", across, " across and ", down,
+                    " down is too large for an image of ", height, " x ", width);
   const int64_t tall = height + padding[1] + padding[3], wide = width + padding[0] + padding[2];
   CONTRASTIVE_CHECK(size[0] <= tall && size[1] <= wide, kShapeError, "crop of ", size[0], " x ", size[1],
                     " is larger than the padded image of ", tall, " x ", wide);
@@ -66,7 +67,7 @@ at::Tensor image_crop(const at::Tensor& images, const std::vector<int64_t>& corn
       batch.tensor()
           .gather(2, rows.index.unsqueeze(1).unsqueeze(-1).expand({samples, channels, size[0], width}))
           .gather(3, columns.index.unsqueeze(1).unsqueeze(1).expand({samples, channels, size[0], size[1]}));
-  if (mode != "constant" || most == 0) return batch.restore(result);
+  if (mode != "constant" || (across == 0 && down == 0)) return batch.restore(result);
   const at::Tensor inside =
       rows.inside.unsqueeze(1).unsqueeze(-1).bitwise_and(columns.inside.unsqueeze(1).unsqueeze(1));
   return batch.restore(result.masked_fill(inside.logical_not(), fill));

@@ -1,5 +1,6 @@
 #include "binding/augment_convert.h"
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -29,12 +30,15 @@ void append(std::vector<double>& list, const Napi::Value& value, const std::stri
 
 }  // namespace
 
-uint64_t to_counter(const Napi::Value& value, const char* argument) {
-  CONTRASTIVE_CHECK(value.IsNumber(), kOptionError, argument, " must be a number");
-  const double number = value.As<Napi::Number>().DoubleValue();
-  CONTRASTIVE_CHECK(number >= 0 && number <= 9007199254740991.0, kOptionError, argument,
+uint64_t to_counter(double number, const char* argument) {
+  CONTRASTIVE_CHECK(number >= 0 && number <= 9007199254740991.0 && number == std::floor(number), kOptionError, argument,
                     " must be an integer from 0 to 2^53 - 1, got ", number);
   return static_cast<uint64_t>(number);
+}
+
+uint64_t to_counter(const Napi::Value& value, const char* argument) {
+  CONTRASTIVE_CHECK(value.IsNumber(), kOptionError, argument, " must be a number");
+  return to_counter(value.As<Napi::Number>().DoubleValue(), argument);
 }
 
 TransformSpec to_spec(const Napi::Object& object) {

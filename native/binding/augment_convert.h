@@ -8,6 +8,7 @@
 namespace contrastive::binding {
 
 // Seeds and ids: JavaScript's safe integers.
+uint64_t to_counter(double number, const char* argument);
 uint64_t to_counter(const Napi::Value& value, const char* argument);
 inline int to_int(const Napi::Value& value) { return value.As<Napi::Number>().Int32Value(); }
 

@@ -99,7 +99,7 @@ BatchJob to_batch(const Napi::CallbackInfo& info, size_t numbers_at) {
   job.images.reserve(n);
   for (size_t i = 0; i < n; ++i) {
     const Napi::HandleScope scope(info.Env());
-    const auto id = static_cast<uint64_t>(ids[i]);
+    const uint64_t id = to_counter(ids[i], "ids");
     job.images.push_back(augment::naming(i, id, [&] {
       return to_image(pixels.Get(static_cast<uint32_t>(i)), sizes[3 * i], sizes[3 * i + 1], sizes[3 * i + 2], id);
     }));
@@ -131,7 +131,8 @@ Napi::Value batch(const Napi::CallbackInfo& info) {
   const Result result =
       make_result(static_cast<int64_t>(job.images.size() * job.views.size()), shape, dtype, to_counter(info[7], "job"));
   State& state = State::of(info.Env());
-  augment::augment_batch(state.pool(), std::move(job), result.tensor.mutable_data_ptr(), closing(state),
+  Pool& pool = state.pool();
+  augment::augment_batch(pool, std::move(job), result.tensor.mutable_data_ptr(), closing(state),
                          settles(state, result, info[1]));
   return wrap(info.Env(), result.slot);
 }
@@ -167,8 +168,9 @@ Napi::Value on_device(const Napi::CallbackInfo& info) {
           at::TensorOptions(job.dtype).device(at::kMeta).memory_format(at::MemoryFormat::ChannelsLast)),
       job.device);
   State& state = State::of(info.Env());
-  state.stream(flags).enqueue(make_job([job = std::move(job), promises = Promises({slot}, to_counter(info[9], "job")),
-                                        cancel = closing(state), release = keep_alive(state, info[1])]() mutable {
+  Stream& stream = state.stream(flags);
+  stream.enqueue(make_job([job = std::move(job), promises = Promises({slot}, to_counter(info[9], "job")),
+                           cancel = closing(state), release = keep_alive(state, info[1])]() mutable {
     promises.settle([&] { return std::vector<at::Tensor>{augment_tensor::augment_on_device(job, *cancel)}; });
     release();
   }));
@@ -193,9 +195,10 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
   const at::ScalarType dtype = to_dtype(info[6], "dtype");
   const augment::OutType type = out_type(dtype);
   State& state = State::of(info.Env());
+  Pool& pool = state.pool();
   const Result result = make_result(1, shape, dtype, to_counter(info[7], "job"));
   void* const out = result.tensor.mutable_data_ptr();
-  state.pool().run(
+  pool.run(
       1, [=](int64_t) { augment::replay(*pipeline, image, drawn, out, type, augment::Layout::kInterleaved); },
       settles(state, result, info[1]));
   return wrap(info.Env(), result.slot);

@@ -39,10 +39,12 @@ models::OptionMap to_options(const Napi::Value& value) {
   return options;
 }
 
-// { name: tensor handle }, in order of registration.
-Napi::Object named(Napi::Env env, const std::vector<NamedTensor>& tensors) {
+// { name: tensor handle }, in order of registration. Handles share the module's twins: what one says of requiring a
+// gradient, the module knows.
+Napi::Object named(Napi::Env env, const std::vector<NamedTensor>& tensors, const std::vector<NamedTensor>& twins) {
   Napi::Object result = Napi::Object::New(env);
-  for (const auto& [name, tensor] : tensors) result.Set(name, wrap(env, Slot::ready(tensor)));
+  for (size_t i = 0; i < tensors.size(); ++i)
+    result.Set(tensors[i].name, wrap(env, Slot::ready(tensors[i].tensor, twins[i].tensor)));
   return result;
 }
 
@@ -59,18 +61,19 @@ Napi::Value module_names(const Napi::CallbackInfo& info) {
   return names;
 }
 
-// moduleParameters(module), moduleBuffers(module) -> { name: tensor handle }
+// moduleParameters(module), moduleBuffers(module) -> { name: tensor handle }; before the first job of the module
 Napi::Value parameters(const Napi::CallbackInfo& info) {
-  return named(info.Env(), ModuleHandle::get(info[0], "module")->parameters());
+  models::Module& module = *ModuleHandle::get(info[0], "module");
+  return named(info.Env(), module.parameters(), module.parameter_twins());
 }
 Napi::Value buffers(const Napi::CallbackInfo& info) {
-  return named(info.Env(), ModuleHandle::get(info[0], "module")->buffers());
+  models::Module& module = *ModuleHandle::get(info[0], "module");
+  return named(info.Env(), module.buffers(), module.buffer_twins());
 }
 
-bool any_requires_grad(models::Module& module) {
-  const auto& parameters = module.parameters();
-  return std::any_of(parameters.begin(), parameters.end(),
-                     [](const NamedTensor& parameter) { return parameter.tensor.requires_grad(); });
+bool any_requires_grad(const models::Module& module) {
+  const auto& twins = module.parameter_twins();
+  return std::any_of(twins.begin(), twins.end(), [](const NamedTensor& twin) { return twin.tensor.requires_grad(); });
 }
 
 // The twin of a forward pass without running it: layers check shapes by themselves.
@@ -128,17 +131,17 @@ Napi::Value module_to(const Napi::CallbackInfo& info) {
   std::shared_ptr<models::Module> module = ModuleHandle::get(info[0], "module");
   const at::Device device = to_device(info[1], "device");
   std::vector<SlotPtr> slots;
-  const auto pending = [&](const std::vector<NamedTensor>& tensors) {
+  const auto pending = [&](const std::vector<NamedTensor>& twins) {
     Napi::Object result = Napi::Object::New(info.Env());
-    for (const auto& [name, tensor] : tensors) {
-      slots.push_back(std::make_shared<Slot>(twin_of(tensor), device));
+    for (const auto& [name, twin] : twins) {
+      slots.push_back(std::make_shared<Slot>(twin, device));
       result.Set(name, wrap(info.Env(), slots.back()));
     }
     return result;
   };
   Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("parameters", pending(module->parameters()));
-  result.Set("buffers", pending(module->buffers()));
+  result.Set("parameters", pending(module->parameter_twins()));
+  result.Set("buffers", pending(module->buffer_twins()));
   const uint32_t flags = flags_at(info, 2);
   State::of(info.Env())
       .stream(flags)

@@ -16,6 +16,19 @@ int default_threads() {
   return static_cast<int>(std::clamp<int64_t>(threads, 1, 4096));
 }
 
+// exit() destroys the thread_local objects of the thread that calls it before anything static, libtorch's among it: the
+// last place where our threads can be stopped, whatever JavaScript does (an 'exit' listener that throws,
+// process.reallyExit()). On Windows the system has ended all other threads by then, locks that they held included.
+#ifndef _WIN32
+struct AtExit {
+  ~AtExit() {
+    if (state) state->close();
+  }
+  State* state = nullptr;
+};
+thread_local AtExit at_exit;  // NOLINT(cert-err58-cpp): its constructor does not throw
+#endif
+
 }  // namespace
 
 State::State(Napi::Env env) : env_(env), bulk_("contrastive", default_threads()), interactive_("contrastive-i", 1) {
@@ -28,17 +41,30 @@ void State::create(Napi::Env env) {
   auto* state = new State(env);
   env.SetInstanceData(state);
   // Runs before the environment's handles go: on worker.terminate() and an ordinary end. process.exit() on the main
-  // thread skips these hooks and runs static destructors while our threads compute: JavaScript calls close() before it.
+  // thread skips these hooks and runs static destructors while our threads compute: JavaScript calls close() before it,
+  // and what keeps it from that meets `at_exit`.
   env.AddCleanupHook([](State* s) { s->close(); }, state);
+#ifndef _WIN32
+  at_exit.state = state;
+#endif
+}
+
+State::~State() {
+#ifndef _WIN32
+  at_exit.state = nullptr;
+#endif
 }
 
 State& State::of(Napi::Env env) { return *env.GetInstanceData<State>(); }
 
 void State::close() {
+  // All are told before one is waited for.
   closing_ = true;
-  pool_.reset();  // first: a stream's job may wait for a batch
   interactive_.stop();
   bulk_.stop();
+  pool_.reset();  // first: a stream's job may wait for a batch
+  interactive_.join();
+  bulk_.join();
 }
 
 Pool& State::pool() {

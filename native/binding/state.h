@@ -17,13 +17,18 @@ class State {
  public:
   static void create(Napi::Env env);
   static State& of(Napi::Env env);
+  ~State();
 
   // Bulk work: training, losses, a script's tensor operations.
   Stream& bulk() { return bulk_; }
   // Interactive work: an embedder's request, which must not wait for a training step.
   Stream& interactive() { return interactive_; }
-  // Bit 3 of a call's flags chooses.
-  Stream& stream(uint32_t flags) { return is_interactive(flags) ? interactive_ : bulk_; }
+  // Bit 3 of a call's flags chooses. Started: call it before promise(), since nobody would settle one if it throws.
+  Stream& stream(uint32_t flags) {
+    Stream& chosen = is_interactive(flags) ? interactive_ : bulk_;
+    chosen.start();
+    return chosen;
+  }
 
   // A promise that native work will settle. While one is open, the process stays alive.
   // `settle` may be called from any thread, once; `make` then runs on the JavaScript thread and makes the value.
@@ -46,7 +51,7 @@ class State {
   // On the stream of `flags`: throws the first failure of an effect on it since the last call, if there was one.
   void throw_effect_failure(uint32_t flags);
 
-  // Augmentation; made at first use.
+  // Augmentation; made at first use, and before promise(), as stream().
   Pool& pool();
   void set_pool_threads(int threads);
 

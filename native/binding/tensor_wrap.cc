@@ -8,6 +8,7 @@
 #include "binding/convert.h"
 #include "binding/errors.h"
 #include "binding/state.h"
+#include "core/devices.h"
 #include "core/modes.h"
 #include "core/recycler.h"
 
@@ -135,8 +136,9 @@ Napi::Value read(const Napi::CallbackInfo& info) {
   State& state = State::of(info.Env());
   SlotPtr slot = TensorHandle::get(info[0], "tensor");
   const uint32_t flags = flags_at(info, 1);
+  Stream& stream = state.stream(flags);
   auto [promise, settler] = state.promise();
-  state.stream(flags).enqueue(make_job([slot, settler = settler, &state, flags]() mutable {
+  stream.enqueue(make_job([slot, settler = settler, &state, flags]() mutable {
     try {
       state.throw_effect_failure(flags);
       at::Tensor host = readable(slot->value());
@@ -169,10 +171,12 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
 Napi::Value ready(const Napi::CallbackInfo& info) {
   State& state = State::of(info.Env());
   SlotPtr slot = TensorHandle::get(info[0], "tensor");
+  Stream& stream = state.stream(flags_at(info, 1));
   auto [promise, settler] = state.promise();
-  state.stream(flags_at(info, 1)).enqueue(make_job([slot, settler = settler] {
+  stream.enqueue(make_job([slot, settler = settler] {
     try {
       const at::Tensor& value = slot->value();
+      synchronize(value.device());
       settler.resolve([shape = value.sizes().vec(), dtype = value.scalar_type(),
                        requires_grad = value.requires_grad()](Napi::Env env) {
         Napi::Object result = Napi::Object::New(env);
@@ -192,10 +196,12 @@ Napi::Value ready(const Napi::CallbackInfo& info) {
 Napi::Value sync(const Napi::CallbackInfo& info) {
   State& state = State::of(info.Env());
   const uint32_t flags = flags_at(info, 0);
+  Stream& stream = state.stream(flags);
   auto [promise, settler] = state.promise();
-  state.stream(flags).enqueue(make_job([settler = settler, &state, flags] {
+  stream.enqueue(make_job([settler = settler, &state, flags] {
     try {
       state.throw_effect_failure(flags);
+      synchronize_devices();
       settler.resolve([](Napi::Env env) { return env.Undefined(); });
     } catch (...) {
       settler.reject(describe(std::current_exception()));

@@ -16,8 +16,22 @@ bool contains(const std::string& text, std::initializer_list<const char*> words)
                      [&](const char* word) { return text.find(word) != std::string::npos; });
 }
 
-// libtorch has one exception type for most mistakes; its wording tells shapes from dtypes.
-const char* code_of(const std::string& text) {
+template <typename... Types>
+bool is_one_of(const c10::Error& error) {
+  return (... || (dynamic_cast<const Types*>(&error) != nullptr));
+}
+
+// Types first. libtorch has one for most mistakes, whose wording then tells shapes from dtypes.
+const char* code_of(const c10::Error& error, const std::string& text) {
+  if (is_one_of<c10::AcceleratorError, c10::LinAlgError, c10::DistError>(error)) return kNativeError;
+  if (is_one_of<c10::TypeError>(error)) return kDTypeError;
+  if (is_one_of<c10::NotImplementedError>(error))
+    return contains(text, {"derivative"})              ? kAutogradError
+           : contains(text, {"not implemented for '"}) ? kDTypeError
+                                                       : kNativeError;
+  if (is_one_of<c10::IndexError, c10::ValueError>(error))
+    return contains(text, {"shape", "size", "dim", "Dim"}) ? kShapeError : kOptionError;
+  if (contains(text, {"INTERNAL ASSERT FAILED", "enforce fail"})) return kNativeError;
   if (contains(text, {"dtype", "scalar type", "data type", "ScalarType"})) return kDTypeError;
   if (contains(text, {"does not require grad", "backward through the graph", "inplace operation", "in-place operation",
                       "derivative"}))
@@ -47,7 +61,7 @@ Failure describe(std::exception_ptr error, uint64_t job) {
     return {kNativeError, std::string("out of device memory: ") + e.what_without_backtrace(), job};
   } catch (const c10::Error& e) {
     const std::string text = first_paragraph(e.what_without_backtrace());
-    return {code_of(text), text, job};
+    return {code_of(e, text), text, job};
   } catch (const std::bad_alloc&) {
     return {kNativeError, "out of memory", job};
   } catch (const std::exception& e) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/thread.h"
 
 #if defined(__linux__)
 #include <sys/resource.h>
@@ -28,10 +29,17 @@ void lower_priority() {
 Pool::Pool(int threads) {
   CONTRASTIVE_CHECK(threads >= 1, kOptionError, "threads must be an integer >= 1, got ", threads);
   threads_.reserve(threads);
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (int i = 0; i < threads; ++i) threads_.push_back(start_thread("augmentation", [this] { work(); }));
+  } catch (...) {
+    join();  // those that were given
+    throw;
+  }
 }
 
-Pool::~Pool() {
+Pool::~Pool() { join(); }
+
+void Pool::join() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;

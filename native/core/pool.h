@@ -20,6 +20,7 @@ class Pool {
   using Body = std::function<void(int64_t index)>;
   using Done = std::function<void(std::exception_ptr error)>;
 
+  // Throws kNativeError where the system does not give so many threads.
   explicit Pool(int threads);
   ~Pool();
   Pool(const Pool&) = delete;
@@ -41,6 +42,7 @@ class Pool {
   };
 
   void work();
+  void join();
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -13,10 +13,11 @@
 #include <iterator>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "core/thread.h"
 
 namespace contrastive {
 namespace {
@@ -62,6 +63,9 @@ class Recycler final : public c10::Allocator {
 
   void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
 
+  // Whether there is a thread that gives memory back; the system may have refused one.
+  bool watched() const { return watched_; }
+
   size_t free_bytes() {
     const std::lock_guard lock(mutex_);
     return free_bytes_;
@@ -69,7 +73,12 @@ class Recycler final : public c10::Allocator {
 
  private:
   Recycler() {
-    std::thread([this] { watch(); }).detach();
+    try {
+      start_thread("memory", [this] { watch(); }).detach();
+      watched_ = true;
+    } catch (const Error&) {
+      watched_ = false;
+    }
   }
 
   struct Free {
@@ -147,6 +156,7 @@ class Recycler final : public c10::Allocator {
     }
   }
 
+  bool watched_;
   c10::Allocator* const fallback_ = c10::GetDefaultCPUAllocator();
   std::mutex mutex_;
   std::condition_variable kept_;
@@ -159,7 +169,7 @@ class Recycler final : public c10::Allocator {
 
 void install_recycler() {
   static const bool installed = [] {
-    c10::SetCPUAllocator(&Recycler::instance(), /*priority=*/1);
+    if (Recycler::instance().watched()) c10::SetCPUAllocator(&Recycler::instance(), /*priority=*/1);
     return true;
   }();
   static_cast<void>(installed);

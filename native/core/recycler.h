@@ -7,7 +7,7 @@
 namespace contrastive {
 
 // Puts the recycler before libtorch's allocator of CPU memory, once a process. Linux only; elsewhere, and under
-// AddressSanitizer, which must see every free, it does nothing.
+// AddressSanitizer, which must see every free, it does nothing; nor does it where the system has no thread for it.
 void install_recycler();
 
 // Bytes that wait for the next tensor of their size; they go back to the system when none has come for some seconds.

@@ -14,7 +14,12 @@ at::Tensor twin_of(const at::Tensor& value) {
 }
 
 SlotPtr Slot::ready(at::Tensor value) {
-  auto slot = std::make_shared<Slot>(twin_of(value), value.device());
+  at::Tensor twin = twin_of(value);
+  return ready(std::move(value), std::move(twin));
+}
+
+SlotPtr Slot::ready(at::Tensor value, at::Tensor twin) {
+  auto slot = std::make_shared<Slot>(std::move(twin), value.device());
   slot->fill(std::move(value));
   return slot;
 }

@@ -23,6 +23,7 @@ class Slot {
       : twin_(std::move(twin)), device_(device), alias_(alias) {}
 
   static SlotPtr ready(at::Tensor value);
+  static SlotPtr ready(at::Tensor value, at::Tensor twin);
 
   // Any thread. Blocks until the slot is filled; throws FailureException if its job failed.
   const at::Tensor& value() const;

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "core/openmp.h"
+#include "core/thread.h"
 
 #ifdef __linux__
 #include <pthread.h>
@@ -21,11 +22,15 @@ void set_team_size(int threads) {
 
 Stream::Stream(std::string name, int threads) : name_(std::move(name)), threads_(threads) {}
 
+void Stream::start() {
+  const std::lock_guard lock(mutex_);
+  if (!stopping_ && !thread_.joinable()) thread_ = start_thread("tensor operations", [this] { loop(); });
+}
+
 void Stream::enqueue(std::unique_ptr<Job> job) {
   std::unique_lock lock(mutex_);
   drained_.wait(lock, [&] { return jobs_.size() < kMaxDepth || stopping_; });
   if (stopping_) return;
-  if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
   jobs_.push_back(std::move(job));
   lock.unlock();  // so that the thread does not wake up into a taken lock
   arrived_.notify_one();
@@ -33,6 +38,7 @@ void Stream::enqueue(std::unique_ptr<Job> job) {
 
 void Stream::set_threads(int threads) {
   threads_ = threads;
+  start();
   enqueue(make_job([threads] { set_team_size(threads); }));
 }
 
@@ -52,6 +58,9 @@ void Stream::stop() {
   }
   dropped.clear();  // outside the lock: a dropped job fails its slots and wakes
                     // who waits for them
+}
+
+void Stream::join() {
   if (thread_.joinable()) thread_.join();
 }
 

@@ -33,14 +33,21 @@ class Stream {
  public:
   // `threads`: the size of the OpenMP team.
   Stream(std::string name, int threads);
-  ~Stream() { stop(); }
+  ~Stream() {
+    stop();
+    join();
+  }
 
-  // Starts the thread on first use. Blocks while `kMaxDepth` jobs wait: a script that never awaits cannot fill memory.
-  // A job enqueued after stop() is dropped.
+  // Starts the thread, once. Throws kNativeError where the system gives none: before something was promised for a job.
+  void start();
+
+  // Blocks while `kMaxDepth` jobs wait: a script that never awaits cannot fill memory. A job enqueued after stop() is
+  // dropped; one enqueued before start() waits for it.
   void enqueue(std::unique_ptr<Job> job);
 
-  // Lets the running job end, drops the rest, joins the thread.
+  // Drops what is queued, and lets the running job end, for which join() waits.
   void stop();
+  void join();
 
   size_t depth() const;
   int threads() const { return threads_.load(); }

@@ -40,8 +40,6 @@ at::Tensor Conv2d::operator()(const at::Tensor& x) const {
   return at::conv2d(x, weight, {}, {stride, stride}, {padding, padding});
 }
 
-int64_t Conv2d::output_size(int64_t size) const { return (size + 2 * padding - weight.size(2)) / stride + 1; }
-
 BatchNorm::BatchNorm(Builder& builder, const std::string& name, int64_t features, double scale)
     : weight(builder.store.parameter(name + ".weight", at::full({features}, scale))),
       bias(builder.store.parameter(name + ".bias", at::zeros({features}))),

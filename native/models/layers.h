@@ -27,7 +27,6 @@ struct Conv2d {
   Conv2d(Builder& builder, const std::string& name, int64_t in, int64_t out, int64_t kernel, int64_t step = 1);
 
   at::Tensor operator()(const at::Tensor& x) const;
-  int64_t output_size(int64_t size) const;
 
   at::Tensor weight;
   int64_t stride = 1;

@@ -8,31 +8,35 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/slot.h"
 
 namespace contrastive::models {
 
 namespace {
 
-at::Tensor add(std::vector<NamedTensor>& list, const std::string& name, const at::Tensor& value) {
+void add(std::vector<NamedTensor>& list, const std::string& name, const at::Tensor& value) {
   const bool taken =
       std::any_of(list.begin(), list.end(), [&](const NamedTensor& entry) { return entry.name == name; });
   CONTRASTIVE_CHECK(!taken, kStateError, "a module already has a tensor named '", name, "'");
   list.push_back({name, value});
-  return value;
 }
 
 }  // namespace
 
 at::Tensor ParameterStore::parameter(const std::string& name, const at::Tensor& value) {
-  return add(parameters, name, value.requires_grad_(true));
+  add(parameters, name, value.requires_grad_(true));
+  parameter_twins.push_back({name, twin_of(value)});
+  return value;
 }
 
 at::Tensor ParameterStore::buffer(const std::string& name, const at::Tensor& value) {
-  return add(buffers, name, value);
+  add(buffers, name, value);
+  buffer_twins.push_back({name, twin_of(value)});
+  return value;
 }
 
 at::ScalarType Module::output_dtype(at::ScalarType input, at::DeviceType device) const {
-  const at::ScalarType own = store_.parameters.front().tensor.scalar_type();
+  const at::ScalarType own = store_.parameter_twins.front().tensor.scalar_type();
   const bool autocast = at::autocast::is_autocast_enabled(device);
   CONTRASTIVE_CHECK(input == own || (autocast && at::isFloatingType(input) && input != at::kDouble), kDTypeError,
                     "the input must have the dtype of the module's parameters, ", own, ", got ", input);

@@ -19,8 +19,8 @@ class ParameterStore {
   at::Tensor parameter(const std::string& name, const at::Tensor& value);
   at::Tensor buffer(const std::string& name, const at::Tensor& value);
 
-  std::vector<NamedTensor> parameters;
-  std::vector<NamedTensor> buffers;
+  std::vector<NamedTensor> parameters, buffers;
+  std::vector<NamedTensor> parameter_twins, buffer_twins;  // on the meta device, in the same order
 };
 
 class Module {
@@ -40,11 +40,15 @@ class Module {
   virtual int64_t feature_dim() const = 0;
 
   // The dtype of the output for an input of this dtype on this kind of device, under the autocast mode of this thread.
-  // Throws kDTypeError for an input that forward refuses.
+  // Throws kDTypeError for an input that forward refuses. Any thread.
   at::ScalarType output_dtype(at::ScalarType input, at::DeviceType device) const;
 
+  // Once there are jobs, theirs alone: one may be moving them.
   std::vector<NamedTensor>& parameters() { return store_.parameters; }
   std::vector<NamedTensor>& buffers() { return store_.buffers; }
+  // Their meta twins, for the JavaScript thread alone.
+  const std::vector<NamedTensor>& parameter_twins() const { return store_.parameter_twins; }
+  const std::vector<NamedTensor>& buffer_twins() const { return store_.buffer_twins; }
 
   // Training mode normalises with the statistics of the batch and updates the running ones; evaluation mode uses them.
   void train(bool on) { training_ = on; }

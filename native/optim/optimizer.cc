@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "tensor/finite.h"
 
 namespace contrastive::optim {
 
@@ -18,6 +19,32 @@ Optimizer::Optimizer(std::vector<NamedTensor> parameters) : parameters_(std::mov
 void Optimizer::step(double lr) {
   const c10::NoGradGuard no_grad;
   update(lr);
+}
+
+const char* Optimizer::step_if_finite(double lr) {
+  // No update within these bounds overflows; beyond them, what it changes is copied first.
+  constexpr double kLargestNorm = 1e12, kLargestRate = 100;
+  const c10::NoGradGuard no_grad;
+  std::vector<at::Tensor> gradients, kept;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const at::Tensor& parameter = parameters_[i].tensor;
+    if (!parameter.grad().defined()) continue;
+    gradients.push_back(parameter.grad());
+    kept.push_back(parameter.detach());
+    for (size_t slot = 0; slot < slots_; ++slot) kept.push_back(state_[slot * parameters_.size() + i].tensor);
+  }
+  const double largest = tensor::largest_norm(gradients);
+  if (!tensor::all_finite(gradients, largest)) return "the gradient is";
+
+  const bool safe = largest <= kLargestNorm && largest_kept_ <= kLargestNorm && lr <= kLargestRate;
+  std::vector<at::Tensor> before;
+  if (!safe)
+    for (const at::Tensor& value : kept) before.push_back(value.clone());
+  update(lr);
+  largest_kept_ = tensor::largest_norm(kept);
+  if (tensor::all_finite(kept, largest_kept_)) return nullptr;
+  for (size_t i = 0; i < before.size(); ++i) kept[i].copy_(before[i]);
+  return "the weights after the update are";
 }
 
 void Optimizer::zero_grad() {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/infinity.h"
 #include "tensor/named_tensor.h"
 
 namespace contrastive::optim {
@@ -22,6 +23,10 @@ class Optimizer {
 
   // One update with this learning rate from the gradients that are there; a parameter without one is left alone.
   void step(double lr);
+
+  // The same, if every gradient is finite and the parameters and the state stay so. Otherwise both are as before, and
+  // the result names what was not, for a message: "the gradient is". Null after a step.
+  const char* step_if_finite(double lr);
 
   void zero_grad();
 
@@ -57,6 +62,8 @@ class Optimizer {
   std::vector<NamedTensor> parameters_;
   std::vector<NamedTensor> state_;  // slot-major
   size_t slots_ = 0;
+  // The largest norm of what the last step_if_finite() left behind; at first nobody knows.
+  double largest_kept_ = kInfinity;
 };
 
 struct SgdOptions {

@@ -15,19 +15,21 @@ at::Tensor Network::forward(const at::Tensor& images) const {
   return head ? head->forward(features) : features;
 }
 
+std::vector<std::shared_ptr<models::Module>> Network::modules() const {
+  return head ? std::vector{encoder, head} : std::vector{encoder};
+}
+
 std::vector<at::Tensor> Network::parameters() const {
   std::vector<at::Tensor> all;
-  for (models::Module* module : {encoder.get(), head.get()})
-    if (module)
-      for (const NamedTensor& parameter : module->parameters()) all.push_back(parameter.tensor);
+  for (const auto& module : modules())
+    for (const NamedTensor& parameter : module->parameters()) all.push_back(parameter.tensor);
   return all;
 }
 
 std::vector<at::Tensor> Network::buffers() const {
   std::vector<at::Tensor> all;
-  for (models::Module* module : {encoder.get(), head.get()})
-    if (module)
-      for (const NamedTensor& buffer : module->buffers()) all.push_back(buffer.tensor);
+  for (const auto& module : modules())
+    for (const NamedTensor& buffer : module->buffers()) all.push_back(buffer.tensor);
   return all;
 }
 

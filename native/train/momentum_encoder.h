@@ -20,6 +20,8 @@ struct Network {
 
   // images: (rows, channels, height, width). Returns (rows, dim) in the precision of the autocast mode.
   at::Tensor forward(const at::Tensor& images) const;
+  // Those that are there.
+  std::vector<std::shared_ptr<models::Module>> modules() const;
   std::vector<at::Tensor> parameters() const;
   // Running statistics, in order.
   std::vector<at::Tensor> buffers() const;
@@ -34,8 +36,8 @@ struct MomentumOptions {
 
 class MomentumEncoder {
  public:
-  // `keys` has the modules of `queries` once more, and starts as the caller made it. Both are on their device already.
-  // Throws kShapeError for other modules.
+  // `keys` has the modules of `queries` once more, and starts as the caller made it. Both are on their device already:
+  // in a job. Throws kShapeError for other modules.
   MomentumEncoder(const Network& queries, Network keys, const MomentumOptions& options);
 
   // Keys of images, float32 (rows, dim), without a gradient. In training mode the batch normalisation of the key
@@ -48,6 +50,7 @@ class MomentumEncoder {
   // Takes keys into the queue, each divided by its length where `normalize`.
   void remember(const at::Tensor& keys, bool normalize, const std::optional<at::Tensor>& labels, const at::Tensor& ids);
 
+  const Network& keys() const { return keys_; }
   const KeyQueue& queue() const { return queue_; }
   bool symmetric() const { return symmetric_; }
 

@@ -76,11 +76,22 @@ at::Tensor metrics_of_pairs(const at::Tensor& features, const Remembered& batch,
   return losses::query_metrics(features, batch.ids, batch.labels, keys->features, keys->ids, keys->labels);
 }
 
+// Those whose running statistics a step moves.
+std::vector<std::shared_ptr<models::Module>> modules_of(const Network& network, const MomentumEncoder* momentum) {
+  std::vector<std::shared_ptr<models::Module>> modules = network.modules();
+  if (momentum)
+    for (const auto& module : momentum->keys().modules()) modules.push_back(module);
+  return modules;
+}
+
 }  // namespace
 
 TrainStep::TrainStep(Network network, std::shared_ptr<optim::Optimizer> optimizer,
                      std::shared_ptr<MomentumEncoder> momentum)
-    : network_(std::move(network)), optimizer_(std::move(optimizer)), momentum_(std::move(momentum)) {}
+    : network_(std::move(network)),
+      optimizer_(std::move(optimizer)),
+      momentum_(std::move(momentum)),
+      update_(modules_of(network_, momentum_.get()), optimizer_) {}
 
 at::Tensor TrainStep::forward_pairs(const StepInput& input) const {
   check_images(input);
@@ -112,8 +123,20 @@ at::Tensor TrainStep::forward(const StepInput& input) const {
 }
 
 StepOutput TrainStep::run(StepInput input) {
-  CONTRASTIVE_CHECK(!stopped_, kStateError, "training stopped at a loss that is not finite");
+  CONTRASTIVE_CHECK(!stopped_, kStateError, "training stopped at a number that is not finite");
+  update_.begin();
   optimizer_->zero_grad();
+  try {
+    StepOutput output = attempt(std::move(input));
+    stopped_ = output.refused != nullptr;
+    return output;
+  } catch (...) {
+    update_.undo();
+    throw;
+  }
+}
+
+StepOutput TrainStep::attempt(StepInput input) {
   const at::Tensor features = momentum_ ? forward_pairs(input) : forward(input);
 
   Stack stack = std::move(input.loss_arguments);
@@ -131,7 +154,8 @@ StepOutput TrainStep::run(StepInput input) {
   StepOutput output{.loss = loss.item<double>(), .valid_anchors = std::nullopt, .metrics = {}};
   if (stack.size() > 1) output.valid_anchors = stack[1].toTensor().item<int64_t>();
   if (!std::isfinite(output.loss)) {
-    stopped_ = true;
+    update_.undo();
+    output.refused = "the loss is";
     return output;
   }
   if (input.metrics) {
@@ -141,8 +165,8 @@ StepOutput TrainStep::run(StepInput input) {
     output.metrics.assign(metrics.const_data_ptr<double>(), metrics.const_data_ptr<double>() + metrics.numel());
   }
   loss.backward();
-  optimizer_->step(input.learning_rate);
-  if (momentum_) {
+  output.refused = update_.finish(input.learning_rate, {features.detach()});
+  if (momentum_ && !output.refused) {
     momentum_->follow(input.key_momentum);
     momentum_->remember(features.detach().select(1, 1), remembered->normalize, remembered->labels, remembered->ids);
   }

@@ -11,6 +11,7 @@
 #include "core/callable.h"
 #include "optim/optimizer.h"
 #include "train/momentum_encoder.h"
+#include "train/update.h"
 
 namespace contrastive::train {
 
@@ -36,6 +37,8 @@ struct StepOutput {
   std::optional<int64_t> valid_anchors;
   // contrastive_metrics of the features, or query_metrics, from before the update; empty without them.
   std::vector<double> metrics;
+  // Null after an update; otherwise the step was undone, and this says what was not finite: "the gradient is".
+  const char* refused = nullptr;
 };
 
 class TrainStep {
@@ -44,11 +47,13 @@ class TrainStep {
   // loss compares them with each other and with the queue, which takes the keys afterwards.
   TrainStep(Network network, std::shared_ptr<optim::Optimizer> optimizer, std::shared_ptr<MomentumEncoder> momentum);
 
-  // Leaves the weights untouched when the loss is not finite, and throws kStateError for every later step: steps that
-  // were enqueued behind a NaN must not train on.
+  // Leaves weights, running statistics, the momentum encoder and its queue as they were when it throws, and when
+  // something that is not finite would reach them; throws kStateError for every step after such a one: steps that were
+  // enqueued behind a NaN must not train on.
   StepOutput run(StepInput input);
 
  private:
+  StepOutput attempt(StepInput input);
   // (batch, views, dim)
   at::Tensor forward(const StepInput& input) const;
   // (batch, 2, dim): a query, with a gradient, and a key; (2 batch, 2, dim) where views are queries in turn.
@@ -57,6 +62,7 @@ class TrainStep {
   Network network_;
   std::shared_ptr<optim::Optimizer> optimizer_;
   std::shared_ptr<MomentumEncoder> momentum_;
+  Update update_;
   bool stopped_ = false;
 };
 

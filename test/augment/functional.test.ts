@@ -197,6 +197,23 @@ describe('values that the fixtures lack', () => {
   });
 });
 
+test('padding is mirrored within each axis', async () => {
+  const tall = ops.rand([1, 1, 28, 4], { seed: 1 });
+  for (const [paddingMode, kept] of [
+    ['reflect', 1],
+    ['symmetric', 0],
+  ] as const) {
+    const result = functional.pad(tall, [0, 4], { paddingMode });
+    expect(result.shape).toEqual([1, 1, 36, 4]);
+    const [values, source] = [await result.data(), await tall.data()];
+    for (let y = 0; y < 36; y++) {
+      const from = y < 4 ? 3 - y + kept : y >= 32 ? 59 - y - kept : y - 4;
+      expect(values.slice(4 * y, 4 * y + 4)).toEqual(source.slice(4 * from, 4 * from + 4));
+    }
+    expectError(() => functional.pad(tall, [5, 0], { paddingMode }), 'ERR_SHAPE', /padding of 5 across and 0 down/);
+  }
+});
+
 describe('parameters out of range are refused before a pixel is touched', () => {
   const window = { top: 0, left: 0, height: 12, width: 10 };
   const cases: readonly [string, () => unknown, 'ERR_OPTION' | 'ERR_SHAPE' | 'ERR_DTYPE', RegExp][] = [

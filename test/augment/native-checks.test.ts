@@ -1,5 +1,5 @@
 /** The addon checks plain data itself: whoever calls it without the typed functions gets the same kind of error. */
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadAddon } from '../../lib/native/addon.ts';
 import { guard } from '../../lib/native/errors.ts';
 import { expectError } from './expect-error.ts';
@@ -109,14 +109,14 @@ describe('augmentPipeline', () => {
       /too long: 4295032830 pixels/,
     );
     const batch =
-      (dtype: string, sizes = [1, 1, 1]) =>
+      (dtype: string, sizes = [1, 1, 1], id = 0) =>
       () =>
         guard(() =>
           addon.augmentBatch(
             [pipeline],
             [new Uint8Array(1)],
             Int32Array.from(sizes),
-            new Float64Array(1),
+            Float64Array.of(id),
             0,
             0,
             dtype as never,
@@ -125,6 +125,22 @@ describe('augmentPipeline', () => {
         );
     expectError(batch('int32'), 'ERR_DTYPE', /dtype must be 'float32' or 'bfloat16', got 'int32'/);
     expectError(batch('float32', [1, 1]), 'ERR_OPTION', /an entry for each of the 1 images/);
+    for (const id of [Number.NaN, -1, 0.5, 2 ** 53, Number.POSITIVE_INFINITY])
+      expectError(batch('float32', [1, 1, 1], id), 'ERR_OPTION', /ids must be an integer from 0 to 2\^53 - 1, got/);
+    const [most, oneMore] = [
+      [46_340, 46_341],
+      [46_341, 46_341],
+    ] as const; // 2^31 lies between
+    expect(guard(() => addon.augmentShape(pipeline, ...most, 1))).toEqual([...most, 1]);
+    for (const [height, width, channels] of [
+      [...oneMore, 1],
+      [...most, 3],
+    ] as const)
+      expectError(
+        () => guard(() => addon.augmentShape(pipeline, height, width, channels)),
+        'ERR_SHAPE',
+        /an image must have at most 2\^31 - 1 values/,
+      );
     expectError(() => guard(() => addon.augmentThreads(0)), 'ERR_OPTION', /threads must be an integer >= 1, got 0/);
   });
 });

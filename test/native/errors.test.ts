@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { ContrastiveError, ShapeError } from '../../lib/errors.ts';
+import { ContrastiveError, type ErrorCode, ShapeError } from '../../lib/errors.ts';
 import { guard, guardAsync, nativeError, newJob } from '../../lib/native/errors.ts';
+import * as ops from '../../lib/tensor/ops.ts';
+import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 
 const failure = (code: string, job?: number) => Object.assign(new Error('what happened'), { code, job });
 
@@ -56,5 +58,19 @@ describe('newJob()', () => {
     Error.stackTraceLimit = 0;
     const { cause } = nativeError(failure('ERR_NATIVE', newJob())) as { cause: Error };
     expect(cause.stack).toBe('EnqueuedAt: the call that enqueued this operation');
+  });
+});
+
+describe('the code of what libtorch throws', () => {
+  const half = ops.ones([2, 2], { dtype: 'float16' });
+
+  it.each<[string, ErrorCode, () => Tensor]>([
+    ['a dtype without a kernel, which it calls not implemented', 'ERR_DTYPE', () => ops.cdist(half, half)],
+    ['an index', 'ERR_OPTION', () => ops.ones([2]).indexSelect(0, tensor([5], { dtype: 'int64' }))],
+    ['a dimension', 'ERR_SHAPE', () => ops.ones([2, 3]).sum([7])],
+    ['shapes', 'ERR_SHAPE', () => ops.ones([2, 3]).matmul(ops.ones([2, 3]))],
+    ['memory, whose message speaks of sizes', 'ERR_NATIVE', () => ops.ones([2 ** 21, 2 ** 22])],
+  ])('%s', async (_, code, run) => {
+    await expect((async () => run().data())()).rejects.toMatchObject({ code });
   });
 });

@@ -2,7 +2,7 @@
  * How processes and workers end while the compute thread is in the middle of a step: with the stated code, and never with
  * a crash or a hang. Each case is a child process; two run at a time.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -17,10 +17,19 @@ interface End {
   readonly err: string;
 }
 
-function run(script: string, ...args: string[]): Promise<End> {
-  const path = fileURLToPath(new URL(script, folder));
+const node = (script: string, args: readonly string[]): [string, ...string[]] => [
+  process.execPath,
+  '--import',
+  'tsx',
+  fileURLToPath(new URL(script, folder)),
+  ...args,
+];
+
+const run = (script: string, ...args: string[]): Promise<End> => execute(node(script, args));
+
+function execute([program, ...args]: readonly [string, ...string[]]): Promise<End> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
+    const child = spawn(program, args, {
       cwd: root,
       env: { ...process.env, OMP_NUM_THREADS: '1' },
       timeout: 60_000, // a hang ends with SIGTERM, which no case expects
@@ -53,6 +62,8 @@ describe('a process that ends during a step', () => {
   it.each<[string, string, string, number]>([
     ['process.exit(7)', 'exit', 'code 7', times],
     ['an uncaught throw', 'throw', 'code 1', times],
+    ["an 'exit' listener that throws before the addon's", 'listener', 'code 1', 20],
+    ['process.reallyExit(3)', 'really', 'code 3', 20],
     ['Ctrl-C', 'sigint', 'SIGINT', times],
     ['Ctrl-C with a handler that exits', 'handler', 'code 130', 4],
     ['an unhandled rejection', 'reject', 'code 1', 4],
@@ -79,5 +90,25 @@ describe('worker threads', () => {
     const { code, signal, out, err } = await run('workers.ts', mode, String(count));
     expect({ code, signal, err }).toEqual({ code: 0, signal: null, err: '' });
     expect(JSON.parse(out)).toEqual({ ...expected, computed: count, 'main thread computes': 1 });
+  });
+});
+
+const hasLimits = process.platform === 'linux' && spawnSync('prlimit', ['--version']).status === 0;
+
+describe.runIf(hasLimits)('a thread that the system refuses', () => {
+  const limited = (mode: string): Promise<End> =>
+    execute(['bash', '-c', 'ulimit -s 1048576 && exec "$@"', 'bash', ...node('threads.ts', [mode])]);
+
+  it.each([
+    ['stream', 'tensor operations'],
+    ['pool', 'augmentation'],
+  ])('%s: an error, and the process goes on and ends', async (mode, purpose) => {
+    const { code, out, err } = await limited(mode);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(new RegExp(`^ERR_NATIVE: cannot start a thread for ${purpose}: .+\\?\n$`));
+  });
+
+  it('recycler: memory is not kept, and all else works', async () => {
+    expect(await limited('recycler')).toMatchObject({ code: 0, err: '', out: '1, 0 bytes kept\n' });
   });
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { projectionHead } from '../../lib/models/projection-head.ts';
+import { loadAddon } from '../../lib/native/addon.ts';
 import { AdamW } from '../../lib/optim/adamw.ts';
 import { LARS } from '../../lib/optim/lars.ts';
 import { makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
@@ -264,6 +265,33 @@ describe('errors', () => {
     [{ name: 'adam', lr: 1 }, /optimizer.name must be one of 'sgd', 'adamw', 'lars'.*did you mean 'adamw'\?/],
   ])('refuses %o', (spec, message) => {
     expect(caught(() => makeOptimizer(spec as OptimizerSpec, [w]))).toMatchObject({ code: 'ERR_OPTION', message });
+  });
+
+  it('is made while its parameter is still in the queue, and takes it when its turn comes', async () => {
+    let busy = ones([256, 256]);
+    for (let i = 0; i < 200; i++) busy = busy.matmul(busy).tanh();
+    const parameter = add(busy.narrow(0, 0, 1), tensor([1])).detach();
+    parameter.requiresGrad = true;
+    using optimizer = new SGD([parameter], { lr: 1, momentum: 0.5 });
+    expect(loadAddon().depth()).toBeGreaterThan(100);
+    expect([...optimizer.stateDict()].map(([name, { shape }]) => [name, shape])).toEqual([
+      ['0.momentum_buffer', [1, 256]],
+    ]);
+    sum(parameter).backward();
+    const before = (await parameter.data())[0] as number;
+    optimizer.step();
+    expect((await parameter.data())[0]).toBeCloseTo(before - 1, 6);
+    expect((await optimizer.stateDict().get('0.momentum_buffer')?.data())?.[0]).toBe(1);
+  });
+
+  it('fails with its parameter', async () => {
+    const parameter = tensor([1, 2])
+      .indexSelect(0, tensor([5], { dtype: 'int64' }))
+      .detach();
+    parameter.requiresGrad = true;
+    using optimizer = new SGD([parameter], { lr: 1 });
+    optimizer.step();
+    await expect(sync()).rejects.toMatchObject({ code: 'ERR_OPTION' });
   });
 
   it('refuses what is no parameter', () => {

@@ -1,9 +1,14 @@
-/** A process that ends in the middle of a step. usage: end.ts exit|throw|reject|sigint|handler|nothing|read DELAY_MS */
+/** A process that ends in the middle of a step. usage: end.ts exit|throw|listener|really|reject|sigint|handler|nothing|read DELAY_MS */
 import * as ops from '../../../lib/tensor/ops.ts';
 import { sync } from '../../../lib/tensor/runtime.ts';
 import { enqueueSteps } from './step.ts';
 
 const [mode, delay] = process.argv.slice(2);
+
+if (mode === 'listener')
+  process.on('exit', () => {
+    throw new Error('on purpose'); // before the addon's own listener, which then never runs
+  });
 
 /** Settles when everything is done, which the process does not wait for: a promise that is open while it ends. */
 const steps = (): void => {
@@ -16,6 +21,14 @@ switch (mode) {
   case 'exit':
     steps();
     setTimeout(() => process.exit(7), Number(delay));
+    break;
+  case 'listener':
+    steps();
+    setTimeout(() => process.exit(1), Number(delay));
+    break;
+  case 'really':
+    steps();
+    setTimeout(() => (process as unknown as { reallyExit(code: number): void }).reallyExit(3), Number(delay));
     break;
   case 'throw':
     steps();
