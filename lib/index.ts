@@ -69,6 +69,7 @@ export { type LoadClassifierOptions, loadClassifier } from './classify/load-clas
 export { type ArrayDatasetOptions, arrayDataset } from './data/array-dataset.ts';
 export { type BalancedSubsetOptions, balancedSubset } from './data/balanced-subset.ts';
 export { type Dataset, type DatasetDescription, describeDataset, type Sample, subset } from './data/dataset.ts';
+export type { ImageFileOptions } from './data/decode.ts';
 export { type DownloadFashionMnistOptions, downloadFashionMnist } from './data/fashion-mnist.ts';
 export type { FolderDataset, SkippedFile } from './data/folder.ts';
 export {
