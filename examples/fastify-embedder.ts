@@ -33,7 +33,7 @@ async function main(): Promise<void> {
     },
   });
   if (values.run === undefined) throw new Error('--run DIR is required: the folder of a training run');
-  const embedder = await createEmbedder({ checkpoint: values.run, normalize: true });
+  const embedder = await createEmbedder({ checkpoint: values.run, normalize: true, maxPixels: 25_000_000 });
   const app = buildServer(embedder, { logger: true });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void app.close());
   await app.listen({ port: Number(values.port), host: values.host });

@@ -79,6 +79,7 @@ export {
   type Sample,
   subset,
 } from './data/dataset.ts';
+export type { ImageFileOptions } from './data/decode.ts';
 export { type DownloadFashionMnistOptions, downloadFashionMnist } from './data/fashion-mnist.ts';
 export type { FolderDataset, SkippedFile } from './data/folder.ts';
 export {

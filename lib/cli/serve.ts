@@ -51,7 +51,7 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
     maxPending: { ...positive, default: 256, help: 'images at work or waiting above which new ones are turned away' },
     maxPixels: {
       ...positive,
-      default: 8192 * 8192,
+      default: 25_000_000,
       help: 'largest image, in pixels; decoding takes 1 to 6 bytes each, of AVIF 20',
     },
     maxBufferedBytes: {

@@ -17,7 +17,7 @@ export interface RawImage {
 
 /**
  * The encoded bytes of an image file (JPEG, PNG, WebP, GIF, TIFF, AVIF; a Buffer is a Uint8Array), or raw pixels. Never a
- * path: what a client sent cannot name a file of the server.
+ * path: what a client sent cannot name a file of the server. Bytes must not change until the result is there.
  */
 export type ImageInput = Uint8Array | ArrayBuffer | Blob | RawImage;
 

@@ -42,9 +42,11 @@ const statuses: Readonly<Record<string, number>> = {
  * the body of a POST has been read (fastify/fastify#6725).
  */
 function clientGone(reply: FastifyReply): AbortSignal {
+  const { raw } = reply;
   const controller = new AbortController();
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort();
+  if (raw.destroyed) controller.abort(); // while its body was read
+  raw.once('close', () => {
+    if (!raw.writableFinished) controller.abort();
   });
   return controller.signal;
 }

@@ -304,17 +304,31 @@ describe('decodes beside the host’s own work', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('leave threads of libuv’s pool for others', async () => {
-    const large = await sharp({ create: { width: 3000, height: 3000, channels: 3, background: '#555' } })
-      .jpeg()
-      .toBuffer();
+  /** The most that were decoded at one time. */
+  async function mostAtOnce(work: Promise<unknown>): Promise<number> {
     let most = 0;
     const watch = setInterval(() => {
       most = Math.max(most, sharp.counters().process);
     }, 1);
-    await Promise.all(Array.from({ length: 12 }, () => decodeImage(large, { size: 100 })));
+    await work;
     clearInterval(watch);
+    return most;
+  }
+
+  it('leave threads of libuv’s pool for others', async () => {
+    const large = await sharp({ create: { width: 3000, height: 3000, channels: 3, background: '#555' } })
+      .jpeg()
+      .toBuffer();
+    const most = await mostAtOnce(Promise.all(Array.from({ length: 12 }, () => decodeImage(large, { size: 100 }))));
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThanOrEqual(2);
+  });
+
+  it('leave memory: a small file that takes 300 MB to decode is not decoded beside another', async () => {
+    const bomb = await sharp({ create: { width: 4096, height: 4096, channels: 3, background: '#555' } })
+      .avif({ effort: 0 })
+      .toBuffer();
+    expect(bomb.length).toBeLessThan(2000);
+    expect(await mostAtOnce(Promise.all([1, 2].map(() => decodeImage(bomb, { size: 100 }))))).toBe(1);
   });
 });
