@@ -52,7 +52,7 @@ async function listClasses(folder: string): Promise<{ classes: Map<string, strin
   const classes = new Map<string, string[]>();
   for (const name of folders) {
     const below = await walkFolder(join(folder, name));
-    others.push(...below.others);
+    for (const path of below.others) others.push(path);
     const key = name.normalize();
     classes.set(key, [...(classes.get(key) ?? []), ...below.images]);
   }
@@ -109,8 +109,8 @@ async function checkFiles(
 
 /**
  * Images below a folder, decoded when they are read (see decodeImage). Files come in natural order (img2 before img10),
- * classes are the sorted names of the sub-folders that hold images. Links are followed, loops of links end. Other files, empty folders and what programs leave behind
- * (__MACOSX, @eaDir) are counted in `leftOut`.
+ * classes are the sorted names of the sub-folders that hold images. Links are followed, loops of links end. Other files,
+ * empty folders and what programs leave behind (__MACOSX, @eaDir) are counted in `leftOut`.
  *
  * @throws {DataError} no such folder, no images, no such split, or a layout that is not clear.
  */
@@ -129,7 +129,9 @@ export async function folderDataset(options: FolderOptions): Promise<FolderDatas
   const kept = thin(items, limit);
   const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read) : { good: kept, skipped: [] };
   if (good.length === 0)
-    throw new DataError(`folder: the data set is empty: none of ${kept.length} files in '${folder}' can be decoded`);
+    throw new DataError(
+      `folder: the data set is empty: none of ${kept.length} files in '${folder}' can be decoded: ${skipped[0]?.reason}`,
+    );
   if (skipped.length > 0) leftOut.push(`${skipped.length} damaged ${skipped.length === 1 ? 'file' : 'files'}`);
   return {
     name: 'folder',
@@ -143,8 +145,9 @@ export async function folderDataset(options: FolderOptions): Promise<FolderDatas
       checkIndex('folder', index, good.length);
       const item = good[index] as Item;
       const image = await read(item).catch((error: unknown) => {
-        const advice = "onError: 'skip' (--skip-damaged) leaves such files out";
-        throw new DataError(`${messageOf(error)}; ${advice}`, { cause: error });
+        const message = messageOf(error);
+        if (!message.startsWith(item.file)) throw error; // of no file: sharp is missing
+        throw new DataError(`${message}; onError: 'skip' (--skip-damaged) leaves such files out`, { cause: error });
       });
       return { ...image, ...(item.label !== undefined && { label: item.label }) };
     },
