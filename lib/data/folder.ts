@@ -1,6 +1,7 @@
 /** A folder of image files as a data set: a class a sub-folder, or without labels. */
 import { join } from 'node:path';
 import { DataError, messageOf } from '../errors.ts';
+import { throwIfAborted } from '../validate.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
 import { type DecodedImage, decodeImage } from './decode.ts';
 import { expectFolder } from './files.ts';
@@ -18,6 +19,8 @@ export interface FolderOptions {
   channels?: 1 | 3;
   /** 'throw' (default): a file that cannot be decoded rejects when it is read. 'skip': all are decoded once at loading, bad ones left out. */
   onError?: 'throw' | 'skip';
+  /** Ends the reading of `onError: 'skip'`. */
+  signal?: AbortSignal | undefined;
   /** Keeps this many images, evenly spaced over the order, so that every class stays. */
   limit?: number;
 }
@@ -91,14 +94,17 @@ function thin(items: Item[], limit: number | undefined): Item[] {
 async function checkFiles(
   items: readonly Item[],
   read: (item: Item) => Promise<DecodedImage>,
+  signal: AbortSignal | undefined,
 ): Promise<{ good: Item[]; skipped: SkippedFile[] }> {
   const reasons = new Map<Item, string>();
   const rest = items.values();
   const worker = async (): Promise<void> => {
-    for (const item of rest)
+    for (const item of rest) {
+      throwIfAborted(signal);
       await read(item).catch((error: unknown) => {
         reasons.set(item, messageOf(error));
       });
+    }
   };
   await Promise.all(Array.from({ length: 8 }, worker));
   return {
@@ -113,9 +119,10 @@ async function checkFiles(
  * empty folders and what programs leave behind (__MACOSX, @eaDir) are counted in `leftOut`.
  *
  * @throws {DataError} no such folder, no images, no such split, or a layout that is not clear.
+ * @throws {AbortError} the signal fired.
  */
 export async function folderDataset(options: FolderOptions): Promise<FolderDataset> {
-  const { root, split, layout = 'auto', size, channels = 3, onError = 'throw', limit } = options;
+  const { root, split, layout = 'auto', size, channels = 3, onError = 'throw', limit, signal } = options;
   await expectFolder('folder', root);
   const resolved = await resolveSplit(root, split, layout);
   const { folder } = resolved;
@@ -127,7 +134,7 @@ export async function folderDataset(options: FolderOptions): Promise<FolderDatas
   const read = (item: Item): Promise<DecodedImage> =>
     decodeImage(item.file, { channels, priority: 'bulk', ...(size !== undefined && { size }) });
   const kept = thin(items, limit);
-  const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read) : { good: kept, skipped: [] };
+  const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read, signal) : { good: kept, skipped: [] };
   if (good.length === 0)
     throw new DataError(
       `folder: the data set is empty: none of ${kept.length} files in '${folder}' can be decoded: ${skipped[0]?.reason}`,

@@ -36,7 +36,7 @@ export interface LoadStl10Options extends Omit<LoadOptions, 'split'> {
 
 export interface LoadFolderOptions
   extends Omit<LoadOptions, 'split'>,
-    Partial<Pick<FolderOptions, 'layout' | 'size' | 'channels' | 'onError'>> {
+    Partial<Pick<FolderOptions, 'layout' | 'size' | 'channels' | 'onError' | 'signal'>> {
   /** Default 'train'. 'val' is the folder `val`; 'test' is `test`, else `val`. */
   split?: FolderSplit;
 }
@@ -54,7 +54,7 @@ const splitsOf: Partial<Record<DatasetName, readonly AnySplit[]>> = {
 const own: Partial<Record<DatasetName, readonly string[]>> = {
   'fashion-mnist': ['subset'],
   stl10: ['fold'],
-  folder: ['layout', 'size', 'channels', 'onError'],
+  folder: ['layout', 'size', 'channels', 'onError', 'signal'],
 };
 
 /**

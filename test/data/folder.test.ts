@@ -232,6 +232,14 @@ describe('folderDataset', () => {
     expect([dataset.source, dataset.leftOut]).toEqual([root, ['4 damaged files']]);
   });
 
+  it('stops reading when the signal fires', async () => {
+    for (let i = 0; i < 40; i++) await put(`${i}.png`);
+    const controller = new AbortController();
+    const loading = folderDataset({ root, split: 'train', onError: 'skip', signal: controller.signal });
+    controller.abort();
+    await expect(loading).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  });
+
   it('refuses a folder without images, one without a good one, and none', async () => {
     await writeFile(join(root, 'notes.txt'), '');
     await expect(folderDataset({ root, split: 'train' })).rejects.toMatchObject(
