@@ -98,13 +98,14 @@ export interface LoadSplitsOptions {
   /** Leaves out files of a folder that cannot be decoded, with a warning each, instead of failing at the first. */
   readonly skipDamaged?: boolean;
   readonly output: Output;
+  readonly signal?: AbortSignal | undefined;
 }
 
 async function loadSplit(
   { name, path }: DataSource,
   split: Stl10Split | FolderSplit,
   limit: number | undefined,
-  { side, skipDamaged = false, output }: LoadSplitsOptions,
+  { side, skipDamaged = false, output, signal }: LoadSplitsOptions,
 ): Promise<Dataset> {
   const where = {
     split,
@@ -112,7 +113,11 @@ async function loadSplit(
     ...(path === 'bundled' ? { subset: 'bundled' as const } : path !== null && { root: path }),
   };
   if (name !== 'folder') return loadDataset(name, where);
-  const reading = { ...(side !== undefined && { size: side }), ...(skipDamaged && { onError: 'skip' as const }) };
+  const reading = {
+    signal,
+    ...(side !== undefined && { size: side }),
+    ...(skipDamaged && { onError: 'skip' as const }),
+  };
   const dataset = await loadDataset(name, { ...where, split: split as FolderSplit, ...reading });
   for (const { reason } of dataset.skipped) output.warn(`${reason}; skipped`);
   return dataset;

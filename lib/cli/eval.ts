@@ -22,7 +22,6 @@ import {
   missingClasses,
 } from './evaluate-run.ts';
 import { fineTuneOptions, fineTuneRun, fineTuneSide, presetInput, refuseFineTuneOptions } from './fine-tune-run.ts';
-import type { Output } from './output.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 
 const evalOptions = {
@@ -107,7 +106,7 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   });
   const { config } = run;
   const { step } = checkpoint.state;
-  const loaded = await loadData(options, config, output);
+  const loaded = await loadData(options, config, { output, signal });
   const train =
     labelFraction === undefined
       ? loaded.train
@@ -164,7 +163,11 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
 }
 
 /** @throws {DataError} no test images. */
-async function loadData(options: EvalOptions, { data, input }: RunConfig, output: Output): Promise<LabelledSplits> {
+async function loadData(
+  options: EvalOptions,
+  { data, input }: RunConfig,
+  { output, signal }: Pick<CommandContext<typeof evalOptions>, 'output' | 'signal'>,
+): Promise<LabelledSplits> {
   const source = parseData(options.data ?? dataText(data));
   const limit = options.data === undefined ? (data.limit ?? undefined) : undefined;
   const { train, test, noTest } = await loadSplits(source, {
@@ -174,6 +177,7 @@ async function loadData(options: EvalOptions, { data, input }: RunConfig, output
     skipDamaged: options.skipDamaged,
     side: fineTunes(options) ? fineTuneSide(input) : resizedSide(presets.evaluation(presetInput(input))),
     output,
+    signal,
   });
   if (test === undefined) throw new DataError(noTest ?? `${source.name}: there are no test images`);
   return { train, test };

@@ -67,7 +67,7 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
   const source = parseData(options.data);
   const { limitTrain, limitTest, split, skipDamaged } = options;
   const splits = await loadSplits(source, {
-    ...{ train: limitTrain, test: limitTest, trainSplit: split, skipDamaged, output },
+    ...{ train: limitTrain, test: limitTest, trainSplit: split, skipDamaged, output, signal },
     side: sideOf(options, profileOf(source)),
   });
   const { text, labelled } = await describeDataset(splits.train);

@@ -45,10 +45,12 @@ export async function resolveSplit(root: string, split: FolderSplit, layout: Fol
     if (roles.size === 1 || layout !== 'auto') return resolveClasses(root, split, here, layout);
     throw new DataError(
       `folder: '${root}' has splits (${named.join(', ')}) and, beside them, '${withImages}' with images; ` +
-        "move it away, or choose layout: 'classes' (every sub-folder is a class)",
+        "move it away, name a split's folder as the root, or choose layout: 'classes' (every sub-folder is a class)",
     );
   }
-  if (roles.size < named.length)
+  const isClear = roles.size === named.length;
+  if (layout === 'flat' && split === 'train' && !(isClear && roles.has('train'))) return whole(root);
+  if (!isClear)
     throw new DataError(
       `folder: '${root}' has several folders for one split: expected one each of train, val and test, got ${named.join(', ')}`,
     );
@@ -78,8 +80,10 @@ async function resolveClasses(
         "splits outside and classes inside (train/cats), or choose layout: 'classes' or 'flat' to take all of it for training",
     );
   if (split !== 'train') throw noSplit(root, split, 'it has none');
-  return { folder: root, classRoots: [root], beside: [] };
+  return whole(root);
 }
+
+const whole = (root: string): ResolvedSplit => ({ folder: root, classRoots: [root], beside: [] });
 
 const noSplit = (root: string, split: FolderSplit, found: string): DataError =>
   new DataError(

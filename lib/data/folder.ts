@@ -1,6 +1,7 @@
 /** A folder of image files as a data set: a class a sub-folder, or without labels. */
 import { join } from 'node:path';
 import { DataError, messageOf } from '../errors.ts';
+import { throwIfAborted } from '../validate.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
 import { type DecodedImage, decodeImage, type ImageFileOptions, resolveImageFile } from './decode.ts';
 import { expectFolder } from './files.ts';
@@ -18,6 +19,8 @@ export interface FolderOptions extends ImageFileOptions {
   channels?: 1 | 3;
   /** 'throw' (default): a file that cannot be decoded rejects when it is read. 'skip': all are decoded once at loading, bad ones left out. */
   onError?: 'throw' | 'skip';
+  /** Ends the reading of `onError: 'skip'`. */
+  signal?: AbortSignal | undefined;
   /** Keeps this many images, evenly spaced over the order, so that every class stays. */
   limit?: number;
 }
@@ -52,7 +55,7 @@ async function listClasses(folder: string): Promise<{ classes: Map<string, strin
   const classes = new Map<string, string[]>();
   for (const name of folders) {
     const below = await walkFolder(join(folder, name));
-    others.push(...below.others);
+    for (const path of below.others) others.push(path);
     const key = name.normalize();
     classes.set(key, [...(classes.get(key) ?? []), ...below.images]);
   }
@@ -91,14 +94,17 @@ function thin(items: Item[], limit: number | undefined): Item[] {
 async function checkFiles(
   items: readonly Item[],
   read: (item: Item) => Promise<DecodedImage>,
+  signal: AbortSignal | undefined,
 ): Promise<{ good: Item[]; skipped: SkippedFile[] }> {
   const reasons = new Map<Item, string>();
   const rest = items.values();
   const worker = async (): Promise<void> => {
-    for (const item of rest)
+    for (const item of rest) {
+      throwIfAborted(signal);
       await read(item).catch((error: unknown) => {
         reasons.set(item, messageOf(error));
       });
+    }
   };
   await Promise.all(Array.from({ length: 8 }, worker));
   return {
@@ -109,13 +115,14 @@ async function checkFiles(
 
 /**
  * Images below a folder, decoded when they are read (see decodeImage). Files come in natural order (img2 before img10),
- * classes are the sorted names of the sub-folders that hold images. Links are followed, loops of links end. Other files, empty folders and what programs leave behind
- * (__MACOSX, @eaDir) are counted in `leftOut`.
+ * classes are the sorted names of the sub-folders that hold images. Links are followed, loops of links end. Other files,
+ * empty folders and what programs leave behind (__MACOSX, @eaDir) are counted in `leftOut`.
  *
  * @throws {DataError} no such folder, no images, no such split, or a layout that is not clear.
+ * @throws {AbortError} the signal fired.
  */
 export async function folderDataset(options: FolderOptions): Promise<FolderDataset> {
-  const { root, split, layout = 'auto', size, channels = 3, onError = 'throw', limit } = options;
+  const { root, split, layout = 'auto', size, channels = 3, onError = 'throw', limit, signal } = options;
   const decoding = {
     ...resolveImageFile(options),
     channels,
@@ -132,9 +139,11 @@ export async function folderDataset(options: FolderOptions): Promise<FolderDatas
     );
   const read = (item: Item): Promise<DecodedImage> => decodeImage(item.file, decoding);
   const kept = thin(items, limit);
-  const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read) : { good: kept, skipped: [] };
+  const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read, signal) : { good: kept, skipped: [] };
   if (good.length === 0)
-    throw new DataError(`folder: the data set is empty: none of ${kept.length} files in '${folder}' can be decoded`);
+    throw new DataError(
+      `folder: the data set is empty: none of ${kept.length} files in '${folder}' can be decoded: ${skipped[0]?.reason}`,
+    );
   if (skipped.length > 0) leftOut.push(`${skipped.length} damaged ${skipped.length === 1 ? 'file' : 'files'}`);
   return {
     name: 'folder',
@@ -148,8 +157,9 @@ export async function folderDataset(options: FolderOptions): Promise<FolderDatas
       checkIndex('folder', index, good.length);
       const item = good[index] as Item;
       const image = await read(item).catch((error: unknown) => {
-        const advice = "onError: 'skip' (--skip-damaged) leaves such files out";
-        throw new DataError(`${messageOf(error)}; ${advice}`, { cause: error });
+        const message = messageOf(error);
+        if (!message.startsWith(item.file)) throw error; // of no file: sharp is missing
+        throw new DataError(`${message}; onError: 'skip' (--skip-damaged) leaves such files out`, { cause: error });
       });
       return { ...image, ...(item.label !== undefined && { label: item.label }) };
     },

@@ -53,7 +53,7 @@ const splitsOf: Partial<Record<DatasetName, readonly AnySplit[]>> = {
 const own: Partial<Record<DatasetName, readonly string[]>> = {
   'fashion-mnist': ['subset'],
   stl10: ['fold'],
-  folder: ['layout', 'size', 'channels', 'onError', ...imageFileNames],
+  folder: ['layout', 'size', 'channels', 'onError', 'signal', ...imageFileNames],
 };
 
 /**

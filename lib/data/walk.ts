@@ -76,20 +76,23 @@ export type Walked = Pick<FolderEntries, 'images' | 'others'>;
  * All files below `folder`: those directly in it, then those of each sub-folder. Links are followed, but each real folder
  * is entered once, so that a loop of links ends.
  */
-export async function walkFolder(folder: string, entered = new Set<string>()): Promise<Walked> {
+export async function walkFolder(folder: string): Promise<Walked> {
+  const found: Walked = { images: [], others: [] };
+  await walkInto(folder, found, new Set());
+  return found;
+}
+
+async function walkInto(folder: string, found: Walked, entered: Set<string>): Promise<void> {
   const stats = await statOrUndefined(folder);
   if (stats) {
     const identity = `${stats.dev}:${stats.ino}`;
-    if (entered.has(identity)) return { images: [], others: [] };
+    if (entered.has(identity)) return;
     entered.add(identity);
   }
-  const { images, folders, others } = await listFolder(folder);
-  for (const name of folders) {
-    const below = await walkFolder(join(folder, name), entered);
-    images.push(...below.images);
-    others.push(...below.others);
-  }
-  return { images, others };
+  const here = await listFolder(folder);
+  for (const path of here.images) found.images.push(path); // no spread: a folder may hold more than a call takes arguments
+  for (const path of here.others) found.others.push(path);
+  for (const name of here.folders) await walkInto(join(folder, name), found, entered);
 }
 
 /** "3 .bmp files", "2 @eaDir folders": what was passed over, by its kind, for people to read. */

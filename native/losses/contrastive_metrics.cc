@@ -28,6 +28,9 @@ void check(const at::Tensor& features, const std::optional<at::Tensor>& labels, 
                     "labels must be integers, got ", labels->scalar_type());
   CONTRASTIVE_CHECK(labels->device() == features.device(), kDeviceError, "labels are on ", labels->device(),
                     ", features on ", features.device());
+  if (!labels->is_meta())
+    CONTRASTIVE_CHECK(labels->min().item<int64_t>() >= 0, kOptionError, "labels must be integers >= 0, got ",
+                      labels->min().item<int64_t>());
 }
 
 // The rows in order of their class, so that most blocks hold no positive.

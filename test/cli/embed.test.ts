@@ -58,7 +58,11 @@ const exists = async (path: string): Promise<boolean> => (await stat(path).catch
 describe('contrastive embed', () => {
   it('writes a row for each image below a folder, and the index; leaves bad ones out with a warning', async () => {
     const out = join(folder, 'new', 'features.npy');
-    const { code, out: text, err } = await embed(['--run', run, '--input', images, '--out', out]);
+    const {
+      code,
+      out: text,
+      err,
+    } = await embed(['--run', run, '--input', images, '--out', out, '--precision', 'float32']);
     expect([code, err]).toEqual([0, expect.stringMatching(/^warning: .*img3\.jpg: cannot be decoded.*; skipped$/m)]);
     expect(text).toMatch(/^3 images, 32 features each, in .*; 1 skipped\n/);
     const index = JSON.parse(await readFile(join(folder, 'new', 'features.json'), 'utf8'));

@@ -346,7 +346,7 @@ describe('a run that is there already', () => {
   });
 
   it('continues exactly where an interrupt stopped it', async () => {
-    const args = [...small, ...few, '--epochs', '2', '--precision', 'float32'];
+    const args = [...small, ...few, '--epochs', '2', '--precision', 'float32']; // auto may choose twice differently
     const whole = join(folder, 'whole');
     await train(...args, '--out', whole);
     const broken = join(folder, 'broken');

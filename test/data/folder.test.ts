@@ -134,6 +134,15 @@ describe('folderDataset', () => {
     await expect(folderDataset(options)).rejects.toMatchObject(dataError(/several folders for one split/));
   });
 
+  it('takes all that is there for flat images, unless it is told which are for training', async () => {
+    for (const path of ['test/1.png', 'val/2.png']) await put(path);
+    const options = { root, split: 'train' } as const;
+    await expect(folderDataset(options)).rejects.toMatchObject(dataError(/no split 'train'.*it has test, val/));
+    expect((await folderDataset({ ...options, layout: 'flat' })).length).toBe(2);
+    await put('train/3.png');
+    expect(names((await folderDataset({ ...options, layout: 'flat' })).files)).toEqual(['train/3.png']);
+  });
+
   it('asks where splits are inside the classes', async () => {
     for (const name of ['cats', 'dogs']) for (const part of ['train', 'test']) await put(`${name}/${part}/1.png`);
     await expect(folderDataset({ root, split: 'train' })).rejects.toMatchObject(
@@ -223,6 +232,14 @@ describe('folderDataset', () => {
     expect([dataset.source, dataset.leftOut]).toEqual([root, ['4 damaged files']]);
   });
 
+  it('stops reading when the signal fires', async () => {
+    for (let i = 0; i < 40; i++) await put(`${i}.png`);
+    const controller = new AbortController();
+    const loading = folderDataset({ root, split: 'train', onError: 'skip', signal: controller.signal });
+    controller.abort();
+    await expect(loading).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  });
+
   it('refuses a folder without images, one without a good one, and none', async () => {
     await writeFile(join(root, 'notes.txt'), '');
     await expect(folderDataset({ root, split: 'train' })).rejects.toMatchObject(
@@ -230,7 +247,7 @@ describe('folderDataset', () => {
     );
     await put('a.png', 'not-an-image.png');
     await expect(folderDataset({ root, split: 'train', onError: 'skip' })).rejects.toMatchObject(
-      dataError(/is empty: none of 1 files .* can be decoded/),
+      dataError(/is empty: none of 1 files .* can be decoded: .*a\.png/),
     );
     await expect(folderDataset({ root: join(root, 'none'), split: 'train' })).rejects.toMatchObject(
       dataError(/folder: there is no folder '.*none'/),

@@ -48,7 +48,9 @@ export const drawnOptions: fc.Arbitrary<Drawn> = fc
 const arrayOf = <T>(value: fc.Arbitrary<T>, length: number) =>
   fc.array(value, { minLength: length, maxLength: length });
 const coordinate = fc.integer({ min: -20, max: 20 }).map((n) => n / 7);
-const label = fc.integer({ min: -1, max: 2 });
+const label = fc.integer({ min: 0, max: 2 });
+/** Of a feature in the bank; −1: of no class. */
+const bankLabel = fc.integer({ min: -1, max: 2 });
 const bit = fc.constantFrom(0, 1);
 const weight = fc.oneof(fc.constant(0), fc.constant(1), fc.double({ min: 0.01, max: 3, noNaN: true }));
 
@@ -71,7 +73,7 @@ function caseOf(drawn: Drawn): fc.Arbitrary<Case & { block: number }> {
         mask: positives === 'mask' ? arrayOf(arrayOf(weight, batch), batch) : absent,
         ids: has('ids') ? arrayOf(fc.integer({ min: 3, max: 8 }), batch) : absent,
         bankFeatures: arrayOf(arrayOf(coordinate, dim), rows),
-        bankLabels: has('labels') && positives === 'labels' ? arrayOf(label, rows) : absent,
+        bankLabels: has('labels') && positives === 'labels' ? arrayOf(bankLabel, rows) : absent,
         bankSets: has('labels') && positives === 'label sets' ? arrayOf(arrayOf(bit, 3), rows) : absent,
         bankIds: has('ids') ? arrayOf(fc.integer({ min: 3, max: 8 }), rows) : absent,
         seed: fc.integer({ min: 0, max: 1000 }),

@@ -57,6 +57,10 @@ describe('a handle', () => {
     const forms = [Uint8Array.from(labels), Int32Array.from(labels), BigInt64Array.from(labels, BigInt)];
     for (const form of [...forms, tensor(labels, { dtype: 'int64' }), tensor(labels, { dtype: 'uint8' })])
       expect(supConLoss(tensor(golden), { labels: form }).itemSync()).toBe(expected);
+    const pair = [false, true, false, true];
+    expect(supConLoss(tensor(golden), { labels: tensor(pair) }).itemSync()).toBe(
+      supConLoss(tensor(golden), { labels: pair.map(Number) }).itemSync(),
+    );
   });
 
   test('is computed in float32 under autocast', () => {
