@@ -1,23 +1,28 @@
 /** The encoder of a run, made again from its config and its checkpoint. */
+import { stat } from 'node:fs/promises';
 import type { Module } from '../models/module.ts';
 import { encoderShapes, makeEncoder } from '../models/registry.ts';
 import '../models/resnet.ts'; // registers its encoders
 import { checkOptions, expectString } from '../validate.ts';
 import type { Checkpoint } from './checkpoint-files.ts';
+import { readEncoderFile } from './encoder-file.ts';
 import { moduleOf } from './module-of.ts';
 import { openCheckpoint } from './run.ts';
 import type { RunConfig } from './run-config.ts';
 
 export interface LoadEncoderOptions {
-  /** The folder of a run (its newest good checkpoint is taken) or one of its checkpoint folders. */
+  /**
+   * The folder of a run (its newest good checkpoint is taken), one of its checkpoint folders, or a file that `encoder.save()` or
+   * `classifier.save()` wrote.
+   */
   readonly checkpoint: string;
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
   readonly device?: string;
 }
 
 /**
- * The trained encoder of a run, in evaluation mode; the caller disposes it. For a file of weights alone there is
- * `module.load(file)`.
+ * A trained encoder, in evaluation mode; the caller disposes it. For weights from elsewhere, which do not say what they are of,
+ * there is `module.load(file)`.
  *
  * @throws {CheckpointError} a checkpoint that is missing, damaged or does not fit its config.
  * @throws {DeviceError} a device that is not there.
@@ -30,6 +35,11 @@ export async function loadEncoder(options: LoadEncoderOptions): Promise<Module> 
   checkOptions('loadEncoder', options, ['checkpoint', 'device']);
   const path = expectString('checkpoint', options?.checkpoint);
   const device = expectString('device', options.device ?? 'cpu');
+  const stats = await stat(path).catch(() => undefined);
+  if (stats?.isFile()) {
+    const { config, model } = await readEncoderFile(path);
+    return encoderOf(config, { model, folder: path }, device);
+  }
   const { run, checkpoint } = await openCheckpoint(path, { optimizer: false });
   return encoderOf(run.config.encoder, checkpoint, device);
 }
@@ -39,7 +49,11 @@ export async function loadEncoder(options: LoadEncoderOptions): Promise<Module> 
  * is made: a config from elsewhere must not decide how much memory that takes.
  * @throws {CheckpointError} it does not fit the config.
  */
-export function encoderOf(config: RunConfig['encoder'], checkpoint: Checkpoint, device: string): Module {
+export function encoderOf(
+  config: RunConfig['encoder'],
+  checkpoint: Pick<Checkpoint, 'model' | 'folder'>,
+  device: string,
+): Module {
   const encoder = moduleOf(checkpoint, 'encoder', {
     make: () => makeEncoder({ ...config }),
     shapes: () => encoderShapes(config),

@@ -5,6 +5,7 @@ import { tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectString } from '../validate.ts';
 import { writeFileAtomic } from './atomic.ts';
+import { weightsMetadata } from './encoder-file.ts';
 import { encodeSafetensors, type RawTensor, readRawSafetensors } from './safetensors.ts';
 import { rawState, tensorState } from './tensors.ts';
 
@@ -35,8 +36,7 @@ declare module '../models/module.ts' {
 
 async function save(this: Module, file: string): Promise<void> {
   const path = expectString('file', file);
-  // The marker of PyTorch's tensors: what torchvision's loaders of safetensors look for.
-  await writeFileAtomic(path, encodeSafetensors(await rawState(this.stateDict()), { format: 'pt' }));
+  await writeFileAtomic(path, encodeSafetensors(await rawState(this.stateDict()), weightsMetadata(this.config)));
 }
 
 async function load(this: Module, file: string, options: LoadWeightsOptions = {}): Promise<LoadStateDictResult> {

@@ -14,7 +14,7 @@ import { tensorState } from './tensors.ts';
  * @throws {CheckpointError} it cannot be made, or the tensors do not fit.
  */
 export function moduleOf(
-  { model, folder }: Checkpoint,
+  { model, folder }: Pick<Checkpoint, 'model' | 'folder'>,
   part: 'encoder' | 'head',
   how: { readonly make: () => Module; readonly shapes: () => Shapes | undefined },
 ): Module {

@@ -1,6 +1,7 @@
 /** An encoder with a linear classifier on top: names images, judges itself, is saved and loaded. */
 import type { Augmentation } from '../augment/augment.ts';
 import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import { weightsMetadata } from '../checkpoint/encoder-file.ts';
 import { encodeSafetensors } from '../checkpoint/safetensors.ts';
 import { rawState } from '../checkpoint/tensors.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -191,12 +192,13 @@ export class Classifier implements Disposable {
   }
 
   /**
-   * Writes one safetensors file that torchvision's network of the same name and number of classes loads. A run's folder,
-   * which `fineTune` writes with `out`, holds more: what `loadClassifier` and `createEmbedder` need.
+   * Writes one safetensors file that torchvision's network of the same name and number of classes loads, and `loadEncoder`. A
+   * run's folder, which `fineTune` writes with `out`, holds more: what `loadClassifier` and `createEmbedder` need.
    */
   async save(file: string): Promise<void> {
     const path = expectString('file', file);
-    await writeFileAtomic(path, encodeSafetensors(await rawState(this.stateDict()), { format: 'pt' }));
+    const metadata = weightsMetadata(this.encoder.config);
+    await writeFileAtomic(path, encodeSafetensors(await rawState(this.stateDict()), metadata));
   }
 
   /** Frees the encoder and the head. */

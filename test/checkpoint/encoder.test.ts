@@ -2,9 +2,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { presets } from '../../lib/augment/presets.ts';
 import { loadEncoder } from '../../lib/checkpoint/encoder.ts';
 import { headOf } from '../../lib/checkpoint/head.ts';
+import '../../lib/checkpoint/module-files.ts';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
+import { encodeSafetensors } from '../../lib/checkpoint/safetensors.ts';
+import { rawState } from '../../lib/checkpoint/tensors.ts';
+import { Classifier } from '../../lib/classify/classifier.ts';
 import { linearHead } from '../../lib/models/linear-head.ts';
 import type { Module } from '../../lib/models/module.ts';
 import { projectionHead } from '../../lib/models/projection-head.ts';
@@ -45,6 +50,36 @@ describe('loadEncoder', () => {
       expect(encoder.training).toBe(false);
       expect(await valuesOf(encoder)).toEqual(await valuesOf(expected));
     }
+  });
+
+  it('gives the encoder of the files of encoder.save() and classifier.save()', async () => {
+    using encoder = resnet18({ stem: 'cifar', width: 3, inChannels: 1, seed: 8 });
+    const [alone, inClassifier] = [join(folder, 'alone.safetensors'), join(folder, 'classifier.safetensors')];
+    await encoder.save(alone);
+    const head = linearHead({ inFeatures: 24, outFeatures: 2 });
+    const evaluation = presets.evaluation({ size: 16, channels: 1 });
+    using classifier = new Classifier({ encoder: encoder.clone(), head, evaluation });
+    await classifier.save(inClassifier);
+    for (const checkpoint of [alone, inClassifier]) {
+      using again = await loadEncoder({ checkpoint });
+      expect(again.config).toEqual(encoder.config);
+      expect(await valuesOf(again)).toEqual(await valuesOf(encoder));
+    }
+  });
+
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['nothing', {}, /does not say which encoder .*resnet18\(\)\.load\(/],
+    ['no JSON', { encoder: '{' }, /metadata\.encoder: is not valid JSON/],
+    ['no name', { encoder: '{"name":{"toString":1}}' }, /metadata\.encoder must be \{ name, … \}/],
+    ['another width', { encoder: '{"name":"resnet18","stem":"cifar","width":4096}' }, /must have shape \[4096,3,3,3\]/],
+  ])('refuses a file that says %s of its encoder', async (_, metadata, message) => {
+    using encoder = resnet18({ stem: 'cifar', width: 2 });
+    const file = join(folder, 'from-elsewhere.safetensors');
+    await writeFile(file, encodeSafetensors(await rawState(encoder.stateDict()), metadata));
+    await expect(loadEncoder({ checkpoint: file })).rejects.toMatchObject({
+      code: 'ERR_CHECKPOINT',
+      message: expect.stringMatching(message),
+    });
   });
 
   it('refuses wrong options, no run, and a device that is not there, and leaves nothing behind', async () => {
