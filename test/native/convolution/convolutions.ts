@@ -30,6 +30,14 @@ function geometries(): Geometry[] {
       for (const inChannels of [3, 6, 8, 12, 16, 24])
         for (const outChannels of [2, 12, 64])
           found.push({ inChannels, outChannels, kernel: 1, stride: 2, groups: 1, size, batch });
+  // As in the last stages of an encoder: images of a few pixels.
+  for (const size of [1, 2, 3, 4, 5])
+    for (const kernel of [1, 3, 5, 7])
+      for (const stride of [1, 2])
+        for (const inChannels of [3, 16, 128])
+          for (const outChannels of [8, 64])
+            for (const batch of [1, 16])
+              found.push({ inChannels, outChannels, kernel, stride, groups: 1, size, batch });
   return found;
 }
 

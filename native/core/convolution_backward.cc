@@ -1,0 +1,135 @@
+// A way round two gradients of convolutions that libtorch computes wrongly on x64; both are oneDNN's, which it calls.
+//
+// The weight of a 1x1 kernel with a stride: the pixels that the stride meets are copied into a workspace, which has
+// room for the channels there are; then it works on whole blocks of 8 (AVX2) or 16 channels (AVX-512), and writes past
+// its end (github.com/uxlfoundation/oneDNN, issue 6035). The heap that is corrupted so ends the process, now or later,
+// or makes wrong numbers, or keeps two threads waiting for ever. Where there are no whole blocks, the pixels are taken
+// here, before, and what is left is a convolution of stride 1.
+//
+// The weight in bfloat16 where an image is so small that parts of the kernel meet padding only (3x3 over one pixel):
+// their gradient is 0, and is not written at all: what lay in memory comes back, NaN among it. It is computed in
+// float32.
+//
+// Both stand where autograd asks for gradients, so that our encoders and `ops.conv2d` need not know of it.
+// docs/troubleshooting.md has a report; `npm run sweep` shows that nothing is wrong with this file, and with --plain
+// what is without it.
+#include <ATen/ATen.h>
+#include <ATen/CompositeExplicitAutogradFunctions.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace contrastive {
+namespace {
+
+using at::IntArrayRef;
+using at::Tensor;
+
+constexpr int64_t kBlock = 16;  // channels, the widest
+
+bool all_are(IntArrayRef values, int64_t value) {
+  return std::all_of(values.begin(), values.end(), [&](int64_t each) { return each == value; });
+}
+
+// The pixels that the stride meets: a view. One stride may stand for all dimensions.
+Tensor met_by(Tensor x, IntArrayRef stride) {
+  for (int64_t i = 0; i + 2 < x.dim(); ++i) {
+    const int64_t step = stride[stride.size() == 1 ? 0 : i];
+    if (step != 1) x = x.slice(i + 2, std::nullopt, std::nullopt, step);
+  }
+  return x;
+}
+
+using Gradients = std::tuple<Tensor, Tensor, Tensor>;  // of input, weight and bias
+
+struct Convolution {
+  at::OptionalIntArrayRef bias_sizes;
+  IntArrayRef stride, padding, dilation;
+  bool transposed;
+  IntArrayRef output_padding;
+  int64_t groups;
+  std::array<bool, 3> output_mask;
+
+  Gradients backward(const Tensor& grad_output, const Tensor& input, const Tensor& weight, IntArrayRef step) const {
+    return at::compositeexplicitautograd::convolution_backward(grad_output, input, weight, bias_sizes, step, padding,
+                                                               dilation, transposed, output_padding, groups,
+                                                               output_mask);
+  }
+
+  bool is_strided_point(const Tensor& input, const Tensor& weight) const {
+    return all_are(weight.sizes().slice(2), 1) && all_are(padding, 0) && !all_are(stride, 1) &&
+           input.size(1) % kBlock != 0;
+  }
+
+  // Some part of the kernel meets padding only.
+  bool has_idle_parts(const Tensor& grad_output, const Tensor& input, const Tensor& weight) const {
+    for (int64_t i = 0; i + 2 < input.dim(); ++i) {
+      const auto of = [i](IntArrayRef values) { return values[values.size() == 1 ? 0 : i]; };
+      const int64_t last =
+          (weight.size(i + 2) - 1) * of(dilation) - of(padding);  // of the first window, its last pixel
+      const int64_t first = (grad_output.size(i + 2) - 1) * of(stride) - of(padding);  // of the last window, its first
+      if (last >= input.size(i + 2) || first < 0) return true;
+    }
+    return false;
+  }
+};
+
+Gradients strided_point_backward(const Convolution& convolution, const Tensor& grad_output, const Tensor& input,
+                                 const Tensor& weight) {
+  const IntArrayRef stride = convolution.stride;
+  const Tensor met = met_by(input, stride).contiguous(input.suggest_memory_format());
+  auto [grad_input, grad_weight, grad_bias] =
+      convolution.backward(grad_output, met, weight, std::vector<int64_t>(stride.size(), 1));
+  if (grad_input.defined()) {
+    Tensor spread = at::zeros_like(input);
+    met_by(spread, stride).copy_(grad_input);
+    grad_input = spread;
+  }
+  return {grad_input, grad_weight, grad_bias};
+}
+
+Gradients backward_in_float32(const Convolution& convolution, const Tensor& grad_output, const Tensor& input,
+                              const Tensor& weight) {
+  const auto narrow = [&](const Tensor& x) { return x.defined() ? x.to(input.scalar_type()) : x; };
+  const auto [grad_input, grad_weight, grad_bias] =
+      convolution.backward(grad_output.to(at::kFloat), input.to(at::kFloat), weight.to(at::kFloat), convolution.stride);
+  return {narrow(grad_input), narrow(grad_weight), narrow(grad_bias)};
+}
+
+Gradients routed_convolution_backward(const Tensor& grad_output, const Tensor& input, const Tensor& weight,
+                                      at::OptionalIntArrayRef bias_sizes, IntArrayRef stride, IntArrayRef padding,
+                                      IntArrayRef dilation, bool transposed, IntArrayRef output_padding, int64_t groups,
+                                      std::array<bool, 3> output_mask) {
+  const Convolution convolution{bias_sizes, stride, padding, dilation, transposed, output_padding, groups, output_mask};
+  if (output_mask[1] && !transposed) {
+    if (convolution.is_strided_point(input, weight))
+      return strided_point_backward(convolution, grad_output, input, weight);
+    if (at::isReducedFloatingType(input.scalar_type()) && convolution.has_idle_parts(grad_output, input, weight))
+      return backward_in_float32(convolution, grad_output, input, weight);
+  }
+  return convolution.backward(grad_output, input, weight, stride);
+}
+
+bool is_left_alone() {
+  const char* wish =
+      std::getenv("CONTRASTIVE_PLAIN_CONVOLUTIONS");  // NOLINT(concurrency-mt-unsafe): read once, at load
+  return wish != nullptr && std::string_view(wish) == "1";
+}
+
+// Never deregistered, as in meta_kernels.cc.
+[[maybe_unused]] const bool convolutions_registered = [] {
+  if (is_left_alone()) return false;
+  static auto* const library =
+      new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
+  library->impl("convolution_backward", &routed_convolution_backward);
+  return true;
+}();
+
+}  // namespace
+}  // namespace contrastive
