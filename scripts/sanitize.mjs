@@ -65,8 +65,9 @@ async function leaks() {
 }
 
 /**
- * ThreadSanitizer over both streams, the pool and workers. It sees no atomic of what is not built with it: reports that lie in
- * libtorch alone are left out, and OpenMP's team is one thread. It wants addresses where they always were (setarch).
+ * ThreadSanitizer over both streams, the pool and workers. It sees our own code's accesses: of libtorch and node, which are not
+ * built with it, neither those nor their atomics, so that reports from inside them are left out, and OpenMP's team is one
+ * thread. It wants addresses where they always were (setarch).
  */
 async function threads() {
   await buildSanitized('threads');
