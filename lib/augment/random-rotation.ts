@@ -3,7 +3,10 @@ import { fillValue, type Interpolation, interpolation, probability, type Range, 
 
 export interface WarpOptions {
   readonly interpolation?: Interpolation;
-  /** The value of pixels from outside the image, in [0, 1]; default 0. */
+  /**
+   * The value of pixels from outside the image, in [0, 1]; default 0, the black that torchvision's policies take for none
+   * (which differs under 'bilinear' alone: the edge is then not blended with black a second time).
+   */
   readonly fill?: number;
   readonly p?: number;
 }

@@ -2,12 +2,14 @@
 import { tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { expectNumber } from '../validate.ts';
+import { expectBoolean, expectNumber } from '../validate.ts';
 import { type ContrastiveLossOptions, commonArguments, commonNames, refuseBankLabels } from './options.ts';
 
 export interface DclwLossOptions extends ContrastiveLossOptions {
   /** σ > 0 of the weights of the positives, unitless; default 0.5. */
   readonly sigma?: number;
+  /** Whether the weights have a gradient, as in the authors' code; default false, as in lightly. */
+  readonly weightGradient?: boolean;
 }
 
 /**
@@ -19,8 +21,8 @@ export interface DclwLossOptions extends ContrastiveLossOptions {
  * bank that holds the sample, the positive term is the mean over them. It may be negative. An anchor without a negative,
  * as in a batch of one, is left out of the mean; with no other anchor the loss is 0.
  *
- * Source: Yeh et al. 2022, arXiv:2110.06848, eq. 6. Differs: lightly takes one logarithm for the negatives of each view
- * and adds them, which is larger by about the logarithm of the negatives of one view.
+ * Source: Yeh et al. 2022, arXiv:2110.06848, eq. 6. lightly has the same from 1.5.21 on; up to 1.5.20 it added a
+ * logarithm for the negatives of each view, which is larger by about the logarithm of the negatives of one view.
  *
  * @param features floating (batch, views ≥ 2, dim); L2-normalised inside unless `normalize: false`.
  * @returns scalar (), differentiable in features and, where it is a tensor, in temperature; precision as supConLoss.
@@ -41,10 +43,10 @@ export function dclLoss(features: Tensor, options: ContrastiveLossOptions = {}):
  *
  *     L_i = −w_i s_ij(i) + log Σ_n exp(s_in),   w_i = 2 − exp(z_i·z_j(i)/σ) / mean_k exp(z_k·z_j(k)/σ)
  *
- * The negative von Mises-Fisher weights have no gradient; their mean is 1. They are taken over all positive pairs, of the
- * bank and of more than two views too.
+ * The negative von Mises-Fisher weights are taken over all positive pairs, of the bank and of more than two views too; their
+ * mean is 1. They have no gradient, as in lightly; with `weightGradient` they have one, as in the authors' code.
  *
- * Source: Yeh et al. 2022, arXiv:2110.06848, L_DCW. Differs from lightly as dclLoss does.
+ * Source: Yeh et al. 2022, arXiv:2110.06848, L_DCW, which leaves the gradient of the weights open.
  *
  * @param features as dclLoss.
  * @returns as dclLoss.
@@ -54,11 +56,12 @@ export function dclLoss(features: Tensor, options: ContrastiveLossOptions = {}):
  */
 export function dclwLoss(features: Tensor, options: DclwLossOptions = {}): Tensor {
   return tidy(() => {
-    const common = commonArguments('dclwLoss', features, options, [...commonNames, 'sigma']);
+    const common = commonArguments('dclwLoss', features, options, [...commonNames, 'sigma', 'weightGradient']);
     refuseBankLabels('dclwLoss', options.bank);
     return ops.dclwLoss(features, common.ids, common.bank, common.bankIds, common.learnedTemperature, {
       ...common.numbers,
       sigma: expectNumber('sigma', options.sigma ?? 0.5, { above: 0 }),
+      weightGradient: expectBoolean('weightGradient', options.weightGradient ?? false),
     });
   });
 }

@@ -291,7 +291,7 @@ function open(): { addon: Addon; libtorch: Libtorch } {
   const refusal = refuseVersion(torchVersion, libtorch.libDir);
   if (refusal !== undefined) throw new LibtorchError(refusal);
   // process.exit() and an uncaught throw end the process without the environment's cleanup hooks: libtorch's static
-  // destructors would run under a thread that computes.
+  // destructors would run under a thread that computes. (The core has a last resort of its own; this is the orderly way.)
   process.once('exit', () => addon.close());
   return { addon, libtorch };
 }

@@ -58,10 +58,19 @@ export function dclwLoss(
     readonly sigma?: number | undefined;
     readonly lossScale?: number | undefined;
     readonly normalize?: boolean | undefined;
+    readonly weightGradient?: boolean | undefined;
     readonly block?: number | undefined;
   },
 ): Tensor {
-  checkOptions('dclwLoss', options, ['temperature', 'anchors', 'sigma', 'lossScale', 'normalize', 'block']);
+  checkOptions('dclwLoss', options, [
+    'temperature',
+    'anchors',
+    'sigma',
+    'lossScale',
+    'normalize',
+    'weightGradient',
+    'block',
+  ]);
   return call('dclw_loss', [
     features,
     ids,
@@ -73,6 +82,7 @@ export function dclwLoss(
     options?.sigma,
     options?.lossScale,
     options?.normalize,
+    options?.weightGradient,
     options?.block,
   ]);
 }

@@ -46,6 +46,8 @@ export interface DclwLossSpec extends CommonLossSpec {
   readonly name: 'dclw';
   /** Default 0.5. */
   readonly sigma?: number;
+  /** Default false. */
+  readonly weightGradient?: boolean;
 }
 
 /** The options mean what they mean to supConLoss, ntXentLoss, dclLoss and dclwLoss. */
@@ -106,7 +108,7 @@ const optionNames: Readonly<Record<LossSpec['name'], readonly string[]>> = {
   supcon: [...common, 'variant', 'denominators', 'anchors', 'noPositives', 'maxPositives', 'hardNegatives'],
   'nt-xent': [...common, 'hardNegatives'],
   dcl: common,
-  dclw: [...common, 'sigma'],
+  dclw: [...common, 'sigma', 'weightGradient'],
   'cross-entropy': ['name', 'labelSmoothing'],
 };
 
@@ -121,6 +123,8 @@ export function checkLoss(spec: LossSpec): LossSpec {
   if (spec.lossScale !== undefined) expectNumber('loss.lossScale', spec.lossScale, {});
   if (spec.normalize !== undefined) expectBoolean('loss.normalize', spec.normalize);
   if (spec.name === 'dclw' && spec.sigma !== undefined) expectNumber('loss.sigma', spec.sigma, { above: 0 });
+  if (spec.name === 'dclw' && spec.weightGradient !== undefined)
+    expectBoolean('loss.weightGradient', spec.weightGradient);
   if (spec.name === 'nt-xent') hardNegativeNumbers(spec.hardNegatives, 'loss.hardNegatives');
   if (spec.name === 'supcon') checkSupCon(spec);
   return spec;
@@ -156,7 +160,14 @@ export function nativeLoss(spec: LossSpec): NativeLoss {
       return {
         operation: 'dclw_loss',
         usesLabels: false,
-        arguments: (batch) => [...selfSupervised(batch), temperature(batch), anchors(batch), spec.sigma, ...numbers],
+        arguments: (batch) => [
+          ...selfSupervised(batch),
+          temperature(batch),
+          anchors(batch),
+          spec.sigma,
+          ...numbers,
+          spec.weightGradient,
+        ],
       };
     case 'nt-xent': {
       const { concentration, classPrior } = hardNegativeNumbers(spec.hardNegatives);

@@ -64,16 +64,18 @@ at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& 
   const DenominatorSums denominators(kind, options.hard_negatives);
   std::vector<PairSum> sums = denominators.needed();
   const double mises_exponent = mises ? pairs.temperature / *options.mises_sigma : 0;
-  if (mises)
-    sums.push_back({Role::kWeighted, mises_exponent});
-  else if (shared)
-    sums.push_back({Role::kWeighted, in ? std::optional(1.0) : std::nullopt});
+  if (!mises && shared) sums.push_back({Role::kWeighted, in ? std::optional(1.0) : std::nullopt});
+  if (mises && !options.mises_gradient) sums.push_back({Role::kWeighted, mises_exponent});
   const at::Tensor made = pair_sums(z, learned, pairs, sums);
   const at::Tensor denominator = denominators.log_of(made, counts, temperature);
 
   if (mises) {
-    const at::Tensor log_mean = made[-1].detach().logsumexp(0) - counts.totals.sum().log();
-    const VonMises weighting{mises_exponent, log_mean};
+    // With a gradient it is a sum of its own: the exponent holds no τ, so that no gradient of τ may come by it.
+    const at::Tensor log_sums = options.mises_gradient
+                                    ? pair_sums(z, std::nullopt, pairs, {{Role::kWeighted, mises_exponent}})[0]
+                                    : made[-1].detach();
+    const at::Tensor log_mean = log_sums.logsumexp(0) - counts.totals.sum().log();
+    const VonMises weighting{mises_exponent, log_mean, options.mises_gradient};
     return denominator - positive_terms(z, denominator, learned, pairs, PositiveTerm::kVonMises, weighting) / totals;
   }
   if (shared) return denominator - (in ? made[-1] - totals.log() : made[-1] / totals);

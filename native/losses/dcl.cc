@@ -36,9 +36,11 @@ at::Tensor dcl_loss(const at::Tensor& features, const OptionalTensor& ids, const
 
 at::Tensor dclw_loss(const at::Tensor& features, const OptionalTensor& ids, const OptionalTensor& bank,
                      const OptionalTensor& bank_ids, const OptionalTensor& learned_temperature, double temperature,
-                     const std::string& anchors, double sigma, double loss_scale, bool normalize, int64_t block) {
-  return self_supervised_loss(inputs_of(features, ids, bank, bank_ids, learned_temperature),
-                              decoupled(temperature, anchors, sigma, loss_scale, normalize, block));
+                     const std::string& anchors, double sigma, double loss_scale, bool normalize, bool weight_gradient,
+                     int64_t block) {
+  LossOptions options = decoupled(temperature, anchors, sigma, loss_scale, normalize, block);
+  options.mises_gradient = weight_gradient;
+  return self_supervised_loss(inputs_of(features, ids, bank, bank_ids, learned_temperature), options);
 }
 
 CONTRASTIVE_OP(dcl_loss,
@@ -49,6 +51,6 @@ CONTRASTIVE_OP(dclw_loss,
                "dclw_loss(Tensor features, Tensor? ids=None, Tensor? bank=None, Tensor? bank_ids=None, "
                "Tensor? learned_temperature=None, *, float temperature=0.1, str anchors='all', float sigma=0.5, float "
                "loss_scale=1.0, "
-               "bool normalize=True, int block=0) -> Tensor");
+               "bool normalize=True, bool weight_gradient=False, int block=0) -> Tensor");
 
 }  // namespace contrastive::losses

@@ -16,10 +16,12 @@ at::Tensor dcl_loss(const at::Tensor& features, const std::optional<at::Tensor>&
                     const std::string& anchors, double loss_scale, bool normalize, int64_t block);
 
 // The same with positives weighted by 2 − exp(z_i·z_p/σ) / mean exp(z_i·z_p/σ), the mean over all positive pairs.
-// Source: Yeh et al. 2022, L_DCW with its negative von Mises-Fisher weights.
+// Source: Yeh et al. 2022, L_DCW with its negative von Mises-Fisher weights, which have a gradient where
+// `weight_gradient`.
 at::Tensor dclw_loss(const at::Tensor& features, const std::optional<at::Tensor>& ids,
                      const std::optional<at::Tensor>& bank, const std::optional<at::Tensor>& bank_ids,
                      const std::optional<at::Tensor>& learned_temperature, double temperature,
-                     const std::string& anchors, double sigma, double loss_scale, bool normalize, int64_t block);
+                     const std::string& anchors, double sigma, double loss_scale, bool normalize, bool weight_gradient,
+                     int64_t block);
 
 }  // namespace contrastive::losses

@@ -34,6 +34,7 @@ struct LossOptions {
   int64_t seed = 0;                     // of the cap's choice
   HardNegatives hard_negatives;
   std::optional<double> mises_sigma;  // σ > 0 of DCLW's weights of the positives
+  bool mises_gradient = false;        // whether these have a gradient
   double loss_scale = 1;
   bool normalize = true;
   int64_t block = 0;  // candidates of a block; 0: chosen for the device

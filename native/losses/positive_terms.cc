@@ -3,6 +3,7 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
 #include <utility>
 
 #include "core/infinity.h"
@@ -69,14 +70,23 @@ class PositiveTermsGradient : public Function<PositiveTermsGradient> {
                                const std::optional<at::Tensor>& temperature, const at::Tensor& upstream,
                                const c10::intrusive_ptr<TermProblem>& problem) {
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+    const VonMises& weighting = problem->weighting;
     PairGradient gradient(problem->pairs, z);
-    at::Tensor of_offsets = at::zeros_like(offsets);
+    std::optional<PairGradient> of_factors;
+    if (weighting.gradient) of_factors.emplace(problem->pairs, z);
+    at::Tensor of_offsets = at::zeros_like(offsets), of_log_mean = at::zeros({}, z.options());
     const at::Tensor log_sums = problem->values.masked_fill(problem->values.eq(-kInfinity), kInfinity);
     for_each_side(problem->pairs, z, [&](const Block& block, const Side& side, const at::Tensor& s) {
       const at::Tensor weights = side.oriented(*side.positives);
       at::Tensor g = side.spread(upstream) * weights;
       if (problem->term == PositiveTerm::kVonMises) {
-        g *= von_mises(s, weights, problem->weighting);
+        const at::Tensor factors = von_mises(s, weights, weighting);
+        if (of_factors) {
+          const at::Tensor by_mean = g * s * (2 - factors);  // exp(κ s − m) = 2 − factor
+          of_log_mean.add_(by_mean.sum());
+          of_factors->add(block, by_mean * -weighting.concentration);
+        }
+        g *= factors;
       } else {
         const at::Tensor margins = s - side.spread(offsets);
         if (problem->term == PositiveTerm::kShares)
@@ -86,8 +96,11 @@ class PositiveTermsGradient : public Function<PositiveTermsGradient> {
       }
       gradient.add(block, g);
     });
-    if (!temperature) return {gradient.of_features(), of_offsets};
-    return {gradient.of_features(), of_offsets, gradient.of_temperature(*temperature)};
+    const at::Tensor of_features =
+        of_factors ? gradient.of_features() + of_factors->of_features() : gradient.of_features();
+    variable_list all = {of_features, of_offsets, of_log_mean};
+    if (temperature) all.push_back(gradient.of_temperature(*temperature));
+    return all;
   }
 
   static variable_list backward(AutogradContext*, const variable_list&) { refuse_second_derivative(); }
@@ -96,7 +109,7 @@ class PositiveTermsGradient : public Function<PositiveTermsGradient> {
 class PositiveTermsFunction : public Function<PositiveTermsFunction> {
  public:
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& z, const at::Tensor& offsets,
-                            const std::optional<at::Tensor>& temperature,
+                            const std::optional<at::Tensor>& temperature, const std::optional<at::Tensor>&,
                             const c10::intrusive_ptr<TermProblem>& problem) {
     const at::Tensor values = forward_terms(*problem, z, offsets);
     problem->values = values.detach();  // the output itself would hold this node, and this node it
@@ -109,9 +122,9 @@ class PositiveTermsFunction : public Function<PositiveTermsFunction> {
     const variable_list saved = ctx->get_saved_variables();
     const auto problem = c10::static_intrusive_pointer_cast<TermProblem>(ctx->saved_data["problem"].toCapsule());
     const auto temperature = saved.size() > 2 ? std::optional(saved[2]) : std::nullopt;
-    variable_list gradients = PositiveTermsGradient::apply(saved[0], saved[1], temperature, upstream[0], problem);
-    gradients.resize(4);
-    return gradients;
+    const variable_list made = PositiveTermsGradient::apply(saved[0], saved[1], temperature, upstream[0], problem);
+    const at::Tensor none;
+    return {made[0], made[1], temperature ? made[3] : none, problem->weighting.gradient ? made[2] : none, none};
   }
 };
 
@@ -119,8 +132,11 @@ class PositiveTermsFunction : public Function<PositiveTermsFunction> {
 
 at::Tensor positive_terms(const at::Tensor& z, const at::Tensor& offsets, const std::optional<at::Tensor>& temperature,
                           const Pairs& pairs, PositiveTerm term, const VonMises& weighting) {
+  VonMises kept = weighting;  // m with its graph is an argument; the problem would hold the graph, and the graph it
+  if (kept.log_mean.defined()) kept.log_mean = kept.log_mean.detach();
   return PositiveTermsFunction::apply(z, offsets, temperature,
-                                      c10::make_intrusive<TermProblem>(pairs, term, weighting));
+                                      weighting.gradient ? std::optional(weighting.log_mean) : std::nullopt,
+                                      c10::make_intrusive<TermProblem>(pairs, term, std::move(kept)));
 }
 
 }  // namespace contrastive::losses

@@ -14,12 +14,14 @@ namespace contrastive::losses {
 enum class PositiveTerm {
   kLogShares,  // Σ_p w_ip log σ(s_ip − g_i)
   kShares,     // log Σ_p w_ip σ(s_ip − g_i)
-  kVonMises,   // Σ_p w_ip (2 − exp(κ s_ip − m)) s_ip, the factor before s_ip without gradient
+  kVonMises,   // Σ_p w_ip (2 − exp(κ s_ip − m)) s_ip
 };
 
+// κ s_ip is a cosine over σ: without τ, whose gradient comes by the last s_ip alone.
 struct VonMises {
   double concentration = 0;  // κ
   at::Tensor log_mean;       // m ()
+  bool gradient = false;     // whether z has one by the factor before s_ip, and m one
 };
 
 // z and temperature as in pair_sums. offsets: g (anchors), −∞ for a share of 1; not read by kVonMises.

@@ -21,6 +21,7 @@ std::tuple<at::Tensor, at::Tensor> sup_con_loss(
                            seed,
                            {concentration, class_prior},
                            /*mises_sigma=*/std::nullopt,
+                           /*mises_gradient=*/false,
                            loss_scale,
                            normalize,
                            block});
