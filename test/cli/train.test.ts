@@ -345,6 +345,27 @@ describe('a run that is there already', () => {
     expect((await run.loadCheckpoint()).state.step).toBe(4);
   });
 
+  it('says how to go on after an error that has nothing to do with the weights', async () => {
+    const out = join(folder, 'unwritten');
+    let stderr = '';
+    const code = await runProgram(['train', ...small, ...few, '--epochs', '2', '--out', out], {
+      commands: { train: async () => ({ command }) },
+      signal: new AbortController().signal,
+      streams: {
+        stdout: {
+          write: (text: string) => {
+            if (text.startsWith('epoch 1/2')) throw new Error('the disk is full');
+          },
+        },
+        stderr: { write: (text: string) => (stderr += text) },
+      },
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /warning: the checkpoint of step 4 is in .*unwritten\. To go on:\n {2}contrastive train .*--resume\nerror: the disk is full/,
+    );
+  });
+
   it('continues exactly where an interrupt stopped it', async () => {
     const args = [...small, ...few, '--epochs', '2', '--precision', 'float32'];
     const whole = join(folder, 'whole');
