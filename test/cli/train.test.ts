@@ -108,7 +108,7 @@ describe('contrastive train', () => {
     const before = process.cwd();
     process.chdir(folder);
     try {
-      const args = ['--method', 'simclr', '--temperature', '0.5', '--size', '16', '--head-dim', '32', '--seed', '3'];
+      const args = ['--method', 'simclr', '--temperature', '0.5', '--size', '32', '--head-dim', '32', '--seed', '3'];
       const more = [
         '--optimizer',
         'adamw',
@@ -136,10 +136,10 @@ describe('contrastive train', () => {
         schedule: { name: 'cosine', warmup: 0.1 },
         precision: 'bfloat16',
         seed: 3,
-        input: { size: 16 },
+        input: { size: 32 },
       });
       expect(config.augment[0]?.transforms).toMatchObject([
-        { kind: 'randomResizedCrop', scale: [0.5, 1], size: [16, 16] },
+        { kind: 'randomResizedCrop', scale: [0.5, 1], size: [32, 32] },
         { kind: 'randomHorizontalFlip', p: 0.5 },
         { kind: 'colorJitter', brightness: [0.8, 1.2], hue: [-0.05, 0.05], p: 0.8 },
         { kind: 'randomGrayscale', p: 0.2 },
