@@ -5,7 +5,7 @@ import '../checkpoint/module-files.ts'; // gives the encoder its load()
 import { RunFolder } from '../checkpoint/run.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { statOrUndefined } from '../data/files.ts';
-import { AbortError, OptionError } from '../errors.ts';
+import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import type { EndEvent, TrainEvent } from '../train/events.ts';
 import type { MonitorContext } from '../train/fit-options.ts';
@@ -85,12 +85,12 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
   const out = resolve(options.out ?? (await nextRun(`runs/${source.name}-${method}`)));
   const progress = new TrainProgress(output, epochs);
   let knnTop1: number | undefined;
-  let startStep = 0;
+  let startStep: number | undefined; // until training begins
   const onEvent = (event: TrainEvent): void => {
     if (event.kind !== 'warning') output.emit(event);
     progress.show(event);
     if (event.kind === 'start') {
-      startStep = event.startStep;
+      ({ startStep } = event);
       output.print(startLine(event, options, training, out));
     }
     if (event.kind === 'epoch') {
@@ -112,16 +112,20 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
     output.progress.done();
     report(end, { startStep, knnTop1 }, { output, out, device: training.encoder.device });
   } catch (error) {
-    throw error instanceof AbortError ? await stopped(error, out, options) : error;
+    if (error instanceof AbortError) throw await stopped(error, out, options);
+    const isWorthResuming = startStep !== undefined && !(error instanceof NonFiniteLossError);
+    const hint = isWorthResuming ? await goOn(out, options) : undefined;
+    if (hint !== undefined) output.warn(hint);
+    throw error;
   }
 }
 
 function report(
   { step, loss, samplesPerSecond, seconds }: EndEvent,
-  { startStep, knnTop1 }: { startStep: number; knnTop1: number | undefined },
+  { startStep, knnTop1 }: { startStep: number | undefined; knnTop1: number | undefined },
   { output, out, device }: { output: Output; out: string; device: string },
 ): void {
-  const hasTrained = step > startStep;
+  const hasTrained = step > (startStep ?? 0);
   if (!hasTrained && step > 0) output.warn(`${out}: has all its epochs already; a larger --epochs goes on`);
   const accuracy = knnTop1 === undefined ? '' : `, kNN ${percent(knnTop1)}`;
   if (hasTrained)
@@ -184,16 +188,21 @@ async function nextRun(stem: string): Promise<string> {
   for (let n = 1; ; n++) if ((await statOrUndefined(`${stem}-${n}`)) === undefined) return `${stem}-${n}`;
 }
 
-/** What an interrupted run says: where it stopped, and the command that goes on. */
-async function stopped(error: AbortError, out: string, options: TrainOptions): Promise<AbortError> {
+/** Where a run stopped, and the command that goes on; undefined where nothing was saved. */
+async function goOn(out: string, options: TrainOptions): Promise<string | undefined> {
   const steps = await RunFolder.open(out).then(
     (run) => run.steps(),
     () => [],
   );
   const step = steps.at(-1);
-  if (step === undefined) return new AbortError('stopped before the first step; nothing was saved', { cause: error });
-  return new AbortError(
-    `stopped; the checkpoint of step ${step} is in ${out}. To go on:\n  ${resumeCommand(out, options)}`,
-    { cause: error },
-  );
+  return step === undefined
+    ? undefined
+    : `the checkpoint of step ${step} is in ${out}. To go on:\n  ${resumeCommand(out, options)}`;
+}
+
+async function stopped(error: AbortError, out: string, options: TrainOptions): Promise<AbortError> {
+  const hint = await goOn(out, options);
+  return new AbortError(hint ? `stopped; ${hint}` : 'stopped before the first step; nothing was saved', {
+    cause: error,
+  });
 }

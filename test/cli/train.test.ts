@@ -108,7 +108,7 @@ describe('contrastive train', () => {
     const before = process.cwd();
     process.chdir(folder);
     try {
-      const args = ['--method', 'simclr', '--temperature', '0.5', '--size', '16', '--head-dim', '32', '--seed', '3'];
+      const args = ['--method', 'simclr', '--temperature', '0.5', '--size', '32', '--head-dim', '32', '--seed', '3'];
       const more = [
         '--optimizer',
         'adamw',
@@ -136,10 +136,10 @@ describe('contrastive train', () => {
         schedule: { name: 'cosine', warmup: 0.1 },
         precision: 'bfloat16',
         seed: 3,
-        input: { size: 16 },
+        input: { size: 32 },
       });
       expect(config.augment[0]?.transforms).toMatchObject([
-        { kind: 'randomResizedCrop', scale: [0.5, 1], size: [16, 16] },
+        { kind: 'randomResizedCrop', scale: [0.5, 1], size: [32, 32] },
         { kind: 'randomHorizontalFlip', p: 0.5 },
         { kind: 'colorJitter', brightness: [0.8, 1.2], hue: [-0.05, 0.05], p: 0.8 },
         { kind: 'randomGrayscale', p: 0.2 },
@@ -343,6 +343,27 @@ describe('a run that is there already', () => {
     const run = await RunFolder.open(out);
     expect(await run.steps()).toEqual([4]);
     expect((await run.loadCheckpoint()).state.step).toBe(4);
+  });
+
+  it('says how to go on after an error that has nothing to do with the weights', async () => {
+    const out = join(folder, 'unwritten');
+    let stderr = '';
+    const code = await runProgram(['train', ...small, ...few, '--epochs', '2', '--out', out], {
+      commands: { train: async () => ({ command }) },
+      signal: new AbortController().signal,
+      streams: {
+        stdout: {
+          write: (text: string) => {
+            if (text.startsWith('epoch 1/2')) throw new Error('the disk is full');
+          },
+        },
+        stderr: { write: (text: string) => (stderr += text) },
+      },
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /warning: the checkpoint of step 4 is in .*unwritten\. To go on:\n {2}contrastive train .*--resume\nerror: the disk is full/,
+    );
   });
 
   it('continues exactly where an interrupt stopped it', async () => {
