@@ -82,6 +82,6 @@ describe.skipIf(!hasGit)(`the tracked files${hasGit ? '' : ' (skipped: not a git
 
 it('.ci/run is executable and runs the test command of the README', () => {
   accessSync(join(root, '.ci/run'), constants.X_OK);
-  expect(read('.ci/run')).toMatch(/^exec npm test$/m);
+  expect(read('.ci/run')).toMatch(/^exec npm test -- --levels$/m);
   expect(read('README.md')).toContain('npm test');
 });
