@@ -63,7 +63,7 @@ function shortTags(tiff: Uint8Array, wanted: readonly number[]): (number | undef
     for (let at = first; at < first + each * Math.min(count, 0xffff); at += each)
       values.set(view.getUint16(at, little), view.getUint16(at + value, little));
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // beyond the end of the file
+    if (error === null || typeof error !== 'object' || (error as Error).name !== 'RangeError') throw error; // beyond the end of the file
   }
   return wanted.map((tag) => values.get(tag));
 }
