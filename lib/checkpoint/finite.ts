@@ -1,10 +1,11 @@
 /** Whether what is to be saved is worth it. */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { types } from 'node:util';
 import { type RawTensor, typedArrayOf } from './safetensors.ts';
 
 function isFiniteTensor(raw: RawTensor): boolean {
   const values = typedArrayOf(raw);
-  if (!(values instanceof Float32Array || values instanceof Float64Array)) return true;
+  if (!(types.isFloat32Array(values) || types.isFloat64Array(values))) return true;
   let sum = 0; // stays 0: 0 · x is NaN for NaN and the infinities alone
   for (let i = 0; i < values.length; i++) sum += 0 * (values[i] as number);
   return sum === 0;
