@@ -71,12 +71,13 @@ async function make(file: string, token: string): Promise<boolean> {
  * Removes the file of a holder that is gone. Two that see the same dead holder could remove the lock that the faster of
  * them has made by then; so only who holds a second lock, named after the dead one's token, may remove it.
  */
-async function removeStale(file: string, owner: LockOwner | undefined): Promise<void> {
+async function removeStale(file: string, owner: LockOwner | undefined): Promise<boolean> {
   const claim = await tryLock(`${file}.${owner?.token ?? 'unreadable'}`);
-  if ('owner' in claim) return; // another process is at it
+  if ('owner' in claim) return false; // another process is at it
   try {
     const now = await readOwner(file);
     if (now?.token === owner?.token && (await isStale(file, now))) await rm(file, { force: true });
+    return true;
   } finally {
     await claim.release();
   }
@@ -96,8 +97,7 @@ export async function tryLock(file: string): Promise<Lock | { readonly owner: Lo
   const token = randomUUID();
   while (!(await make(file, token))) {
     const owner = await readOwner(file);
-    if (!(await isStale(file, owner))) return { owner };
-    await removeStale(file, owner);
+    if (!(await isStale(file, owner)) || !(await removeStale(file, owner))) return { owner };
   }
   await removeClaims(file);
   return {

@@ -53,17 +53,23 @@ export function makePipeline(
   });
   return options.microBatch < options.batchSize
     ? cachedPipeline(dataset, options, optimizer, outcome)
-    : plainPipeline(dataset, options, makeStep(options, optimizer, momentum), outcome);
+    : plainPipeline(dataset, options, makeStep(options, optimizer, momentum), outcome, momentum === undefined);
 }
 
 type Outcome = (result: StepResult, targets: Pick<TrainBatch, 'labels' | 'ids'>) => StepOutcome;
 
-function plainPipeline(dataset: Dataset, options: ResolvedOptions, step: Step, outcome: Outcome): Pipeline {
+function plainPipeline(
+  dataset: Dataset,
+  options: ResolvedOptions,
+  step: Step,
+  outcome: Outcome,
+  undoesFailures: boolean,
+): Pipeline {
   const loader = trainBatches(dataset, options);
   return {
     stepsPerEpoch: loader.length,
     inFlight: step.inFlight,
-    undoesFailures: false,
+    undoesFailures, // but for a momentum encoder, which follows after the update
     async *epoch(epoch, { startStep, signal }) {
       for await (const batch of loader.epoch(epoch, { startStep, ...(signal && { signal }) }))
         yield {

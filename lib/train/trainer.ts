@@ -130,7 +130,8 @@ export class Trainer {
     /** After an error, an abort, or a consumer that left: what was enqueued has still to run, and is worth a checkpoint. */
     const keep = async (): Promise<void> => {
       try {
-        while (isWhole && waiting.length > 0) await settle();
+        // What waits behind a step that failed is refused, and changes nothing.
+        while (isWhole && waiting.length > 0) await settle().catch(() => {});
         if (isWhole && reports.done > 0) await save(reports.done);
       } catch (error) {
         if (signal?.aborted) throw error; // who stops a run counts on its checkpoint; any other error goes first

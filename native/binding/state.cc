@@ -62,7 +62,7 @@ void State::close() {
   closing_ = true;
   interactive_.stop();
   bulk_.stop();
-  pool_.reset();  // first: a stream's job may wait for a batch
+  pool_.reset();  // before the joins: a stream's job may wait for a batch
   interactive_.join();
   bulk_.join();
 }

