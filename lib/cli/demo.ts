@@ -66,7 +66,10 @@ Writes report.html: the table, loss curves, maps of the test images by each enco
 With --json, one object a line: { kind: "plan", imagesPerSecond, images, epochs, precision }, the events of training, each with its method, and at last { kind: "result", encoders: [{ name, knnTop1, linearTop1, … }], report, seconds }.`,
   examples: [
     { run: 'contrastive demo', explains: 'As much as fits about three minutes of training, into ./report.html.' },
-    { run: 'contrastive demo --epochs 1 --limit-train 2000', explains: 'A look in half a minute.' },
+    {
+      run: 'contrastive demo --epochs 1 --limit-train 2000',
+      explains: 'A look in half a minute; too short to get past the untrained encoder.',
+    },
   ],
   options: demoOptions,
   run: demo,
