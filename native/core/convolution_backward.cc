@@ -3,8 +3,8 @@
 // The weight of a 1x1 kernel with a stride: the pixels that the stride meets are copied into a workspace, which has
 // room for the channels there are; then it works on whole blocks of 8 (AVX2) or 16 channels (AVX-512), and writes past
 // its end (github.com/uxlfoundation/oneDNN, issue 6035). The heap that is corrupted so ends the process, now or later,
-// or makes wrong numbers, or keeps two threads waiting for ever. Where there are no whole blocks, the pixels are taken
-// here, before, and what is left is a convolution of stride 1.
+// or makes wrong numbers, or keeps two threads waiting for ever. The pixels are taken here, before, and what is left is
+// a convolution of stride 1: where the blocks are whole, that is merely faster (0.4 to 0.9 of the time in ResNet-18).
 //
 // The weight in bfloat16 where an image is so small that parts of the kernel meet padding only (3x3 over one pixel):
 // their gradient is 0, and is not written at all: what lay in memory comes back, NaN among it. It is computed in
@@ -30,8 +30,6 @@ namespace {
 
 using at::IntArrayRef;
 using at::Tensor;
-
-constexpr int64_t kBlock = 16;  // channels, the widest
 
 bool all_are(IntArrayRef values, int64_t value) {
   return std::all_of(values.begin(), values.end(), [&](int64_t each) { return each == value; });
@@ -62,9 +60,8 @@ struct Convolution {
                                                                output_mask);
   }
 
-  bool is_strided_point(const Tensor& input, const Tensor& weight) const {
-    return all_are(weight.sizes().slice(2), 1) && all_are(padding, 0) && !all_are(stride, 1) &&
-           input.size(1) % kBlock != 0;
+  bool is_strided_point(const Tensor& weight) const {
+    return all_are(weight.sizes().slice(2), 1) && all_are(padding, 0) && !all_are(stride, 1);
   }
 
   // Some part of the kernel meets padding only.
@@ -112,7 +109,7 @@ Gradients routed_convolution_backward(const Tensor& grad_output, const Tensor& i
                                       std::array<bool, 3> output_mask) {
   const Convolution convolution{bias_sizes, stride, padding, dilation, transposed, output_padding, groups, output_mask};
   if (output_mask[1] && !transposed) {
-    if (convolution.is_strided_point(input, weight))
+    if (convolution.is_strided_point(weight))
       return strided_point_backward(convolution, grad_output, input, weight);
     if (at::isReducedFloatingType(input.scalar_type()) && convolution.has_idle_parts(grad_output, input, weight))
       return backward_in_float32(convolution, grad_output, input, weight);
