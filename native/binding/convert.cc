@@ -290,4 +290,16 @@ Stack Arguments::resolve() const {
   return stack;
 }
 
+std::vector<Recording::Operand> Arguments::operands(const std::function<size_t(const SlotPtr&)>& value_of) const {
+  std::vector<Recording::Operand> operands;
+  operands.reserve(arguments_.size());
+  for (const Argument& argument : arguments_) {
+    Recording::Operand& operand = operands.emplace_back();
+    operand.constant = argument.value;
+    operand.is_list = argument.list;
+    for (const SlotPtr& slot : argument.slots) operand.uses.push_back({value_of(slot)});
+  }
+  return operands;
+}
+
 }  // namespace contrastive::binding
