@@ -11,7 +11,13 @@ import { type Structure, structureOf } from './structure.ts';
 import { type Tensor, tensor } from './tensor.ts';
 
 /** What a caller may give where the function takes a tensor: a number too, which becomes one of no dimensions. */
-export type Given<T> = T extends Tensor ? Tensor | number : T extends object ? { [K in keyof T]: Given<T[K]> } : T;
+export type Given<T> = T extends Tensor
+  ? Tensor | number
+  : T extends readonly number[]
+    ? T
+    : T extends object
+      ? { [K in keyof T]: Given<T[K]> }
+      : T;
 
 export interface CompileOptions {
   /** What else the function depends on, as text: it is recorded again when this changes. Default: nothing. */
@@ -50,7 +56,8 @@ interface Entry {
  *
  * - The function must not wait, and not read values (`item()`, `data()`): while it is recorded its tensors have none.
  * - It runs once a recording. What it computes besides tensors (a counter, a random number of JavaScript's) stays as it was
- *   then. A number that changes is an argument: a tensor of no dimensions inside.
+ *   then. A number that changes is an argument: a tensor of no dimensions inside. A list of numbers, such as a shape, is a
+ *   constant: another one is recorded again.
  * - Tensors that it uses from outside, such as parameters, are read at each call; changes in place are seen.
  * - `backward()`, optimizers and operations in place are part of the recording.
  *

@@ -74,6 +74,13 @@ describe('compile', () => {
     expect(runs).toBe(1);
   });
 
+  it('takes a list of numbers as a constant', async () => {
+    using compiled = compile((x: Tensor, { shape }: { shape: readonly number[] }) => x.reshape(shape));
+    expect(compiled(floats([1, 2, 3, 4]), { shape: [2, 2] }).shape).toEqual([2, 2]);
+    expect(compiled(floats([1, 2, 3, 4]), { shape: [4, 1] }).shape).toEqual([4, 1]);
+    expect(compiled.recordings()).toHaveLength(2);
+  });
+
   it('keeps gradients through its results, for inputs and for captured tensors', async () => {
     const weight = floats([2, 3], true);
     const fn = (x: Tensor) => x.mul(weight).square().sum();
