@@ -3,7 +3,7 @@ import { OptionError } from '../errors.ts';
 import { type ContrastiveMetrics, metricsFrom } from '../losses/metrics.ts';
 import { loadAddon } from '../native/addon.ts';
 import { guard, newJob } from '../native/errors.ts';
-import { reference } from '../tensor/call.ts';
+import { reference } from '../tensor/door.ts';
 import { flags } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';

@@ -4,7 +4,7 @@ import { Module } from '../models/module.ts';
 import { loadAddon } from '../native/addon.ts';
 import { guard, guardAsync, newJob } from '../native/errors.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
-import { reference } from '../tensor/call.ts';
+import { reference } from '../tensor/door.ts';
 import { flags, tidy } from '../tensor/modes.ts';
 import { inPrecision } from '../tensor/precision.ts';
 import type { TrainBatch } from './batches.ts';

@@ -12,6 +12,7 @@
 #include "binding/errors.h"
 #include "binding/module_wrap.h"
 #include "binding/optimizer_wrap.h"
+#include "binding/recording_wrap.h"
 #include "binding/state.h"
 #include "binding/tensor_wrap.h"
 #include "binding/train_wrap.h"
@@ -74,6 +75,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("close", Napi::Function::New<guarded<close>>(env));
   export_tensor(env, exports);
   export_call(env, exports);
+  export_recording(env, exports);
   export_augment(env, exports);
   export_augment_run(env, exports);
   export_module(env, exports);

@@ -84,7 +84,9 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
 
 describe('the op table', () => {
   it('has a call for every own operation', () => {
-    expect(Object.keys(calls).sort()).toEqual(loadAddon().ownOps().sort());
+    const { ownOps, schema } = loadAddon();
+    const isPublic = (name: string) => !schema(name).startsWith('_');
+    expect(Object.keys(calls).sort()).toEqual(ownOps().filter(isPublic).sort());
   });
 
   it.each(Object.entries(calls))('%s runs on meta tensors and promises the shapes that it gives', async (_, run) => {
