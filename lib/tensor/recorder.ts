@@ -82,12 +82,15 @@ export class Recorder {
     return made;
   }
 
-  /** An input that `make` makes for each replay. */
+  /** An input that `make` makes for each replay; for the first one it does so now. */
   hiddenInput(make: () => TensorHandle): TensorHandle {
-    const like = make();
-    this.#hidden.push(make);
-    const handle = this.input(like);
-    loadAddon().dispose(like);
+    let first: TensorHandle | undefined = make();
+    const handle = this.input(first);
+    this.#hidden.push(() => {
+      const made = first ?? make();
+      first = undefined;
+      return made;
+    });
     return handle;
   }
 
