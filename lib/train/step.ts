@@ -107,13 +107,19 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentu
     };
   };
 
-  const run: Step['run'] = async (batch, context) => {
+  const read = async ({ report, status }: StepOutputs): Promise<StepResult> => {
     try {
-      const { report, status } = tidy(() => enableGrad(() => step(inputsOf(batch, context))));
       const [values, code] = await Promise.all([report.data(), status.item()]);
+      return { ...resultOf(values, options), ...refusalOf(code) };
+    } finally {
       report.dispose();
       status.dispose();
-      return { ...resultOf(values, options), ...refusalOf(code) };
+    }
+  };
+
+  const run: Step['run'] = async (batch, context) => {
+    try {
+      return await read(tidy(() => enableGrad(() => step(inputsOf(batch, context)))));
     } catch (error) {
       guard.abandon();
       throw error;

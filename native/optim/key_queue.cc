@@ -2,16 +2,14 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "core/error.h"
 #include "core/op.h"
+#include "optim/lists.h"
 #include "optim/status.h"
 
 namespace contrastive::optim {
 namespace {
-
-using OptionalTensor = std::optional<at::Tensor>;
 
 void check_keys(const at::Tensor& features, const at::Tensor& keys, const OptionalTensor& labels,
                 const at::Tensor& ids) {

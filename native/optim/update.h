@@ -4,14 +4,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include "optim/lists.h"
 
 namespace contrastive::optim {
-
-using OptionalTensor = std::optional<at::Tensor>;
 
 // No update overflows float32 while norms are within kLargestNorm, and rates and other factors within kLargestFactor.
 constexpr double kLargestNorm = 1e12, kLargestFactor = 100;
