@@ -53,8 +53,8 @@ export class MomentumEncoder {
   readonly #following: readonly Tensor[];
   readonly #queue: KeyQueue;
   /**
-   * Keys that were in the queue at the start, or that remember() enqueued: what a bank enqueued now will see. A step that
-   * is refused does not push its keys, and no step behind it changes anything.
+   * Keys that were in the queue at the start, and those of all steps enqueued since: what a bank that is enqueued now will
+   * see. A step that is refused does not push its keys, and no step behind it changes anything.
    */
   #pushed = 0;
 
@@ -110,11 +110,14 @@ export class MomentumEncoder {
    */
   remember(keys: Tensor, targets: Targets, status: Tensor): Tensor {
     const { features, labels, ids, pushed } = this.#queue;
-    const handedOn = ops.pushKeys_(features, labels, ids, pushed, keys, targets.labels, targets.ids, status, {
+    return ops.pushKeys_(features, labels, ids, pushed, keys, targets.labels, targets.ids, status, {
       normalize: this.#normalizes,
     });
-    this.#pushed += keys.shape[0] as number;
-    return handedOn;
+  }
+
+  /** Counts the keys of a step that was enqueued, for bank(). */
+  noteKeys(count: number): void {
+    this.#pushed += count;
   }
 
   /** Weights, running statistics and queue, named encoder.*, head.* and queue.*; live. */

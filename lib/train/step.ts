@@ -107,6 +107,12 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentu
     };
   };
 
+  const enqueue = (inputs: StepInputs): StepOutputs => {
+    const outputs = enableGrad(() => step(inputs));
+    momentum?.noteKeys(inputs.ids.size);
+    return outputs;
+  };
+
   const read = async ({ report, status }: StepOutputs): Promise<StepResult> => {
     try {
       const [values, code] = await Promise.all([report.data(), status.item()]);
@@ -119,7 +125,7 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentu
 
   const run: Step['run'] = async (batch, context) => {
     try {
-      return await read(tidy(() => enableGrad(() => step(inputsOf(batch, context)))));
+      return await read(tidy(() => enqueue(inputsOf(batch, context))));
     } catch (error) {
       guard.abandon();
       throw error;

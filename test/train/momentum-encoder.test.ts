@@ -263,6 +263,7 @@ describe('the queue', () => {
         ids: tensor(ids, { dtype: 'int64' }),
       };
       momentum.remember(tensor(keys), targets, fine());
+      momentum.noteKeys(count);
       for (const [i, key] of keys.entries()) {
         const norm = Math.hypot(...key);
         slots[place] = {
@@ -330,7 +331,6 @@ describe('the queue', () => {
         expect.objectContaining({ code: 'ERR_SHAPE' }),
       );
     }
-    expect(momentum.bank(false)).toBeUndefined();
   });
 });
 
