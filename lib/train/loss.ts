@@ -154,79 +154,62 @@ export function temperatureAt(loss: LossSpec | CustomLoss, progress: number): nu
   return rampAt(loss.temperature, progress);
 }
 
+/** An operation that takes views of one sample for its positives. */
+function selfSupervised(
+  operation: typeof ops.dclLoss | typeof ops.dclwLoss | typeof ops.ntXentLoss,
+  options: object,
+): NativeLoss {
+  return {
+    usesLabels: false,
+    call: (features, { ids, bank, temperature, hasKeys }) => ({
+      loss: operation(features, ids, bank?.features, bank?.ids, temperature, {
+        ...options,
+        anchors: hasKeys ? 'queries' : undefined,
+      }),
+    }),
+  };
+}
+
+function supervised(options: object, anchors: SupConLossSpec['anchors']): NativeLoss {
+  return {
+    usesLabels: true,
+    call: (features, { labels, ids, bank, temperature, hasKeys }) => {
+      const [loss, validAnchors] = ops.supConLoss(
+        features,
+        labels,
+        undefined, // mask
+        ids,
+        bank?.features,
+        bank?.labels,
+        bank?.ids,
+        temperature,
+        { ...options, anchors: hasKeys ? 'queries' : anchors },
+      );
+      return { loss, validAnchors };
+    },
+  };
+}
+
 /** The native operation of a specification. */
 export function nativeLoss(spec: LossSpec): NativeLoss {
   if (spec.name === 'cross-entropy') return crossEntropy(spec);
   const { lossScale, normalize } = spec;
   const temperature = typeof spec.temperature === 'number' ? spec.temperature : undefined;
   const common = { temperature, lossScale, normalize };
-  const anchors = (hasKeys: boolean | undefined) => (hasKeys ? 'queries' : undefined);
   switch (spec.name) {
     case 'dcl':
-      return {
-        usesLabels: false,
-        call: (features, { ids, bank, temperature, hasKeys }) => ({
-          loss: ops.dclLoss(features, ids, bank?.features, bank?.ids, temperature, {
-            ...common,
-            anchors: anchors(hasKeys),
-          }),
-        }),
-      };
+      return selfSupervised(ops.dclLoss, common);
     case 'dclw': {
       const { sigma, weightGradient } = spec;
-      return {
-        usesLabels: false,
-        call: (features, { ids, bank, temperature, hasKeys }) => ({
-          loss: ops.dclwLoss(features, ids, bank?.features, bank?.ids, temperature, {
-            ...common,
-            anchors: anchors(hasKeys),
-            sigma,
-            weightGradient,
-          }),
-        }),
-      };
+      return selfSupervised(ops.dclwLoss, { ...common, sigma, weightGradient });
     }
-    case 'nt-xent': {
-      const hardNegatives = hardNegativeNumbers(spec.hardNegatives);
-      return {
-        usesLabels: false,
-        call: (features, { ids, bank, temperature, hasKeys }) => ({
-          loss: ops.ntXentLoss(features, ids, bank?.features, bank?.ids, temperature, {
-            ...common,
-            ...hardNegatives,
-            anchors: anchors(hasKeys),
-          }),
-        }),
-      };
-    }
+    case 'nt-xent':
+      return selfSupervised(ops.ntXentLoss, { ...common, ...hardNegativeNumbers(spec.hardNegatives) });
     case 'supcon': {
-      const { variant, denominators, noPositives, maxPositives } = spec;
+      const { variant, denominators, noPositives, maxPositives, anchors } = spec;
       // No seed: batches are shuffled, and so is the choice of positives.
-      const options = {
-        ...common,
-        ...hardNegativeNumbers(spec.hardNegatives),
-        variant,
-        denominators,
-        noPositives,
-        maxPositives,
-      };
-      return {
-        usesLabels: true,
-        call: (features, { labels, ids, bank, temperature, hasKeys }) => {
-          const [loss, validAnchors] = ops.supConLoss(
-            features,
-            labels,
-            undefined, // mask
-            ids,
-            bank?.features,
-            bank?.labels,
-            bank?.ids,
-            temperature,
-            { ...options, anchors: anchors(hasKeys) ?? spec.anchors },
-          );
-          return { loss, validAnchors };
-        },
-      };
+      const choices = { variant, denominators, noPositives, maxPositives };
+      return supervised({ ...common, ...choices, ...hardNegativeNumbers(spec.hardNegatives) }, anchors);
     }
   }
 }
