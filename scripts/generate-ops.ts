@@ -37,6 +37,7 @@ const aten: readonly string[] = [
     'clamp_',
     'lerp_.Scalar',
   ],
+  ...['normal_', 'uniform_', 'empty.memory_format', 'erfinv'],
 ].map((name) => `aten::${name}`);
 
 /** What callers do not choose: the value that is passed for it. */
@@ -91,10 +92,11 @@ function splitList(text: string): string[] {
   return last === '' ? parts : [...parts, last];
 }
 
-/** TypeScript's type for a schema's; undefined for what JavaScript never passes (generators, layouts). */
+/** TypeScript's type for a schema's; undefined for what JavaScript never passes (layouts). */
 function typeOf(schemaType: string, name: string, operation: string): string | undefined {
   if (name in fixed) return undefined;
   if (name === 'reduction') return 'Reduction';
+  if (name === 'memory_format') return 'MemoryFormat';
   const bare = schemaType.replace(/\([a-z!-> |*]*\)/g, '').replace(/\?$/, '');
   if (/^(Tensor)\[\]$/.test(bare)) return 'readonly Tensor[]';
   if (bare === 'Tensor') return numeric.has(name) && operation !== 'matmul' ? 'Tensor | number' : 'Tensor';
@@ -105,6 +107,7 @@ function typeOf(schemaType: string, name: string, operation: string): string | u
   if (bare === 'str') return 'string';
   if (bare === 'ScalarType') return 'DType';
   if (bare === 'Device') return 'string';
+  if (bare === 'Generator') return 'Generator';
   return undefined;
 }
 
@@ -123,7 +126,9 @@ function parse(callName: string, text: string): Schema {
     const [, type, name, value] =
       /^(\S+(?:\([^)]*\)\S*)?) (\w+)(?:=(.*))?$/.exec(item.replace(/\([a-z]!? ?-> ?\*\)/, '')) ?? [];
     if (type === undefined || name === undefined) throw new Error(`cannot read the parameter '${item}' of ${text}`);
-    parameters.push({ name, type, keyword, optional: value !== undefined || /\?$/.test(type) });
+    // libtorch takes the process's generator where none is given; here one must be.
+    const optional = type !== 'Generator?' && (value !== undefined || /\?$/.test(type));
+    parameters.push({ name, type, keyword, optional });
   }
   const returns = splitList(
     result.startsWith('(') && result.endsWith(')') && !result.startsWith('(a') ? result.slice(1, -1) : result,
@@ -143,13 +148,14 @@ function visible(schema: Schema) {
 
 function signature(schema: Schema): { parameters: string[]; result: string } {
   const { positional, keywords } = visible(schema);
+  const bagIsOptional = keywords.every((p) => p.optional);
   const parameters = positional.map((p, i) => {
-    const last = positional.slice(i).every((q) => q.optional);
+    const last = bagIsOptional && positional.slice(i).every((q) => q.optional);
     return p.optional ? (last ? `${p.ts}?: ${p.type}` : `${p.ts}: ${p.type} | undefined`) : `${p.ts}: ${p.type}`;
   });
   if (keywords.length > 0) {
     const bag = keywords.map((p) => `readonly ${p.ts}${p.optional ? '?' : ''}: ${p.type} | undefined`);
-    parameters.push(`options${keywords.every((p) => p.optional) ? '?' : ''}: { ${bag.join('; ')} }`);
+    parameters.push(`options${bagIsOptional ? '?' : ''}: { ${bag.join('; ')} }`);
   }
   const [only] = schema.returns;
   const result =
@@ -169,7 +175,8 @@ function renderFunction(schema: Schema): string {
     const seen = byName.get(p.name);
     if (seen === undefined) return fixed[p.name] ?? 'undefined';
     if (seen.type === 'Reduction') return `reductionCode(${seen.ts})`;
-    return p.keyword ? `options?.${seen.ts}` : seen.ts;
+    const value = p.keyword ? `options?.${seen.ts}` : seen.ts;
+    return seen.type === 'MemoryFormat' ? `memoryFormatCode(${value})` : value;
   });
   while (args.at(-1) === 'undefined') args.pop();
   const check =
@@ -203,7 +210,8 @@ export function renderOps(addon: Pick<Addon, 'schema' | 'ownOps'>): string {
 // biome-ignore-all lint: generated
 
 import { checkOptions } from '../validate.ts';
-import { call, callMany, type Reduction, reductionCode } from './call.ts';
+import { call, callMany, type MemoryFormat, memoryFormatCode, type Reduction, reductionCode } from './call.ts';
+import type { Generator } from './generator.ts';
 import { type DType, Tensor } from './tensor.ts';
 
 ${schemas.map(renderFunction).join('\n')}

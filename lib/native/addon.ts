@@ -13,6 +13,7 @@ declare const brand: unique symbol;
 export type NativeHandle<Kind extends string> = object & { readonly [brand]: Kind };
 export type TensorHandle = NativeHandle<'tensor'>;
 export type CallableReference = NativeHandle<'callable'>;
+export type GeneratorHandle = NativeHandle<'generator'>;
 export type PipelineHandle = NativeHandle<'pipeline'>;
 export type TrainStepHandle = NativeHandle<'training step'>;
 export type UpdateHandle = NativeHandle<'update'>;
@@ -64,6 +65,7 @@ export interface Addon {
     job: number,
   ): TensorHandle | TensorHandle[];
   schema(name: string): string;
+  makeGenerator(seed: number): GeneratorHandle;
   ownOps(): string[];
 
   fromData(
@@ -98,6 +100,8 @@ export interface Addon {
     flags: number,
     job: number,
   ): TensorHandle;
+  /** Moves the tensors themselves, with their gradients. The handles from before keep naming the old device. */
+  move(tensors: readonly TensorHandle[], device: string, flags: number, job: number): TensorHandle[];
   dispose(tensor: TensorHandle): boolean;
   memory(): { readonly tensors: number; readonly bytes: number; readonly recyclable: number };
 
@@ -156,24 +160,6 @@ export interface Addon {
     job: number,
   ): TensorHandle;
   augmentThreads(threads: number): void;
-
-  makeModule(name: string, options: object): ModuleHandle;
-  moduleNames(): string[];
-  /** Live, in order of registration. */
-  moduleParameters(module: ModuleHandle): Record<string, TensorHandle>;
-  moduleBuffers(module: ModuleHandle): Record<string, TensorHandle>;
-  moduleForward(module: ModuleHandle, x: TensorHandle, flags: number, job: number): TensorHandle;
-  moduleOutputShape(module: ModuleHandle, shape: readonly number[]): number[];
-  moduleFeatureDim(module: ModuleHandle): number;
-  moduleTrain(module: ModuleHandle, on: boolean, flags: number, job: number): void;
-  /** The handles from before keep naming the old device. */
-  moduleTo(
-    module: ModuleHandle,
-    device: string,
-    flags: number,
-    job: number,
-  ): { parameters: Record<string, TensorHandle>; buffers: Record<string, TensorHandle> };
-  moduleDispose(module: ModuleHandle): boolean;
 
   makeOptimizer(
     kind: 'sgd' | 'adamw' | 'lars',

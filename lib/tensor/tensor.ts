@@ -26,7 +26,7 @@ let backwards = 0;
 /** A handle of a native tensor. Made by `tensor()` and by operations. */
 export class Tensor {
   /** @internal */
-  readonly handle: TensorHandle;
+  handle: TensorHandle;
   #description: { shape: readonly number[]; dtype: DType } | undefined;
   #disposed = false;
   #clearedAt = backwards;
@@ -155,6 +155,19 @@ export class Tensor {
     if (typeof target !== 'string') checkOptions('to', target, ['dtype', 'device']);
     const job = newJob(this.to);
     return new Tensor(guard(() => loadAddon().to(this.handle, dtype, device, flags(), job)));
+  }
+
+  /** @internal The same tensor behind another handle: it has moved to another device. */
+  rebind(handle: TensorHandle): void {
+    guard(() => loadAddon().dispose(this.handle));
+    this.handle = handle;
+  }
+
+  /** @internal Gives the native tensor to another owner; this object is then as one that was disposed. */
+  release(): TensorHandle {
+    if (this.#disposed) throw new StateError('this tensor was disposed');
+    this.#disposed = true;
+    return this.handle;
   }
 
   /** Frees the native memory now, rather than when the handle is collected. Queued operations keep what they need. */

@@ -1,8 +1,10 @@
 /** The key encoder of momentum contrast, and the queue of its keys. */
+
+import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
-import { Module } from '../models/module.ts';
-import { loadAddon, type MomentumEncoderHandle } from '../native/addon.ts';
+import { loadAddon, type ModuleHandle, type MomentumEncoderHandle } from '../native/addon.ts';
 import { guard, newJob } from '../native/errors.ts';
+import { Module } from '../nn/module.ts';
 import { flags, noGrad, outsideTidy } from '../tensor/modes.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { KeyBank } from './loss.ts';
@@ -37,19 +39,19 @@ export class MomentumEncoder {
     this.encoder = encoder.clone();
     this.head = head instanceof Module ? head.clone() : null;
     for (const module of [this.encoder, this.head]) module?.train(options.statistics === 'batch');
-    const headHandle = head instanceof Module ? head.handle : undefined;
+    const handleOf = (module: unknown) => (module as { handle: ModuleHandle }).handle;
     this.handle = guard(() =>
       addon.makeMomentumEncoder(
-        encoder.handle,
-        headHandle,
-        this.encoder.handle,
-        this.head?.handle,
+        handleOf(encoder),
+        head instanceof Module ? handleOf(head) : undefined,
+        handleOf(this.encoder),
+        this.head ? handleOf(this.head) : undefined,
         options.queueSize,
         options.statistics === 'average',
         options.symmetric,
       ),
     );
-    const { featureDim } = this.head ?? this.encoder;
+    const { featureDim } = (this.head ?? this.encoder) as Encoder;
     const queue = Object.entries(
       guard(() => addon.momentumQueue(this.handle, options.queueSize, featureDim, encoder.device, flags(), newJob())),
     );

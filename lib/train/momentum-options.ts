@@ -1,6 +1,6 @@
 /** The options of a momentum encoder, and what it does not go with. */
 import { OptionError } from '../errors.ts';
-import { Module } from '../models/module.ts';
+import { Module } from '../nn/module.ts';
 import { checkOptions, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
 import type { ResolvedOptions } from './options.ts';
 import { checkRamp, type Ramp } from './ramp.ts';

@@ -1,8 +1,8 @@
 /** One training step: a single native job, or, with a loss or head written in TypeScript, jobs around the callback. */
 import { metricsFrom } from '../losses/metrics.ts';
-import { Module } from '../models/module.ts';
-import { loadAddon } from '../native/addon.ts';
+import { loadAddon, type ModuleHandle } from '../native/addon.ts';
 import { guard, guardAsync, newJob } from '../native/errors.ts';
+import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { reference } from '../tensor/call.ts';
 import { flags, tidy } from '../tensor/modes.ts';
@@ -39,7 +39,10 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentu
   if (typeof loss === 'function' || (head !== null && !(head instanceof Module)))
     return customStep(options, optimizer, momentum);
   const addon = loadAddon();
-  const native = guard(() => addon.makeTrainStep(encoder.handle, head?.handle, optimizer.handle, momentum?.handle));
+  const handleOf = (module: unknown) => (module as { handle: ModuleHandle }).handle;
+  const native = guard(() =>
+    addon.makeTrainStep(handleOf(encoder), head ? handleOf(head) : undefined, optimizer.handle, momentum?.handle),
+  );
   const { operation, arguments: argumentsOf } = nativeLoss(loss);
   const operationReference = reference(operation);
   const run: Step['run'] = async (batch, { learningRate, progress }) => {

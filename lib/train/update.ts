@@ -1,7 +1,8 @@
 /** The end of a step that is enqueued by JavaScript: its gradients reach the weights, or nothing of the step does. */
-import { Module } from '../models/module.ts';
-import { loadAddon, type UpdateHandle } from '../native/addon.ts';
+
+import { loadAddon, type ModuleHandle, type UpdateHandle } from '../native/addon.ts';
 import { guard, guardAsync, newJob } from '../native/errors.ts';
+import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { flags } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -16,7 +17,7 @@ export class Update {
   constructor({ encoder, head }: ResolvedOptions, optimizer: Optimizer, momentum?: MomentumEncoder) {
     this.#optimizer = optimizer;
     const modules = [encoder, head, momentum?.encoder, momentum?.head].filter((part) => part instanceof Module);
-    const handles = modules.map(({ handle }) => handle);
+    const handles = modules.map((module) => (module as unknown as { handle: ModuleHandle }).handle);
     this.#handle = guard(() => loadAddon().makeUpdate(handles, optimizer.handle));
   }
 

@@ -10,6 +10,7 @@
 #include "binding/call.h"
 #include "binding/convert.h"
 #include "binding/errors.h"
+#include "binding/generator_wrap.h"
 #include "binding/module_wrap.h"
 #include "binding/optimizer_wrap.h"
 #include "binding/state.h"
@@ -74,6 +75,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("close", Napi::Function::New<guarded<close>>(env));
   export_tensor(env, exports);
   export_call(env, exports);
+  export_generator(env, exports);
   export_augment(env, exports);
   export_augment_run(env, exports);
   export_module(env, exports);

@@ -109,8 +109,7 @@ Gradients routed_convolution_backward(const Tensor& grad_output, const Tensor& i
                                       std::array<bool, 3> output_mask) {
   const Convolution convolution{bias_sizes, stride, padding, dilation, transposed, output_padding, groups, output_mask};
   if (output_mask[1] && !transposed) {
-    if (convolution.is_strided_point(weight))
-      return strided_point_backward(convolution, grad_output, input, weight);
+    if (convolution.is_strided_point(weight)) return strided_point_backward(convolution, grad_output, input, weight);
     if (at::isReducedFloatingType(input.scalar_type()) && convolution.has_idle_parts(grad_output, input, weight))
       return backward_in_float32(convolution, grad_output, input, weight);
   }

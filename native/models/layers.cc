@@ -2,15 +2,12 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
-#include <c10/core/GradMode.h>
 
 #include <cmath>
 #include <optional>
 #include <utility>
 
-#include "core/error.h"
-#include "core/modes.h"
-#include "models/fused_batch_norm.h"
+#include "nn/batch_norm_act.h"
 
 namespace contrastive::models {
 
@@ -48,21 +45,8 @@ BatchNorm::BatchNorm(Builder& builder, const std::string& name, int64_t features
       num_batches_tracked(builder.store.buffer(name + ".num_batches_tracked", at::zeros({}, at::kLong))) {}
 
 at::Tensor BatchNorm::operator()(at::Tensor x, bool training, const After& after) const {
-  BatchNormState state{weight, bias, running_mean, running_var, kBatchNormMomentum, kBatchNormEpsilon};
-  if (training && keeps_statistics()) state.running_mean = state.running_var = at::Tensor();
-  const bool fused = can_fuse_batch_norm(x, after.residual, state);
-  if (training) {
-    CONTRASTIVE_CHECK(x.numel() > x.size(1), kShapeError,
-                      "batch normalisation in training mode needs more than one value per channel, got ", x.sizes());
-    if (!keeps_statistics()) num_batches_tracked.add_(1);
-    if (fused) return fused_batch_norm(x, after.residual, after.relu, state);
-  } else if (fused && !c10::GradMode::is_enabled()) {
-    return evaluate_batch_norm_(std::move(x), after.residual, after.relu, state);
-  }
-  at::Tensor y = at::batch_norm(x, weight, bias, optional(state.running_mean), optional(state.running_var), training,
-                                kBatchNormMomentum, kBatchNormEpsilon, /*cudnn_enabled=*/true);
-  if (after.residual.defined()) y = y.add_(after.residual);
-  return after.relu ? y.relu_() : y;
+  return nn::batch_norm_act(x, weight, bias, running_mean, running_var, num_batches_tracked, optional(after.residual),
+                            training, kBatchNormMomentum, kBatchNormEpsilon, after.relu);
 }
 
 Linear::Linear(Builder& builder, const std::string& name, int64_t in, int64_t out, bool with_bias) {

@@ -12,6 +12,11 @@ const images = () => ops.rand([2, 3, 6, 5]);
 
 /** A call of every operation of our own table. One without an entry here fails the first test. */
 const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
+  batch_norm_act: () => {
+    const [weight, bias, mean, variance] = [ops.ones([4]), ops.zeros([4]), ops.zeros([4]), ops.ones([4])];
+    const x = ops.randn([2, 4, 3, 3]);
+    return ops.batchNormAct(x, weight, bias, mean, variance, tensor(0n), x, { training: true, relu: true });
+  },
   contrastive_metrics: () => ops.contrastiveMetrics(ops.randn([6, 2, 8]), labels(6)),
   image_adjust_brightness: () => ops.imageAdjustBrightness(images(), 1.2),
   image_adjust_contrast: () => ops.imageAdjustContrast(images(), tensor([0.5, 1.5])),

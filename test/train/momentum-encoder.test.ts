@@ -7,16 +7,13 @@ import { augment } from '../../lib/augment/augment.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
 import { resize } from '../../lib/augment/resize.ts';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
-import { tensorState } from '../../lib/checkpoint/tensors.ts';
+import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
-import { projectionHead } from '../../lib/models/projection-head.ts';
-import { resnet18 } from '../../lib/models/resnet.ts';
-import { loadAddon, type TensorHandle } from '../../lib/native/addon.ts';
-import { guard, newJob } from '../../lib/native/errors.ts';
 import { makeOptimizer } from '../../lib/optim/optimizer.ts';
 import * as ops from '../../lib/tensor/ops.ts';
+import { tensorState } from '../../lib/tensor/raw-tensors.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
-import { Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import type { StepEvent } from '../../lib/train/events.ts';
 import type { CustomLoss, CustomLossBatch } from '../../lib/train/loss.ts';
 import { MomentumEncoder } from '../../lib/train/momentum-encoder.ts';
@@ -455,19 +452,5 @@ describe('what a user gets wrong', () => {
     const run = make({ loss: { name: 'supcon' } }).fit(tinyDataset(40, { labels: false }));
     await expect(run).rejects.toMatchObject({ code: 'ERR_DATA' });
     await make({ epochs: 1 }).fit(tinyDataset(40, { labels: false }));
-  });
-
-  test('a key encoder that is another', async () => {
-    const addon = loadAddon();
-    const make = (width: number) => resnet18({ stem: 'cifar', width, inChannels: 1 }).handle;
-    const queueOf = async (queryWidth: number, keyWidth: number, size: number) => {
-      const [queries, keys] = [make(queryWidth), make(keyWidth)];
-      const momentum = addon.makeMomentumEncoder(queries, undefined, keys, undefined, size, false, false);
-      const queue = guard(() => addon.momentumQueue(momentum, size, 8 * keyWidth, 'cpu', 0, newJob()));
-      return new Tensor(queue.ids as TensorHandle).data();
-    };
-    expect(await queueOf(4, 4, 3)).toEqual(BigInt64Array.of(-1n, -1n, -1n));
-    await expect(queueOf(4, 8, 3)).rejects.toMatchObject({ code: 'ERR_SHAPE' });
-    await expect(queueOf(4, 4, 0)).rejects.toMatchObject({ code: 'ERR_OPTION' });
   });
 });

@@ -1,0 +1,36 @@
+/** Random numbers for operations that fill a tensor: initial weights. */
+import { type GeneratorHandle, loadAddon } from '../native/addon.ts';
+import { guard } from '../native/errors.ts';
+import { expectNumber } from '../validate.ts';
+
+/**
+ * A sequence of random numbers from a seed. Operations draw from it in the order in which they are called, so that equal
+ * seeds and equal calls give equal numbers. As torch.Generator, on the CPU.
+ *
+ * @example
+ * const generator = new Generator(7);
+ * ops.normal_(ops.empty([3, 4]), 0, 1, { generator });
+ */
+export class Generator {
+  /** @internal */
+  readonly handle: GeneratorHandle;
+
+  /** @param seed an integer >= 0. */
+  constructor(seed: number) {
+    const checked = expectNumber('seed', seed, { min: 0, integer: true });
+    this.handle = guard(() => loadAddon().makeGenerator(checked));
+  }
+}
+
+let shared: Generator | undefined;
+
+/** The generator of whatever is given none, seeded with 0 or by manualSeed(). It is this package's own, not libtorch's. */
+export function defaultGenerator(): Generator {
+  shared ??= new Generator(0);
+  return shared;
+}
+
+/** Seeds the generator of whatever is given none. As torch.manual_seed. */
+export function manualSeed(seed: number): void {
+  shared = new Generator(seed);
+}
