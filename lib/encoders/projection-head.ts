@@ -79,7 +79,7 @@ export class ProjectionHead extends Sequential {
     checkFeatures(x, this.inFeatures, (this[0] as Linear).weight);
     return tidy(() => {
       const y = super.forward(x);
-      return this.normalize ? y.div(y.linalgVectorNorm(2, [1], true).clamp(1e-12)) : y;
+      return this.normalize ? y.div(y.norm(2, [1], true).clamp(1e-12)) : y;
     });
   }
 }

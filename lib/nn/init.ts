@@ -3,9 +3,10 @@
  * whatever the layout and the device of the tensor: equal generators give equal values.
  */
 import { ShapeError } from '../errors.ts';
-import { defaultGenerator, type Generator } from '../tensor/generator.ts';
+import type { Generator } from '../tensor/generator.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
+import { defaultGenerator } from '../tensor/random.ts';
 import { type Tensor, tensor as vector } from '../tensor/tensor.ts';
 import { checkOptions, expectNumber, expectOneOf } from '../validate.ts';
 

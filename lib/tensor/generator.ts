@@ -21,16 +21,3 @@ export class Generator {
     this.handle = guard(() => loadAddon().makeGenerator(checked));
   }
 }
-
-let shared: Generator | undefined;
-
-/** The generator of whatever is given none, seeded with 0 or by manualSeed(). It is this package's own, not libtorch's. */
-export function defaultGenerator(): Generator {
-  shared ??= new Generator(0);
-  return shared;
-}
-
-/** Seeds the generator of whatever is given none. As torch.manual_seed. */
-export function manualSeed(seed: number): void {
-  shared = new Generator(seed);
-}

@@ -4,8 +4,9 @@
 //   CONTRASTIVE_OP(sup_con_loss, "sup_con_loss(Tensor features, Tensor? labels=None, *, str variant='out') -> Tensor");
 //
 // Arguments arrive boxed as IValues in schema order; the function's C++ parameter types must match the schema
-// (Tensor: const at::Tensor&, Tensor?: const std::optional<at::Tensor>&, float: double, int: int64_t, bool: bool,
-// str: const std::string&, int[]: const std::vector<int64_t>&; several results: std::tuple<at::Tensor, ...>).
+// (Tensor: const at::Tensor&, Tensor?: const std::optional<at::Tensor>&, Tensor[]: const std::vector<at::Tensor>&,
+// float: double, int: int64_t, bool: bool, str: const std::string&, int[]: const std::vector<int64_t>&; several
+// results: std::tuple<at::Tensor, ...>, or std::vector<at::Tensor>).
 #pragma once
 
 #include <ATen/core/ivalue.h>
