@@ -62,6 +62,21 @@ export class Sigmoid extends Module {
   }
 }
 
+/** x · hardsigmoid(x). Source: Howard et al. 2019, arXiv:1905.02244, section 5.2. */
+export class Hardswish extends Module {
+  override forward(x: Tensor): Tensor {
+    return ops.hardswish(x);
+  }
+}
+
+/** min(max(x + 3, 0), 6) / 6 */
+export class Hardsigmoid extends Module {
+  override forward(x: Tensor): Tensor {
+    return ops.hardsigmoid(x);
+  }
+}
+
+/** The hyperbolic tangent. */
 export class Tanh extends Module {
   override forward(x: Tensor): Tensor {
     return ops.tanh(x);

@@ -1,7 +1,20 @@
 /** Parts of networks, under PyTorch's names: `nn.Module`, `nn.Conv2d`, `nn.init.kaimingNormal`. */
-export { GELU, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from './activations.ts';
+export {
+  GELU,
+  Hardsigmoid,
+  Hardswish,
+  Identity,
+  LeakyReLU,
+  ReLU,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Tanh,
+} from './activations.ts';
+export { type AttentionOptions, MultiheadAttention, type MultiheadAttentionOptions } from './attention.ts';
 export { ModuleList, Sequential } from './containers.ts';
 export { Conv2d, type Conv2dOptions, type Pair } from './conv2d.ts';
+export { Dropout } from './dropout.ts';
 export * as init from './init.ts';
 export { Linear, type WeightOptions } from './linear.ts';
 export { type ForwardHook, Module, type ModuleConfig } from './module.ts';
