@@ -1,7 +1,8 @@
 /** What training changes. */
+import { StateError } from '../errors.ts';
 import { noGrad, ownElsewhere } from '../tensor/modes.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectBoolean } from '../validate.ts';
+import { checkOptions, describe, expectBoolean } from '../validate.ts';
 
 export interface ParameterOptions {
   /** Default true; false for a weight that is frozen. */
@@ -17,6 +18,8 @@ export class Parameter extends Tensor {
   constructor(data: Tensor, options: ParameterOptions = {}) {
     checkOptions('Parameter', options, ['requiresGrad']);
     const requiresGrad = expectBoolean('requiresGrad', options.requiresGrad ?? true);
+    if (!(data instanceof Tensor) || data.isDisposed)
+      throw new StateError(`a parameter takes over a tensor that is alive, got ${describe(data)}`);
     super((data.requiresGrad ? noGrad(() => data.detach()) : data).release());
     ownElsewhere(this);
     if (requiresGrad) this.requiresGrad = true;

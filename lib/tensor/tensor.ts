@@ -165,7 +165,6 @@ export class Tensor {
 
   /** @internal Gives the native tensor to another owner; this object is then as one that was disposed. */
   release(): TensorHandle {
-    if (this.#disposed) throw new StateError('this tensor was disposed');
     this.#disposed = true;
     return this.handle;
   }
