@@ -1,4 +1,5 @@
 /** Parts of a network: a forward pass, and the parameters, running statistics and parts that the fields hold. */
+import { types } from 'node:util';
 import { CheckpointError, messageOf, OptionError, StateError } from '../errors.ts';
 import { loadAddon } from '../native/addon.ts';
 import { guard, newJob } from '../native/errors.ts';
@@ -299,7 +300,7 @@ function copyOf(value: unknown, copies: Map<unknown, unknown>): unknown {
       ),
     );
   if (Array.isArray(value)) return note(value.map((item) => copyOf(item, copies)));
-  if (value instanceof Map) return note(new Map([...value].map(([key, item]) => [key, copyOf(item, copies)])));
+  if (types.isMap(value)) return note(new Map([...value].map(([key, item]) => [key, copyOf(item, copies)])));
   if (!(value instanceof Module)) return value;
   const copy = note(Object.create(Object.getPrototypeOf(value)) as Module);
   const { training, buffers } = stateOf(value);

@@ -68,9 +68,9 @@ describe('loadEncoder', () => {
 
   it.each<[string, Record<string, string>, RegExp]>([
     ['nothing', {}, /does not say which encoder .*resnet18\(\)\.load\(/],
-    ['no JSON', { encoder: '{' }, /metadata\.encoder: is not valid JSON/],
-    ['no name', { encoder: '{"name":{"toString":1}}' }, /metadata\.encoder must be \{ name, … \}/],
-    ['another width', { encoder: '{"name":"resnet18","stem":"cifar","width":4096}' }, /must have shape \[4096,3,3,3\]/],
+    ['no JSON', { module: '{' }, /metadata\.module: is not valid JSON/],
+    ['no name', { module: '{"name":{"toString":1}}' }, /metadata\.module must be \{ name, … \}/],
+    ['another width', { module: '{"name":"resnet18","stem":"cifar","width":4096}' }, /must have shape \[4096,3,3,3\]/],
   ])('refuses a file that says %s of its encoder', async (_, metadata, message) => {
     using encoder = resnet18({ stem: 'cifar', width: 2 });
     const file = join(folder, 'from-elsewhere.safetensors');
