@@ -24,9 +24,8 @@ const libRows = [
 const nativeRows = [
   ['core'],
   ['tensor'],
-  ['nn'],
-  ['augment', 'models', 'losses', 'optim'],
-  ['augment_tensor', 'train', 'evaluate'],
+  ['augment', 'nn', 'losses', 'optim'],
+  ['augment_tensor', 'evaluate'],
   ['binding'],
 ];
 

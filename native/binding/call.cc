@@ -78,17 +78,22 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   const Modes modes = Modes::from_flags(flags);
   std::vector<SlotPtr> slots = make_slots(callable, arguments, modes);
 
-  State::of(info.Env())
-      .stream(flags)
-      .enqueue(
-          make_job([&callable, arguments = std::move(arguments), modes, promises = Promises(slots, job)]() mutable {
-            promises.settle([&] {
-              const ModeGuard guard(modes, arguments.device().type());
-              Stack stack = arguments.resolve();
-              callable.call(stack);
-              return results_of(stack, callable.schema().name());
-            });
-          }));
+  State& state = State::of(info.Env());
+  state.stream(flags).enqueue(make_job([&callable, &state, flags, job, modes, arguments = std::move(arguments),
+                                        promises = Promises(slots, job)]() mutable {
+    promises.settle([&] {
+      try {
+        const ModeGuard guard(modes, arguments.device().type());
+        Stack stack = arguments.resolve();
+        callable.call(stack);
+        return results_of(stack, callable.schema().name());
+      } catch (...) {
+        // What it was to change, others look at who do not wait for its result.
+        if (callable.schema().is_mutable()) state.note_effect_failure(flags, job);
+        throw;
+      }
+    });
+  }));
 
   const auto& returns = callable.schema().returns();
   if (returns.size() == 1 && returns[0].type()->kind() == c10::TypeKind::TensorType) return wrap(info.Env(), slots[0]);

@@ -87,7 +87,7 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
                  });
 }
 
-// describe(tensor) -> { shape, dtype, device, requiresGrad } or { device } while the shape depends on data
+// describe(tensor) -> { shape, dtype, device, requiresGrad, isLeaf } or { device } while the shape depends on data
 Napi::Value describe_tensor(const Napi::CallbackInfo& info) {
   Slot& slot = *TensorHandle::get(info[0], "tensor");
   Napi::Object result = Napi::Object::New(info.Env());
@@ -97,6 +97,7 @@ Napi::Value describe_tensor(const Napi::CallbackInfo& info) {
   result.Set("shape", from_ints(info.Env(), twin.sizes()));
   result.Set("dtype", dtype_name(twin.scalar_type()));
   result.Set("requiresGrad", twin.requires_grad());
+  result.Set("isLeaf", twin.is_leaf());
   return result;
 }
 

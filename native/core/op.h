@@ -4,9 +4,9 @@
 //   CONTRASTIVE_OP(sup_con_loss, "sup_con_loss(Tensor features, Tensor? labels=None, *, str variant='out') -> Tensor");
 //
 // Arguments arrive boxed as IValues in schema order; the function's C++ parameter types must match the schema
-// (Tensor: const at::Tensor&, Tensor?: const std::optional<at::Tensor>&, Tensor[]: const std::vector<at::Tensor>&,
-// float: double, int: int64_t, bool: bool, str: const std::string&, int[]: const std::vector<int64_t>&; several
-// results: std::tuple<at::Tensor, ...>, or std::vector<at::Tensor>).
+// (Tensor: const at::Tensor&, Tensor?: const std::optional<at::Tensor>&, float: double, int: int64_t, bool: bool,
+// str: const std::string&, int[]: const std::vector<int64_t>&, Tensor[]: const std::vector<at::Tensor>&; several
+// results: std::tuple<at::Tensor, ...>, or std::vector<at::Tensor>; none, "-> ()": void).
 #pragma once
 
 #include <ATen/core/ivalue.h>
@@ -54,12 +54,17 @@ struct Boxed<function> {
  private:
   template <size_t... I>
   static void invoke(Stack& stack, std::index_sequence<I...>) {
-    Result result = function(std::move(stack[I]).template to<std::decay_t<Args>>()...);
-    stack.clear();
-    if constexpr (IsTuple<Result>::value) {
-      std::apply([&](auto&&... part) { (stack.emplace_back(std::move(part)), ...); }, std::move(result));
+    if constexpr (std::is_void_v<Result>) {
+      function(std::move(stack[I]).template to<std::decay_t<Args>>()...);
+      stack.clear();
     } else {
-      stack.emplace_back(std::move(result));
+      Result result = function(std::move(stack[I]).template to<std::decay_t<Args>>()...);
+      stack.clear();
+      if constexpr (IsTuple<Result>::value) {
+        std::apply([&](auto&&... part) { (stack.emplace_back(std::move(part)), ...); }, std::move(result));
+      } else {
+        stack.emplace_back(std::move(result));
+      }
     }
   }
 };
