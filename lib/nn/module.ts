@@ -161,6 +161,20 @@ export abstract class Module {
     return this.train(false);
   }
 
+  /**
+   * The modes of this module and its parts as text, for `compile(fn, { key: () => module.modeKey })`; undefined where one of
+   * them has a forward hook, which a recording would not call.
+   */
+  get modeKey(): string | undefined {
+    let key = '';
+    for (const [, module] of walk(this)) {
+      const { training, hooks } = stateOf(module);
+      if (hooks.size > 0) return undefined;
+      key += training ? 't' : 'e';
+    }
+    return key;
+  }
+
   /** Of the first parameter, or else buffer; 'cpu' where there is none. */
   get device(): string {
     return this.stateDict().values().next().value?.device ?? 'cpu';
