@@ -13,6 +13,9 @@ declare const brand: unique symbol;
 export type NativeHandle<Kind extends string> = object & { readonly [brand]: Kind };
 export type TensorHandle = NativeHandle<'tensor'>;
 export type CallableReference = NativeHandle<'callable'>;
+export type RecorderHandle = NativeHandle<'recorder'>;
+export type RecordingHandle = NativeHandle<'recording'>;
+export type AbortFlagHandle = NativeHandle<'abort flag'>;
 export type GeneratorHandle = NativeHandle<'generator'>;
 export type PipelineHandle = NativeHandle<'pipeline'>;
 
@@ -39,8 +42,12 @@ export interface TensorDescription {
   readonly shape?: readonly number[];
   readonly dtype?: DType;
   readonly requiresGrad?: boolean;
+  /** Whether it is no result of a differentiable operation. */
   readonly isLeaf?: boolean;
 }
+
+/** As an operation's schema says. */
+export type OperationResult = TensorHandle | readonly TensorHandle[] | undefined;
 
 /**
  * What contrastive_core offers. `flags` are the modes of lib/tensor/modes.ts; `job` is the number under which the
@@ -54,15 +61,43 @@ export interface Addon {
   close(): void;
 
   resolve(name: string): CallableReference;
-  call(
+  call(reference: CallableReference, args: readonly unknown[], flags: number, job: number): OperationResult;
+  schema(name: string): string;
+  ownOps(): string[];
+
+  makeRecorder(): RecorderHandle;
+  /** A handle that stands for what is given in its place at replay; of the same shape, dtype and device as `like`. */
+  recordInput(recorder: RecorderHandle, like: TensorHandle): TensorHandle;
+  /** What call() would give, on twins; the values of the arguments that are tensors, and those of the results. */
+  record(
+    recorder: RecorderHandle,
     reference: CallableReference,
     args: readonly unknown[],
     flags: number,
+  ): [OperationResult, readonly number[], readonly number[]];
+  /** Ends the recorder. Captured tensors are those from outside. */
+  finishRecorder(
+    recorder: RecorderHandle,
+    outputs: readonly TensorHandle[],
+  ): {
+    readonly recording: RecordingHandle;
+    readonly inputs: readonly number[];
+    readonly outputs: readonly number[];
+    readonly captured: readonly (readonly [number, TensorHandle])[];
+  };
+  replay(
+    recording: RecordingHandle,
+    inputs: readonly TensorHandle[],
+    abort: AbortFlagHandle | undefined,
+    flags: number,
     job: number,
-  ): TensorHandle | TensorHandle[];
-  schema(name: string): string;
+  ): readonly TensorHandle[];
+  recordingDispose(recording: RecordingHandle): boolean;
+  makeAbortFlag(): AbortFlagHandle;
+  raiseAbortFlag(flag: AbortFlagHandle): void;
+  /** Shapes, dtypes, devices and the need of a gradient, as text. */
+  signature(tensors: readonly TensorHandle[]): string;
   makeGenerator(seed: number): GeneratorHandle;
-  ownOps(): string[];
 
   fromData(
     data: TypedArray,
@@ -81,24 +116,6 @@ export interface Addon {
     flags: number,
   ): Promise<Required<Pick<TensorDescription, 'shape' | 'dtype' | 'requiresGrad'>>>;
   sync(flags: number): Promise<void>;
-  backward(
-    tensor: TensorHandle,
-    gradient: TensorHandle | undefined,
-    retainGraph: boolean,
-    flags: number,
-    job: number,
-  ): void;
-  /** Null for a tensor that can have none. */
-  grad(tensor: TensorHandle, flags: number, job: number): TensorHandle | null;
-  zeroGrad(tensor: TensorHandle, flags: number, job: number): void;
-  setRequiresGrad(tensor: TensorHandle, on: boolean, flags: number, job: number): void;
-  to(
-    tensor: TensorHandle,
-    dtype: DType | undefined,
-    device: string | undefined,
-    flags: number,
-    job: number,
-  ): TensorHandle;
   /** Moves the tensors themselves, with their gradients. The handles from before keep naming the old device. */
   move(tensors: readonly TensorHandle[], device: string, flags: number, job: number): TensorHandle[];
   dispose(tensor: TensorHandle): boolean;

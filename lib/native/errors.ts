@@ -9,6 +9,7 @@ interface NativeFailure {
   readonly code?: unknown;
   readonly message?: unknown;
   readonly job?: unknown;
+  readonly operation?: unknown;
 }
 
 /** The stack of a call whose job failed. */
@@ -16,7 +17,8 @@ class EnqueuedAt extends Error {
   override name = 'EnqueuedAt';
 }
 
-interface Frame {
+/** A line of a stack. */
+export interface Frame {
   readonly name: string | null;
   readonly file: string;
   readonly line: number;
@@ -25,9 +27,16 @@ interface Frame {
 
 // Larger than the native queue (Stream::kMaxDepth), so that the stack of every waiting job is there.
 const kept = 8192;
-const origins: { job: number; frames: readonly Frame[] }[] = new Array(kept);
+const origins: Origin[] = new Array(kept);
 const maxFrames = 8;
 let lastJob = 0;
+
+interface Origin {
+  readonly job: number;
+  readonly frames: readonly Frame[];
+  /** Of a replay: where each operation of the recording was called. */
+  readonly recorded: readonly (readonly Frame[])[] | undefined;
+}
 
 const toFrames = (_: unknown, sites: readonly NodeJS.CallSite[]): Frame[] =>
   sites.slice(0, maxFrames).map((site) => ({
@@ -37,9 +46,24 @@ const toFrames = (_: unknown, sites: readonly NodeJS.CallSite[]): Frame[] =>
     column: site.getColumnNumber() ?? 0,
   }));
 
-/** Numbers a job and keeps the stack of its caller; frames of `below` and above it are left out. */
-export function newJob(below: (...args: never[]) => unknown = newJob): number {
+/**
+ * Numbers a job and keeps the stack of its caller; frames of `below` and above it are left out. With `recorded` the job is
+ * the replay of a recording, of whose operations it holds the stacks.
+ */
+export function newJob(
+  below: (...args: never[]) => unknown = newJob,
+  recorded?: readonly (readonly Frame[])[],
+): number {
   const job = ++lastJob;
+  origins[job % kept] = { job, frames: framesBelow(below), recorded };
+  return job;
+}
+
+/** Where a job was enqueued that newJob() has just numbered. */
+export const framesOf = (job: number): readonly Frame[] => origins[job % kept]?.frames ?? [];
+
+/** The stack of a call, without frames of `below` and above it. */
+export function framesBelow(below: (...args: never[]) => unknown): readonly Frame[] {
   // Places, not V8's own stack: that one holds every frame's receiver and function, tensors among them, and they would
   // not be collected for as long as the ring holds it. Costs 1 to 2 microseconds more.
   const prepare = Error.prepareStackTrace;
@@ -47,33 +71,41 @@ export function newJob(below: (...args: never[]) => unknown = newJob): number {
   try {
     const holder: { stack?: readonly Frame[] } = {};
     Error.captureStackTrace(holder, below);
-    origins[job % kept] = { job, frames: holder.stack ?? [] };
+    return holder.stack ?? [];
   } finally {
     Error.prepareStackTrace = prepare;
   }
-  return job;
 }
 
-/** One line of a stack, at the place in the source file where a source map is known. */
-function formatFrame({ name, file, line, column }: Frame): string {
+/** "file:line:column", in the source file where a source map is known. */
+export function formatPlace({ file, line, column }: Frame): string {
   const entry = findSourceMap(file)?.findEntry(line - 1, column - 1);
-  const place =
-    entry !== undefined && 'originalSource' in entry
-      ? `${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
-      : `${file}:${line}:${column}`;
-  return `    at ${name === null ? place : `${name} (${place})`}`;
+  return entry !== undefined && 'originalSource' in entry
+    ? `${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
+    : `${file}:${line}:${column}`;
 }
+
+const formatFrame = (frame: Frame): string =>
+  `    at ${frame.name === null ? formatPlace(frame) : `${frame.name} (${formatPlace(frame)})`}`;
+
+const formatStack = (error: Error, frames: readonly Frame[]): string =>
+  [`${error.name}: ${error.message}`, ...frames.map(formatFrame)].join('\n');
 
 /** The typed error for what the addon threw or rejected with. */
 export function nativeError(error: unknown): unknown {
   if (error instanceof ContrastiveError || error === null || typeof error !== 'object') return error;
-  const { code, message, job } = error as NativeFailure;
+  const { code, message, job, operation } = error as NativeFailure;
   if (typeof code !== 'string' || !code.startsWith('ERR_') || typeof message !== 'string') return error;
   const origin = typeof job === 'number' ? origins[job % kept] : undefined;
   if (origin === undefined || origin.job !== job) return errorOf(code as ErrorCode, message);
-  const cause = new EnqueuedAt('the call that enqueued this operation');
-  cause.stack = [`${cause.name}: ${cause.message}`, ...origin.frames.map(formatFrame)].join('\n');
-  return errorOf(code as ErrorCode, message, { cause });
+  const recorded = typeof operation === 'number' ? origin.recorded?.[operation] : undefined;
+  const cause = new EnqueuedAt(
+    recorded ? 'the call of the recording that this operation is part of' : 'the call that enqueued this operation',
+  );
+  cause.stack = formatStack(cause, origin.frames);
+  const typed = errorOf(code as ErrorCode, message, { cause });
+  if (recorded !== undefined) typed.stack = formatStack(typed, recorded);
+  return typed;
 }
 
 /** Runs a native call; what it throws becomes typed. */

@@ -1,6 +1,7 @@
 /** What all optimizers share: named parameters, an update in place, a state for checkpoints. */
 import { types } from 'node:util';
 import { DTypeError, errorOf, OptionError, ShapeError, StateError } from '../errors.ts';
+import { callEffect } from '../tensor/call.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
@@ -118,7 +119,7 @@ export abstract class Optimizer {
   /** Drops the gradients. As PyTorch's zero_grad(set_to_none=True). */
   zeroGrad(): void {
     this.#check();
-    ops.clearGradients_(this.#parameters);
+    callEffect('drop_gradients', [this.#parameters]);
     for (const parameter of this.#parameters) parameter.noteGradCleared();
   }
 

@@ -1,41 +1,28 @@
-/** The one door from typed functions to native operations. */
-import { type CallableReference, loadAddon } from '../native/addon.ts';
-import { guard, newJob } from '../native/errors.ts';
+/** Typed functions' way to native operations: tensors in, tensors out. */
+import type { TensorHandle } from '../native/addon.ts';
 import { expectOneOf } from '../validate.ts';
+import { invoke } from './door.ts';
 import { Generator } from './generator.ts';
-import { flags } from './modes.ts';
 import { Tensor } from './tensor.ts';
-
-const references = new Map<string, CallableReference>();
-
-/** The addon's own reference to an operation. */
-export function reference(name: string): CallableReference {
-  let found = references.get(name);
-  if (found === undefined) {
-    found = loadAddon().resolve(name);
-    references.set(name, found);
-  }
-  return found;
-}
 
 const unwrap = (value: unknown): unknown => {
   if (value instanceof Tensor || value instanceof Generator) return value.handle;
   return Array.isArray(value) ? value.map(unwrap) : value;
 };
 
-function invoke(below: (...args: never[]) => unknown, name: string, args: readonly unknown[]) {
-  const job = newJob(below);
-  return guard(() => loadAddon().call(reference(name), args.map(unwrap), flags(), job));
-}
-
 /** Calls an operation that yields one tensor. `args` in the order of its schema; undefined takes the default. */
 export function call(name: string, args: readonly unknown[]): Tensor {
-  return new Tensor(invoke(call, name, args) as Tensor['handle']);
+  return new Tensor(invoke(call, name, args.map(unwrap)) as TensorHandle);
 }
 
 /** Calls an operation that yields several tensors. */
 export function callMany(name: string, args: readonly unknown[]): Tensor[] {
-  return (invoke(callMany, name, args) as Tensor['handle'][]).map((handle) => new Tensor(handle));
+  return (invoke(callMany, name, args.map(unwrap)) as TensorHandle[]).map((handle) => new Tensor(handle));
+}
+
+/** Calls an operation that changes something and yields nothing. */
+export function callEffect(name: string, args: readonly unknown[]): void {
+  invoke(callEffect, name, args.map(unwrap));
 }
 
 export type Reduction = 'none' | 'mean' | 'sum';

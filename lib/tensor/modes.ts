@@ -36,6 +36,9 @@ const current = (): Context => storage.getStore() ?? outside;
 /** The modes in force here, as the addon takes them. */
 export const flags = (): number => current().flags;
 
+/** The same without the choice of stream. */
+export const modeFlags = (): number => flags() & ~interactive;
+
 /** Runs `fn` without recording gradients; works for async functions too. As torch.no_grad. */
 export function noGrad<T>(fn: () => T): T {
   return storage.run({ ...current(), flags: flags() | gradOff }, fn);

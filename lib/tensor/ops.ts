@@ -86,11 +86,6 @@ export function beginStep_(statistics: readonly Tensor[], before: readonly Tenso
   return call('begin_step_', [statistics, before, status]);
 }
 
-/** `clear_gradients_` */
-export function clearGradients_(parameters: readonly Tensor[]): void {
-  callMany('clear_gradients_', [parameters]);
-}
-
 /** `contrastive_metrics` */
 export function contrastiveMetrics(
   features: Tensor,

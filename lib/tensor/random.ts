@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { expectNumber } from '../validate.ts';
 import { Generator } from './generator.ts';
+import { madeAtEachCall } from './recording.ts';
 import { type Tensor, tensor } from './tensor.ts';
 
 let state = randomBytes(8).readBigUInt64LE();
@@ -19,9 +20,12 @@ function next(): bigint {
   return z ^ (z >> 31n);
 }
 
-/** A key that has not been given before: int64 () on the CPU, which goes with tensors of any device. */
+/**
+ * A key that has not been given before: int64 () on the CPU, which goes with tensors of any device. A compiled function
+ * takes a fresh one at each call, as it would if it were not compiled.
+ */
 export function randomKey(): Tensor {
-  return tensor(BigInt.asIntN(64, next()));
+  return madeAtEachCall(() => tensor(BigInt.asIntN(64, next())));
 }
 
 /** What the initial weights of a layer are drawn from that is given no generator. */

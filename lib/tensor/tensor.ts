@@ -6,8 +6,10 @@ import { ShapeError, StateError } from '../errors.ts';
 import { type DType, loadAddon, type TensorHandle, type TypedArray } from '../native/addon.ts';
 import { guard, guardAsync, newJob } from '../native/errors.ts';
 import { checkOptions, expectNumber } from '../validate.ts';
+import { invoke } from './door.ts';
 import { flags, noteInScope } from './modes.ts';
 import { flatArray, type NestedArray, nest, type TensorData } from './nested.ts';
+import { refuseWhileRecording } from './recorder.ts';
 
 export type { DType, TypedArray };
 
@@ -79,8 +81,7 @@ export class Tensor {
   }
 
   set requiresGrad(on: boolean) {
-    const job = newJob();
-    guard(() => loadAddon().setRequiresGrad(this.handle, on, flags(), job));
+    invoke(invoke, 'require_gradient', [this.handle, on]);
   }
 
   get isDisposed(): boolean {
@@ -88,36 +89,43 @@ export class Tensor {
   }
 
   /** Resolves once the job that makes this tensor has run; rejects with its error. Shape and dtype are known then. */
-  async ready(): Promise<this> {
-    const { shape, dtype } = await guardAsync(guard(() => loadAddon().ready(this.handle, flags())));
-    this.#description = { shape: Object.freeze(shape), dtype };
-    return this;
+  ready(): Promise<this> {
+    refuseWhileRecording('ready()', this.ready);
+    const described = guardAsync(guard(() => loadAddon().ready(this.handle, flags())));
+    return described.then(({ shape, dtype }) => {
+      this.#description = { shape: Object.freeze(shape), dtype };
+      return this;
+    });
   }
 
   /** The elements in row-major order. bfloat16 and float16 arrive as float32, int64 as BigInt64Array, bool as 0 and 1. */
   data(): Promise<TypedArray> {
+    refuseWhileRecording('data()', this.data);
     return guardAsync(guard(() => loadAddon().read(this.handle, flags())));
   }
 
   /** As data(), but blocks the JavaScript thread until everything enqueued before has run. */
   dataSync(): TypedArray {
+    refuseWhileRecording('dataSync()', this.dataSync);
     return guard(() => loadAddon().readSync(this.handle, flags()));
   }
 
   /** The value of a tensor of one element. */
-  async item(): Promise<number> {
-    return only(await this.data());
+  item(): Promise<number> {
+    refuseWhileRecording('item()', this.item);
+    return this.data().then(only);
   }
 
   /** As item(), but blocks the JavaScript thread. */
   itemSync(): number {
+    refuseWhileRecording('itemSync()', this.itemSync);
     return only(this.dataSync());
   }
 
   /** The elements as nested arrays of numbers. */
-  async toArray(): Promise<NestedArray> {
-    const values = await this.data();
-    return nest(values, this.shape);
+  toArray(): Promise<NestedArray> {
+    refuseWhileRecording('toArray()', this.toArray);
+    return this.data().then((values) => nest(values, this.shape));
   }
 
   /**
@@ -126,8 +134,7 @@ export class Tensor {
    */
   backward(gradient?: Tensor, options: { readonly retainGraph?: boolean } = {}): void {
     checkOptions('backward', options, ['retainGraph']);
-    const job = newJob(this.backward);
-    guard(() => loadAddon().backward(this.handle, gradient?.handle, options.retainGraph ?? false, flags(), job));
+    invoke(this.backward, 'backward', [this.handle, gradient?.handle, options.retainGraph ?? false]);
     backwards++;
   }
 
@@ -137,15 +144,13 @@ export class Tensor {
    */
   get grad(): Tensor | null {
     if (this.#clearedAt === backwards) return null;
-    const job = newJob();
-    const handle = guard(() => loadAddon().grad(this.handle, flags(), job));
-    return handle === null ? null : new Tensor(handle);
+    const { requiresGrad = true, isLeaf = true } = guard(() => loadAddon().describe(this.handle));
+    return requiresGrad && isLeaf ? new Tensor(invoke(invoke, 'gradient_of', [this.handle]) as TensorHandle) : null;
   }
 
   /** Drops the gradient. As PyTorch's zero_grad(set_to_none=True). */
   zeroGrad(): void {
-    const job = newJob(this.zeroGrad);
-    guard(() => loadAddon().zeroGrad(this.handle, flags(), job));
+    invoke(this.zeroGrad, 'drop_gradients', [[this.handle]]);
     this.noteGradCleared();
   }
 
@@ -158,8 +163,11 @@ export class Tensor {
   to(target: DType | string | { readonly dtype?: DType; readonly device?: string }): Tensor {
     const { dtype, device } = typeof target === 'string' ? parseTarget(target) : target;
     if (typeof target !== 'string') checkOptions('to', target, ['dtype', 'device']);
-    const job = newJob(this.to);
-    return new Tensor(guard(() => loadAddon().to(this.handle, dtype, device, flags(), job)));
+    const moves = device !== undefined && device !== this.device;
+    const [name, args] = moves
+      ? ['move', [this.handle, device, dtype]]
+      : ['aten::to.dtype', [this.handle, dtype ?? this.dtype]];
+    return new Tensor(invoke(this.to, name as string, args as unknown[]) as TensorHandle);
   }
 
   /** @internal The same tensor behind another handle: it has moved to another device. */

@@ -32,9 +32,10 @@ std::vector<at::Tensor> results_of(const Stack& stack, const std::string& name) 
   return tensors_of(stack);
 }
 
-// One slot a result, with twins where the operation runs on meta tensors. A shape error is thrown here, at the caller.
-std::vector<SlotPtr> make_slots(const Callable& callable, Arguments& arguments, const Modes& modes) {
-  std::vector<SlotPtr> slots;
+}  // namespace
+
+std::vector<ResultTwin> result_twins(const Callable& callable, Arguments& arguments, const Modes& modes) {
+  std::vector<ResultTwin> results;
   Stack twins;
   std::optional<at::ScalarType> cast;
   if (modes.autocast) cast = callable.autocast_dtype(arguments.device().type(), *modes.autocast);
@@ -48,9 +49,9 @@ std::vector<SlotPtr> make_slots(const Callable& callable, Arguments& arguments, 
         const bool alias = std::any_of(inputs.begin(), inputs.end(), [&](const at::Tensor& input) {
           return input.is_meta() && twin.is_alias_of(input);
         });
-        slots.push_back(std::make_shared<Slot>(std::move(twin), arguments.device(), alias));
+        results.push_back({std::move(twin), alias});
       }
-      return slots;
+      return results;
     } catch (const c10::NotImplementedError&) {  // NOLINT(bugprone-empty-catch): no error
       // The shape of the result depends on data (nonzero, masked_select): known once the job has run.
     }
@@ -58,10 +59,21 @@ std::vector<SlotPtr> make_slots(const Callable& callable, Arguments& arguments, 
   for (const c10::Argument& result : callable.schema().returns()) {
     CONTRASTIVE_CHECK(result.type()->kind() == c10::TypeKind::TensorType, kStateError, callable.schema().name(),
                       ": the number of results depends on data; `await ready()` on its arguments first");
-    slots.push_back(std::make_shared<Slot>(at::Tensor(), arguments.device()));
+    results.push_back({at::Tensor(), false});
   }
-  return slots;
+  return results;
 }
+
+Napi::Value wrap_results(Napi::Env env, const Callable& callable, const std::vector<SlotPtr>& slots) {
+  const auto& returns = callable.schema().returns();
+  if (returns.empty()) return env.Undefined();
+  if (returns.size() == 1 && returns[0].type()->kind() == c10::TypeKind::TensorType) return wrap(env, slots[0]);
+  Napi::Array handles = Napi::Array::New(env, slots.size());
+  for (uint32_t i = 0; i < slots.size(); ++i) handles.Set(i, wrap(env, slots[i]));
+  return handles;
+}
+
+namespace {
 
 // resolve(name) -> an opaque reference for call()
 Napi::Value resolve(const Napi::CallbackInfo& info) {
@@ -69,37 +81,35 @@ Napi::Value resolve(const Napi::CallbackInfo& info) {
   return CallableHandle::make(info.Env(), {std::shared_ptr<void>(), &Callable::find(to_string(info[0], "name"))});
 }
 
-// call(reference, args, flags, job) -> a tensor handle, or an array of them
+// call(reference, args, flags, job) -> a tensor handle, or an array of them; undefined from what only changes something
 Napi::Value call(const Napi::CallbackInfo& info) {
   const Callable& callable = *CallableHandle::get(info[0], "reference");
   Arguments arguments(callable.schema(), info[1].As<Napi::Array>());
   const uint32_t flags = flags_at(info, 2);
   const uint64_t job = job_at(info, 3);
   const Modes modes = Modes::from_flags(flags);
-  std::vector<SlotPtr> slots = make_slots(callable, arguments, modes);
+  std::vector<SlotPtr> slots;
+  for (ResultTwin& result : result_twins(callable, arguments, modes))
+    slots.push_back(std::make_shared<Slot>(std::move(result.twin), arguments.device(), result.is_alias));
 
   State& state = State::of(info.Env());
-  state.stream(flags).enqueue(make_job([&callable, &state, flags, job, modes, arguments = std::move(arguments),
-                                        promises = Promises(slots, job)]() mutable {
-    promises.settle([&] {
-      try {
-        const ModeGuard guard(modes, arguments.device().type());
-        Stack stack = arguments.resolve();
-        callable.call(stack);
-        return results_of(stack, callable.schema().name());
-      } catch (...) {
-        // What it was to change, others look at who do not wait for its result.
-        if (callable.schema().is_mutable()) state.note_effect_failure(flags, job);
-        throw;
-      }
-    });
-  }));
-
-  const auto& returns = callable.schema().returns();
-  if (returns.size() == 1 && returns[0].type()->kind() == c10::TypeKind::TensorType) return wrap(info.Env(), slots[0]);
-  Napi::Array handles = Napi::Array::New(info.Env(), slots.size());
-  for (uint32_t i = 0; i < slots.size(); ++i) handles.Set(i, wrap(info.Env(), slots[i]));
-  return handles;
+  const auto run = [&callable, &state, flags, job, modes](const Arguments& arguments) {
+    try {
+      const ModeGuard guard(modes, arguments.device().type());
+      Stack stack = arguments.resolve();
+      callable.call(stack);
+      return results_of(stack, callable.schema().name());
+    } catch (...) {
+      // What it was to change, others look at who do not wait for its result.
+      if (callable.changes_something()) state.note_effect_failure(flags, job);
+      throw;
+    }
+  };
+  state.stream(flags).enqueue(
+      make_job([run, arguments = std::move(arguments), promises = Promises(slots, job)]() mutable {
+        promises.settle([&] { return run(arguments); });
+      }));
+  return wrap_results(info.Env(), callable, slots);
 }
 
 // schema(name) -> libtorch's schema string, from which scripts/generate-ops makes the typed functions

@@ -312,4 +312,18 @@ Stack Arguments::resolve() const {
   return stack;
 }
 
+std::vector<Recording::Operand> Arguments::operands(const std::function<size_t(const SlotPtr&)>& value_of) const {
+  std::vector<Recording::Operand> operands;
+  operands.reserve(arguments_.size());
+  for (const Argument& argument : arguments_) {
+    Recording::Operand& operand = operands.emplace_back();
+    operand.constant = argument.value;
+    operand.is_list = argument.list;
+    operand.has_holes = argument.holes;
+    for (const SlotPtr& slot : argument.slots)
+      operand.uses.push_back(slot ? std::optional(Recording::Use{value_of(slot)}) : std::nullopt);
+  }
+  return operands;
+}
+
 }  // namespace contrastive::binding

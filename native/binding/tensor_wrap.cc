@@ -211,80 +211,6 @@ Napi::Value sync(const Napi::CallbackInfo& info) {
   return promise;
 }
 
-// backward(tensor, gradient | undefined, retainGraph, flags, job)
-Napi::Value backward(const Napi::CallbackInfo& info) {
-  SlotPtr slot = TensorHandle::get(info[0], "tensor");
-  const at::Tensor& twin = slot->twin();
-  SlotPtr gradient;
-  if (!info[1].IsUndefined()) gradient = TensorHandle::get(info[1], "gradient");
-  if (twin.defined()) {
-    CONTRASTIVE_CHECK(twin.requires_grad(), kAutogradError, "backward(): this tensor does not require a gradient");
-    CONTRASTIVE_CHECK(gradient || twin.numel() == 1, kShapeError,
-                      "backward() without a gradient needs a tensor of one element, got shape ", twin.sizes());
-  }
-  const bool retain = info[2].ToBoolean();
-  State::of(info.Env()).effect(flags_at(info, 3), job_at(info, 4), [slot, gradient, retain] {
-    slot->value().backward(gradient ? gradient->value() : at::Tensor(), retain);
-  });
-  return info.Env().Undefined();
-}
-
-// grad(tensor, flags, job) -> a handle of the gradient, or null where there can be none: no leaf, or none required
-Napi::Value grad(const Napi::CallbackInfo& info) {
-  SlotPtr slot = TensorHandle::get(info[0], "tensor");
-  const at::Tensor& twin = slot->twin();
-  if (twin.defined() && !(twin.requires_grad() && twin.is_leaf())) return info.Env().Null();
-  const at::NoGradGuard no_grad;
-  auto result = std::make_shared<Slot>(twin.defined() ? at::empty_like(twin) : twin, slot->device());
-  return enqueue(info.Env(), result, flags_at(info, 1), job_at(info, 2), [slot] {
-    const at::Tensor& gradient = slot->value().grad();
-    CONTRASTIVE_CHECK(gradient.defined(), kAutogradError, "this tensor has no gradient: no backward() has reached it");
-    return gradient;
-  });
-}
-
-// zeroGrad(tensor, flags, job): as PyTorch's set_to_none.
-Napi::Value zero_grad(const Napi::CallbackInfo& info) {
-  SlotPtr slot = TensorHandle::get(info[0], "tensor");
-  State::of(info.Env()).effect(flags_at(info, 1), job_at(info, 2), [slot] { slot->value().mutable_grad().reset(); });
-  return info.Env().Undefined();
-}
-
-// setRequiresGrad(tensor, on, flags, job)
-Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
-  SlotPtr slot = TensorHandle::get(info[0], "tensor");
-  const bool on = info[1].ToBoolean();
-  if (slot->twin().defined()) {
-    CONTRASTIVE_CHECK(on || slot->twin().is_leaf(), kAutogradError,
-                      "requiresGrad: the result of an operation cannot stop requiring one; use detach()");
-    slot->twin().set_requires_grad(on);
-  }
-  State::of(info.Env()).effect(flags_at(info, 2), job_at(info, 3), [slot, on] { slot->value().set_requires_grad(on); });
-  return info.Env().Undefined();
-}
-
-// to(tensor, dtype | undefined, device | undefined, flags, job)
-Napi::Value to(const Napi::CallbackInfo& info) {
-  SlotPtr slot = TensorHandle::get(info[0], "tensor");
-  std::optional<at::ScalarType> dtype;
-  if (!info[1].IsUndefined()) dtype = to_dtype(info[1], "dtype");
-  const at::Device device = info[2].IsUndefined() ? slot->device() : to_device(info[2], "device");
-  const uint32_t flags = flags_at(info, 3);
-  at::Tensor twin = slot->twin();
-  if (twin.defined()) {
-    const c10::AutoGradMode grad(Modes::from_flags(flags).grad);
-    // A move to another device is a copy: a twin of its own, so that in-place operations do not cross.
-    twin = device == slot->device() ? twin.to(dtype.value_or(twin.scalar_type()))
-                                    : twin.to(dtype.value_or(twin.scalar_type()), false, true);
-  }
-  const bool alias = twin.defined() && twin.is_alias_of(slot->twin());
-  return enqueue(info.Env(), std::make_shared<Slot>(twin, device, alias), flags, job_at(info, 4),
-                 [slot, dtype, device] {
-                   const at::Tensor& value = slot->value();
-                   return value.to(value.options().dtype(dtype.value_or(value.scalar_type())).device(device));
-                 });
-}
-
 // move(tensors, device, flags, job) -> a handle a tensor, which knows the new device. The tensors themselves move, with
 // their gradients: whoever holds one (an optimizer) holds it on the new device. The handles from before keep naming the
 // old one.
@@ -347,11 +273,6 @@ void export_tensor(Napi::Env env, Napi::Object exports) {
   exports.Set("readSync", Napi::Function::New<guarded<read_sync>>(env));
   exports.Set("ready", Napi::Function::New<guarded<ready>>(env));
   exports.Set("sync", Napi::Function::New<guarded<sync>>(env));
-  exports.Set("backward", Napi::Function::New<guarded<backward>>(env));
-  exports.Set("grad", Napi::Function::New<guarded<grad>>(env));
-  exports.Set("zeroGrad", Napi::Function::New<guarded<zero_grad>>(env));
-  exports.Set("setRequiresGrad", Napi::Function::New<guarded<set_requires_grad>>(env));
-  exports.Set("to", Napi::Function::New<guarded<to>>(env));
   exports.Set("move", Napi::Function::New<guarded<move>>(env));
   exports.Set("dispose", Napi::Function::New<guarded<dispose>>(env));
   exports.Set("memory", Napi::Function::New<guarded<memory>>(env));

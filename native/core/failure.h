@@ -11,7 +11,8 @@ namespace contrastive {
 struct Failure {
   std::string code;
   std::string message;
-  uint64_t job = 0;  // the call that enqueued it; JavaScript keeps that call's stack
+  uint64_t job = 0;        // the call that enqueued it; JavaScript keeps that call's stack
+  int64_t operation = -1;  // where the job replayed a recording: which of its operations
 };
 
 using FailurePtr = std::shared_ptr<const Failure>;

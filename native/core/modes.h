@@ -25,6 +25,8 @@ struct Modes {
     modes.keep_statistics = (flags & 16) != 0;
     return modes;
   }
+
+  bool operator==(const Modes&) const = default;
 };
 
 // Whether this thread's jobs leave running statistics as they are; set by a ModeGuard.

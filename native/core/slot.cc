@@ -24,6 +24,15 @@ SlotPtr Slot::ready(at::Tensor value, at::Tensor twin) {
   return slot;
 }
 
+SlotPtr Slot::recorded(at::Tensor twin, at::Device device, bool alias) {
+  static const auto no_value = std::make_shared<const Failure>(
+      Failure{kStateError, "this tensor was made while a function was being recorded: it has no value outside of it"});
+  auto slot = std::make_shared<Slot>(std::move(twin), device, alias);
+  slot->is_recorded_ = true;
+  slot->fail(no_value);
+  return slot;
+}
+
 const at::Tensor& Slot::value() const {
   state_.wait(kPending, std::memory_order_acquire);
   if (failure_) throw FailureException(failure_);

@@ -24,6 +24,8 @@ class Slot {
 
   static SlotPtr ready(at::Tensor value);
   static SlotPtr ready(at::Tensor value, at::Tensor twin);
+  // A tensor of a recording: known by its twin, and never filled. Reading it throws kStateError.
+  static SlotPtr recorded(at::Tensor twin, at::Device device, bool alias = false);
 
   // Any thread. Blocks until the slot is filled; throws FailureException if its job failed.
   const at::Tensor& value() const;
@@ -38,6 +40,9 @@ class Slot {
   // JavaScript thread only: the meta twin, undefined while the shape depends on data that is not there yet.
   const at::Tensor& twin();
   at::Device device() const { return device_; }
+  bool is_recorded() const { return is_recorded_; }
+  // The value shares its memory with another slot's.
+  bool is_alias() const { return alias_; }
   // Bytes that this slot alone accounts for: 0 for an alias, and while the shape is unknown.
   int64_t own_bytes() const { return twin_.defined() && !alias_ ? static_cast<int64_t>(twin_.nbytes()) : 0; }
 
@@ -49,6 +54,7 @@ class Slot {
   at::Tensor twin_;
   at::Device device_;
   bool alias_;
+  bool is_recorded_ = false;
 };
 
 // Owns the duty to fill slots: whatever is left unfilled when it goes (a job dropped at shutdown) fails.

@@ -67,17 +67,12 @@ at::Tensor end_step_(const Tensors& parameters, const Tensors& statistics, const
   return now == kUnderWay ? status.fill_(kStopped) : status;
 }
 
-void clear_gradients_(const Tensors& parameters) {
-  if (!parameters.empty() && !parameters.front().is_meta()) drop_gradients(parameters);
-}
-
 CONTRASTIVE_OP(begin_step_, "begin_step_(Tensor(a!)[] statistics, Tensor(b!)[] before, Tensor(c!) status) -> Tensor");
 CONTRASTIVE_OP(refuse_non_finite_, "refuse_non_finite_(Tensor[] values, Tensor(a!) status, *, int reason) -> Tensor");
 CONTRASTIVE_OP(guarded_backward_, "guarded_backward_(Tensor loss, Tensor(a!) status) -> Tensor");
 CONTRASTIVE_OP(end_step_,
                "end_step_(Tensor(a!)[] parameters, Tensor(b!)[] statistics, Tensor[] before, Tensor(c!) status, *, "
                "bool failed=False) -> Tensor");
-CONTRASTIVE_OP(clear_gradients_, "clear_gradients_(Tensor(a!)[] parameters) -> ()");
 
 }  // namespace
 }  // namespace contrastive::optim

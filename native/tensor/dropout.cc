@@ -15,8 +15,8 @@ namespace {
 
 // Which elements stay, bool, row-major: element i stays where word i of the key's stream is at least p · 2^32. Drawn on
 // the CPU, so that a key means the same elements on every device.
-at::Tensor kept(const at::Tensor& input, double p, const at::Tensor& key) {
-  const at::Tensor mask = at::empty(input.sizes(), at::TensorOptions(at::kBool));
+at::Tensor kept(at::IntArrayRef sizes, double p, const at::Tensor& key) {
+  const at::Tensor mask = at::empty(sizes, at::TensorOptions(at::kBool));
   auto* target = mask.mutable_data_ptr<bool>();
   const auto count = mask.numel(), blocks = (count + 3) / 4;
   const auto threshold = static_cast<uint64_t>(std::llround(p * 0x1p32));
@@ -32,7 +32,7 @@ at::Tensor kept(const at::Tensor& input, double p, const at::Tensor& key) {
       for (int64_t i = 0; i < size; ++i) target[first + i] = drawn[i] >= threshold;
     }
   });
-  return mask.to(input.device(), /*non_blocking=*/true);
+  return mask;
 }
 
 }  // namespace
@@ -44,8 +44,9 @@ at::Tensor dropout(const at::Tensor& input, double p, const at::Tensor& key) {
   CONTRASTIVE_CHECK(key.dim() == 0, kShapeError, "dropout: key must have shape (), got ", key.sizes());
   CONTRASTIVE_CHECK(key.scalar_type() == at::kLong, kDTypeError, "dropout: key must have dtype int64, got ",
                     c10::toString(key.scalar_type()));
-  const at::Tensor mask =
-      input.is_meta() ? at::empty(input.sizes(), input.options().dtype(at::kBool)) : kept(input, p, key);
+  // In the memory format of the input, which the result then has.
+  const at::Tensor mask = at::empty_like(input, input.options().dtype(at::kBool));
+  if (!input.is_meta()) mask.copy_(kept(input.sizes(), p, key), /*non_blocking=*/true);
   // where() saves the mask alone for the gradient, a byte an element. Where nothing stays, 1 / (1 − p) is not finite,
   // and neither would a gradient be.
   return at::where(mask, input * (p < 1 ? 1 / (1 - p) : 0), 0);

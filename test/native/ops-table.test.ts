@@ -25,10 +25,6 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
     return ops.adamw_(all, like(all), like(all), steps, rate, options);
   },
   begin_step_: () => ops.beginStep_(parameters(), like(parameters()), status()),
-  clear_gradients_: () => {
-    ops.clearGradients_(parameters());
-    return [];
-  },
   batch_norm_act: () => {
     const [weight, bias, mean, variance] = [ops.ones([4]), ops.zeros([4]), ops.zeros([4]), ops.ones([4])];
     const x = ops.randn([2, 4, 3, 3]);
@@ -121,7 +117,9 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
 
 describe('the op table', () => {
   it('has a call for every own operation', () => {
-    expect(Object.keys(calls).sort()).toEqual(loadAddon().ownOps().sort());
+    const { ownOps, schema } = loadAddon();
+    const isPublic = (name: string) => !schema(name).startsWith('_');
+    expect(Object.keys(calls).sort()).toEqual(ownOps().filter(isPublic).sort());
   });
 
   it.each(Object.entries(calls))('%s runs on meta tensors and promises the shapes that it gives', async (_, run) => {

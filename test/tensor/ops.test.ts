@@ -140,6 +140,16 @@ describe('the curated operators', () => {
       matmulDouble: () => tensor([[1, 2]], { dtype: 'float64' }).matmul(tensor([[1], [2]], { dtype: 'float64' })),
       cosine: () => ops.cosineSimilarity(x(), x(), 1),
       layerNorm: () => ops.layerNorm(x(), [2]),
+      svd: () => ops.svd(x())[1],
+      eigh: () => x().eigh()[0],
+      smoothL1: () => ops.smoothL1Loss(x(), x()),
+      klDiv: () => ops.klDiv(x(), x()),
+      attention: () => ops.scaledDotProductAttention(x(), x(), x()),
+      attentionOfFloats: () => ops.scaledDotProductAttention(x().to('float32'), x().to('float32'), x().to('float32')),
+      dropout: () => ops.dropout(x()),
+      normalize: () => ops.normalize(x()),
+      hardswish: () => x().hardswish(),
+      upsample: () => ops.upsampleBicubic2d(x().reshape([1, 1, 2, 2]), [3, 3], false),
     };
     block();
     const promised = Object.entries(cases).map(([name, run]) => {

@@ -1,0 +1,134 @@
+/** The notes that are taken while a function runs on twins: its operations, what they take and what they make. */
+import { StateError } from '../errors.ts';
+import {
+  type CallableReference,
+  loadAddon,
+  type OperationResult,
+  type RecorderHandle,
+  type RecordingHandle,
+  type TensorDescription,
+  type TensorHandle,
+} from '../native/addon.ts';
+import { type Frame, formatPlace, framesBelow, guard } from '../native/errors.ts';
+
+/** A tensor of a recording, by its number. */
+export interface Value {
+  readonly value: number;
+}
+
+export interface RecordedOperation {
+  /** As Callable::find knows it: 'aten::conv2d', 'batch_norm_act'. */
+  readonly name: string;
+  /** In the order of its schema: plain values, values for tensors, arrays of either; undefined takes the default. */
+  readonly args: readonly unknown[];
+  readonly results: readonly number[];
+  /** The modes that it was called under. */
+  readonly flags: number;
+  /** The stack of its call. */
+  readonly frames: readonly Frame[];
+}
+
+/** What a recorder leaves behind. */
+export interface Notes {
+  readonly handle: RecordingHandle;
+  readonly operations: readonly RecordedOperation[];
+  /** Shapes, dtypes and devices of values. */
+  readonly values: ReadonlyMap<number, TensorDescription>;
+  /** The last of them are hidden ones. */
+  readonly inputs: readonly number[];
+  /** What makes those of each replay. */
+  readonly hidden: readonly (() => TensorHandle)[];
+  readonly outputs: readonly number[];
+  /** Tensors from outside, which are read at replay. */
+  readonly captured: readonly (readonly [number, TensorHandle])[];
+}
+
+const isHandle = (arg: unknown): arg is TensorHandle => typeof arg === 'object' && arg !== null;
+
+export class Recorder {
+  readonly #handle: RecorderHandle = guard(() => loadAddon().makeRecorder());
+  readonly #operations: RecordedOperation[] = [];
+  readonly #values = new Map<number, TensorDescription>();
+  readonly #made: TensorHandle[] = [];
+  readonly #inputs: TensorHandle[] = [];
+  readonly #hidden: (() => TensorHandle)[] = [];
+
+  /** A handle that stands for what is given in its place at replay; of the shape, dtype and device of `like`. */
+  input(like: TensorHandle): TensorHandle {
+    const handle = guard(() => loadAddon().recordInput(this.#handle, like));
+    this.#made.push(handle);
+    this.#inputs.push(handle);
+    return handle;
+  }
+
+  note(
+    name: string,
+    reference: CallableReference,
+    args: readonly unknown[],
+    flags: number,
+    frames: readonly Frame[],
+  ): OperationResult {
+    const addon = loadAddon();
+    const [made, taken, results] = guard(() => addon.record(this.#handle, reference, args, flags));
+    const handles = made === undefined ? [] : Array.isArray(made) ? made : [made as TensorHandle];
+    this.#made.push(...handles);
+    for (const [i, value] of results.entries()) this.#values.set(value, addon.describe(handles[i] as TensorHandle));
+    let next = 0;
+    const plain = (arg: unknown): unknown => {
+      if (Array.isArray(arg)) return arg.map(plain);
+      return isHandle(arg) ? { value: taken[next++] } : arg;
+    };
+    this.#operations.push({ name, args: args.map(plain), results, flags, frames });
+    return made;
+  }
+
+  /** An input that `make` makes for each replay; for the first one it does so now. */
+  hiddenInput(make: () => TensorHandle): TensorHandle {
+    let first: TensorHandle | undefined = make();
+    const handle = this.input(first);
+    this.#hidden.push(() => {
+      const made = first ?? make();
+      first = undefined;
+      return made;
+    });
+    return handle;
+  }
+
+  finish(outputs: readonly TensorHandle[]): Notes {
+    const addon = loadAddon();
+    const { recording, ...values } = guard(() => addon.finishRecorder(this.#handle, outputs));
+    for (const [i, value] of values.inputs.entries())
+      this.#values.set(value, addon.describe(this.#inputs[i] as TensorHandle));
+    for (const [value, handle] of values.captured) this.#values.set(value, addon.describe(handle));
+    return { handle: recording, operations: this.#operations, values: this.#values, hidden: this.#hidden, ...values };
+  }
+
+  /** Disposes what was made on the way: it has no value. */
+  dispose(): void {
+    for (const handle of this.#made) loadAddon().dispose(handle);
+  }
+}
+
+let current: Recorder | undefined;
+
+export const currentRecorder = (): Recorder | undefined => current;
+
+/** Runs `fn`, whose operations are noted instead of enqueued. It must not wait for anything. */
+export function recordInto<T>(recorder: Recorder, fn: () => T): T {
+  current = recorder;
+  try {
+    return fn();
+  } finally {
+    current = undefined;
+  }
+}
+
+/** @throws {StateError} while a function is recorded: its tensors have shapes, and no values yet. */
+export function refuseWhileRecording(what: string, below: (...args: never[]) => unknown): void {
+  if (current === undefined) return;
+  const [caller] = framesBelow(below);
+  throw new StateError(
+    `${what} was called${caller ? ` at ${formatPlace(caller)}` : ''} while its function is recorded, when there are no ` +
+      'values yet: return the tensor and read it outside, compute with operations instead (ops.where), or do not compile this function',
+  );
+}

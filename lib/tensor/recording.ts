@@ -1,0 +1,165 @@
+/** A recorded function: plain data for who reads it, and one native job for who replays it. */
+import { fileURLToPath } from 'node:url';
+import {
+  type AbortFlagHandle,
+  loadAddon,
+  type RecordingHandle,
+  type TensorDescription,
+  type TensorHandle,
+} from '../native/addon.ts';
+import { type Frame, formatPlace, guard, newJob } from '../native/errors.ts';
+import { throwIfAborted } from '../validate.ts';
+import { reference } from './door.ts';
+import { flags, outsideTidy } from './modes.ts';
+import { currentRecorder, type Notes, type RecordedOperation, Recorder, recordInto, type Value } from './recorder.ts';
+import { Tensor } from './tensor.ts';
+
+/** Files whose lines say less of an operation than those of their callers do. */
+const layers = ['.', '../nn'].flatMap((folder) => {
+  const url = new URL(`${folder}/`, import.meta.url);
+  return [url.href, fileURLToPath(url)];
+});
+
+const abortFlags = new WeakMap<AbortSignal, AbortFlagHandle>();
+
+/** A flag that is raised when the signal fires, for work that runs natively. */
+function abortFlagOf(signal: AbortSignal): AbortFlagHandle {
+  let flag = abortFlags.get(signal);
+  if (flag === undefined) {
+    const made = guard(() => loadAddon().makeAbortFlag());
+    signal.addEventListener('abort', () => loadAddon().raiseAbortFlag(made), { once: true });
+    abortFlags.set(signal, made);
+    flag = made;
+  }
+  return flag;
+}
+
+/**
+ * A tensor that is made anew at each call, of a recording too, such as a key for random numbers: `make()`, or, while a
+ * function is recorded, what stands for it.
+ */
+export function madeAtEachCall(make: () => Tensor): Tensor {
+  const recorder = currentRecorder();
+  return recorder === undefined ? make() : new Tensor(recorder.hiddenInput(() => outsideTidy(make).handle));
+}
+
+export class Recording {
+  readonly operations: readonly RecordedOperation[];
+  /** Shapes, dtypes and devices of values. */
+  readonly values: ReadonlyMap<number, TensorDescription>;
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+  /** Tensors from outside, which are read at each replay. */
+  readonly captured: ReadonlyMap<number, Tensor>;
+  readonly #handle: RecordingHandle;
+  readonly #hidden: Notes['hidden'];
+  readonly #frames: readonly (readonly Frame[])[];
+
+  private constructor({ handle, hidden, operations, values, inputs, outputs, captured }: Notes) {
+    this.#handle = handle;
+    this.#hidden = hidden;
+    this.#frames = operations.map(({ frames }) => frames);
+    this.operations = operations;
+    this.values = values;
+    this.inputs = inputs;
+    this.outputs = outputs;
+    this.captured = outsideTidy(() => new Map(captured.map(([value, handle]) => [value, new Tensor(handle)])));
+  }
+
+  /**
+   * Runs `fn` once on tensors without values and keeps its operations.
+   * @param like tensors of the shapes, dtypes and devices that replays will give.
+   * @param fn returns the outputs. It must not wait for anything.
+   */
+  static of(like: readonly Tensor[], fn: (inputs: readonly Tensor[]) => readonly Tensor[]): Recording {
+    const recorder = new Recorder();
+    try {
+      const inputs = like.map(({ handle }) => new Tensor(recorder.input(handle)));
+      const outputs = recordInto(recorder, () => fn(inputs));
+      return new Recording(recorder.finish(outputs.map(({ handle }) => handle)));
+    } finally {
+      recorder.dispose();
+    }
+  }
+
+  /**
+   * Other operations over the same inputs and captured tensors, to the same outputs, as a recording of its own.
+   * @param like as of()'s.
+   */
+  with(like: readonly Tensor[], operations: readonly RecordedOperation[]): Recording {
+    const recorder = new Recorder();
+    try {
+      const handles = new Map([...this.captured].map(([value, { handle }]) => [value, handle]));
+      for (const [i, value] of this.inputs.entries()) {
+        const given = like[i];
+        const make = this.#hidden[i - like.length] as () => TensorHandle;
+        handles.set(value, given ? recorder.input(given.handle) : recorder.hiddenInput(make));
+      }
+      const handleOf = (arg: unknown): unknown => {
+        if (Array.isArray(arg)) return arg.map(handleOf);
+        return typeof arg === 'object' && arg !== null ? handles.get((arg as Value).value) : arg;
+      };
+      for (const { name, args, results, flags, frames } of operations) {
+        const made = recorder.note(name, reference(name), args.map(handleOf), flags, frames);
+        const list = made === undefined ? [] : Array.isArray(made) ? made : [made as TensorHandle];
+        for (const [i, value] of results.entries()) handles.set(value, list[i] as TensorHandle);
+      }
+      return new Recording(recorder.finish(this.outputs.map((value) => handles.get(value) as TensorHandle)));
+    } finally {
+      recorder.dispose();
+    }
+  }
+
+  /** Enqueues the recording as one job on the stream of its caller. */
+  replay(inputs: readonly Tensor[], signal?: AbortSignal): Tensor[] {
+    throwIfAborted(signal);
+    const fresh = this.#hidden.map((make) => make());
+    const handles = [...inputs.map(({ handle }) => handle), ...fresh];
+    const job = newJob(this.replay, this.#frames);
+    const abort = signal && abortFlagOf(signal);
+    const outputs = guard(() => loadAddon().replay(this.#handle, handles, abort, flags(), job));
+    for (const handle of fresh) loadAddon().dispose(handle);
+    return outputs.map((handle) => new Tensor(handle));
+  }
+
+  /** An operation a line: its result and shape, its arguments, and the line of code that made it. */
+  inspect(names: ReadonlyMap<Tensor, string> = new Map()): string {
+    const shown = (value: number): string => {
+      const tensor = this.captured.get(value);
+      return (tensor && names.get(tensor)) ?? `%${value}`;
+    };
+    const typeOf = (value: number): string => {
+      const { dtype = '?', shape, device } = this.values.get(value) as TensorDescription;
+      return `${dtype}[${shape ?? '?'}]${device === 'cpu' ? '' : ` ${device}`}`;
+    };
+    const line = ({ name, args, results, frames }: RecordedOperation): [string, string] => {
+      const last = args.findLastIndex((arg) => arg !== undefined);
+      const list = args.slice(0, last + 1).map((arg) => formatArgument(arg, shown));
+      const made = results.map((value) => `%${value}: ${typeOf(value)}`).join(', ');
+      const frame = frames.find(({ file }) => !layers.some((folder) => file.startsWith(folder))) ?? frames[0];
+      const place = frame === undefined ? '' : formatPlace(frame);
+      return [`${made === '' ? '' : `${made} = `}${name}(${list.join(', ')})`, place];
+    };
+    const inputs = this.inputs.map((value) => `%${value}: ${typeOf(value)}`).join(', ');
+    const captured = [...this.captured.keys()].map((value) => `${shown(value)}: ${typeOf(value)}`);
+    const lines = this.operations.map(line);
+    const width = Math.min(100, Math.max(0, ...lines.map(([text]) => text.length)));
+    return [
+      `inputs ${inputs}`,
+      ...(captured.length > 0 ? [`captured ${captured.join(', ')}`] : []),
+      ...lines.map(([text, place]) => `${text.padEnd(width)}  # ${place}`),
+      `outputs ${this.outputs.map(shown).join(', ')}`,
+    ].join('\n');
+  }
+
+  dispose(): void {
+    for (const tensor of this.captured.values()) tensor.dispose();
+    guard(() => loadAddon().recordingDispose(this.#handle));
+  }
+}
+
+function formatArgument(arg: unknown, shown: (value: number) => string): string {
+  if (Array.isArray(arg)) return `[${arg.map((each) => formatArgument(each, shown)).join(', ')}]`;
+  if (typeof arg === 'object' && arg !== null) return shown((arg as Value).value);
+  return typeof arg === 'string' ? `'${arg}'` : String(arg);
+}

@@ -1,0 +1,285 @@
+#include "binding/recording_wrap.h"
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "binding/call.h"
+#include "binding/convert.h"
+#include "binding/errors.h"
+#include "binding/handle.h"
+#include "binding/state.h"
+#include "binding/tensor_wrap.h"
+#include "core/recording.h"
+
+namespace contrastive::binding {
+
+namespace {
+
+// The operations of a function while it runs on twins. Values are numbered as they come: inputs, tensors from outside,
+// results.
+struct Recorder {
+  std::vector<Recording::Operation> operations;
+  std::vector<SlotPtr> slots;  // by value
+  std::unordered_map<const Slot*, size_t> values;
+  std::vector<size_t> inputs, captured;
+
+  size_t add(const SlotPtr& slot) {
+    const size_t value = slots.size();
+    slots.push_back(slot);
+    values.emplace(slot.get(), value);
+    return value;
+  }
+
+  // A tensor that the recording neither was given nor made is captured: what it holds is read at replay.
+  size_t value_of(const SlotPtr& slot) {
+    const auto found = values.find(slot.get());
+    if (found != values.end()) return found->second;
+    CONTRASTIVE_CHECK(!slot->is_recorded(), kStateError, "a tensor of one recording cannot be used in another");
+    captured.push_back(add(slot));
+    return captured.back();
+  }
+};
+
+struct FinishedRecording {
+  FinishedRecording(Recorder recorder, std::vector<size_t> outputs)
+      : slots(std::move(recorder.slots)),
+        inputs(std::move(recorder.inputs)),
+        captured(std::move(recorder.captured)),
+        recording(slots.size(), std::move(recorder.operations), std::move(outputs)) {
+    // Of results only the twins of outputs are needed from here on.
+    std::vector<SlotPtr> needed(slots.size());
+    for (const std::vector<size_t>* list : {&std::as_const(captured), &recording.outputs()})
+      for (const size_t value : *list) needed[value] = slots[value];
+    slots.swap(needed);
+  }
+
+  std::vector<SlotPtr> slots;  // by value; null where there is no need
+  std::vector<size_t> inputs, captured;
+  Recording recording;
+};
+
+}  // namespace
+
+template <>
+struct HandleTraits<Recorder> {
+  static constexpr const char* kName = "recorder";
+  static constexpr napi_type_tag kTag = {0x5b1f8ac3e07d4962, 0xa8e2630df94c7b15};
+};
+template <>
+struct HandleTraits<FinishedRecording> {
+  static constexpr const char* kName = "recording";
+  static constexpr napi_type_tag kTag = {0xc07e52b9164da38f, 0x8d35f1e6a29b0c47};
+};
+template <>
+struct HandleTraits<std::atomic<bool>> {
+  static constexpr const char* kName = "abort flag";
+  static constexpr napi_type_tag kTag = {0x19e4c6d2785ab0f3, 0xb7508ed1c36f429a};
+};
+
+namespace {
+
+using RecorderHandle = Handle<Recorder>;
+using RecordingHandle = Handle<FinishedRecording>;
+using AbortFlagHandle = Handle<std::atomic<bool>>;
+
+// A twin of its own that is to `twin` as another result of the same operation: a leaf stays none.
+at::Tensor twin_again(const at::Tensor& twin) {
+  if (!twin.defined()) return twin;
+  const c10::AutoGradMode grad(twin.requires_grad());
+  return twin.requires_grad() ? twin.alias() : twin.detach();
+}
+
+Napi::Array from_values(Napi::Env env, const std::vector<size_t>& values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); ++i) array.Set(i, static_cast<double>(values[i]));
+  return array;
+}
+
+// makeRecorder() -> a recorder
+Napi::Value make_recorder(const Napi::CallbackInfo& info) {
+  return RecorderHandle::make(info.Env(), std::make_shared<Recorder>());
+}
+
+// recordInput(recorder, tensor) -> a handle that stands for what is given in its place at replay
+Napi::Value record_input(const Napi::CallbackInfo& info) {
+  Recorder& recorder = *RecorderHandle::get(info[0], "recorder");
+  Slot& like = *TensorHandle::get(info[1], "tensor");
+  const at::Tensor& twin = like.twin();
+  CONTRASTIVE_CHECK(twin.defined(), kStateError,
+                    "an input's shape depends on data that is not computed yet; `await ready()` on it first");
+  at::Tensor own = twin_of(twin);
+  if (twin.requires_grad() && !twin.is_leaf()) own = twin_again(own);
+  SlotPtr slot = Slot::recorded(std::move(own), like.device());
+  recorder.inputs.push_back(recorder.add(slot));
+  return wrap(info.Env(), std::move(slot));
+}
+
+// record(recorder, reference, args, flags) -> [handles as call() gives them, the values of the arguments that are
+// tensors, those of the results]
+Napi::Value record(const Napi::CallbackInfo& info) {
+  Recorder& recorder = *RecorderHandle::get(info[0], "recorder");
+  const Callable& callable = *CallableHandle::get(info[1], "reference");
+  Arguments arguments(callable.schema(), info[2].As<Napi::Array>());
+  const Modes modes = Modes::from_flags(flags_at(info, 3));
+  std::vector<ResultTwin> twins = result_twins(callable, arguments, modes);
+
+  std::vector<size_t> taken, made;
+  std::vector<Recording::Operand> operands = arguments.operands([&](const SlotPtr& slot) {
+    taken.push_back(recorder.value_of(slot));
+    return taken.back();
+  });
+  for (const Recording::Operand& operand : operands)
+    CONTRASTIVE_CHECK(!operand.constant.isGenerator(), kStateError, callable.schema().name(),
+                      ": a Generator gives other numbers at each call, which a recording cannot; use randomKey() inside");
+  std::vector<SlotPtr> slots;
+  for (ResultTwin& twin : twins) {
+    slots.push_back(Slot::recorded(std::move(twin.twin), arguments.device(), twin.is_alias));
+    made.push_back(recorder.add(slots.back()));
+  }
+  recorder.operations.push_back({&callable, std::move(operands), made, modes, arguments.device().type()});
+
+  Napi::Array result = Napi::Array::New(info.Env(), 3);
+  result.Set(0u, wrap_results(info.Env(), callable, slots));
+  result.Set(1u, from_values(info.Env(), taken));
+  result.Set(2u, from_values(info.Env(), made));
+  return result;
+}
+
+// finishRecorder(recorder, outputs[]) -> { recording, inputs, outputs: values, captured: [value, handle][] }
+Napi::Value finish_recorder(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<Recorder> recorder = RecorderHandle::get(info[0], "recorder");
+  const auto handles = info[1].As<Napi::Array>();
+  std::vector<size_t> outputs;
+  for (uint32_t i = 0; i < handles.Length(); ++i)
+    outputs.push_back(recorder->value_of(TensorHandle::get(handles.Get(i), "output")));
+  RecorderHandle::dispose(info.Env(), info[0]);
+  auto finished = std::make_shared<FinishedRecording>(std::move(*recorder), outputs);
+
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("inputs", from_values(info.Env(), finished->inputs));
+  result.Set("outputs", from_values(info.Env(), outputs));
+  Napi::Array captured = Napi::Array::New(info.Env(), finished->captured.size());
+  for (uint32_t i = 0; i < finished->captured.size(); ++i) {
+    Napi::Array pair = Napi::Array::New(info.Env(), 2);
+    pair.Set(0u, static_cast<double>(finished->captured[i]));
+    pair.Set(1u, wrap(info.Env(), finished->slots[finished->captured[i]]));
+    captured.Set(i, pair);
+  }
+  result.Set("captured", captured);
+  result.Set("recording", RecordingHandle::make(info.Env(), std::move(finished)));
+  return result;
+}
+
+// replay(recording, inputs[], abort | undefined, flags, job) -> a handle an output
+Napi::Value replay(const Napi::CallbackInfo& info) {
+  std::shared_ptr<FinishedRecording> finished = RecordingHandle::get(info[0], "recording");
+  const auto handles = info[1].As<Napi::Array>();
+  CONTRASTIVE_CHECK(handles.Length() == finished->inputs.size(), kNativeError, "a recording of ",
+                    finished->inputs.size(), " inputs was given ", handles.Length());
+  std::vector<SlotPtr> given(finished->recording.value_count());
+  for (uint32_t i = 0; i < handles.Length(); ++i)
+    given[finished->inputs[i]] = TensorHandle::get(handles.Get(i), "input");
+  for (const size_t value : finished->captured) given[value] = finished->slots[value];
+  std::shared_ptr<std::atomic<bool>> abort;
+  if (!info[2].IsUndefined()) abort = AbortFlagHandle::get(info[2], "abort");
+  const uint32_t flags = flags_at(info, 3);
+  const uint64_t job = job_at(info, 4);
+  State& state = State::of(info.Env());
+
+  // An output that was given is that very tensor; the others are promised.
+  std::vector<SlotPtr> outputs, promised;
+  std::vector<size_t> places;
+  for (const size_t value : finished->recording.outputs()) {
+    if (given[value]) {
+      outputs.push_back(given[value]);
+      continue;
+    }
+    Slot& recorded = *finished->slots[value];
+    outputs.push_back(std::make_shared<Slot>(twin_again(recorded.twin()), recorded.device(), recorded.is_alias()));
+    places.push_back(outputs.size() - 1);
+    promised.push_back(outputs.back());
+  }
+  const auto run = [finished = std::move(finished), abort = std::move(abort), flags, job,
+                    &state](std::vector<SlotPtr>& given) {
+    try {
+      std::vector<at::Tensor> values(given.size());
+      for (size_t i = 0; i < given.size(); ++i)
+        if (given[i]) values[i] = given[i]->value();
+      given.clear();  // an input that nobody else holds is free after its last use
+      return finished->recording.run(std::move(values), job, [&] {
+        CONTRASTIVE_CHECK(!state.closing(), kAbortedError, "the runtime was closed while this ran");
+        CONTRASTIVE_CHECK(!abort || !*abort, kAbortedError, "the signal was aborted");
+      });
+    } catch (...) {
+      if (finished->recording.changes_something()) state.note_effect_failure(flags, job);
+      throw;
+    }
+  };
+  state.stream(flags).enqueue(make_job([run, given = std::move(given), places = std::move(places),
+                                        promises = Promises(std::move(promised), job)]() mutable {
+    promises.settle([&] {
+      std::vector<at::Tensor> all = run(given), results;
+      for (const size_t place : places) results.push_back(std::move(all[place]));
+      return results;
+    });
+  }));
+  Napi::Array result = Napi::Array::New(info.Env(), outputs.size());
+  for (uint32_t i = 0; i < outputs.size(); ++i) result.Set(i, wrap(info.Env(), outputs[i]));
+  return result;
+}
+
+// recordingDispose(recording) -> whether it was alive
+Napi::Value recording_dispose(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), RecordingHandle::dispose(info.Env(), info[0]));
+}
+
+// makeAbortFlag() -> a flag that a replay looks at between operations
+Napi::Value make_abort_flag(const Napi::CallbackInfo& info) {
+  return AbortFlagHandle::make(info.Env(), std::make_shared<std::atomic<bool>>(false));
+}
+
+// raiseAbortFlag(flag)
+Napi::Value raise_abort_flag(const Napi::CallbackInfo& info) {
+  *AbortFlagHandle::get(info[0], "flag") = true;
+  return info.Env().Undefined();
+}
+
+// signature(tensors[]) -> what of them a recording depends on, as text
+Napi::Value signature(const Napi::CallbackInfo& info) {
+  const auto handles = info[0].As<Napi::Array>();
+  std::string text;
+  for (uint32_t i = 0; i < handles.Length(); ++i) {
+    Slot& slot = *TensorHandle::get(handles.Get(i), "tensor");
+    const at::Tensor& twin = slot.twin();
+    CONTRASTIVE_CHECK(twin.defined(), kStateError,
+                      "an input's shape depends on data that is not computed yet; `await ready()` on it first");
+    text += dtype_name(twin.scalar_type());
+    text += '[';
+    for (const int64_t size : twin.sizes()) text += std::to_string(size) + ',';
+    text += ']';
+    if (!slot.device().is_cpu()) text += device_name(slot.device());
+    if (twin.requires_grad()) text += twin.is_leaf() ? " leaf" : " grad";
+    text += ';';
+  }
+  return Napi::String::New(info.Env(), text);
+}
+
+}  // namespace
+
+void export_recording(Napi::Env env, Napi::Object exports) {
+  exports.Set("makeRecorder", Napi::Function::New<guarded<make_recorder>>(env));
+  exports.Set("recordInput", Napi::Function::New<guarded<record_input>>(env));
+  exports.Set("record", Napi::Function::New<guarded<record>>(env));
+  exports.Set("finishRecorder", Napi::Function::New<guarded<finish_recorder>>(env));
+  exports.Set("replay", Napi::Function::New<guarded<replay>>(env));
+  exports.Set("recordingDispose", Napi::Function::New<guarded<recording_dispose>>(env));
+  exports.Set("makeAbortFlag", Napi::Function::New<guarded<make_abort_flag>>(env));
+  exports.Set("raiseAbortFlag", Napi::Function::New<guarded<raise_abort_flag>>(env));
+  exports.Set("signature", Napi::Function::New<guarded<signature>>(env));
+}
+
+}  // namespace contrastive::binding
