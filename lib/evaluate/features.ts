@@ -3,6 +3,7 @@ import type { Augmentation } from '../augment/augment.ts';
 import type { Dataset, LoadedSample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { readSample } from '../data/sample-reader.ts';
+import { inferencePass } from '../encoders/inference.ts';
 import { OptionError } from '../errors.ts';
 import type { Module } from '../nn/module.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
@@ -71,8 +72,9 @@ export async function extractFeatures(encoder: Module, dataset: Dataset, options
   const labels: (number | undefined)[] = [];
   const wasTraining = encoder.training;
   encoder.train(false);
+  using forward = inferencePass(encoder);
   const encode = (images: Tensor, precision: Precision): Promise<Tensor> =>
-    tidy(() => noGrad(() => inPrecision(precision, () => encoder.forward(images)).to('float32'))).ready();
+    tidy(() => noGrad(() => inPrecision(precision, () => forward(images)).to('float32'))).ready();
   const pass = async (precision: Precision, images: number): Promise<void> => {
     throwIfAborted(signal);
     const sample = await readSample(dataset, 0);

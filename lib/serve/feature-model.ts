@@ -6,8 +6,10 @@ import { encoderOf } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { DecodedImage } from '../data/decode.ts';
+import { inferencePass } from '../encoders/inference.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
+import type { Compiled } from '../tensor/compile.ts';
 import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import {
@@ -17,6 +19,7 @@ import {
   type PrecisionOption,
   warnOfPrecision,
 } from '../tensor/precision.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 
 export interface FeatureModelOptions {
   readonly checkpoint: string;
@@ -34,6 +37,7 @@ export class FeatureModel {
   readonly run: { readonly folder: string; readonly config: RunConfig; readonly step: number };
   readonly channels: 1 | 3;
   readonly #encoder: Encoder;
+  readonly #forward: Compiled<[Tensor], Tensor>;
   readonly #augmentation: Augmentation;
   readonly #options: FeatureModelOptions;
   #precision: Precision = 'float32';
@@ -43,6 +47,7 @@ export class FeatureModel {
     this.run = run;
     this.channels = channels;
     this.#encoder = encoder;
+    this.#forward = inferencePass(encoder);
     this.#augmentation = presets.evaluation({ size, mean, std, channels });
     this.#options = options;
   }
@@ -108,7 +113,7 @@ export class FeatureModel {
     const samples = images.map((image, id) => ({ ...image, id }));
     const forward = async (): Promise<Float32Array> => {
       const batch = this.#augmentation.apply(samples, { seed: 0, device: this.device }); // (images, channels, size, size)
-      const features = inPrecision(precision, () => this.#encoder.forward(batch)).to('float32');
+      const features = inPrecision(precision, () => this.#forward(batch)).to('float32');
       const vectors = normalize ? ops.normalize(features) : features;
       return (await vectors.data()) as Float32Array;
     };
@@ -116,6 +121,7 @@ export class FeatureModel {
   }
 
   dispose(): void {
+    this.#forward.dispose();
     this.#encoder.dispose();
   }
 }

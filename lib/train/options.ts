@@ -1,5 +1,6 @@
 /** The trainer's options: checked, with their defaults filled in. */
 import type { Augmentation } from '../augment/augment.ts';
+import { isMadeByName } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
@@ -123,8 +124,8 @@ const isHead = (value: unknown): boolean =>
     typeof (value as CustomHead).forward === 'function' &&
     typeof (value as CustomHead).namedParameters === 'function');
 
-const isMadeByName = (part: Module | CustomHead | null): boolean =>
-  part === null || (part instanceof Module && part.config !== undefined);
+const isKnown = (part: Module | CustomHead | null): boolean =>
+  part === null || (part instanceof Module && isMadeByName(part));
 
 const isClassifiers = (loss: LossSpec | CustomLoss): boolean =>
   typeof loss !== 'function' && loss?.name === 'cross-entropy';
@@ -165,7 +166,7 @@ export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
     metrics: expectBoolean('metrics', options.metrics ?? !isClassifiers(loss)),
     compile: expectBoolean(
       'compile',
-      options.compile ?? (typeof loss !== 'function' && isMadeByName(encoder) && isMadeByName(head)),
+      options.compile ?? (typeof loss !== 'function' && isKnown(encoder) && isKnown(head)),
     ),
     epochs: expectNumber('epochs', options.epochs ?? 10, { min: 0, integer: true }),
     seed: expectNumber('seed', options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),

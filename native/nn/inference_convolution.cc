@@ -135,7 +135,8 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
     return all;
   }();
   const Normalisation norm{norm_weight, norm_bias, running_mean, running_var, eps};
-  const std::string use = message(dtype, ' ', x.sizes(), stride, padding, dilation, groups, ' ', eps, packs);
+  // The layout is chosen for the first batch size that comes; it differs little between them.
+  const std::string use = message(dtype, ' ', x.sizes().slice(1), stride, padding, dilation, groups, ' ', eps, packs);
   const Folded folded = folded_weights(sources, use, [&] {
     Folded made = fold(weight, bias, norm, dtype);
     if (packs) made.weight = kernels.pack(made.weight, geometry, x.sizes());

@@ -1,0 +1,18 @@
+/** The forward pass of an encoder in evaluation, as one native job. */
+
+import type { Module } from '../nn/module.ts';
+import { type Compiled, compile } from '../tensor/compile.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { isMadeByName } from './registry.ts';
+
+/** Sizes of batches whose recordings are kept: those of a service up to its largest batch. */
+const maxRecordings = 64;
+
+/**
+ * `encoder.forward` without gradients, compiled for inference. An encoder that is written for one program may do more in its
+ * forward than a recording can hold: it is run as it is.
+ */
+export function inferencePass(encoder: Module): Compiled<[Tensor], Tensor> {
+  const key = (): string | undefined => (isMadeByName(encoder) ? encoder.modeKey : undefined);
+  return compile((images: Tensor) => encoder.forward(images), { inference: true, key, maxRecordings });
+}
