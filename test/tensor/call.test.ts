@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { call, callMany, reductionCode } from '../../lib/tensor/call.ts';
+import { call, callAny, callMany, reductionCode } from '../../lib/tensor/call.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -142,5 +142,29 @@ describe('reductionCode', () => {
   it('is what libtorch calls the reduction', () => {
     expect((['none', 'mean', 'sum', undefined] as const).map(reductionCode)).toEqual([0, 1, 2, undefined]);
     expect(() => reductionCode('avg' as never)).toThrow(code('ERR_OPTION'));
+  });
+});
+
+describe('callAny', () => {
+  it('gives what an operation yields as an array', () => {
+    const x = tensor([1, 2]);
+    expect(callAny('aten::relu', [x]).map(String)).toEqual([String(x)]);
+    expect(callAny('aten::chunk', [x, 2])).toHaveLength(2);
+    expect(callAny('drop_gradients', [[x]])).toEqual([]);
+  });
+});
+
+describe('numbers of memory formats and layouts', () => {
+  it('are refused where they are none: libtorch would take them', () => {
+    const x = ops.ones([2, 2]).to('bool');
+    for (const none of [-1, 4, 99])
+      expect(() => call('aten::clone', [x, none])).toThrow(
+        expect.objectContaining({
+          code: 'ERR_OPTION',
+          message: expect.stringMatching(/memory_format must be .* 0 to 3/),
+        }),
+      );
+    expect(() => call('aten::zeros', [[2], undefined, 2])).toThrow(/layout must be an integer from 0 to 0/);
+    expect(call('aten::clone', [x, 0]).shape).toEqual([2, 2]);
   });
 });
