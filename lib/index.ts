@@ -152,8 +152,9 @@ export { type Compiled, type CompileOptions, compile, type Given } from './tenso
 export { autocast, enableGrad, isGradEnabled, noGrad, tidy } from './tensor/modes.ts';
 export type { NestedArray, TensorData } from './tensor/nested.ts';
 export * as ops from './tensor/ops.ts';
-export { ones, zeros } from './tensor/ops.ts';
+export { grad, ones, zeros } from './tensor/ops.ts';
 export type { Precision, PrecisionOption, PrecisionSpeeds } from './tensor/precision.ts';
+export { manualSeed, randomKey } from './tensor/random.ts';
 export type { Recording } from './tensor/recording.ts';
 export { devices, memory, setThreads, sync } from './tensor/runtime.ts';
 export { type DType, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';

@@ -22,7 +22,7 @@ const libRows = [
 const nativeRows = [
   ['core'],
   ['tensor'],
-  ['augment', 'models', 'losses', 'optim'],
+  ['augment', 'models', 'nn', 'losses', 'optim'],
   ['augment_tensor', 'train', 'evaluate'],
   ['binding'],
 ];

@@ -9,6 +9,7 @@ import type { DecodedImage } from '../data/decode.ts';
 import { CheckpointError } from '../errors.ts';
 import type { Module } from '../models/module.ts';
 import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
 import {
   choosePrecision,
   inPrecision,
@@ -108,7 +109,7 @@ export class FeatureModel {
     const forward = async (): Promise<Float32Array> => {
       const batch = this.#augmentation.apply(samples, { seed: 0, device: this.device }); // (images, channels, size, size)
       const features = inPrecision(precision, () => this.#encoder.forward(batch)).to('float32');
-      const vectors = normalize ? features.div(features.linalgVectorNorm(2, 1, true).clamp(1e-12)) : features;
+      const vectors = normalize ? ops.normalize(features) : features;
       return (await vectors.data()) as Float32Array;
     };
     return inModes(this.#options, () => noGrad(() => tidy(forward)));

@@ -19,8 +19,9 @@ Recording::Recording(size_t values, std::vector<Operation> operations, std::vect
     for (const size_t value : operation->results) is_kept_[value] = is_needed[value];
     for (auto operand = operation->operands.rbegin(); operand != operation->operands.rend(); ++operand)
       for (auto use = operand->uses.rbegin(); use != operand->uses.rend(); ++use) {
-        use->is_last = !is_needed[use->value];
-        is_needed[use->value] = true;
+        if (!*use) continue;
+        (*use)->is_last = !is_needed[(*use)->value];
+        is_needed[(*use)->value] = true;
       }
   }
 }
@@ -78,13 +79,18 @@ Stack Recording::arguments_of(const Operation& operation, std::vector<at::Tensor
   Stack stack;
   stack.reserve(operation.operands.size());
   for (const Operand& operand : operation.operands) {
-    if (operand.is_list) {
+    if (operand.has_holes) {
+      c10::List<std::optional<at::Tensor>> list;
+      for (const std::optional<Use>& use : operand.uses)
+        list.push_back(use ? std::optional(tensor_of(*use)) : std::nullopt);
+      stack.emplace_back(std::move(list));
+    } else if (operand.is_list) {
       c10::List<at::Tensor> list;
       list.reserve(operand.uses.size());
-      for (const Use& use : operand.uses) list.push_back(tensor_of(use));
+      for (const std::optional<Use>& use : operand.uses) list.push_back(tensor_of(*use));
       stack.emplace_back(std::move(list));
     } else if (!operand.uses.empty()) {
-      stack.emplace_back(tensor_of(operand.uses.front()));
+      stack.emplace_back(tensor_of(*operand.uses.front()));
     } else {
       stack.push_back(operand.constant);
     }

@@ -66,6 +66,18 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
   },
   softmax_cross_entropy: () => ops.softmaxCrossEntropy(ops.randn([6, 1, 3]), labels(6), { labelSmoothing: 0.1 }),
   unit_bank: () => ops.unitBank(ops.randn([5, 4])),
+  dropout: () => ops.dropout(ops.randn([4, 5]), { p: 0.3 }),
+  grad: () => {
+    const x = tensor([1, 2], { requiresGrad: true });
+    return ops.grad([x.square().sum()], [x]);
+  },
+  normalize: () => ops.normalize(ops.randn([4, 5])),
+  scaled_dot_product_attention: () => {
+    const query = ops.randn([2, 3, 4, 5]);
+    return ops.scaledDotProductAttention(query, ops.randn([2, 3, 6, 5]), ops.randn([2, 3, 6, 2]), { isCausal: true });
+  },
+  randint: () => ops.randint(0, 5, [2, 3]),
+  randperm: () => ops.randperm(5, { device: 'cpu' }),
   rand: () => ops.rand([2, 3], { seed: 1 }),
   randn: () => ops.randn([2, 3], { seed: 1, device: 'cpu' }),
 };

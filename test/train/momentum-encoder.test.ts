@@ -20,7 +20,7 @@ import { Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import type { StepEvent } from '../../lib/train/events.ts';
 import type { CustomLoss, CustomLossBatch } from '../../lib/train/loss.ts';
 import { MomentumEncoder } from '../../lib/train/momentum-encoder.ts';
-import type { ResolvedMomentumOptions } from '../../lib/train/momentum-options.ts';
+import type { MomentumEncoderOptions, ResolvedMomentumOptions } from '../../lib/train/momentum-options.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
@@ -449,6 +449,20 @@ describe('what a user gets wrong', () => {
       expect(() => make(options)).toThrow(
         expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringMatching(message) }),
       );
+  });
+
+  test('a default batch is fitted to the data before it is compared with the queue', async () => {
+    const options = { ...tinyModels(), augment: tinyViews(), loss: { name: 'nt-xent' }, epochs: 1 } as const;
+    const train = (momentumOptions: MomentumEncoderOptions, more: Partial<TrainerOptions> = {}) =>
+      new Trainer({ ...options, ...more, momentumEncoder: momentumOptions }).fit(tinyDataset(40));
+    expect((await train({ queueSize: 40 })).step).toBe(1); // fewer than the 256 of the default
+    expect((await train({ queueSize: 40 }, { microBatch: 40 })).step).toBe(1);
+    const refusal = (message: RegExp) => ({ code: 'ERR_OPTION', message: expect.stringMatching(message) });
+    await expect(train({ queueSize: 39 })).rejects.toMatchObject(refusal(/at least: expected >= 40, got 39/));
+    await expect(train({ queueSize: 79, symmetric: true })).rejects.toMatchObject(refusal(/expected >= 80, got 79/));
+    await expect(train({}, { microBatch: 20 })).rejects.toMatchObject(
+      refusal(/expected a batchSize of 20 instead, got 40/),
+    );
   });
 
   test('labels are missing where the loss needs them', async () => {
