@@ -11,6 +11,9 @@ const maxSteps = { atAll: 2 ** 38, perSample: 2 ** 40 } as const; // multiplicat
 const stepsPerValue = 32; // that an operation reads or writes: an exponential, or memory that is slow
 const maxParts = 2 ** 16;
 
+/** Operations that make a tensor of numbers. */
+const making: readonly string[] = ['full', 'zeros', 'ones', 'arange', 'eye'].map((name) => `aten::${name}`);
+
 /** Operations that give a list, of one tensor for each part of a dimension. */
 const splitting: readonly string[] = ['aten::split.Tensor', 'aten::chunk', 'aten::unbind.int'];
 
@@ -48,6 +51,7 @@ function limited(program: Program, batch: number): CallOperation {
     const { name, results } = operation;
     try {
       index++;
+      refuseNumbersAlone(name, args);
       refuseParts(name, args[0]);
       const made = call();
       const { temporary, multiplications } = costOf(operation, args, made);
@@ -81,6 +85,12 @@ function refuseAbove(
 ): void {
   const limit = atAll + perSample * batch;
   if (count > limit) throw new Error(`needs ${count} ${what}; a program may take ${limit} for a batch of ${batch}`);
+}
+
+/** A number in the place of a tensor has a value: an operation of numbers alone would be computed here and now. */
+function refuseNumbersAlone(name: string, args: readonly unknown[]): void {
+  if (!making.includes(name) && tensorsIn(args).length === 0)
+    throw new Error('takes no tensor, and computes with numbers alone');
 }
 
 function refuseParts(name: string, input: unknown): void {

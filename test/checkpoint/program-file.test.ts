@@ -170,13 +170,14 @@ describe('compileProgram', () => {
   const big = operation('aten::zeros', [[60_000, 60_000]]);
 
   it.each<[string, Json, RegExp]>([
-    ['a wrong type', [operation('aten::relu', ['text'])], /f: operation 0, 'aten::relu': input must be a Tensor/],
+    ['a wrong type', [operation('aten::clamp', [value(0), 'text'])], /f: operation 0, 'aten::clamp': min must be/],
     ['a wrong shape', [operation('aten::matmul', [value(0), value(0)])], /operation 0, 'aten::matmul': /],
     [
       'a device',
       [operation('aten::zeros', [[2], { default: true }, { default: true }, 'nowhere'])],
       /operation 0, 'aten::zeros'/,
     ],
+    ['numbers alone', [operation('aten::repeat', [3, [2 ** 31]])], /operation 0, 'aten::repeat': takes no tensor/],
     ['other results', [operation('aten::relu', [value(0)], [1, 2])], /gave 1 tensors, and the program expects 2/],
     ['a large tensor', [big], /operation 0, 'aten::zeros': needs 3600000000 values at one time; a program may take/],
     ['one that overflows', [operation('aten::zeros', [[2 ** 40, 2 ** 40]])], /operation 0, 'aten::zeros'/],

@@ -168,3 +168,24 @@ describe('numbers of memory formats and layouts', () => {
     expect(call('aten::clone', [x, 0]).shape).toEqual([2, 2]);
   });
 });
+
+describe('a shape that no machine has room for', () => {
+  it.each([2 ** 24, 2 ** 30])('is an error when it is made: two sides of %s', async (side) => {
+    const huge = ops.zeros([side, side]); // V8 ends the process over numbers like these, if it hears of them
+    expect(huge.size).toBe(side * side);
+    expect((await caught(huge.data())).code).toBe('ERR_NATIVE');
+  });
+});
+
+describe('lists of a convolution', () => {
+  const [x, weight] = [ops.ones([1, 2, 4, 4]), ops.ones([3, 2, 2, 2])];
+  it.each([
+    ['stride', [[], 0, 1], /stride must be 1 or 2 numbers of at least 1, got \[\]/],
+    ['stride', [[1, 0], 0, 1], /stride must be .* got \[1, 0\]/],
+    ['padding', [1, [0, 0, 0], 1], /padding must be 1 or 2 numbers of at least 0, got \[0, 0, 0\]/],
+    ['padding', [1, -1, 1], /padding must be/],
+    ['dilation', [1, 0, [0]], /dilation must be/],
+  ] as const)('are as long as its dimensions: %s', (_, [stride, padding, dilation], message) => {
+    expect(() => ops.conv2d(x, weight, undefined, stride, padding, dilation)).toThrow(message);
+  });
+});
