@@ -179,11 +179,13 @@ function signature(schema: Schema): { parameters: string[]; result: string } {
   }
   const [only] = schema.returns;
   const result =
-    schema.returns.length > 1
-      ? `[${schema.returns.map(() => 'Tensor').join(', ')}]`
-      : /\[\]/.test(only ?? '')
-        ? 'Tensor[]'
-        : 'Tensor';
+    schema.returns.length === 0
+      ? 'void'
+      : schema.returns.length > 1
+        ? `[${schema.returns.map(() => 'Tensor').join(', ')}]`
+        : /\[\]/.test(only ?? '')
+          ? 'Tensor[]'
+          : 'Tensor';
   return { parameters, result };
 }
 
@@ -219,7 +221,7 @@ function renderFunction(schema: Schema): string {
   return (
     `${docstring(schema)}` +
     `export function ${schema.tsName}(${parameters.join(', ')}): ${result} {\n` +
-    `${check}  return ${caller}(${target}, [${args.join(', ')}])${cast};\n}\n`
+    `${check}  ${result === 'void' ? '' : 'return '}${caller}(${target}, [${args.join(', ')}])${cast};\n}\n`
   );
 }
 

@@ -23,7 +23,7 @@ const nativeRows = [
   ['core'],
   ['tensor'],
   ['augment', 'models', 'nn', 'losses', 'optim'],
-  ['augment_tensor', 'train', 'evaluate'],
+  ['augment_tensor', 'evaluate'],
   ['binding'],
 ];
 

@@ -6,6 +6,53 @@ import { call, callMany, type Reduction, reductionCode } from './call.ts';
 import { randomKey } from './random.ts';
 import { type DType, Tensor } from './tensor.ts';
 
+/** `adamw_` */
+export function adamw_(
+  parameters: readonly Tensor[],
+  means: readonly Tensor[],
+  squares: readonly Tensor[],
+  steps: readonly Tensor[],
+  learningRate: Tensor,
+  options: {
+    readonly status?: Tensor | undefined;
+    readonly largest?: Tensor | undefined;
+    readonly beta1: number | undefined;
+    readonly beta2: number | undefined;
+    readonly epsilon: number | undefined;
+    readonly weightDecay: number | undefined;
+    readonly excludeBiasAndNorm: boolean | undefined;
+  },
+): Tensor {
+  checkOptions('adamw_', options, [
+    'status',
+    'largest',
+    'beta1',
+    'beta2',
+    'epsilon',
+    'weightDecay',
+    'excludeBiasAndNorm',
+  ]);
+  return call('adamw_', [
+    parameters,
+    means,
+    squares,
+    steps,
+    learningRate,
+    options?.status,
+    options?.largest,
+    options?.beta1,
+    options?.beta2,
+    options?.epsilon,
+    options?.weightDecay,
+    options?.excludeBiasAndNorm,
+  ]);
+}
+
+/** `begin_step_` */
+export function beginStep_(statistics: readonly Tensor[], before: readonly Tensor[], status: Tensor): Tensor {
+  return call('begin_step_', [statistics, before, status]);
+}
+
 /** `contrastive_metrics` */
 export function contrastiveMetrics(
   features: Tensor,
@@ -109,6 +156,18 @@ export function dropout(
   return call('dropout', [input, options?.p, options?.key ?? randomKey()]);
 }
 
+/** `end_step_` */
+export function endStep_(
+  parameters: readonly Tensor[],
+  statistics: readonly Tensor[],
+  before: readonly Tensor[],
+  status: Tensor,
+  options?: { readonly failed?: boolean | undefined },
+): Tensor {
+  checkOptions('endStep_', options, ['failed']);
+  return call('end_step_', [parameters, statistics, before, status, options?.failed]);
+}
+
 /**
  * `grad`
  *
@@ -144,6 +203,11 @@ export function grad(
     options?.createGraph,
     options?.allowUnused,
   ]);
+}
+
+/** `guarded_backward_` */
+export function guardedBackward_(loss: Tensor, status: Tensor): Tensor {
+  return call('guarded_backward_', [loss, status]);
 }
 
 /** `image_adjust_brightness` */
@@ -344,6 +408,54 @@ export function knnClassify(
   ]) as [Tensor, Tensor];
 }
 
+/** `lars_` */
+export function lars_(
+  parameters: readonly Tensor[],
+  momenta: readonly Tensor[],
+  learningRate: Tensor,
+  options: {
+    readonly status?: Tensor | undefined;
+    readonly largest?: Tensor | undefined;
+    readonly momentum: number | undefined;
+    readonly weightDecay: number | undefined;
+    readonly trustCoefficient: number | undefined;
+    readonly nesterov: boolean | undefined;
+    readonly excludeBiasAndNorm: boolean | undefined;
+  },
+): Tensor {
+  checkOptions('lars_', options, [
+    'status',
+    'largest',
+    'momentum',
+    'weightDecay',
+    'trustCoefficient',
+    'nesterov',
+    'excludeBiasAndNorm',
+  ]);
+  return call('lars_', [
+    parameters,
+    momenta,
+    learningRate,
+    options?.status,
+    options?.largest,
+    options?.momentum,
+    options?.weightDecay,
+    options?.trustCoefficient,
+    options?.nesterov,
+    options?.excludeBiasAndNorm,
+  ]);
+}
+
+/** `moving_average_` */
+export function movingAverage_(
+  averages: readonly Tensor[],
+  values: readonly Tensor[],
+  momentum: Tensor,
+  status: Tensor,
+): Tensor {
+  return call('moving_average_', [averages, values, momentum, status]);
+}
+
 /** `nearest_neighbours` */
 export function nearestNeighbours(
   features: Tensor,
@@ -468,6 +580,22 @@ export function probeSteps(
   ]) as [Tensor, Tensor];
 }
 
+/** `push_keys_` */
+export function pushKeys_(
+  features: Tensor,
+  labels: Tensor,
+  ids: Tensor,
+  pushed: Tensor,
+  keys: Tensor,
+  keyLabels: Tensor | undefined,
+  keyIds: Tensor,
+  status: Tensor,
+  options?: { readonly normalize?: boolean | undefined },
+): Tensor {
+  checkOptions('pushKeys_', options, ['normalize']);
+  return call('push_keys_', [features, labels, ids, pushed, keys, keyLabels, keyIds, status, options?.normalize]);
+}
+
 /** `query_metrics` */
 export function queryMetrics(
   features: Tensor,
@@ -534,6 +662,16 @@ export function randperm(
   return call('randperm', [n, options?.seed, options?.device]);
 }
 
+/** `refuse_non_finite_` */
+export function refuseNonFinite_(
+  values: readonly Tensor[],
+  status: Tensor,
+  options: { readonly reason: number | undefined },
+): Tensor {
+  checkOptions('refuseNonFinite_', options, ['reason']);
+  return call('refuse_non_finite_', [values, status, options?.reason]);
+}
+
 /**
  * `scaled_dot_product_attention`
  *
@@ -574,6 +712,34 @@ export function scaledDotProductAttention(
     options?.isCausal,
     options?.scale,
     options?.dropoutKey ?? (options?.dropoutP ? randomKey() : undefined),
+  ]);
+}
+
+/** `sgd_` */
+export function sgd_(
+  parameters: readonly Tensor[],
+  momenta: readonly Tensor[],
+  learningRate: Tensor,
+  options: {
+    readonly status?: Tensor | undefined;
+    readonly largest?: Tensor | undefined;
+    readonly momentum: number | undefined;
+    readonly weightDecay: number | undefined;
+    readonly nesterov: boolean | undefined;
+    readonly excludeBiasAndNorm: boolean | undefined;
+  },
+): Tensor {
+  checkOptions('sgd_', options, ['status', 'largest', 'momentum', 'weightDecay', 'nesterov', 'excludeBiasAndNorm']);
+  return call('sgd_', [
+    parameters,
+    momenta,
+    learningRate,
+    options?.status,
+    options?.largest,
+    options?.momentum,
+    options?.weightDecay,
+    options?.nesterov,
+    options?.excludeBiasAndNorm,
   ]);
 }
 

@@ -75,6 +75,11 @@ export class Tensor {
     return guard(() => loadAddon().describe(this.handle)).requiresGrad ?? false;
   }
 
+  /** Whether a gradient ends here: a tensor that no recorded operation made. As torch.Tensor.is_leaf. */
+  get isLeaf(): boolean {
+    return guard(() => loadAddon().describe(this.handle)).isLeaf ?? true;
+  }
+
   set requiresGrad(on: boolean) {
     invoke(invoke, 'require_gradient', [this.handle, on]);
   }

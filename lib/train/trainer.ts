@@ -80,7 +80,7 @@ export class Trainer {
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision };
     using optimizer = makeOptimizer(resolved.optimizer, parameters);
     using momentum = momentumEncoder && new MomentumEncoder(resolved, momentumEncoder);
-    const pipeline = makePipeline(dataset, resolved, optimizer, momentum);
+    using pipeline = makePipeline(dataset, resolved, optimizer, momentum);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
     const trained = { options: resolved, choice, optimizer, momentum, stepsPerEpoch };

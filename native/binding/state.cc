@@ -96,10 +96,14 @@ void State::effect(uint32_t flags, uint64_t job, std::function<void()> work) {
     try {
       work();
     } catch (...) {
-      FailurePtr& first = effect_failure(flags);
-      if (!first) first = std::make_shared<Failure>(describe(std::current_exception(), job));
+      note_effect_failure(flags, job);
     }
   }));
+}
+
+void State::note_effect_failure(uint32_t flags, uint64_t job) {
+  FailurePtr& first = effect_failure(flags);
+  if (!first) first = std::make_shared<Failure>(describe(std::current_exception(), job));
 }
 
 void State::throw_effect_failure(uint32_t flags) {

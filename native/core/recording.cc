@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -43,6 +44,11 @@ std::vector<at::Tensor> Recording::run(std::vector<at::Tensor> given, uint64_t j
   results.reserve(outputs_.size());
   for (const size_t value : outputs_) results.push_back(values[value]);
   return results;
+}
+
+bool Recording::changes_something() const {
+  return std::any_of(operations_.begin(), operations_.end(),
+                     [](const Operation& operation) { return operation.callable->changes_something(); });
 }
 
 void Recording::run_one(size_t index, std::vector<at::Tensor>& values, uint64_t job) const {

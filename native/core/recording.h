@@ -46,6 +46,7 @@ class Recording {
   // each operation; what it throws, an abort, ends the run as it is.
   std::vector<at::Tensor> run(std::vector<at::Tensor> given, uint64_t job, const std::function<void()>& check) const;
 
+  bool changes_something() const;
   size_t value_count() const { return is_kept_.size(); }
   const std::vector<size_t>& outputs() const { return outputs_; }
 

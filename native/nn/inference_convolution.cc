@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cpu.h"
 #include "core/error.h"
 #include "core/op.h"
 #include "nn/packed_weights.h"
@@ -32,8 +33,10 @@ class Kernels {
     return kernels;
   }
 
+  // In bfloat16 they refuse a CPU that would have to emulate it.
   bool take(const at::Tensor& x) const {
-    return pack_ && x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+    const bool has_dtype = x.scalar_type() == at::kFloat || (x.scalar_type() == at::kBFloat16 && has_bfloat16());
+    return pack_ && x.device().is_cpu() && has_dtype;
   }
 
   at::Tensor pack(const at::Tensor& weight, const Geometry& g, at::IntArrayRef input) const {
