@@ -6,7 +6,7 @@ import { Tensor } from '../tensor/tensor.ts';
 import { nameOperation } from './program-file.ts';
 
 // A ResNet-152 makes tensors of 10^6 values from an image of 224 by 224 pixels, and takes 10^10 multiplications.
-const maxValues = { atAll: 2 ** 27, perSample: 2 ** 25 } as const; // that are held at one time
+const maxValues = { atAll: 2 ** 26, perSample: 2 ** 25 } as const; // that are held at one time
 const maxSteps = { atAll: 2 ** 38, perSample: 2 ** 40 } as const; // multiplications, and what takes as long
 const stepsPerValue = 32; // that an operation reads or writes: an exponential, or memory that is slow
 const maxParts = 2 ** 16;
