@@ -108,6 +108,7 @@ const aten: readonly string[] = [
     'lerp_.Scalar',
     'relu_',
   ],
+  ...['normal_', 'uniform_', 'empty.memory_format', 'erfinv'],
 ].map((name) => `aten::${name}`);
 
 /** torch.linalg's functions, whose names are free here. */
@@ -137,10 +138,11 @@ const withNumber: Readonly<Record<string, string>> = { 'aten::pow.Tensor_Tensor'
 /** Tensor arguments in whose place a number may stand, but for matrix products. */
 const numeric = new Set(['other', 'exponent', 'factor', 'sigma', 'threshold']);
 
-/** TypeScript's type for a schema's; undefined for what JavaScript never passes (generators, layouts). */
+/** TypeScript's type for a schema's; undefined for what JavaScript never passes (layouts). */
 function typeOf(schemaType: string, name: string, operation: string): string | undefined {
   if (name in fixed) return undefined;
   if (name === 'reduction') return 'Reduction';
+  if (name === 'memory_format') return 'MemoryFormat';
   const bare = schemaType.replace(/\([a-z!-> |*]*\)/g, '').replace(/\?$/, '');
   if (bare === 'Tensor[]') return 'readonly Tensor[]';
   if (bare === 'Tensor?[]') return 'readonly (Tensor | undefined)[]';
@@ -152,6 +154,7 @@ function typeOf(schemaType: string, name: string, operation: string): string | u
   if (bare === 'str') return 'string';
   if (bare === 'ScalarType') return 'DType';
   if (bare === 'Device') return 'string';
+  if (bare === 'Generator') return 'Generator';
   return undefined;
 }
 
@@ -169,13 +172,14 @@ function visible(schema: Schema) {
 
 function signature(schema: Schema): { parameters: string[]; result: string } {
   const { positional, keywords } = visible(schema);
+  const bagIsOptional = keywords.every((p) => p.optional);
   const parameters = positional.map((p, i) => {
-    const last = positional.slice(i).every((q) => q.optional);
+    const last = bagIsOptional && positional.slice(i).every((q) => q.optional);
     return p.optional ? (last ? `${p.ts}?: ${p.type}` : `${p.ts}: ${p.type} | undefined`) : `${p.ts}: ${p.type}`;
   });
   if (keywords.length > 0) {
     const bag = keywords.map((p) => `readonly ${p.ts}${p.optional ? '?' : ''}: ${p.type} | undefined`);
-    parameters.push(`options${keywords.every((p) => p.optional) ? '?' : ''}: { ${bag.join('; ')} }`);
+    parameters.push(`options${bagIsOptional ? '?' : ''}: { ${bag.join('; ')} }`);
   }
   const [only] = schema.returns;
   const result =
@@ -205,6 +209,7 @@ function renderFunction(schema: Schema): string {
     if (seen === undefined) return fixed[p.name] ?? 'undefined';
     if (seen.type === 'Reduction') return `reductionCode(${seen.ts})`;
     const given = p.keyword ? `options?.${seen.ts}` : seen.ts;
+    if (seen.type === 'MemoryFormat') return `memoryFormatCode(${given})`;
     return seen.key === undefined ? given : `${given} ?? ${seen.key}`;
   });
   while (args.at(-1) === 'undefined') args.pop();
@@ -240,7 +245,8 @@ export function renderOps(addon: Pick<Addon, 'schema' | 'ownOps'>): string {
 // biome-ignore-all lint: generated
 
 import { checkOptions } from '../validate.ts';
-import { call, callMany, type Reduction, reductionCode } from './call.ts';
+import { call, callMany, type MemoryFormat, memoryFormatCode, type Reduction, reductionCode } from './call.ts';
+import type { Generator } from './generator.ts';
 import { randomKey } from './random.ts';
 import { type DType, Tensor } from './tensor.ts';
 

@@ -56,7 +56,9 @@ export function parseSchema(callName: string, text: string, names: Readonly<Reco
     const [, type, name, value] =
       /^(\S+(?:\([^)]*\)\S*)?) (\w+)(?:=(.*))?$/.exec(item.replace(/\([a-z]!? ?-> ?\*\)/, '')) ?? [];
     if (type === undefined || name === undefined) throw new Error(`cannot read the parameter '${item}' of ${text}`);
-    parameters.push({ name, type, keyword, optional: value !== undefined || /\?$/.test(type) });
+    // libtorch takes the process's generator where none is given; here one must be.
+    const optional = type !== 'Generator?' && (value !== undefined || /\?$/.test(type));
+    parameters.push({ name, type, keyword, optional });
   }
   const returns = splitList(
     result.startsWith('(') && result.endsWith(')') && !result.startsWith('(a') ? result.slice(1, -1) : result,

@@ -2,9 +2,9 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setAugmentThreads } from '../augment/augment.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { DataError, messageOf } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { compare } from './demo-compare.ts';

@@ -1,9 +1,10 @@
 /** Trained modules as an ONNX file, for runtimes in other languages, browsers and devices. */
 import { readFileSync } from 'node:fs';
 import type { EvaluationOptions } from '../augment/presets.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
+import type { Encoder } from '../encoders/registry.ts';
 import { DataError, messageOf, OptionError, ShapeError } from '../errors.ts';
-import { Module, type ModuleConfig } from '../models/module.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { Module, type ModuleConfig } from '../nn/module.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectOneOf, expectString } from '../validate.ts';
 import { Graph, type Weight, type Weights } from './graph.ts';
@@ -16,12 +17,12 @@ import { byteLength } from './protobuf.ts';
 import { resnet } from './resnet.ts';
 
 export interface ExportModules {
-  readonly encoder: Module;
+  readonly encoder: Encoder;
   /**
    * A projection head or a classifier (`linearHead`): runs on the features, and its output is then the file's. Default none:
    * features are what transfers.
    */
-  readonly head?: Module | null;
+  readonly head?: Encoder | null;
 }
 
 export interface ExportOptions {
@@ -54,6 +55,9 @@ export interface ExportedModel {
   readonly output: ValueInfo;
 }
 
+/** One that its config makes again. */
+type Known = Encoder & { readonly config: ModuleConfig };
+
 type Builder = (target: Target, config: ModuleConfig, input: string) => string;
 
 /** By the registered names of modules. */
@@ -81,7 +85,7 @@ const heads: Readonly<Record<string, Builder>> = { 'projection-head': projection
  * await exportOnnx(encoder, 'model.onnx', { normalize: true, preprocessing: { size: 32, mean: 0.5, std: 0.25 } });
  */
 export async function exportOnnx(
-  modules: Module | ExportModules,
+  modules: Encoder | ExportModules,
   file: string,
   options: ExportOptions = {},
 ): Promise<ExportedModel> {
@@ -117,31 +121,34 @@ export async function exportOnnx(
   return { file: path, bytes: byteLength(content), opset: kOpset, input, output };
 }
 
-function checkModules(modules: Module | ExportModules): { encoder: Module; head: Module | null } {
+function checkModules(modules: Encoder | ExportModules): { encoder: Known; head: Known | null } {
   if (modules instanceof Module) return checkModules({ encoder: modules });
   checkOptions('exportOnnx: modules', modules, ['encoder', 'head']);
   const { encoder, head = null } = modules ?? {};
   if (!(encoder instanceof Module))
     throw new OptionError(`encoder must be a module such as resnet18() returns, got ${describe(encoder)}`);
   builderOf(encoders, encoder);
-  if (head === null) return { encoder, head };
+  if (head === null) return { encoder: encoder as Known, head };
   if (!(head instanceof Module))
     throw new OptionError(
       `head must be what projectionHead() or linearHead() returns; others have no ONNX form. Got ${describe(head)}`,
     );
   builderOf(heads, head);
-  if (head.config.inFeatures !== encoder.featureDim)
-    throw new ShapeError(`head must take the encoder's ${encoder.featureDim} features, got ${head.config.inFeatures}`);
-  return { encoder, head };
+  const known = { encoder: encoder as Known, head: head as Known };
+  const { inFeatures } = known.head.config;
+  if (inFeatures !== encoder.featureDim)
+    throw new ShapeError(`head must take the encoder's ${encoder.featureDim} features, got ${inFeatures}`);
+  return known;
 }
 
-function builderOf(builders: Readonly<Record<string, Builder>>, { config: { name } }: Module): Builder {
+function builderOf(builders: Readonly<Record<string, Builder>>, { config }: Module): Builder {
+  const name = config?.name ?? 'a module without a config';
   const builder = Object.hasOwn(builders, name) ? builders[name] : undefined;
   if (builder !== undefined) return builder;
   throw new OptionError(`module must be one of ${Object.keys(builders).join(', ')}, got ${describe(name)}`);
 }
 
-function resolveOptions(options: ExportOptions, encoder: Module) {
+function resolveOptions(options: ExportOptions, encoder: Known) {
   checkOptions('exportOnnx', options, ['normalize', 'foldBatchNorm', 'preprocessing', 'input', 'metadata']);
   const { metadata = {} } = options;
   checkOptions('exportOnnx: metadata', metadata, Object.keys(metadata ?? {}));
@@ -161,9 +168,9 @@ function resolveOptions(options: ExportOptions, encoder: Module) {
   };
 }
 
-const channelsOf = (encoder: Module): number => encoder.config.inChannels as number;
+const channelsOf = (encoder: Known): number => encoder.config.inChannels as number;
 
-function inputOf(encoder: Module, dtype: 'float32' | 'uint8', preprocessing: Preprocessing | undefined): ValueInfo {
+function inputOf(encoder: Known, dtype: 'float32' | 'uint8', preprocessing: Preprocessing | undefined): ValueInfo {
   const channels = channelsOf(encoder);
   const [height, width] = preprocessing
     ? [preprocessing.centerCrop, preprocessing.centerCrop]
@@ -184,8 +191,8 @@ async function read(module: Module): Promise<Weights> {
 
 /** For programs that read the file: how it was made, and what it wants. */
 function about(
-  encoder: Module,
-  head: Module | null,
+  encoder: Known,
+  head: Known | null,
   normalized: boolean,
   preprocessing: Preprocessing | undefined,
 ): Record<string, string> {

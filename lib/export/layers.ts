@@ -1,7 +1,7 @@
-/** The layers of encoders and heads as nodes, in evaluation mode: native/models/layers.h has the same. */
+/** The layers of encoders and heads as nodes, in evaluation mode, as lib/nn has them. */
 import { type Graph, type Weight, type Weights, weightOf } from './graph.ts';
 
-// native/models/layers.cc: kBatchNormEpsilon. native/models/projection_head.cc: kNormEpsilon.
+// The defaults of lib/nn/normalization.ts and of lib/encoders/projection-head.ts.
 const kBatchNormEpsilon = 1e-5;
 const kNormEpsilon = 1e-12;
 

@@ -1,8 +1,8 @@
 /** Projection heads as nodes: the layers of an nn.Sequential, told by the names and shapes of their parameters. */
-import type { ModuleConfig } from '../models/module.ts';
+import type { ModuleConfig } from '../nn/module.ts';
 import { l2Normalize, linear, relu, type Target } from './layers.ts';
 
-/** (batch, inFeatures) → (batch, outFeatures), as native/models/projection_head.cc. */
+/** (batch, inFeatures) → (batch, outFeatures), as lib/encoders/projection-head.ts. */
 export function projectionHead(target: Target, { normalize }: ModuleConfig, features: string): string {
   const { graph, weights, prefix } = target;
   const layers = [...weights].flatMap(([name, { shape }]) => (shape.length === 2 ? [Number.parseInt(name, 10)] : []));

@@ -1,9 +1,9 @@
 /** Residual networks as nodes. What they are made of is told by the names and shapes of their parameters, torchvision's. */
-import type { ModuleConfig } from '../models/module.ts';
+import type { ModuleConfig } from '../nn/module.ts';
 import { weightOf } from './graph.ts';
 import { convNorm, relu, type Target } from './layers.ts';
 
-/** (batch, channels, height, width) → (batch, features), as native/models/resnet.cc. */
+/** (batch, channels, height, width) → (batch, features), as lib/encoders/resnet.ts. */
 export function resnet(target: Target, { stem }: ModuleConfig, images: string): string {
   const { graph, weights, prefix } = target;
   const isImagenet = stem === 'imagenet';

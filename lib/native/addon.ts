@@ -16,8 +16,8 @@ export type CallableReference = NativeHandle<'callable'>;
 export type RecorderHandle = NativeHandle<'recorder'>;
 export type RecordingHandle = NativeHandle<'recording'>;
 export type AbortFlagHandle = NativeHandle<'abort flag'>;
+export type GeneratorHandle = NativeHandle<'generator'>;
 export type PipelineHandle = NativeHandle<'pipeline'>;
-export type ModuleHandle = NativeHandle<'module'>;
 
 export type DType = 'float32' | 'float64' | 'bfloat16' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool';
 export type TypedArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
@@ -97,6 +97,7 @@ export interface Addon {
   raiseAbortFlag(flag: AbortFlagHandle): void;
   /** Shapes, dtypes, devices and the need of a gradient, as text. */
   signature(tensors: readonly TensorHandle[]): string;
+  makeGenerator(seed: number): GeneratorHandle;
 
   fromData(
     data: TypedArray,
@@ -115,6 +116,8 @@ export interface Addon {
     flags: number,
   ): Promise<Required<Pick<TensorDescription, 'shape' | 'dtype' | 'requiresGrad'>>>;
   sync(flags: number): Promise<void>;
+  /** Moves the tensors themselves, with their gradients. The handles from before keep naming the old device. */
+  move(tensors: readonly TensorHandle[], device: string, flags: number, job: number): TensorHandle[];
   dispose(tensor: TensorHandle): boolean;
   memory(): { readonly tensors: number; readonly bytes: number; readonly recyclable: number };
 
@@ -173,24 +176,6 @@ export interface Addon {
     job: number,
   ): TensorHandle;
   augmentThreads(threads: number): void;
-
-  makeModule(name: string, options: object): ModuleHandle;
-  moduleNames(): string[];
-  /** Live, in order of registration. */
-  moduleParameters(module: ModuleHandle): Record<string, TensorHandle>;
-  moduleBuffers(module: ModuleHandle): Record<string, TensorHandle>;
-  moduleForward(module: ModuleHandle, x: TensorHandle, flags: number, job: number): TensorHandle;
-  moduleOutputShape(module: ModuleHandle, shape: readonly number[]): number[];
-  moduleFeatureDim(module: ModuleHandle): number;
-  moduleTrain(module: ModuleHandle, on: boolean, flags: number, job: number): void;
-  /** The handles from before keep naming the old device. */
-  moduleTo(
-    module: ModuleHandle,
-    device: string,
-    flags: number,
-    job: number,
-  ): { parameters: Record<string, TensorHandle>; buffers: Record<string, TensorHandle> };
-  moduleDispose(module: ModuleHandle): boolean;
 }
 
 interface Loader {

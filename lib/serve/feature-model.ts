@@ -6,8 +6,8 @@ import { encoderOf } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { DecodedImage } from '../data/decode.ts';
+import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
-import type { Module } from '../models/module.ts';
 import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import {
@@ -33,12 +33,12 @@ const mostMeasured = 8;
 export class FeatureModel {
   readonly run: { readonly folder: string; readonly config: RunConfig; readonly step: number };
   readonly channels: 1 | 3;
-  readonly #encoder: Module;
+  readonly #encoder: Encoder;
   readonly #augmentation: Augmentation;
   readonly #options: FeatureModelOptions;
   #precision: Precision = 'float32';
 
-  private constructor(run: FeatureModel['run'], channels: 1 | 3, encoder: Module, options: FeatureModelOptions) {
+  private constructor(run: FeatureModel['run'], channels: 1 | 3, encoder: Encoder, options: FeatureModelOptions) {
     const { size, mean, std } = run.config.input;
     this.run = run;
     this.channels = channels;

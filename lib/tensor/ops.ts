@@ -2,7 +2,8 @@
 // biome-ignore-all lint: generated
 
 import { checkOptions } from '../validate.ts';
-import { call, callMany, type Reduction, reductionCode } from './call.ts';
+import { call, callMany, type MemoryFormat, memoryFormatCode, type Reduction, reductionCode } from './call.ts';
+import type { Generator } from './generator.ts';
 import { randomKey } from './random.ts';
 import { type DType, Tensor } from './tensor.ts';
 
@@ -45,6 +46,38 @@ export function adamw_(
     options?.epsilon,
     options?.weightDecay,
     options?.excludeBiasAndNorm,
+  ]);
+}
+
+/** `batch_norm_act` */
+export function batchNormAct(
+  input: Tensor,
+  weight?: Tensor,
+  bias?: Tensor,
+  runningMean?: Tensor,
+  runningVar?: Tensor,
+  numBatchesTracked?: Tensor,
+  residual?: Tensor,
+  options?: {
+    readonly training?: boolean | undefined;
+    readonly momentum?: number | undefined;
+    readonly eps?: number | undefined;
+    readonly relu?: boolean | undefined;
+  },
+): Tensor {
+  checkOptions('batchNormAct', options, ['training', 'momentum', 'eps', 'relu']);
+  return call('batch_norm_act', [
+    input,
+    weight,
+    bias,
+    runningMean,
+    runningVar,
+    numBatchesTracked,
+    residual,
+    options?.training,
+    options?.momentum,
+    options?.eps,
+    options?.relu,
   ]);
 }
 
@@ -1455,13 +1488,15 @@ export function diagonal(input: Tensor, offset?: number, dim1?: number, dim2?: n
 }
 
 /** `aten::contiguous` */
-export function contiguous(input: Tensor): Tensor {
-  return call('aten::contiguous', [input]);
+export function contiguous(input: Tensor, options?: { readonly memoryFormat?: MemoryFormat | undefined }): Tensor {
+  checkOptions('contiguous', options, ['memoryFormat']);
+  return call('aten::contiguous', [input, memoryFormatCode(options?.memoryFormat)]);
 }
 
 /** `aten::clone` */
-export function clone(input: Tensor): Tensor {
-  return call('aten::clone', [input]);
+export function clone(input: Tensor, options?: { readonly memoryFormat?: MemoryFormat | undefined }): Tensor {
+  checkOptions('clone', options, ['memoryFormat']);
+  return call('aten::clone', [input, memoryFormatCode(options?.memoryFormat)]);
 }
 
 /** `aten::detach` */
@@ -1796,19 +1831,41 @@ export function eye(
 /** `aten::zeros_like` */
 export function zerosLike(
   input: Tensor,
-  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
+  options?: {
+    readonly dtype?: DType | undefined;
+    readonly device?: string | undefined;
+    readonly memoryFormat?: MemoryFormat | undefined;
+  },
 ): Tensor {
-  checkOptions('zerosLike', options, ['dtype', 'device']);
-  return call('aten::zeros_like', [input, options?.dtype, undefined, options?.device]);
+  checkOptions('zerosLike', options, ['dtype', 'device', 'memoryFormat']);
+  return call('aten::zeros_like', [
+    input,
+    options?.dtype,
+    undefined,
+    options?.device,
+    undefined,
+    memoryFormatCode(options?.memoryFormat),
+  ]);
 }
 
 /** `aten::ones_like` */
 export function onesLike(
   input: Tensor,
-  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
+  options?: {
+    readonly dtype?: DType | undefined;
+    readonly device?: string | undefined;
+    readonly memoryFormat?: MemoryFormat | undefined;
+  },
 ): Tensor {
-  checkOptions('onesLike', options, ['dtype', 'device']);
-  return call('aten::ones_like', [input, options?.dtype, undefined, options?.device]);
+  checkOptions('onesLike', options, ['dtype', 'device', 'memoryFormat']);
+  return call('aten::ones_like', [
+    input,
+    options?.dtype,
+    undefined,
+    options?.device,
+    undefined,
+    memoryFormatCode(options?.memoryFormat),
+  ]);
 }
 
 /** `aten::add_.Tensor` */
@@ -1861,6 +1918,53 @@ export function lerp_(input: Tensor, end: Tensor, weight: number): Tensor {
 /** `aten::relu_` */
 export function relu_(input: Tensor): Tensor {
   return call('aten::relu_', [input]);
+}
+
+/** `aten::normal_` */
+export function normal_(
+  input: Tensor,
+  mean: number | undefined,
+  std: number | undefined,
+  options: { readonly generator: Generator | undefined },
+): Tensor {
+  checkOptions('normal_', options, ['generator']);
+  return call('aten::normal_', [input, mean, std, options?.generator]);
+}
+
+/** `aten::uniform_` */
+export function uniform_(
+  input: Tensor,
+  from: number | undefined,
+  to: number | undefined,
+  options: { readonly generator: Generator | undefined },
+): Tensor {
+  checkOptions('uniform_', options, ['generator']);
+  return call('aten::uniform_', [input, from, to, options?.generator]);
+}
+
+/** `aten::empty.memory_format` */
+export function empty(
+  size: number | readonly number[],
+  options?: {
+    readonly dtype?: DType | undefined;
+    readonly device?: string | undefined;
+    readonly memoryFormat?: MemoryFormat | undefined;
+  },
+): Tensor {
+  checkOptions('empty', options, ['dtype', 'device', 'memoryFormat']);
+  return call('aten::empty.memory_format', [
+    size,
+    options?.dtype,
+    undefined,
+    options?.device,
+    undefined,
+    memoryFormatCode(options?.memoryFormat),
+  ]);
+}
+
+/** `aten::erfinv` */
+export function erfinv(input: Tensor): Tensor {
+  return call('aten::erfinv', [input]);
 }
 
 declare module './tensor.ts' {
@@ -2089,9 +2193,9 @@ declare module './tensor.ts' {
     /** `aten::diagonal` */
     diagonal(offset?: number, dim1?: number, dim2?: number): Tensor;
     /** `aten::contiguous` */
-    contiguous(): Tensor;
+    contiguous(options?: { readonly memoryFormat?: MemoryFormat | undefined }): Tensor;
     /** `aten::clone` */
-    clone(): Tensor;
+    clone(options?: { readonly memoryFormat?: MemoryFormat | undefined }): Tensor;
     /** `aten::detach` */
     detach(): Tensor;
     /** `aten::one_hot` */
@@ -2158,9 +2262,17 @@ declare module './tensor.ts' {
     /** `aten::pad` */
     pad(pad: number | readonly number[], mode?: string, value?: number): Tensor;
     /** `aten::zeros_like` */
-    zerosLike(options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined }): Tensor;
+    zerosLike(options?: {
+      readonly dtype?: DType | undefined;
+      readonly device?: string | undefined;
+      readonly memoryFormat?: MemoryFormat | undefined;
+    }): Tensor;
     /** `aten::ones_like` */
-    onesLike(options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined }): Tensor;
+    onesLike(options?: {
+      readonly dtype?: DType | undefined;
+      readonly device?: string | undefined;
+      readonly memoryFormat?: MemoryFormat | undefined;
+    }): Tensor;
     /** `aten::add_.Tensor` */
     add_(other: Tensor | number, options?: { readonly alpha?: number | undefined }): Tensor;
     /** `aten::sub_.Tensor` */
@@ -2181,6 +2293,20 @@ declare module './tensor.ts' {
     lerp_(end: Tensor, weight: number): Tensor;
     /** `aten::relu_` */
     relu_(): Tensor;
+    /** `aten::normal_` */
+    normal_(
+      mean: number | undefined,
+      std: number | undefined,
+      options: { readonly generator: Generator | undefined },
+    ): Tensor;
+    /** `aten::uniform_` */
+    uniform_(
+      from: number | undefined,
+      to: number | undefined,
+      options: { readonly generator: Generator | undefined },
+    ): Tensor;
+    /** `aten::erfinv` */
+    erfinv(): Tensor;
   }
 }
 
@@ -2326,6 +2452,9 @@ const methods = {
   clamp_,
   lerp_,
   relu_,
+  normal_,
+  uniform_,
+  erfinv,
 };
 
 for (const [name, method] of Object.entries(methods))

@@ -1,13 +1,15 @@
 /**
- * Keys for operations that draw random numbers (`ops.dropout`). Draws are functions of a key; keys come from one generator
- * a thread, which `manualSeed()` sets.
+ * Where random numbers come from that nobody gave a seed for: keys of operations that draw (`ops.dropout`), and initial
+ * weights. Both are of one thread, and `manualSeed()` sets them.
  */
 import { randomBytes } from 'node:crypto';
 import { expectNumber } from '../validate.ts';
+import { Generator } from './generator.ts';
 import { madeAtEachCall } from './recording.ts';
 import { type Tensor, tensor } from './tensor.ts';
 
 let state = randomBytes(8).readBigUInt64LE();
+let weights: { readonly seed: number; generator?: Generator } = { seed: randomBytes(6).readUIntLE(0, 6) };
 
 /** SplitMix64 (Steele et al. 2014, "Fast splittable pseudorandom number generators"): 2⁶⁴ numbers, each once. */
 function next(): bigint {
@@ -26,12 +28,20 @@ export function randomKey(): Tensor {
   return madeAtEachCall(() => tensor(BigInt.asIntN(64, next())));
 }
 
+/** What the initial weights of a layer are drawn from that is given no generator. */
+export function defaultGenerator(): Generator {
+  weights.generator ??= new Generator(weights.seed);
+  return weights.generator;
+}
+
 /**
- * Sets what `randomKey()` gives from here on: the same seed, the same keys in the same order. As torch.manual_seed. Each
- * worker thread has a generator of its own; before any manualSeed() it starts at a number of the system's.
+ * Sets what `randomKey()` gives from here on, and the initial weights of layers without a `generator`: the same seed, the
+ * same numbers in the same order. As torch.manual_seed. Each worker thread has its own; before any manualSeed() it starts at
+ * a number of the system's.
  *
  * @param seed an integer, at least 0.
  */
 export function manualSeed(seed: number): void {
   state = BigInt(expectNumber('seed', seed, { min: 0, integer: true }));
+  weights = { seed };
 }

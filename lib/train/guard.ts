@@ -1,6 +1,6 @@
 /** What surrounds a training step: nothing that is not finite is kept, and nothing of a step that failed. */
 import { StateError } from '../errors.ts';
-import { Module } from '../models/module.ts';
+import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';

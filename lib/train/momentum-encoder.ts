@@ -1,6 +1,7 @@
 /** The key encoder of momentum contrast, and the queue of its keys. */
+import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
-import { Module } from '../models/module.ts';
+import { Module } from '../nn/module.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
@@ -68,7 +69,7 @@ export class MomentumEncoder {
     const withStatistics = options.statistics === 'average';
     this.#leading = followed([encoder, head instanceof Module ? head : null], withStatistics);
     this.#following = followed([this.encoder, this.head], withStatistics);
-    const { featureDim } = this.head ?? this.encoder;
+    const { featureDim } = (this.head ?? this.encoder) as Encoder;
     this.#queue = outsideTidy(() => makeQueue(options.queueSize, featureDim, encoder.device));
   }
 

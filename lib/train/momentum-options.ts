@@ -1,6 +1,7 @@
 /** The options of a momentum encoder, and what it does not go with. */
+import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
-import { Module } from '../models/module.ts';
+import { Module } from '../nn/module.ts';
 import { checkOptions, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
 import type { CheckedOptions } from './options.ts';
 import { checkRamp, type Ramp } from './ramp.ts';
@@ -70,6 +71,11 @@ function refuseOthers({ encoder, head, augment, loss }: Around): void {
   if (!(encoder instanceof Module) || (head !== null && !(head instanceof Module)))
     throw new OptionError(
       'momentumEncoder needs an encoder and a head of this package, or no head: one written in TypeScript cannot be copied',
+    );
+  const { featureDim } = (head ?? encoder) as Partial<Encoder>;
+  if (featureDim === undefined)
+    throw new OptionError(
+      'momentumEncoder needs the length of the keys: featureDim must be a field of the head, or without one of the encoder',
     );
   if (augment.length !== 2)
     throw new OptionError(

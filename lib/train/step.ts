@@ -1,5 +1,5 @@
 /** One training step: forward, loss, backward, update, all of it enqueued at once. */
-import { Module } from '../models/module.ts';
+import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { enableGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';

@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 
+#include "binding/generator_wrap.h"
 #include "binding/tensor_wrap.h"
 #include "core/error.h"
 
@@ -211,12 +212,19 @@ Arguments::Argument Arguments::convert(const c10::Argument& parameter, const Nap
   const bool optional = type->kind() == c10::TypeKind::OptionalType;
   if (optional) type = type->castRaw<c10::OptionalType>()->getElementType();
   result.device = type->kind() == c10::TypeKind::DeviceObjType;
+  const std::string argument = parameter.name() == "self" ? "input" : parameter.name();
+  if (type->kind() == c10::TypeKind::GeneratorType) {
+    // Optional in libtorch, where none means that of the process.
+    CONTRASTIVE_CHECK(GeneratorHandle::is(value), kOptionError, argument, " must be a Generator, got ",
+                      received(value));
+    result.value = *GeneratorHandle::get(value, argument.c_str());
+    return result;
+  }
   if (value.IsUndefined() && parameter.default_value()) {
     result.value = *parameter.default_value();
     return result;
   }
   if (optional && is_absent(value)) return result;  // None
-  const std::string argument = parameter.name() == "self" ? "input" : parameter.name();
   if (type->kind() == c10::TypeKind::TensorType) {
     if (value.IsNumber() || value.IsBoolean() || value.IsBigInt()) {
       // As in PyTorch, a number takes part in type promotion with the lowest priority.

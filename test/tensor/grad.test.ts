@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resnet18 } from '../../lib/models/resnet.ts';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { enableGrad, noGrad } from '../../lib/tensor/modes.ts';
 import type { NestedArray } from '../../lib/tensor/nested.ts';
 import * as ops from '../../lib/tensor/ops.ts';

@@ -3,6 +3,7 @@
  * `want` is one nested array a result.
  */
 
+import { Generator } from '../../lib/tensor/generator.ts';
 import type { NestedArray } from '../../lib/tensor/nested.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -145,6 +146,7 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
   tanh: unary((x) => x.tanh(), S, Math.tanh),
   sigmoid: unary((x) => x.sigmoid(), S, sigmoid),
   erf: unary((x) => x.erf(), S, erf),
+  erfinv: { run: () => tensor([0, 0.5, -0.9]).erfinv(), want: [[0, 0.47693628, -1.16308707]] },
   isnan: test((x) => x.isnan(), odd, Number.isNaN),
   isfinite: test((x) => x.isfinite(), odd, Number.isFinite),
   isinf: test(
@@ -745,6 +747,16 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
   zerosLike: { run: () => a().zerosLike(), want: [map(A, () => 0)] },
   onesLike: { run: () => a().onesLike({ dtype: 'uint8' }), want: [map(A, () => 1)], dtypes: ['uint8'] },
 
+  empty: { run: () => ops.empty([2, 0], { memoryFormat: 'contiguous' }), want: [[[], []]] },
+  // torch.manual_seed(0), then the same calls.
+  normal_: {
+    run: () => ops.empty([3]).normal_(1, 2, { generator: new Generator(0) }),
+    want: [[4.0819921, 0.41314217, -3.3575788]],
+  },
+  uniform_: {
+    run: () => ops.empty([3]).uniform_(-1, 1, { generator: new Generator(0) }),
+    want: [[-0.00748682, 0.53644359, -0.82304513]],
+  },
   add_: { run: () => a().add_(b()), want: [zip(A, B, (v, w) => v + w)] },
   sub_: { run: () => a().sub_(1), want: [map(A, (v) => v - 1)] },
   mul_: { run: () => a().mul_(b()), want: [zip(A, B, (v, w) => v * w)] },

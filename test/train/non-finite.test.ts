@@ -1,7 +1,7 @@
 /** Nothing that is not finite reaches weights, running statistics, the momentum encoder or its queue; the fit says what it was. */
 import { describe, expect, test } from 'vitest';
 import { NonFiniteLossError } from '../../lib/errors.ts';
-import type { Module } from '../../lib/models/module.ts';
+import type { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
