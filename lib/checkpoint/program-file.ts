@@ -3,11 +3,11 @@
  * else, and what they make is known before it is computed (program-limits.ts).
  */
 import { CheckpointError, messageOf } from '../errors.ts';
+import { isObject, parseStrictJson } from '../files/strict-json.ts';
 import { type Argument, type Program, type ProgramOperation, valuesIn } from '../tensor/program.ts';
 import { impurityOf, parameterNames } from '../tensor/schema.ts';
 import { clip, describe, nearest } from '../validate.ts';
 import { allowedOperations } from './program-operations.ts';
-import { isObject, parseStrictJson } from './strict-json.ts';
 
 const kFormat = 1;
 const kMaxDepth = 6; // file, operations, operation, args, list, value

@@ -52,7 +52,7 @@ function limited(program: Program, batch: number): CallOperation {
     try {
       index++;
       refuseNumbersAlone(name, args);
-      refuseParts(name, args[0]);
+      refuseParts(name, args);
       const made = call();
       const { temporary, multiplications } = costOf(operation, args, made);
       const sizes = made.map(({ size }) => size);
@@ -93,9 +93,11 @@ function refuseNumbersAlone(name: string, args: readonly unknown[]): void {
     throw new Error('takes no tensor, and computes with numbers alone');
 }
 
-function refuseParts(name: string, input: unknown): void {
-  if (splitting.includes(name) && input instanceof Tensor && input.shape.some((n) => n > maxParts))
-    throw new Error(`splits a tensor of shape [${input.shape}]; a dimension may have ${maxParts} parts`);
+/** An empty dimension has as many chunks as are asked for. */
+function refuseParts(name: string, [input, number]: readonly unknown[]): void {
+  if (!splitting.includes(name) || !(input instanceof Tensor)) return;
+  if (Math.max(...input.shape, Number(number ?? 0)) > maxParts)
+    throw new Error(`splits a tensor of shape [${input.shape}] by ${number}; a dimension may have ${maxParts} parts`);
 }
 
 /** Multiplications beyond one a value, and values that are held while it runs. */

@@ -195,6 +195,11 @@ describe('compileProgram', () => {
       /operation 1, 'aten::unbind\.int': splits a tensor/,
     ],
     [
+      'many chunks of nothing',
+      [operation('aten::zeros', [[0]]), operation('aten::chunk', [value(1), 2 ** 31], [2])],
+      /operation 1, 'aten::chunk': splits a tensor of shape \[0\] by 2147483648/,
+    ],
+    [
       'long products',
       Array.from({ length: 20 }, (_, i) =>
         i === 0 ? operation('aten::zeros', [[6000, 6000]]) : operation('aten::mm', [value(i), value(i)], [i + 1]),
