@@ -17,8 +17,10 @@ export interface CheckpointState extends JsonObject {
 }
 
 export interface CheckpointContent {
-  /** Tensors named encoder.* and head.*. */
+  /** Tensors named encoder.* and head.*, and constant.* of the encoder's program. */
   model: ReadonlyMap<string, RawTensor>;
+  /** The encoder's program, as program-file.ts writes it. */
+  encoder?: string;
   optimizer?: ReadonlyMap<string, RawTensor>;
   /** Tensors named encoder.*, head.* and queue.*. */
   momentumEncoder?: ReadonlyMap<string, RawTensor>;
@@ -31,6 +33,7 @@ export interface Checkpoint extends CheckpointContent {
 }
 
 const kModel = 'model.safetensors';
+const kEncoder = 'encoder.json';
 const kOptimizer = 'optimizer.safetensors';
 const kMomentumEncoder = 'momentum-encoder.safetensors';
 const kState = 'state.json';
@@ -44,9 +47,10 @@ async function sha256(data: Uint8Array): Promise<string> {
 
 /** @throws {CheckpointError} a tensor that is not valid. Otherwise rejects with the file system's own error. */
 export async function writeCheckpoint(folder: string, content: CheckpointContent): Promise<void> {
-  const { model, optimizer, momentumEncoder, state } = content;
+  const { model, encoder, optimizer, momentumEncoder, state } = content;
   const files: Record<string, Uint8Array> = {
     [kModel]: encodeSafetensors(model),
+    ...(encoder !== undefined && { [kEncoder]: new TextEncoder().encode(encoder) }),
     ...(optimizer && { [kOptimizer]: encodeSafetensors(optimizer) }),
     ...(momentumEncoder && { [kMomentumEncoder]: encodeSafetensors(momentumEncoder) }),
     [kState]: new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`),
@@ -88,10 +92,12 @@ export async function readCheckpoint(folder: string, withOptimizer: boolean): Pr
     throw new CheckpointError(`${join(folder, kState)}: expected step ${basename(folder)} and an integer epoch`);
   const model = await tensors(kModel);
   if (model.size === 0) throw new CheckpointError(`${join(folder, kModel)}: holds no tensors`);
+  const encoder = sums.has(kEncoder) ? new TextDecoder().decode(await read(kEncoder)) : undefined;
   const [optimizer, momentumEncoder] = [await optional(kOptimizer), await optional(kMomentumEncoder)];
   return {
     folder,
     model,
+    ...(encoder !== undefined && { encoder }),
     ...(optimizer && { optimizer }),
     ...(momentumEncoder && { momentumEncoder }),
     state: state as CheckpointState,

@@ -1,10 +1,12 @@
 /** The encoder of a run, made again from its config and its checkpoint. */
 import { stat } from 'node:fs/promises';
-import { type Encoder, encoderShapes, makeEncoder } from '../encoders/all.ts';
+import { join } from 'node:path';
+import { type Encoder, encoderNames, encoderShapes, makeEncoder } from '../encoders/all.ts';
 import { checkOptions, expectString } from '../validate.ts';
 import type { Checkpoint } from './checkpoint-files.ts';
 import { readEncoderFile } from './encoder-file.ts';
 import { moduleOf } from './module-of.ts';
+import { ProgramEncoder } from './program-encoder.ts';
 import { openCheckpoint } from './run.ts';
 import type { RunConfig } from './run-config.ts';
 
@@ -36,26 +38,31 @@ export async function loadEncoder(options: LoadEncoderOptions): Promise<Encoder>
   const stats = await stat(path).catch(() => undefined);
   if (stats?.isFile()) {
     const { config, model } = await readEncoderFile(path);
-    return encoderOf(config, { model, folder: path }, device);
+    return encoderOf({ encoder: config }, { model, folder: path }, device);
   }
   const { run, checkpoint } = await openCheckpoint(path, { optimizer: false });
-  return encoderOf(run.config.encoder, checkpoint, device);
+  return encoderOf(run.config, checkpoint, device);
 }
 
 /**
  * As loadEncoder, of what was read. The shapes in the file are compared with those that the config asks for before anything
- * is made: a config from elsewhere must not decide how much memory that takes.
+ * is made: a config from elsewhere must not decide how much memory that takes. An encoder that is not registered here is made of
+ * its program, where the checkpoint holds one.
  * @throws {CheckpointError} it does not fit the config.
  */
 export function encoderOf(
-  config: RunConfig['encoder'],
-  checkpoint: Pick<Checkpoint, 'model' | 'folder'>,
+  { encoder: config, input }: Pick<RunConfig, 'encoder'> & Partial<Pick<RunConfig, 'input'>>,
+  checkpoint: Pick<Checkpoint, 'model' | 'folder' | 'encoder'>,
   device: string,
 ): Encoder {
-  const encoder = moduleOf(checkpoint, 'encoder', {
-    make: () => makeEncoder({ ...config }),
-    shapes: () => encoderShapes(config),
-  });
+  const { encoder: program, model, folder } = checkpoint;
+  const isProgram = program !== undefined && input !== undefined && !encoderNames().includes(config.name);
+  const encoder = isProgram
+    ? new ProgramEncoder(program, model, input, join(folder, 'encoder.json'))
+    : moduleOf(checkpoint, 'encoder', {
+        make: () => makeEncoder({ ...config }),
+        shapes: () => encoderShapes(config),
+      });
   try {
     return encoder.to(device);
   } catch (error) {

@@ -4,8 +4,8 @@
  *     config.json                    RunConfig
  *     metrics.jsonl                  one JSON object a line
  *     checkpoints/latest.json        { format, step }: the newest good checkpoint
- *     checkpoints/<step>/            model.safetensors, state.json; optimizer.safetensors and momentum-encoder.safetensors
- *                                    (when there is one); SHA256SUMS of these
+ *     checkpoints/<step>/            model.safetensors, state.json; encoder.json, optimizer.safetensors and
+ *                                    momentum-encoder.safetensors (when there is one); SHA256SUMS of these
  *     run.lock                       the process that trains into the folder
  *
  * One process writes a run, the one that holds the lock; any number may read it meanwhile.

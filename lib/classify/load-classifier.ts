@@ -35,7 +35,7 @@ export async function loadClassifier(options: LoadClassifierOptions): Promise<Cl
     );
   const parts: Module[] = [];
   try {
-    const encoder = encoderOf(config.encoder, checkpoint, device);
+    const encoder = encoderOf(config, checkpoint, device);
     parts.push(encoder);
     const head = headOf(config.head, checkpoint);
     parts.push(head);

@@ -140,7 +140,7 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
       onProgress: (what, done, total) => output.progress.update(() => `${title}: ${what} ${done}/${total}`),
     });
   };
-  const encoder = encoderOf(config.encoder, checkpoint, options.device); // first: it compares the config with the weights
+  const encoder = encoderOf(config, checkpoint, options.device); // first: it compares the config with the weights
   const baseline = options.baseline
     ? await assess('random weights', makeEncoder({ ...config.encoder }).to(options.device))
     : undefined;

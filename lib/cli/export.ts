@@ -57,7 +57,7 @@ The batch size is free. Batch normalisation is a part of the convolutions unless
     const { run, checkpoint } = await openCheckpoint(options.run, { optimizer: false });
     throwIfAborted(signal);
     const { size, mean, std } = run.config.input;
-    using encoder = encoderOf(run.config.encoder, checkpoint, 'cpu');
+    using encoder = encoderOf(run.config, checkpoint, 'cpu');
     using head = options.head ? loadHead(run.config.head, checkpoint) : undefined;
     await makeFolder(dirname(out));
     const { file, bytes, ...about } = await exportOnnx({ encoder, head: head ?? null }, out, {

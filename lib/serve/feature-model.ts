@@ -62,7 +62,7 @@ export class FeatureModel {
     const { channels, size } = run.config.input;
     if (channels !== 1 && channels !== 3)
       throw new CheckpointError(`${run.path}: images have 1 or 3 channels, the encoder's input has ${channels}`);
-    const encoder = inModes(options, () => encoderOf(run.config.encoder, checkpoint, options.device));
+    const encoder = inModes(options, () => encoderOf(run.config, checkpoint, options.device));
     const about = { folder: checkpoint.folder, config: run.config, step: checkpoint.state.step };
     const model = new FeatureModel(about, channels, encoder, options);
     try {

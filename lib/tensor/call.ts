@@ -20,6 +20,12 @@ export function callMany(name: string, args: readonly unknown[]): Tensor[] {
   return (invoke(callMany, name, args.map(unwrap)) as TensorHandle[]).map((handle) => new Tensor(handle));
 }
 
+/** Calls an operation of which the caller does not know what it yields: no tensor, one, or several. */
+export function callAny(name: string, args: readonly unknown[]): Tensor[] {
+  const made = invoke(callAny, name, args.map(unwrap)) ?? [];
+  return (Array.isArray(made) ? made : [made]).map((handle: TensorHandle) => new Tensor(handle));
+}
+
 /** Calls an operation that changes something and yields nothing. */
 export function callEffect(name: string, args: readonly unknown[]): void {
   invoke(callEffect, name, args.map(unwrap));

@@ -26,6 +26,7 @@ interface Context {
 // The layout is native/core/modes.h's, and for the stream native/binding/state.h's.
 const gradOff = 1;
 const autocastBits = { bfloat16: 1 << 1, float16: 2 << 1 } as const;
+const autocastMask = 3 << 1;
 const interactive = 8;
 const statisticsKept = 16;
 
@@ -36,8 +37,11 @@ const current = (): Context => storage.getStore() ?? outside;
 /** The modes in force here, as the addon takes them. */
 export const flags = (): number => current().flags;
 
-/** The same without the choice of stream. */
-export const modeFlags = (): number => flags() & ~interactive;
+/** Flags without the choice of stream. */
+export const modesIn = (flags: number): number => flags & ~interactive;
+
+/** The modes in force here, without the choice of stream. */
+export const modeFlags = (): number => modesIn(flags());
 
 /** Runs `fn` without recording gradients; works for async functions too. As torch.no_grad. */
 export function noGrad<T>(fn: () => T): T {
@@ -52,7 +56,7 @@ export function enableGrad<T>(fn: () => T): T {
 /** Runs `fn` with matrix products and convolutions in a lower precision. As torch.autocast. */
 export function autocast<T>(dtype: 'bfloat16' | 'float16', fn: () => T): T {
   const bits = autocastBits[expectOneOf('dtype', dtype, ['bfloat16', 'float16'])];
-  return storage.run({ ...current(), flags: (flags() & ~(3 << 1)) | bits }, fn);
+  return storage.run({ ...current(), flags: (flags() & ~autocastMask) | bits }, fn);
 }
 
 /** Runs `fn` with modules in training mode that leave their running statistics as they are. */
@@ -91,6 +95,13 @@ export function ownElsewhere(handle: Disposable): void {
 /** Runs `fn` outside every tidy(): what it makes has another owner (a module's parameters). */
 export function outsideTidy<T>(fn: () => T): T {
   return storage.run({ flags: flags() }, fn);
+}
+
+/** Runs `fn` with these modes besides those in force; a precision of autocast takes the place of another. */
+export function withModes<T>(added: number, fn: () => T): T {
+  if (added === 0) return fn();
+  const others = (added & autocastMask) === 0 ? flags() : flags() & ~autocastMask;
+  return storage.run({ ...current(), flags: others | added }, fn);
 }
 
 /** Runs `fn` outside every mode and tidy(): work that serves several callers must not take over those of one. */

@@ -20,6 +20,12 @@ const layers = ['.', '../nn'].flatMap((folder) => {
   return [url.href, fileURLToPath(url)];
 });
 
+/** The line of code that called an operation; '' where it is not known. */
+export function placeOf({ frames }: RecordedOperation): string {
+  const frame = frames.find(({ file }) => !layers.some((folder) => file.startsWith(folder))) ?? frames[0];
+  return frame === undefined ? '' : formatPlace(frame);
+}
+
 const abortFlags = new WeakMap<AbortSignal, AbortFlagHandle>();
 
 /** A flag that is raised when the signal fires, for work that runs natively. */
@@ -140,13 +146,12 @@ export class Recording {
       const { dtype = '?', shape, device } = this.values.get(value) as TensorDescription;
       return `${dtype}[${shape ?? '?'}]${device === 'cpu' ? '' : ` ${device}`}`;
     };
-    const line = ({ name, args, results, frames }: RecordedOperation): [string, string] => {
+    const line = (operation: RecordedOperation): [string, string] => {
+      const { args, results } = operation;
       const last = args.findLastIndex((arg) => arg !== undefined);
       const list = args.slice(0, last + 1).map((arg) => formatArgument(arg, shown));
       const made = results.map((value) => `%${value}: ${typeOf(value)}`).join(', ');
-      const frame = frames.find(({ file }) => !layers.some((folder) => file.startsWith(folder))) ?? frames[0];
-      const place = frame === undefined ? '' : formatPlace(frame);
-      return [`${made === '' ? '' : `${made} = `}${name}(${list.join(', ')})`, place];
+      return [`${made === '' ? '' : `${made} = `}${operation.name}(${list.join(', ')})`, placeOf(operation)];
     };
     const inputs = this.inputs.map((value) => `%${value}: ${typeOf(value)}`).join(', ');
     const captured = [...this.captured.keys()].map((value) => `${shown(value)}: ${typeOf(value)}`);

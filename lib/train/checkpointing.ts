@@ -1,6 +1,7 @@
 /** A training run on disk: its config, its metrics, its checkpoints, and going on from one. */
 import type { Checkpoint, CheckpointState } from '../checkpoint/checkpoint-files.ts';
 import { findNonFinite } from '../checkpoint/finite.ts';
+import { type EncoderProgram, encoderProgram } from '../checkpoint/program-encoder.ts';
 import { RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import { lockRun } from '../checkpoint/run-lock.ts';
@@ -54,17 +55,24 @@ export class RunWriter implements AsyncDisposable {
   readonly #run: RunFolder;
   readonly #trained: Trained;
   readonly #lock: Lock;
+  readonly #program: EncoderProgram | undefined;
   readonly #records: readonly JsonObject[];
   #savedStep: number | undefined;
 
-  private constructor({ run, savedStep, records = [], warnings = [] }: Start, trained: Trained, lock: Lock) {
+  private constructor(
+    { run, savedStep, records = [], warnings = [] }: Start,
+    trained: Trained,
+    lock: Lock,
+    { program, warning }: { readonly program?: EncoderProgram; readonly warning?: string },
+  ) {
     this.#run = run;
     this.#trained = trained;
     this.#lock = lock;
     this.#records = records;
     this.#savedStep = savedStep;
     this.startStep = savedStep ?? 0;
-    this.warnings = warnings;
+    this.#program = program;
+    this.warnings = warning === undefined ? warnings : [...warnings, warning];
   }
 
   /**
@@ -80,7 +88,7 @@ export class RunWriter implements AsyncDisposable {
       const start = fit.resume
         ? await resume(fit.out, config, trained)
         : { run: await RunFolder.create(fit.out, config) };
-      return new RunWriter(start, trained, lock);
+      return new RunWriter(start, trained, lock, await programIn(trained.options.encoder, config));
     } catch (error) {
       await lock.release();
       throw error;
@@ -129,8 +137,10 @@ export class RunWriter implements AsyncDisposable {
         step,
       );
     const state: CheckpointState = { step, epoch: Math.floor(step / stepsPerEpoch), seed: options.seed };
+    const { text, constants = [] } = this.#program ?? {};
     const folder = await this.#run.saveCheckpoint({
-      model,
+      model: new Map([...model, ...constants]),
+      ...(text !== undefined && { encoder: text }),
       ...(optimizer.size > 0 && { optimizer }),
       ...(momentumEncoder && { momentumEncoder }),
       state,
@@ -141,6 +151,18 @@ export class RunWriter implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#lock.release();
+  }
+}
+
+/** The encoder's program, or why checkpoints will have none. */
+async function programIn(
+  encoder: Module,
+  { input }: RunConfig,
+): Promise<{ readonly program?: EncoderProgram; readonly warning?: string }> {
+  try {
+    return { program: await encoderProgram(encoder, input) };
+  } catch (error) {
+    return { warning: `the run can be opened only with the code of its encoder: ${messageOf(error)}` };
   }
 }
 

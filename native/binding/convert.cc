@@ -58,6 +58,14 @@ double to_double(const Napi::Value& value, const std::string& argument) {
   return value.As<Napi::Number>().DoubleValue();
 }
 
+// 0 to `last`.
+int64_t to_enumerated(const Napi::Value& value, const std::string& argument, int64_t last) {
+  const int64_t number = to_int(value, argument);
+  CONTRASTIVE_CHECK(number >= 0 && number <= last, kOptionError, argument, " must be an integer from 0 to ", last,
+                    ", got ", number);
+  return number;
+}
+
 at::Scalar to_scalar(const Napi::Value& value, const std::string& argument) {
   if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
   if (value.IsBigInt()) return to_int(value, argument);
@@ -97,9 +105,12 @@ c10::IValue to_plain(const c10::TypePtr& type, const Napi::Value& value, const s
       }
       return c10::List<int64_t>(at::IntArrayRef(to_ints(value, argument.c_str())));
     }
+    // Enumerations; libtorch does not look whether a number is one of theirs.
+    case c10::TypeKind::MemoryFormatType:
+      return to_enumerated(value, argument, static_cast<int64_t>(at::MemoryFormat::ChannelsLast3d));
+    case c10::TypeKind::LayoutType:
+      return to_enumerated(value, argument, static_cast<int64_t>(at::kStrided));
     default:
-      // Enumerations (layout, memory format) are integers underneath.
-      if (value.IsNumber()) return to_int(value, argument);
       throw Error(kOptionError, message(argument, ": values of type ", type->str(), " are not supported"));
   }
 }

@@ -8,6 +8,8 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace contrastive {
@@ -96,6 +98,13 @@ Tensor cross_entropy_with_logits(const Tensor& x, const Tensor& target, const Op
   return reduction == 0 ? all : at::sum(all);
 }
 
+// One number for all dimensions of an image, or one for each; none below `least`.
+void check_list(const char* name, IntArrayRef list, int64_t dims, int64_t least) {
+  const bool is_low = std::any_of(list.begin(), list.end(), [&](int64_t n) { return n < least; });
+  CONTRASTIVE_CHECK((list.size() == 1 || static_cast<int64_t>(list.size()) == dims) && !is_low, kShapeError,
+                    "convolution: ", name, " must be 1 or ", dims, " numbers of at least ", least, ", got ", list);
+}
+
 int64_t expanded(IntArrayRef list, size_t i) { return list.size() == 1 ? list[0] : list[i]; }
 
 Tensor convolution(const Tensor& x, const Tensor& weight, const OptionalTensor& bias, IntArrayRef stride,
@@ -109,6 +118,10 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const OptionalTensor& 
   CONTRASTIVE_CHECK(groups >= 1 && x.size(1) == (transposed ? weight.size(0) : weight.size(1) * groups), kShapeError,
                     "convolution: a weight of shape ", weight.sizes(), " with groups ", groups,
                     " does not fit an input of shape ", x.sizes());
+  check_list("stride", stride, x.dim() - 2, 1);
+  check_list("padding", padding, x.dim() - 2, 0);
+  check_list("dilation", dilation, x.dim() - 2, 1);
+  if (transposed) check_list("output_padding", output_padding, x.dim() - 2, 0);
   const int64_t channels = transposed ? weight.size(1) * groups : weight.size(0);
   CONTRASTIVE_CHECK(!bias || !bias->defined() || bias->sizes() == IntArrayRef({channels}), kShapeError,
                     "convolution: bias must have shape (", channels, "), got ", bias->sizes());
@@ -117,7 +130,6 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const OptionalTensor& 
     const size_t i = static_cast<size_t>(d - 2);
     const int64_t reach = expanded(dilation, i) * (weight.size(d) - 1) + 1, step = expanded(stride, i);
     const int64_t room = x.size(d) + 2 * expanded(padding, i);
-    CONTRASTIVE_CHECK(step >= 1, kShapeError, "convolution: stride must be at least 1");
     CONTRASTIVE_CHECK(transposed || room >= reach, kShapeError, "convolution: a kernel of size ", reach,
                       " does not fit a padded input of size ", room);
     size.push_back(transposed ? (x.size(d) - 1) * step - 2 * expanded(padding, i) + reach + expanded(output_padding, i)

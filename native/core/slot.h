@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -43,8 +44,13 @@ class Slot {
   bool is_recorded() const { return is_recorded_; }
   // The value shares its memory with another slot's.
   bool is_alias() const { return alias_; }
-  // Bytes that this slot alone accounts for: 0 for an alias, and while the shape is unknown.
-  int64_t own_bytes() const { return twin_.defined() && !alias_ ? static_cast<int64_t>(twin_.nbytes()) : 0; }
+  // Bytes that this slot alone accounts for: 0 for an alias, for what has no value, and while the shape is unknown. No
+  // more than any machine has: a shape alone may promise numbers that V8 ends the process over.
+  int64_t own_bytes() const {
+    constexpr size_t kMost = size_t{1} << 45;
+    const bool is_owner = twin_.defined() && !alias_ && !is_recorded_;
+    return is_owner ? static_cast<int64_t>(std::min(twin_.nbytes(), kMost)) : 0;
+  }
 
  private:
   enum State : int { kPending, kReady, kFailed };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { call, callMany, reductionCode } from '../../lib/tensor/call.ts';
+import { call, callAny, callMany, reductionCode } from '../../lib/tensor/call.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -142,5 +142,50 @@ describe('reductionCode', () => {
   it('is what libtorch calls the reduction', () => {
     expect((['none', 'mean', 'sum', undefined] as const).map(reductionCode)).toEqual([0, 1, 2, undefined]);
     expect(() => reductionCode('avg' as never)).toThrow(code('ERR_OPTION'));
+  });
+});
+
+describe('callAny', () => {
+  it('gives what an operation yields as an array', () => {
+    const x = tensor([1, 2]);
+    expect(callAny('aten::relu', [x]).map(String)).toEqual([String(x)]);
+    expect(callAny('aten::chunk', [x, 2])).toHaveLength(2);
+    expect(callAny('drop_gradients', [[x]])).toEqual([]);
+  });
+});
+
+describe('numbers of memory formats and layouts', () => {
+  it('are refused where they are none: libtorch would take them', () => {
+    const x = ops.ones([2, 2]).to('bool');
+    for (const none of [-1, 4, 99])
+      expect(() => call('aten::clone', [x, none])).toThrow(
+        expect.objectContaining({
+          code: 'ERR_OPTION',
+          message: expect.stringMatching(/memory_format must be .* 0 to 3/),
+        }),
+      );
+    expect(() => call('aten::zeros', [[2], undefined, 2])).toThrow(/layout must be an integer from 0 to 0/);
+    expect(call('aten::clone', [x, 0]).shape).toEqual([2, 2]);
+  });
+});
+
+describe('a shape that no machine has room for', () => {
+  it.each([2 ** 24, 2 ** 30])('is an error when it is made: two sides of %s', async (side) => {
+    const huge = ops.zeros([side, side]); // V8 ends the process over numbers like these, if it hears of them
+    expect(huge.size).toBe(side * side);
+    expect((await caught(huge.data())).code).toBe('ERR_NATIVE');
+  });
+});
+
+describe('lists of a convolution', () => {
+  const [x, weight] = [ops.ones([1, 2, 4, 4]), ops.ones([3, 2, 2, 2])];
+  it.each([
+    ['stride', [[], 0, 1], /stride must be 1 or 2 numbers of at least 1, got \[\]/],
+    ['stride', [[1, 0], 0, 1], /stride must be .* got \[1, 0\]/],
+    ['padding', [1, [0, 0, 0], 1], /padding must be 1 or 2 numbers of at least 0, got \[0, 0, 0\]/],
+    ['padding', [1, -1, 1], /padding must be/],
+    ['dilation', [1, 0, [0]], /dilation must be/],
+  ] as const)('are as long as its dimensions: %s', (_, [stride, padding, dilation], message) => {
+    expect(() => ops.conv2d(x, weight, undefined, stride, padding, dilation)).toThrow(message);
   });
 });
