@@ -1,5 +1,5 @@
 /** The layers of encoders and heads as nodes, in evaluation mode: native/models/layers.h has the same. */
-import { type Graph, type Weight, type Weights, weightOf } from './graph.ts';
+import { type Graph, type Weight, type Weights, weightOf } from './module-graph.ts';
 
 // native/models/layers.cc: kBatchNormEpsilon. native/models/projection_head.cc: kNormEpsilon.
 const kBatchNormEpsilon = 1e-5;

@@ -1,7 +1,7 @@
 /** The classifier as a node. */
 import type { ModuleConfig } from '../models/module.ts';
-import { weightOf } from './graph.ts';
 import type { Target } from './layers.ts';
+import { weightOf } from './module-graph.ts';
 
 /** (batch, inFeatures) → logits (batch, outFeatures), as native/models/linear_head.cc. */
 export function linearHead({ graph, weights, prefix }: Target, _config: ModuleConfig, features: string): string {

@@ -1,7 +1,7 @@
 /** What happens to an image before the encoder: told in the file's metadata, and its last step in the graph if wanted. */
 import { type EvaluationOptions, presets } from '../augment/presets.ts';
 import { OptionError } from '../errors.ts';
-import type { Graph } from './graph.ts';
+import type { Graph } from './module-graph.ts';
 
 /** Steps of `presets.evaluation`, in the order in which they are applied. */
 export interface Preprocessing {

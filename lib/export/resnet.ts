@@ -1,7 +1,7 @@
 /** Residual networks as nodes. What they are made of is told by the names and shapes of their parameters, torchvision's. */
 import type { ModuleConfig } from '../models/module.ts';
-import { weightOf } from './graph.ts';
 import { convNorm, relu, type Target } from './layers.ts';
+import { weightOf } from './module-graph.ts';
 
 /** (batch, channels, height, width) → (batch, features), as native/models/resnet.cc. */
 export function resnet(target: Target, { stem }: ModuleConfig, images: string): string {

@@ -1,0 +1,169 @@
+/** Operations that move elements and change none. */
+import type { Call, GivenSize } from '../call.ts';
+import type { Graph, Value } from '../graph.ts';
+import { addSizes, isSameSize, type Size } from '../sizes.ts';
+import type { Rows } from './rows.ts';
+
+/** For the end of a slice: all that follows. */
+const kToTheEnd = Number.MAX_SAFE_INTEGER;
+
+/** Another shape for the same elements; undefined where the file cannot know it. */
+export function reshaped(graph: Graph, value: Value, shape: readonly Size[]): string | undefined {
+  // 0 keeps the size of the same dimension of the input, -1 takes what remains.
+  const target = shape.map((size, i) => {
+    if (typeof size === 'number') return size;
+    const before = value.shape[i];
+    return before !== undefined && isSameSize(size, before) ? 0 : size;
+  });
+  const unknown = target.filter((size) => typeof size !== 'number');
+  const rest = unknown.find((size) => 'seen' in size) ?? unknown[0];
+  const sizes = target.map((size) => (size === rest ? -1 : size));
+  const isKnown = (size: Size): size is GivenSize => typeof size === 'number' || 'batch' in size;
+  return sizes.every(isKnown) ? graph.add('Reshape', [value.name, graph.sizes(sizes)]) : undefined;
+}
+
+const reshape = (call: Call): string =>
+  reshaped(call.graph, call.value('self'), call.result.shape) ??
+  call.refuse('more than one size of its result follows the size of the images');
+
+/** A part of one dimension, from `start` to `end`. */
+function slice({ graph }: Call, { name }: Value, dim: number, start: GivenSize, end: GivenSize, step = 1): string {
+  const bounds = [graph.sizes([start]), graph.sizes([end]), graph.integers([dim])];
+  return graph.add('Slice', [name, ...bounds, ...(step === 1 ? [] : [graph.integers([step])])]);
+}
+
+function narrow(call: Call): string {
+  const [start, length] = [call.size('start'), call.size('length')];
+  const end = addSizes(start, length);
+  if (end === undefined || (typeof end === 'object' && 'seen' in end)) return call.refuse('its end is no size');
+  const reachesTheEnd = typeof start === 'number' && start < 0 && end === 0;
+  return slice(call, call.value('self'), call.number('dim'), start, reachesTheEnd ? kToTheEnd : end);
+}
+
+/** The results one after another along a dimension. */
+function parts(call: Call): string[] {
+  const [value, dim] = [call.value('self'), call.number('dim')];
+  let start: Size = 0;
+  return call.results.map(({ shape }) => {
+    const end = addSizes(start, shape.at(dim) as Size);
+    const isGiven = (size: Size | undefined): size is GivenSize =>
+      typeof size === 'number' || (size !== undefined && 'batch' in size);
+    if (!isGiven(start) || !isGiven(end)) return call.refuse('its parts follow the size of the images');
+    const part = slice(call, value, dim, start, end);
+    start = end;
+    return part;
+  });
+}
+
+function select(call: Call, dim: number, index: number): string {
+  return call.add('Gather', [call.input('self'), call.graph.scalar(index, 'int64')], { axis: dim });
+}
+
+function transpose(call: Call, dim0: number, dim1: number): string {
+  const { name, shape } = call.value('self');
+  const perm = [...shape.keys()];
+  const [a, b] = [perm.at(dim0) as number, perm.at(dim1) as number];
+  perm[a] = b;
+  perm[b] = a;
+  return call.add('Transpose', [name], { perm });
+}
+
+function permute(call: Call): string {
+  const { name, shape } = call.value('self');
+  return call.add('Transpose', [name], {
+    perm: call.numbers('dims').map((dim) => (dim + shape.length) % shape.length),
+  });
+}
+
+function squeeze(call: Call): string {
+  const { name, shape } = call.value('self');
+  const dim = call.number('dim');
+  return shape.at(dim) === 1 ? call.add('Squeeze', [name, call.graph.integers([dim])]) : name;
+}
+
+const unsqueezed = (call: Call, name: string, ...dims: number[]): string =>
+  call.add('Unsqueeze', [name, call.graph.integers(dims)]);
+
+function expand(call: Call): string {
+  const { name, shape: before } = call.value('self');
+  const { shape } = call.result;
+  // 1 keeps a size.
+  const sizes = shape.map((size, i): GivenSize => {
+    const old = before[i - (shape.length - before.length)];
+    if (old !== undefined && isSameSize(old, size)) return 1;
+    return typeof size === 'object' && 'seen' in size ? call.refuse('a size follows the size of the images') : size;
+  });
+  return call.add('Expand', [name, call.graph.sizes(sizes)]);
+}
+
+function repeat(call: Call): string {
+  const { name, shape } = call.value('self');
+  const repeats = call.sizes('repeats');
+  const missing = repeats.length - shape.length;
+  const whole = missing === 0 ? name : unsqueezed(call, name, ...Array(missing).keys());
+  return call.add('Tile', [whole, call.graph.sizes(repeats)]);
+}
+
+const cat = (call: Call): string =>
+  call.add(
+    'Concat',
+    call.values('tensors').map((value) => call.graph.cast(value, call.result.dtype)),
+    { axis: call.number('dim') },
+  );
+
+function stack(call: Call): string {
+  const dim = call.number('dim');
+  const rows = call.values('tensors').map((value) => unsqueezed(call, call.graph.cast(value, call.result.dtype), dim));
+  return call.add('Concat', rows, { axis: dim });
+}
+
+/** Sizes of padding are told from the last dimension backwards, the start of each before its end. */
+function pad(call: Call): string {
+  const given = call.numbers('pad');
+  const { name, shape, dtype } = call.value('self');
+  const modes: Readonly<Record<string, string>> = { constant: 'constant', reflect: 'reflect', replicate: 'edge' };
+  const mode = modes[call.text('mode')] ?? call.refuse(`'mode' must be one of ${Object.keys(modes).join(', ')}`);
+  const side = (end: 0 | 1) => [...shape.keys()].map((dim) => given[2 * (shape.length - 1 - dim) + end] ?? 0);
+  const value = call.has('value') ? call.graph.scalar(call.number('value'), dtype) : undefined;
+  return call.add('Pad', [name, call.graph.integers([...side(0), ...side(1)]), value], { mode });
+}
+
+/** A tensor of one value. */
+function filled(call: Call, value: number): string {
+  return call.add('Expand', [call.graph.scalar(value, call.result.dtype), call.graph.sizes(call.sizes('size'))]);
+}
+
+export const shapes: Rows = {
+  'aten::reshape': reshape,
+  'aten::flatten.using_ints': reshape,
+  'aten::permute': permute,
+  'aten::transpose.int': (call) => transpose(call, call.number('dim0'), call.number('dim1')),
+  'aten::t': (call) => (call.result.shape.length < 2 ? call.input('self') : transpose(call, 0, 1)),
+  'aten::unsqueeze': (call) => unsqueezed(call, call.input('self'), call.number('dim')),
+  'aten::squeeze.dim': squeeze,
+  'aten::expand': expand,
+  'aten::repeat': repeat,
+  'aten::cat': cat,
+  'aten::stack': stack,
+  'aten::narrow': narrow,
+  'aten::slice.Tensor': (call) =>
+    slice(
+      call,
+      call.value('self'),
+      call.number('dim'),
+      call.has('start') ? call.size('start') : 0,
+      call.has('end') ? call.size('end') : kToTheEnd,
+      call.number('step'),
+    ),
+  'aten::select.int': (call) => select(call, call.number('dim'), call.number('index')),
+  'aten::unbind.int': (call) => call.results.map((_, i) => select(call, call.number('dim'), i)),
+  'aten::chunk': parts,
+  'aten::split.Tensor': parts,
+  'aten::index_select': (call) =>
+    call.add('Gather', [call.input('self'), call.input('index')], { axis: call.number('dim') }),
+  'aten::embedding': (call) => call.add('Gather', [call.input('weight'), call.input('indices')], { axis: 0 }),
+  'aten::pad': pad,
+  'aten::full': (call) => filled(call, call.number('fill_value')),
+  'aten::zeros': (call) => filled(call, 0),
+  'aten::ones': (call) => filled(call, 1),
+};
