@@ -14,8 +14,8 @@ import { presets } from '../lib/augment/presets.ts';
 import { formatTable } from '../lib/cli/format.ts';
 import { type Dataset, subset } from '../lib/data/dataset.ts';
 import { loadDataset } from '../lib/data/load.ts';
-import { projectionHead } from '../lib/models/projection-head.ts';
-import { resnet18 } from '../lib/models/resnet.ts';
+import { projectionHead } from '../lib/encoders/projection-head.ts';
+import { resnet18 } from '../lib/encoders/resnet.ts';
 import { createEmbedder, type Embedder } from '../lib/serve/embedder.ts';
 import { Trainer } from '../lib/train/trainer.ts';
 

@@ -27,7 +27,7 @@ const milliseconds = Number(values.seconds) * 1000;
 /** L_out of Khosla et al. 2020, eq. 2: features (n, dim), labels (n). */
 function supCon(features: Tensor, labels: Tensor): Tensor {
   const n = features.shape[0] as number;
-  const z = features.div(features.linalgVectorNorm(2, 1, true));
+  const z = ops.normalize(features);
   const self = ops.eye(n, { dtype: 'bool' });
   const logits = z.matmul(z.t()).div(0.1).maskedFill(self, Number.NEGATIVE_INFINITY); // (n, n)
   const logProb = logits.sub(logits.logsumexp(1, true));

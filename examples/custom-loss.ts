@@ -32,7 +32,7 @@ export function supConFromScratch(temperature: number): CustomLoss {
   return (features, { labels }) => {
     const [batch, views, dim] = features.shape as [number, number, number];
     const rows = features.transpose(0, 1).reshape([views * batch, dim]); // (N, dim): all of view 0, then all of view 1
-    const z = rows.div(rows.linalgVectorNorm(2, 1, true));
+    const z = ops.normalize(rows);
     const device = features.device;
     const self = ops.eye(views * batch, { device, dtype: 'bool' }); // (N, N)
 

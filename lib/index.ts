@@ -57,7 +57,6 @@ export type { Transform, TransformKind } from './augment/transform.ts';
 export { trivialAugmentWide } from './augment/trivial-augment-wide.ts';
 
 export { type LoadEncoderOptions, loadEncoder } from './checkpoint/encoder.ts';
-export { type LoadWeightsOptions, readSafetensors } from './checkpoint/module-files.ts';
 export {
   Classifier,
   type ClassifierAccuracy,
@@ -91,6 +90,18 @@ export {
   loadDataset,
 } from './data/load.ts';
 export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts';
+export { type LinearHead, type LinearHeadOptions, linearHead } from './encoders/linear-head.ts';
+export { type ProjectionHead, type ProjectionHeadOptions, projectionHead } from './encoders/projection-head.ts';
+export { type Encoder, type EncoderFactory, encoderNames, makeEncoder, registerEncoder } from './encoders/registry.ts';
+export {
+  type ResNet,
+  type ResNetOptions,
+  resnet18,
+  resnet34,
+  resnet50,
+  resnet101,
+  resnet152,
+} from './encoders/resnet.ts';
 export * from './errors.ts';
 export { type ExtractOptions, extractFeatures, type Features } from './evaluate/features.ts';
 export type { ProgressOptions } from './evaluate/in-turn.ts';
@@ -122,12 +133,11 @@ export {
   supConLoss,
   supConLossWithStats,
 } from './losses/sup-con.ts';
-export { type LinearHeadOptions, linearHead } from './models/linear-head.ts';
-export type { LoadStateDictOptions, LoadStateDictResult, Module, ModuleConfig } from './models/module.ts';
-export { type ProjectionHeadOptions, projectionHead } from './models/projection-head.ts';
-export { type EncoderFactory, encoderNames, makeEncoder, registerEncoder } from './models/registry.ts';
-export { type ResNetOptions, resnet18, resnet34, resnet50, resnet101, resnet152 } from './models/resnet.ts';
 export { type DoctorFinding, type DoctorReport, doctor } from './native/doctor.ts';
+export * as nn from './nn/index.ts';
+export type { Module, ModuleConfig } from './nn/module.ts';
+export type { LoadStateDictOptions, LoadStateDictResult } from './nn/state-dict.ts';
+export { type LoadWeightsOptions, readSafetensors } from './nn/weights-file.ts';
 export { AdamW, type AdamWOptions } from './optim/adamw.ts';
 export { LARS, type LARSOptions } from './optim/lars.ts';
 export { makeOptimizer, type Optimizer, type OptimizerSpec, type Parameters } from './optim/optimizer.ts';
@@ -149,11 +159,13 @@ export {
 export type { ImageInput, RawImage } from './serve/image-input.ts';
 export { type EmbeddingServiceOptions, embeddingService, type FastifyPlugin } from './serve/service.ts';
 export { type Compiled, type CompileOptions, compile, type Given } from './tensor/compile.ts';
+export { Generator } from './tensor/generator.ts';
 export { autocast, enableGrad, isGradEnabled, noGrad, tidy } from './tensor/modes.ts';
 export type { NestedArray, TensorData } from './tensor/nested.ts';
 export * as ops from './tensor/ops.ts';
-export { ones, zeros } from './tensor/ops.ts';
+export { grad, ones, zeros } from './tensor/ops.ts';
 export type { Precision, PrecisionOption, PrecisionSpeeds } from './tensor/precision.ts';
+export { manualSeed, randomKey } from './tensor/random.ts';
 export type { Recording } from './tensor/recording.ts';
 export { devices, memory, setThreads, sync } from './tensor/runtime.ts';
 export { type DType, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';

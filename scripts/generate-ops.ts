@@ -7,25 +7,95 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Addon } from '../lib/native/addon.ts';
+import { operationNotes } from './operation-notes.ts';
+import { camel, parseSchema, type Schema, safe } from './operation-schema.ts';
 
 /** libtorch's operators, by the overload that takes tensors: a number in a tensor's place is promoted as in PyTorch. */
 const aten: readonly string[] = [
   ...['abs', 'neg', 'exp', 'expm1', 'log', 'log1p', 'log2', 'sqrt', 'rsqrt', 'square', 'reciprocal', 'sign', 'floor'],
   ...['ceil', 'round', 'sin', 'cos', 'tan', 'tanh', 'sigmoid', 'erf', 'isnan', 'isfinite', 'isinf', 'logical_not'],
   ...['relu', 'gelu', 'silu', 'softplus', 'leaky_relu', 'elu', 'hardtanh', 'log_sigmoid'],
+  ...['relu6', 'hardswish', 'hardsigmoid'],
   ...['add.Tensor', 'sub.Tensor', 'mul.Tensor', 'div.Tensor', 'pow.Tensor_Tensor', 'maximum', 'minimum', 'atan2'],
   ...['remainder.Tensor', 'eq.Tensor', 'ne.Tensor', 'lt.Tensor', 'le.Tensor', 'gt.Tensor', 'ge.Tensor'],
   ...['logical_and', 'logical_or', 'where.self', 'clamp', 'lerp.Scalar', 'nan_to_num'],
-  ...['sum.dim_IntList', 'mean.dim', 'amax', 'amin', 'argmax', 'argmin', 'std.correction', 'var.correction'],
-  ...['linalg_vector_norm', 'logsumexp', 'cumsum', 'all.dims', 'any.dims', 'topk', 'sort', 'prod.dim_int', 'bincount'],
-  ...['reshape', 'permute', 'transpose.int', 't', 'flatten.using_ints', 'unsqueeze', 'squeeze.dim', 'expand', 'repeat'],
+  ...[
+    'sum.dim_IntList',
+    'mean.dim',
+    'amax',
+    'amin',
+    'max.dim',
+    'min.dim',
+    'argmax',
+    'argmin',
+    'std.correction',
+    'var.correction',
+  ],
+  ...[
+    'linalg_vector_norm',
+    'linalg_svd',
+    'linalg_eigh',
+    'logsumexp',
+    'cumsum',
+    'all.dims',
+    'any.dims',
+    'topk',
+    'sort',
+    'prod.dim_int',
+    'bincount',
+  ],
+  ...[
+    'reshape',
+    'permute',
+    'transpose.int',
+    't',
+    'flatten.using_ints',
+    'unflatten.int',
+    'unsqueeze',
+    'squeeze.dim',
+    'expand',
+    'repeat',
+  ],
   ...['cat', 'stack', 'split.Tensor', 'chunk', 'unbind.int', 'narrow', 'select.int', 'slice.Tensor', 'index_select'],
-  ...['gather', 'scatter.src', 'scatter_add', 'masked_fill.Scalar', 'masked_select', 'nonzero', 'flip', 'roll'],
+  ...[
+    'index.Tensor',
+    'index_put',
+    'gather',
+    'scatter.src',
+    'scatter_add',
+    'masked_fill.Scalar',
+    'masked_select',
+    'nonzero',
+    'flip',
+    'roll',
+  ],
   ...['tril', 'triu', 'diagonal', 'contiguous', 'clone', 'detach', 'one_hot', 'repeat_interleave.self_int'],
   ...['matmul', 'mm', 'bmm', 'addmm', 'dot', 'outer', 'einsum', 'cdist', 'linear', 'conv2d', 'cosine_similarity'],
   ...['batch_norm', 'layer_norm', 'group_norm', 'softmax.int', 'log_softmax.int', 'cross_entropy_loss', 'nll_loss'],
-  ...['mse_loss', 'binary_cross_entropy_with_logits', 'embedding', 'max_pool2d', 'avg_pool2d', 'adaptive_avg_pool2d'],
-  ...['pad', 'upsample_bilinear2d.vec', 'full', 'zeros', 'ones', 'arange', 'eye', 'zeros_like', 'ones_like'],
+  ...[
+    'smooth_l1_loss',
+    'kl_div',
+    'mse_loss',
+    'binary_cross_entropy_with_logits',
+    'embedding',
+    'max_pool2d',
+    'avg_pool2d',
+    'adaptive_avg_pool2d',
+  ],
+  ...[
+    'pad',
+    'upsample_nearest2d.vec',
+    'upsample_bilinear2d.vec',
+    'upsample_bicubic2d.vec',
+    'full',
+    'zeros',
+    'ones',
+    'arange',
+    'linspace',
+    'eye',
+    'zeros_like',
+    'ones_like',
+  ],
   ...[
     'add_.Tensor',
     'sub_.Tensor',
@@ -36,8 +106,23 @@ const aten: readonly string[] = [
     'zero_',
     'clamp_',
     'lerp_.Scalar',
+    'relu_',
   ],
+  ...['normal_', 'uniform_', 'empty.memory_format', 'erfinv'],
 ].map((name) => `aten::${name}`);
+
+/** torch.linalg's functions, whose names are free here. */
+const names: Readonly<Record<string, string>> = {
+  linalg_vector_norm: 'norm',
+  linalg_svd: 'svd',
+  linalg_eigh: 'eigh',
+};
+
+/** Keys of random draws, by the function that has them: a fresh one where the caller gives none. */
+const keys: Readonly<Record<string, string>> = {
+  'dropout.key': 'randomKey()',
+  'scaledDotProductAttention.dropoutKey': '(options?.dropoutP ? randomKey() : undefined)',
+};
 
 /** What callers do not choose: the value that is passed for it. */
 const fixed: Readonly<Record<string, string>> = {
@@ -53,50 +138,14 @@ const withNumber: Readonly<Record<string, string>> = { 'aten::pow.Tensor_Tensor'
 /** Tensor arguments in whose place a number may stand, but for matrix products. */
 const numeric = new Set(['other', 'exponent', 'factor', 'sigma', 'threshold']);
 
-interface Parameter {
-  readonly name: string;
-  readonly type: string;
-  readonly optional: boolean;
-  readonly keyword: boolean;
-}
-
-interface Schema {
-  readonly callName: string;
-  readonly tsName: string;
-  readonly parameters: readonly Parameter[];
-  readonly returns: readonly string[];
-}
-
-const camel = (name: string): string => name.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
-
-const words = new Set(['var', 'where', 'default', 'function']);
-const safe = (name: string): string =>
-  name === 'var' ? 'variance' : words.has(name) && name !== 'where' ? `${name}_` : name;
-
-/** Splits at top-level commas. */
-function splitList(text: string): string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let start = 0;
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i] as string;
-    if ('([{'.includes(c)) depth++;
-    else if (')]}'.includes(c)) depth--;
-    else if (c === ',' && depth === 0) {
-      parts.push(text.slice(start, i).trim());
-      start = i + 1;
-    }
-  }
-  const last = text.slice(start).trim();
-  return last === '' ? parts : [...parts, last];
-}
-
-/** TypeScript's type for a schema's; undefined for what JavaScript never passes (generators, layouts). */
+/** TypeScript's type for a schema's; undefined for what JavaScript never passes (layouts). */
 function typeOf(schemaType: string, name: string, operation: string): string | undefined {
   if (name in fixed) return undefined;
   if (name === 'reduction') return 'Reduction';
+  if (name === 'memory_format') return 'MemoryFormat';
   const bare = schemaType.replace(/\([a-z!-> |*]*\)/g, '').replace(/\?$/, '');
-  if (/^(Tensor)\[\]$/.test(bare)) return 'readonly Tensor[]';
+  if (bare === 'Tensor[]') return 'readonly Tensor[]';
+  if (bare === 'Tensor?[]') return 'readonly (Tensor | undefined)[]';
   if (bare === 'Tensor') return numeric.has(name) && operation !== 'matmul' ? 'Tensor | number' : 'Tensor';
   if (/^(SymInt|int)\[\d*\]$/.test(bare)) return 'number | readonly number[]';
   if (/^float\[\d*\]$/.test(bare)) return 'readonly number[]';
@@ -105,37 +154,17 @@ function typeOf(schemaType: string, name: string, operation: string): string | u
   if (bare === 'str') return 'string';
   if (bare === 'ScalarType') return 'DType';
   if (bare === 'Device') return 'string';
+  if (bare === 'Generator') return 'Generator';
   return undefined;
-}
-
-function parse(callName: string, text: string): Schema {
-  const match = /^([\w:.]+)\((.*)\) -> (.*)$/s.exec(text);
-  if (match === null) throw new Error(`cannot read the schema ${text}`);
-  const [, qualified = '', list = '', result = ''] = match;
-  const base = qualified.replace(/^aten::/, '').replace(/\..*$/, '');
-  let keyword = false;
-  const parameters: Parameter[] = [];
-  for (const item of splitList(list)) {
-    if (item === '*') {
-      keyword = true;
-      continue;
-    }
-    const [, type, name, value] =
-      /^(\S+(?:\([^)]*\)\S*)?) (\w+)(?:=(.*))?$/.exec(item.replace(/\([a-z]!? ?-> ?\*\)/, '')) ?? [];
-    if (type === undefined || name === undefined) throw new Error(`cannot read the parameter '${item}' of ${text}`);
-    parameters.push({ name, type, keyword, optional: value !== undefined || /\?$/.test(type) });
-  }
-  const returns = splitList(
-    result.startsWith('(') && result.endsWith(')') && !result.startsWith('(a') ? result.slice(1, -1) : result,
-  );
-  return { callName, tsName: safe(camel(base)), parameters, returns };
 }
 
 /** A parameter that a caller can write, with its TypeScript name and type; and whether any required one comes after it. */
 function visible(schema: Schema) {
   const shown = schema.parameters.flatMap((p) => {
     const type = typeOf(p.type, p.name, schema.tsName);
-    return type === undefined ? [] : [{ ...p, ts: safe(p.name === 'self' ? 'input' : camel(p.name)), type }];
+    const ts = safe(['self', 'A'].includes(p.name) ? 'input' : camel(p.name));
+    const key = keys[`${schema.tsName}.${ts}`];
+    return type === undefined ? [] : [{ ...p, ts, type, key, optional: p.optional || key !== undefined }];
   });
   const positional = shown.filter((p) => !p.keyword);
   return { shown, positional, keywords: shown.filter((p) => p.keyword) };
@@ -143,22 +172,32 @@ function visible(schema: Schema) {
 
 function signature(schema: Schema): { parameters: string[]; result: string } {
   const { positional, keywords } = visible(schema);
+  const bagIsOptional = keywords.every((p) => p.optional);
   const parameters = positional.map((p, i) => {
-    const last = positional.slice(i).every((q) => q.optional);
+    const last = bagIsOptional && positional.slice(i).every((q) => q.optional);
     return p.optional ? (last ? `${p.ts}?: ${p.type}` : `${p.ts}: ${p.type} | undefined`) : `${p.ts}: ${p.type}`;
   });
   if (keywords.length > 0) {
     const bag = keywords.map((p) => `readonly ${p.ts}${p.optional ? '?' : ''}: ${p.type} | undefined`);
-    parameters.push(`options${keywords.every((p) => p.optional) ? '?' : ''}: { ${bag.join('; ')} }`);
+    parameters.push(`options${bagIsOptional ? '?' : ''}: { ${bag.join('; ')} }`);
   }
   const [only] = schema.returns;
   const result =
-    schema.returns.length > 1
-      ? `[${schema.returns.map(() => 'Tensor').join(', ')}]`
-      : /\[\]/.test(only ?? '')
-        ? 'Tensor[]'
-        : 'Tensor';
+    schema.returns.length === 0
+      ? 'void'
+      : schema.returns.length > 1
+        ? `[${schema.returns.map(() => 'Tensor').join(', ')}]`
+        : /\[\]/.test(only ?? '')
+          ? 'Tensor[]'
+          : 'Tensor';
   return { parameters, result };
+}
+
+/** The name in the table of operations, and what there is to say. */
+function docstring(schema: Schema): string {
+  const note = operationNotes[schema.tsName];
+  if (note === undefined) return `/** \`${schema.callName}\` */\n`;
+  return `/**\n * \`${schema.callName}\`\n *\n${note.replace(/^/gm, ' * ').replace(/ +$/gm, '')}\n */\n`;
 }
 
 function renderFunction(schema: Schema): string {
@@ -169,7 +208,9 @@ function renderFunction(schema: Schema): string {
     const seen = byName.get(p.name);
     if (seen === undefined) return fixed[p.name] ?? 'undefined';
     if (seen.type === 'Reduction') return `reductionCode(${seen.ts})`;
-    return p.keyword ? `options?.${seen.ts}` : seen.ts;
+    const given = p.keyword ? `options?.${seen.ts}` : seen.ts;
+    if (seen.type === 'MemoryFormat') return `memoryFormatCode(${given})`;
+    return seen.key === undefined ? given : `${given} ?? ${seen.key}`;
   });
   while (args.at(-1) === 'undefined') args.pop();
   const check =
@@ -183,9 +224,9 @@ function renderFunction(schema: Schema): string {
     : `'${schema.callName}'`;
   const cast = result.startsWith('[') ? ` as ${result}` : '';
   return (
-    `/** \`${schema.callName}\` */\n` +
+    `${docstring(schema)}` +
     `export function ${schema.tsName}(${parameters.join(', ')}): ${result} {\n` +
-    `${check}  return ${caller}(${target}, [${args.join(', ')}])${cast};\n}\n`
+    `${check}  ${result === 'void' ? '' : 'return '}${caller}(${target}, [${args.join(', ')}])${cast};\n}\n`
   );
 }
 
@@ -198,13 +239,15 @@ const takesSelf = (schema: Schema): boolean =>
 /** The whole text of lib/tensor/ops.ts, before formatting. */
 export function renderOps(addon: Pick<Addon, 'schema' | 'ownOps'>): string {
   const own = addon.ownOps().filter((name) => !addon.schema(name).startsWith('_')); // those are the library's alone
-  const schemas = [...own.sort(), ...aten].map((name) => parse(name, addon.schema(name)));
+  const schemas = [...own.sort(), ...aten].map((name) => parseSchema(name, addon.schema(name), names));
   const methods = schemas.filter(takesSelf);
   return `// Generated by scripts/generate-ops.ts from the schemas that the addon reports; do not edit.
 // biome-ignore-all lint: generated
 
 import { checkOptions } from '../validate.ts';
-import { call, callMany, type Reduction, reductionCode } from './call.ts';
+import { call, callMany, type MemoryFormat, memoryFormatCode, type Reduction, reductionCode } from './call.ts';
+import type { Generator } from './generator.ts';
+import { randomKey } from './random.ts';
 import { type DType, Tensor } from './tensor.ts';
 
 ${schemas.map(renderFunction).join('\n')}

@@ -11,7 +11,8 @@ const home = join(root, 'build/arm64');
 const tests = [
   'test/augment',
   'test/losses',
-  'test/models',
+  'test/encoders',
+  'test/nn',
   'test/optim',
   'test/evaluate',
   'test/native/ops-table.test.ts',

@@ -2,11 +2,11 @@
 import { webcrypto } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { CheckpointError } from '../errors.ts';
-import { writeFolderAtomic } from './atomic.ts';
-import { parseJson, readBytes } from './files.ts';
+import { writeFolderAtomic } from '../files/atomic.ts';
+import { parseJson, readBytes } from '../files/read.ts';
+import { decodeSafetensors, encodeSafetensors, type RawTensor } from '../files/safetensors.ts';
+import { isObject } from '../files/strict-json.ts';
 import type { JsonObject } from './run-config.ts';
-import { decodeSafetensors, encodeSafetensors, type RawTensor } from './safetensors.ts';
-import { isObject } from './strict-json.ts';
 
 /** `state.json`: where training was. Further fields are the trainer's. */
 export interface CheckpointState extends JsonObject {

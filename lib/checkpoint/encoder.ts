@@ -1,8 +1,7 @@
 /** The encoder of a run, made again from its config and its checkpoint. */
 import { stat } from 'node:fs/promises';
-import type { Module } from '../models/module.ts';
-import { encoderShapes, makeEncoder } from '../models/registry.ts';
-import '../models/resnet.ts'; // registers its encoders
+import { type Encoder, encoderShapes, makeEncoder } from '../encoders/registry.ts';
+import '../encoders/resnet.ts'; // registers its encoders
 import { checkOptions, expectString } from '../validate.ts';
 import type { Checkpoint } from './checkpoint-files.ts';
 import { readEncoderFile } from './encoder-file.ts';
@@ -31,7 +30,7 @@ export interface LoadEncoderOptions {
  * using encoder = await loadEncoder({ checkpoint: 'runs/supcon' });
  * const features = await extractFeatures(encoder, dataset, { augment: presets.evaluation({ size: 28 }) });
  */
-export async function loadEncoder(options: LoadEncoderOptions): Promise<Module> {
+export async function loadEncoder(options: LoadEncoderOptions): Promise<Encoder> {
   checkOptions('loadEncoder', options, ['checkpoint', 'device']);
   const path = expectString('checkpoint', options?.checkpoint);
   const device = expectString('device', options.device ?? 'cpu');
@@ -53,7 +52,7 @@ export function encoderOf(
   config: RunConfig['encoder'],
   checkpoint: Pick<Checkpoint, 'model' | 'folder'>,
   device: string,
-): Module {
+): Encoder {
   const encoder = moduleOf(checkpoint, 'encoder', {
     make: () => makeEncoder({ ...config }),
     shapes: () => encoderShapes(config),

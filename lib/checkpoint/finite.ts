@@ -1,7 +1,7 @@
 /** Whether what is to be saved is worth it. */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { types } from 'node:util';
-import { type RawTensor, typedArrayOf } from './safetensors.ts';
+import { type RawTensor, typedArrayOf } from '../files/safetensors.ts';
 
 function isFiniteTensor(raw: RawTensor): boolean {
   const values = typedArrayOf(raw);

@@ -1,9 +1,9 @@
 /** The head of a run, made again from its config and its checkpoint. */
+
+import { type LinearHeadOptions, linearHead } from '../encoders/linear-head.ts';
+import { type ProjectionHeadOptions, projectionHead } from '../encoders/projection-head.ts';
+import type { Encoder, Shapes } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
-import { type LinearHeadOptions, linearHead } from '../models/linear-head.ts';
-import type { Module } from '../models/module.ts';
-import { type ProjectionHeadOptions, projectionHead } from '../models/projection-head.ts';
-import type { Shapes } from '../models/registry.ts';
 import type { Checkpoint } from './checkpoint-files.ts';
 import { moduleOf } from './module-of.ts';
 import type { JsonObject } from './run-config.ts';
@@ -20,13 +20,13 @@ function shapesOf(config: JsonObject): Shapes {
   ]);
 }
 
-function make({ name, ...options }: JsonObject): Module {
+function make({ name, ...options }: JsonObject): Encoder {
   if (name === 'projection-head') return projectionHead(options as unknown as ProjectionHeadOptions);
   return linearHead(options as unknown as LinearHeadOptions);
 }
 
 /** In evaluation mode, on the CPU. @throws {CheckpointError} a head that is code of the training's own, or does not fit. */
-export function headOf(config: JsonObject, checkpoint: Checkpoint): Module {
+export function headOf(config: JsonObject, checkpoint: Checkpoint): Encoder {
   if (config.name !== 'projection-head' && config.name !== 'linear')
     throw new CheckpointError(
       `${checkpoint.folder}: the head is code of the training's own, which a run does not hold`,

@@ -1,9 +1,9 @@
 /** metrics.jsonl: one JSON object a line, appended while training runs. */
 import { appendFile, readFile, truncate } from 'node:fs/promises';
 import { CheckpointError, messageOf } from '../errors.ts';
-import { writeFileAtomic } from './atomic.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { isObject } from '../files/strict-json.ts';
 import type { JsonObject } from './run-config.ts';
-import { isObject } from './strict-json.ts';
 
 /** Lines go out in the order of the calls. A value that is not finite is written as null, as JSON has no other. */
 export class MetricsLog {

@@ -1,10 +1,11 @@
 /** A module with the weights of a checkpoint. */
+
+import type { Shapes } from '../encoders/registry.ts';
 import { CheckpointError, messageOf } from '../errors.ts';
-import type { Module } from '../models/module.ts';
-import type { Shapes } from '../models/registry.ts';
+import type { Module } from '../nn/module.ts';
 import { tidy } from '../tensor/modes.ts';
+import { tensorState } from '../tensor/raw-tensors.ts';
 import type { Checkpoint } from './checkpoint-files.ts';
-import { tensorState } from './tensors.ts';
 
 /**
  * The module whose tensors in a checkpoint begin with `part.`, in evaluation mode, on the CPU. Shapes are compared before
@@ -13,12 +14,12 @@ import { tensorState } from './tensors.ts';
  * @param how.shapes of some or all of its tensors, known without making it; undefined where nobody knows.
  * @throws {CheckpointError} it cannot be made, or the tensors do not fit.
  */
-export function moduleOf(
+export function moduleOf<M extends Module>(
   { model, folder }: Pick<Checkpoint, 'model' | 'folder'>,
   part: 'encoder' | 'head',
-  how: { readonly make: () => Module; readonly shapes: () => Shapes | undefined },
-): Module {
-  let module: Module | undefined;
+  how: { readonly make: () => M; readonly shapes: () => Shapes | undefined },
+): M {
+  let module: M | undefined;
   try {
     for (const [name, shape] of how.shapes() ?? []) {
       const there = model.get(`${part}.${name}`)?.shape;

@@ -1,7 +1,7 @@
 /** What a run was made with: enough to rebuild its encoder, head, loss and input, and to say how it was trained. */
 import { CheckpointError } from '../errors.ts';
+import { isObject } from '../files/strict-json.ts';
 import { describe } from '../validate.ts';
-import { isObject } from './strict-json.ts';
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
 

@@ -2,8 +2,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../errors.ts';
+import { isTemporary } from '../files/atomic.ts';
 import { type Lock, tryLock } from '../lock-file.ts';
-import { isTemporary } from './atomic.ts';
 
 const kLock = 'run.lock';
 

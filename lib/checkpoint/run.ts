@@ -13,13 +13,13 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../errors.ts';
+import { isTemporary, writeFileAtomic } from '../files/atomic.ts';
+import { readJson } from '../files/read.ts';
+import { isObject } from '../files/strict-json.ts';
 import { checkOptions, clip, describe, expectNumber } from '../validate.ts';
-import { isTemporary, writeFileAtomic } from './atomic.ts';
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from './checkpoint-files.ts';
-import { readJson } from './files.ts';
 import { MetricsLog } from './metrics.ts';
 import { checkRunConfig, type RunConfig } from './run-config.ts';
-import { isObject } from './strict-json.ts';
 
 export interface LoadCheckpointOptions {
   /** Whether to read what only training needs: optimizer.safetensors, momentum-encoder.safetensors. Default true. */

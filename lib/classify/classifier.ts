@@ -1,25 +1,27 @@
 /** An encoder with a linear classifier on top: names images, judges itself, is saved and loaded. */
 import type { Augmentation } from '../augment/augment.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
-import { weightsMetadata } from '../checkpoint/encoder-file.ts';
-import { encodeSafetensors } from '../checkpoint/safetensors.ts';
-import { rawState } from '../checkpoint/tensors.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { type DecodedImage, type ImageFileOptions, imageFileNames, resolveImageFile } from '../data/decode.ts';
+import type { Encoder } from '../encoders/registry.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { extractFeatures } from '../evaluate/features.ts';
 import { checkProgress, inTurn, type Part, type ProgressOptions, partsOf, progressNames } from '../evaluate/in-turn.ts';
 import { accuracyOf, topFiveOf } from '../evaluate/labelled.ts';
-import { Module } from '../models/module.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { encodeSafetensors } from '../files/safetensors.ts';
+import { Module } from '../nn/module.ts';
+import { weightsMetadata } from '../nn/weights-file.ts';
 import { filePixels, type ImageInput, imagePixels, type PixelOptions } from '../serve/image-input.ts';
-import { noGrad, tidy } from '../tensor/modes.ts';
+import { keepRunningStatistics, noGrad, tidy } from '../tensor/modes.ts';
+import { zeros } from '../tensor/ops.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
+import { rawState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectString } from '../validate.ts';
 
 export interface ClassifierParts {
   /** Images to features; the classifier takes it over. */
-  readonly encoder: Module;
+  readonly encoder: Encoder;
   /** Features to logits, `linearHead(…)`; the classifier takes it over. */
   readonly head: Module;
   /** How images become the encoder's input: `presets.evaluation(…)`, with the mean and std of training. */
@@ -64,7 +66,7 @@ const asStored = 65_535;
  * console.log(classifier.classes[predictions[0]]);
  */
 export class Classifier implements Disposable {
-  readonly encoder: Module;
+  readonly encoder: Encoder;
   readonly head: Module;
   readonly evaluation: Augmentation;
   /** Names; a prediction indexes them. */
@@ -77,12 +79,10 @@ export class Classifier implements Disposable {
     for (const [name, module] of Object.entries({ encoder, head }))
       if (!(module instanceof Module)) throw new OptionError(`${name} must be a Module, got ${describe(module)}`);
     checkEvaluation(evaluation);
-    head.outputShape([1, encoder.featureDim]); // throws where the head is for other features
-    const classes = parts.classes ?? Array.from({ length: head.featureDim }, (_, label) => String(label));
-    if (classes.length !== head.featureDim)
-      throw new OptionError(
-        `classes must be ${head.featureDim} names, one an output of the head, got ${classes.length}`,
-      );
+    const outputs = outputsOf(head, encoder.featureDim);
+    const classes = parts.classes ?? Array.from({ length: outputs }, (_, label) => String(label));
+    if (classes.length !== outputs)
+      throw new OptionError(`classes must be ${outputs} names, one an output of the head, got ${classes.length}`);
     this.encoder = encoder;
     this.head = head;
     this.evaluation = evaluation;
@@ -130,7 +130,7 @@ export class Classifier implements Disposable {
 
   #datasetOf<T>(images: readonly T[], read: (image: T, options: PixelOptions) => Promise<DecodedImage>): Dataset {
     const { encoder, evaluation } = this;
-    const channels = encoder.config.inChannels === 1 ? 1 : 3;
+    const channels = encoder.config?.inChannels === 1 ? 1 : 3;
     const resized = evaluation.transforms.find((transform) => transform.kind === 'resize');
     const size = resized === undefined ? asStored : Math.max(...[resized.size].flat());
     return {
@@ -236,4 +236,10 @@ function rankOf(rows: Float32Array, row: number, label: number, classes: number)
   let larger = 0;
   for (let c = 0; c < classes; c++) if (!((rows[row * classes + c] as number) <= own)) larger++;
   return larger;
+}
+
+/** Length of a head's output. @throws {ShapeError} it is for other features. */
+function outputsOf(head: Module, features: number): number {
+  const two = () => head.forward(zeros([2, features], { device: head.device })).shape[1] as number;
+  return tidy(() => noGrad(() => keepRunningStatistics(two)));
 }

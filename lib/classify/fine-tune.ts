@@ -2,10 +2,10 @@
 import type { Augmentation } from '../augment/augment.ts';
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { readLabels } from '../data/labels.ts';
+import { linearHead } from '../encoders/linear-head.ts';
+import { type Encoder, encoderNames } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
-import { linearHead } from '../models/linear-head.ts';
-import { Module } from '../models/module.ts';
-import { encoderNames } from '../models/registry.ts';
+import { Module } from '../nn/module.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { ScheduleSpec } from '../optim/schedule.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
@@ -95,10 +95,10 @@ const given = <T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], u
  *   test: testImages,
  * });
  */
-export async function fineTune(encoder: Module, train: Dataset, options: FineTuneOptions): Promise<FineTuneResult> {
+export async function fineTune(encoder: Encoder, train: Dataset, options: FineTuneOptions): Promise<FineTuneResult> {
   checkOptions('fineTune', options, optionNames);
   if (!(encoder instanceof Module)) throw new OptionError(`encoder must be a Module, got ${describe(encoder)}`);
-  expectOneOf('encoder', encoder.config.name, encoderNames());
+  expectOneOf('encoder', encoder.config?.name, encoderNames());
   const dataset = checkDataset(train);
   const { signal, onProgress, onEvent, out, resume, checkpointEvery, data } = options;
   const { augment, evaluation, labelSmoothing, init, microBatch, precision } = options;
@@ -111,7 +111,7 @@ export async function fineTune(encoder: Module, train: Dataset, options: FineTun
   throwIfAborted(signal);
   const classes = await countClasses(dataset, options);
   const head = linearHead({ inFeatures: encoder.featureDim, outFeatures: classes, seed, ...(init && { init }) });
-  let copy: Module | undefined;
+  let copy: Encoder | undefined;
   try {
     copy = encoder.clone();
     const trainer = new Trainer({

@@ -4,7 +4,7 @@ import { encoderOf } from '../checkpoint/encoder.ts';
 import { headOf } from '../checkpoint/head.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import { CheckpointError } from '../errors.ts';
-import type { Module } from '../models/module.ts';
+import type { Module } from '../nn/module.ts';
 import { checkOptions, expectString } from '../validate.ts';
 import { Classifier } from './classifier.ts';
 

@@ -1,10 +1,10 @@
 /** `contrastive augment`: a contact sheet of augmented views, so that a person sees what the network sees. */
 import { basename, dirname, resolve } from 'node:path';
 import type { Augmentation, DrawnTransform } from '../augment/augment.ts';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { kImageExtensions } from '../data/walk.ts';
 import { DataError, messageOf, OptionError, ShapeError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import { type ContactSheet, type Picture, renderSheet } from './contact-sheet.ts';

@@ -1,7 +1,14 @@
 /** How much the demo trains on this machine. */
 import type { Dataset } from '../data/dataset.ts';
+import { DataError } from '../errors.ts';
 import type { Precision } from '../tensor/precision.ts';
+import { loadSplits } from './data-option.ts';
+import { bundled, type DemoChoices, methods, prepareDemo, recipe } from './demo-recipe.ts';
+import type { LabelledSplits } from './evaluate-run.ts';
+import { formatDuration } from './format.ts';
+import type { Output } from './output.ts';
 import type { Training } from './recipe.ts';
+import { formatRate } from './train-progress.ts';
 
 /** Images in the package. */
 export const mostImages = 10_000;
@@ -33,7 +40,7 @@ export function planDemo(
 }
 
 /** What the first steps of a training show. */
-export interface FirstSteps {
+interface FirstSteps {
   readonly imagesPerSecond: number;
   readonly precision: Precision;
 }
@@ -43,7 +50,7 @@ const enoughSteps = 12;
 const enoughSeconds = 4;
 
 /** Trains for a few steps, on as many threads and in the precision that the rest will have. */
-export async function measureFirstSteps(
+async function measureFirstSteps(
   { trainer }: Training,
   dataset: Dataset,
   batchSize: number,
@@ -61,4 +68,50 @@ export async function measureFirstSteps(
       return { imagesPerSecond: (steps * batchSize) / seconds, precision };
   }
   throw new RangeError('the training to measure is too short');
+}
+
+/** The plan in the precision that goes with it. */
+export interface FittedPlan extends DemoPlan {
+  readonly precision: Precision;
+}
+
+interface Asked extends DemoChoices {
+  readonly epochs?: number | undefined;
+  readonly limitTrain?: number | undefined;
+  readonly limitTest: number;
+}
+
+/** How much to train here, by the speed of the first steps, and those images; says so. */
+export async function fitMachine({
+  options,
+  signal,
+  output,
+}: {
+  readonly options: Asked;
+  readonly signal: AbortSignal;
+  readonly output: Output;
+}): Promise<{ splits: LabelledSplits; plan: FittedPlan }> {
+  const all = await bundledImages(options.limitTrain ?? mostImages, options.limitTest, output);
+  output.progress.update('measuring the first steps');
+  const batchSize = Math.min(recipe.batchSize, all.train.length);
+  using training = prepareDemo({ epochs: 100, batchSize, precision: 'auto' }, methods[0], options);
+  const { imagesPerSecond, precision } = await measureFirstSteps(training, all.train, batchSize, signal);
+  const plan: FittedPlan = { ...planDemo(imagesPerSecond, options), precision };
+  output.progress.done();
+  const images = plan.images.toLocaleString('en');
+  const duration = formatDuration((methods.length * plan.images * plan.epochs) / imagesPerSecond);
+  output.print(
+    `${formatRate(imagesPerSecond)} images/s in ${precision} here: ${counted(plan.epochs, 'epoch')} of ${images} images for each method, about ${duration} of training in all (--epochs and --limit-train choose otherwise)`,
+  );
+  output.emit({ kind: 'plan', imagesPerSecond, ...plan });
+  const splits = plan.images === all.train.length ? all : await bundledImages(plan.images, options.limitTest, output);
+  return { splits, plan };
+}
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+async function bundledImages(limitTrain: number, limitTest: number, output: Output): Promise<LabelledSplits> {
+  const { train, test, noTest } = await loadSplits(bundled, { train: limitTrain, test: limitTest, output });
+  if (test === undefined) throw new DataError(noTest ?? 'fashion-mnist: the bundled test images are missing');
+  return { train, test };
 }

@@ -1,9 +1,13 @@
 /** From what the demo measured to its report. */
 import type { Dataset } from '../data/dataset.ts';
 import { nearestNeighbours } from '../evaluate/knn.ts';
+import { loadAddon } from '../native/addon.ts';
 import { indexSelect } from '../tensor/ops.ts';
 import { tensor } from '../tensor/tensor.ts';
+import type { FittedPlan } from './demo-plan.ts';
+import { recipe } from './demo-recipe.ts';
 import type { Accuracies, LabelledSplits, SplitFeatures } from './evaluate-run.ts';
+import { formatDuration } from './format.ts';
 import { ImagePool } from './report/image-pool.ts';
 import { projectFeatures } from './report/project.ts';
 import { renderReport } from './report/report.ts';
@@ -46,6 +50,30 @@ export async function readForReport({
   const k = Math.min(neighboursShown, train.features.shape[0] as number);
   const { indices } = await nearestNeighbours(queries, train.features, { k });
   return { features: all.slice(0, Math.min(mapPoints, count) * dim), dim, neighbours: indices };
+}
+
+/** What the report says of how its numbers came about. */
+export function demoFacts(
+  { train, test }: LabelledSplits,
+  { epochs, precision }: FittedPlan,
+  { seed, device, seconds }: { readonly seed: number; readonly device: string; readonly seconds: number },
+): ReportFact[] {
+  const { torchVersion, threads } = loadAddon().info();
+  return [
+    { label: 'Training images', value: train.length.toLocaleString('en') },
+    { label: 'Test images', value: test.length.toLocaleString('en') },
+    { label: 'Encoder', value: `ResNet-18, width ${recipe.width}` },
+    { label: 'Epochs, each method', value: String(epochs) },
+    { label: 'Batch', value: `${recipe.batchSize} images, 2 views each` },
+    { label: 'Peak learning rate', value: String(recipe.lr) },
+    { label: 'Temperature', value: String(recipe.temperature) },
+    { label: 'Colour jitter', value: String(recipe.jitter) },
+    { label: 'Precision', value: precision },
+    { label: 'Seed', value: String(seed) },
+    { label: 'Device', value: device === 'cpu' ? `cpu, ${threads} threads` : device },
+    { label: 'libtorch', value: torchVersion },
+    { label: 'Time', value: formatDuration(seconds) },
+  ];
 }
 
 export interface DemoReportOptions {

@@ -3,10 +3,10 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { types } from 'node:util';
-import { writeFileAtomic } from '../checkpoint/atomic.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { kImageExtensions, summarise, walkFolder } from '../data/walk.ts';
 import { DataError, messageOf } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { mapOrdered } from '../serve/ordered.ts';
 import { defineCommand } from './command.ts';

@@ -7,9 +7,8 @@ import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
+import { type Encoder, makeEncoder } from '../encoders/registry.ts';
 import { DataError, OptionError } from '../errors.ts';
-import type { Module } from '../models/module.ts';
-import { makeEncoder } from '../models/registry.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { dataHelp, dataOption, dataText, loadSplits, parseData, skipDamaged } from './data-option.ts';
@@ -120,14 +119,14 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
     setThreads(options.threads);
     setAugmentThreads(options.threads);
   }
-  const assess = async (title: string, module: Module): Promise<Accuracies> => {
+  const assess = async (title: string, module: Encoder): Promise<Accuracies> => {
     using encoder = module;
     const frozen = protocol === 'fine-tune' ? {} : await assessFrozen(title, encoder);
     if (!fineTunes(options)) return frozen;
     const tuned = await fineTuneRun(encoder, { config, splits, values: options, title, output, signal });
     return { ...frozen, ...tuned };
   };
-  const assessFrozen = async (title: string, encoder: Module): Promise<Accuracies> => {
+  const assessFrozen = async (title: string, encoder: Encoder): Promise<Accuracies> => {
     using features = await extractSplits(encoder, splits, {
       augment: presets.evaluation(presetInput(config.input)),
       signal,

@@ -1,12 +1,12 @@
 /** How well an encoder's features tell the classes of the test images apart; shared by train, eval and demo. */
 import type { Augmentation } from '../augment/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { Encoder } from '../encoders/registry.ts';
 import { DataError } from '../errors.ts';
 import { extractFeatures } from '../evaluate/features.ts';
 import { knnClassify } from '../evaluate/knn.ts';
 import type { LabelledFeatures } from '../evaluate/labelled.ts';
 import { linearProbe } from '../evaluate/linear-probe.ts';
-import type { Module } from '../models/module.ts';
 import { formatTable } from './format.ts';
 import { percent } from './report/results.ts';
 
@@ -51,7 +51,7 @@ export interface ExtractSplitsOptions {
 
 /** @throws {DataError} a data set without labels. */
 export async function extractSplits(
-  encoder: Module,
+  encoder: Encoder,
   splits: LabelledSplits,
   { augment, signal, onProgress }: ExtractSplitsOptions,
 ): Promise<SplitFeatures> {

@@ -6,9 +6,9 @@ import { encoderOf } from '../checkpoint/encoder.ts';
 import { headOf } from '../checkpoint/head.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
+import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError, DataError, messageOf } from '../errors.ts';
 import { exportOnnx } from '../export/export-onnx.ts';
-import type { Module } from '../models/module.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes } from './format.ts';
@@ -78,7 +78,7 @@ The batch size is free. Batch normalisation is a part of the convolutions unless
   },
 });
 
-function loadHead(config: RunConfig['head'], checkpoint: Checkpoint): Module {
+function loadHead(config: RunConfig['head'], checkpoint: Checkpoint): Encoder {
   if (config === null) throw new CheckpointError(`${checkpoint.folder}: the run has no head; leave out --head`);
   return headOf(config, checkpoint);
 }

@@ -2,8 +2,8 @@
 import { type PresetOptions, presets } from '../augment/presets.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { fineTune } from '../classify/fine-tune.ts';
+import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
-import type { Module } from '../models/module.ts';
 import type { OptionTable, OptionValues } from './command.ts';
 import type { Accuracies, LabelledSplits } from './evaluate-run.ts';
 import { flagOf } from './options.ts';
@@ -51,7 +51,7 @@ export interface FineTuneRun {
 }
 
 /** Fine-tunes a copy of the encoder and judges it on the test images, once. */
-export async function fineTuneRun(encoder: Module, run: FineTuneRun): Promise<Accuracies> {
+export async function fineTuneRun(encoder: Encoder, run: FineTuneRun): Promise<Accuracies> {
   const { config, splits, values, title, output, signal } = run;
   const { epochs = 30, lr = 0.05, batchSize, seed, out } = values;
   const input = presetInput(config.input);

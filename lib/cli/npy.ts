@@ -4,8 +4,8 @@
  */
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncFolder, temporaryBeside } from '../checkpoint/atomic.ts';
 import { ShapeError } from '../errors.ts';
+import { syncFolder, temporaryBeside } from '../files/atomic.ts';
 
 // Room for any number of rows, so that the header can be written last. numpy.save leaves the same.
 const kHeaderBytes = 128;

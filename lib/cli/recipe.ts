@@ -4,11 +4,10 @@ import { blurWith, colorDistortion, isSmall, recipe } from '../augment/presets/o
 import { presets } from '../augment/presets.ts';
 import { randomHorizontalFlip } from '../augment/random-horizontal-flip.ts';
 import { randomResizedCrop } from '../augment/random-resized-crop.ts';
+import { projectionHead } from '../encoders/projection-head.ts';
+import { type Encoder, makeEncoder } from '../encoders/registry.ts';
 import type { Denominators } from '../losses/sup-con.ts';
-import type { Module } from '../models/module.ts';
-import { projectionHead } from '../models/projection-head.ts';
-import { makeEncoder } from '../models/registry.ts';
-import '../models/resnet.ts'; // registers its encoders
+import '../encoders/resnet.ts'; // registers its encoders
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
 import type { LossSpec } from '../train/loss.ts';
@@ -72,7 +71,7 @@ export interface RecipeChoices {
 
 /** Disposing it frees the encoder and the head. */
 export interface Training extends Disposable {
-  readonly encoder: Module;
+  readonly encoder: Encoder;
   readonly trainer: Trainer;
   /** Images as the encoder takes them without randomness. */
   readonly evaluation: Augmentation;

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { type Augmentation, type AugmentData, augment } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
 import type { Transform } from '../augment/transform.ts';
-import { isObject, parseStrictJson } from '../checkpoint/strict-json.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
+import { isObject, parseStrictJson } from '../files/strict-json.ts';
 
 export type PresetName = keyof typeof presets;
 

@@ -1,7 +1,6 @@
 /** `contrastive train`: pre-trains an encoder on a data set, into the folder of a run. */
 import { resolve } from 'node:path';
 import { setAugmentThreads } from '../augment/augment.ts';
-import '../checkpoint/module-files.ts'; // gives the encoder its load()
 import { RunFolder } from '../checkpoint/run.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { statOrUndefined } from '../data/files.ts';

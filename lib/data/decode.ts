@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { types } from 'node:util';
-import type { Metadata, Sharp } from 'sharp';
+import type { Metadata, Sharp, default as SharpModule } from 'sharp';
 import { AbortError, DataError, messageOf } from '../errors.ts';
 import { checkOptions, clip, describe, expectColour, expectNumber, expectOneOf } from '../validate.ts';
 import { type DecodePriority, DecodeQueue, decodeSlots } from './decode-queue.ts';
@@ -41,7 +41,11 @@ const priorities = ['interactive', 'bulk'] as const;
 
 /** Bytes that decodes may take together. An image that takes more by itself is decoded alone. */
 const decodeMemory = 2 ** 29;
-const places = new DecodeQueue(() => decodeSlots(process.env.UV_THREADPOOL_SIZE, availableParallelism()));
+const slots = (): number => decodeSlots(process.env.UV_THREADPOOL_SIZE, availableParallelism());
+/** Images whose bytes are held, from the header to the pixels; apart, so that what waits in bulk is in nobody's way. */
+const underWay = { interactive: new DecodeQueue(slots), bulk: new DecodeQueue(slots) } as const;
+/** Work on libuv's pool. Held for that alone, never while something waits for memory. */
+const places = new DecodeQueue(slots);
 const memory = new DecodeQueue(() => decodeMemory);
 
 /** @throws {OptionError} */
@@ -76,22 +80,19 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
   const name = isBytes ? `image of ${input.length} bytes` : clip(input, 300);
   try {
     const { default: sharp } = await importSharp();
-    return await places.run({ priority, signal }, async () => {
-      const bytes = isBytes ? input : await readRegularFile(input); // not sharp: libvips remembers pictures by their path
-      const format = formatOf(bytes);
-      const about = await sharp(bytes, { limitInputPixels: false }).metadata();
-      expectPixels(about, maxPixels);
-      if (format === 'TIFF' && isPlainYCbCr(bytes))
-        throw new DataError('a TIFF of YCbCr values without JPEG compression is not supported; save it as RGB');
-      const { height, width } = scaledDown(about.autoOrient, size);
-      const cost = costOf(about, height * width);
-      return await memory.run({ priority, cost, signal }, async () => {
-        const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', pages: 1, sequentialRead: true })
-          .autoOrient()
-          .flatten({ background })
-          .resize(width, height, { fit: 'fill', kernel: 'linear' });
-        return await readPixels(image, channels);
+    const turn = { priority, signal };
+    return await underWay[priority].run(turn, async () => {
+      const { bytes, about } = await places.run(turn, async () => {
+        const read = isBytes ? input : await readRegularFile(input); // not sharp: libvips remembers pictures by their path
+        return { bytes: read, about: await readHeader(sharp, read, maxPixels) };
       });
+      const { height, width } = scaledDown(about.autoOrient, size);
+      const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', pages: 1, sequentialRead: true })
+        .autoOrient()
+        .flatten({ background })
+        .resize(width, height, { fit: 'fill', kernel: 'linear' });
+      const cost = costOf(about, height * width);
+      return await memory.run({ ...turn, cost }, () => places.run(turn, () => readPixels(image, channels)));
     });
   } catch (error) {
     if (error instanceof AbortError) throw error;
@@ -128,6 +129,16 @@ export function scaledDown(
 async function readRegularFile(path: string): Promise<Uint8Array> {
   if (!(await stat(path)).isFile()) throw new Error('it is not a regular file'); // a pipe would block
   return await readFile(path);
+}
+
+/** @throws {DataError} more pixels than `maxPixels`, or values that are not supported. */
+async function readHeader(sharp: typeof SharpModule, bytes: Uint8Array, maxPixels: number): Promise<Metadata> {
+  const format = formatOf(bytes);
+  const about = await sharp(bytes, { limitInputPixels: false }).metadata();
+  expectPixels(about, maxPixels);
+  if (format === 'TIFF' && isPlainYCbCr(bytes))
+    throw new DataError('a TIFF of YCbCr values without JPEG compression is not supported; save it as RGB');
+  return about;
 }
 
 function expectPixels({ width, height, depth }: Metadata, maxPixels: number): void {

@@ -4,7 +4,7 @@ import type { Dataset, LoadedSample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { readSample } from '../data/sample-reader.ts';
 import { OptionError } from '../errors.ts';
-import type { Module } from '../models/module.ts';
+import type { Module } from '../nn/module.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import { cat } from '../tensor/ops.ts';
 import {

@@ -2,12 +2,14 @@
 import { OptionError } from '../errors.ts';
 import type { DType } from '../native/addon.ts';
 import type { Argument } from '../tensor/program.ts';
+import { parametersOf } from '../tensor/schema.ts';
 import type { Graph, Value } from './graph.ts';
-import { parametersOf } from './schema.ts';
 import type { Size } from './sizes.ts';
 
 /** A size as an argument says it. */
 export type GivenSize = number | { readonly batch: number };
+
+const integral: ReadonlySet<DType> = new Set(['bool', 'uint8', 'int32', 'int64']);
 
 export class Call {
   readonly operation: string;
@@ -76,7 +78,7 @@ export class Call {
     return this.#get(name, 'a list of sizes', (arg) => Array.isArray(arg) && arg.every(isGivenSize));
   }
 
-  /** A tensor; a number in its place is one of no dimensions, of the given type. */
+  /** A tensor; a number in its place is one of no dimensions, of the given type, or float32 where it has a fraction. */
   value(name: string, dtype: DType = 'float32'): Value {
     return this.#valueOf(name, this.#args.get(name), dtype);
   }
@@ -87,7 +89,10 @@ export class Call {
   }
 
   #valueOf(name: string, arg: unknown, dtype: DType): Value {
-    if (typeof arg === 'number') return { name: this.graph.scalar(arg, dtype), dtype, shape: [] };
+    if (typeof arg === 'number') {
+      const own = integral.has(dtype) && !Number.isInteger(arg) ? 'float32' : dtype;
+      return { name: this.graph.scalar(arg, own), dtype: own, shape: [] };
+    }
     const value = this.#values.get((arg as { value?: number } | undefined)?.value ?? -1);
     return value ?? this.refuse(`'${name}' must be a tensor`);
   }

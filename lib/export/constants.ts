@@ -2,7 +2,7 @@
 import { OptionError } from '../errors.ts';
 import type { DType, TypedArray } from '../native/addon.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
-import { type Argument, type Program, type ProgramOperation, runProgram } from '../tensor/program.ts';
+import { type Argument, type Program, type ProgramOperation, runProgram, valuesIn } from '../tensor/program.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 export interface ConstantValue {
@@ -29,10 +29,7 @@ export async function computeConstants(program: Program, tensors: ReadonlyMap<st
       for (const value of operation.results) known.add(value);
     } else operations.set(i, operation);
 
-  const needed = new Set([
-    ...[...operations.values()].flatMap(({ args }) => args.flatMap(valuesIn)),
-    ...program.outputs,
-  ]);
+  const needed = new Set([...[...operations.values()].flatMap(({ args }) => valuesIn(args)), ...program.outputs]);
   const outputs = [...needed].filter((value) => known.has(value));
   const values = await tidy(() => {
     const results = noGrad(() => runProgram({ ...program, inputs: [], operations: constant, outputs }, tensors, []));
@@ -53,10 +50,4 @@ function isKnown(arg: Argument, known: ReadonlySet<number>): boolean {
   if (typeof arg !== 'object' || arg === null) return true;
   if (Array.isArray(arg)) return arg.every((each) => isKnown(each, known));
   return 'value' in arg && known.has(arg.value);
-}
-
-function valuesIn(arg: Argument): readonly number[] {
-  if (typeof arg !== 'object' || arg === null) return [];
-  if (Array.isArray(arg)) return arg.flatMap(valuesIn);
-  return 'value' in arg ? [arg.value] : [];
 }

@@ -55,6 +55,9 @@ function scaleAndOffset(parts: readonly Constant[], epsilon: number): { scale: F
 
 /** Rows (output channels) of a weight, each times its scale. In double precision, rounded once. */
 function scaleRows(data: Float32Array, scale: Float64Array): Float32Array {
+  const scaled = new Float32Array(data.length);
   const row = data.length / scale.length;
-  return data.map((value, i) => value * (scale[Math.floor(i / row)] as number));
+  for (const [c, factor] of scale.entries())
+    for (let i = c * row; i < (c + 1) * row; i++) scaled[i] = (data[i] as number) * factor;
+  return scaled;
 }

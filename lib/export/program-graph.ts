@@ -1,6 +1,6 @@
 /** From a program to an ONNX graph: one operation after another, by a table. */
 import { OptionError } from '../errors.ts';
-import type { Argument, Program, ProgramOperation } from '../tensor/program.ts';
+import { type Program, type ProgramOperation, valuesIn } from '../tensor/program.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Call } from './call.ts';
 import { computeConstants } from './constants.ts';
@@ -15,7 +15,8 @@ import { type ValueType, valueTypes } from './value-types.ts';
 /** Every operation that has an ONNX form. */
 const table: Rows = { ...pointwise, ...reductions, ...shapes, ...layers };
 
-export interface ProgramGraph extends Parts {
+export interface ProgramGraph {
+  readonly parts: Parts;
   readonly output: ValueType;
 }
 
@@ -58,7 +59,7 @@ export async function graphOf(source: GraphSource, names: { input: string; outpu
     }
   }
   const { name, ...output } = values.get(program.outputs[0] as number) as Value;
-  return { ...graph.finish(name, names.output), output };
+  return { parts: graph.finish(name, names.output), output };
 }
 
 /** Adds the nodes of an operation; returns its results by their numbers. */
@@ -79,12 +80,9 @@ function translate(
 
 /** The layer whose parameters an operation takes, or its own name. */
 function scopeOf({ name, args }: ProgramOperation, captured: ReadonlyMap<number, string>): string {
-  const isNamed = (arg: Argument): arg is { value: number } =>
-    typeof arg === 'object' &&
-    arg !== null &&
-    'value' in arg &&
-    /^(?!constant\.).*\./.test(captured.get(arg.value) ?? '');
-  const parameter = args.find(isNamed);
-  if (parameter === undefined) return name.replace(/^aten::|\..*$/g, '');
-  return (captured.get(parameter.value) as string).replace(/\.[^.]*$/, '');
+  const isOfLayer = (given: string): boolean => given.includes('.') && !given.startsWith('constant.');
+  const parameter = valuesIn(args)
+    .map((value) => captured.get(value) ?? '')
+    .find(isOfLayer);
+  return parameter?.replace(/\.[^.]*$/, '') ?? name.replace(/^aten::|\..*$/g, '');
 }

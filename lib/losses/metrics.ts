@@ -30,6 +30,9 @@ export interface ContrastiveMetricsOptions {
   readonly block?: number;
 }
 
+/** @internal */
+export const metricCount = 7;
+
 /** @internal The numbers of the native operation, named. */
 export function metricsFrom(values: ArrayLike<number>): ContrastiveMetrics {
   const [top1, positiveSimilarity, negativeSimilarity, alignment, uniformity, spread, validAnchors] = Array.from(

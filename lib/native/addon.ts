@@ -16,12 +16,8 @@ export type CallableReference = NativeHandle<'callable'>;
 export type RecorderHandle = NativeHandle<'recorder'>;
 export type RecordingHandle = NativeHandle<'recording'>;
 export type AbortFlagHandle = NativeHandle<'abort flag'>;
+export type GeneratorHandle = NativeHandle<'generator'>;
 export type PipelineHandle = NativeHandle<'pipeline'>;
-export type TrainStepHandle = NativeHandle<'training step'>;
-export type UpdateHandle = NativeHandle<'update'>;
-export type MomentumEncoderHandle = NativeHandle<'momentum encoder'>;
-export type ModuleHandle = NativeHandle<'module'>;
-export type OptimizerHandle = NativeHandle<'optimizer'>;
 
 export type DType = 'float32' | 'float64' | 'bfloat16' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool';
 export type TypedArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
@@ -101,6 +97,7 @@ export interface Addon {
   raiseAbortFlag(flag: AbortFlagHandle): void;
   /** Shapes, dtypes, devices and the need of a gradient, as text. */
   signature(tensors: readonly TensorHandle[]): string;
+  makeGenerator(seed: number): GeneratorHandle;
 
   fromData(
     data: TypedArray,
@@ -114,8 +111,13 @@ export interface Addon {
   describe(tensor: TensorHandle): TensorDescription;
   read(tensor: TensorHandle, flags: number): Promise<TypedArray>;
   readSync(tensor: TensorHandle, flags: number): TypedArray;
-  ready(tensor: TensorHandle, flags: number): Promise<Required<Omit<TensorDescription, 'device' | 'isLeaf'>>>;
+  ready(
+    tensor: TensorHandle,
+    flags: number,
+  ): Promise<Required<Pick<TensorDescription, 'shape' | 'dtype' | 'requiresGrad'>>>;
   sync(flags: number): Promise<void>;
+  /** Moves the tensors themselves, with their gradients. The handles from before keep naming the old device. */
+  move(tensors: readonly TensorHandle[], device: string, flags: number, job: number): TensorHandle[];
   dispose(tensor: TensorHandle): boolean;
   memory(): { readonly tensors: number; readonly bytes: number; readonly recyclable: number };
 
@@ -174,116 +176,6 @@ export interface Addon {
     job: number,
   ): TensorHandle;
   augmentThreads(threads: number): void;
-
-  makeModule(name: string, options: object): ModuleHandle;
-  moduleNames(): string[];
-  /** Live, in order of registration. */
-  moduleParameters(module: ModuleHandle): Record<string, TensorHandle>;
-  moduleBuffers(module: ModuleHandle): Record<string, TensorHandle>;
-  moduleForward(module: ModuleHandle, x: TensorHandle, flags: number, job: number): TensorHandle;
-  moduleOutputShape(module: ModuleHandle, shape: readonly number[]): number[];
-  moduleFeatureDim(module: ModuleHandle): number;
-  moduleTrain(module: ModuleHandle, on: boolean, flags: number, job: number): void;
-  /** The handles from before keep naming the old device. */
-  moduleTo(
-    module: ModuleHandle,
-    device: string,
-    flags: number,
-    job: number,
-  ): { parameters: Record<string, TensorHandle>; buffers: Record<string, TensorHandle> };
-  moduleDispose(module: ModuleHandle): boolean;
-
-  makeOptimizer(
-    kind: 'sgd' | 'adamw' | 'lars',
-    names: readonly string[],
-    parameters: readonly TensorHandle[],
-    options: object,
-  ): OptimizerHandle;
-  optimizerStep(optimizer: OptimizerHandle, learningRate: number, flags: number, job: number): void;
-  optimizerZeroGrad(optimizer: OptimizerHandle, flags: number, job: number): void;
-  /** Live. */
-  optimizerState(optimizer: OptimizerHandle, flags: number, job: number): Record<string, TensorHandle>;
-  optimizerLoadState(
-    optimizer: OptimizerHandle,
-    names: readonly string[],
-    tensors: readonly TensorHandle[],
-    flags: number,
-    job: number,
-  ): void;
-  optimizerDispose(optimizer: OptimizerHandle): boolean;
-
-  /** The key modules are those of the encoder and the head once more. `withStatistics`: running statistics follow too. `symmetric`: both views are queries in turn. */
-  makeMomentumEncoder(
-    encoder: ModuleHandle,
-    head: ModuleHandle | undefined,
-    keyEncoder: ModuleHandle,
-    keyHead: ModuleHandle | undefined,
-    queueSize: number,
-    withStatistics: boolean,
-    symmetric: boolean,
-  ): MomentumEncoderHandle;
-  /** Live: features (size, dim), labels and ids (size), pushed () on the CPU. */
-  momentumQueue(
-    momentum: MomentumEncoderHandle,
-    size: number,
-    dim: number,
-    device: string,
-    flags: number,
-    job: number,
-  ): Record<string, TensorHandle>;
-  momentumFollow(momentum: MomentumEncoderHandle, m: number, flags: number, job: number): void;
-  momentumRemember(
-    momentum: MomentumEncoderHandle,
-    keys: TensorHandle,
-    labels: TensorHandle | undefined,
-    ids: TensorHandle,
-    flags: number,
-    job: number,
-  ): void;
-  momentumDispose(momentum: MomentumEncoderHandle): boolean;
-
-  makeTrainStep(
-    encoder: ModuleHandle,
-    head: ModuleHandle | undefined,
-    optimizer: OptimizerHandle,
-    momentum: MomentumEncoderHandle | undefined,
-  ): TrainStepHandle;
-  /**
-   * `images` holds a tensor a size of view, `viewOrder` the place of each view among them. The first of `lossArguments`,
-   * the loss's features, is the step's to fill; so is its bank where there is a momentum encoder, whose m is `keyMomentum`.
-   */
-  trainStep(
-    step: TrainStepHandle,
-    images: readonly TensorHandle[],
-    viewOrder: readonly number[],
-    loss: CallableReference,
-    lossArguments: readonly unknown[],
-    metrics: boolean,
-    metricsLabels: TensorHandle | undefined,
-    learningRate: number,
-    keyMomentum: number,
-    flags: number,
-    job: number,
-  ): Promise<{
-    readonly loss: number;
-    readonly validAnchors?: number;
-    readonly metrics?: readonly number[];
-    /** There was no update, since something was not finite: 'the loss is', 'the gradient is'. */
-    readonly refused?: string;
-  }>;
-
-  /** `modules` are those whose running statistics a step moves. */
-  makeUpdate(modules: readonly ModuleHandle[], optimizer: OptimizerHandle): UpdateHandle;
-  updateBegin(update: UpdateHandle, flags: number, job: number): void;
-  updateUndo(update: UpdateHandle, flags: number, job: number): void;
-  /** What was not finite ('the gradient is') where there was no update. */
-  updateFinish(
-    update: UpdateHandle,
-    learningRate: number,
-    features: TensorHandle,
-    flags: number,
-    job: number,
-  ): Promise<string | undefined>;
 }
 
 interface Loader {

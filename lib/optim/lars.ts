@@ -1,5 +1,7 @@
+import * as ops from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, expectBoolean, expectNumber } from '../validate.ts';
-import { Optimizer, type Parameters } from './base.ts';
+import { Optimizer, type Parameters, type UpdateInputs } from './base.ts';
 
 export interface LARSOptions {
   /** Learning rate ≥ 0. */
@@ -27,14 +29,22 @@ const known = ['lr', 'momentum', 'nesterov', 'weightDecay', 'trustCoefficient', 
  * @throws {OptionError} an unknown or wrong option, or no parameters.
  */
 export class LARS extends Optimizer {
+  readonly #options: Required<Omit<LARSOptions, 'lr'>>;
+
   constructor(parameters: Parameters, options: LARSOptions) {
     checkOptions('LARS', options, known);
-    super('lars', parameters, options?.lr, {
+    const checked = {
       momentum: expectNumber('momentum', options?.momentum ?? 0.9, { min: 0 }),
       nesterov: expectBoolean('nesterov', options?.nesterov ?? false),
       weightDecay: expectNumber('weightDecay', options?.weightDecay ?? 1e-6, { min: 0 }),
       trustCoefficient: expectNumber('trustCoefficient', options?.trustCoefficient ?? 0.001, { above: 0 }),
       excludeBiasAndNorm: expectBoolean('excludeBiasAndNorm', options?.excludeBiasAndNorm ?? true),
-    });
+    };
+    super(parameters, options?.lr, [{ name: 'momentum_buffer' }]);
+    this.#options = checked;
+  }
+
+  protected override update({ parameters, slots: [momenta = []], learningRate, guard }: UpdateInputs): Tensor {
+    return ops.lars_(parameters, momenta, learningRate, { ...guard, ...this.#options });
   }
 }

@@ -1,5 +1,8 @@
+import { OptionError } from '../errors.ts';
+import * as ops from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, expectBoolean, expectNumber } from '../validate.ts';
-import { Optimizer, type Parameters } from './base.ts';
+import { Optimizer, type Parameters, type UpdateInputs } from './base.ts';
 
 export interface SGDOptions {
   /** Learning rate ≥ 0. */
@@ -28,13 +31,20 @@ const known = ['lr', 'momentum', 'nesterov', 'weightDecay', 'excludeBiasAndNorm'
  * optimizer.step();
  */
 export class SGD extends Optimizer {
+  readonly #options: Required<Omit<SGDOptions, 'lr'>>;
+
   constructor(parameters: Parameters, options: SGDOptions) {
     checkOptions('SGD', options, known);
-    super('sgd', parameters, options?.lr, {
-      momentum: expectNumber('momentum', options?.momentum ?? 0, { min: 0 }),
-      nesterov: expectBoolean('nesterov', options?.nesterov ?? false),
-      weightDecay: expectNumber('weightDecay', options?.weightDecay ?? 0, { min: 0 }),
-      excludeBiasAndNorm: expectBoolean('excludeBiasAndNorm', options?.excludeBiasAndNorm ?? false),
-    });
+    const momentum = expectNumber('momentum', options?.momentum ?? 0, { min: 0 });
+    const nesterov = expectBoolean('nesterov', options?.nesterov ?? false);
+    if (nesterov && momentum === 0) throw new OptionError('nesterov needs a momentum above 0');
+    const weightDecay = expectNumber('weightDecay', options?.weightDecay ?? 0, { min: 0 });
+    const excludeBiasAndNorm = expectBoolean('excludeBiasAndNorm', options?.excludeBiasAndNorm ?? false);
+    super(parameters, options?.lr, momentum > 0 ? [{ name: 'momentum_buffer' }] : []);
+    this.#options = { momentum, nesterov, weightDecay, excludeBiasAndNorm };
+  }
+
+  protected override update({ parameters, slots: [momenta = []], learningRate, guard }: UpdateInputs): Tensor {
+    return ops.sgd_(parameters, momenta, learningRate, { ...guard, ...this.#options });
   }
 }

@@ -6,9 +6,10 @@ import { encoderOf } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { DecodedImage } from '../data/decode.ts';
+import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
-import type { Module } from '../models/module.ts';
 import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
 import {
   choosePrecision,
   inPrecision,
@@ -32,12 +33,12 @@ const mostMeasured = 8;
 export class FeatureModel {
   readonly run: { readonly folder: string; readonly config: RunConfig; readonly step: number };
   readonly channels: 1 | 3;
-  readonly #encoder: Module;
+  readonly #encoder: Encoder;
   readonly #augmentation: Augmentation;
   readonly #options: FeatureModelOptions;
   #precision: Precision = 'float32';
 
-  private constructor(run: FeatureModel['run'], channels: 1 | 3, encoder: Module, options: FeatureModelOptions) {
+  private constructor(run: FeatureModel['run'], channels: 1 | 3, encoder: Encoder, options: FeatureModelOptions) {
     const { size, mean, std } = run.config.input;
     this.run = run;
     this.channels = channels;
@@ -108,7 +109,7 @@ export class FeatureModel {
     const forward = async (): Promise<Float32Array> => {
       const batch = this.#augmentation.apply(samples, { seed: 0, device: this.device }); // (images, channels, size, size)
       const features = inPrecision(precision, () => this.#encoder.forward(batch)).to('float32');
-      const vectors = normalize ? features.div(features.linalgVectorNorm(2, 1, true).clamp(1e-12)) : features;
+      const vectors = normalize ? ops.normalize(features) : features;
       return (await vectors.data()) as Float32Array;
     };
     return inModes(this.#options, () => noGrad(() => tidy(forward)));

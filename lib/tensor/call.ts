@@ -2,10 +2,11 @@
 import type { TensorHandle } from '../native/addon.ts';
 import { expectOneOf } from '../validate.ts';
 import { invoke } from './door.ts';
+import { Generator } from './generator.ts';
 import { Tensor } from './tensor.ts';
 
 const unwrap = (value: unknown): unknown => {
-  if (value instanceof Tensor) return value.handle;
+  if (value instanceof Tensor || value instanceof Generator) return value.handle;
   return Array.isArray(value) ? value.map(unwrap) : value;
 };
 
@@ -37,4 +38,13 @@ const reductions: readonly Reduction[] = ['none', 'mean', 'sum'];
 /** libtorch's number for how a loss is reduced; undefined for its default, the mean. */
 export function reductionCode(reduction: Reduction | undefined): number | undefined {
   return reduction === undefined ? undefined : reductions.indexOf(expectOneOf('reduction', reduction, reductions));
+}
+
+/** How the elements of a tensor lie in memory: row-major, or with the channels of each pixel side by side. */
+export type MemoryFormat = 'contiguous' | 'channels_last';
+
+/** libtorch's number for a memory format; undefined for the default of the operation. */
+export function memoryFormatCode(format: MemoryFormat | undefined): number | undefined {
+  if (format === undefined) return undefined;
+  return expectOneOf('memoryFormat', format, ['contiguous', 'channels_last']) === 'contiguous' ? 0 : 2;
 }

@@ -2,19 +2,31 @@
 import { OptionError, StateError } from '../errors.ts';
 import { loadAddon } from '../native/addon.ts';
 import { guard } from '../native/errors.ts';
-import { checkOptions, describe, expectNumber } from '../validate.ts';
-import { modeFlags } from './modes.ts';
+import { checkOptions, describe, expectBoolean, expectNumber } from '../validate.ts';
+import { forInference } from './inference.ts';
+import { modeFlags, noGrad } from './modes.ts';
 import { currentRecorder } from './recorder.ts';
 import { Recording } from './recording.ts';
 import { type Structure, structureOf } from './structure.ts';
 import { type Tensor, tensor } from './tensor.ts';
 
 /** What a caller may give where the function takes a tensor: a number too, which becomes one of no dimensions. */
-export type Given<T> = T extends Tensor ? Tensor | number : T extends object ? { [K in keyof T]: Given<T[K]> } : T;
+export type Given<T> = T extends Tensor
+  ? Tensor | number
+  : T extends readonly number[]
+    ? T
+    : T extends object
+      ? { [K in keyof T]: Given<T[K]> }
+      : T;
 
 export interface CompileOptions {
   /** What else the function depends on, as text: it is recorded again when this changes. Default: nothing. */
   readonly key?: () => string;
+  /**
+   * For a forward pass in evaluation: no gradients; batch normalisation folded into the convolution before it, additions and
+   * ReLU done inside, weights in the layout of this machine's kernels. Changes of the weights are seen. Default false.
+   */
+  readonly inference?: boolean;
   /** Recordings that are kept, the last used ones; default 8. Beyond that many, a warning says what keeps changing. */
   readonly maxRecordings?: number;
 }
@@ -44,7 +56,8 @@ interface Entry {
  *
  * - The function must not wait, and not read values (`item()`, `data()`): while it is recorded its tensors have none.
  * - It runs once a recording. What it computes besides tensors (a counter, a random number of JavaScript's) stays as it was
- *   then. A number that changes is an argument: a tensor of no dimensions inside.
+ *   then. A number that changes is an argument: a tensor of no dimensions inside. A list of numbers, such as a shape, is a
+ *   constant: another one is recorded again.
  * - Tensors that it uses from outside, such as parameters, are read at each call; changes in place are seen.
  * - `backward()`, optimizers and operations in place are part of the recording.
  *
@@ -62,7 +75,8 @@ export function compile<Args extends readonly unknown[], Result>(
   options: CompileOptions = {},
 ): Compiled<Args, Result> {
   if (typeof fn !== 'function') throw new OptionError(`fn must be a function, got ${describe(fn)}`);
-  checkOptions('compile', options, ['key', 'maxRecordings']);
+  checkOptions('compile', options, ['key', 'inference', 'maxRecordings']);
+  const inference = expectBoolean('inference', options.inference ?? false);
   const most = expectNumber('maxRecordings', options.maxRecordings ?? 8, { min: 1, integer: true });
   const entries = new Map<string, Entry>(); // in order of use
   let dropped = 0;
@@ -76,7 +90,11 @@ export function compile<Args extends readonly unknown[], Result>(
       results = structureOf('the result', result);
       return results.tensors;
     });
-    return { recording, rebuild: (results as Structure).rebuild };
+    const { rebuild } = results as unknown as Structure;
+    if (!inference) return { recording, rebuild };
+    const fused = forInference(recording, given.tensors);
+    recording.dispose();
+    return { recording: fused, rebuild };
   };
 
   const keep = (key: string, entry: Entry): void => {
@@ -94,7 +112,9 @@ export function compile<Args extends readonly unknown[], Result>(
     entries.set(key, entry);
   };
 
-  const run = (signal: AbortSignal | undefined, args: readonly unknown[]): Result => {
+  const run = (signal: AbortSignal | undefined, args: readonly unknown[]): Result =>
+    inference ? noGrad(() => runHere(signal, args)) : runHere(signal, args);
+  const runHere = (signal: AbortSignal | undefined, args: readonly unknown[]): Result => {
     const numbers: Tensor[] = [];
     const given = structureOf('arguments', args, (value) => {
       numbers.push(tensor(value, { dtype: 'float64' }));

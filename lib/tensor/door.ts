@@ -1,6 +1,6 @@
 /** The one door to native operations: what comes through it is enqueued, or, while a function is recorded, noted. */
 import { type CallableReference, loadAddon, type TensorHandle } from '../native/addon.ts';
-import { guard, newJob } from '../native/errors.ts';
+import { framesOf, guard, newJob } from '../native/errors.ts';
 import { flags } from './modes.ts';
 import { currentRecorder } from './recorder.ts';
 
@@ -30,6 +30,6 @@ export function invoke(
 ): TensorHandle | readonly TensorHandle[] | undefined {
   const job = newJob(below);
   const recorder = currentRecorder();
-  if (recorder !== undefined) return recorder.note(name, reference(name), args, flags(), job);
+  if (recorder !== undefined) return recorder.note(name, reference(name), args, flags(), framesOf(job));
   return guard(() => loadAddon().call(reference(name), args, flags(), job));
 }

@@ -72,10 +72,24 @@ export function onInteractiveStream<T>(fn: () => T): T {
 /** Whether gradients are recorded here. */
 export const isGradEnabled = (): boolean => (flags() & gradOff) === 0;
 
+/** The dtype of autocast where this runs; undefined outside. */
+export function autocastDtype(): 'bfloat16' | 'float16' | undefined {
+  if ((flags() & autocastBits.bfloat16) !== 0) return 'bfloat16';
+  return (flags() & autocastBits.float16) === 0 ? undefined : 'float16';
+}
+
 /** Notes a new handle with the innermost tidy(). */
 export function noteInScope(handle: Disposable): void {
   const scope = storage.getStore()?.scope;
   if (scope !== undefined && !scope.ended) scope.handles.add(handle);
+}
+
+// What no tidy() disposes.
+const owned = new WeakSet<Disposable>();
+
+/** Takes a handle out of every tidy(), of those around too: it has an owner (a module). */
+export function ownElsewhere(handle: Disposable): void {
+  owned.add(handle);
 }
 
 /** Runs `fn` outside every tidy(): what it makes has another owner (a module's parameters). */
@@ -115,6 +129,7 @@ export function tidy<T>(fn: () => T): T {
     keepOf(result, kept);
     scope.ended = true;
     for (const handle of scope.handles) {
+      if (owned.has(handle)) continue;
       if (!kept.has(handle)) handle.dispose();
       else if (outer.scope?.ended === false) outer.scope.handles.add(handle);
     }

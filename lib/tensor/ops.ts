@@ -2,8 +2,89 @@
 // biome-ignore-all lint: generated
 
 import { checkOptions } from '../validate.ts';
-import { call, callMany, type Reduction, reductionCode } from './call.ts';
+import { call, callMany, type MemoryFormat, memoryFormatCode, type Reduction, reductionCode } from './call.ts';
+import type { Generator } from './generator.ts';
+import { randomKey } from './random.ts';
 import { type DType, Tensor } from './tensor.ts';
+
+/** `adamw_` */
+export function adamw_(
+  parameters: readonly Tensor[],
+  means: readonly Tensor[],
+  squares: readonly Tensor[],
+  steps: readonly Tensor[],
+  learningRate: Tensor,
+  options: {
+    readonly status?: Tensor | undefined;
+    readonly largest?: Tensor | undefined;
+    readonly beta1: number | undefined;
+    readonly beta2: number | undefined;
+    readonly epsilon: number | undefined;
+    readonly weightDecay: number | undefined;
+    readonly excludeBiasAndNorm: boolean | undefined;
+  },
+): Tensor {
+  checkOptions('adamw_', options, [
+    'status',
+    'largest',
+    'beta1',
+    'beta2',
+    'epsilon',
+    'weightDecay',
+    'excludeBiasAndNorm',
+  ]);
+  return call('adamw_', [
+    parameters,
+    means,
+    squares,
+    steps,
+    learningRate,
+    options?.status,
+    options?.largest,
+    options?.beta1,
+    options?.beta2,
+    options?.epsilon,
+    options?.weightDecay,
+    options?.excludeBiasAndNorm,
+  ]);
+}
+
+/** `batch_norm_act` */
+export function batchNormAct(
+  input: Tensor,
+  weight?: Tensor,
+  bias?: Tensor,
+  runningMean?: Tensor,
+  runningVar?: Tensor,
+  numBatchesTracked?: Tensor,
+  residual?: Tensor,
+  options?: {
+    readonly training?: boolean | undefined;
+    readonly momentum?: number | undefined;
+    readonly eps?: number | undefined;
+    readonly relu?: boolean | undefined;
+  },
+): Tensor {
+  checkOptions('batchNormAct', options, ['training', 'momentum', 'eps', 'relu']);
+  return call('batch_norm_act', [
+    input,
+    weight,
+    bias,
+    runningMean,
+    runningVar,
+    numBatchesTracked,
+    residual,
+    options?.training,
+    options?.momentum,
+    options?.eps,
+    options?.relu,
+  ]);
+}
+
+/** `begin_step_` */
+export function beginStep_(statistics: readonly Tensor[], before: readonly Tensor[], status: Tensor): Tensor {
+  return call('begin_step_', [statistics, before, status]);
+}
 
 /** `contrastive_metrics` */
 export function contrastiveMetrics(
@@ -85,6 +166,81 @@ export function dclwLoss(
     options?.weightGradient,
     options?.block,
   ]);
+}
+
+/**
+ * `dropout`
+ *
+ * Elements are 0 with probability p, the others are divided by 1 − p. As torch.nn.functional.dropout in training.
+ * Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting". Differs: the scale is
+ * that of training, so that nothing is left to do after it.
+ *
+ * @param input floating, any shape.
+ * @param options.p from 0 to 1; default 0.5.
+ * @param options.key int64 (); default `randomKey()`. The same key, p and shape give the same zeros, on every device and with
+ * any number of threads.
+ * @returns of input's shape and dtype; differentiable any number of times.
+ */
+export function dropout(
+  input: Tensor,
+  options?: { readonly p?: number | undefined; readonly key?: Tensor | undefined },
+): Tensor {
+  checkOptions('dropout', options, ['p', 'key']);
+  return call('dropout', [input, options?.p, options?.key ?? randomKey()]);
+}
+
+/** `end_step_` */
+export function endStep_(
+  parameters: readonly Tensor[],
+  statistics: readonly Tensor[],
+  before: readonly Tensor[],
+  status: Tensor,
+  options?: { readonly failed?: boolean | undefined },
+): Tensor {
+  checkOptions('endStep_', options, ['failed']);
+  return call('end_step_', [parameters, statistics, before, status, options?.failed]);
+}
+
+/**
+ * `grad`
+ *
+ * Gradients of the sum of `outputs` with respect to `inputs`. No tensor's `.grad` changes. As torch.autograd.grad.
+ *
+ * @param outputs tensors that require a gradient, of one element each where there are no `gradOutputs`.
+ * @param inputs tensors that require a gradient.
+ * @param options.gradOutputs the gradient of each output, of its shape.
+ * @param options.retainGraph default: as `createGraph`.
+ * @param options.createGraph the gradients can be differentiated again; default false. The losses of this package, its batch
+ * normalisation in training and fused attention have no second derivative: an ERR_AUTOGRAD.
+ * @param options.allowUnused zeros for an input on which the outputs do not depend, in place of an ERR_AUTOGRAD; default false.
+ * @returns one tensor an input, of its shape and dtype. With `createGraph` its `requiresGrad` is true until the job has run.
+ * @example
+ * const [slope] = ops.grad([x.pow(3).sum()], [x], { createGraph: true });
+ */
+export function grad(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  options?: {
+    readonly gradOutputs?: readonly Tensor[] | undefined;
+    readonly retainGraph?: boolean | undefined;
+    readonly createGraph?: boolean | undefined;
+    readonly allowUnused?: boolean | undefined;
+  },
+): Tensor[] {
+  checkOptions('grad', options, ['gradOutputs', 'retainGraph', 'createGraph', 'allowUnused']);
+  return callMany('grad', [
+    outputs,
+    inputs,
+    options?.gradOutputs,
+    options?.retainGraph,
+    options?.createGraph,
+    options?.allowUnused,
+  ]);
+}
+
+/** `guarded_backward_` */
+export function guardedBackward_(loss: Tensor, status: Tensor): Tensor {
+  return call('guarded_backward_', [loss, status]);
 }
 
 /** `image_adjust_brightness` */
@@ -285,6 +441,54 @@ export function knnClassify(
   ]) as [Tensor, Tensor];
 }
 
+/** `lars_` */
+export function lars_(
+  parameters: readonly Tensor[],
+  momenta: readonly Tensor[],
+  learningRate: Tensor,
+  options: {
+    readonly status?: Tensor | undefined;
+    readonly largest?: Tensor | undefined;
+    readonly momentum: number | undefined;
+    readonly weightDecay: number | undefined;
+    readonly trustCoefficient: number | undefined;
+    readonly nesterov: boolean | undefined;
+    readonly excludeBiasAndNorm: boolean | undefined;
+  },
+): Tensor {
+  checkOptions('lars_', options, [
+    'status',
+    'largest',
+    'momentum',
+    'weightDecay',
+    'trustCoefficient',
+    'nesterov',
+    'excludeBiasAndNorm',
+  ]);
+  return call('lars_', [
+    parameters,
+    momenta,
+    learningRate,
+    options?.status,
+    options?.largest,
+    options?.momentum,
+    options?.weightDecay,
+    options?.trustCoefficient,
+    options?.nesterov,
+    options?.excludeBiasAndNorm,
+  ]);
+}
+
+/** `moving_average_` */
+export function movingAverage_(
+  averages: readonly Tensor[],
+  values: readonly Tensor[],
+  momentum: Tensor,
+  status: Tensor,
+): Tensor {
+  return call('moving_average_', [averages, values, momentum, status]);
+}
+
 /** `nearest_neighbours` */
 export function nearestNeighbours(
   features: Tensor,
@@ -300,6 +504,26 @@ export function nearestNeighbours(
     Tensor,
     Tensor,
   ];
+}
+
+/**
+ * `normalize`
+ *
+ * x / max(‖x‖_p, eps) along `dim`. As torch.nn.functional.normalize: where the norm is below eps, the gradient is that of
+ * x / eps.
+ *
+ * @param input floating.
+ * @param options.p default 2.
+ * @param options.dim default 1.
+ * @param options.eps default 1e-12.
+ * @returns of input's shape and dtype, under autocast too.
+ */
+export function normalize(
+  input: Tensor,
+  options?: { readonly p?: number | undefined; readonly dim?: number | undefined; readonly eps?: number | undefined },
+): Tensor {
+  checkOptions('normalize', options, ['p', 'dim', 'eps']);
+  return call('normalize', [input, options?.p, options?.dim, options?.eps]);
 }
 
 /** `nt_xent_loss` */
@@ -389,6 +613,22 @@ export function probeSteps(
   ]) as [Tensor, Tensor];
 }
 
+/** `push_keys_` */
+export function pushKeys_(
+  features: Tensor,
+  labels: Tensor,
+  ids: Tensor,
+  pushed: Tensor,
+  keys: Tensor,
+  keyLabels: Tensor | undefined,
+  keyIds: Tensor,
+  status: Tensor,
+  options?: { readonly normalize?: boolean | undefined },
+): Tensor {
+  checkOptions('pushKeys_', options, ['normalize']);
+  return call('push_keys_', [features, labels, ids, pushed, keys, keyLabels, keyIds, status, options?.normalize]);
+}
+
 /** `query_metrics` */
 export function queryMetrics(
   features: Tensor,
@@ -401,7 +641,11 @@ export function queryMetrics(
   return call('query_metrics', [features, ids, labels, bank, bankIds, bankLabels]);
 }
 
-/** `rand` */
+/**
+ * `rand`
+ *
+ * float32, uniform in [0, 1): the numbers of a torch.Generator with that seed (default 0), on every device.
+ */
 export function rand(
   size: number | readonly number[],
   options?: { readonly seed?: number | undefined; readonly device?: string | undefined },
@@ -410,13 +654,126 @@ export function rand(
   return call('rand', [size, options?.seed, options?.device]);
 }
 
-/** `randn` */
+/**
+ * `randint`
+ *
+ * int64, from low to high − 1: the numbers of a torch.Generator with that seed (default 0), on every device.
+ */
+export function randint(
+  low: number,
+  high: number,
+  size: number | readonly number[],
+  options?: { readonly seed?: number | undefined; readonly device?: string | undefined },
+): Tensor {
+  checkOptions('randint', options, ['seed', 'device']);
+  return call('randint', [low, high, size, options?.seed, options?.device]);
+}
+
+/**
+ * `randn`
+ *
+ * float32, standard normal: the numbers of a torch.Generator with that seed (default 0), on every device.
+ */
 export function randn(
   size: number | readonly number[],
   options?: { readonly seed?: number | undefined; readonly device?: string | undefined },
 ): Tensor {
   checkOptions('randn', options, ['seed', 'device']);
   return call('randn', [size, options?.seed, options?.device]);
+}
+
+/**
+ * `randperm`
+ *
+ * int64 (n), 0 to n − 1 in the order of a torch.Generator with that seed (default 0), on every device.
+ */
+export function randperm(
+  n: number,
+  options?: { readonly seed?: number | undefined; readonly device?: string | undefined },
+): Tensor {
+  checkOptions('randperm', options, ['seed', 'device']);
+  return call('randperm', [n, options?.seed, options?.device]);
+}
+
+/** `refuse_non_finite_` */
+export function refuseNonFinite_(
+  values: readonly Tensor[],
+  status: Tensor,
+  options: { readonly reason: number | undefined },
+): Tensor {
+  checkOptions('refuseNonFinite_', options, ['reason']);
+  return call('refuse_non_finite_', [values, status, options?.reason]);
+}
+
+/**
+ * `scaled_dot_product_attention`
+ *
+ * softmax(scale · q kᵀ + mask) v. As torch.nn.functional.scaled_dot_product_attention, but for where dropout's numbers
+ * come from.
+ * Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1.
+ *
+ * @param query float (…, queries, dim).
+ * @param key float (…, keys, dim).
+ * @param value float (…, keys, valueDim).
+ * @param options.attnMask (…, queries, keys): bool, true where a query sees a key; or of query's dtype, added. A query that sees
+ * none gives 0.
+ * @param options.dropoutP the probability with which a weight is 0; default 0.
+ * @param options.isCausal query i sees keys 0 to i; default false.
+ * @param options.scale default 1 / √dim.
+ * @param options.dropoutKey as the key of `dropout`.
+ * @returns (…, queries, valueDim). On a CPU, four dimensions without dropout are one kernel, which has no second derivative.
+ */
+export function scaledDotProductAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options?: {
+    readonly attnMask?: Tensor | undefined;
+    readonly dropoutP?: number | undefined;
+    readonly isCausal?: boolean | undefined;
+    readonly scale?: number | undefined;
+    readonly dropoutKey?: Tensor | undefined;
+  },
+): Tensor {
+  checkOptions('scaledDotProductAttention', options, ['attnMask', 'dropoutP', 'isCausal', 'scale', 'dropoutKey']);
+  return call('scaled_dot_product_attention', [
+    query,
+    key,
+    value,
+    options?.attnMask,
+    options?.dropoutP,
+    options?.isCausal,
+    options?.scale,
+    options?.dropoutKey ?? (options?.dropoutP ? randomKey() : undefined),
+  ]);
+}
+
+/** `sgd_` */
+export function sgd_(
+  parameters: readonly Tensor[],
+  momenta: readonly Tensor[],
+  learningRate: Tensor,
+  options: {
+    readonly status?: Tensor | undefined;
+    readonly largest?: Tensor | undefined;
+    readonly momentum: number | undefined;
+    readonly weightDecay: number | undefined;
+    readonly nesterov: boolean | undefined;
+    readonly excludeBiasAndNorm: boolean | undefined;
+  },
+): Tensor {
+  checkOptions('sgd_', options, ['status', 'largest', 'momentum', 'weightDecay', 'nesterov', 'excludeBiasAndNorm']);
+  return call('sgd_', [
+    parameters,
+    momenta,
+    learningRate,
+    options?.status,
+    options?.largest,
+    options?.momentum,
+    options?.weightDecay,
+    options?.nesterov,
+    options?.excludeBiasAndNorm,
+  ]);
 }
 
 /** `softmax_cross_entropy` */
@@ -663,6 +1020,21 @@ export function logSigmoid(input: Tensor): Tensor {
   return call('aten::log_sigmoid', [input]);
 }
 
+/** `aten::relu6` */
+export function relu6(input: Tensor): Tensor {
+  return call('aten::relu6', [input]);
+}
+
+/** `aten::hardswish` */
+export function hardswish(input: Tensor): Tensor {
+  return call('aten::hardswish', [input]);
+}
+
+/** `aten::hardsigmoid` */
+export function hardsigmoid(input: Tensor): Tensor {
+  return call('aten::hardsigmoid', [input]);
+}
+
 /** `aten::add.Tensor` */
 export function add(input: Tensor, other: Tensor | number, options?: { readonly alpha?: number | undefined }): Tensor {
   checkOptions('add', options, ['alpha']);
@@ -802,6 +1174,16 @@ export function amin(input: Tensor, dim?: number | readonly number[], keepdim?: 
   return call('aten::amin', [input, dim, keepdim]);
 }
 
+/** `aten::max.dim` */
+export function max(input: Tensor, dim: number, keepdim?: boolean): [Tensor, Tensor] {
+  return callMany('aten::max.dim', [input, dim, keepdim]) as [Tensor, Tensor];
+}
+
+/** `aten::min.dim` */
+export function min(input: Tensor, dim: number, keepdim?: boolean): [Tensor, Tensor] {
+  return callMany('aten::min.dim', [input, dim, keepdim]) as [Tensor, Tensor];
+}
+
 /** `aten::argmax` */
 export function argmax(input: Tensor, dim?: number, keepdim?: boolean): Tensor {
   return call('aten::argmax', [input, dim, keepdim]);
@@ -832,16 +1214,43 @@ export function variance(
   return call('aten::var.correction', [input, dim, options?.correction, options?.keepdim]);
 }
 
-/** `aten::linalg_vector_norm` */
-export function linalgVectorNorm(
+/**
+ * `aten::linalg_vector_norm`
+ *
+ * The norm of order `ord` (default 2) over `dim`, by default over all elements. As torch.linalg.vector_norm.
+ */
+export function norm(
   input: Tensor,
   ord?: number,
   dim?: number | readonly number[],
   keepdim?: boolean,
   options?: { readonly dtype?: DType | undefined },
 ): Tensor {
-  checkOptions('linalgVectorNorm', options, ['dtype']);
+  checkOptions('norm', options, ['dtype']);
   return call('aten::linalg_vector_norm', [input, ord, dim, keepdim, options?.dtype]);
+}
+
+/**
+ * `aten::linalg_svd`
+ *
+ * U, S and Vᴴ, with input = U diag(S) Vᴴ and S falling. As torch.linalg.svd.
+ */
+export function svd(
+  input: Tensor,
+  fullMatrices?: boolean,
+  options?: { readonly driver?: string | undefined },
+): [Tensor, Tensor, Tensor] {
+  checkOptions('svd', options, ['driver']);
+  return callMany('aten::linalg_svd', [input, fullMatrices, options?.driver]) as [Tensor, Tensor, Tensor];
+}
+
+/**
+ * `aten::linalg_eigh`
+ *
+ * Eigenvalues, rising, and eigenvectors, as columns, of a symmetric matrix. As torch.linalg.eigh.
+ */
+export function eigh(input: Tensor, UPLO?: string): [Tensor, Tensor] {
+  return callMany('aten::linalg_eigh', [input, UPLO]) as [Tensor, Tensor];
 }
 
 /** `aten::logsumexp` */
@@ -916,6 +1325,11 @@ export function flatten(input: Tensor, startDim?: number, endDim?: number): Tens
   return call('aten::flatten.using_ints', [input, startDim, endDim]);
 }
 
+/** `aten::unflatten.int` */
+export function unflatten(input: Tensor, dim: number, sizes: number | readonly number[]): Tensor {
+  return call('aten::unflatten.int', [input, dim, sizes]);
+}
+
 /** `aten::unsqueeze` */
 export function unsqueeze(input: Tensor, dim: number): Tensor {
   return call('aten::unsqueeze', [input, dim]);
@@ -981,6 +1395,37 @@ export function indexSelect(input: Tensor, dim: number, index: Tensor): Tensor {
   return call('aten::index_select', [input, dim, index]);
 }
 
+/**
+ * `aten::index.Tensor`
+ *
+ * The elements at `indices`, which are broadcast together; undefined takes a whole dimension. As x[:, i] in PyTorch.
+ *
+ * @param indices int64 or int32, one a dimension from the first on; or bool, of which the true elements count: the shape then
+ * depends on data.
+ * @throws {ShapeError} an index that is out of range, when the job runs.
+ * @example
+ * x.index([undefined, tensor([2, 0], { dtype: 'int64' })]); // columns 2 and 0
+ */
+export function index(input: Tensor, indices: readonly (Tensor | undefined)[]): Tensor {
+  return call('aten::index.Tensor', [input, indices]);
+}
+
+/**
+ * `aten::index_put`
+ *
+ * A copy of `input` in which the elements at `indices` (as those of `index`) are `values`, or have them added.
+ *
+ * @param accumulate add; an index may then occur several times. Default false.
+ */
+export function indexPut(
+  input: Tensor,
+  indices: readonly (Tensor | undefined)[],
+  values: Tensor,
+  accumulate?: boolean,
+): Tensor {
+  return call('aten::index_put', [input, indices, values, accumulate]);
+}
+
 /** `aten::gather` */
 export function gather(
   input: Tensor,
@@ -1043,13 +1488,15 @@ export function diagonal(input: Tensor, offset?: number, dim1?: number, dim2?: n
 }
 
 /** `aten::contiguous` */
-export function contiguous(input: Tensor): Tensor {
-  return call('aten::contiguous', [input]);
+export function contiguous(input: Tensor, options?: { readonly memoryFormat?: MemoryFormat | undefined }): Tensor {
+  checkOptions('contiguous', options, ['memoryFormat']);
+  return call('aten::contiguous', [input, memoryFormatCode(options?.memoryFormat)]);
 }
 
 /** `aten::clone` */
-export function clone(input: Tensor): Tensor {
-  return call('aten::clone', [input]);
+export function clone(input: Tensor, options?: { readonly memoryFormat?: MemoryFormat | undefined }): Tensor {
+  checkOptions('clone', options, ['memoryFormat']);
+  return call('aten::clone', [input, memoryFormatCode(options?.memoryFormat)]);
 }
 
 /** `aten::detach` */
@@ -1217,6 +1664,22 @@ export function nllLoss(
   return call('aten::nll_loss', [input, target, weight, reductionCode(reduction), ignoreIndex]);
 }
 
+/** `aten::smooth_l1_loss` */
+export function smoothL1Loss(input: Tensor, target: Tensor, reduction?: Reduction, beta?: number): Tensor {
+  return call('aten::smooth_l1_loss', [input, target, reductionCode(reduction), beta]);
+}
+
+/** `aten::kl_div` */
+export function klDiv(
+  input: Tensor,
+  target: Tensor,
+  reduction?: Reduction,
+  options?: { readonly logTarget?: boolean | undefined },
+): Tensor {
+  checkOptions('klDiv', options, ['logTarget']);
+  return call('aten::kl_div', [input, target, reductionCode(reduction), options?.logTarget]);
+}
+
 /** `aten::mse_loss` */
 export function mseLoss(input: Tensor, target: Tensor, reduction?: Reduction): Tensor {
   return call('aten::mse_loss', [input, target, reductionCode(reduction)]);
@@ -1279,6 +1742,15 @@ export function pad(input: Tensor, pad: number | readonly number[], mode?: strin
   return call('aten::pad', [input, pad, mode, value]);
 }
 
+/** `aten::upsample_nearest2d.vec` */
+export function upsampleNearest2d(
+  input: Tensor,
+  outputSize?: number | readonly number[],
+  scaleFactors?: readonly number[],
+): Tensor {
+  return call('aten::upsample_nearest2d.vec', [input, outputSize, scaleFactors]);
+}
+
 /** `aten::upsample_bilinear2d.vec` */
 export function upsampleBilinear2d(
   input: Tensor,
@@ -1287,6 +1759,16 @@ export function upsampleBilinear2d(
   scaleFactors?: readonly number[],
 ): Tensor {
   return call('aten::upsample_bilinear2d.vec', [input, outputSize, alignCorners, scaleFactors]);
+}
+
+/** `aten::upsample_bicubic2d.vec` */
+export function upsampleBicubic2d(
+  input: Tensor,
+  outputSize: number | readonly number[] | undefined,
+  alignCorners: boolean,
+  scaleFactors?: readonly number[],
+): Tensor {
+  return call('aten::upsample_bicubic2d.vec', [input, outputSize, alignCorners, scaleFactors]);
 }
 
 /** `aten::full` */
@@ -1326,6 +1808,17 @@ export function arange(
   return call('aten::arange', [end, options?.dtype, undefined, options?.device]);
 }
 
+/** `aten::linspace` */
+export function linspace(
+  start: number,
+  end: number,
+  steps: number,
+  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
+): Tensor {
+  checkOptions('linspace', options, ['dtype', 'device']);
+  return call('aten::linspace', [start, end, steps, options?.dtype, undefined, options?.device]);
+}
+
 /** `aten::eye` */
 export function eye(
   n: number,
@@ -1338,19 +1831,41 @@ export function eye(
 /** `aten::zeros_like` */
 export function zerosLike(
   input: Tensor,
-  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
+  options?: {
+    readonly dtype?: DType | undefined;
+    readonly device?: string | undefined;
+    readonly memoryFormat?: MemoryFormat | undefined;
+  },
 ): Tensor {
-  checkOptions('zerosLike', options, ['dtype', 'device']);
-  return call('aten::zeros_like', [input, options?.dtype, undefined, options?.device]);
+  checkOptions('zerosLike', options, ['dtype', 'device', 'memoryFormat']);
+  return call('aten::zeros_like', [
+    input,
+    options?.dtype,
+    undefined,
+    options?.device,
+    undefined,
+    memoryFormatCode(options?.memoryFormat),
+  ]);
 }
 
 /** `aten::ones_like` */
 export function onesLike(
   input: Tensor,
-  options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined },
+  options?: {
+    readonly dtype?: DType | undefined;
+    readonly device?: string | undefined;
+    readonly memoryFormat?: MemoryFormat | undefined;
+  },
 ): Tensor {
-  checkOptions('onesLike', options, ['dtype', 'device']);
-  return call('aten::ones_like', [input, options?.dtype, undefined, options?.device]);
+  checkOptions('onesLike', options, ['dtype', 'device', 'memoryFormat']);
+  return call('aten::ones_like', [
+    input,
+    options?.dtype,
+    undefined,
+    options?.device,
+    undefined,
+    memoryFormatCode(options?.memoryFormat),
+  ]);
 }
 
 /** `aten::add_.Tensor` */
@@ -1398,6 +1913,58 @@ export function clamp_(input: Tensor, min?: number, max?: number): Tensor {
 /** `aten::lerp_.Scalar` */
 export function lerp_(input: Tensor, end: Tensor, weight: number): Tensor {
   return call('aten::lerp_.Scalar', [input, end, weight]);
+}
+
+/** `aten::relu_` */
+export function relu_(input: Tensor): Tensor {
+  return call('aten::relu_', [input]);
+}
+
+/** `aten::normal_` */
+export function normal_(
+  input: Tensor,
+  mean: number | undefined,
+  std: number | undefined,
+  options: { readonly generator: Generator | undefined },
+): Tensor {
+  checkOptions('normal_', options, ['generator']);
+  return call('aten::normal_', [input, mean, std, options?.generator]);
+}
+
+/** `aten::uniform_` */
+export function uniform_(
+  input: Tensor,
+  from: number | undefined,
+  to: number | undefined,
+  options: { readonly generator: Generator | undefined },
+): Tensor {
+  checkOptions('uniform_', options, ['generator']);
+  return call('aten::uniform_', [input, from, to, options?.generator]);
+}
+
+/** `aten::empty.memory_format` */
+export function empty(
+  size: number | readonly number[],
+  options?: {
+    readonly dtype?: DType | undefined;
+    readonly device?: string | undefined;
+    readonly memoryFormat?: MemoryFormat | undefined;
+  },
+): Tensor {
+  checkOptions('empty', options, ['dtype', 'device', 'memoryFormat']);
+  return call('aten::empty.memory_format', [
+    size,
+    options?.dtype,
+    undefined,
+    options?.device,
+    undefined,
+    memoryFormatCode(options?.memoryFormat),
+  ]);
+}
+
+/** `aten::erfinv` */
+export function erfinv(input: Tensor): Tensor {
+  return call('aten::erfinv', [input]);
 }
 
 declare module './tensor.ts' {
@@ -1468,6 +2035,12 @@ declare module './tensor.ts' {
     hardtanh(minVal?: number, maxVal?: number): Tensor;
     /** `aten::log_sigmoid` */
     logSigmoid(): Tensor;
+    /** `aten::relu6` */
+    relu6(): Tensor;
+    /** `aten::hardswish` */
+    hardswish(): Tensor;
+    /** `aten::hardsigmoid` */
+    hardsigmoid(): Tensor;
     /** `aten::add.Tensor` */
     add(other: Tensor | number, options?: { readonly alpha?: number | undefined }): Tensor;
     /** `aten::sub.Tensor` */
@@ -1516,6 +2089,10 @@ declare module './tensor.ts' {
     amax(dim?: number | readonly number[], keepdim?: boolean): Tensor;
     /** `aten::amin` */
     amin(dim?: number | readonly number[], keepdim?: boolean): Tensor;
+    /** `aten::max.dim` */
+    max(dim: number, keepdim?: boolean): [Tensor, Tensor];
+    /** `aten::min.dim` */
+    min(dim: number, keepdim?: boolean): [Tensor, Tensor];
     /** `aten::argmax` */
     argmax(dim?: number, keepdim?: boolean): Tensor;
     /** `aten::argmin` */
@@ -1531,12 +2108,14 @@ declare module './tensor.ts' {
       options?: { readonly correction?: number | undefined; readonly keepdim?: boolean | undefined },
     ): Tensor;
     /** `aten::linalg_vector_norm` */
-    linalgVectorNorm(
+    norm(
       ord?: number,
       dim?: number | readonly number[],
       keepdim?: boolean,
       options?: { readonly dtype?: DType | undefined },
     ): Tensor;
+    /** `aten::linalg_eigh` */
+    eigh(UPLO?: string): [Tensor, Tensor];
     /** `aten::logsumexp` */
     logsumexp(dim: number | readonly number[], keepdim?: boolean): Tensor;
     /** `aten::cumsum` */
@@ -1563,6 +2142,8 @@ declare module './tensor.ts' {
     t(): Tensor;
     /** `aten::flatten.using_ints` */
     flatten(startDim?: number, endDim?: number): Tensor;
+    /** `aten::unflatten.int` */
+    unflatten(dim: number, sizes: number | readonly number[]): Tensor;
     /** `aten::unsqueeze` */
     unsqueeze(dim: number): Tensor;
     /** `aten::squeeze.dim` */
@@ -1585,6 +2166,10 @@ declare module './tensor.ts' {
     slice(dim?: number, start?: number, end?: number, step?: number): Tensor;
     /** `aten::index_select` */
     indexSelect(dim: number, index: Tensor): Tensor;
+    /** `aten::index.Tensor` */
+    index(indices: readonly (Tensor | undefined)[]): Tensor;
+    /** `aten::index_put` */
+    indexPut(indices: readonly (Tensor | undefined)[], values: Tensor, accumulate?: boolean): Tensor;
     /** `aten::gather` */
     gather(dim: number, index: Tensor, options?: { readonly sparseGrad?: boolean | undefined }): Tensor;
     /** `aten::scatter.src` */
@@ -1608,9 +2193,9 @@ declare module './tensor.ts' {
     /** `aten::diagonal` */
     diagonal(offset?: number, dim1?: number, dim2?: number): Tensor;
     /** `aten::contiguous` */
-    contiguous(): Tensor;
+    contiguous(options?: { readonly memoryFormat?: MemoryFormat | undefined }): Tensor;
     /** `aten::clone` */
-    clone(): Tensor;
+    clone(options?: { readonly memoryFormat?: MemoryFormat | undefined }): Tensor;
     /** `aten::detach` */
     detach(): Tensor;
     /** `aten::one_hot` */
@@ -1647,6 +2232,10 @@ declare module './tensor.ts' {
     ): Tensor;
     /** `aten::nll_loss` */
     nllLoss(target: Tensor, weight?: Tensor, reduction?: Reduction, ignoreIndex?: number): Tensor;
+    /** `aten::smooth_l1_loss` */
+    smoothL1Loss(target: Tensor, reduction?: Reduction, beta?: number): Tensor;
+    /** `aten::kl_div` */
+    klDiv(target: Tensor, reduction?: Reduction, options?: { readonly logTarget?: boolean | undefined }): Tensor;
     /** `aten::mse_loss` */
     mseLoss(target: Tensor, reduction?: Reduction): Tensor;
     /** `aten::binary_cross_entropy_with_logits` */
@@ -1673,9 +2262,17 @@ declare module './tensor.ts' {
     /** `aten::pad` */
     pad(pad: number | readonly number[], mode?: string, value?: number): Tensor;
     /** `aten::zeros_like` */
-    zerosLike(options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined }): Tensor;
+    zerosLike(options?: {
+      readonly dtype?: DType | undefined;
+      readonly device?: string | undefined;
+      readonly memoryFormat?: MemoryFormat | undefined;
+    }): Tensor;
     /** `aten::ones_like` */
-    onesLike(options?: { readonly dtype?: DType | undefined; readonly device?: string | undefined }): Tensor;
+    onesLike(options?: {
+      readonly dtype?: DType | undefined;
+      readonly device?: string | undefined;
+      readonly memoryFormat?: MemoryFormat | undefined;
+    }): Tensor;
     /** `aten::add_.Tensor` */
     add_(other: Tensor | number, options?: { readonly alpha?: number | undefined }): Tensor;
     /** `aten::sub_.Tensor` */
@@ -1694,6 +2291,22 @@ declare module './tensor.ts' {
     clamp_(min?: number, max?: number): Tensor;
     /** `aten::lerp_.Scalar` */
     lerp_(end: Tensor, weight: number): Tensor;
+    /** `aten::relu_` */
+    relu_(): Tensor;
+    /** `aten::normal_` */
+    normal_(
+      mean: number | undefined,
+      std: number | undefined,
+      options: { readonly generator: Generator | undefined },
+    ): Tensor;
+    /** `aten::uniform_` */
+    uniform_(
+      from: number | undefined,
+      to: number | undefined,
+      options: { readonly generator: Generator | undefined },
+    ): Tensor;
+    /** `aten::erfinv` */
+    erfinv(): Tensor;
   }
 }
 
@@ -1731,6 +2344,9 @@ const methods = {
   elu,
   hardtanh,
   logSigmoid,
+  relu6,
+  hardswish,
+  hardsigmoid,
   add,
   sub,
   mul,
@@ -1755,11 +2371,14 @@ const methods = {
   mean,
   amax,
   amin,
+  max,
+  min,
   argmax,
   argmin,
   std,
   variance,
-  linalgVectorNorm,
+  norm,
+  eigh,
   logsumexp,
   cumsum,
   all,
@@ -1773,6 +2392,7 @@ const methods = {
   transpose,
   t,
   flatten,
+  unflatten,
   unsqueeze,
   squeeze,
   expand,
@@ -1784,6 +2404,8 @@ const methods = {
   select,
   slice,
   indexSelect,
+  index,
+  indexPut,
   gather,
   scatter,
   scatterAdd,
@@ -1810,6 +2432,8 @@ const methods = {
   logSoftmax,
   crossEntropyLoss,
   nllLoss,
+  smoothL1Loss,
+  klDiv,
   mseLoss,
   binaryCrossEntropyWithLogits,
   maxPool2d,
@@ -1827,6 +2451,10 @@ const methods = {
   zero_,
   clamp_,
   lerp_,
+  relu_,
+  normal_,
+  uniform_,
+  erfinv,
 };
 
 for (const [name, method] of Object.entries(methods))

@@ -9,7 +9,7 @@ import {
   type TensorDescription,
   type TensorHandle,
 } from '../native/addon.ts';
-import { type Frame, formatPlace, framesBelow, framesOf, guard } from '../native/errors.ts';
+import { type Frame, formatPlace, framesBelow, guard } from '../native/errors.ts';
 
 /** A tensor of a recording, by its number. */
 export interface Value {
@@ -66,7 +66,7 @@ export class Recorder {
     reference: CallableReference,
     args: readonly unknown[],
     flags: number,
-    job: number,
+    frames: readonly Frame[],
   ): OperationResult {
     const addon = loadAddon();
     const [made, taken, results] = guard(() => addon.record(this.#handle, reference, args, flags));
@@ -78,16 +78,19 @@ export class Recorder {
       if (Array.isArray(arg)) return arg.map(plain);
       return isHandle(arg) ? { value: taken[next++] } : arg;
     };
-    this.#operations.push({ name, args: args.map(plain), results, flags, frames: framesOf(job) });
+    this.#operations.push({ name, args: args.map(plain), results, flags, frames });
     return made;
   }
 
-  /** An input that `make` makes for each replay. */
+  /** An input that `make` makes for each replay; for the first one it does so now. */
   hiddenInput(make: () => TensorHandle): TensorHandle {
-    const like = make();
-    this.#hidden.push(make);
-    const handle = this.input(like);
-    loadAddon().dispose(like);
+    let first: TensorHandle | undefined = make();
+    const handle = this.input(first);
+    this.#hidden.push(() => {
+      const made = first ?? make();
+      first = undefined;
+      return made;
+    });
     return handle;
   }
 

@@ -1,8 +1,15 @@
 /** A recorded function: plain data for who reads it, and one native job for who replays it. */
 import { fileURLToPath } from 'node:url';
-import { type AbortFlagHandle, loadAddon, type RecordingHandle, type TensorDescription } from '../native/addon.ts';
+import {
+  type AbortFlagHandle,
+  loadAddon,
+  type RecordingHandle,
+  type TensorDescription,
+  type TensorHandle,
+} from '../native/addon.ts';
 import { type Frame, formatPlace, guard, newJob } from '../native/errors.ts';
 import { throwIfAborted } from '../validate.ts';
+import { reference } from './door.ts';
 import { flags, outsideTidy } from './modes.ts';
 import { currentRecorder, type Notes, type RecordedOperation, Recorder, recordInto, type Value } from './recorder.ts';
 import { Tensor } from './tensor.ts';
@@ -76,6 +83,34 @@ export class Recording {
       const inputs = like.map(({ handle }) => new Tensor(recorder.input(handle)));
       const outputs = recordInto(recorder, () => fn(inputs));
       return new Recording(recorder.finish(outputs.map(({ handle }) => handle)));
+    } finally {
+      recorder.dispose();
+    }
+  }
+
+  /**
+   * Other operations over the same inputs and captured tensors, to the same outputs, as a recording of its own.
+   * @param like as of()'s.
+   */
+  with(like: readonly Tensor[], operations: readonly RecordedOperation[]): Recording {
+    const recorder = new Recorder();
+    try {
+      const handles = new Map([...this.captured].map(([value, { handle }]) => [value, handle]));
+      for (const [i, value] of this.inputs.entries()) {
+        const given = like[i];
+        const make = this.#hidden[i - like.length] as () => TensorHandle;
+        handles.set(value, given ? recorder.input(given.handle) : recorder.hiddenInput(make));
+      }
+      const handleOf = (arg: unknown): unknown => {
+        if (Array.isArray(arg)) return arg.map(handleOf);
+        return typeof arg === 'object' && arg !== null ? handles.get((arg as Value).value) : arg;
+      };
+      for (const { name, args, results, flags, frames } of operations) {
+        const made = recorder.note(name, reference(name), args.map(handleOf), flags, frames);
+        const list = made === undefined ? [] : Array.isArray(made) ? made : [made as TensorHandle];
+        for (const [i, value] of results.entries()) handles.set(value, list[i] as TensorHandle);
+      }
+      return new Recording(recorder.finish(this.outputs.map((value) => handles.get(value) as TensorHandle)));
     } finally {
       recorder.dispose();
     }

@@ -19,8 +19,12 @@ const isPlain = (value: object): boolean => {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 };
 
+/** A shape, an order. */
+const isListOfNumbers = (value: unknown): value is readonly number[] =>
+  Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'number');
+
 /**
- * @param numberTensor makes a tensor of a number; without it, numbers are constants.
+ * @param numberTensor makes a tensor of a number; without it, numbers are constants, as lists of them always are.
  * @throws {OptionError} something that is neither a tensor nor plain data; `where` names it.
  */
 export function structureOf(where: string, value: unknown, numberTensor?: (value: number) => Tensor): Structure {
@@ -41,6 +45,7 @@ export function structureOf(where: string, value: unknown, numberTensor?: (value
     if (typeof value === 'bigint') return constant(`${value}n`, value);
     if (value === undefined || value === null || typeof value === 'boolean') return constant(String(value), value);
     if (typeof value === 'string') return constant(JSON.stringify(value), value);
+    if (isListOfNumbers(value)) return constant(JSON.stringify(value), [...value]);
     if (Array.isArray(value)) {
       keys.push('[');
       const parts = value.map((item, i) => walk(`${name}[${i}]`, item));

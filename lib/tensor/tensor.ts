@@ -28,7 +28,7 @@ let backwards = 0;
 /** A handle of a native tensor. Made by `tensor()` and by operations. */
 export class Tensor {
   /** @internal */
-  readonly handle: TensorHandle;
+  handle: TensorHandle;
   #description: { shape: readonly number[]; dtype: DType } | undefined;
   #disposed = false;
   #clearedAt = backwards;
@@ -73,6 +73,11 @@ export class Tensor {
 
   get requiresGrad(): boolean {
     return guard(() => loadAddon().describe(this.handle)).requiresGrad ?? false;
+  }
+
+  /** Whether a gradient ends here: a tensor that no recorded operation made. As torch.Tensor.is_leaf. */
+  get isLeaf(): boolean {
+    return guard(() => loadAddon().describe(this.handle)).isLeaf ?? true;
   }
 
   set requiresGrad(on: boolean) {
@@ -163,6 +168,18 @@ export class Tensor {
       ? ['move', [this.handle, device, dtype]]
       : ['aten::to.dtype', [this.handle, dtype ?? this.dtype]];
     return new Tensor(invoke(this.to, name as string, args as unknown[]) as TensorHandle);
+  }
+
+  /** @internal The same tensor behind another handle: it has moved to another device. */
+  rebind(handle: TensorHandle): void {
+    guard(() => loadAddon().dispose(this.handle));
+    this.handle = handle;
+  }
+
+  /** @internal Gives the native tensor to another owner; this object is then as one that was disposed. */
+  release(): TensorHandle {
+    this.#disposed = true;
+    return this.handle;
   }
 
   /** Frees the native memory now, rather than when the handle is collected. Queued operations keep what they need. */

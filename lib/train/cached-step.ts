@@ -6,11 +6,12 @@ import { sync } from '../tensor/runtime.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
 import { forward } from './forward.ts';
+import { refusalOf, StepGuard } from './guard.ts';
 import type { LargeBatch } from './large-batches.ts';
-import { lossCall, metricsOf, readLoss, type StepResult, targetsOf } from './loss-call.ts';
+import { temperatureAt } from './loss.ts';
+import { lossCall, metricsOf, reportOf, resultOf, type StepResult, targetsOf } from './loss-call.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { StepContext } from './step.ts';
-import { Update } from './update.ts';
+import { type StepContext, scalarOf } from './step.ts';
 
 /** The labels and ids of a batch, from its micro-batches'. */
 class TargetCollector {
@@ -50,7 +51,7 @@ function oneBehind(): (done: Promise<unknown>) => Promise<void> {
  */
 export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
   const loss = lossCall(options.loss);
-  const update = new Update(options, optimizer);
+  const guard = new StepGuard(options, optimizer);
 
   /** Features of all samples, (batch, views, dim), without autograd; and the targets, which are read on the way. */
   const cacheFeatures = async (batch: LargeBatch, signal: AbortSignal | undefined) => {
@@ -87,18 +88,25 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
     batch: LargeBatch,
     { learningRate, progress, signal }: StepContext & { readonly signal: AbortSignal | undefined },
   ): Promise<StepResult & { readonly targets: Pick<TrainBatch, 'labels' | 'ids'> }> =>
-    tidy(() =>
-      update.attempt(async () => {
+    tidy(async () => {
+      try {
+        let status = guard.begin();
         const { features, targets } = await cacheFeatures(batch, signal);
         const tensors = targetsOf(targets, options);
-        const value = loss(features, { labels: tensors.labels, ids: tensors.ids, progress });
-        const result = await readLoss(value, options.metrics ? metricsOf(features, tensors) : undefined);
-        if (result.refused !== undefined) return { ...result, targets };
-        value.loss.backward();
-        await backPropagate(batch, features.grad as Tensor, signal);
-        const refused = await update.finish(features, learningRate);
-        return { ...result, ...(refused !== undefined && { refused }), targets };
-      }),
-    );
-  return { run };
+        const value = loss(features, { ...tensors, temperature: scalarOf(temperatureAt(options.loss, progress)) });
+        const report = reportOf(value, options.metrics ? metricsOf(features, tensors) : undefined);
+        status = guard.checkLoss(report.narrow(0, 0, 1), status);
+        const result = resultOf(await report.data(), options);
+        if (Number.isFinite(result.loss)) {
+          value.loss.backward();
+          await backPropagate(batch, features.grad as Tensor, signal);
+          status = guard.update(features, scalarOf(learningRate), status);
+        }
+        return { ...result, ...refusalOf(await guard.end(status).item()), targets };
+      } catch (error) {
+        guard.abandon();
+        throw error;
+      }
+    });
+  return { run, [Symbol.dispose]: () => guard[Symbol.dispose]() };
 }

@@ -4,7 +4,7 @@ import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { readSample } from '../data/sample-reader.ts';
 import { CheckpointError } from '../errors.ts';
-import { Module } from '../models/module.ts';
+import { Module } from '../nn/module.ts';
 import type { PrecisionChoice } from '../tensor/precision.ts';
 import { markOf } from './dataset-mark.ts';
 import type { FitOptions } from './fit-options.ts';
@@ -27,6 +27,10 @@ async function inputOf(augmentation: Augmentation, dataset: Dataset): Promise<Ru
   return { size: height, channels, mean: spread(last?.mean, 0), std: spread(last?.std, 1) };
 }
 
+/** Of a module that its name and options make again; others are named 'custom'. */
+const configJson = (part: object): JsonObject =>
+  part instanceof Module && part.config ? json(part.config) : { name: 'custom' };
+
 export async function configOf(
   options: ResolvedOptions,
   choice: PrecisionChoice,
@@ -38,8 +42,8 @@ export async function configOf(
   const first = augment[0] as Augmentation;
   return {
     format: 1,
-    encoder: json(encoder.config) as unknown as RunConfig['encoder'],
-    head: head === null ? null : head instanceof Module ? json(head.config) : { name: 'custom' },
+    encoder: configJson(encoder) as unknown as RunConfig['encoder'],
+    head: head === null ? null : configJson(head),
     loss: typeof loss === 'function' ? { name: 'custom' } : json(loss),
     augment: augment.map((view) => json(view)),
     input: await inputOf(first, dataset),

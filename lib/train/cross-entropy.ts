@@ -1,4 +1,6 @@
 /** The loss of a classifier on top of an encoder, as a trainer knows it by name. */
+import * as ops from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { expectNumber } from '../validate.ts';
 import type { NativeLoss } from './loss.ts';
 
@@ -22,7 +24,8 @@ export function checkCrossEntropy(spec: CrossEntropyLossSpec): CrossEntropyLossS
 }
 
 export const crossEntropy = ({ labelSmoothing }: CrossEntropyLossSpec): NativeLoss => ({
-  operation: 'softmax_cross_entropy',
   usesLabels: true,
-  arguments: ({ labels }) => [undefined, labels?.handle, labelSmoothing],
+  call: (features, { labels }) => ({
+    loss: ops.softmaxCrossEntropy(features, labels as Tensor, { labelSmoothing }),
+  }),
 });

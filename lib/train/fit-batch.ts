@@ -1,12 +1,13 @@
 /** The size of a training's batches, once its data are known. */
 import type { Dataset } from '../data/dataset.ts';
 import { OptionError } from '../errors.ts';
+import { expectBatchOfKeys } from './momentum-options.ts';
 import type { CheckedOptions } from './options.ts';
 
 /**
  * The default size is at most the data set's; one that was given has to fit.
  * @returns the options, and what there is to warn of.
- * @throws {OptionError} a batch size that is larger than the data set.
+ * @throws {OptionError} a batch size that is larger than the data set, or does not go with the momentum encoder.
  */
 export function fitBatch(
   options: CheckedOptions,
@@ -26,5 +27,7 @@ export function fitBatch(
     warnings.push(
       'batchSize is 1: an image is compared with no other one, and nothing is learned. Contrastive batches hold hundreds',
     );
-  return { sized: { ...options, batchSize, microBatch: Math.min(microBatch, batchSize) }, warnings };
+  const sized = { ...options, batchSize, microBatch: Math.min(microBatch, batchSize) };
+  if (momentumEncoder !== undefined) expectBatchOfKeys(momentumEncoder, sized);
+  return { sized, warnings };
 }

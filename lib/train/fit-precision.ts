@@ -1,7 +1,7 @@
 /** The precision that a training computes in, where it is to be chosen. */
 import type { Dataset } from '../data/dataset.ts';
 import { readSample } from '../data/sample-reader.ts';
-import { Module } from '../models/module.ts';
+import { Module } from '../nn/module.ts';
 import { keepRunningStatistics, tidy } from '../tensor/modes.ts';
 import { choosePrecision, type Precision, type PrecisionChoice } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';

@@ -1,15 +1,11 @@
 /** A trainer's loss, called on tensors; and what a step reads of it. */
 import { OptionError } from '../errors.ts';
-import { type ContrastiveMetrics, metricsFrom } from '../losses/metrics.ts';
-import { loadAddon } from '../native/addon.ts';
-import { guard, newJob } from '../native/errors.ts';
-import { reference } from '../tensor/door.ts';
-import { flags } from '../tensor/modes.ts';
+import { type ContrastiveMetrics, metricCount, metricsFrom } from '../losses/metrics.ts';
 import * as ops from '../tensor/ops.ts';
-import { Tensor, tensor } from '../tensor/tensor.ts';
+import { Tensor, type TypedArray, tensor } from '../tensor/tensor.ts';
 import { describe } from '../validate.ts';
 import type { TrainBatch } from './batches.ts';
-import { type KeyBank, type LossBatch, nativeLoss } from './loss.ts';
+import { type KeyBank, type LossBatch, type LossValue, nativeLoss } from './loss.ts';
 import type { ResolvedOptions } from './options.ts';
 
 export interface StepResult {
@@ -21,74 +17,55 @@ export interface StepResult {
   readonly refused?: string;
 }
 
-interface LossValue {
-  /** scalar () */
-  readonly loss: Tensor;
-  /** int64 () */
-  readonly validAnchors?: Tensor | undefined;
-}
-
 /** Features float32 (batch, views, dim) to the loss, by name or the user's own. */
 export function lossCall(loss: ResolvedOptions['loss']): (features: Tensor, batch: LossBatch) => LossValue {
-  if (typeof loss === 'function')
-    return (features, batch) => {
-      const { labels, ids, bank } = batch;
-      const value = loss(features, { labels, ids, bank });
-      if (!(value instanceof Tensor)) throw new OptionError(`loss must return a Tensor, got ${describe(value)}`);
-      return { loss: value };
-    };
-  const { operation, arguments: argumentsOf } = nativeLoss(loss);
-  return (features, batch) => {
-    const [, ...rest] = argumentsOf(batch);
-    const made = guard(() =>
-      loadAddon().call(reference(operation), [features.handle, ...rest], flags(), newJob(lossCall)),
-    );
-    const [value, validAnchors] = (Array.isArray(made) ? made : [made]).map((handle) => new Tensor(handle));
-    return { loss: value as Tensor, validAnchors };
+  if (typeof loss !== 'function') return nativeLoss(loss).call;
+  return (features, { labels, ids, bank }) => {
+    const value = loss(features, { labels, ids, bank });
+    if (!(value instanceof Tensor)) throw new OptionError(`loss must return a Tensor, got ${describe(value)}`);
+    return { loss: value };
   };
 }
 
 /** The tensors that losses and metrics take beside the features. */
-export interface Targets extends Disposable {
-  /** int32 (batch), when every sample has a label. */
+export interface Targets {
+  /** int32 (batch), when every sample has a label and the loss looks at them. */
   readonly labels: Tensor | undefined;
   /** int64 (batch) */
   readonly ids: Tensor;
-  /** The labels, where they say which rows the loss pulls together. */
-  readonly metricsLabels: Tensor | undefined;
 }
 
 /** A loss of the user's own is taken to look at the labels, where there are any. */
-export function targetsOf(batch: Pick<TrainBatch, 'labels' | 'ids'>, { loss, encoder }: ResolvedOptions): Targets {
+export function targetsOf(
+  { labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>,
+  { loss, encoder }: Pick<ResolvedOptions, 'loss' | 'encoder'>,
+): Targets {
   const { device } = encoder;
-  const labels = batch.labels && tensor(batch.labels, { device });
-  const ids = tensor(batch.ids, { device });
   const usesLabels = typeof loss === 'function' || nativeLoss(loss).usesLabels;
-  return {
-    labels,
-    ids,
-    metricsLabels: usesLabels ? labels : undefined,
-    [Symbol.dispose]() {
-      labels?.dispose();
-      ids.dispose();
-    },
-  };
+  return { labels: usesLabels && labels ? tensor(labels, { device }) : undefined, ids: tensor(ids, { device }) };
 }
 
-/** Of features and what the loss compares them with, (7): a batch with itself, or queries with keys. */
-export function metricsOf(features: Tensor, { ids, metricsLabels }: Targets, pair?: { bank: KeyBank | undefined }) {
-  if (pair === undefined) return ops.contrastiveMetrics(features.detach(), metricsLabels);
+/** Of features and what the loss compares them with: a batch with itself, or queries with keys. */
+export function metricsOf(features: Tensor, { ids, labels }: Targets, pair?: { bank: KeyBank | undefined }): Tensor {
+  if (pair === undefined) return ops.contrastiveMetrics(features.detach(), labels);
   const { bank } = pair;
-  return ops.queryMetrics(features.detach(), ids, metricsLabels, bank?.features, bank?.ids, bank?.labels);
+  return ops.queryMetrics(features.detach(), ids, labels, bank?.features, bank?.ids, bank?.labels);
 }
 
-/** Reads a loss's value, and the metrics where there are some. */
-export async function readLoss({ loss, validAnchors }: LossValue, metrics: Tensor | undefined): Promise<StepResult> {
-  const [value, anchors, numbers] = await Promise.all([loss.item(), validAnchors?.item(), metrics?.data()]);
+/** What is read of a step, as one tensor: the loss, the valid anchors where it reports them, and the metrics. float64 (n). */
+export function reportOf({ loss, validAnchors }: LossValue, metrics: Tensor | undefined): Tensor {
+  const parts = [loss, validAnchors, metrics].filter((part) => part !== undefined);
+  return ops.cat(parts.map((part) => part.detach().to('float64').reshape([-1])));
+}
+
+/** The numbers of a report, named. */
+export function resultOf(report: TypedArray, { metrics }: Pick<ResolvedOptions, 'metrics'>): StepResult {
+  const numbers = Array.from(report, Number);
+  const measured = metrics ? numbers.splice(-metricCount) : undefined;
+  const [loss, validAnchors] = numbers as [number, number?];
   return {
-    loss: value,
-    ...(!Number.isFinite(value) && { refused: 'the loss is' }),
-    ...(anchors !== undefined && { validAnchors: anchors }),
-    ...(numbers !== undefined && { metrics: metricsFrom(numbers as Float32Array) }),
+    loss,
+    ...(validAnchors !== undefined && { validAnchors }),
+    ...(measured !== undefined && { metrics: metricsFrom(measured) }),
   };
 }

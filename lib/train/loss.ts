@@ -2,6 +2,7 @@
 import { OptionError } from '../errors.ts';
 import { type HardNegatives, hardNegativeNumbers } from '../losses/options.ts';
 import { type Denominators, denominatorNames } from '../losses/sup-con.ts';
+import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
 import { type CrossEntropyLossSpec, checkCrossEntropy, crossEntropy } from './cross-entropy.ts';
@@ -90,17 +91,24 @@ export interface LossBatch {
   readonly ids: Tensor | undefined;
   /** The views are a query and its key, of a momentum encoder. */
   readonly hasKeys?: boolean;
-  /** With keys: those of earlier batches. The native step fills it in by itself. */
+  /** With keys: those of earlier batches. */
   readonly bank?: KeyBank | undefined;
-  /** Part of the training that lies behind, in [0, 1]: step / total steps. */
-  readonly progress: number;
+  /** τ, float64 (), where it changes over the training. */
+  readonly temperature?: Tensor | undefined;
 }
 
-/** A named loss as the native step takes it: the operation, and its arguments behind the features. */
+export interface LossValue {
+  /** scalar () */
+  readonly loss: Tensor;
+  /** int64 (): the anchors that had a positive, where the loss reports them. */
+  readonly validAnchors?: Tensor;
+}
+
+/** A named loss as an operation. */
 export interface NativeLoss {
-  readonly operation: string;
   readonly usesLabels: boolean;
-  arguments(batch: LossBatch): readonly unknown[];
+  /** @param features float32 (batch, views, dim) */
+  readonly call: (features: Tensor, batch: LossBatch) => LossValue;
 }
 
 const common = ['name', 'temperature', 'lossScale', 'normalize'] as const;
@@ -139,78 +147,69 @@ function checkSupCon(spec: SupConLossSpec): void {
   hardNegativeNumbers(spec.hardNegatives, 'loss.hardNegatives');
 }
 
-/** The native operation of a specification; argument orders are those of native/losses. */
+/** τ when `progress` in [0, 1] of the training lies behind, for a loss whose temperature changes. */
+export function temperatureAt(loss: LossSpec | CustomLoss, progress: number): number | undefined {
+  if (typeof loss === 'function' || loss.name === 'cross-entropy' || typeof loss.temperature !== 'object')
+    return undefined;
+  return rampAt(loss.temperature, progress);
+}
+
+/** An operation that takes views of one sample for its positives. */
+function selfSupervised(
+  operation: typeof ops.dclLoss | typeof ops.dclwLoss | typeof ops.ntXentLoss,
+  options: object,
+): NativeLoss {
+  return {
+    usesLabels: false,
+    call: (features, { ids, bank, temperature, hasKeys }) => ({
+      loss: operation(features, ids, bank?.features, bank?.ids, temperature, {
+        ...options,
+        anchors: hasKeys ? 'queries' : undefined,
+      }),
+    }),
+  };
+}
+
+function supervised(options: object, anchors: SupConLossSpec['anchors']): NativeLoss {
+  return {
+    usesLabels: true,
+    call: (features, { labels, ids, bank, temperature, hasKeys }) => {
+      const [loss, validAnchors] = ops.supConLoss(
+        features,
+        labels,
+        undefined, // mask
+        ids,
+        bank?.features,
+        bank?.labels,
+        bank?.ids,
+        temperature,
+        { ...options, anchors: hasKeys ? 'queries' : anchors },
+      );
+      return { loss, validAnchors };
+    },
+  };
+}
+
+/** The native operation of a specification. */
 export function nativeLoss(spec: LossSpec): NativeLoss {
   if (spec.name === 'cross-entropy') return crossEntropy(spec);
   const { lossScale, normalize } = spec;
-  const numbers = [lossScale, normalize];
-  const temperature = ({ progress }: LossBatch) =>
-    spec.temperature === undefined ? undefined : rampAt(spec.temperature, progress);
-  const anchors = ({ hasKeys }: LossBatch) => (hasKeys ? 'queries' : undefined);
-  // Behind the features: ids, bank, bank's ids, learned temperature.
-  const selfSupervised = ({ ids }: LossBatch) => [undefined, ids?.handle, undefined, undefined, undefined];
+  const temperature = typeof spec.temperature === 'number' ? spec.temperature : undefined;
+  const common = { temperature, lossScale, normalize };
   switch (spec.name) {
     case 'dcl':
-      return {
-        operation: 'dcl_loss',
-        usesLabels: false,
-        arguments: (batch) => [...selfSupervised(batch), temperature(batch), anchors(batch), ...numbers],
-      };
-    case 'dclw':
-      return {
-        operation: 'dclw_loss',
-        usesLabels: false,
-        arguments: (batch) => [
-          ...selfSupervised(batch),
-          temperature(batch),
-          anchors(batch),
-          spec.sigma,
-          ...numbers,
-          spec.weightGradient,
-        ],
-      };
-    case 'nt-xent': {
-      const { concentration, classPrior } = hardNegativeNumbers(spec.hardNegatives);
-      return {
-        operation: 'nt_xent_loss',
-        usesLabels: false,
-        arguments: (batch) => [
-          ...selfSupervised(batch),
-          ...[temperature(batch), anchors(batch), concentration, classPrior],
-          ...numbers,
-        ],
-      };
+      return selfSupervised(ops.dclLoss, common);
+    case 'dclw': {
+      const { sigma, weightGradient } = spec;
+      return selfSupervised(ops.dclwLoss, { ...common, sigma, weightGradient });
     }
-    case 'supcon':
-      return { operation: 'sup_con_loss', usesLabels: true, arguments: supConArguments(spec, temperature, numbers) };
+    case 'nt-xent':
+      return selfSupervised(ops.ntXentLoss, { ...common, ...hardNegativeNumbers(spec.hardNegatives) });
+    case 'supcon': {
+      const { variant, denominators, noPositives, maxPositives, anchors } = spec;
+      // No seed: batches are shuffled, and so is the choice of positives.
+      const choices = { variant, denominators, noPositives, maxPositives };
+      return supervised({ ...common, ...choices, ...hardNegativeNumbers(spec.hardNegatives) }, anchors);
+    }
   }
-}
-
-function supConArguments(
-  spec: SupConLossSpec,
-  temperature: (batch: LossBatch) => number | undefined,
-  numbers: readonly unknown[],
-): NativeLoss['arguments'] {
-  const { variant, denominators, anchors, noPositives, maxPositives } = spec;
-  const { concentration, classPrior } = hardNegativeNumbers(spec.hardNegatives);
-  return (batch) => [
-    undefined,
-    batch.labels?.handle,
-    undefined, // mask
-    batch.ids?.handle,
-    undefined, // bank, its labels and ids
-    undefined,
-    undefined,
-    undefined, // learned temperature
-    temperature(batch),
-    variant,
-    denominators,
-    batch.hasKeys ? 'queries' : anchors,
-    noPositives,
-    maxPositives,
-    undefined, // seed: batches are shuffled, and so is the choice of positives
-    concentration,
-    classPrior,
-    ...numbers,
-  ];
 }

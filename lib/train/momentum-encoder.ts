@@ -1,17 +1,41 @@
 /** The key encoder of momentum contrast, and the queue of its keys. */
+import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
-import { Module } from '../models/module.ts';
-import { loadAddon, type MomentumEncoderHandle } from '../native/addon.ts';
-import { guard, newJob } from '../native/errors.ts';
-import { flags, noGrad, outsideTidy } from '../tensor/modes.ts';
-import { Tensor } from '../tensor/tensor.ts';
+import { Module } from '../nn/module.ts';
+import { noGrad, outsideTidy } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { KeyBank } from './loss.ts';
 import type { Targets } from './loss-call.ts';
 import type { ResolvedMomentumOptions } from './momentum-options.ts';
 import type { ResolvedOptions } from './options.ts';
 import { rampAt } from './ramp.ts';
 
-const queueNames = ['features', 'labels', 'ids'] as const;
+/** The newest keys, in tensors of a fixed size. */
+interface KeyQueue {
+  /** float32 (size, dim) */
+  readonly features: Tensor;
+  /** int64 (size), −1 where there was none. */
+  readonly labels: Tensor;
+  /** int64 (size) */
+  readonly ids: Tensor;
+  /** int64 (), on the CPU: how many keys ever came. The next goes to pushed % size. */
+  readonly pushed: Tensor;
+}
+
+const makeQueue = (size: number, dim: number, device: string): KeyQueue => ({
+  features: ops.zeros([size, dim], { dtype: 'float32', device }),
+  labels: ops.full([size], -1, { dtype: 'int64', device }),
+  ids: ops.full([size], -1, { dtype: 'int64', device }),
+  pushed: tensor(0n),
+});
+
+/** What follows: parameters and, where asked for, the running statistics but for the counts of batches. */
+const followed = (modules: readonly (Module | null)[], withStatistics: boolean): Tensor[] =>
+  modules.flatMap((module) => {
+    const statistics = withStatistics ? [...(module?.namedBuffers().values() ?? [])] : [];
+    return [...(module?.parameters() ?? []), ...statistics.filter(({ dtype }) => dtype.startsWith('float'))];
+  });
 
 /**
  * Copies of the encoder and the head, which follow them: θ_k ← m θ_k + (1 − m) θ_q after each step. Their running
@@ -23,37 +47,30 @@ const queueNames = ['features', 'labels', 'ids'] as const;
 export class MomentumEncoder {
   readonly encoder: Module;
   readonly head: Module | null;
-  readonly handle: MomentumEncoderHandle;
   readonly #options: ResolvedMomentumOptions;
-  /** 'features' (queueSize, dim), 'labels' and 'ids' (queueSize), 'pushed' (); live. */
-  readonly #queue: ReadonlyMap<string, Tensor>;
-  /** Keys that were in the queue at the start, or came by remember(). */
+  /** Whether the loss compares directions only: keys are then kept as rows of length one. */
+  readonly #normalizes: boolean;
+  readonly #leading: readonly Tensor[];
+  readonly #following: readonly Tensor[];
+  readonly #queue: KeyQueue;
+  /**
+   * Keys that were in the queue at the start, and those of all steps enqueued since: what a bank that is enqueued now will
+   * see. A step that is refused does not push its keys, and no step behind it changes anything.
+   */
   #pushed = 0;
 
   /** The encoder and the head are on their device already. */
-  constructor({ encoder, head }: ResolvedOptions, options: ResolvedMomentumOptions) {
-    const addon = loadAddon();
+  constructor({ encoder, head, loss }: ResolvedOptions, options: ResolvedMomentumOptions) {
     this.#options = options;
+    this.#normalizes = !('normalize' in loss && loss.normalize === false);
     this.encoder = encoder.clone();
     this.head = head instanceof Module ? head.clone() : null;
     for (const module of [this.encoder, this.head]) module?.train(options.statistics === 'batch');
-    const headHandle = head instanceof Module ? head.handle : undefined;
-    this.handle = guard(() =>
-      addon.makeMomentumEncoder(
-        encoder.handle,
-        headHandle,
-        this.encoder.handle,
-        this.head?.handle,
-        options.queueSize,
-        options.statistics === 'average',
-        options.symmetric,
-      ),
-    );
-    const { featureDim } = this.head ?? this.encoder;
-    const queue = Object.entries(
-      guard(() => addon.momentumQueue(this.handle, options.queueSize, featureDim, encoder.device, flags(), newJob())),
-    );
-    this.#queue = outsideTidy(() => new Map(queue.map(([name, handle]) => [name, new Tensor(handle)])));
+    const withStatistics = options.statistics === 'average';
+    this.#leading = followed([encoder, head instanceof Module ? head : null], withStatistics);
+    this.#following = followed([this.encoder, this.head], withStatistics);
+    const { featureDim } = (this.head ?? this.encoder) as Encoder;
+    this.#queue = outsideTidy(() => makeQueue(options.queueSize, featureDim, encoder.device));
   }
 
   /** Both views are queries in turn. */
@@ -66,29 +83,42 @@ export class MomentumEncoder {
     return rampAt(this.#options.momentum, progress);
   }
 
-  /** What the queue holds, for a loss written in TypeScript; undefined while it is empty. Belongs to the tidy() around. */
+  /** What the queue holds; undefined while it is empty. Belongs to the tidy() around. */
   bank(isLabelled: boolean): KeyBank | undefined {
     const count = Math.min(this.#pushed, this.#options.queueSize);
     if (count === 0) return undefined;
-    const [features, labels, ids] = queueNames.map((name) => this.#queueTensor(name).narrow(0, 0, count)) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
-    return { features, ids, ...(isLabelled && { labels }) };
+    const { features, labels, ids } = this.#queue;
+    return {
+      features: features.narrow(0, 0, count),
+      ids: ids.narrow(0, 0, count),
+      ...(isLabelled && { labels: labels.narrow(0, 0, count) }),
+    };
   }
 
-  /** Moves the key parameters towards the encoder's. */
-  follow(m: number): void {
-    const job = newJob(this.follow);
-    guard(() => loadAddon().momentumFollow(this.handle, m, flags(), job));
+  /**
+   * Moves the key parameters towards the encoder's, unless the step was refused.
+   * @param m float64 ()
+   * @param status of the step, int64 (); handed on.
+   */
+  follow(m: Tensor, status: Tensor): Tensor {
+    return ops.movingAverage_(this.#following, this.#leading, m, status);
   }
 
-  /** Takes keys, float32 (batch, dim), into the queue as rows of length one. */
-  remember(keys: Tensor, { labels, ids }: Pick<Targets, 'labels' | 'ids'>): void {
-    const job = newJob(this.remember);
-    guard(() => loadAddon().momentumRemember(this.handle, keys.handle, labels?.handle, ids.handle, flags(), job));
-    this.#pushed += keys.shape[0] as number;
+  /**
+   * Takes keys, float32 (batch, dim), into the queue, unless the step was refused.
+   * @param status of the step, int64 (); handed on.
+   * @throws {ShapeError} keys of another length, or more than the queue holds; labels or ids not (batch).
+   */
+  remember(keys: Tensor, targets: Targets, status: Tensor): Tensor {
+    const { features, labels, ids, pushed } = this.#queue;
+    return ops.pushKeys_(features, labels, ids, pushed, keys, targets.labels, targets.ids, status, {
+      normalize: this.#normalizes,
+    });
+  }
+
+  /** Counts the keys of a step that was enqueued, for bank(). */
+  noteKeys(count: number): void {
+    this.#pushed += count;
   }
 
   /** Weights, running statistics and queue, named encoder.*, head.* and queue.*; live. */
@@ -97,7 +127,7 @@ export class MomentumEncoder {
     for (const [prefix, tensors] of [
       ['encoder', this.encoder.stateDict()],
       ['head', this.head?.stateDict() ?? new Map<string, Tensor>()],
-      ['queue', this.#queue],
+      ['queue', Object.entries(this.#queue)],
     ] as const)
       for (const [name, value] of tensors) state.set(`${prefix}.${name}`, value);
     return state;
@@ -118,16 +148,11 @@ export class MomentumEncoder {
       return { target, source };
     });
     for (const { target, source } of pairs) noGrad(() => target.copy_(source)).dispose();
-    this.#pushed = Number((await this.#queueTensor('pushed').data())[0]);
-  }
-
-  #queueTensor(name: string): Tensor {
-    return this.#queue.get(name) as Tensor;
+    this.#pushed = await this.#queue.pushed.item();
   }
 
   [Symbol.dispose](): void {
-    for (const value of this.#queue.values()) value.dispose();
-    guard(() => loadAddon().momentumDispose(this.handle));
+    for (const value of Object.values(this.#queue)) value.dispose();
     this.encoder.dispose();
     this.head?.dispose();
   }

@@ -1,8 +1,9 @@
 /** The options of a momentum encoder, and what it does not go with. */
+import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
-import { Module } from '../models/module.ts';
+import { Module } from '../nn/module.ts';
 import { checkOptions, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
-import type { ResolvedOptions } from './options.ts';
+import type { CheckedOptions } from './options.ts';
 import { checkRamp, type Ramp } from './ramp.ts';
 
 export interface MomentumEncoderOptions {
@@ -28,7 +29,7 @@ export interface MomentumEncoderOptions {
 
 export type ResolvedMomentumOptions = Required<MomentumEncoderOptions>;
 
-type Around = Omit<ResolvedOptions, 'momentumEncoder' | 'precision'>;
+type Around = Omit<CheckedOptions, 'momentumEncoder' | 'precision'>;
 
 /**
  * Fills in the defaults: those of MoCo's recipe for CIFAR (its authors' demo); ImageNet's are 0.999 and 65536.
@@ -42,26 +43,43 @@ export function checkMomentumEncoder(options: MomentumEncoderOptions, around: Ar
   expectOneOf('momentumEncoder.statistics', statistics, ['batch', 'average']);
   expectBoolean('momentumEncoder.symmetric', symmetric);
   refuseOthers(around);
-  const keys = symmetric ? 2 * around.batchSize : around.batchSize;
+  const resolved = { momentum, queueSize, statistics, symmetric };
+  if (!around.isDefaultBatch) expectBatchOfKeys(resolved, around);
+  return resolved;
+}
+
+/**
+ * What is asked of the batch, whose default size follows from the data.
+ * @throws {OptionError} a queue that does not hold the keys of a batch, or batches in parts.
+ */
+export function expectBatchOfKeys(
+  { queueSize, symmetric }: ResolvedMomentumOptions,
+  { batchSize, microBatch }: Pick<CheckedOptions, 'batchSize' | 'microBatch'>,
+): void {
+  if (microBatch < batchSize)
+    throw new OptionError(
+      `momentumEncoder does not go with microBatch: negatives come from the queue, whatever the batch; expected a batchSize of ${microBatch} instead, got ${batchSize}`,
+    );
+  const keys = symmetric ? 2 * batchSize : batchSize;
   if (queueSize < keys)
     throw new OptionError(
       `momentumEncoder.queueSize must hold a batch of keys at least: expected >= ${keys}, got ${queueSize}`,
     );
-  return { momentum, queueSize, statistics, symmetric };
 }
 
-function refuseOthers({ encoder, head, augment, batchSize, microBatch, loss }: Around): void {
+function refuseOthers({ encoder, head, augment, loss }: Around): void {
   if (!(encoder instanceof Module) || (head !== null && !(head instanceof Module)))
     throw new OptionError(
       'momentumEncoder needs an encoder and a head of this package, or no head: one written in TypeScript cannot be copied',
     );
+  const { featureDim } = (head ?? encoder) as Partial<Encoder>;
+  if (featureDim === undefined)
+    throw new OptionError(
+      'momentumEncoder needs the length of the keys: featureDim must be a field of the head, or without one of the encoder',
+    );
   if (augment.length !== 2)
     throw new OptionError(
       `momentumEncoder takes two views, a query and a key: expected 2, got ${augment.length} (multi-crop views do not go with it)`,
-    );
-  if (microBatch < batchSize)
-    throw new OptionError(
-      `momentumEncoder does not go with microBatch: negatives come from the queue, whatever the batch; expected a batchSize of ${microBatch} instead, got ${batchSize}`,
     );
   if (typeof loss !== 'function' && loss.name === 'cross-entropy')
     throw new OptionError('momentumEncoder needs a contrastive loss: cross-entropy has no keys');

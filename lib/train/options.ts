@@ -1,7 +1,7 @@
 /** The trainer's options: checked, with their defaults filled in. */
 import type { Augmentation } from '../augment/augment.ts';
 import { OptionError } from '../errors.ts';
-import { Module } from '../models/module.ts';
+import { Module } from '../nn/module.ts';
 import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
 import { checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
 import { type Precision, type PrecisionOption, precisionOptions } from '../tensor/precision.ts';

@@ -25,7 +25,7 @@ export interface PendingStep extends Disposable {
   run(context: StepContext): Promise<StepOutcome>;
 }
 
-export interface Pipeline {
+export interface Pipeline extends Disposable {
   readonly stepsPerEpoch: number;
   /** Steps that may run at once. */
   readonly inFlight: number;
@@ -77,6 +77,7 @@ function plainPipeline(
           [Symbol.dispose]: () => batch[Symbol.dispose](),
         };
     },
+    [Symbol.dispose]: () => step[Symbol.dispose](),
   };
 }
 
@@ -97,5 +98,6 @@ function cachedPipeline(dataset: Dataset, options: ResolvedOptions, optimizer: O
         yield { run, [Symbol.dispose]: () => {} };
       }
     },
+    [Symbol.dispose]: () => step[Symbol.dispose](),
   };
 }

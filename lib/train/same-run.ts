@@ -27,22 +27,25 @@ export function refuseOtherRun(run: RunFolder, config: RunConfig): void {
   if (difference !== undefined) throw new CheckpointError(`${run.path}: cannot resume: ${difference}`);
 }
 
-/** Of a schedule over another number of epochs: what it does to the rate at `step`, where the run goes on. */
+/**
+ * Of a schedule over another number of epochs: the rate that it gives the step behind `step`, where the run goes on, beside
+ * that of the schedule before. Nothing where they are within 5 %.
+ */
 export function scheduleWarning(
   { schedule, optimizer, batchSize, epochs }: ResolvedOptions,
   before: { readonly epochs: number; readonly step: number; readonly stepsPerEpoch: number },
 ): string | undefined {
   const { step, stepsPerEpoch } = before;
-  const rateAt = (at: number, of: number): number =>
+  const rateOver = (over: number): number =>
     learningRateAt(schedule, {
       baseLearningRate: optimizer.lr,
-      step: at,
-      totalSteps: of * stepsPerEpoch,
+      step,
+      totalSteps: over * stepsPerEpoch,
       stepsPerEpoch,
       batchSize,
     });
-  const [last, next] = [rateAt(step - 1, before.epochs), rateAt(step, epochs)];
-  if (Math.abs(next - last) <= 0.05 * Math.max(next, last)) return undefined;
+  const [planned, now] = [rateOver(before.epochs), rateOver(epochs)];
+  if (Math.abs(now - planned) <= 0.05 * Math.max(now, planned)) return undefined;
   const rate = (value: number): string => String(Number(value.toPrecision(3)));
-  return `the run was for ${before.epochs} epochs and is for ${epochs} now: its schedule goes over all steps, and so the learning rate, which was ${rate(last)} at step ${step}, goes on at ${rate(next)}`;
+  return `the run was for ${before.epochs} epochs and is for ${epochs} now: its schedule goes over all steps, and gives step ${step + 1} a learning rate of ${rate(now)} in place of ${rate(planned)}`;
 }

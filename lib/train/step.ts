@@ -1,19 +1,16 @@
-/** One training step: a single native job, or, with a loss or head written in TypeScript, jobs around the callback. */
-import { metricsFrom } from '../losses/metrics.ts';
-import { Module } from '../models/module.ts';
-import { loadAddon } from '../native/addon.ts';
-import { guard, guardAsync, newJob } from '../native/errors.ts';
+/** One training step: forward, loss, backward, update, all of it enqueued at once. */
+import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
-import { reference } from '../tensor/door.ts';
-import { flags, tidy } from '../tensor/modes.ts';
-import { inPrecision } from '../tensor/precision.ts';
+import { enableGrad, tidy } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
 import { forward, forwardPairs } from './forward.ts';
-import { nativeLoss } from './loss.ts';
-import { lossCall, metricsOf, readLoss, type StepResult, targetsOf } from './loss-call.ts';
+import { refusalOf, StepGuard } from './guard.ts';
+import { type KeyBank, temperatureAt } from './loss.ts';
+import { lossCall, metricsOf, reportOf, resultOf, type StepResult, type Targets, targetsOf } from './loss-call.ts';
 import type { MomentumEncoder } from './momentum-encoder.ts';
 import type { ResolvedOptions } from './options.ts';
-import { Update } from './update.ts';
 
 export interface StepContext {
   readonly learningRate: number;
@@ -21,51 +18,62 @@ export interface StepContext {
   readonly progress: number;
 }
 
-export interface Step {
+export interface Step extends Disposable {
   /**
    * Enqueues a step; the promise is its outcome. A step that is refused, or fails, leaves weights, running statistics and
-   * momentum encoder as they were. The batch may be disposed at once.
+   * momentum encoder as they were, and so does every step after it, by a StateError. The batch may be disposed at once.
    */
   run(batch: Omit<TrainBatch, typeof Symbol.dispose>, context: StepContext): Promise<StepResult>;
   /**
-   * Steps that may be enqueued at once. Two for a native step: the compute thread then never waits for JavaScript. One
-   * with a callback: its forward pass is enqueued by JavaScript, and must come behind the update before it.
+   * Steps that may be enqueued at once. Two for the package's own losses and heads: the compute thread then never waits for
+   * JavaScript. One with a callback, which is called when the step before it has been reported.
    */
   readonly inFlight: number;
 }
 
-export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentum?: MomentumEncoder): Step {
-  const { encoder, head, loss, precision, metrics } = options;
-  if (typeof loss === 'function' || (head !== null && !(head instanceof Module)))
-    return customStep(options, optimizer, momentum);
-  const addon = loadAddon();
-  const native = guard(() => addon.makeTrainStep(encoder.handle, head?.handle, optimizer.handle, momentum?.handle));
-  const { operation, arguments: argumentsOf } = nativeLoss(loss);
-  const operationReference = reference(operation);
-  const run: Step['run'] = async (batch, { learningRate, progress }) => {
-    using targets = targetsOf(batch, options);
-    const job = newJob();
-    const result = inPrecision(precision, () =>
-      guard(() =>
-        addon.trainStep(
-          native,
-          batch.images.map(({ handle }) => handle),
-          batch.viewOrder,
-          operationReference,
-          argumentsOf({ labels: targets.labels, ids: targets.ids, hasKeys: momentum !== undefined, progress }),
-          metrics,
-          targets.metricsLabels?.handle,
-          learningRate,
-          momentum?.momentumAt(progress) ?? 1,
-          flags(),
-          job,
-        ),
-      ),
-    );
-    const { metrics: numbers, ...rest } = await guardAsync(result);
-    return { ...rest, ...(numbers !== undefined && { metrics: metricsFrom(numbers) }) };
+/** What changes from step to step. */
+interface StepInputs extends Pick<TrainBatch, 'images' | 'viewOrder'>, Targets {
+  /** Keys of earlier steps, once there are some. */
+  readonly bank: KeyBank | undefined;
+  /** float64 () */
+  readonly learningRate: Tensor;
+  /** τ, float64 (), where it changes over the training. */
+  readonly temperature: Tensor | undefined;
+  /** m of the momentum encoder, float64 (), where there is one. */
+  readonly keyMomentum: Tensor | undefined;
+}
+
+interface StepOutputs {
+  /** Loss, valid anchors and metrics, as resultOf() reads them. */
+  readonly report: Tensor;
+  /** int64 (), of lib/train/guard.ts. */
+  readonly status: Tensor;
+}
+
+/** The step as a function of tensors: it reads none of their values. */
+function stepFunction(
+  options: ResolvedOptions,
+  guard: StepGuard,
+  momentum: MomentumEncoder | undefined,
+): (inputs: StepInputs) => StepOutputs {
+  const loss = lossCall(options.loss);
+  return (inputs) => {
+    const { bank, temperature, keyMomentum, learningRate } = inputs;
+    let status = guard.begin();
+    const pair = momentum && forwardPairs(inputs, options, momentum);
+    const features = pair?.features ?? forward(inputs, options); // (batch, views, dim)
+    const value = loss(features, { ...inputs, bank, temperature, hasKeys: momentum !== undefined });
+    const metrics = options.metrics ? metricsOf(features, inputs, momentum && { bank }) : undefined;
+    const report = reportOf(value, metrics);
+    status = guard.checkLoss(report.narrow(0, 0, 1), status);
+    status = ops.guardedBackward_(value.loss, status);
+    status = guard.update(features, learningRate, status);
+    if (momentum && pair && keyMomentum) {
+      status = momentum.follow(keyMomentum, status);
+      status = momentum.remember(pair.keys, inputs, status);
+    }
+    return { report, status: guard.end(status) };
   };
-  return { run, inFlight: 2 };
 }
 
 /** Labels and ids of a batch whose samples come with two pairs. */
@@ -74,30 +82,55 @@ const twice = ({ labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>) => ({
   ids: BigInt64Array.of(...ids, ...ids),
 });
 
-function customStep(options: ResolvedOptions, optimizer: Optimizer, momentum: MomentumEncoder | undefined): Step {
-  const loss = lossCall(options.loss);
-  const update = new Update(options, optimizer, momentum);
-  const run: Step['run'] = (batch, { learningRate, progress }) =>
-    tidy(() =>
-      update.attempt(async () => {
-        const pair = momentum && forwardPairs(batch, options, momentum);
-        const features = pair?.features ?? forward(batch, options); // (batch, views, dim)
-        const targets = targetsOf(momentum?.symmetric ? twice(batch) : batch, options);
-        const { labels, ids } = targets;
-        const bank = momentum?.bank(labels !== undefined);
-        const value = loss(features, { labels, ids, bank, progress });
-        const metrics = options.metrics ? metricsOf(features, targets, momentum && { bank }) : undefined;
-        const result = await readLoss(value, metrics); // before the update: it may be NaN
-        if (result.refused !== undefined) return result;
-        value.loss.backward();
-        const refused = await update.finish(features, learningRate);
-        if (refused !== undefined) return { ...result, refused };
-        if (momentum && pair) {
-          momentum.follow(momentum.momentumAt(progress));
-          momentum.remember(pair.keys, targets);
-        }
-        return result;
-      }),
-    );
-  return { run, inFlight: 1 };
+/** A number that changes from step to step, float64 (). */
+export function scalarOf(value: number): Tensor;
+export function scalarOf(value: number | undefined): Tensor | undefined;
+export function scalarOf(value: number | undefined): Tensor | undefined {
+  return value === undefined ? undefined : tensor(value, { dtype: 'float64' });
+}
+
+export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentum?: MomentumEncoder): Step {
+  const { loss, head } = options;
+  const guard = new StepGuard(options, optimizer, momentum);
+  const step = stepFunction(options, guard, momentum);
+
+  const inputsOf: (...args: Parameters<Step['run']>) => StepInputs = (batch, { learningRate, progress }) => {
+    const targets = targetsOf(momentum?.symmetric ? twice(batch) : batch, options);
+    return {
+      ...targets,
+      images: batch.images,
+      viewOrder: batch.viewOrder,
+      bank: momentum?.bank(targets.labels !== undefined),
+      learningRate: scalarOf(learningRate),
+      temperature: scalarOf(temperatureAt(loss, progress)),
+      keyMomentum: scalarOf(momentum?.momentumAt(progress)),
+    };
+  };
+
+  const enqueue = (inputs: StepInputs): StepOutputs => {
+    const outputs = enableGrad(() => step(inputs));
+    momentum?.noteKeys(inputs.ids.size);
+    return outputs;
+  };
+
+  const read = async ({ report, status }: StepOutputs): Promise<StepResult> => {
+    try {
+      const [values, code] = await Promise.all([report.data(), status.item()]);
+      return { ...resultOf(values, options), ...refusalOf(code) };
+    } finally {
+      report.dispose();
+      status.dispose();
+    }
+  };
+
+  const run: Step['run'] = async (batch, context) => {
+    try {
+      return await read(tidy(() => enqueue(inputsOf(batch, context))));
+    } catch (error) {
+      guard.abandon();
+      throw error;
+    }
+  };
+  const isOwn = typeof loss !== 'function' && (head === null || head instanceof Module);
+  return { run, inFlight: isOwn ? 2 : 1, [Symbol.dispose]: () => guard[Symbol.dispose]() };
 }

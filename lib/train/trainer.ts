@@ -1,7 +1,7 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { NonFiniteLossError, StateError } from '../errors.ts';
-import { Module } from '../models/module.ts';
+import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -80,7 +80,7 @@ export class Trainer {
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision };
     using optimizer = makeOptimizer(resolved.optimizer, parameters);
     using momentum = momentumEncoder && new MomentumEncoder(resolved, momentumEncoder);
-    const pipeline = makePipeline(dataset, resolved, optimizer, momentum);
+    using pipeline = makePipeline(dataset, resolved, optimizer, momentum);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
     const trained = { options: resolved, choice, optimizer, momentum, stepsPerEpoch };

@@ -10,12 +10,10 @@
 #include "binding/call.h"
 #include "binding/convert.h"
 #include "binding/errors.h"
-#include "binding/module_wrap.h"
-#include "binding/optimizer_wrap.h"
+#include "binding/generator_wrap.h"
 #include "binding/recording_wrap.h"
 #include "binding/state.h"
 #include "binding/tensor_wrap.h"
-#include "binding/train_wrap.h"
 #include "core/cpu.h"
 #include "core/recycler.h"
 
@@ -76,11 +74,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_tensor(env, exports);
   export_call(env, exports);
   export_recording(env, exports);
+  export_generator(env, exports);
   export_augment(env, exports);
   export_augment_run(env, exports);
-  export_module(env, exports);
-  export_optimizer(env, exports);
-  export_train(env, exports);
   return exports;
 }
 

@@ -92,21 +92,23 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   for (ResultTwin& result : result_twins(callable, arguments, modes))
     slots.push_back(std::make_shared<Slot>(std::move(result.twin), arguments.device(), result.is_alias));
 
-  const auto run = [&callable, modes](const Arguments& arguments) {
-    const ModeGuard guard(modes, arguments.device().type());
-    Stack stack = arguments.resolve();
-    callable.call(stack);
-    return results_of(stack, callable.schema().name());
-  };
   State& state = State::of(info.Env());
-  if (callable.schema().returns().empty()) {
-    state.effect(flags, job, [run, arguments = std::move(arguments)] { run(arguments); });
-  } else {
-    state.stream(flags).enqueue(
-        make_job([run, arguments = std::move(arguments), promises = Promises(slots, job)]() mutable {
-          promises.settle([&] { return run(arguments); });
-        }));
-  }
+  const auto run = [&callable, &state, flags, job, modes](const Arguments& arguments) {
+    try {
+      const ModeGuard guard(modes, arguments.device().type());
+      Stack stack = arguments.resolve();
+      callable.call(stack);
+      return results_of(stack, callable.schema().name());
+    } catch (...) {
+      // What it was to change, others look at who do not wait for its result.
+      if (callable.changes_something()) state.note_effect_failure(flags, job);
+      throw;
+    }
+  };
+  state.stream(flags).enqueue(
+      make_job([run, arguments = std::move(arguments), promises = Promises(slots, job)]() mutable {
+        promises.settle([&] { return run(arguments); });
+      }));
   return wrap_results(info.Env(), callable, slots);
 }
 

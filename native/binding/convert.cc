@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 
+#include "binding/generator_wrap.h"
 #include "binding/tensor_wrap.h"
 #include "core/error.h"
 
@@ -103,11 +104,14 @@ c10::IValue to_plain(const c10::TypePtr& type, const Napi::Value& value, const s
   }
 }
 
-bool is_tensor_list(const c10::TypePtr& type) {
-  if (type->kind() != c10::TypeKind::ListType) return false;
-  const auto element = type->castRaw<c10::ListType>()->getElementType();
-  return element->kind() == c10::TypeKind::TensorType;
+// What Tensor[] and Tensor?[] hold; none for another type.
+c10::TypePtr element_of_tensor_list(const c10::TypePtr& type) {
+  if (type->kind() != c10::TypeKind::ListType) return nullptr;
+  const c10::TypePtr element = type->castRaw<c10::ListType>()->getElementType();
+  return element->isSubtypeOf(*c10::OptionalType::ofTensor()) ? element : nullptr;
 }
+
+bool is_absent(const Napi::Value& value) { return value.IsUndefined() || value.IsNull(); }
 
 // As autocast's own rule.
 bool is_cast(const at::Tensor& tensor) { return tensor.is_floating_point() && tensor.scalar_type() != at::kDouble; }
@@ -197,12 +201,19 @@ Arguments::Argument Arguments::convert(const c10::Argument& parameter, const Nap
   const bool optional = type->kind() == c10::TypeKind::OptionalType;
   if (optional) type = type->castRaw<c10::OptionalType>()->getElementType();
   result.device = type->kind() == c10::TypeKind::DeviceObjType;
+  const std::string argument = parameter.name() == "self" ? "input" : parameter.name();
+  if (type->kind() == c10::TypeKind::GeneratorType) {
+    // Optional in libtorch, where none means that of the process.
+    CONTRASTIVE_CHECK(GeneratorHandle::is(value), kOptionError, argument, " must be a Generator, got ",
+                      received(value));
+    result.value = *GeneratorHandle::get(value, argument.c_str());
+    return result;
+  }
   if (value.IsUndefined() && parameter.default_value()) {
     result.value = *parameter.default_value();
     return result;
   }
-  if (optional && (value.IsUndefined() || value.IsNull())) return result;  // None
-  const std::string argument = parameter.name() == "self" ? "input" : parameter.name();
+  if (optional && is_absent(value)) return result;  // None
   if (type->kind() == c10::TypeKind::TensorType) {
     if (value.IsNumber() || value.IsBoolean() || value.IsBigInt()) {
       // As in PyTorch, a number takes part in type promotion with the lowest priority.
@@ -217,11 +228,16 @@ Arguments::Argument Arguments::convert(const c10::Argument& parameter, const Nap
     note_device(*result.slots.back(), argument);
     return result;
   }
-  if (is_tensor_list(type)) {
+  if (const c10::TypePtr element = element_of_tensor_list(type)) {
     CONTRASTIVE_CHECK(value.IsArray(), kOptionError, argument, " must be an array of tensors, got ", received(value));
     Napi::Array array = value.As<Napi::Array>();
     result.list = true;
+    result.holes = element->kind() == c10::TypeKind::OptionalType;
     for (uint32_t i = 0; i < array.Length(); ++i) {
+      if (result.holes && is_absent(array.Get(i))) {
+        result.slots.push_back(nullptr);
+        continue;
+      }
       result.slots.push_back(TensorHandle::get(array.Get(i), argument.c_str()));
       note_device(*result.slots.back(), argument);
     }
@@ -248,22 +264,30 @@ void Arguments::note_device(Slot& slot, const std::string& argument) {
                                     "' but an argument before it is on '", device_name(device_), "'"));
 }
 
+template <typename Get>
+c10::IValue Arguments::Argument::list_of(Get get) const {
+  if (!holes) {
+    c10::List<at::Tensor> tensors;
+    for (const SlotPtr& slot : slots) tensors.push_back(get(*slot));
+    return tensors;
+  }
+  c10::List<std::optional<at::Tensor>> tensors;
+  for (const SlotPtr& slot : slots) tensors.push_back(slot ? std::optional(get(*slot)) : std::nullopt);
+  return tensors;
+}
+
 bool Arguments::twins(Stack& stack, std::optional<at::ScalarType> cast) {
   const auto twin = [&](Slot& slot) {
     at::Tensor tensor = slot.twin();
-    return cast && tensor.defined() && is_cast(tensor) ? tensor.to(*cast) : tensor;
+    return cast && is_cast(tensor) ? tensor.to(*cast) : tensor;
   };
-  for (Argument& argument : arguments_) {
+  for (const Argument& argument : arguments_) {
+    for (const SlotPtr& slot : argument.slots)
+      if (slot && !slot->twin().defined()) return false;
     if (argument.list) {
-      c10::List<at::Tensor> list;
-      for (const SlotPtr& slot : argument.slots) {
-        list.push_back(twin(*slot));
-        if (!list.get(list.size() - 1).defined()) return false;
-      }
-      stack.emplace_back(list);
+      stack.push_back(argument.list_of(twin));
     } else if (!argument.slots.empty()) {
       stack.emplace_back(twin(*argument.slots[0]));
-      if (!stack.back().toTensor().defined()) return false;
     } else if (argument.device) {
       stack.emplace_back(at::Device(at::kMeta));  // also where none was named: the default is the CPU
     } else {
@@ -278,9 +302,7 @@ Stack Arguments::resolve() const {
   stack.reserve(arguments_.size());
   for (const Argument& argument : arguments_) {
     if (argument.list) {
-      c10::List<at::Tensor> list;
-      for (const SlotPtr& slot : argument.slots) list.push_back(slot->value());
-      stack.emplace_back(list);
+      stack.push_back(argument.list_of([](const Slot& slot) { return slot.value(); }));
     } else if (!argument.slots.empty()) {
       stack.emplace_back(argument.slots[0]->value());
     } else {
@@ -297,7 +319,9 @@ std::vector<Recording::Operand> Arguments::operands(const std::function<size_t(c
     Recording::Operand& operand = operands.emplace_back();
     operand.constant = argument.value;
     operand.is_list = argument.list;
-    for (const SlotPtr& slot : argument.slots) operand.uses.push_back({value_of(slot)});
+    operand.has_holes = argument.holes;
+    for (const SlotPtr& slot : argument.slots)
+      operand.uses.push_back(slot ? std::optional(Recording::Use{value_of(slot)}) : std::nullopt);
   }
   return operands;
 }

@@ -49,9 +49,13 @@ class Arguments {
  private:
   struct Argument {
     c10::IValue value;           // a plain value, where there are no slots
-    std::vector<SlotPtr> slots;  // one for a Tensor, several for a Tensor[]
+    std::vector<SlotPtr> slots;  // one for a Tensor, several for a Tensor[]; none in the holes of a Tensor?[]
     bool list = false;
+    bool holes = false;   // the list is a Tensor?[]
     bool device = false;  // names the device of the results
+
+    template <typename Get>
+    c10::IValue list_of(Get get) const;  // get(slot) for each slot
   };
   Argument convert(const c10::Argument& parameter, const Napi::Value& value);
   void note_device(Slot& slot, const std::string& argument);

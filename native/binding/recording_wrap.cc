@@ -132,6 +132,10 @@ Napi::Value record(const Napi::CallbackInfo& info) {
     taken.push_back(recorder.value_of(slot));
     return taken.back();
   });
+  for (const Recording::Operand& operand : operands)
+    CONTRASTIVE_CHECK(
+        !operand.constant.isGenerator(), kStateError, callable.schema().name(),
+        ": a Generator gives other numbers at each call, which a recording cannot; use randomKey() inside");
   std::vector<SlotPtr> slots;
   for (ResultTwin& twin : twins) {
     slots.push_back(Slot::recorded(std::move(twin.twin), arguments.device(), twin.is_alias));
@@ -200,29 +204,30 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
     places.push_back(outputs.size() - 1);
     promised.push_back(outputs.back());
   }
-  const auto run = [finished = std::move(finished), abort = std::move(abort), job,
+  const auto run = [finished = std::move(finished), abort = std::move(abort), flags, job,
                     &state](std::vector<SlotPtr>& given) {
-    std::vector<at::Tensor> values(given.size());
-    for (size_t i = 0; i < given.size(); ++i)
-      if (given[i]) values[i] = given[i]->value();
-    given.clear();  // an input that nobody else holds is free after its last use
-    return finished->recording.run(std::move(values), job, [&] {
-      CONTRASTIVE_CHECK(!state.closing(), kAbortedError, "the runtime was closed while this ran");
-      CONTRASTIVE_CHECK(!abort || !*abort, kAbortedError, "the signal was aborted");
-    });
-  };
-  if (promised.empty()) {
-    state.effect(flags, job, [run, given = std::move(given)]() mutable { run(given); });
-  } else {
-    state.stream(flags).enqueue(make_job([run, given = std::move(given), places = std::move(places),
-                                          promises = Promises(std::move(promised), job)]() mutable {
-      promises.settle([&] {
-        std::vector<at::Tensor> all = run(given), results;
-        for (const size_t place : places) results.push_back(std::move(all[place]));
-        return results;
+    try {
+      std::vector<at::Tensor> values(given.size());
+      for (size_t i = 0; i < given.size(); ++i)
+        if (given[i]) values[i] = given[i]->value();
+      given.clear();  // an input that nobody else holds is free after its last use
+      return finished->recording.run(std::move(values), job, [&] {
+        CONTRASTIVE_CHECK(!state.closing(), kAbortedError, "the runtime was closed while this ran");
+        CONTRASTIVE_CHECK(!abort || !*abort, kAbortedError, "the signal was aborted");
       });
-    }));
-  }
+    } catch (...) {
+      if (finished->recording.changes_something()) state.note_effect_failure(flags, job);
+      throw;
+    }
+  };
+  state.stream(flags).enqueue(make_job([run, given = std::move(given), places = std::move(places),
+                                        promises = Promises(std::move(promised), job)]() mutable {
+    promises.settle([&] {
+      std::vector<at::Tensor> all = run(given), results;
+      for (const size_t place : places) results.push_back(std::move(all[place]));
+      return results;
+    });
+  }));
   Napi::Array result = Napi::Array::New(info.Env(), outputs.size());
   for (uint32_t i = 0; i < outputs.size(); ++i) result.Set(i, wrap(info.Env(), outputs[i]));
   return result;

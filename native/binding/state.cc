@@ -31,7 +31,11 @@ thread_local AtExit at_exit;  // NOLINT(cert-err58-cpp): its constructor does no
 
 }  // namespace
 
-State::State(Napi::Env env) : env_(env), bulk_("contrastive", default_threads()), interactive_("contrastive-i", 1) {
+// An interactive job takes all cores where no bulk job computes or waits; beside one, it shares a core with its team.
+State::State(Napi::Env env)
+    : env_(env),
+      bulk_("contrastive", default_threads()),
+      interactive_("contrastive-i", 1, [this] { return bulk_.depth() == 0 ? bulk_.threads() : 1; }) {
   Napi::Function nothing = Napi::Function::New(env, [](const Napi::CallbackInfo&) {});
   completions_ = Napi::ThreadSafeFunction::New(env, nothing, "contrastive", 0, 1);
   completions_.Unref(env);
@@ -92,10 +96,14 @@ void State::effect(uint32_t flags, uint64_t job, std::function<void()> work) {
     try {
       work();
     } catch (...) {
-      FailurePtr& first = effect_failure(flags);
-      if (!first) first = std::make_shared<Failure>(describe(std::current_exception(), job));
+      note_effect_failure(flags, job);
     }
   }));
+}
+
+void State::note_effect_failure(uint32_t flags, uint64_t job) {
+  FailurePtr& first = effect_failure(flags);
+  if (!first) first = std::make_shared<Failure>(describe(std::current_exception(), job));
 }
 
 void State::throw_effect_failure(uint32_t flags) {

@@ -48,6 +48,8 @@ class State {
   // Enqueues work that changes something and yields no tensor (backward, an optimizer's step). Its failure surfaces at
   // the next read or sync() on the same stream, as nothing else depends on it by name.
   void effect(uint32_t flags, uint64_t job, std::function<void()> work);
+  // On the stream of `flags`, in a handler: notes what is being handled as the failure of an effect.
+  void note_effect_failure(uint32_t flags, uint64_t job);
   // On the stream of `flags`: throws the first failure of an effect on it since the last call, if there was one.
   void throw_effect_failure(uint32_t flags);
 

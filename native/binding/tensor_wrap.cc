@@ -211,6 +211,40 @@ Napi::Value sync(const Napi::CallbackInfo& info) {
   return promise;
 }
 
+// move(tensors, device, flags, job) -> a handle a tensor, which knows the new device. The tensors themselves move, with
+// their gradients: whoever holds one (an optimizer) holds it on the new device. The handles from before keep naming the
+// old one.
+Napi::Value move(const Napi::CallbackInfo& info) {
+  const Napi::Array tensors = info[0].As<Napi::Array>();
+  const at::Device device = to_device(info[1], "device");
+  std::vector<SlotPtr> from, to;
+  Napi::Array handles = Napi::Array::New(info.Env(), tensors.Length());
+  for (uint32_t i = 0; i < tensors.Length(); ++i) {
+    from.push_back(TensorHandle::get(tensors.Get(i), "tensor"));
+    to.push_back(std::make_shared<Slot>(from.back()->twin(), device));
+    handles.Set(i, wrap(info.Env(), to.back()));
+  }
+  const uint32_t flags = flags_at(info, 2);
+  State::of(info.Env())
+      .stream(flags)
+      .enqueue(
+          make_job([from = std::move(from), device, promises = Promises(std::move(to), job_at(info, 3))]() mutable {
+            promises.settle([&] {
+              const at::NoGradGuard no_grad;
+              std::vector<at::Tensor> values;
+              for (const SlotPtr& slot : from) {
+                at::Tensor value = slot->value();
+                at::Tensor gradient = value.grad();
+                value.set_data(value.detach().to(device));
+                if (gradient.defined()) value.mutable_grad() = gradient.to(device);
+                values.push_back(std::move(value));
+              }
+              return values;
+            });
+          }));
+  return handles;
+}
+
 Napi::Value dispose(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), TensorHandle::dispose(info.Env(), info[0]));
 }
@@ -239,6 +273,7 @@ void export_tensor(Napi::Env env, Napi::Object exports) {
   exports.Set("readSync", Napi::Function::New<guarded<read_sync>>(env));
   exports.Set("ready", Napi::Function::New<guarded<ready>>(env));
   exports.Set("sync", Napi::Function::New<guarded<sync>>(env));
+  exports.Set("move", Napi::Function::New<guarded<move>>(env));
   exports.Set("dispose", Napi::Function::New<guarded<dispose>>(env));
   exports.Set("memory", Napi::Function::New<guarded<memory>>(env));
 }

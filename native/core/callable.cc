@@ -15,11 +15,23 @@ namespace {
 
 // libtorch's lists (ATen/autocast_mode.h and .cpp), as far as lib/tensor/ops.ts reaches; test/tensor/ops.test.ts
 // compares.
-const std::set<std::string> kLow = {"aten::matmul", "aten::mm",     "aten::bmm",    "aten::addmm",  "aten::linear",
-                                    "aten::conv2d", "aten::conv1d", "aten::conv3d", "aten::einsum", "aten::baddbmm"};
-const std::set<std::string> kFullOnCpu = {"aten::mse_loss", "aten::binary_cross_entropy_with_logits",
-                                          "aten::nll_loss", "aten::cross_entropy_loss",
-                                          "aten::prod",     "aten::cdist"};
+const std::set<std::string> kLow = {"aten::matmul",
+                                    "aten::mm",
+                                    "aten::bmm",
+                                    "aten::addmm",
+                                    "aten::linear",
+                                    "aten::conv2d",
+                                    "aten::conv1d",
+                                    "aten::conv3d",
+                                    "aten::einsum",
+                                    "aten::baddbmm",
+                                    "scaled_dot_product_attention",
+                                    "_inference_convolution"};
+const std::set<std::string> kFullOnCpu = {"aten::mse_loss",       "aten::binary_cross_entropy_with_logits",
+                                          "aten::nll_loss",       "aten::cross_entropy_loss",
+                                          "aten::prod",           "aten::cdist",
+                                          "aten::linalg_svd",     "aten::linalg_eigh",
+                                          "aten::smooth_l1_loss", "aten::kl_div"};
 // NOLINTBEGIN(bugprone-suspicious-missing-comma): two literals make one name.
 #define CONTRASTIVE_NAME(name, ...) "aten::" #name,
 const std::set<std::string> kFullElsewhere = {AT_FORALL_FP32(CONTRASTIVE_NAME)

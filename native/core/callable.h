@@ -18,6 +18,8 @@ class Callable {
   static std::vector<std::string> own_names();
 
   const c10::FunctionSchema& schema() const { return schema_; }
+  // Whether others may look at what it does who do not take its results: it changes an argument, or gives nothing.
+  bool changes_something() const { return schema_.is_mutable() || schema_.returns().empty(); }
   // Replaces the arguments on the stack by the results.
   void call(Stack& stack) const;
   // The dtype that autocast casts the float tensors among the arguments to, if it does: the meta twin, which autocast

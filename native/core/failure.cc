@@ -30,7 +30,9 @@ const char* code_of(const c10::Error& error, const std::string& text) {
            : contains(text, {"not implemented for '"}) ? kDTypeError
                                                        : kNativeError;
   if (is_one_of<c10::IndexError, c10::ValueError>(error))
-    return contains(text, {"shape", "size", "dim", "Dim"}) ? kShapeError : kOptionError;
+    return contains(text, {"must be long"})                  ? kDTypeError
+           : contains(text, {"shape", "size", "dim", "Dim"}) ? kShapeError
+                                                             : kOptionError;
   if (contains(text, {"INTERNAL ASSERT FAILED", "enforce fail"})) return kNativeError;
   if (contains(text, {"dtype", "scalar type", "data type", "ScalarType"})) return kDTypeError;
   if (contains(text, {"does not require grad", "backward through the graph", "inplace operation", "in-place operation",

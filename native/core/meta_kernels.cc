@@ -54,6 +54,10 @@ Tensor logsumexp(const Tensor& x, IntArrayRef dim, bool keepdim) {
   return at::sum(at::isIntegralType(x.scalar_type(), true) ? x.to(at::kFloat) : x, dim, keepdim);
 }
 
+Tensor safe_softmax(const Tensor& x, int64_t dim, std::optional<at::ScalarType> dtype) {
+  return at::softmax(x, dim, dtype);
+}
+
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
   CONTRASTIVE_CHECK(index.dim() <= 1, kShapeError, "index_select: index must have 0 or 1 dimensions, got shape ",
                     index.sizes());
@@ -169,6 +173,7 @@ std::tuple<Tensor, Tensor, Tensor> group_norm(const Tensor& x, const OptionalTen
   };
   add("abs", &same);
   add("relu", &same);
+  add("hardswish", &same);
   add("hardtanh", &hardtanh);
   add("nan_to_num", &nan_to_num);
   add("flip", &flip);
@@ -182,6 +187,7 @@ std::tuple<Tensor, Tensor, Tensor> group_norm(const Tensor& x, const OptionalTen
   add("std.correction", &spread);
   add("var.correction", &spread);
   add("logsumexp", &logsumexp);
+  add("_safe_softmax", &safe_softmax);
   add("index_select", &index_select);
   add("dot", &dot);
   add("_cdist_forward", &distance);

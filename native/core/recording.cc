@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -19,8 +20,9 @@ Recording::Recording(size_t values, std::vector<Operation> operations, std::vect
     for (const size_t value : operation->results) is_kept_[value] = is_needed[value];
     for (auto operand = operation->operands.rbegin(); operand != operation->operands.rend(); ++operand)
       for (auto use = operand->uses.rbegin(); use != operand->uses.rend(); ++use) {
-        use->is_last = !is_needed[use->value];
-        is_needed[use->value] = true;
+        if (!*use) continue;
+        (*use)->is_last = !is_needed[(*use)->value];
+        is_needed[(*use)->value] = true;
       }
   }
 }
@@ -42,6 +44,11 @@ std::vector<at::Tensor> Recording::run(std::vector<at::Tensor> given, uint64_t j
   results.reserve(outputs_.size());
   for (const size_t value : outputs_) results.push_back(values[value]);
   return results;
+}
+
+bool Recording::changes_something() const {
+  return std::any_of(operations_.begin(), operations_.end(),
+                     [](const Operation& operation) { return operation.callable->changes_something(); });
 }
 
 void Recording::run_one(size_t index, std::vector<at::Tensor>& values, uint64_t job) const {
@@ -78,13 +85,18 @@ Stack Recording::arguments_of(const Operation& operation, std::vector<at::Tensor
   Stack stack;
   stack.reserve(operation.operands.size());
   for (const Operand& operand : operation.operands) {
-    if (operand.is_list) {
+    if (operand.has_holes) {
+      c10::List<std::optional<at::Tensor>> list;
+      for (const std::optional<Use>& use : operand.uses)
+        list.push_back(use ? std::optional(tensor_of(*use)) : std::nullopt);
+      stack.emplace_back(std::move(list));
+    } else if (operand.is_list) {
       c10::List<at::Tensor> list;
       list.reserve(operand.uses.size());
-      for (const Use& use : operand.uses) list.push_back(tensor_of(use));
+      for (const std::optional<Use>& use : operand.uses) list.push_back(tensor_of(*use));
       stack.emplace_back(std::move(list));
     } else if (!operand.uses.empty()) {
-      stack.emplace_back(tensor_of(operand.uses.front()));
+      stack.emplace_back(tensor_of(*operand.uses.front()));
     } else {
       stack.push_back(operand.constant);
     }

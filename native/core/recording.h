@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "core/callable.h"
@@ -24,8 +25,9 @@ class Recording {
   // What an operation takes in one place: a constant, a tensor, or a list of tensors.
   struct Operand {
     c10::IValue constant;
-    std::vector<Use> uses;
+    std::vector<std::optional<Use>> uses;  // nothing in the holes of a Tensor?[]
     bool is_list = false;
+    bool has_holes = false;  // may have: the list is a Tensor?[]
   };
 
   struct Operation {
@@ -44,6 +46,7 @@ class Recording {
   // each operation; what it throws, an abort, ends the run as it is.
   std::vector<at::Tensor> run(std::vector<at::Tensor> given, uint64_t job, const std::function<void()>& check) const;
 
+  bool changes_something() const;
   size_t value_count() const { return is_kept_.size(); }
   const std::vector<size_t>& outputs() const { return outputs_; }
 

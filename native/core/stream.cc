@@ -20,7 +20,8 @@ void set_team_size(int threads) {
   if (set) set(threads);
 }
 
-Stream::Stream(std::string name, int threads) : name_(std::move(name)), threads_(threads) {}
+Stream::Stream(std::string name, int threads, std::function<int()> team)
+    : name_(std::move(name)), team_(std::move(team)), threads_(threads) {}
 
 void Stream::start() {
   const std::lock_guard lock(mutex_);
@@ -81,6 +82,7 @@ void Stream::loop() {
       running_ = true;
       if (jobs_.size() == kMaxDepth / 2) drained_.notify_all();
     }
+    if (team_) set_team_size(team_());
     job->run();
   }
 }

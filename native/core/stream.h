@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,8 +32,8 @@ std::unique_ptr<Job> make_job(Work work) {
 
 class Stream {
  public:
-  // `threads`: the size of the OpenMP team.
-  Stream(std::string name, int threads);
+  // `threads`: the size of the OpenMP team. `team`, where given, says before each job what it is for that one.
+  Stream(std::string name, int threads, std::function<int()> team = nullptr);
   ~Stream() {
     stop();
     join();
@@ -62,6 +63,7 @@ class Stream {
   void loop();
 
   const std::string name_;
+  const std::function<int()> team_;
   std::atomic<int> threads_;
   std::atomic<bool> stopping_{false};
   mutable std::mutex mutex_;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "core/error.h"
+#include "tensor/value_range.h"
 
 namespace contrastive::evaluate {
 
@@ -36,7 +37,7 @@ inline at::Tensor checked_labels(const char* name, const at::Tensor& labels, con
   CONTRASTIVE_CHECK(classes >= 1, kOptionError, "classes must be >= 1, got ", classes);
   at::Tensor indices = labels.to(at::kLong);
   if (!indices.is_meta()) {
-    const int64_t low = indices.min().item<int64_t>(), high = indices.max().item<int64_t>();
+    const auto [low, high] = tensor::value_range<int64_t>(indices);
     CONTRASTIVE_CHECK(low >= 0 && high < classes, kDataError, name, " must be in [0, ", classes, "), got values from ",
                       low, " to ", high);
   }

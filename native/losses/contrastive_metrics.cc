@@ -28,9 +28,13 @@ void check(const at::Tensor& features, const std::optional<at::Tensor>& labels, 
                     "labels must be integers, got ", labels->scalar_type());
   CONTRASTIVE_CHECK(labels->device() == features.device(), kDeviceError, "labels are on ", labels->device(),
                     ", features on ", features.device());
-  if (!labels->is_meta())
-    CONTRASTIVE_CHECK(labels->min().item<int64_t>() >= 0, kOptionError, "labels must be integers >= 0, got ",
-                      labels->min().item<int64_t>());
+}
+
+// The place of each class among the classes, of classes in rising order.
+std::vector<int64_t> places_of(const std::vector<int64_t>& sorted) {
+  std::vector<int64_t> places(sorted.size());
+  for (size_t i = 1; i < sorted.size(); ++i) places[i] = places[i - 1] + (sorted[i] != sorted[i - 1] ? 1 : 0);
+  return places;
 }
 
 // The rows in order of their class, so that most blocks hold no positive.
@@ -41,11 +45,13 @@ struct Rows {
         labels ? labels->to(at::kLong) : at::arange(batch, features.options().dtype(at::kLong));
     const at::Tensor unsorted = of_samples.repeat_interleave(views);
     const auto [sorted, order] = unsorted.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
-    classes = std::get<1>(at::unique_consecutive(sorted, /*return_inverse=*/true));
     const at::Tensor flat = features.to(at::kFloat).reshape({batch * views, features.size(2)});
     z = (flat / flat.norm(2, {1}, /*keepdim=*/true).clamp_min(kNormEpsilon)).index_select(0, order);
-    const at::Tensor host = classes.to(at::kCPU).contiguous();
-    known_classes.assign(host.const_data_ptr<int64_t>(), host.const_data_ptr<int64_t>() + host.numel());
+    const at::Tensor host = sorted.to(at::kCPU);  // all that is read of the labels: one wait for a device
+    const auto* first = host.const_data_ptr<int64_t>();
+    CONTRASTIVE_CHECK(*first >= 0, kOptionError, "labels must be integers >= 0, got ", *first);
+    known_classes = places_of({first, first + host.numel()});
+    classes = at::tensor(known_classes, at::TensorOptions(at::kLong)).to(features.device());
   }
 
   int64_t count() const { return z.size(0); }

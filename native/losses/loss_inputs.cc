@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "core/error.h"
+#include "tensor/value_range.h"
 
 namespace contrastive::losses {
 namespace {
@@ -52,9 +53,9 @@ void check_labels(const at::Tensor& labels, const at::Tensor& features) {
   check_integers("labels", "(batch)", labels, batch, features);
   // −1 says of a bank's feature that it has no class. In the batch it would be one, of all samples that were left
   // unlabelled.
-  if (!labels.is_meta())
-    CONTRASTIVE_CHECK(labels.min().item<int64_t>() >= 0, kOptionError, "labels must be integers >= 0, got ",
-                      labels.min().item<int64_t>());
+  if (labels.is_meta()) return;
+  const auto least = labels.min().item<int64_t>();
+  CONTRASTIVE_CHECK(least >= 0, kOptionError, "labels must be integers >= 0, got ", least);
 }
 
 void check_mask(const at::Tensor& mask, const at::Tensor& features) {
@@ -64,10 +65,9 @@ void check_mask(const at::Tensor& mask, const at::Tensor& features) {
   CONTRASTIVE_CHECK(!at::isComplexType(mask.scalar_type()), kDTypeError, "mask must be real, got ", mask.scalar_type());
   check_device("mask", mask, features);
   if (mask.is_meta() || is_integer(mask)) return;
-  const auto [low, high] = mask.aminmax();
-  CONTRASTIVE_CHECK(low.item<double>() >= 0 && std::isfinite(high.item<double>()), kOptionError,
-                    "mask must hold finite weights >= 0, got values from ", low.item<double>(), " to ",
-                    high.item<double>());
+  const auto [low, high] = tensor::value_range<double>(mask);
+  CONTRASTIVE_CHECK(low >= 0 && std::isfinite(high), kOptionError,
+                    "mask must hold finite weights >= 0, got values from ", low, " to ", high);
 }
 
 void check_bank(const LossInputs& in) {

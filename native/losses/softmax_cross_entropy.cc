@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/op.h"
+#include "tensor/value_range.h"
 
 namespace contrastive::losses {
 namespace {
@@ -25,8 +26,8 @@ void check_inputs(const at::Tensor& logits, const at::Tensor& labels, double lab
   CONTRASTIVE_CHECK(label_smoothing >= 0 && label_smoothing <= 1, kOptionError,
                     "labelSmoothing must be from 0 to 1, got ", label_smoothing);
   if (labels.is_meta()) return;
-  const auto [low, high] = labels.aminmax();
-  const int64_t classes = logits.size(2), least = low.item<int64_t>(), most = high.item<int64_t>();
+  const int64_t classes = logits.size(2);
+  const auto [least, most] = tensor::value_range<int64_t>(labels);
   CONTRASTIVE_CHECK(least >= 0 && most < classes, kDataError, "labels must be in [0, ", classes, "), got values from ",
                     least, " to ", most);
 }

@@ -5,16 +5,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { presets } from '../../lib/augment/presets.ts';
 import { loadEncoder } from '../../lib/checkpoint/encoder.ts';
 import { headOf } from '../../lib/checkpoint/head.ts';
-import '../../lib/checkpoint/module-files.ts';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
-import { encodeSafetensors } from '../../lib/checkpoint/safetensors.ts';
-import { rawState } from '../../lib/checkpoint/tensors.ts';
 import { Classifier } from '../../lib/classify/classifier.ts';
-import { linearHead } from '../../lib/models/linear-head.ts';
-import type { Module } from '../../lib/models/module.ts';
-import { projectionHead } from '../../lib/models/projection-head.ts';
-import { encoderShapes, makeEncoder, registerEncoder } from '../../lib/models/registry.ts';
-import { resnet18 } from '../../lib/models/resnet.ts';
+import { linearHead } from '../../lib/encoders/linear-head.ts';
+import { projectionHead } from '../../lib/encoders/projection-head.ts';
+import { encoderShapes, makeEncoder, registerEncoder } from '../../lib/encoders/registry.ts';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { encodeSafetensors } from '../../lib/files/safetensors.ts';
+import type { Module } from '../../lib/nn/module.ts';
+import { rawState } from '../../lib/tensor/raw-tensors.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 import { writeTinyRun } from '../serve/tiny-run.ts';
 
@@ -69,9 +68,9 @@ describe('loadEncoder', () => {
 
   it.each<[string, Record<string, string>, RegExp]>([
     ['nothing', {}, /does not say which encoder .*resnet18\(\)\.load\(/],
-    ['no JSON', { encoder: '{' }, /metadata\.encoder: is not valid JSON/],
-    ['no name', { encoder: '{"name":{"toString":1}}' }, /metadata\.encoder must be \{ name, … \}/],
-    ['another width', { encoder: '{"name":"resnet18","stem":"cifar","width":4096}' }, /must have shape \[4096,3,3,3\]/],
+    ['no JSON', { module: '{' }, /metadata\.module: is not valid JSON/],
+    ['no name', { module: '{"name":{"toString":1}}' }, /metadata\.module must be \{ name, … \}/],
+    ['another width', { module: '{"name":"resnet18","stem":"cifar","width":4096}' }, /must have shape \[4096,3,3,3\]/],
   ])('refuses a file that says %s of its encoder', async (_, metadata, message) => {
     using encoder = resnet18({ stem: 'cifar', width: 2 });
     const file = join(folder, 'from-elsewhere.safetensors');

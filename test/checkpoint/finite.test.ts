@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { findNonFinite } from '../../lib/checkpoint/finite.ts';
-import type { RawTensor } from '../../lib/checkpoint/safetensors.ts';
+import type { RawTensor } from '../../lib/files/safetensors.ts';
 
 const float = (...values: number[]): RawTensor => ({
   dtype: 'F32',

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CheckpointContent } from '../../lib/checkpoint/checkpoint-files.ts';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
 import type { RunConfig } from '../../lib/checkpoint/run-config.ts';
-import type { RawTensor } from '../../lib/checkpoint/safetensors.ts';
+import type { RawTensor } from '../../lib/files/safetensors.ts';
 
 let folder: string;
 beforeEach(async () => {

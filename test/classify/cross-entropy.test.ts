@@ -1,6 +1,6 @@
 /** Cross entropy as a trainer's loss by name. */
 import { describe, expect, test } from 'vitest';
-import { linearHead } from '../../lib/models/linear-head.ts';
+import { linearHead } from '../../lib/encoders/linear-head.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
 import type { LossSpec } from '../../lib/train/loss.ts';
 import { Trainer } from '../../lib/train/trainer.ts';

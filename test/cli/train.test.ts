@@ -12,8 +12,8 @@ import { command as demoCommand } from '../../lib/cli/demo.ts';
 import { command as evalCommand } from '../../lib/cli/eval.ts';
 import { runProgram } from '../../lib/cli/program.ts';
 import { command } from '../../lib/cli/train.ts';
-import { linearHead } from '../../lib/models/linear-head.ts';
-import { resnet18 } from '../../lib/models/resnet.ts';
+import { linearHead } from '../../lib/encoders/linear-head.ts';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { nodeArguments, type Ran, runWith } from './run-cli.ts';
 
 const images = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));

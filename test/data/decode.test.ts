@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { augment } from '../../lib/augment/augment.ts';
 import { resize } from '../../lib/augment/resize.ts';
 import { type DecodeOptions, decodeImage, scaledDown } from '../../lib/data/decode.ts';
+import { decodeSlots } from '../../lib/data/decode-queue.ts';
 
 const images = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));
 const file = (name: string): string => join(images, name);
@@ -330,5 +331,38 @@ describe('decodes beside the host’s own work', () => {
       .toBuffer();
     expect(bomb.length).toBeLessThan(2000);
     expect(await mostAtOnce(Promise.all([1, 2].map(() => decodeImage(bomb, { size: 100 }))))).toBe(1);
+  });
+
+  it.skipIf(decodeSlots(process.env.UV_THREADPOOL_SIZE, availableParallelism()) < 2)(
+    'let an interactive one pass those of bulk that wait for memory',
+    async () => {
+      const bomb = await sharp({ create: { width: 4096, height: 4096, channels: 3, background: '#555' } })
+        .avif({ effort: 0 })
+        .toBuffer();
+      const ended: string[] = [];
+      const decode = async (name: string, input: string | Uint8Array, options: DecodeOptions) => {
+        await decodeImage(input, options);
+        ended.push(name);
+      };
+      const bulk = ['first', 'second', 'third'].map((name) => decode(name, bomb, { size: 100, priority: 'bulk' }));
+      // Once one decodes, its header has been read, and most likely that of the second.
+      await vi.waitUntil(() => sharp.counters().process === 1, { timeout: 10_000, interval: 1 });
+      await Promise.all([decode('interactive', file('rgb.png'), {}), ...bulk]);
+      expect(ended).toEqual(['interactive', 'first', 'second', 'third']);
+    },
+  );
+
+  it('end in their turn when those before them fail or leave', async () => {
+    const leaving = new AbortController();
+    const work = Array.from({ length: 20 }, (_, i) =>
+      i % 3 === 0
+        ? decodeImage(file('missing.png'), { priority: 'bulk' })
+        : decodeImage(file('rgb.png'), { priority: 'bulk', ...(i % 3 === 1 && { signal: leaving.signal }) }),
+    );
+    leaving.abort();
+    const codes = (await Promise.allSettled(work)).map((each) =>
+      each.status === 'rejected' ? each.reason.code : 'fine',
+    );
+    expect(codes).toEqual(Array.from({ length: 20 }, (_, i) => ['ERR_DATA', 'ERR_ABORTED', 'fine'][i % 3]));
   });
 });

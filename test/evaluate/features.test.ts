@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { presets } from '../../lib/augment/presets.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { extractFeatures } from '../../lib/evaluate/features.ts';
-import { resnet18 } from '../../lib/models/resnet.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ResidualHead, supConFromScratch, trainByHand, trainWithTrainer } from '../../examples/custom-loss.ts';
 import { presets } from '../../lib/augment/presets.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
-import { resnet18 } from '../../lib/models/resnet.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 

@@ -7,7 +7,7 @@ import { noGrad, tidy } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { programOf } from '../../lib/tensor/program.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { uniform } from '../models/formula.ts';
+import { uniform } from '../encoders/formula.ts';
 import { runOnnx } from './onnx-runtime.ts';
 
 type Fn = (x: Tensor) => Tensor;
@@ -26,7 +26,7 @@ async function fileOf(fn: Fn, { shape = [4, 6, 8], also, fold = false }: Case) {
   if (also) likes.push(ops.zeros([2, shape[0] as number, ...also]));
   const { program, tensors, places } = programOf(([x]) => [fn(x as Tensor)], [likes[0] as Tensor]);
   const graph = await graphOf({ program, tensors, places, likes }, { input: 'images', output: 'y' });
-  const parts = fold ? foldBatchNorm(graph) : graph;
+  const parts = fold ? foldBatchNorm(graph.parts) : graph.parts;
   const sizes = also ? ['height', 'width'] : shape.slice(1);
   const content = encodeModel({
     ...parts,
@@ -82,6 +82,13 @@ const pointwise: Cases = {
   gelu: [(x) => x.mul(3).gelu()],
   'gelu by tanh': [(x) => ops.gelu(x.mul(3), { approximate: 'tanh' })],
   silu: [(x) => x.mul(4).silu()],
+  'hard swish, hard sigmoid, relu6': [
+    (x) =>
+      ops
+        .hardswish(x.mul(8))
+        .add(ops.hardsigmoid(x.mul(8)))
+        .add(ops.relu6(x.mul(9))),
+  ],
   'leaky relu': [(x) => ops.leakyRelu(x, 0.2)],
   elu: [(x) => ops.elu(x, 0.7)],
   'softplus, log sigmoid': [(x) => ops.softplus(x).add(ops.softplus(x, 3)).add(ops.logSigmoid(x))],
@@ -98,6 +105,16 @@ const pointwise: Cases = {
       const y = weight(6, 8);
       const each = [x.lt(y), x.le(y), x.gt(y), x.ge(y), x.eq(x.relu()), x.ne(x.relu())];
       return ops.stack(each.map((mask) => mask.to('float32'))).sum(0);
+    },
+  ],
+  'comparisons of integers': [
+    (x) => {
+      const whole = x.mul(4).to('int64');
+      return whole
+        .gt(0.5)
+        .to('float32')
+        .add(whole.le(1))
+        .sub(whole.to('uint8').eq(integers(3)).to('float32'));
     },
   ],
   'logic, where, masked fill': [
@@ -117,8 +134,9 @@ const reductions: Cases = {
   'sum of bools': [(x) => x.gt(0).sum(1).to('float32')],
   'largest and smallest': [(x) => x.amax(-1).sub(x.amin([3]))],
   'log of a sum of exponentials': [(x) => x.logsumexp(-1)],
-  'vector norms': [(x) => ops.linalgVectorNorm(x, 2, 1, true).add(ops.linalgVectorNorm(x, 1, [1], true))],
-  'rows of length one': [(x) => x.flatten(1).div(ops.linalgVectorNorm(x.flatten(1), 2, 1, true).clamp(1e-12))],
+  'vector norms': [(x) => ops.norm(x, 2, 1, true).add(ops.norm(x, 1, [1], true))],
+  'rows of length one': [(x) => x.flatten(1).div(ops.norm(x.flatten(1), 2, 1, true).clamp(1e-12))],
+  'normalised rows': [(x) => ops.normalize(x).add(ops.normalize(x, { p: 1, dim: -1 }))],
   'variance and deviation': [
     (x) => ops.variance(x, [1], { correction: 0, keepdim: true }).add(ops.std(x, [1, 2], { keepdim: true })),
   ],
@@ -174,6 +192,7 @@ const shapes: Cases = {
         .mul(x.slice(3, 0, 6, 2))
         .slice(2, 2),
   ],
+  'roll forwards and backwards': [(x) => x.roll([2, -3], [2, -1]).add(x.roll(8, 3))],
   'half of the batch': [(x) => ops.cat([x, x.mul(2)]).slice(0, x.shape[0])],
   'select, unbind': [(x) => x.select(1, -1).add(x.unbind(1)[2] as Tensor)],
   'chunk, split': [
@@ -255,6 +274,14 @@ const layers: Cases = {
     (x) => ops.batchNorm(ops.linear(x.flatten(1), weight(19, 7, 192)), ...norm(7), false, 0.1, 1e-5),
     { fold: true },
   ],
+  'batch normalisation, a residual and relu': [
+    (x) => {
+      const [w, b, mean, variance] = norm(4);
+      const y = ops.batchNormAct(x, w, b, mean, variance, undefined, x.mul(0.3), { relu: true });
+      return y.add(ops.batchNormAct(x, undefined, undefined, mean, variance));
+    },
+    images,
+  ],
   'layer normalisation of the last dimensions': [
     (x) =>
       ops.layerNorm(x, [8], weight(29, 8), weight(30, 8)).add(ops.layerNorm(x, [6, 8], undefined, undefined, 1e-3)),
@@ -276,8 +303,42 @@ const layers: Cases = {
   'mean of quarters': [(x) => x.adaptiveAvgPool2d([2, 4])],
 };
 
-describe.each(Object.entries({ pointwise, reductions, shapes, layers }))('%s', (_, cases) => {
+const heads = (x: Tensor): Tensor => x.flatten(2).unflatten(2, [12, 4]).contiguous(); // (batch, 4, 12, 4)
+
+const attention: Cases = {
+  plain: [(x) => ops.scaledDotProductAttention(heads(x), heads(x.mul(2)), heads(x.neg()))],
+  'of three dimensions, with a scale': [
+    (x) => ops.scaledDotProductAttention(x.select(1, 0), x.select(1, 1), x.select(1, 2), { scale: 0.3 }),
+  ],
+  causal: [(x) => ops.scaledDotProductAttention(heads(x), heads(x), heads(x), { isCausal: true })],
+  'with a mask of floats': [
+    (x) => ops.scaledDotProductAttention(heads(x), heads(x), heads(x), { attnMask: weight(40, 12, 12) }),
+  ],
+  'with a mask of bools': [
+    (x) => ops.scaledDotProductAttention(heads(x), heads(x), heads(x), { attnMask: weight(41, 12, 12).gt(-0.5) }),
+  ],
+};
+
+describe.each(Object.entries({ pointwise, reductions, shapes, layers, attention }))('%s', (_, cases) => {
   it.each(Object.entries(cases))('%s', (_name, [fn, options]) => expectSame(fn, options));
+});
+
+describe('batch normalisation is folded', () => {
+  const conv = (x: Tensor): Tensor => ops.conv2d(x, weight(11, 6, 4, 3, 3), undefined, 1, 1);
+  const normalized = (x: Tensor): Tensor => ops.batchNorm(x, ...norm(6), false, 0.1, 1e-5);
+  const withItself = (x: Tensor, fn: Fn): Tensor => fn(x).add(x);
+  const cases: [string, Fn, number][] = [
+    ['into a convolution', (x) => normalized(conv(x)), 0],
+    ['not where something else reads the convolution', (x) => withItself(conv(x), normalized), 1],
+    ['not behind an activation', (x) => normalized(conv(x).relu()), 1],
+    ['into the first of two', (x) => normalized(normalized(conv(x))), 1],
+    ['each time, where weights are shared', (x) => normalized(conv(x)).add(normalized(conv(x.mul(2)))), 0],
+  ];
+  it.each(cases)('%s', async (_, fn, left) => {
+    const { nodes } = await fileOf(fn, { fold: true });
+    expect(nodes.filter(({ op }) => op === 'BatchNormalization')).toHaveLength(left);
+    await expectSame(fn, { fold: true });
+  });
 });
 
 describe('a program that has no file', () => {
@@ -292,7 +353,8 @@ describe('a program that has no file', () => {
       (x) => x.maskedSelect(x.gt(0)),
       /^aten::masked_select has no ONNX form here: the shape of its result depends on values, at/,
     ],
-    ['a norm of another order', (x) => ops.linalgVectorNorm(x, 3), /'ord' must be 1 or 2, got 3/],
+    ['a sum of bools', (x) => x.gt(0).add(x.lt(0)), /of two bools; use logicalAnd/],
+    ['a norm of another order', (x) => ops.norm(x, 3), /'ord' must be 1 or 2, got 3/],
     ['windows that do not tile', (x) => x.adaptiveAvgPool2d([4, 4]), /its output of 4 must divide its input of 6/],
     [
       'windows of images of any size',

@@ -8,7 +8,7 @@ import { formulaFeatures, gradientOf } from './oracle.ts';
 function written(features: Tensor, temperature: number): Tensor {
   const [batch, views, dim] = features.shape as [number, number, number];
   const rows = ops.reshape(ops.transpose(features, 0, 1), [views * batch, dim]);
-  const z = ops.div(rows, ops.linalgVectorNorm(rows, 2, 1, true));
+  const z = ops.div(rows, ops.norm(rows, 2, 1, true));
   const similarities = ops.div(ops.mm(z, ops.t(z)), temperature);
   const self = ops.eye(views * batch, { dtype: 'bool' });
   const denominators = ops.logsumexp(ops.maskedFill(similarities, self, -Infinity), 1);

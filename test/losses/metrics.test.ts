@@ -74,6 +74,7 @@ describe('contrastiveMetrics is the nested loop of its definitions', () => {
     ['three views', 5, 3, undefined],
     ['one view with labels, some alone', 6, 1, [3, 3, 1, 0, 7, 7]],
     ['one class', 4, 2, [1, 1, 1, 1]],
+    ['classes far apart, the least of them 0 or not', 4, 2, [2 ** 40, 5, 2 ** 40, 9]],
   ])('%s', async (_, batch, views, labels) => {
     const features = formulaFeatures(batch, views, 3);
     expectClose(await contrastiveMetrics(tensor(features), labels ? { labels } : {}), oracle(features, labels));

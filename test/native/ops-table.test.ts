@@ -10,9 +10,29 @@ import { renderOps } from '../../scripts/generate-ops.ts';
 const labels = (n: number) => tensor(Int32Array.from({ length: n }, (_, i) => i % 3)).to('int64');
 const images = () => ops.rand([2, 3, 6, 5]);
 
+const parameters = () => [ops.randn([3, 2]), ops.randn([2])];
+const like = (tensors: readonly Tensor[]) => tensors.map((value) => ops.zerosLike(value));
+const rate = tensor(0.1, { dtype: 'float64' });
+const status = () => tensor(0n);
+const factors = { momentum: 0.9, weightDecay: 0.1, nesterov: false, excludeBiasAndNorm: true };
+
 /** A call of every operation of our own table. One without an entry here fails the first test. */
 const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
+  adamw_: () => {
+    const all = parameters();
+    const steps = all.map(() => ops.zeros([]));
+    const options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1, excludeBiasAndNorm: false };
+    return ops.adamw_(all, like(all), like(all), steps, rate, options);
+  },
+  begin_step_: () => ops.beginStep_(parameters(), like(parameters()), status()),
+  batch_norm_act: () => {
+    const [weight, bias, mean, variance] = [ops.ones([4]), ops.zeros([4]), ops.zeros([4]), ops.ones([4])];
+    const x = ops.randn([2, 4, 3, 3]);
+    return ops.batchNormAct(x, weight, bias, mean, variance, tensor(0n), x, { training: true, relu: true });
+  },
   contrastive_metrics: () => ops.contrastiveMetrics(ops.randn([6, 2, 8]), labels(6)),
+  end_step_: () => ops.endStep_(parameters(), parameters(), like(parameters()), status(), { failed: true }),
+  guarded_backward_: () => ops.guardedBackward_(tensor([1, 2], { requiresGrad: true }).sum(), status()),
   image_adjust_brightness: () => ops.imageAdjustBrightness(images(), 1.2),
   image_adjust_contrast: () => ops.imageAdjustContrast(images(), tensor([0.5, 1.5])),
   image_adjust_hue: () => ops.imageAdjustHue(images(), 0.2),
@@ -39,11 +59,24 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
   image_sobel: () => ops.imageSobel(images()),
   image_solarize: () => ops.imageSolarize(images(), 0.5),
   knn_classify: () => ops.knnClassify(ops.randn([5, 4]), ops.randn([9, 4]), labels(9), { classes: 3, k: 2 }),
+  lars_: () => {
+    const all = parameters();
+    return ops.lars_(all, like(all), rate, { ...factors, trustCoefficient: 0.001 });
+  },
+  moving_average_: () => ops.movingAverage_(parameters(), parameters(), rate, status()),
   nearest_neighbours: () => ops.nearestNeighbours(ops.randn([5, 4]), ops.randn([9, 4]), { k: 2 }),
   dcl_loss: () => ops.dclLoss(ops.randn([4, 2, 8]), labels(4), ops.randn([5, 8]), labels(5)),
   dclw_loss: () => ops.dclwLoss(ops.randn([4, 2, 8])),
   nt_xent_loss: () => ops.ntXentLoss(ops.randn([4, 2, 8]), undefined, undefined, undefined, tensor(0.5)),
+  push_keys_: () =>
+    ops.pushKeys_(ops.zeros([5, 4]), labels(5), labels(5), status(), ops.randn([3, 4]), undefined, labels(3), status()),
   query_metrics: () => ops.queryMetrics(ops.randn([4, 2, 8]), labels(4), undefined, ops.randn([5, 8]), labels(5)),
+  refuse_non_finite_: () => ops.refuseNonFinite_(parameters(), status(), { reason: 1 }),
+  sgd_: () => {
+    const all = parameters();
+    const largest = tensor(Number.POSITIVE_INFINITY, { dtype: 'float64' });
+    return ops.sgd_(all, like(all), rate, { ...factors, status: status(), largest });
+  },
   sup_con_loss: () =>
     ops.supConLoss(
       ops.randn([6, 2, 8]),
@@ -66,6 +99,18 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
   },
   softmax_cross_entropy: () => ops.softmaxCrossEntropy(ops.randn([6, 1, 3]), labels(6), { labelSmoothing: 0.1 }),
   unit_bank: () => ops.unitBank(ops.randn([5, 4])),
+  dropout: () => ops.dropout(ops.randn([4, 5]), { p: 0.3 }),
+  grad: () => {
+    const x = tensor([1, 2], { requiresGrad: true });
+    return ops.grad([x.square().sum()], [x]);
+  },
+  normalize: () => ops.normalize(ops.randn([4, 5])),
+  scaled_dot_product_attention: () => {
+    const query = ops.randn([2, 3, 4, 5]);
+    return ops.scaledDotProductAttention(query, ops.randn([2, 3, 6, 5]), ops.randn([2, 3, 6, 2]), { isCausal: true });
+  },
+  randint: () => ops.randint(0, 5, [2, 3]),
+  randperm: () => ops.randperm(5, { device: 'cpu' }),
   rand: () => ops.rand([2, 3], { seed: 1 }),
   randn: () => ops.randn([2, 3], { seed: 1, device: 'cpu' }),
 };

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { projectionHead } from '../../lib/models/projection-head.ts';
+import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { loadAddon } from '../../lib/native/addon.ts';
 import { AdamW } from '../../lib/optim/adamw.ts';
 import { LARS } from '../../lib/optim/lars.ts';

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
 import type { RunConfig } from '../../lib/checkpoint/run-config.ts';
-import { rawState } from '../../lib/checkpoint/tensors.ts';
-import { resnet18 } from '../../lib/models/resnet.ts';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { rawState } from '../../lib/tensor/raw-tensors.ts';
 
 export interface TinyRunOptions {
   readonly channels?: 1 | 3;

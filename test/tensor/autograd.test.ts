@@ -65,7 +65,7 @@ describe('finite differences', () => {
     'log-softmax and gather': (x) => x.logSoftmax(1).gather(1, tensor([[2], [0]], { dtype: 'int64' })),
     amax: (x) => x.amax(1),
     'normalised similarity': (x) => {
-      const z = x.div(x.linalgVectorNorm(2, 1, true));
+      const z = x.div(x.norm(2, 1, true));
       return z.matmul(z.t()).exp();
     },
     'index and scatter': (x) =>

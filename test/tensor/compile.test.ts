@@ -5,6 +5,7 @@ import { AbortError, OptionError, ShapeError, StateError } from '../../lib/error
 import { compile } from '../../lib/tensor/compile.ts';
 import { autocast, noGrad, onInteractiveStream, tidy } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
+import { manualSeed } from '../../lib/tensor/random.ts';
 import { madeAtEachCall } from '../../lib/tensor/recording.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -72,6 +73,13 @@ describe('compile', () => {
     expect(await result.toArray()).toEqual([0.5, 1]);
     expect(result.dtype).toBe('float32');
     expect(runs).toBe(1);
+  });
+
+  it('takes a list of numbers as a constant', async () => {
+    using compiled = compile((x: Tensor, { shape }: { shape: readonly number[] }) => x.reshape(shape));
+    expect(compiled(floats([1, 2, 3, 4]), { shape: [2, 2] }).shape).toEqual([2, 2]);
+    expect(compiled(floats([1, 2, 3, 4]), { shape: [4, 1] }).shape).toEqual([4, 1]);
+    expect(compiled.recordings()).toHaveLength(2);
   });
 
   it('keeps gradients through its results, for inputs and for captured tensors', async () => {
@@ -152,6 +160,54 @@ describe('compile', () => {
     expect(made).toBeGreaterThanOrEqual(4);
     expect(second - first).toBe((await compiled(tensor(0)).item()) - second);
     expect(second).not.toBe(first);
+  });
+
+  it('draws fresh keys, the same ones as the function by itself', async () => {
+    const fn = (x: Tensor) => ops.dropout(x).add(ops.dropout(x, { p: 0.2 }));
+    const x = ops.ones([64]);
+    manualSeed(5);
+    const plain = [await fn(x).data(), await fn(x).data(), await fn(x).data()];
+    using compiled = compile(fn);
+    manualSeed(5);
+    expect([await compiled(x).data(), await compiled(x).data(), await compiled(x).data()]).toEqual(plain);
+    expect(plain[1]).not.toEqual(plain[0]);
+    manualSeed(5);
+    using inference = compile(fn, { inference: true });
+    expect([await inference(x).data(), await inference(x).data()]).toEqual(plain.slice(0, 2));
+  });
+
+  it('takes lists of tensors with holes', async () => {
+    using compiled = compile((x: Tensor, rows: Tensor) => x.index([undefined, rows]));
+    const x = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    const columns = (list: number[]) => compiled(x, tensor(list, { dtype: 'int64' })).toArray();
+    expect([await columns([2, 0]), await columns([1, 1])]).toEqual([
+      [
+        [3, 1],
+        [6, 4],
+      ],
+      [
+        [2, 2],
+        [5, 5],
+      ],
+    ]);
+    expect(compiled.inspect()).toContain('aten::index.Tensor(%0, [undefined, %1])');
+  });
+
+  it('gives gradients as results, second ones too', async () => {
+    using compiled = compile((x: Tensor) => {
+      const [slope] = ops.grad([x.pow(3).sum()], [x], { createGraph: true }) as [Tensor];
+      return [slope, ...ops.grad([slope.sum()], [x])];
+    });
+    for (const values of [
+      [1, 2],
+      [3, -1],
+    ]) {
+      const results = await Promise.all(compiled(floats(values, true)).map((each) => each.toArray()));
+      expect(results).toEqual([values.map((v) => 3 * v * v), values.map((v) => 6 * v)]);
+    }
   });
 
   it('replays under the modes of each operation', async () => {

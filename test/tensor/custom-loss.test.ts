@@ -6,7 +6,7 @@ import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 /** L_out of Khosla et al. 2020, eq. 2; rows of `z` (n, d) with a label each. */
 function supCon(z: Tensor, labels: Tensor, temperature: number): Tensor {
   const n = z.shape[0] as number;
-  const unit = z.div(z.linalgVectorNorm(2, 1, true)); // (n, d)
+  const unit = z.div(z.norm(2, 1, true)); // (n, d)
   const self = ops.eye(n).gt(0);
   const logits = unit.matmul(unit.t()).div(temperature).maskedFill(self, Number.NEGATIVE_INFINITY); // (n, n)
   const logProbability = logits.sub(logits.logsumexp(1, true));

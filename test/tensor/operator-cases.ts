@@ -3,6 +3,7 @@
  * `want` is one nested array a result.
  */
 
+import { Generator } from '../../lib/tensor/generator.ts';
 import type { NestedArray } from '../../lib/tensor/nested.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -145,6 +146,7 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
   tanh: unary((x) => x.tanh(), S, Math.tanh),
   sigmoid: unary((x) => x.sigmoid(), S, sigmoid),
   erf: unary((x) => x.erf(), S, erf),
+  erfinv: { run: () => tensor([0, 0.5, -0.9]).erfinv(), want: [[0, 0.47693628, -1.16308707]] },
   isnan: test((x) => x.isnan(), odd, Number.isNaN),
   isfinite: test((x) => x.isfinite(), odd, Number.isFinite),
   isinf: test(
@@ -186,6 +188,21 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
     (x) => x.elu(0.5),
     A,
     (v) => (v > 0 ? v : 0.5 * Math.expm1(v)),
+  ),
+  relu6: unary(
+    (x) => x.relu6(),
+    A.map((row) => row.map((v) => 2 * v)),
+    (v) => Math.min(6, Math.max(0, v)),
+  ),
+  hardswish: unary(
+    (x) => x.hardswish(),
+    A,
+    (v) => (v * Math.min(6, Math.max(0, v + 3))) / 6,
+  ),
+  hardsigmoid: unary(
+    (x) => x.hardsigmoid(),
+    A,
+    (v) => Math.min(6, Math.max(0, v + 3)) / 6,
   ),
   hardtanh: unary(
     (x) => x.hardtanh(-2, 2),
@@ -269,11 +286,45 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
   mean: { run: () => a().mean(0, true), want: [[turn(A).map(average)]] },
   amax: { run: () => a().amax(1), want: [A.map((row) => Math.max(...row))] },
   amin: { run: () => a().amin([0, 1]), want: [-6] },
+  max: {
+    run: () => a().max(1, true),
+    want: [
+      [[3], [5]],
+      [[2], [1]],
+    ],
+    dtypes: ['float32', 'int64'],
+  },
+  min: {
+    run: () => a().min(0),
+    want: [
+      [1, -2, -6],
+      [0, 0, 1],
+    ],
+    dtypes: ['float32', 'int64'],
+  },
   argmax: { run: () => a().argmax(1), want: [[2, 1]], dtypes: int64 },
   argmin: { run: () => a().argmin(), want: [5], dtypes: int64 },
   std: { run: () => a().std(1), want: [A.map((row) => Math.sqrt(spread(row)))] },
   variance: { run: () => a().variance(1, { correction: 0 }), want: [A.map((row) => (spread(row) * 2) / 3)] },
-  linalgVectorNorm: { run: () => a().linalgVectorNorm(2, 1), want: [A.map((row) => Math.hypot(...row))] },
+  svd: {
+    run: () => {
+      const [u, values, v] = ops.svd(a(), false);
+      return [u.mul(values).mm(v), values];
+    },
+    dtypes: ['float32', 'float32'],
+    want: [A, [Math.sqrt((91 + Math.sqrt(6273)) / 2), Math.sqrt((91 - Math.sqrt(6273)) / 2)]], // of the eigenvalues of AAᵀ
+    tolerance: 1e-5,
+  },
+  eigh: {
+    run: () => {
+      const [values, vectors] = a().mm(a().t()).eigh();
+      return [vectors.mul(values).mm(vectors.t()), values];
+    },
+    dtypes: ['float32', 'float32'],
+    want: [multiply(A, turn(A)), [(91 - Math.sqrt(6273)) / 2, (91 + Math.sqrt(6273)) / 2]],
+    tolerance: 1e-5,
+  },
+  norm: { run: () => a().norm(2, 1), want: [A.map((row) => Math.hypot(...row))] },
   logsumexp: { run: () => a().logsumexp(1), want: [A.map((row) => Math.log(total(row.map(Math.exp))))] },
   cumsum: {
     run: () => a().cumsum(1),
@@ -344,6 +395,16 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
   },
   transpose: { run: () => a().transpose(0, 1), want: [turn(A)] },
   t: { run: () => a().t(), want: [turn(A)] },
+  unflatten: {
+    run: () => int([0, 1, 2, 3]).unflatten(0, [2, 2]),
+    want: [
+      [
+        [0, 1],
+        [2, 3],
+      ],
+    ],
+    dtypes: int64,
+  },
   flatten: {
     run: () => cube().flatten(1),
     want: [
@@ -415,6 +476,11 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
         [-6, 4],
       ],
     ],
+  },
+  index: { run: () => a().index([int([1, 0, 1]), int([2, 0, 0])]), want: [[-6, 1, 4]] },
+  indexPut: {
+    run: () => a().indexPut([undefined, int([0, 0])], tensor([10, 1]), true),
+    want: [map(A, (v, _, j) => (j === 0 ? v + 11 : v))],
   },
   gather: {
     run: () =>
@@ -604,6 +670,14 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
     want: [average([-Math.log(softmax(S[0] as number[])[2]!), -Math.log(softmax(S[1] as number[])[0]!)])],
   },
   nllLoss: { run: () => ops.nllLoss(s(), int([2, 0]), undefined, 'sum'), want: [-0.7 + 1.5] },
+  smoothL1Loss: {
+    run: () => ops.smoothL1Loss(a(), b(), 'none', 2),
+    want: [zip(A, B, (v, w) => (Math.abs(v - w) < 2 ? (v - w) ** 2 / 4 : Math.abs(v - w) - 1))],
+  },
+  klDiv: {
+    run: () => ops.klDiv(s(), tensor(P), 'sum'),
+    want: [total(zip(S, P, (v, w) => w * (Math.log(w) - v)).flat())],
+  },
   mseLoss: { run: () => ops.mseLoss(a(), b(), 'none'), want: [zip(A, B, (v, w) => (v - w) ** 2)] },
   binaryCrossEntropyWithLogits: {
     run: () => ops.binaryCrossEntropyWithLogits(s(), tensor(bits)),
@@ -637,6 +711,11 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
     ],
   },
   adaptiveAvgPool2d: { run: () => ops.adaptiveAvgPool2d(image(), [1, 1]), want: [[[[[7.5]]]]] },
+  upsampleNearest2d: { run: () => ops.upsampleNearest2d(tensor([[[[0, 2]]]]), [1, 4]), want: [[[[[0, 0, 2, 2]]]]] },
+  upsampleBicubic2d: {
+    run: () => ops.upsampleBicubic2d(tensor([[[[0, 2]]]]), [1, 3], true),
+    want: [[[[[0, 1, 2]]]]], // in the middle, weights -3/32, 19/32, 19/32, -3/32 of 0, 0, 2, 2
+  },
   pad: { run: () => ops.pad(tensor([[1, 2]]), [1, 2], 'constant', 9), want: [[[9, 1, 2, 9, 9]]] },
   upsampleBilinear2d: {
     run: () => ops.upsampleBilinear2d(tensor([[[[0, 2]]]]), [1, 3], true),
@@ -655,6 +734,7 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
   zeros: { run: () => ops.zeros([2]), want: [[0, 0]] },
   ones: { run: () => ops.ones(2, { dtype: 'float64' }), want: [[1, 1]], dtypes: ['float64'] },
   arange: { run: () => ops.arange(3), want: [[0, 1, 2]], dtypes: int64 },
+  linspace: { run: () => ops.linspace(-1, 1, 5), want: [[-1, -0.5, 0, 0.5, 1]] },
   eye: {
     run: () => ops.eye(2),
     want: [
@@ -667,6 +747,16 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
   zerosLike: { run: () => a().zerosLike(), want: [map(A, () => 0)] },
   onesLike: { run: () => a().onesLike({ dtype: 'uint8' }), want: [map(A, () => 1)], dtypes: ['uint8'] },
 
+  empty: { run: () => ops.empty([2, 0], { memoryFormat: 'contiguous' }), want: [[[], []]] },
+  // torch.manual_seed(0), then the same calls.
+  normal_: {
+    run: () => ops.empty([3]).normal_(1, 2, { generator: new Generator(0) }),
+    want: [[4.0819921, 0.41314217, -3.3575788]],
+  },
+  uniform_: {
+    run: () => ops.empty([3]).uniform_(-1, 1, { generator: new Generator(0) }),
+    want: [[-0.00748682, 0.53644359, -0.82304513]],
+  },
   add_: { run: () => a().add_(b()), want: [zip(A, B, (v, w) => v + w)] },
   sub_: { run: () => a().sub_(1), want: [map(A, (v) => v - 1)] },
   mul_: { run: () => a().mul_(b()), want: [zip(A, B, (v, w) => v * w)] },
@@ -684,4 +774,5 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
   zero_: { run: () => a().zero_(), want: [map(A, () => 0)] },
   clamp_: { run: () => a().clamp_(0, 2), want: [map(A, (v) => Math.min(2, Math.max(0, v)))] },
   lerp_: { run: () => a().lerp_(b(), 0.5), want: [zip(A, B, (v, w) => (v + w) / 2)] },
+  relu_: { run: () => a().relu_(), want: [map(A, (v) => Math.max(0, v))] },
 };

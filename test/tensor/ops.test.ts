@@ -7,7 +7,9 @@ import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { type OperatorCase, operatorCases } from './operator-cases.ts';
 
 const source = readFileSync(new URL('../../lib/tensor/ops.ts', import.meta.url), 'utf8');
-const curated = [...source.matchAll(/`aten::[^`]+` \*\/\nexport function (\w+)\(/g)].map((match) => match[1] as string);
+const curated = [...source.matchAll(/`aten::[^`]+`(?:(?!\*\/)[\s\S])*\*\/\nexport function (\w+)\(/g)].map(
+  (match) => match[1] as string,
+);
 
 const list = (result: Tensor | Tensor[]): Tensor[] => (Array.isArray(result) ? result : [result]);
 
@@ -134,10 +136,20 @@ describe('the curated operators', () => {
       softmax: () => x().softmax(1),
       exp: () => x().exp(),
       sum: () => x().sum(1),
-      norm: () => x().linalgVectorNorm(2, 1),
+      norm: () => x().norm(2, 1),
       matmulDouble: () => tensor([[1, 2]], { dtype: 'float64' }).matmul(tensor([[1], [2]], { dtype: 'float64' })),
       cosine: () => ops.cosineSimilarity(x(), x(), 1),
       layerNorm: () => ops.layerNorm(x(), [2]),
+      svd: () => ops.svd(x())[1],
+      eigh: () => x().eigh()[0],
+      smoothL1: () => ops.smoothL1Loss(x(), x()),
+      klDiv: () => ops.klDiv(x(), x()),
+      attention: () => ops.scaledDotProductAttention(x(), x(), x()),
+      attentionOfFloats: () => ops.scaledDotProductAttention(x().to('float32'), x().to('float32'), x().to('float32')),
+      dropout: () => ops.dropout(x()),
+      normalize: () => ops.normalize(x()),
+      hardswish: () => x().hardswish(),
+      upsample: () => ops.upsampleBicubic2d(x().reshape([1, 1, 2, 2]), [3, 3], false),
     };
     block();
     const promised = Object.entries(cases).map(([name, run]) => {

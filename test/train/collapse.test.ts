@@ -39,7 +39,7 @@ describe('the watch for collapsed features', () => {
       }).fit(tinyDataset(), { onEvent });
       return warnings;
     };
-    const unit = (features: Tensor): Tensor => features.div(features.linalgVectorNorm(2, [2], true));
+    const unit = (features: Tensor): Tensor => features.div(features.norm(2, [2], true));
     const together = (features: Tensor): Tensor =>
       unit(features)
         .sub(unit(features).mean([0, 1], true))

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
-import type { Module } from '../../lib/models/module.ts';
+import type { Module } from '../../lib/nn/module.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 

@@ -4,7 +4,7 @@ import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
 import { randn } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { type ContrastiveLossSpec, checkLoss, type LossSpec } from '../../lib/train/loss.ts';
+import { type ContrastiveLossSpec, checkLoss, type LossSpec, temperatureAt } from '../../lib/train/loss.ts';
 import { lossCall } from '../../lib/train/loss-call.ts';
 import { rampAt } from '../../lib/train/ramp.ts';
 
@@ -60,12 +60,12 @@ const specs: readonly [ContrastiveLossSpec, () => Tensor][] = [
 ];
 
 test.each(specs)('%j has the value of the public function', (spec, loss) => {
-  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined, progress: 0 });
+  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined });
   expect(made.loss.itemSync()).toBe(loss().itemSync());
 });
 
 test.each(specs.filter(([spec]) => !('anchors' in spec)))('%j of queries and keys', (spec) => {
-  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined, progress: 0, hasKeys: true });
+  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined, hasKeys: true });
   const { name, ...options } = spec;
   const losses = { supcon: supConLoss, 'nt-xent': ntXentLoss, dcl: dclLoss, dclw: dclwLoss };
   const loss = losses[name as keyof typeof losses];
@@ -83,7 +83,8 @@ test('the temperature follows its schedule', () => {
   for (const [i, expected] of [1, quarter, 0.6, 0.2].entries()) expect(at('cosine')[i]).toBeCloseTo(expected, 12);
 
   const spec: LossSpec = { name: 'nt-xent', temperature: { from: 1, to: 0.2, schedule: 'linear' } };
-  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined, progress: 0.5 });
+  const temperature = tensor(temperatureAt(spec, 0.5) as number, { dtype: 'float64' });
+  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined, temperature });
   expect(made.loss.itemSync()).toBe(ntXentLoss(features, { temperature: 0.6 }).itemSync());
 });
 
@@ -91,7 +92,7 @@ test('ids make samples of a batch one sample', () => {
   const ids = tensor([5, 9, 5, 4, 9, 4], { dtype: 'int64' });
   for (const name of ['nt-xent', 'dcl', 'dclw'] as const) {
     const value = (given: Tensor | undefined) =>
-      lossCall({ name } as LossSpec)(features, { labels: undefined, ids: given, progress: 0 }).loss.itemSync();
+      lossCall({ name } as LossSpec)(features, { labels: undefined, ids: given }).loss.itemSync();
     expect(value(ids)).not.toBe(value(undefined));
   }
 });

@@ -1,17 +1,17 @@
 /** Steps with a momentum encoder against PyTorch, number by number (test/fixtures/make_moco.py). */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { projectionHead } from '../../lib/encoders/projection-head.ts';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
-import type { Module } from '../../lib/models/module.ts';
-import { projectionHead } from '../../lib/models/projection-head.ts';
-import { resnet18 } from '../../lib/models/resnet.ts';
+import type { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import type { CustomLoss, LossSpec } from '../../lib/train/loss.ts';
 import { MomentumEncoder } from '../../lib/train/momentum-encoder.ts';
 import type { ResolvedMomentumOptions } from '../../lib/train/momentum-options.ts';
 import { makeStep } from '../../lib/train/step.ts';
-import { uniform } from '../models/formula.ts';
+import { uniform } from '../encoders/formula.ts';
 import { optionsOf } from './one-step.ts';
 
 interface Case {

@@ -7,20 +7,17 @@ import { augment } from '../../lib/augment/augment.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
 import { resize } from '../../lib/augment/resize.ts';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
-import { tensorState } from '../../lib/checkpoint/tensors.ts';
+import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
-import { projectionHead } from '../../lib/models/projection-head.ts';
-import { resnet18 } from '../../lib/models/resnet.ts';
-import { loadAddon, type TensorHandle } from '../../lib/native/addon.ts';
-import { guard, newJob } from '../../lib/native/errors.ts';
 import { makeOptimizer } from '../../lib/optim/optimizer.ts';
 import * as ops from '../../lib/tensor/ops.ts';
-import { memory, sync } from '../../lib/tensor/runtime.ts';
-import { Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { tensorState } from '../../lib/tensor/raw-tensors.ts';
+import { memory } from '../../lib/tensor/runtime.ts';
+import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import type { StepEvent } from '../../lib/train/events.ts';
 import type { CustomLoss, CustomLossBatch } from '../../lib/train/loss.ts';
 import { MomentumEncoder } from '../../lib/train/momentum-encoder.ts';
-import type { ResolvedMomentumOptions } from '../../lib/train/momentum-options.ts';
+import type { MomentumEncoderOptions, ResolvedMomentumOptions } from '../../lib/train/momentum-options.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
@@ -246,6 +243,9 @@ describe('the key encoder', () => {
   });
 });
 
+/** The status of a step that goes on. */
+const fine = () => tensor(0n);
+
 describe('the queue', () => {
   test('holds the newest keys as unit rows, with labels and ids, first in, first out', async () => {
     const { momentum } = stepper({ batchSize: 3, momentumEncoder: { queueSize: 7 } });
@@ -257,16 +257,13 @@ describe('the queue', () => {
         Array.from({ length: 16 }, (_, d) => Math.sin(1 + 3 * push + 5 * i + 7 * d)),
       );
       const ids = keys.map((_, i) => 10 * push + i);
-      momentum.remember(tensor(keys), {
-        labels:
-          push === 4
-            ? undefined
-            : tensor(
-                ids.map((id) => id % 3),
-                { dtype: 'int32' },
-              ),
+      const labels = ids.map((id) => id % 3);
+      const targets = {
+        labels: push === 4 ? undefined : tensor(labels, { dtype: 'int32' }),
         ids: tensor(ids, { dtype: 'int64' }),
-      });
+      };
+      momentum.remember(tensor(keys), targets, fine());
+      momentum.noteKeys(count);
       for (const [i, key] of keys.entries()) {
         const norm = Math.hypot(...key);
         slots[place] = {
@@ -330,8 +327,9 @@ describe('the queue', () => {
       [ops.randn([4, 15]), 4],
       [ops.randn([4, 16]), 3],
     ] as const) {
-      momentum.remember(keys, { labels: undefined, ids: ids(count) });
-      await expect(sync()).rejects.toMatchObject({ code: 'ERR_SHAPE' });
+      expect(() => momentum.remember(keys, { labels: undefined, ids: ids(count) }, fine())).toThrow(
+        expect.objectContaining({ code: 'ERR_SHAPE' }),
+      );
     }
   });
 });
@@ -451,23 +449,23 @@ describe('what a user gets wrong', () => {
       );
   });
 
+  test('a default batch is fitted to the data before it is compared with the queue', async () => {
+    const options = { ...tinyModels(), augment: tinyViews(), loss: { name: 'nt-xent' }, epochs: 1 } as const;
+    const train = (momentumOptions: MomentumEncoderOptions, more: Partial<TrainerOptions> = {}) =>
+      new Trainer({ ...options, ...more, momentumEncoder: momentumOptions }).fit(tinyDataset(40));
+    expect((await train({ queueSize: 40 })).step).toBe(1); // fewer than the 256 of the default
+    expect((await train({ queueSize: 40 }, { microBatch: 40 })).step).toBe(1);
+    const refusal = (message: RegExp) => ({ code: 'ERR_OPTION', message: expect.stringMatching(message) });
+    await expect(train({ queueSize: 39 })).rejects.toMatchObject(refusal(/at least: expected >= 40, got 39/));
+    await expect(train({ queueSize: 79, symmetric: true })).rejects.toMatchObject(refusal(/expected >= 80, got 79/));
+    await expect(train({}, { microBatch: 20 })).rejects.toMatchObject(
+      refusal(/expected a batchSize of 20 instead, got 40/),
+    );
+  });
+
   test('labels are missing where the loss needs them', async () => {
     const run = make({ loss: { name: 'supcon' } }).fit(tinyDataset(40, { labels: false }));
     await expect(run).rejects.toMatchObject({ code: 'ERR_DATA' });
     await make({ epochs: 1 }).fit(tinyDataset(40, { labels: false }));
-  });
-
-  test('a key encoder that is another', async () => {
-    const addon = loadAddon();
-    const make = (width: number) => resnet18({ stem: 'cifar', width, inChannels: 1 }).handle;
-    const queueOf = async (queryWidth: number, keyWidth: number, size: number) => {
-      const [queries, keys] = [make(queryWidth), make(keyWidth)];
-      const momentum = addon.makeMomentumEncoder(queries, undefined, keys, undefined, size, false, false);
-      const queue = guard(() => addon.momentumQueue(momentum, size, 8 * keyWidth, 'cpu', 0, newJob()));
-      return new Tensor(queue.ids as TensorHandle).data();
-    };
-    expect(await queueOf(4, 4, 3)).toEqual(BigInt64Array.of(-1n, -1n, -1n));
-    await expect(queueOf(4, 8, 3)).rejects.toMatchObject({ code: 'ERR_SHAPE' });
-    await expect(queueOf(4, 4, 0)).rejects.toMatchObject({ code: 'ERR_OPTION' });
   });
 });

@@ -1,15 +1,16 @@
 /** Nothing that is not finite reaches weights, running statistics, the momentum encoder or its queue; the fit says what it was. */
 import { describe, expect, test } from 'vitest';
 import { NonFiniteLossError } from '../../lib/errors.ts';
-import type { Module } from '../../lib/models/module.ts';
+import type { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
+import type { TrainBatch } from '../../lib/train/batches.ts';
 import type { CustomLoss } from '../../lib/train/loss.ts';
 import { MomentumEncoder } from '../../lib/train/momentum-encoder.ts';
 import type { ResolvedMomentumOptions } from '../../lib/train/momentum-options.ts';
-import type { TrainerOptions } from '../../lib/train/options.ts';
+import type { ResolvedOptions, TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { buffersOf, firstBatch, gradientOf, optionsOf, parametersOf, valuesOf } from './one-step.ts';
@@ -153,6 +154,56 @@ describe('a later step, refused', () => {
     const stopped = await run(3, 3);
     expect(stopped.end).toMatchObject({ code: 'ERR_NON_FINITE', step: 3 });
     expect(stopped.state).toEqual((await run(0, 2)).state);
+  });
+});
+
+describe('a step that was enqueued behind one that is refused, or fails', () => {
+  /** Two steps at once, of which `spoil` spoils the first. */
+  async function twoSteps(options: ResolvedOptions, spoil: (batch: TrainBatch) => Partial<TrainBatch>) {
+    const momentum =
+      options.momentumEncoder && new MomentumEncoder(options, options.momentumEncoder as ResolvedMomentumOptions);
+    const optimizer = new SGD(parametersOf(options), { lr: 0.1, momentum: 0.9 });
+    const state = [...parametersOf(options), ...buffersOf(options), ...optimizer.stateDict().values()];
+    state.push(...(momentum?.stateDict().values() ?? []));
+    const before = await valuesOf(state);
+    const step = makeStep(options, optimizer, momentum ?? undefined);
+    const [spoilt, good] = [await firstBatch(tinyDataset(), options), await firstBatch(tinyDataset(), options)];
+    const context = { learningRate: 0.1, progress: 0 };
+    const outcomes = await Promise.allSettled([
+      step.run({ ...spoilt, ...spoil(spoilt) }, context),
+      step.run(good, context),
+    ]);
+    return { outcomes, before, after: await valuesOf(state), again: () => step.run(good, context) };
+  }
+
+  const momentumKinds: [string, Partial<TrainerOptions>][] = [
+    ['alone', { loss: { name: 'supcon' } }],
+    ['with a momentum encoder', { loss: { name: 'supcon' }, momentumEncoder: { queueSize: 16 } }],
+  ];
+
+  test.each(momentumKinds)('changes nothing, NaN: %s', async (_, chosen) => {
+    const { outcomes, before, after, again } = await twoSteps(optionsOf({ ...chosen, batchSize: 8 }), ({ images }) => {
+      for (const each of images) noGrad(() => each.narrow(0, 1, 1).fill_(Number.NaN));
+      return {};
+    });
+    expect(outcomes).toMatchObject([{ value: { refused: 'the loss is' } }, { reason: { code: 'ERR_STATE' } }]);
+    expect(after).toEqual(before);
+    await expect(again()).rejects.toMatchObject({ code: 'ERR_STATE', message: /stopped at an earlier step/ });
+  });
+
+  test.each(momentumKinds)('changes nothing, a failure in a job: %s', async (_, chosen) => {
+    const { outcomes, before, after } = await twoSteps(optionsOf({ ...chosen, batchSize: 8 }), () => ({
+      labels: Int32Array.of(0, 1, 2, 3, 4, 5, 6, -1),
+    }));
+    expect(outcomes).toMatchObject([{ reason: { code: 'ERR_OPTION' } }, { reason: { code: 'ERR_STATE' } }]);
+    expect(after).toEqual(before);
+  });
+
+  test('changes nothing where the metrics of the first fail, but not its loss', async () => {
+    const options = optionsOf({ loss: ordinary, batchSize: 8 });
+    const { outcomes, before, after } = await twoSteps(options, () => ({ labels: new Int32Array(8).fill(-1) }));
+    expect(outcomes).toMatchObject([{ reason: { code: 'ERR_OPTION' } }, { reason: { code: 'ERR_STATE' } }]);
+    expect(after).toEqual(before);
   });
 });
 

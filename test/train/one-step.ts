@@ -1,6 +1,6 @@
 /** Single steps on the first batch of an epoch, whole or in micro-batches, and what they did to the parameters. */
 import type { Dataset } from '../../lib/data/dataset.ts';
-import { Module } from '../../lib/models/module.ts';
+import { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import { type TrainBatch, trainBatches } from '../../lib/train/batches.ts';

@@ -5,9 +5,9 @@ import { randomHorizontalFlip } from '../../lib/augment/random-horizontal-flip.t
 import { randomResizedCrop } from '../../lib/augment/random-resized-crop.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import type { Dataset } from '../../lib/data/dataset.ts';
-import type { Module } from '../../lib/models/module.ts';
-import { projectionHead } from '../../lib/models/projection-head.ts';
-import { resnet18 } from '../../lib/models/resnet.ts';
+import { projectionHead } from '../../lib/encoders/projection-head.ts';
+import type { Encoder } from '../../lib/encoders/registry.ts';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
 
 export const size = 12;
 
@@ -27,7 +27,7 @@ export function tinyDataset(count = 40, options: { labels?: boolean; oneClass?: 
 export const tinyViews = (): Augmentation =>
   augment([randomResizedCrop(size, { scale: [0.3, 1] }), randomHorizontalFlip(), normalize(0.4, 0.25)]);
 
-export function tinyModels(seed = 1): { encoder: Module; head: Module } {
+export function tinyModels(seed = 1): { encoder: Encoder; head: Encoder } {
   const encoder = resnet18({ stem: 'cifar', width: 4, inChannels: 1, seed });
   return { encoder, head: projectionHead({ inFeatures: encoder.featureDim, outFeatures: 16, seed }) };
 }

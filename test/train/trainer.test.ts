@@ -8,7 +8,7 @@ import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { concat } from '../../lib/data/concat.ts';
 import { type Dataset, subset } from '../../lib/data/dataset.ts';
-import type { Module } from '../../lib/models/module.ts';
+import type { Module } from '../../lib/nn/module.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -144,7 +144,7 @@ describe('losses and heads written in TypeScript', () => {
     const [batch, views, dim] = features.shape as [number, number, number];
     const rows = batch * views;
     const z = features.transpose(0, 1).reshape([rows, dim]);
-    const unit = z.div(z.linalgVectorNorm(2, [1], true));
+    const unit = z.div(z.norm(2, [1], true));
     const self = ops.eye(rows).gt(0);
     const similarities = unit.matmul(unit.t()).div(temperature).maskedFill(self, Number.NEGATIVE_INFINITY);
     const all = (labels as Tensor).repeat([views]);

@@ -5,7 +5,7 @@ import { normalize } from '../../lib/augment/normalize.ts';
 import { randomResizedCrop } from '../../lib/augment/random-resized-crop.ts';
 import { type LoadedSample, loadedSample } from '../../lib/data/dataset.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
-import type { Module } from '../../lib/models/module.ts';
+import type { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';

@@ -128,7 +128,6 @@ function adaptiveAvgPool2d(call: Call): string {
 function attention(call: Call): string {
   const { graph } = call;
   if (call.number('dropout_p') !== 0) call.refuse("'dropout_p' must be 0");
-  if (call.flag('enable_gqa')) call.refuse("'enable_gqa' must be false");
   const [query, key] = [call.value('query'), call.value('key')];
   const { dtype } = query;
   const dim = call.fixed(query.shape.at(-1), "the query's last size");
@@ -177,5 +176,5 @@ export const layers: Rows = {
   'aten::max_pool2d': maxPool2d,
   'aten::avg_pool2d': avgPool2d,
   'aten::adaptive_avg_pool2d': adaptiveAvgPool2d,
-  'aten::scaled_dot_product_attention': attention,
+  scaled_dot_product_attention: attention,
 };

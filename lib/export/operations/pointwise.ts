@@ -9,12 +9,14 @@ const unary = (op: string) => (call: Call) => call.add(op, [call.input('self')])
 /** An operator of two tensors of one type, that of the result. */
 function binary(op: string, call: Call): string {
   const { dtype } = call.result;
+  if (dtype === 'bool') call.refuse('of two bools; use logicalAnd or logicalOr');
   const alpha = call.has('alpha') ? call.number('alpha') : 1;
   const other = call.input('other', dtype);
   const scaled = alpha === 1 ? other : call.add('Mul', [other, call.graph.scalar(alpha, dtype)]);
   return call.add(op, [call.input('self', dtype), scaled]);
 }
 
+/** From the narrowest to the widest. */
 const widths: readonly DType[] = ['bool', 'uint8', 'int32', 'int64', 'float32', 'float64'];
 
 /** An operator that gives a bool for two tensors, which are compared as the wider type of theirs. */
@@ -93,6 +95,8 @@ export const pointwise: Rows = {
   'aten::log_sigmoid': (call) => call.add('Neg', [call.add('Softplus', [call.add('Neg', [call.input('self')])])]),
   'aten::clamp': (call) => clip(call, 'min', 'max'),
   'aten::hardtanh': (call) => clip(call, 'min_val', 'max_val'),
+  'aten::relu6': (call) =>
+    call.add('Clip', [call.input('self'), ...[0, 6].map((limit) => call.graph.scalar(limit, call.result.dtype))]),
 
   'aten::add.Tensor': (call) => binary('Add', call),
   'aten::sub.Tensor': (call) => binary('Sub', call),

@@ -26,10 +26,17 @@ function sum(call: Call): string {
   return call.add('ReduceSum', inputs, { keepdims: keptDimensions(call) });
 }
 
-function vectorNorm(call: Call): string {
-  const order = call.number('ord');
-  if (order !== 1 && order !== 2) call.refuse(`'ord' must be 1 or 2, got ${order}`);
-  return reduce(`ReduceL${order}`, call);
+/** The operator of a norm: the sum of magnitudes, or the root of the sum of squares. */
+function normOf(call: Call, argument: string): string {
+  const order = call.number(argument);
+  return order === 1 || order === 2 ? `ReduceL${order}` : call.refuse(`'${argument}' must be 1 or 2, got ${order}`);
+}
+
+/** x / max(‖x‖, eps). */
+function normalize(call: Call): string {
+  const { name, dtype } = call.value('input');
+  const length = call.add(normOf(call, 'p'), [name], { axes: [call.number('dim')], keepdims: 1 });
+  return call.add('Div', [name, call.add('Max', [length, call.graph.scalar(call.number('eps'), dtype)])]);
 }
 
 /** The mean of squared differences from the mean, times n / (n − correction). */
@@ -57,7 +64,8 @@ export const reductions: Rows = {
   'aten::amin': (call) => reduce('ReduceMin', call),
   'aten::logsumexp': (call) => reduce('ReduceLogSumExp', call),
   'aten::sum.dim_IntList': sum,
-  'aten::linalg_vector_norm': vectorNorm,
+  'aten::linalg_vector_norm': (call) => reduce(normOf(call, 'ord'), call),
+  normalize,
   'aten::var.correction': variance,
   'aten::std.correction': (call) => call.add('Sqrt', [variance(call)]),
   'aten::softmax.int': (call) => softmax('Softmax', call),

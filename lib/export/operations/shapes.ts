@@ -55,6 +55,19 @@ function parts(call: Call): string[] {
   });
 }
 
+/** The last `shift` of a dimension before the others. */
+function roll(call: Call): string {
+  const [shifts, dims] = [call.numbers('shifts'), call.numbers('dims')];
+  if (dims.length === 0) call.refuse("'dims' must name its dimensions");
+  const value = call.value('self');
+  return dims.reduce((name, dim, i) => {
+    const shift = (shifts[i] as number) % call.fixed(value.shape.at(dim), 'the size of a dimension');
+    if (shift === 0) return name;
+    const part = (start: number, end: number) => slice(call, { ...value, name }, dim, start, end);
+    return call.add('Concat', [part(-shift, kToTheEnd), part(0, -shift)], { axis: dim });
+  }, value.name);
+}
+
 function select(call: Call, dim: number, index: number): string {
   return call.add('Gather', [call.input('self'), call.graph.scalar(index, 'int64')], { axis: dim });
 }
@@ -136,6 +149,7 @@ function filled(call: Call, value: number): string {
 export const shapes: Rows = {
   'aten::reshape': reshape,
   'aten::flatten.using_ints': reshape,
+  'aten::unflatten.int': reshape,
   'aten::permute': permute,
   'aten::transpose.int': (call) => transpose(call, call.number('dim0'), call.number('dim1')),
   'aten::t': (call) => (call.result.shape.length < 2 ? call.input('self') : transpose(call, 0, 1)),
@@ -155,6 +169,7 @@ export const shapes: Rows = {
       call.has('end') ? call.size('end') : kToTheEnd,
       call.number('step'),
     ),
+  'aten::roll': roll,
   'aten::select.int': (call) => select(call, call.number('dim'), call.number('index')),
   'aten::unbind.int': (call) => call.results.map((_, i) => select(call, call.number('dim'), i)),
   'aten::chunk': parts,

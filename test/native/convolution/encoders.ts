@@ -1,15 +1,5 @@
 /** Encoders of many widths, for the sweep: features and all gradients beside the same network in float64, written with operations. */
-import {
-  autocast,
-  type Module,
-  noGrad,
-  ops,
-  resnet18,
-  resnet50,
-  type Tensor,
-  tensor,
-  tidy,
-} from '../../../lib/index.ts';
+import { autocast, noGrad, ops, resnet18, resnet50, type Tensor, tensor, tidy } from '../../../lib/index.ts';
 import { fill } from './oracle.ts';
 import type { Suite } from './suite.ts';
 
@@ -70,7 +60,7 @@ const values = async (x: Tensor): Promise<ArrayLike<number>> => (await x.data())
 
 async function check(of: Case): Promise<string | undefined> {
   const { name, stem, width, size } = of;
-  const encoder: Module = make[name]({ stem, width, seed: width });
+  const encoder = make[name]({ stem, width, seed: width });
   try {
     return await tidy(async () => {
       const pixels = fill(batch * 3 * size * size, 4);

@@ -1,0 +1,38 @@
+/** What the demo trains: one recipe, by three methods, from the same start. */
+import { parseData, profileOf } from './data-option.ts';
+import { type Method, makeTraining, type RecipeChoices, type Training } from './recipe.ts';
+
+export const bundled = parseData('fashion-mnist:bundled');
+
+/** The best that was found for a minute a method, on fast and slow machines: many small steps, and strong jitter. */
+export const recipe = {
+  encoder: 'resnet18',
+  width: 16,
+  headDim: 128,
+  temperature: 0.1,
+  optimizer: 'sgd',
+  lr: 0.05,
+  warmup: 0.05,
+  jitter: 0.8,
+  batchSize: 64,
+} as const;
+
+export const methods = [
+  { title: 'SimCLR', method: 'simclr' },
+  { title: 'SupCon (out)', method: 'supcon', variant: 'out' },
+  { title: 'SupCon (in)', method: 'supcon', variant: 'in' },
+] as const;
+
+/** What a caller of the demo may choose of it. */
+export interface DemoChoices {
+  readonly device: string;
+  readonly seed: number;
+}
+
+/** A training, with its encoder as the seed makes it. The caller disposes it. */
+export const prepareDemo = (
+  { epochs, batchSize, precision }: Pick<RecipeChoices, 'epochs' | 'batchSize' | 'precision'>,
+  { method, variant }: { readonly method: Method; readonly variant?: 'out' | 'in' },
+  { device, seed }: DemoChoices,
+): Training =>
+  makeTraining({ ...recipe, method, variant, epochs, batchSize, precision, device, seed }, profileOf(bundled));

@@ -1,0 +1,70 @@
+/** The classifier on top of an encoder. */
+import { normal, zeros } from '../nn/init.ts';
+import { Linear } from '../nn/linear.ts';
+import type { ModuleConfig } from '../nn/module.ts';
+import type { Parameter } from '../nn/parameter.ts';
+import { Generator } from '../tensor/generator.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { checkOptions, expectNumber, expectOneOf } from '../validate.ts';
+import { checkFeatures } from './inputs.ts';
+
+export interface LinearHeadOptions {
+  /** The encoder's `featureDim`. */
+  readonly inFeatures: number;
+  /** Classes. */
+  readonly outFeatures: number;
+  /**
+   * 'zeros' (default): all 0. 'normal': weights of deviation 0.01, bias 0, as google-research/simclr. 'uniform': as
+   * PyTorch's nn.Linear.
+   */
+  readonly init?: 'zeros' | 'normal' | 'uniform';
+  /** Of the initial weights, default 0. */
+  readonly seed?: number;
+}
+
+const size = { min: 1, max: 2 ** 24, integer: true } as const;
+
+const isMatrix = (parameter: Parameter): boolean => parameter.ndim === 2;
+
+/** A linear layer that checks what it takes. Made by `linearHead()`. */
+export class LinearHead extends Linear {
+  override readonly config: ModuleConfig;
+  /** Length of the vectors that forward() returns. */
+  readonly featureDim: number;
+
+  /** @throws {OptionError} an unknown or wrong option. */
+  constructor(options: LinearHeadOptions) {
+    checkOptions('linearHead', options, ['inFeatures', 'outFeatures', 'init', 'seed']);
+    const inFeatures = expectNumber('inFeatures', options?.inFeatures, size);
+    const outFeatures = expectNumber('outFeatures', options.outFeatures, size);
+    const init = expectOneOf('init', options.init ?? 'zeros', ['zeros', 'normal', 'uniform']);
+    const seed = expectNumber('seed', options.seed ?? 0, { min: 0, integer: true });
+    const generator = new Generator(seed);
+    const isNormal = (parameter: Parameter): boolean => init === 'normal' && isMatrix(parameter);
+    super(inFeatures, outFeatures, {
+      generator,
+      ...(init !== 'uniform' && {
+        init: (parameter) => (isNormal(parameter) ? normal(parameter, 0, 0.01, { generator }) : zeros(parameter)),
+      }),
+    });
+    this.config = Object.freeze({ name: 'linear', inFeatures, outFeatures, init, seed });
+    this.featureDim = outFeatures;
+  }
+
+  /** @throws {ShapeError} x is not (batch, inFeatures); {DTypeError} x of another dtype. */
+  override forward(x: Tensor): Tensor {
+    checkFeatures(x, this.inFeatures, this.weight);
+    return super.forward(x);
+  }
+}
+
+/**
+ * One linear layer: (batch, inFeatures) → (batch, outFeatures), logits. Its parameters are 'weight' (outFeatures,
+ * inFeatures) and 'bias' (outFeatures), as in torchvision's `fc`.
+ * @throws {OptionError} an unknown or wrong option.
+ * @example
+ * const head = linearHead({ inFeatures: encoder.featureDim, outFeatures: 10 });
+ */
+export function linearHead(options: LinearHeadOptions): LinearHead {
+  return new LinearHead(options);
+}

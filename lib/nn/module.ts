@@ -1,0 +1,324 @@
+/** Parts of a network: a forward pass, and the parameters, running statistics and parts that the fields hold. */
+import { types } from 'node:util';
+import { CheckpointError, messageOf, OptionError, StateError } from '../errors.ts';
+import { loadAddon } from '../native/addon.ts';
+import { guard, newJob } from '../native/errors.ts';
+import { flags, noGrad, outsideTidy, ownElsewhere, tidy } from '../tensor/modes.ts';
+import { tensorState } from '../tensor/raw-tensors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { describe, expectBoolean, expectString } from '../validate.ts';
+import { Parameter } from './parameter.ts';
+import { copyState, type LoadStateDictOptions, type LoadStateDictResult } from './state-dict.ts';
+import { type LoadWeightsOptions, readWeights, writeWeights } from './weights-file.ts';
+
+/** What makes a module again: a registered name and its options, as plain data. */
+export interface ModuleConfig {
+  readonly name: string;
+  readonly [option: string]: boolean | number | string;
+}
+
+/** Sees a module's output; a tensor that it returns stands in its place. */
+export type ForwardHook = (module: Module, inputs: readonly unknown[], output: Tensor) => Tensor | undefined;
+
+interface State {
+  training: boolean;
+  isDisposed: boolean;
+  readonly buffers: Map<string, Tensor>;
+  readonly hooks: Set<{ readonly hook: ForwardHook }>;
+}
+
+// Apart from the fields, which are the user's: a copy is then made of nothing but fields.
+const states = new WeakMap<Module, State>();
+
+function stateOf(module: Module): State {
+  let state = states.get(module);
+  if (state === undefined) {
+    state = { training: true, isDisposed: false, buffers: new Map(), hooks: new Set() };
+    states.set(module, state);
+  }
+  return state;
+}
+
+/**
+ * A layer, a network, a head: a class with a `forward`, as torch.nn.Module.
+ *
+ * Its parameters are the fields that hold a `Parameter`, its parts the fields that hold a Module, or arrays of either; its
+ * buffers those that `registerBuffer` named. Names are PyTorch's: dotted, arrays by index, and a field `outProj` is named
+ * 'out_proj'. A module is made on the CPU, in training mode; it has no device of its own.
+ *
+ * A forward pass is operations on tensors and nothing else: it reads no values and awaits nothing.
+ *
+ * The module owns its parameters and buffers: a tidy() around it leaves them, dispose() frees them.
+ * @example
+ * class Mlp extends Module {
+ *   readonly hidden = new Linear(64, 32);
+ *   readonly out = new Linear(32, 10);
+ *   override forward(x: Tensor): Tensor {
+ *     return this.out.forward(this.hidden.forward(x).relu());
+ *   }
+ * }
+ * [...new Mlp().namedParameters().keys()]; // hidden.weight, hidden.bias, out.weight, out.bias
+ */
+export abstract class Module {
+  /** Of a module that its name and options make again. */
+  declare readonly config?: ModuleConfig;
+
+  /** @returns differentiable in the inputs and in the parameters. */
+  abstract forward(x: Tensor, ...more: never[]): Tensor;
+
+  /**
+   * Adds a tensor that is saved and moved but not trained.
+   * @param name in the state dict.
+   * @param value is the module's from now on.
+   */
+  registerBuffer(name: string, value: Tensor): Tensor {
+    ownElsewhere(value);
+    stateOf(this).buffers.set(expectString('name', name), value);
+    return value;
+  }
+
+  /** What an optimizer trains, by name; live. A parameter that has several names comes once. */
+  namedParameters(): ReadonlyMap<string, Parameter> {
+    const seen = new Set<Parameter>();
+    return named(this, (module) => parametersOf(module).filter(([, value]) => isFirst(value, seen)));
+  }
+
+  /** What an optimizer trains; live. */
+  parameters(): Parameter[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** Running statistics and the like, by name; live. */
+  namedBuffers(): ReadonlyMap<string, Tensor> {
+    return named(this, (module) => [...stateOf(module).buffers]);
+  }
+
+  buffers(): Tensor[] {
+    return [...this.namedBuffers().values()];
+  }
+
+  /** This module, named '', and all its parts, each once. */
+  namedModules(): ReadonlyMap<string, Module> {
+    const seen = new Set<Module>();
+    return new Map([...walk(this)].filter(([, module]) => isFirst(module, seen)));
+  }
+
+  /** Parameters and buffers by name, in PyTorch's order; live handles, not copies. */
+  stateDict(): ReadonlyMap<string, Tensor> {
+    return named<Tensor>(this, (module) => [...parametersOf(module), ...stateOf(module).buffers]);
+  }
+
+  /**
+   * Copies values into the parameters and buffers. `num_batches_tracked` may be missing.
+   *
+   * @throws {StateError} with `strict`, a name that is missing or left over; {ShapeError} a tensor of another shape.
+   * Nothing is copied then.
+   */
+  loadStateDict(state: ReadonlyMap<string, Tensor>, options: LoadStateDictOptions = {}): LoadStateDictResult {
+    return copyState(this.stateDict(), state, options);
+  }
+
+  /** Writes parameters and buffers as safetensors; the file appears when it is complete, or not at all. */
+  save(file: string): Promise<void> {
+    return writeWeights(file, this.stateDict(), this.config);
+  }
+
+  /**
+   * Reads parameters and buffers from a safetensors file. Every name must be there, and none left over, but for what the
+   * options say.
+   *
+   * @returns the names that were missing and left over, where `strict` is false.
+   * @throws {CheckpointError} a file that is missing, damaged or does not fit the module; nothing is copied then.
+   * @throws {OptionError} an unknown or wrong option.
+   * @example
+   * await resnet18().load('resnet18.safetensors', { ignore: ['fc.'] }); // torchvision's weights
+   */
+  async load(file: string, options: LoadWeightsOptions = {}): Promise<LoadStateDictResult> {
+    const { weights, options: rest } = await readWeights(file, options);
+    try {
+      return tidy(() => this.loadStateDict(tensorState(weights), rest));
+    } catch (error) {
+      if (error instanceof OptionError) throw error;
+      throw new CheckpointError(`${file}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Whether normalisation uses the statistics of the batch and updates the running ones, and dropout drops. */
+  get training(): boolean {
+    return stateOf(this).training;
+  }
+
+  /** Sets the mode of this module and all its parts. */
+  train(on = true): this {
+    const training = expectBoolean('on', on);
+    checkAlive(this);
+    for (const module of this.namedModules().values()) stateOf(module).training = training;
+    return this;
+  }
+
+  /** As train(false). */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Of the first parameter, or else buffer; 'cpu' where there is none. */
+  get device(): string {
+    return this.stateDict().values().next().value?.device ?? 'cpu';
+  }
+
+  /**
+   * Moves parameters, their gradients and buffers, in place: the tensors that parameters() gave stay the module's.
+   * @throws {DeviceError} a device that is not there; the message says why.
+   */
+  to(device: string): this {
+    const tensors = [...new Set(this.stateDict().values())];
+    const job = newJob(this.to);
+    const handles = tensors.map(({ handle }) => handle);
+    const moved = guard(() => loadAddon().move(handles, device, flags(), job));
+    for (const [i, handle] of moved.entries()) tensors[i]?.rebind(handle);
+    return this;
+  }
+
+  /**
+   * The same module again, on the same device and in the same mode, with parameters and buffers of its own. Other values
+   * in its fields are shared; hooks are not copied. The constructor does not run: a class with #private fields has to
+   * bring a clone() of its own.
+   */
+  clone(): this {
+    checkAlive(this);
+    return copyOf(this, new Map()) as this;
+  }
+
+  /**
+   * Calls `hook` after each forward() of this module: to look at the features of a layer, or to replace them. No tidy()
+   * disposes the output that it is given.
+   * @returns what removes the hook.
+   * @example
+   * const remove = encoder.layer4.registerForwardHook((_module, _inputs, output) => void maps.push(output));
+   */
+  registerForwardHook(hook: ForwardHook): () => void {
+    if (typeof hook !== 'function') throw new OptionError(`hook must be a function, got ${describe(hook)}`);
+    const { hooks } = stateOf(this);
+    const entry = { hook };
+    if (hooks.size === 0) {
+      const forward = this.forward;
+      const hooked = (...inputs: unknown[]): Tensor => {
+        let output = Reflect.apply(forward, this, inputs) as Tensor;
+        for (const each of [...hooks]) {
+          ownElsewhere(output); // the hook may keep it, beyond the tidy() of a forward pass around
+          const seen = output;
+          output = outsideTidy(() => each.hook(this, inputs, seen)) ?? seen;
+        }
+        return output;
+      };
+      // Not enumerable: it is no field of the module's.
+      Object.defineProperty(this, 'forward', { configurable: true, value: hooked });
+    }
+    hooks.add(entry);
+    return () => {
+      if (hooks.delete(entry) && hooks.size === 0) Reflect.deleteProperty(this, 'forward');
+    };
+  }
+
+  get isDisposed(): boolean {
+    return stateOf(this).isDisposed;
+  }
+
+  /** Frees the native memory now, that of the parts too. Queued operations keep what they need. */
+  dispose(): void {
+    if (this.isDisposed) return;
+    for (const value of this.stateDict().values()) value.dispose();
+    for (const module of this.namedModules().values()) stateOf(module).isDisposed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function checkAlive(module: Module): void {
+  if (module.isDisposed) throw new StateError('this module was disposed');
+}
+
+/** Whether `value` was not seen yet. */
+function isFirst<T>(value: T, seen: Set<T>): boolean {
+  const first = !seen.has(value);
+  seen.add(value);
+  return first;
+}
+
+/** 'outProj' as PyTorch writes it: 'out_proj'. */
+const pytorchName = (field: string): string =>
+  field.replace(/(?<=[a-z\d])[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
+
+/** The values of a module's fields that `is` takes, those in arrays too, by name. */
+function fieldsOf<T>(module: Module, is: (value: unknown) => value is T): [string, T][] {
+  const search = (name: string, value: unknown): [string, T][] => {
+    if (is(value)) return [[name, value]];
+    return Array.isArray(value) ? value.flatMap((item, i) => search(`${name}.${i}`, item)) : [];
+  };
+  return Object.entries(module).flatMap(([field, value]) => search(pytorchName(field), value));
+}
+
+const parametersOf = (module: Module) => fieldsOf(module, (value) => value instanceof Parameter);
+const childrenOf = (module: Module) => fieldsOf(module, (value) => value instanceof Module);
+
+/** A module and all its parts, a part before its own parts. @throws {StateError} a module that is a part of itself. */
+function* walk(module: Module, name = '', around: readonly Module[] = []): Iterable<[string, Module]> {
+  if (around.includes(module)) throw new StateError(`a module must not be a part of itself: '${name}'`);
+  yield [name, module];
+  for (const [child, part] of childrenOf(module))
+    yield* walk(part, name === '' ? child : `${name}.${child}`, [...around, module]);
+}
+
+/** What `own` gives of each module, under dotted names. */
+function named<T extends Tensor>(module: Module, own: (module: Module) => [string, T][]): Map<string, T> {
+  checkAlive(module);
+  const all = new Map<string, T>();
+  for (const [prefix, part] of walk(module))
+    for (const [last, value] of own(part)) {
+      const name = prefix === '' ? last : `${prefix}.${last}`;
+      if (all.has(name)) throw new StateError(`a module has two tensors named '${name}'`);
+      all.set(name, value);
+    }
+  return all;
+}
+
+/** A deep copy of modules, parameters and buffers, and of the arrays and maps that hold them. */
+function copyOf(value: unknown, copies: Map<unknown, unknown>): unknown {
+  const known = copies.get(value);
+  if (known !== undefined) return known;
+  const note = <T>(copy: T): T => {
+    copies.set(value, copy);
+    return copy;
+  };
+  if (value instanceof Parameter)
+    return note(
+      new Parameter(
+        noGrad(() => value.clone()),
+        { requiresGrad: value.requiresGrad },
+      ),
+    );
+  if (Array.isArray(value)) return note(value.map((item) => copyOf(item, copies)));
+  if (types.isMap(value)) return note(new Map([...value].map(([key, item]) => [key, copyOf(item, copies)])));
+  if (!(value instanceof Module)) return value;
+  const copy = note(Object.create(Object.getPrototypeOf(value)) as Module);
+  const { training, buffers } = stateOf(value);
+  stateOf(copy).training = training;
+  for (const [name, buffer] of buffers) {
+    // A field may hold the buffer too.
+    const own = copy.registerBuffer(
+      name,
+      noGrad(() => buffer.clone()),
+    );
+    copies.set(buffer, own);
+  }
+  for (const [field, item] of Object.entries(value))
+    Object.defineProperty(copy, field, {
+      configurable: true,
+      enumerable: true,
+      writable: true,
+      value: copyOf(item, copies),
+    });
+  return copy;
+}

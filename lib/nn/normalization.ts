@@ -1,0 +1,166 @@
+/** Layers that normalise: over the batch, over the features of a sample, over groups of its channels. */
+import { OptionError, ShapeError } from '../errors.ts';
+import * as ops from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { tensor } from '../tensor/tensor.ts';
+import { checkOptions, expectBoolean, expectNumber } from '../validate.ts';
+import { size } from './linear.ts';
+import { Module } from './module.ts';
+import { Parameter } from './parameter.ts';
+
+export interface BatchNormOptions {
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number;
+  /** Part of the batch in the running statistics, in [0, 1]. Default 0.1. */
+  readonly momentum?: number;
+  /** Whether there are a weight and a bias. Default true. */
+  readonly affine?: boolean;
+  /** Without running statistics, those of the batch are taken in evaluation too. Default true. */
+  readonly trackRunningStats?: boolean;
+}
+
+/** What follows a normalisation in a network: done with it, in fewer passes over memory. */
+export interface After {
+  /** Of the input's shape; added to the normalised values. */
+  readonly residual?: Tensor;
+  /** Then ReLU. Default false. */
+  readonly relu?: boolean;
+}
+
+/**
+ * Over all dimensions but 1. Source: Ioffe & Szegedy 2015, arXiv:1502.03167, as PyTorch's: the running variance is
+ * unbiased. Under `keepRunningStatistics` a pass in training leaves the running statistics as they are.
+ */
+abstract class BatchNorm extends Module {
+  readonly numFeatures: number;
+  readonly eps: number;
+  readonly momentum: number;
+  /** (numFeatures), initially 1; null without `affine`. */
+  readonly weight: Parameter | null;
+  /** (numFeatures), initially 0; null without `affine`. */
+  readonly bias: Parameter | null;
+  /** (numFeatures), initially 0; null without `trackRunningStats`. */
+  readonly runningMean: Tensor | null;
+  /** (numFeatures), initially 1. */
+  readonly runningVar: Tensor | null;
+  /** int64 (): training passes so far. */
+  readonly numBatchesTracked: Tensor | null;
+
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    super();
+    checkOptions(new.target.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats']);
+    this.numFeatures = expectNumber('numFeatures', numFeatures, size);
+    this.eps = expectNumber('eps', options.eps ?? 1e-5, { min: 0 });
+    this.momentum = expectNumber('momentum', options.momentum ?? 0.1, { min: 0, max: 1 });
+    const affine = expectBoolean('affine', options.affine ?? true);
+    this.weight = affine ? new Parameter(ops.ones([numFeatures])) : null;
+    this.bias = affine ? new Parameter(ops.zeros([numFeatures])) : null;
+    const tracks = expectBoolean('trackRunningStats', options.trackRunningStats ?? true);
+    this.runningMean = tracks ? this.registerBuffer('running_mean', ops.zeros([numFeatures])) : null;
+    this.runningVar = tracks ? this.registerBuffer('running_var', ops.ones([numFeatures])) : null;
+    this.numBatchesTracked = tracks ? this.registerBuffer('num_batches_tracked', tensor(0n)) : null;
+  }
+
+  protected normalize(x: Tensor, after: After): Tensor {
+    checkOptions('forward', after, ['residual', 'relu']);
+    const { weight, bias, runningMean, runningVar, numBatchesTracked, training, momentum, eps } = this;
+    const given = [weight, bias, runningMean, runningVar, numBatchesTracked].map((each) => each ?? undefined);
+    const [w, b, mean, variance, count] = given;
+    const { residual, relu = false } = after;
+    return ops.batchNormAct(x, w, b, mean, variance, count, residual, { training, momentum, eps, relu });
+  }
+}
+
+/** Batch normalisation of (batch, numFeatures) or (batch, numFeatures, length). As torch.nn.BatchNorm1d. */
+export class BatchNorm1d extends BatchNorm {
+  override forward(x: Tensor, after: After = {}): Tensor {
+    if (x.ndim !== 2 && x.ndim !== 3)
+      throw new ShapeError(`x must have shape (batch, ${this.numFeatures}[, length]), got [${x.shape}]`);
+    return this.normalize(x, after);
+  }
+}
+
+/** Batch normalisation of (batch, numFeatures, height, width). As torch.nn.BatchNorm2d. */
+export class BatchNorm2d extends BatchNorm {
+  override forward(x: Tensor, after: After = {}): Tensor {
+    if (x.ndim !== 4)
+      throw new ShapeError(`x must have shape (batch, ${this.numFeatures}, height, width), got [${x.shape}]`);
+    return this.normalize(x, after);
+  }
+}
+
+export interface LayerNormOptions {
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number;
+  /** Whether there is a weight. Default true. */
+  readonly elementwiseAffine?: boolean;
+  /** Whether there is a bias, beside the weight. Default true. */
+  readonly bias?: boolean;
+}
+
+/**
+ * Normalises each sample over its last dimensions. As torch.nn.LayerNorm.
+ * Source: Ba et al. 2016, arXiv:1607.06450.
+ */
+export class LayerNorm extends Module {
+  readonly normalizedShape: readonly number[];
+  readonly eps: number;
+  /** (normalizedShape), initially 1; null without `elementwiseAffine`. */
+  readonly weight: Parameter | null;
+  /** (normalizedShape), initially 0; null without `elementwiseAffine` or `bias`. */
+  readonly bias: Parameter | null;
+
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+    super();
+    checkOptions('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias']);
+    const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
+    if (shape.length === 0) throw new OptionError('normalizedShape must have at least one size, got []');
+    this.normalizedShape = shape.map((n) => expectNumber('normalizedShape', n, size));
+    this.eps = expectNumber('eps', options.eps ?? 1e-5, { min: 0 });
+    const affine = expectBoolean('elementwiseAffine', options.elementwiseAffine ?? true);
+    const hasBias = expectBoolean('bias', options.bias ?? true) && affine;
+    this.weight = affine ? new Parameter(ops.ones(shape)) : null;
+    this.bias = hasBias ? new Parameter(ops.zeros(shape)) : null;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return ops.layerNorm(x, this.normalizedShape, this.weight ?? undefined, this.bias ?? undefined, this.eps);
+  }
+}
+
+export interface GroupNormOptions {
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number;
+  /** Whether there are a weight and a bias. Default true. */
+  readonly affine?: boolean;
+}
+
+/**
+ * Normalises each sample over groups of its channels: (batch, numChannels, …). As torch.nn.GroupNorm.
+ * Source: Wu & He 2018, arXiv:1803.08494.
+ */
+export class GroupNorm extends Module {
+  readonly numGroups: number;
+  readonly eps: number;
+  /** (numChannels), initially 1; null without `affine`. */
+  readonly weight: Parameter | null;
+  /** (numChannels), initially 0; null without `affine`. */
+  readonly bias: Parameter | null;
+
+  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
+    super();
+    checkOptions('GroupNorm', options, ['eps', 'affine']);
+    this.numGroups = expectNumber('numGroups', numGroups, { min: 1, integer: true });
+    const channels = expectNumber('numChannels', numChannels, size);
+    if (channels % numGroups !== 0)
+      throw new OptionError(`numGroups must divide numChannels, got ${numGroups} groups of ${channels} channels`);
+    this.eps = expectNumber('eps', options.eps ?? 1e-5, { min: 0 });
+    const affine = expectBoolean('affine', options.affine ?? true);
+    this.weight = affine ? new Parameter(ops.ones([channels])) : null;
+    this.bias = affine ? new Parameter(ops.zeros([channels])) : null;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return ops.groupNorm(x, this.numGroups, this.weight ?? undefined, this.bias ?? undefined, this.eps);
+  }
+}

@@ -1,0 +1,27 @@
+/** What training changes. */
+import { StateError } from '../errors.ts';
+import { noGrad, ownElsewhere } from '../tensor/modes.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import { checkOptions, describe, expectBoolean } from '../validate.ts';
+
+export interface ParameterOptions {
+  /** Default true; false for a weight that is frozen. */
+  readonly requiresGrad?: boolean;
+}
+
+/**
+ * A tensor that a module trains: a field of a module that holds one is among its `parameters()`. As torch.nn.Parameter. No
+ * tidy() disposes it; the module does.
+ */
+export class Parameter extends Tensor {
+  /** @param data is taken over, and counts as disposed afterwards. The result of a differentiable operation is detached. */
+  constructor(data: Tensor, options: ParameterOptions = {}) {
+    checkOptions('Parameter', options, ['requiresGrad']);
+    const requiresGrad = expectBoolean('requiresGrad', options.requiresGrad ?? true);
+    if (!(data instanceof Tensor) || data.isDisposed)
+      throw new StateError(`a parameter takes over a tensor that is alive, got ${describe(data)}`);
+    super((data.requiresGrad ? noGrad(() => data.detach()) : data).release());
+    ownElsewhere(this);
+    if (requiresGrad) this.requiresGrad = true;
+  }
+}

@@ -1,0 +1,53 @@
+/** Copying named tensors into a module. */
+import { ShapeError, StateError } from '../errors.ts';
+import { noGrad } from '../tensor/modes.ts';
+import { copy_ } from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { checkOptions, expectBoolean } from '../validate.ts';
+
+export interface LoadStateDictOptions {
+  /** Whether a missing or an unknown name is an error. Default true. */
+  readonly strict?: boolean;
+}
+
+export interface LoadStateDictResult {
+  /** Names of the module that the state dict lacks. */
+  readonly missing: readonly string[];
+  /** Names of the state dict that the module lacks. */
+  readonly unexpected: readonly string[];
+}
+
+// Counts batches and takes no part in the computation. Files written before PyTorch 0.4.1 lack it, torchvision's oldest
+// weights among them; PyTorch loads those too.
+const optionalName = /(^|\.)num_batches_tracked$/;
+
+/** `Module.loadStateDict` into the tensors `own`. Nothing is copied where it throws. */
+export function copyState(
+  own: ReadonlyMap<string, Tensor>,
+  state: ReadonlyMap<string, Tensor>,
+  options: LoadStateDictOptions,
+): LoadStateDictResult {
+  checkOptions('loadStateDict', options, ['strict']);
+  const strict = expectBoolean('strict', options.strict ?? true);
+  const missing = [...own.keys()].filter((name) => !state.has(name) && !optionalName.test(name));
+  const unexpected = [...state.keys()].filter((name) => !own.has(name));
+  if (strict && missing.length > 0) throw new StateError(`the state dict lacks ${quoted(missing)}`);
+  if (strict && unexpected.length > 0) throw new StateError(`the state dict holds unknown ${quoted(unexpected)}`);
+  const pairs = [...own].flatMap(([name, target]) => {
+    const source = state.get(name);
+    return source === undefined ? [] : [{ name, target, source }];
+  });
+  for (const { name, target, source } of pairs)
+    if (String(source.shape) !== String(target.shape))
+      throw new ShapeError(`'${name}' must have shape [${target.shape}], got [${source.shape}]`);
+  noGrad(() => {
+    for (const { target, source } of pairs) copy_(target, source).dispose();
+  });
+  return { missing, unexpected };
+}
+
+/** "'a', 'b', 'c' and 59 more" */
+function quoted(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map((name) => `'${name}'`);
+  return names.length > 3 ? `${shown.join(', ')} and ${names.length - 3} more` : shown.join(', ');
+}

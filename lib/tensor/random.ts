@@ -1,0 +1,47 @@
+/**
+ * Where random numbers come from that nobody gave a seed for: keys of operations that draw (`ops.dropout`), and initial
+ * weights. Both are of one thread, and `manualSeed()` sets them.
+ */
+import { randomBytes } from 'node:crypto';
+import { expectNumber } from '../validate.ts';
+import { Generator } from './generator.ts';
+import { madeAtEachCall } from './recording.ts';
+import { type Tensor, tensor } from './tensor.ts';
+
+let state = randomBytes(8).readBigUInt64LE();
+let weights: { readonly seed: number; generator?: Generator } = { seed: randomBytes(6).readUIntLE(0, 6) };
+
+/** SplitMix64 (Steele et al. 2014, "Fast splittable pseudorandom number generators"): 2⁶⁴ numbers, each once. */
+function next(): bigint {
+  state = BigInt.asUintN(64, state + 0x9e3779b97f4a7c15n);
+  let z = state;
+  z = BigInt.asUintN(64, (z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n);
+  z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d049bb133111ebn);
+  return z ^ (z >> 31n);
+}
+
+/**
+ * A key that has not been given before: int64 () on the CPU, which goes with tensors of any device. A compiled function
+ * takes a fresh one at each call, as it would if it were not compiled.
+ */
+export function randomKey(): Tensor {
+  return madeAtEachCall(() => tensor(BigInt.asIntN(64, next())));
+}
+
+/** What the initial weights of a layer are drawn from that is given no generator. */
+export function defaultGenerator(): Generator {
+  weights.generator ??= new Generator(weights.seed);
+  return weights.generator;
+}
+
+/**
+ * Sets what `randomKey()` gives from here on, and the initial weights of layers without a `generator`: the same seed, the
+ * same numbers in the same order. As torch.manual_seed. Each worker thread has its own; before any manualSeed() it starts at
+ * a number of the system's.
+ *
+ * @param seed an integer, at least 0.
+ */
+export function manualSeed(seed: number): void {
+  state = BigInt(expectNumber('seed', seed, { min: 0, integer: true }));
+  weights = { seed };
+}

@@ -1,0 +1,87 @@
+/** What surrounds a training step: nothing that is not finite is kept, and nothing of a step that failed. */
+import { StateError } from '../errors.ts';
+import { Module } from '../nn/module.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
+import { outsideTidy } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
+import type { MomentumEncoder } from './momentum-encoder.ts';
+import type { ResolvedOptions } from './options.ts';
+
+// The values of a status that are read here; all of them are in native/optim/status.h.
+const lossNotFinite = 1;
+const featuresNotFinite = 2;
+
+const stoppedBefore = 5;
+const refusals: Readonly<Record<number, string>> = {
+  [lossNotFinite]: 'the loss is',
+  [featuresNotFinite]: 'the features or the running statistics are',
+  3: 'the gradient is',
+  4: 'the weights after the update are',
+};
+
+/**
+ * What the status at the end of a step says: there was no update where something was not finite, 'the gradient is'.
+ * @throws {StateError} a step before this one was refused, or failed.
+ */
+export function refusalOf(status: number): { readonly refused?: string } {
+  if (status === stoppedBefore) throw new StateError('training stopped at an earlier step');
+  const refused = refusals[status];
+  return refused === undefined ? {} : { refused };
+}
+
+/**
+ * The status of the steps of a training, int64 (): each operation at a step's end takes it and hands it on, and changes
+ * nothing once something was not finite; neither do the steps behind it, which may be enqueued already. An operation that
+ * fails has no status to hand on: those that follow fail with it, and the next step finds that this one never ended.
+ */
+export class StepGuard implements Disposable {
+  readonly #optimizer: Optimizer;
+  /** What the forward pass moves: running statistics, those of a momentum encoder too. */
+  readonly #statistics: readonly Tensor[];
+  /** The statistics as they were before the step. */
+  readonly #before: readonly Tensor[];
+  readonly #status: Tensor;
+
+  constructor({ encoder, head }: ResolvedOptions, optimizer: Optimizer, momentum?: MomentumEncoder) {
+    this.#optimizer = optimizer;
+    const modules = [encoder, head, momentum?.encoder, momentum?.head].filter((part) => part instanceof Module);
+    this.#statistics = modules.flatMap((module) => [...module.namedBuffers().values()]);
+    this.#before = outsideTidy(() => this.#statistics.map((value) => ops.zerosLike(value)));
+    this.#status = outsideTidy(() => tensor(0n));
+  }
+
+  /** Before the forward pass: no gradients, and a copy of the running statistics. */
+  begin(): Tensor {
+    this.#optimizer.zeroGrad();
+    return ops.beginStep_(this.#statistics, this.#before, this.#status);
+  }
+
+  /** @param loss as it was read, of any shape. */
+  checkLoss(loss: Tensor, status: Tensor): Tensor {
+    return ops.refuseNonFinite_([loss], status, { reason: lossNotFinite });
+  }
+
+  /** One step of the optimizer, if the features, the running statistics, the gradients and what it makes are finite. */
+  update(features: Tensor, learningRate: Tensor, status: Tensor): Tensor {
+    const checked = ops.refuseNonFinite_([features, ...this.#statistics], status, { reason: featuresNotFinite });
+    return this.#optimizer.stepIfFinite(learningRate, checked);
+  }
+
+  /** After all else. Of a step that was refused, running statistics are put back and gradients dropped. */
+  end(status: Tensor): Tensor {
+    return ops.endStep_(this.#optimizer.parameters, this.#statistics, this.#before, status);
+  }
+
+  /** The end of a step that failed, wherever it was. No later one changes anything. */
+  abandon(): void {
+    const { parameters } = this.#optimizer;
+    ops.endStep_(parameters, this.#statistics, this.#before, this.#status, { failed: true }).dispose();
+    for (const parameter of parameters) parameter.noteGradCleared();
+  }
+
+  [Symbol.dispose](): void {
+    for (const value of this.#before) value.dispose();
+    this.#status.dispose();
+  }
+}

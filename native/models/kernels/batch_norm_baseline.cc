@@ -1,2 +1,0 @@
-#define CONTRASTIVE_ISA baseline
-#include "models/kernels/batch_norm.inc"

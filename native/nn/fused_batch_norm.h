@@ -1,0 +1,27 @@
+// Batch normalisation in training with the addition and ReLU that follow it, in fewer passes over memory than
+// libtorch's separate operators take.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace contrastive::nn {
+
+struct BatchNormState {
+  at::Tensor weight, bias;               // undefined: 1 and 0, which the fused passes do not take
+  at::Tensor running_mean, running_var;  // undefined: the statistics of the batch move nothing
+  double momentum, epsilon;
+};
+
+// Whether fused_batch_norm takes x (and residual, which may be undefined): on the CPU, channels_last, float32 or
+// bfloat16, and of a number of channels that fits its vectors.
+bool can_fuse_batch_norm(const at::Tensor& x, const at::Tensor& residual, const BatchNormState& state);
+
+// act(batch_norm(x) + residual) with the statistics of the batch, which also move the running ones. As at::batch_norm,
+// at::add and at::relu; float32 inside. Differentiable once: a second derivative throws kAutogradError.
+at::Tensor fused_batch_norm(const at::Tensor& x, const at::Tensor& residual, bool relu, const BatchNormState& state);
+
+// The same in evaluation, with the running statistics, into y, which may be x. Records no gradient.
+void evaluate_batch_norm(const at::Tensor& x, const at::Tensor& residual, bool relu, const BatchNormState& state,
+                         const at::Tensor& y);
+
+}  // namespace contrastive::nn

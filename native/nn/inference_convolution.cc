@@ -1,0 +1,163 @@
+// A convolution with the batch normalisation, addition and ReLU behind it as one operation, for inference: the
+// normalisation folded into the weight and the bias (Jacob et al. 2018, arXiv:1712.05877, section 3.2), the weight in
+// the layout that this machine's kernels want, the rest inside the kernel.
+#include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/core/GradMode.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/cpu.h"
+#include "core/error.h"
+#include "core/op.h"
+#include "nn/packed_weights.h"
+
+namespace contrastive::nn {
+namespace {
+
+using OptionalTensor = std::optional<at::Tensor>;
+
+struct Geometry {
+  std::vector<int64_t> stride, padding, dilation;
+  int64_t groups;
+};
+
+// oneDNN's operators of libtorch; without their header. Absent where it was built without them.
+class Kernels {
+ public:
+  static const Kernels& get() {
+    static const Kernels kernels;
+    return kernels;
+  }
+
+  // In bfloat16 they refuse a CPU that would have to emulate it.
+  bool take(const at::Tensor& x) const {
+    const bool has_dtype = x.scalar_type() == at::kFloat || (x.scalar_type() == at::kBFloat16 && has_bfloat16());
+    return pack_ && x.device().is_cpu() && has_dtype;
+  }
+
+  at::Tensor pack(const at::Tensor& weight, const Geometry& g, at::IntArrayRef input) const {
+    return call(*pack_, {weight, g.padding, g.stride, g.dilation, g.groups, c10::IValue(input.vec())});
+  }
+
+  at::Tensor run(const at::Tensor& x, const Folded& folded, const Geometry& g, const char* activation) const {
+    return call(*plain_, {x, folded.weight, folded.bias, g.padding, g.stride, g.dilation, g.groups, activation,
+                          no_scalars(), c10::IValue()});
+  }
+
+  // Into `other` where that may be overwritten.
+  at::Tensor run_and_add(const at::Tensor& x, const at::Tensor& other, bool in_place, const Folded& folded,
+                         const Geometry& g, const c10::IValue& activation) const {
+    const Stack rest = {folded.weight, folded.bias, g.padding,  g.stride,     g.dilation,   g.groups,
+                        "add",         1.0,         activation, no_scalars(), c10::IValue()};
+    Stack stack = in_place ? Stack{other, x} : Stack{x, other};
+    stack.insert(stack.end(), rest.begin(), rest.end());
+    return call(in_place ? *add_in_place_ : *add_, std::move(stack));
+  }
+
+ private:
+  using Operator = std::optional<c10::OperatorHandle>;
+
+  Kernels() {
+    const auto find = [](const char* name, const char* overload) {
+      return c10::Dispatcher::singleton().findSchema({std::string("mkldnn::") + name, overload});
+    };
+    const Operator pack = find("_reorder_convolution_weight", ""), plain = find("_convolution_pointwise", ""),
+                   add = find("_convolution_pointwise", "binary"),
+                   add_in_place = find("_convolution_pointwise_", "binary");
+    if (!at::globalContext().userEnabledMkldnn() || !pack || !plain || !add || !add_in_place) return;
+    pack_ = pack;
+    plain_ = plain;
+    add_ = add;
+    add_in_place_ = add_in_place;
+  }
+
+  static c10::IValue no_scalars() { return c10::List<std::optional<at::Scalar>>(); }
+
+  static at::Tensor call(const c10::OperatorHandle& op, Stack stack) {
+    op.callBoxed(stack);
+    return stack.front().toTensor();
+  }
+
+  Operator pack_, plain_, add_, add_in_place_;
+};
+
+struct Normalisation {
+  OptionalTensor weight, bias, mean, variance;
+  double epsilon;
+};
+
+// y = scale (conv(x, w) + b - mean) + shift is conv(x, scale w) + scale (b - mean) + shift.
+Folded fold(const at::Tensor& weight, const OptionalTensor& bias, const Normalisation& norm, at::ScalarType dtype) {
+  at::Tensor w = weight.to(at::kDouble);
+  at::Tensor b = bias ? bias->to(at::kDouble) : at::zeros({weight.size(0)}, w.options());
+  if (norm.mean) {
+    at::Tensor scale = (norm.variance->to(at::kDouble) + norm.epsilon).rsqrt();
+    if (norm.weight) scale = scale * norm.weight->to(at::kDouble);
+    w = w * scale.view({-1, 1, 1, 1});
+    b = (b - norm.mean->to(at::kDouble)) * scale;
+    if (norm.bias) b = b + norm.bias->to(at::kDouble);
+  }
+  return {w.to(dtype).contiguous(at::MemoryFormat::ChannelsLast), b.to(dtype)};
+}
+
+at::ScalarType dtype_of_result(const at::Tensor& input) {
+  const at::DeviceType device = input.device().type();
+  const bool is_cast = at::autocast::is_autocast_enabled(device) && input.scalar_type() != at::kDouble;
+  return is_cast ? at::autocast::get_autocast_dtype(device) : input.scalar_type();
+}
+
+at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, const OptionalTensor& bias,
+                                 const OptionalTensor& norm_weight, const OptionalTensor& norm_bias,
+                                 const OptionalTensor& running_mean, const OptionalTensor& running_var,
+                                 OptionalTensor residual, double eps, bool relu, const std::vector<int64_t>& stride,
+                                 const std::vector<int64_t>& padding, const std::vector<int64_t>& dilation,
+                                 int64_t groups) {
+  CONTRASTIVE_CHECK(running_mean.has_value() == running_var.has_value(), kOptionError,
+                    "running_mean and running_var come together");
+  const Geometry geometry{stride, padding, dilation, groups};
+  if (input.is_meta()) return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
+
+  const c10::NoGradGuard no_grad;
+  const at::ScalarType dtype = dtype_of_result(input);
+  // Nobody else sees a residual that is handed over: the sum may take its place.
+  const bool is_owned = residual && residual->use_count() == 1 && residual->storage().use_count() == 1;
+  const at::Tensor x = input.to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  const Kernels& kernels = Kernels::get();
+  const bool packs = kernels.take(x);
+  const std::vector<at::Tensor> sources = [&] {
+    std::vector<at::Tensor> all = {weight};
+    for (const OptionalTensor* each : {&bias, &norm_weight, &norm_bias, &running_mean, &running_var})
+      if (*each) all.push_back(**each);
+    return all;
+  }();
+  const Normalisation norm{norm_weight, norm_bias, running_mean, running_var, eps};
+  const std::string use = message(dtype, ' ', x.sizes(), stride, padding, dilation, groups, ' ', eps, packs);
+  const Folded folded = folded_weights(sources, use, [&] {
+    Folded made = fold(weight, bias, norm, dtype);
+    if (packs) made.weight = kernels.pack(made.weight, geometry, x.sizes());
+    return made;
+  });
+
+  const at::Tensor other = residual ? residual->to(dtype).contiguous(at::MemoryFormat::ChannelsLast) : at::Tensor();
+  if (!packs) {
+    at::Tensor y = at::conv2d(x, folded.weight, folded.bias, stride, padding, dilation, groups);
+    if (other.defined()) y = y.add_(other);
+    return relu ? y.relu_() : y;
+  }
+  if (!other.defined()) return kernels.run(x, folded, geometry, relu ? "relu" : "none");
+  return kernels.run_and_add(x, other, is_owned || !other.is_same(*residual), folded, geometry,
+                             relu ? c10::IValue("relu") : c10::IValue());
+}
+
+CONTRASTIVE_OP(
+    inference_convolution,
+    "_inference_convolution(Tensor input, Tensor weight, Tensor? bias=None, Tensor? norm_weight=None, "
+    "Tensor? norm_bias=None, Tensor? running_mean=None, Tensor? running_var=None, Tensor? residual=None, *, "
+    "float eps=1e-05, bool relu=False, int[] stride, int[] padding, int[] dilation, int groups=1) -> Tensor");
+
+}  // namespace
+}  // namespace contrastive::nn

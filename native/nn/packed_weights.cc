@@ -1,0 +1,96 @@
+#include "nn/packed_weights.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace contrastive::nn {
+
+namespace {
+
+constexpr size_t kUses = 4;  // of one weight
+
+// A tensor as it was: changes in place count its version up, a move or a load replaces its memory.
+struct State {
+  const void* tensor;
+  const void* data;
+  uint32_t version;
+
+  bool operator==(const State&) const = default;
+};
+
+std::vector<State> states_of(const std::vector<at::Tensor>& tensors) {
+  std::vector<State> states;
+  states.reserve(tensors.size());
+  for (const at::Tensor& tensor : tensors)
+    states.push_back({tensor.unsafeGetTensorImpl(), tensor.const_data_ptr(),
+                      tensor.unsafeGetTensorImpl()->version_counter().current_version()});
+  return states;
+}
+
+struct Entry {
+  std::string use;
+  std::vector<State> states;
+  Folded folded;
+};
+
+struct OfWeight {
+  c10::weak_intrusive_ptr<at::TensorImpl> weight;
+  std::vector<Entry> entries;  // the last used one at the end
+};
+
+class Cache {
+ public:
+  // Never destroyed: libtorch's own statics may go before it.
+  static Cache& get() {
+    static auto* const cache = new Cache;
+    return *cache;
+  }
+
+  bool find(const std::vector<at::Tensor>& sources, const std::string& use, const std::vector<State>& states,
+            Folded& folded) {
+    const std::lock_guard lock(mutex_);
+    const auto found = weights_.find(sources.front().unsafeGetTensorImpl());
+    if (found == weights_.end() || found->second.weight.expired()) return false;
+    std::vector<Entry>& entries = found->second.entries;
+    const auto entry = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.use == use; });
+    if (entry == entries.end() || entry->states != states) return false;
+    folded = entry->folded;
+    std::rotate(entry, entry + 1, entries.end());
+    return true;
+  }
+
+  void keep(const std::vector<at::Tensor>& sources, Entry entry) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(weights_, [](const auto& item) { return item.second.weight.expired(); });
+    const auto [place, is_new] =
+        weights_.try_emplace(sources.front().unsafeGetTensorImpl(),
+                             OfWeight{c10::weak_intrusive_ptr<at::TensorImpl>(sources.front().getIntrusivePtr()), {}});
+    std::vector<Entry>& entries = place->second.entries;
+    std::erase_if(entries, [&](const Entry& other) { return other.use == entry.use; });
+    if (entries.size() == kUses) entries.erase(entries.begin());
+    entries.push_back(std::move(entry));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<const at::TensorImpl*, OfWeight> weights_;
+};
+
+}  // namespace
+
+Folded folded_weights(const std::vector<at::Tensor>& sources, const std::string& use,
+                      const std::function<Folded()>& make) {
+  const std::vector<State> states = states_of(sources);
+  Folded folded;
+  if (Cache::get().find(sources, use, states, folded)) return folded;
+  folded = make();
+  Cache::get().keep(sources, {use, states, folded});
+  return folded;
+}
+
+}  // namespace contrastive::nn

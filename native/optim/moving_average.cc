@@ -1,0 +1,28 @@
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "core/error.h"
+#include "core/op.h"
+#include "optim/lists.h"
+#include "optim/status.h"
+
+namespace contrastive::optim {
+namespace {
+
+// average <- m average + (1 - m) value, for all tensors at once, unless the step was refused. momentum: m, ().
+at::Tensor moving_average_(const Tensors& averages, const Tensors& values, const at::Tensor& momentum,
+                           const at::Tensor& status) {
+  check_alike("values", values, "averages", averages);
+  check_status(status);
+  CONTRASTIVE_CHECK(momentum.numel() == 1, kShapeError, "momentum must have one element, got shape ", momentum.sizes());
+  if (averages.empty() || status.is_meta() || is_refused(status)) return status;
+  const c10::NoGradGuard no_grad;
+  at::_foreach_lerp_(averages, values, 1 - momentum.item<double>());
+  return status;
+}
+
+CONTRASTIVE_OP(moving_average_,
+               "moving_average_(Tensor(a!)[] averages, Tensor[] values, Tensor momentum, Tensor status) -> Tensor");
+
+}  // namespace
+}  // namespace contrastive::optim

@@ -1,0 +1,27 @@
+// Whether a training step may change anything: an int64 scalar that the operations at a step's end hand on.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace contrastive::optim {
+
+// The values of a status, as lib/train/guard.ts reads them. Above kFine, no operation changes anything any more.
+enum Status : int64_t {
+  kUnderWay = -1,  // between begin_step_ and end_step_
+  kFine = 0,
+  kLossNotFinite = 1,
+  kFeaturesNotFinite = 2,  // or the running statistics
+  kGradientNotFinite = 3,
+  kWeightsNotFinite = 4,  // or the optimizer's state, after the update
+  kStopped = 5,           // a step before this one was refused, or failed
+};
+
+// Throws kShapeError or kDTypeError.
+void check_status(const at::Tensor& status);
+
+// Reads the status: in a job only.
+inline bool is_refused(const at::Tensor& status) { return status.item<int64_t>() > kFine; }
+
+}  // namespace contrastive::optim

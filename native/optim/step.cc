@@ -1,0 +1,78 @@
+// What surrounds the update of a training step, so that nothing that is not finite is kept, and nothing of a step that
+// failed. The operations hand on the step's status: a failed one fails those that follow it, by its slot.
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "core/error.h"
+#include "core/op.h"
+#include "optim/lists.h"
+#include "optim/status.h"
+#include "tensor/finite.h"
+
+namespace contrastive::optim {
+
+void check_status(const at::Tensor& status) {
+  CONTRASTIVE_CHECK(status.dim() == 0, kShapeError, "status must be a scalar, got shape ", status.sizes());
+  CONTRASTIVE_CHECK(status.scalar_type() == at::kLong, kDTypeError, "status must be int64, got ", status.scalar_type());
+}
+
+namespace {
+
+// Before the forward pass: copies the running statistics into `before`. A status that a step left under way is that of
+// one that failed: its statistics are put back, and no later step changes anything.
+at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const at::Tensor& status) {
+  check_alike("before", before, "statistics", statistics);
+  check_status(status);
+  if (status.is_meta()) return status;
+  const int64_t now = status.item<int64_t>();
+  if (now == kFine) {
+    copy_all(before, statistics);
+    return status.fill_(kUnderWay);
+  }
+  if (now == kUnderWay) copy_all(statistics, before);
+  return status.fill_(kStopped);
+}
+
+// Sets the status to `reason` where a floating value is not finite.
+at::Tensor refuse_non_finite_(const Tensors& values, const at::Tensor& status, int64_t reason) {
+  check_status(status);
+  CONTRASTIVE_CHECK(reason > kFine, kOptionError, "reason must be above 0, got ", reason);
+  if (status.is_meta() || is_refused(status)) return status;
+  Tensors floating;
+  for (const at::Tensor& value : values)
+    if (value.is_floating_point()) floating.push_back(value.detach());
+  return tensor::all_finite(floating) ? status : status.fill_(reason);
+}
+
+// The backward pass of a step that was not refused.
+at::Tensor guarded_backward_(const at::Tensor& loss, const at::Tensor& status) {
+  check_status(status);
+  CONTRASTIVE_CHECK(loss.requires_grad(), kAutogradError, "loss must require a gradient");
+  CONTRASTIVE_CHECK(loss.numel() == 1, kShapeError, "loss must have one element, got shape ", loss.sizes());
+  if (!status.is_meta() && !is_refused(status)) loss.backward();
+  return status;
+}
+
+// After all else of a step: statistics as before it, and no gradients, where it was refused or has `failed`.
+at::Tensor end_step_(const Tensors& parameters, const Tensors& statistics, const Tensors& before,
+                     const at::Tensor& status, bool failed) {
+  check_alike("before", before, "statistics", statistics);
+  check_status(status);
+  if (status.is_meta()) return status;
+  const int64_t now = status.item<int64_t>();
+  if (now == kFine) return status;
+  if (now == kUnderWay && !failed) return status.fill_(kFine);
+  copy_all(statistics, before);
+  drop_gradients(parameters);
+  return now == kUnderWay ? status.fill_(kStopped) : status;
+}
+
+CONTRASTIVE_OP(begin_step_, "begin_step_(Tensor(a!)[] statistics, Tensor(b!)[] before, Tensor(c!) status) -> Tensor");
+CONTRASTIVE_OP(refuse_non_finite_, "refuse_non_finite_(Tensor[] values, Tensor(a!) status, *, int reason) -> Tensor");
+CONTRASTIVE_OP(guarded_backward_, "guarded_backward_(Tensor loss, Tensor(a!) status) -> Tensor");
+CONTRASTIVE_OP(end_step_,
+               "end_step_(Tensor(a!)[] parameters, Tensor(b!)[] statistics, Tensor[] before, Tensor(c!) status, *, "
+               "bool failed=False) -> Tensor");
+
+}  // namespace
+}  // namespace contrastive::optim

@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import { compile } from '../../lib/tensor/compile.ts';
+import { autocast, noGrad } from '../../lib/tensor/modes.ts';
+import * as ops from '../../lib/tensor/ops.ts';
+import type { Recording } from '../../lib/tensor/recording.ts';
+import type { DType, Tensor } from '../../lib/tensor/tensor.ts';
+
+/** The parameters of a batch normalisation, none of them neutral. */
+function normOf(channels: number, seed: number) {
+  const [weight, bias, mean] = [1, 2, 3].map((i) => ops.randn([channels], { seed: seed + i })) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  return { weight, bias, mean, variance: ops.rand([channels], { seed: seed + 4 }).add(0.5) };
+}
+
+type Norm = ReturnType<typeof normOf>;
+
+const normalized = (x: Tensor, { weight, bias, mean, variance }: Norm) =>
+  ops.batchNorm(x, weight, bias, mean, variance, false, 0.1, 1e-3);
+
+/** Of the first recording. */
+const operations = (compiled: { recordings(): readonly Recording[] }) =>
+  compiled.recordings()[0]?.operations.map(({ name }) => name) ?? [];
+
+async function expectClose(actual: Tensor, expected: Tensor, tolerance: number) {
+  expect(actual.shape).toEqual(expected.shape);
+  const numbers = async (x: Tensor) => Array.from((await x.to('float64').data()) as Float64Array);
+  const [a, b] = [await numbers(actual), await numbers(expected)];
+  const scale = Math.max(...b.map(Math.abs));
+  for (const [i, value] of a.entries()) expect(Math.abs(value - (b[i] as number))).toBeLessThan(tolerance * scale);
+}
+
+/** Convolutions, normalisations, a shortcut with a convolution and one without. */
+function blocks(inputs: number, channels: number, stride: number, { groups = 1, dtype = 'float32' as DType } = {}) {
+  const weight = (shape: readonly number[], seed: number) => ops.randn(shape, { seed }).to(dtype);
+  const weights = {
+    one: weight([channels, inputs / groups, 3, 3], 10),
+    two: weight([channels, channels, 3, 3], 11),
+    short: weight([channels, inputs, 1, 1], 12),
+    three: weight([channels, channels, 3, 3], 13),
+    bias: weight([channels], 14),
+  };
+  const norms = [20, 30, 40].map((seed) => {
+    const { weight, bias, mean, variance } = normOf(channels, seed);
+    return { weight: weight.to(dtype), bias: bias.to(dtype), mean: mean.to(dtype), variance: variance.to(dtype) };
+  }) as [Norm, Norm, Norm];
+  const forward = (x: Tensor) => {
+    const y = normalized(ops.conv2d(x, weights.one, undefined, stride, 1, 1, groups), norms[0]).relu();
+    const z = normalized(ops.conv2d(y, weights.two, undefined, 1, 1), norms[1]);
+    const shortcut = normalized(ops.conv2d(x, weights.short, undefined, stride), norms[2]);
+    const first = z.add(shortcut).relu();
+    return ops.conv2d(first, weights.three, weights.bias, 1, 1).add(first).relu().mean([2, 3]);
+  };
+  return { forward, weights, norms };
+}
+
+describe('compile for inference', () => {
+  it.each([
+    ['float32', 8, 16, 1, 1],
+    ['float32', 16, 32, 2, 1],
+    ['float32', 3, 5, 2, 1],
+    ['float32', 8, 24, 2, 4],
+    ['float64', 8, 16, 2, 1],
+  ] as const)(
+    'gives what the function gives: %s, %i to %i channels, stride %i, groups %i',
+    async (dtype, inputs, channels, stride, groups) => {
+      const { forward } = blocks(inputs, channels, stride, { groups, dtype });
+      using compiled = compile(forward, { inference: true });
+      for (const batch of [1, 5, 1]) {
+        const x = ops.randn([batch, inputs, 9, 11], { seed: batch }).to(dtype);
+        await expectClose(
+          compiled(x),
+          noGrad(() => forward(x)),
+          dtype === 'float64' ? 1e-12 : 1e-5,
+        );
+      }
+      const fused = Array.from({ length: 4 }, () => 'inference_convolution');
+      expect(operations(compiled)).toEqual([...fused, 'aten::mean.dim']);
+    },
+  );
+
+  it('computes in the lower precision of autocast', async () => {
+    const { forward } = blocks(16, 32, 2);
+    using compiled = compile((x: Tensor) => autocast('bfloat16', () => forward(x)), { inference: true });
+    const x = ops.randn([3, 16, 8, 8]);
+    expect(compiled(x).dtype).toBe('bfloat16');
+    await expectClose(
+      compiled(x),
+      noGrad(() => forward(x)),
+      0.05,
+    );
+  });
+
+  it('sees changes of weights and statistics, those that are still to come too', async () => {
+    const { forward, weights, norms } = blocks(8, 16, 1);
+    using compiled = compile(forward, { inference: true });
+    const x = ops.randn([2, 8, 6, 6]);
+    compiled(x);
+    const changes = [weights.one, weights.bias, norms[0].weight, norms[1].bias, norms[1].mean, norms[2].variance];
+    for (const tensor of changes) {
+      const before = compiled(x);
+      noGrad(() => tensor.mul_(1.5));
+      const after = compiled(x);
+      await expectClose(
+        after,
+        noGrad(() => forward(x)),
+        1e-5,
+      );
+      expect(await after.data()).not.toEqual(await before.data());
+    }
+  });
+
+  it('leaves what others still need: the input, a shortcut, a result in the middle', async () => {
+    const weight = ops.randn([8, 8, 3, 3]);
+    const forward = (x: Tensor) => {
+      const y = ops.conv2d(x, weight, undefined, 1, 1);
+      return [y, y.relu(), ops.conv2d(x, weight, undefined, 1, 1).add(x).relu(), x.mul(1)] as const;
+    };
+    using compiled = compile(forward, { inference: true });
+    for (const seed of [1, 2]) {
+      const x = ops.randn([2, 8, 5, 5], { seed });
+      const expected = noGrad(() => forward(x));
+      const actual = compiled(x);
+      for (const [i, each] of actual.entries()) await expectClose(each, expected[i] as Tensor, 1e-5);
+    }
+  });
+
+  it('does not fuse what it must not: another shape, statistics of the batch, a scaled addition', async () => {
+    const weight = ops.randn([8, 8, 1, 1]);
+    const norm = normOf(8, 3);
+    const bias = ops.randn([8, 1, 1]);
+    const forward = (x: Tensor) => [
+      ops.batchNorm(ops.conv2d(x, weight), norm.weight, norm.bias, undefined, undefined, true, 0.1, 1e-5),
+      ops.conv2d(x, weight).add(bias),
+      ops.conv2d(x, weight).add(x, { alpha: 2 }),
+      ops.conv2d(x.select(0, 0), weight),
+    ];
+    using compiled = compile(forward, { inference: true });
+    const x = ops.randn([2, 8, 5, 5]);
+    for (const [i, each] of compiled(x).entries()) await expectClose(each, noGrad(() => forward(x))[i] as Tensor, 1e-5);
+    expect(operations(compiled).filter((name) => name === 'aten::add.Tensor')).toHaveLength(2);
+    expect(operations(compiled)).toContain('aten::batch_norm');
+  });
+
+  it('records no gradient', () => {
+    const weight = ops.randn([4, 4, 2, 2]).clone();
+    weight.requiresGrad = true;
+    using compiled = compile((x: Tensor) => ops.conv2d(x, weight), { inference: true });
+    expect(compiled(ops.randn([1, 4, 8, 8])).requiresGrad).toBe(false);
+  });
+});
