@@ -4,10 +4,7 @@ import type { DType } from '../native/addon.ts';
 import type { Argument } from '../tensor/program.ts';
 import { parametersOf } from '../tensor/schema.ts';
 import type { Graph, Value } from './graph.ts';
-import type { Size } from './sizes.ts';
-
-/** A size as an argument says it. */
-export type GivenSize = number | { readonly batch: number };
+import type { KnownSize, Size } from './sizes.ts';
 
 const integral: ReadonlySet<DType> = new Set(['bool', 'uint8', 'int32', 'int64']);
 
@@ -34,7 +31,7 @@ export class Call {
     this.#args = new Map(
       parametersOf(operation).map(({ name, length, byDefault }, i) => {
         const arg = args[i] ?? byDefault;
-        return [name, length !== undefined && isGivenSize(arg) ? new Array(length).fill(arg) : arg];
+        return [name, length !== undefined && isSize(arg) ? new Array(length).fill(arg) : arg];
       }),
     );
   }
@@ -70,12 +67,12 @@ export class Call {
     return this.#get(name, 'a text', (arg) => typeof arg === 'string');
   }
 
-  size(name: string): GivenSize {
-    return this.#get(name, 'a size', isGivenSize);
+  size(name: string): KnownSize {
+    return this.#get(name, 'a size', isSize);
   }
 
-  sizes(name: string): readonly GivenSize[] {
-    return this.#get(name, 'a list of sizes', (arg) => Array.isArray(arg) && arg.every(isGivenSize));
+  sizes(name: string): readonly KnownSize[] {
+    return this.#get(name, 'a list of sizes', (arg) => Array.isArray(arg) && arg.every(isSize));
   }
 
   /** A tensor; a number in its place is one of no dimensions, of the given type, or float32 where it has a fraction. */
@@ -123,6 +120,6 @@ export class Call {
   }
 }
 
-function isGivenSize(arg: unknown): boolean {
+function isSize(arg: unknown): boolean {
   return typeof arg === 'number' || (typeof arg === 'object' && arg !== null && 'batch' in arg);
 }

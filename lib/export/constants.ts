@@ -24,7 +24,7 @@ export async function computeConstants(program: Program, tensors: ReadonlyMap<st
   const constant: ProgramOperation[] = [];
   const operations = new Map<number, ProgramOperation>();
   for (const [i, operation] of program.operations.entries())
-    if (operation.args.every((arg) => isKnown(arg, known))) {
+    if (operation.args.every((arg) => isConstant(arg, known))) {
       constant.push(operation);
       for (const value of operation.results) known.add(value);
     } else operations.set(i, operation);
@@ -46,8 +46,8 @@ async function read(tensor: Tensor): Promise<ConstantValue> {
   return { dtype, shape, data };
 }
 
-function isKnown(arg: Argument, known: ReadonlySet<number>): boolean {
+function isConstant(arg: Argument, known: ReadonlySet<number>): boolean {
   if (typeof arg !== 'object' || arg === null) return true;
-  if (Array.isArray(arg)) return arg.every((each) => isKnown(each, known));
+  if (Array.isArray(arg)) return arg.every((each) => isConstant(each, known));
   return 'value' in arg && known.has(arg.value);
 }

@@ -1,7 +1,7 @@
 /** A graph in the making: nodes by their order of computation, and the constants that they read. */
 import type { DType, TypedArray } from '../native/addon.ts';
 import { type Attribute, type Constant, elementTypes, type Node, type OnnxModel } from './onnx-model.ts';
-import type { Size } from './sizes.ts';
+import type { KnownSize, Size } from './sizes.ts';
 
 /** A tensor of the graph: what it is called, and what it is. */
 export interface Value {
@@ -97,7 +97,7 @@ export class Graph {
   }
 
   /** The same where some may be multiples of the batch size. */
-  sizes(sizes: readonly (number | { readonly batch: number })[]): string {
+  sizes(sizes: readonly KnownSize[]): string {
     if (sizes.every((size) => typeof size === 'number')) return this.integers(sizes);
     const parts = sizes.map((size) => {
       if (typeof size === 'number') return this.integers([size]);

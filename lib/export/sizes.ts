@@ -1,10 +1,12 @@
 /** Sizes of dimensions, where some follow the input. */
 
-/**
- * A size that is the same for every input, a multiple of the batch size, or one that follows the images' height and width:
- * what it was for each of the inputs that were looked at.
- */
-export type Size = number | { readonly batch: number } | { readonly seen: readonly number[] };
+/** A size that is the same for every input, or a multiple of the batch size. */
+export type KnownSize = number | { readonly batch: number };
+
+/** Or one that follows the images' height and width: what it was for each of the inputs that were looked at. */
+export type Size = KnownSize | { readonly seen: readonly number[] };
+
+export const isKnown = (size: Size): size is KnownSize => typeof size === 'number' || 'batch' in size;
 
 /** @param seen what the size was for inputs of these batch sizes; two of them differ. */
 export function sizeOf(seen: readonly number[], batches: readonly number[]): Size {
@@ -20,12 +22,11 @@ export function isSameSize(a: Size, b: Size): boolean {
   return 'seen' in b && a.seen.every((size, i) => size === b.seen[i]);
 }
 
-/** a + b, where it is a size again. */
-export function addSizes(a: Size, b: Size): Size | undefined {
+/** a + b, where it is a known size again. */
+export function addSizes(a: Size, b: Size): KnownSize | undefined {
+  if (!isKnown(a) || !isKnown(b)) return undefined;
   if (a === 0) return b;
   if (b === 0) return a;
   if (typeof a === 'number') return typeof b === 'number' ? a + b : undefined;
-  if (typeof b === 'number') return undefined;
-  if ('batch' in a) return 'batch' in b ? { batch: a.batch + b.batch } : undefined;
-  return undefined;
+  return typeof b === 'number' ? undefined : { batch: a.batch + b.batch };
 }

@@ -1,4 +1,5 @@
 /** Products, convolutions, normalisations, pools and attention. */
+import type { DType } from '../../native/addon.ts';
 import type { Call } from '../call.ts';
 import type { Size } from '../sizes.ts';
 import type { Rows } from './rows.ts';
@@ -81,6 +82,7 @@ function groupNorm(call: Call): string {
   return bias === undefined ? scaled : call.add('Add', [scaled, bias]);
 }
 
+/** What both pools have. */
 function window(call: Call) {
   const kernel = call.numbers('kernel_size');
   const strides = call.numbers('stride').length === 0 ? kernel : call.numbers('stride');
@@ -124,34 +126,33 @@ function adaptiveAvgPool2d(call: Call): string {
   return call.add('AveragePool', [x], { kernel_shape: kernel, strides: kernel });
 }
 
-/** softmax(q · kᵀ · scale + mask) · v. */
+/** softmax(q · kᵀ · scale + mask) · v. A query that may see no key is not defined. */
 function attention(call: Call): string {
-  const { graph } = call;
   if (call.number('dropout_p') !== 0) call.refuse("'dropout_p' must be 0");
   const [query, key] = [call.value('query'), call.value('key')];
-  const { dtype } = query;
   const dim = call.fixed(query.shape.at(-1), "the query's last size");
   const scale = call.has('scale') ? call.number('scale') : 1 / Math.sqrt(dim);
   const last = key.shape.length - 1;
   const perm = [...key.shape.keys()].slice(0, -2).concat(last, last - 1);
-  const keys = call.add('Transpose', [key.name], { perm });
-  const scaled = call.add('Mul', [query.name, graph.scalar(scale, dtype)]);
-  let scores = call.add('MatMul', [scaled, keys]);
-  const forbidden = graph.scalar(-Infinity, dtype);
+  const scaled = call.add('Mul', [query.name, call.graph.scalar(scale, query.dtype)]);
+  const scores = call.add('MatMul', [scaled, call.add('Transpose', [key.name], { perm })]);
+  const weights = call.add('Softmax', [masked(call, scores, query.dtype)], { axis: -1 });
+  return call.add('MatMul', [weights, call.input('value')]);
+}
+
+/** Attention's scores, -∞ where a query must not see a key. */
+function masked(call: Call, scores: string, dtype: DType): string {
+  const only = (allowed: string) => call.add('Where', [allowed, scores, call.graph.scalar(-Infinity, dtype)]);
   if (call.has('attn_mask')) {
     const mask = call.value('attn_mask');
-    scores =
-      mask.dtype === 'bool'
-        ? call.add('Where', [mask.name, scores, forbidden])
-        : call.add('Add', [scores, graph.cast(mask, dtype)]);
+    return mask.dtype === 'bool' ? only(mask.name) : call.add('Add', [scores, call.graph.cast(mask, dtype)]);
   }
-  if (call.flag('is_causal')) {
-    const [rows, columns] = [query, key].map(({ shape }) => call.fixed(shape.at(-2), 'the length of the sequence'));
-    const allowed = graph.filled(1, 'float32', [rows as number, columns as number]);
-    const mask = graph.cast({ name: call.add('Trilu', [allowed], { upper: 0 }), dtype: 'float32' }, 'bool');
-    scores = call.add('Where', [mask, scores, forbidden]);
-  }
-  return call.add('MatMul', [call.add('Softmax', [scores], { axis: -1 }), call.input('value')]);
+  if (!call.flag('is_causal')) return scores;
+  const lengths = ['query', 'key'].map((name) =>
+    call.fixed(call.value(name).shape.at(-2), 'the length of a causal sequence'),
+  );
+  const lower = call.add('Trilu', [call.graph.filled(1, 'float32', lengths)], { upper: 0 });
+  return only(call.graph.cast({ name: lower, dtype: 'float32' }, 'bool'));
 }
 
 const einsum = (call: Call): string =>

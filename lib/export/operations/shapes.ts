@@ -1,33 +1,28 @@
 /** Operations that move elements and change none. */
-import type { Call, GivenSize } from '../call.ts';
-import type { Graph, Value } from '../graph.ts';
-import { addSizes, isSameSize, type Size } from '../sizes.ts';
+import type { Call } from '../call.ts';
+import type { Value } from '../graph.ts';
+import { addSizes, isKnown, isSameSize, type KnownSize, type Size } from '../sizes.ts';
 import type { Rows } from './rows.ts';
 
 /** For the end of a slice: all that follows. */
 const kToTheEnd = Number.MAX_SAFE_INTEGER;
 
-/** Another shape for the same elements; undefined where the file cannot know it. */
-export function reshaped(graph: Graph, value: Value, shape: readonly Size[]): string | undefined {
-  // 0 keeps the size of the same dimension of the input, -1 takes what remains.
-  const target = shape.map((size, i) => {
-    if (typeof size === 'number') return size;
-    const before = value.shape[i];
-    return before !== undefined && isSameSize(size, before) ? 0 : size;
+/** Another shape for the same elements: 0 keeps the size of the same dimension of the input, -1 takes what remains. */
+function reshape(call: Call): string {
+  const { name, shape: before } = call.value('self');
+  const target = call.result.shape.map((size, i) => {
+    const old = before[i];
+    return typeof size !== 'number' && old !== undefined && isSameSize(size, old) ? 0 : size;
   });
-  const unknown = target.filter((size) => typeof size !== 'number');
-  const rest = unknown.find((size) => 'seen' in size) ?? unknown[0];
+  const open = target.filter((size) => typeof size !== 'number');
+  const rest = open.find((size) => !isKnown(size)) ?? open[0];
   const sizes = target.map((size) => (size === rest ? -1 : size));
-  const isKnown = (size: Size): size is GivenSize => typeof size === 'number' || 'batch' in size;
-  return sizes.every(isKnown) ? graph.add('Reshape', [value.name, graph.sizes(sizes)]) : undefined;
+  if (!sizes.every(isKnown)) return call.refuse('more than one size of its result follows the size of the images');
+  return call.add('Reshape', [name, call.graph.sizes(sizes)]);
 }
 
-const reshape = (call: Call): string =>
-  reshaped(call.graph, call.value('self'), call.result.shape) ??
-  call.refuse('more than one size of its result follows the size of the images');
-
 /** A part of one dimension, from `start` to `end`. */
-function slice({ graph }: Call, { name }: Value, dim: number, start: GivenSize, end: GivenSize, step = 1): string {
+function slice({ graph }: Call, { name }: Value, dim: number, start: KnownSize, end: KnownSize, step = 1): string {
   const bounds = [graph.sizes([start]), graph.sizes([end]), graph.integers([dim])];
   return graph.add('Slice', [name, ...bounds, ...(step === 1 ? [] : [graph.integers([step])])]);
 }
@@ -35,7 +30,7 @@ function slice({ graph }: Call, { name }: Value, dim: number, start: GivenSize, 
 function narrow(call: Call): string {
   const [start, length] = [call.size('start'), call.size('length')];
   const end = addSizes(start, length);
-  if (end === undefined || (typeof end === 'object' && 'seen' in end)) return call.refuse('its end is no size');
+  if (end === undefined) return call.refuse('its end is neither fixed nor a multiple of the batch size');
   const reachesTheEnd = typeof start === 'number' && start < 0 && end === 0;
   return slice(call, call.value('self'), call.number('dim'), start, reachesTheEnd ? kToTheEnd : end);
 }
@@ -43,12 +38,10 @@ function narrow(call: Call): string {
 /** The results one after another along a dimension. */
 function parts(call: Call): string[] {
   const [value, dim] = [call.value('self'), call.number('dim')];
-  let start: Size = 0;
+  let start: KnownSize = 0;
   return call.results.map(({ shape }) => {
     const end = addSizes(start, shape.at(dim) as Size);
-    const isGiven = (size: Size | undefined): size is GivenSize =>
-      typeof size === 'number' || (size !== undefined && 'batch' in size);
-    if (!isGiven(start) || !isGiven(end)) return call.refuse('its parts follow the size of the images');
+    if (end === undefined) return call.refuse('its parts follow the size of the images');
     const part = slice(call, value, dim, start, end);
     start = end;
     return part;
@@ -101,10 +94,10 @@ function expand(call: Call): string {
   const { name, shape: before } = call.value('self');
   const { shape } = call.result;
   // 1 keeps a size.
-  const sizes = shape.map((size, i): GivenSize => {
+  const sizes = shape.map((size, i): KnownSize => {
     const old = before[i - (shape.length - before.length)];
     if (old !== undefined && isSameSize(old, size)) return 1;
-    return typeof size === 'object' && 'seen' in size ? call.refuse('a size follows the size of the images') : size;
+    return isKnown(size) ? size : call.refuse('a size follows the size of the images');
   });
   return call.add('Expand', [name, call.graph.sizes(sizes)]);
 }
@@ -141,7 +134,7 @@ function pad(call: Call): string {
   return call.add('Pad', [name, call.graph.integers([...side(0), ...side(1)]), value], { mode });
 }
 
-/** A tensor of one value. */
+/** One value in every place. */
 function filled(call: Call, value: number): string {
   return call.add('Expand', [call.graph.scalar(value, call.result.dtype), call.graph.sizes(call.sizes('size'))]);
 }
