@@ -1,7 +1,6 @@
 /** The encoder of a run, made again from its config and its checkpoint. */
 import { stat } from 'node:fs/promises';
-import { type Encoder, encoderShapes, makeEncoder } from '../encoders/registry.ts';
-import '../encoders/resnet.ts'; // registers its encoders
+import { type Encoder, encoderShapes, makeEncoder } from '../encoders/all.ts';
 import { checkOptions, expectString } from '../validate.ts';
 import type { Checkpoint } from './checkpoint-files.ts';
 import { readEncoderFile } from './encoder-file.ts';
