@@ -1,28 +1,27 @@
 /** Trained modules as an ONNX file, for runtimes in other languages, browsers and devices. */
 import { readFileSync } from 'node:fs';
 import type { EvaluationOptions } from '../augment/presets.ts';
-import type { Encoder } from '../encoders/registry.ts';
 import { DataError, messageOf, OptionError, ShapeError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
-import { Module, type ModuleConfig } from '../nn/module.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { Module } from '../nn/module.ts';
+import { noGrad, tidy } from '../tensor/modes.ts';
 import { checkOptions, describe, expectBoolean, expectOneOf, expectString } from '../validate.ts';
-import { Graph, type Weight, type Weights } from './graph.ts';
-import { l2Normalize, type Target } from './layers.ts';
-import { linearHead } from './linear-head.ts';
+import { foldBatchNorm } from './fold-batch-norm.ts';
 import { encodeModel, kOpset, type ValueInfo } from './onnx-model.ts';
-import { normalizeBytes, type Preprocessing, preprocessingOf } from './preprocessing.ts';
-import { projectionHead } from './projection-head.ts';
+import { type Preprocessing, preprocessingOf } from './preprocessing.ts';
+import { graphOf } from './program-graph.ts';
 import { byteLength } from './protobuf.ts';
-import { resnet } from './resnet.ts';
+import { recordForward } from './recorded.ts';
+import type { ValueType } from './value-types.ts';
 
 export interface ExportModules {
-  readonly encoder: Encoder;
+  /** Images (batch, channels, height, width) → features (batch, dim). */
+  readonly encoder: Module;
   /**
    * A projection head or a classifier (`linearHead`): runs on the features, and its output is then the file's. Default none:
    * features are what transfers.
    */
-  readonly head?: Encoder | null;
+  readonly head?: Module | null;
 }
 
 export interface ExportOptions {
@@ -32,7 +31,8 @@ export interface ExportOptions {
   readonly foldBatchNorm?: boolean;
   /**
    * What becomes of images before the encoder: the options of the `presets.evaluation` that it is used with. Written into
-   * the metadata, and fixes the height and width of the input; without it both are free.
+   * the metadata, and fixes the height and width of the input; without it both are free, and the encoder must do the same
+   * for images of every size.
    */
   readonly preprocessing?: EvaluationOptions;
   /**
@@ -55,21 +55,6 @@ export interface ExportedModel {
   readonly output: ValueInfo;
 }
 
-/** One that its config makes again. */
-type Known = Encoder & { readonly config: ModuleConfig };
-
-type Builder = (target: Target, config: ModuleConfig, input: string) => string;
-
-/** By the registered names of modules. */
-const encoders: Readonly<Record<string, Builder>> = {
-  resnet18: resnet,
-  resnet34: resnet,
-  resnet50: resnet,
-  resnet101: resnet,
-  resnet152: resnet,
-};
-const heads: Readonly<Record<string, Builder>> = { 'projection-head': projectionHead, linear: linearHead };
-
 /**
  * Writes an encoder, and a head if wanted, as an ONNX model (operator set 17) in evaluation mode: input 'images', output
  * 'embeddings' ('logits' behind a classifier), any batch size. The file appears when it is complete, or not at all. Training
@@ -77,86 +62,62 @@ const heads: Readonly<Record<string, Builder>> = { 'projection-head': projection
  *
  * @param modules an encoder, or `{ encoder, head }`.
  * @param file its path, usually `….onnx`.
- * @throws {OptionError} a module that has no ONNX form (a head written in TypeScript), a model of more than 2 GB, or an
- *   unknown or wrong option.
- * @throws {ShapeError} a head that does not take the encoder's features.
+ * @throws {OptionError} an operation that has no ONNX form, which the message names with its line of code; a model of more
+ *   than 2 GB; or an unknown or wrong option.
+ * @throws {ShapeError} a head that does not take the encoder's features, or features that are not (batch, dim).
  * @throws {DataError} a file that cannot be written.
  * @example
  * await exportOnnx(encoder, 'model.onnx', { normalize: true, preprocessing: { size: 32, mean: 0.5, std: 0.25 } });
  */
 export async function exportOnnx(
-  modules: Encoder | ExportModules,
+  modules: Module | ExportModules,
   file: string,
   options: ExportOptions = {},
 ): Promise<ExportedModel> {
   const path = expectString('file', file);
   const { encoder, head } = checkModules(modules);
-  const { normalize, fold, preprocessing, dtype, metadata } = resolveOptions(options, encoder);
+  const { normalize, fold, preprocessing, dtype, metadata, channels } = resolveOptions(options, encoder);
 
-  const graph = new Graph();
-  const input = inputOf(encoder, dtype, preprocessing);
-  // All at once: what is trained meanwhile comes after every one of them.
-  const [encoderWeights, headWeights] = await Promise.all([read(encoder), head === null ? undefined : read(head)]);
-
-  let y = input.name;
-  if (dtype === 'uint8') y = normalizeBytes(graph, y, preprocessing as Preprocessing);
-  const target = { graph, fold, weights: encoderWeights, prefix: 'encoder.' };
-  y = builderOf(encoders, encoder)(target, encoder.config, y);
-  if (head !== null && headWeights !== undefined)
-    y = builderOf(heads, head)({ graph, fold, weights: headWeights, prefix: 'head.' }, head.config, y);
-  if (normalize) l2Normalize(graph, y, 'normalized');
-  const name = head?.config.name === 'linear' ? 'logits' : 'embeddings';
-  const output: ValueInfo = { name, dtype: 'float32', shape: ['batch', (head ?? encoder).featureDim] };
-  graph.nameOutput(output.name);
-
+  const name = head?.config?.name === 'linear' ? 'logits' : 'embeddings';
+  const { parts, output: type } = await noGrad(() =>
+    tidy(() => {
+      // All at once: what is trained meanwhile comes after every read of a weight.
+      const forward = recordForward({ encoder, head, dtype, channels, preprocessing, normalize });
+      return graphOf(forward, { input: 'images', output: name });
+    }),
+  );
+  const [input, output] = [inputOf(dtype, channels, preprocessing), outputOf(name, type)];
   const content = encodeModel({
     producer: { name: 'contrastive', version: packageVersion() },
     input,
     output,
-    nodes: graph.nodes,
-    constants: graph.constants,
+    ...(fold ? foldBatchNorm(parts) : parts),
     metadata: { ...about(encoder, head, normalize, preprocessing), ...metadata },
   });
   await write(path, Buffer.concat(content));
   return { file: path, bytes: byteLength(content), opset: kOpset, input, output };
 }
 
-function checkModules(modules: Encoder | ExportModules): { encoder: Known; head: Known | null } {
-  if (modules instanceof Module) return checkModules({ encoder: modules });
+function checkModules(modules: Module | ExportModules): Required<ExportModules> {
+  if (modules instanceof Module) return { encoder: modules, head: null };
   checkOptions('exportOnnx: modules', modules, ['encoder', 'head']);
   const { encoder, head = null } = modules ?? {};
   if (!(encoder instanceof Module))
     throw new OptionError(`encoder must be a module such as resnet18() returns, got ${describe(encoder)}`);
-  builderOf(encoders, encoder);
-  if (head === null) return { encoder: encoder as Known, head };
-  if (!(head instanceof Module))
-    throw new OptionError(
-      `head must be what projectionHead() or linearHead() returns; others have no ONNX form. Got ${describe(head)}`,
-    );
-  builderOf(heads, head);
-  const known = { encoder: encoder as Known, head: head as Known };
-  const { inFeatures } = known.head.config;
-  if (inFeatures !== encoder.featureDim)
-    throw new ShapeError(`head must take the encoder's ${encoder.featureDim} features, got ${inFeatures}`);
-  return known;
+  if (head !== null && !(head instanceof Module))
+    throw new OptionError(`head must be a module such as projectionHead() returns, got ${describe(head)}`);
+  return { encoder, head };
 }
 
-function builderOf(builders: Readonly<Record<string, Builder>>, { config }: Module): Builder {
-  const name = config?.name ?? 'a module without a config';
-  const builder = Object.hasOwn(builders, name) ? builders[name] : undefined;
-  if (builder !== undefined) return builder;
-  throw new OptionError(`module must be one of ${Object.keys(builders).join(', ')}, got ${describe(name)}`);
-}
-
-function resolveOptions(options: ExportOptions, encoder: Known) {
+function resolveOptions(options: ExportOptions, encoder: Module) {
   checkOptions('exportOnnx', options, ['normalize', 'foldBatchNorm', 'preprocessing', 'input', 'metadata']);
   const { metadata = {} } = options;
   checkOptions('exportOnnx: metadata', metadata, Object.keys(metadata ?? {}));
   for (const [key, value] of Object.entries(metadata))
     if (typeof value !== 'string') throw new OptionError(`metadata.${key} must be a string, got ${describe(value)}`);
   const dtype = expectOneOf('input', options.input ?? 'float32', ['float32', 'uint8']);
-  const preprocessing =
-    options.preprocessing === undefined ? undefined : preprocessingOf(options.preprocessing, channelsOf(encoder));
+  const channels = channelsOf(encoder, options.preprocessing);
+  const preprocessing = options.preprocessing && preprocessingOf(options.preprocessing, channels);
   if (dtype === 'uint8' && preprocessing === undefined)
     throw new OptionError("input 'uint8' needs preprocessing: { size, mean, std } of the images");
   return {
@@ -165,13 +126,16 @@ function resolveOptions(options: ExportOptions, encoder: Known) {
     preprocessing,
     dtype,
     metadata,
+    channels,
   };
 }
 
-const channelsOf = (encoder: Known): number => encoder.config.inChannels as number;
+/** What the encoder's config says, or else the preprocessing; 3 where neither does. */
+function channelsOf({ config }: Module, preprocessing: EvaluationOptions | undefined): number {
+  return typeof config?.inChannels === 'number' ? config.inChannels : (preprocessing?.channels ?? 3);
+}
 
-function inputOf(encoder: Known, dtype: 'float32' | 'uint8', preprocessing: Preprocessing | undefined): ValueInfo {
-  const channels = channelsOf(encoder);
+function inputOf(dtype: 'float32' | 'uint8', channels: number, preprocessing: Preprocessing | undefined): ValueInfo {
   const [height, width] = preprocessing
     ? [preprocessing.centerCrop, preprocessing.centerCrop]
     : (['height', 'width'] as const);
@@ -179,26 +143,26 @@ function inputOf(encoder: Known, dtype: 'float32' | 'uint8', preprocessing: Prep
   return { name: 'images', dtype, shape };
 }
 
-/** Parameters and running statistics. */
-async function read(module: Module): Promise<Weights> {
-  const floats = [...module.stateDict()].filter(([, { dtype }]) => dtype === 'float32');
-  const readOne = async ([name, tensor]: [string, Tensor]): Promise<[string, Weight]> => [
-    name,
-    { shape: tensor.shape, data: (await tensor.data()) as Float32Array },
-  ];
-  return new Map(await Promise.all(floats.map(readOne)));
+function outputOf(name: string, { dtype, shape }: ValueType): ValueInfo {
+  const [batch, dim] = shape;
+  const isBatch = typeof batch === 'object' && 'batch' in batch && batch.batch === 1;
+  if (shape.length !== 2 || !isBatch || typeof dim !== 'number' || dtype !== 'float32') {
+    const sizes = shape.map((size) => (typeof size === 'number' ? size : 'batch' in size ? 'batch' : 'of the images'));
+    throw new ShapeError(`the modules must give float32 (batch, dim), got ${dtype} (${sizes.join(', ')})`);
+  }
+  return { name, dtype, shape: ['batch', dim] };
 }
 
 /** For programs that read the file: how it was made, and what it wants. */
 function about(
-  encoder: Known,
-  head: Known | null,
+  encoder: Module,
+  head: Module | null,
   normalized: boolean,
   preprocessing: Preprocessing | undefined,
 ): Record<string, string> {
   return {
-    encoder: JSON.stringify(encoder.config),
-    ...(head && { head: JSON.stringify(head.config) }),
+    ...(encoder.config && { encoder: JSON.stringify(encoder.config) }),
+    ...(head?.config && { head: JSON.stringify(head.config) }),
     normalized: String(normalized),
     ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
   };

@@ -3,16 +3,18 @@
  * changes. Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
 import { OptionError } from '../errors.ts';
+import type { DType, TypedArray } from '../native/addon.ts';
 import { byteLength, delimited, float, integer, type Message } from './protobuf.ts';
 
 export interface Constant {
   readonly name: string;
+  readonly dtype: DType;
   readonly shape: readonly number[];
-  readonly data: Float32Array;
+  readonly data: TypedArray;
 }
 
-/** Integers, or a float where the operator wants one. */
-export type Attribute = number | readonly number[] | { readonly float: number };
+/** Integers, a text, or a float where the operator wants one. */
+export type Attribute = number | readonly number[] | string | { readonly float: number };
 
 export interface Node {
   readonly op: string;
@@ -45,14 +47,25 @@ const kIrVersion = 8;
 /** Protocol Buffers' own limit. Above it ONNX keeps weights in files beside the model, which is not done here. */
 export const kLargestModel = 2 ** 31 - 1;
 
-const elementTypes = { float32: 1, uint8: 2 } as const;
-const attributeTypes = { float: 1, integer: 2, integers: 7 } as const;
+/** TensorProto.DataType. */
+export const elementTypes: Readonly<Record<DType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+};
+const attributeTypes = { float: 1, integer: 2, text: 3, integers: 7 } as const;
 
 const all = (messages: Iterable<Message>): Message => [...messages].flat();
 
 function attribute(name: string, value: Attribute): Message {
   const named = delimited(1, name);
   if (typeof value === 'number') return all([named, integer(3, value), integer(20, attributeTypes.integer)]);
+  if (typeof value === 'string') return all([named, delimited(4, value), integer(20, attributeTypes.text)]);
   if ('float' in value) return all([named, float(2, value.float), integer(20, attributeTypes.float)]);
   return all([named, ...value.map((each) => integer(8, each)), integer(20, attributeTypes.integers)]);
 }
@@ -66,10 +79,10 @@ const node = ({ op, inputs, output, attributes }: Node): Message =>
     ...Object.entries(attributes).map(([name, value]) => delimited(5, attribute(name, value))),
   ]);
 
-const constant = ({ name, shape, data }: Constant): Message =>
+const constant = ({ name, dtype, shape, data }: Constant): Message =>
   all([
     ...shape.map((size) => integer(1, size)),
-    integer(2, elementTypes.float32),
+    integer(2, elementTypes[dtype]),
     delimited(8, name),
     delimited(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
   ]);

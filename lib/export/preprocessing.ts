@@ -1,7 +1,7 @@
 /** What happens to an image before the encoder: told in the file's metadata, and its last step in the graph if wanted. */
 import { type EvaluationOptions, presets } from '../augment/presets.ts';
 import { OptionError } from '../errors.ts';
-import type { Graph } from './graph.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
 
 /** Steps of `presets.evaluation`, in the order in which they are applied. */
 export interface Preprocessing {
@@ -43,13 +43,15 @@ export function preprocessingOf(options: EvaluationOptions, channels: number): P
   };
 }
 
-/** uint8 (batch, height, width, channels) → float32 (batch, channels, height, width), normalised. */
-export function normalizeBytes(graph: Graph, images: string, { mean, std }: Preprocessing): string {
+/** What normalizeBytes() multiplies with and adds, float32 (channels, 1, 1). */
+export function byteNormalization({ mean, std }: Preprocessing): { readonly scale: Tensor; readonly offset: Tensor } {
   const shape = [mean.length, 1, 1];
   const scale = Float32Array.from(std, (deviation) => 1 / (255 * deviation));
   const offset = Float32Array.from(mean, (value, c) => -value / (std[c] as number));
-  const floats = graph.add('Cast', 'input.float', [images], { to: 1 });
-  const planes = graph.add('Transpose', 'input.planes', [floats], { perm: [0, 3, 1, 2] });
-  const scaled = graph.add('Mul', 'input.scaled', [planes, graph.constant('input.scale', { shape, data: scale })]);
-  return graph.add('Add', 'input.normalized', [scaled, graph.constant('input.offset', { shape, data: offset })]);
+  return { scale: tensor(scale, { shape }), offset: tensor(offset, { shape }) };
+}
+
+/** uint8 (batch, height, width, channels) → float32 (batch, channels, height, width), normalised. */
+export function normalizeBytes(images: Tensor, { scale, offset }: ReturnType<typeof byteNormalization>): Tensor {
+  return images.to('float32').permute([0, 3, 1, 2]).mul(scale).add(offset);
 }

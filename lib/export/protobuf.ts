@@ -11,12 +11,12 @@ const kVarint = 0;
 const kLengthDelimited = 2;
 const kFixed32 = 5;
 
-/** Seven bits a byte, the lowest first. Exact up to 2^53, where bit operations end at 2^32. */
+/** Seven bits a byte, the lowest first; negative integers as two's complement of 64 bits. */
 function varint(value: number): number[] {
   const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
-  bytes.push(rest);
+  let rest = BigInt.asUintN(64, BigInt(value));
+  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) + 128);
+  bytes.push(Number(rest));
   return bytes;
 }
 
@@ -24,7 +24,7 @@ const tag = (field: number, wireType: number): number[] => varint(field * 8 + wi
 
 export const byteLength = (message: Message): number => message.reduce((sum, { byteLength: n }) => sum + n, 0);
 
-/** An integer or an enum: 0 to 2^53. */
+/** An integer or an enum: -2^53 to 2^53. */
 export const integer = (field: number, value: number): Message => [
   Uint8Array.from([...tag(field, kVarint), ...varint(value)]),
 ];

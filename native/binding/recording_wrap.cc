@@ -147,8 +147,9 @@ Napi::Value record(const Napi::CallbackInfo& info) {
     return taken.back();
   });
   for (const Recording::Operand& operand : operands)
-    CONTRASTIVE_CHECK(!operand.constant.isGenerator(), kStateError, callable.schema().name(),
-                      ": a Generator gives other numbers at each call, which a recording cannot; use randomKey() inside");
+    CONTRASTIVE_CHECK(
+        !operand.constant.isGenerator(), kStateError, callable.schema().name(),
+        ": a Generator gives other numbers at each call, which a recording cannot; use randomKey() inside");
   std::vector<SlotPtr> slots;
   for (ResultTwin& twin : twins) {
     slots.push_back(Slot::recorded(std::move(twin.twin), arguments.device(), twin.is_alias));

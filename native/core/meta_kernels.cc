@@ -138,6 +138,26 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const OptionalTensor& 
   return at::empty(size, x.options());
 }
 
+Tensor adaptive_average(const Tensor& x, IntArrayRef output) {
+  CONTRASTIVE_CHECK(x.dim() == 3 || x.dim() == 4, kShapeError,
+                    "adaptive_avg_pool2d: input must have 3 or 4 dimensions, got shape ", x.sizes());
+  CONTRASTIVE_CHECK(output.size() == 2, kShapeError, "adaptive_avg_pool2d: output_size must be 2");
+  auto size = x.sizes().vec();
+  std::copy(output.begin(), output.end(), size.end() - 2);
+  return at::empty(size, x.options());
+}
+
+Tensor reflected(const Tensor& x, IntArrayRef padding) {
+  auto size = x.sizes().vec();
+  for (size_t i = 0; i < 2; ++i) {
+    int64_t& side = size[size.size() - 1 - i];
+    CONTRASTIVE_CHECK(padding[2 * i] < side && padding[2 * i + 1] < side, kShapeError,
+                      "pad: a reflection must be smaller than its side of ", side, ", got ", padding);
+    side += padding[2 * i] + padding[2 * i + 1];
+  }
+  return at::empty(size, x.options());
+}
+
 std::tuple<Tensor, Tensor, Tensor> batch_norm(const Tensor& x, const OptionalTensor&, const OptionalTensor&,
                                               const OptionalTensor&, const OptionalTensor&, bool training, double,
                                               double) {
@@ -186,6 +206,8 @@ std::tuple<Tensor, Tensor, Tensor> group_norm(const Tensor& x, const OptionalTen
   add("_euclidean_dist", &euclidean_distance);
   add("binary_cross_entropy_with_logits", &cross_entropy_with_logits);
   add("convolution", &convolution);
+  add("_adaptive_avg_pool2d", &adaptive_average);
+  add("reflection_pad2d", &reflected);
   add("native_batch_norm", &batch_norm);
   add("native_group_norm", &group_norm);
   return true;

@@ -16,6 +16,7 @@ describe('the wire format', () => {
     expect(hex(integer(1, 2 ** 40 + 1))).toBe('08818080808020');
     expect(hex(integer(1, 0))).toBe('0800');
     expect(hex(integer(20, 1))).toBe('a00101');
+    expect(hex(integer(1, -2))).toBe('08feffffffffffffffff01');
     expect(hex(float(2, 1e-5))).toBe('15acc52737'); // 0x3727c5ac, little-endian
     expect(hex(delimited(1, 'é'))).toBe('0a02c3a9');
   });
@@ -30,7 +31,12 @@ describe('the wire format', () => {
 
 describe('a model', () => {
   const data = new Float32Array(2 ** 20);
-  const constants = Array.from({ length: 512 }, (_, i) => ({ name: `w${i}`, shape: [2 ** 20], data }));
+  const constants = Array.from({ length: 512 }, (_, i) => ({
+    name: `w${i}`,
+    dtype: 'float32' as const,
+    shape: [2 ** 20],
+    data,
+  }));
   const value = { name: 'x', dtype: 'float32', shape: [1] } as const;
   const model = { input: value, output: value, nodes: [], metadata: {}, producer: { name: 'p', version: '0' } };
 

@@ -10,13 +10,18 @@ export interface Output {
   readonly values: Float32Array;
 }
 
-/** What becomes of 'images'; opens the file anew. */
+/** What becomes of 'images'; opens the file, or its bytes, anew. */
 export async function runOnnx(
-  file: string,
+  file: string | Uint8Array,
   data: Float32Array | Uint8Array,
   shape: readonly number[],
 ): Promise<Output> {
-  const session = await InferenceSession.create(new Uint8Array(await readFile(file)), { executionProviders: ['wasm'] });
+  const session = await InferenceSession.create(
+    typeof file === 'string' ? new Uint8Array(await readFile(file)) : file,
+    {
+      executionProviders: ['wasm'],
+    },
+  );
   try {
     const images = data instanceof Float32Array ? new Tensor('float32', data, shape) : new Tensor('uint8', data, shape);
     const [[name, output] = [], ...others] = Object.entries(await session.run({ images }));
