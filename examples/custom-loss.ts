@@ -6,12 +6,12 @@
  */
 import {
   type Augmentation,
-  type CustomHead,
   type CustomLoss,
   DataLoader,
   type Dataset,
+  Generator,
   loadDataset,
-  type Module,
+  nn,
   ops,
   presets,
   resnet18,
@@ -51,41 +51,27 @@ export function supConFromScratch(temperature: number): CustomLoss {
 }
 
 /** One hidden layer, with a residual connection around it: x + W₂·GELU(W₁·x). */
-export class ResidualHead implements CustomHead {
-  readonly #parameters: ReadonlyMap<string, Tensor>;
+export class ResidualHead extends nn.Module {
+  readonly down: nn.Linear;
+  readonly up: nn.Linear;
 
   constructor(features: number, hidden: number, seed: number) {
-    const weight = (rows: number, columns: number, n: number): Tensor =>
-      tidy(() => {
-        const value = ops.randn([rows, columns], { seed: seed + n }).mul(Math.sqrt(1 / columns));
-        value.requiresGrad = true;
-        return value;
-      });
-    this.#parameters = new Map([
-      ['down.weight', weight(hidden, features, 0)],
-      ['up.weight', weight(features, hidden, 1)],
-    ]);
+    super();
+    const generator = new Generator(seed);
+    this.down = new nn.Linear(features, hidden, { bias: false, generator });
+    this.up = new nn.Linear(hidden, features, { bias: false, generator });
   }
 
   /** (n, features) → (n, features) */
-  forward(x: Tensor): Tensor {
-    const [down, up] = [...this.#parameters.values()] as [Tensor, Tensor];
-    return x.add(ops.linear(ops.linear(x, down).gelu(), up));
-  }
-
-  namedParameters(): ReadonlyMap<string, Tensor> {
-    return this.#parameters;
-  }
-
-  dispose(): void {
-    for (const parameter of this.#parameters.values()) parameter.dispose();
+  override forward(x: Tensor): Tensor {
+    return x.add(this.up.forward(this.down.forward(x).gelu()));
   }
 }
 
 export interface LoopOptions {
   readonly dataset: Dataset;
-  readonly encoder: Module;
-  readonly head: CustomHead;
+  readonly encoder: nn.Module;
+  readonly head: nn.Module;
   readonly loss: CustomLoss;
   readonly augment: Augmentation;
   readonly epochs: number;
@@ -97,7 +83,7 @@ export interface LoopOptions {
 /** The loop in full view. Returns the loss of each step. */
 export async function trainByHand(options: LoopOptions): Promise<number[]> {
   const { dataset, encoder, head, loss, augment, epochs, batchSize, lr, seed } = options;
-  using optimizer = new SGD([...encoder.parameters(), ...head.namedParameters().values()], { lr, momentum: 0.9 });
+  using optimizer = new SGD([...encoder.parameters(), ...head.parameters()], { lr, momentum: 0.9 });
   const loader = new DataLoader(dataset, {
     batchSize,
     shuffle: true,
@@ -168,9 +154,8 @@ async function main(): Promise<void> {
     ['inside the Trainer', trainWithTrainer],
   ] as const) {
     using encoder = resnet18({ stem: 'cifar', width: 8, inChannels: 1 });
-    const head = new ResidualHead(encoder.featureDim, 32, 0);
+    using head = new ResidualHead(encoder.featureDim, 32, 0);
     const losses = await run({ ...shared, encoder, head });
-    head.dispose();
     console.log(
       `${title}: loss ${losses[0]?.toFixed(4)} at first, ${losses.at(-1)?.toFixed(4)} after ${losses.length}`,
     );

@@ -1,8 +1,7 @@
 /** The encoder of a run, made again from its config and its checkpoint. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Encoder, encoderNames, encoderShapes, makeEncoder } from '../encoders/registry.ts';
-import '../encoders/resnet.ts'; // registers its encoders
+import { type Encoder, encoderNames, encoderShapes, makeEncoder } from '../encoders/all.ts';
 import { checkOptions, expectString } from '../validate.ts';
 import type { Checkpoint } from './checkpoint-files.ts';
 import { readEncoderFile } from './encoder-file.ts';

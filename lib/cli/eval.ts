@@ -7,7 +7,7 @@ import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
-import { type Encoder, makeEncoder } from '../encoders/registry.ts';
+import { type Encoder, makeEncoder } from '../encoders/all.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';

@@ -4,10 +4,9 @@ import { blurWith, colorDistortion, isSmall, recipe } from '../augment/presets/o
 import { presets } from '../augment/presets.ts';
 import { randomHorizontalFlip } from '../augment/random-horizontal-flip.ts';
 import { randomResizedCrop } from '../augment/random-resized-crop.ts';
+import { type Encoder, makeEncoder } from '../encoders/all.ts';
 import { projectionHead } from '../encoders/projection-head.ts';
-import { type Encoder, makeEncoder } from '../encoders/registry.ts';
 import type { Denominators } from '../losses/sup-con.ts';
-import '../encoders/resnet.ts'; // registers its encoders
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
 import type { LossSpec } from '../train/loss.ts';

@@ -1,4 +1,5 @@
 /** The options of `contrastive train`, and the way back from their values to a command line. */
+import { encoderNames } from '../encoders/all.ts';
 import { OptionError } from '../errors.ts';
 import { denominatorNames } from '../losses/sup-con.ts';
 import type { OptionTable, OptionValues } from './command.ts';
@@ -42,7 +43,7 @@ export const trainOptions = {
   encoder: {
     type: 'string',
     value: 'NAME',
-    choices: ['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152'],
+    choices: encoderNames(),
     default: 'resnet18',
     help: 'the network whose features are trained',
   },

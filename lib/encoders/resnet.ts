@@ -9,6 +9,7 @@ import { Conv2d } from '../nn/conv2d.ts';
 import { kaimingNormal, zeros } from '../nn/init.ts';
 import { Module, type ModuleConfig } from '../nn/module.ts';
 import { BatchNorm2d } from '../nn/normalization.ts';
+import type { Parameter } from '../nn/parameter.ts';
 import { MaxPool2d } from '../nn/pooling.ts';
 import { Generator } from '../tensor/generator.ts';
 import { tidy } from '../tensor/modes.ts';
@@ -67,11 +68,6 @@ class BasicBlock extends Module {
     this.downsample = downsample(inChannels, channels, stride, generator);
   }
 
-  /** The normalisation that ends the block. */
-  get last(): BatchNorm2d {
-    return this.bn2;
-  }
-
   override forward(x: Tensor): Tensor {
     const residual = this.downsample?.forward(x) ?? x;
     const y = this.bn1.forward(this.conv1.forward(x), { relu: true });
@@ -102,11 +98,6 @@ class Bottleneck extends Module {
     this.downsample = downsample(inChannels, outChannels, stride, generator);
   }
 
-  /** The normalisation that ends the block. */
-  get last(): BatchNorm2d {
-    return this.bn3;
-  }
-
   override forward(x: Tensor): Tensor {
     const residual = this.downsample?.forward(x) ?? x;
     const y = this.bn1.forward(this.conv1.forward(x), { relu: true });
@@ -115,7 +106,26 @@ class Bottleneck extends Module {
   }
 }
 
-type Block = typeof BasicBlock | typeof Bottleneck;
+interface Block {
+  /** Channels that a block gives, over those of its 3×3 convolution. */
+  readonly expansion: number;
+  new (inChannels: number, channels: number, stride: number, generator: Generator): Module;
+}
+
+interface Stage {
+  readonly block: Block;
+  readonly count: number;
+  readonly inChannels: number;
+  readonly channels: number;
+  /** Of its first block. */
+  readonly stride: number;
+}
+
+function stage({ block, count, inChannels, channels, stride }: Stage, generator: Generator): Sequential {
+  const first = new block(inChannels, channels, stride, generator);
+  const others = Array.from({ length: count - 1 }, () => new block(channels * block.expansion, channels, 1, generator));
+  return new Sequential([first, ...others]);
+}
 
 const depths = {
   resnet18: { block: BasicBlock, blocks: [2, 2, 2, 2] },
@@ -162,25 +172,17 @@ export class ResNet extends Module {
     this.conv1 = isLarge ? conv(inChannels, width, 7, 2, generator) : conv(inChannels, width, 3, 1, generator);
     this.bn1 = new BatchNorm2d(width);
     this.maxpool = isLarge ? new MaxPool2d(3, { stride: 2, padding: 1 }) : null;
-    let channels = width;
-    const stage = (count: number, own: number, stride: number): Sequential => {
-      const parts = Array.from({ length: count }, (_, i) => {
-        const part: Module & { readonly last: BatchNorm2d } = new (block as Block)(
-          channels,
-          own,
-          i === 0 ? stride : 1,
-          generator,
-        );
-        channels = own * block.expansion;
-        if (zeroInitResidual) zeros(part.last.weight as Tensor);
-        return part;
-      });
-      return new Sequential(parts);
-    };
-    this.layer1 = stage(blocks[0], width, 1);
-    this.layer2 = stage(blocks[1], 2 * width, 2);
-    this.layer3 = stage(blocks[2], 4 * width, 2);
-    this.layer4 = stage(blocks[3], 8 * width, 2);
+    const [one, two, three, four] = blocks;
+    const wide = width * block.expansion;
+    this.layer1 = stage({ block, count: one, inChannels: width, channels: width, stride: 1 }, generator);
+    this.layer2 = stage({ block, count: two, inChannels: wide, channels: 2 * width, stride: 2 }, generator);
+    this.layer3 = stage({ block, count: three, inChannels: 2 * wide, channels: 4 * width, stride: 2 }, generator);
+    this.layer4 = stage({ block, count: four, inChannels: 4 * wide, channels: 8 * width, stride: 2 }, generator);
+    if (zeroInitResidual)
+      for (const part of this.namedModules().values()) {
+        if (part instanceof BasicBlock) zeros(part.bn2.weight as Parameter);
+        if (part instanceof Bottleneck) zeros(part.bn3.weight as Parameter);
+      }
   }
 
   /**

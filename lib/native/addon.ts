@@ -92,6 +92,7 @@ export interface Addon {
     flags: number,
     job: number,
   ): readonly TensorHandle[];
+  recordingFits(recording: RecordingHandle): boolean;
   recordingDispose(recording: RecordingHandle): boolean;
   makeAbortFlag(): AbortFlagHandle;
   raiseAbortFlag(flag: AbortFlagHandle): void;

@@ -3,10 +3,13 @@ import { types } from 'node:util';
 import { CheckpointError, messageOf, OptionError, StateError } from '../errors.ts';
 import { loadAddon } from '../native/addon.ts';
 import { guard, newJob } from '../native/errors.ts';
-import { flags, noGrad, outsideTidy, ownElsewhere, tidy } from '../tensor/modes.ts';
+import { flags, noGrad, ownElsewhere, tidy } from '../tensor/modes.ts';
 import { tensorState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { describe, expectBoolean, expectString } from '../validate.ts';
+import { fieldsOf } from './fields.ts';
+import { addForwardHook } from './forward-hooks.ts';
+import { stateOf } from './module-state.ts';
 import { Parameter } from './parameter.ts';
 import { copyState, type LoadStateDictOptions, type LoadStateDictResult } from './state-dict.ts';
 import { type LoadWeightsOptions, readWeights, writeWeights } from './weights-file.ts';
@@ -19,25 +22,6 @@ export interface ModuleConfig {
 
 /** Sees a module's output; a tensor that it returns stands in its place. */
 export type ForwardHook = (module: Module, inputs: readonly unknown[], output: Tensor) => Tensor | undefined;
-
-interface State {
-  training: boolean;
-  isDisposed: boolean;
-  readonly buffers: Map<string, Tensor>;
-  readonly hooks: Set<{ readonly hook: ForwardHook }>;
-}
-
-// Apart from the fields, which are the user's: a copy is then made of nothing but fields.
-const states = new WeakMap<Module, State>();
-
-function stateOf(module: Module): State {
-  let state = states.get(module);
-  if (state === undefined) {
-    state = { training: true, isDisposed: false, buffers: new Map(), hooks: new Set() };
-    states.set(module, state);
-  }
-  return state;
-}
 
 /**
  * A layer, a network, a head: a class with a `forward`, as torch.nn.Module.
@@ -161,6 +145,20 @@ export abstract class Module {
     return this.train(false);
   }
 
+  /**
+   * The modes of this module and its parts as text, for `compile(fn, { key: () => module.modeKey })`; undefined where one of
+   * them has a forward hook, which a recording would not call.
+   */
+  get modeKey(): string | undefined {
+    let key = '';
+    for (const [, module] of walk(this)) {
+      const { training, hooks } = stateOf(module);
+      if (hooks.size > 0) return undefined;
+      key += training ? 't' : 'e';
+    }
+    return key;
+  }
+
   /** Of the first parameter, or else buffer; 'cpu' where there is none. */
   get device(): string {
     return this.stateDict().values().next().value?.device ?? 'cpu';
@@ -198,26 +196,7 @@ export abstract class Module {
    */
   registerForwardHook(hook: ForwardHook): () => void {
     if (typeof hook !== 'function') throw new OptionError(`hook must be a function, got ${describe(hook)}`);
-    const { hooks } = stateOf(this);
-    const entry = { hook };
-    if (hooks.size === 0) {
-      const forward = this.forward;
-      const hooked = (...inputs: unknown[]): Tensor => {
-        let output = Reflect.apply(forward, this, inputs) as Tensor;
-        for (const each of [...hooks]) {
-          ownElsewhere(output); // the hook may keep it, beyond the tidy() of a forward pass around
-          const seen = output;
-          output = outsideTidy(() => each.hook(this, inputs, seen)) ?? seen;
-        }
-        return output;
-      };
-      // Not enumerable: it is no field of the module's.
-      Object.defineProperty(this, 'forward', { configurable: true, value: hooked });
-    }
-    hooks.add(entry);
-    return () => {
-      if (hooks.delete(entry) && hooks.size === 0) Reflect.deleteProperty(this, 'forward');
-    };
+    return addForwardHook(this, hook);
   }
 
   get isDisposed(): boolean {
@@ -245,19 +224,6 @@ function isFirst<T>(value: T, seen: Set<T>): boolean {
   const first = !seen.has(value);
   seen.add(value);
   return first;
-}
-
-/** 'outProj' as PyTorch writes it: 'out_proj'. */
-const pytorchName = (field: string): string =>
-  field.replace(/(?<=[a-z\d])[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
-
-/** The values of a module's fields that `is` takes, those in arrays too, by name. */
-function fieldsOf<T>(module: Module, is: (value: unknown) => value is T): [string, T][] {
-  const search = (name: string, value: unknown): [string, T][] => {
-    if (is(value)) return [[name, value]];
-    return Array.isArray(value) ? value.flatMap((item, i) => search(`${name}.${i}`, item)) : [];
-  };
-  return Object.entries(module).flatMap(([field, value]) => search(pytorchName(field), value));
 }
 
 const parametersOf = (module: Module) => fieldsOf(module, (value) => value instanceof Parameter);

@@ -20,8 +20,11 @@ export type Given<T> = T extends Tensor
       : T;
 
 export interface CompileOptions {
-  /** What else the function depends on, as text: it is recorded again when this changes. Default: nothing. */
-  readonly key?: () => string;
+  /**
+   * What else the function depends on, as text: it is recorded again when this changes. Undefined: this call is run as it
+   * is. Default: nothing else; for a module, the modes of its parts, and a call with forward hooks is run as it is.
+   */
+  readonly key?: () => string | undefined;
   /**
    * For a forward pass in evaluation: no gradients; batch normalisation folded into the convolution before it, additions and
    * ReLU done inside, weights in the layout of this machine's kernels. Changes of the weights are seen. Default false.
@@ -121,14 +124,20 @@ export function compile<Args extends readonly unknown[], Result>(
       return numbers.at(-1) as Tensor;
     });
     if (currentRecorder() !== undefined) return fn(...(given.rebuild(given.tensors) as Args)); // part of that recording
+    const own = options.key ? options.key() : '';
+    if (own === undefined) return fn(...(given.rebuild(given.tensors) as Args));
     const signature = guard(() => loadAddon().signature(given.tensors.map(({ handle }) => handle)));
-    const key = `${given.key} ${signature} ${modeFlags()} ${options.key?.() ?? ''}`;
+    const key = `${given.key} ${signature} ${modeFlags()} ${own}`;
     let entry = entries.get(key);
+    if (entry !== undefined) entries.delete(key); // and in again, as the last used one
+    if (entry !== undefined && !entry.recording.fits) {
+      entry.recording.dispose();
+      entry = undefined;
+    }
     if (entry === undefined) {
       entry = record(given);
       keep(key, entry);
     } else {
-      entries.delete(key); // and in again, as the last used one
       entries.set(key, entry);
     }
     const outputs = entry.recording.replay(given.tensors, signal);

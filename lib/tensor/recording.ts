@@ -12,7 +12,7 @@ import { throwIfAborted } from '../validate.ts';
 import { reference } from './door.ts';
 import { flags, outsideTidy } from './modes.ts';
 import { currentRecorder, type Notes, type RecordedOperation, Recorder, recordInto, type Value } from './recorder.ts';
-import { Tensor } from './tensor.ts';
+import { noteBackward, Tensor } from './tensor.ts';
 
 /** Files whose lines say less of an operation than those of their callers do. */
 const layers = ['.', '../nn'].flatMap((folder) => {
@@ -60,11 +60,13 @@ export class Recording {
   readonly #handle: RecordingHandle;
   readonly #hidden: Notes['hidden'];
   readonly #frames: readonly (readonly Frame[])[];
+  readonly #hasBackward: boolean;
 
   private constructor({ handle, hidden, operations, values, inputs, outputs, captured }: Notes) {
     this.#handle = handle;
     this.#hidden = hidden;
     this.#frames = operations.map(({ frames }) => frames);
+    this.#hasBackward = operations.some(({ name }) => /backward/.test(name));
     this.operations = operations;
     this.values = values;
     this.inputs = inputs;
@@ -116,6 +118,11 @@ export class Recording {
     }
   }
 
+  /** Whether captured tensors require gradients as they did: else its results would be taken for others than they are. */
+  get fits(): boolean {
+    return loadAddon().recordingFits(this.#handle);
+  }
+
   /** Enqueues the recording as one job on the stream of its caller. */
   replay(inputs: readonly Tensor[], signal?: AbortSignal): Tensor[] {
     throwIfAborted(signal);
@@ -125,6 +132,7 @@ export class Recording {
     const abort = signal && abortFlagOf(signal);
     const outputs = guard(() => loadAddon().replay(this.#handle, handles, abort, flags(), job));
     for (const handle of fresh) loadAddon().dispose(handle);
+    if (this.#hasBackward) noteBackward();
     return outputs.map((handle) => new Tensor(handle));
   }
 

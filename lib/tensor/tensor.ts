@@ -25,6 +25,11 @@ export interface TensorOptions {
 // Moves with every backward() and zeroGrad(): tells whether a tensor can have a gradient at all.
 let backwards = 0;
 
+/** A recording with a backward() in it was replayed. */
+export function noteBackward(): void {
+  backwards++;
+}
+
 /** A handle of a native tensor. Made by `tensor()` and by operations. */
 export class Tensor {
   /** @internal */

@@ -83,6 +83,11 @@ export class MomentumEncoder {
     return rampAt(this.#options.momentum, progress);
   }
 
+  /** Whether each step finds more keys than the one before it. */
+  get isFilling(): boolean {
+    return this.#pushed < this.#options.queueSize;
+  }
+
   /** What the queue holds; undefined while it is empty. Belongs to the tidy() around. */
   bank(isLabelled: boolean): KeyBank | undefined {
     const count = Math.min(this.#pushed, this.#options.queueSize);

@@ -58,6 +58,12 @@ export interface TrainerOptions {
   readonly momentumEncoder?: MomentumEncoderOptions;
   /** Whether the events of steps have contrastive metrics (`contrastiveMetrics`). Default true; false for cross-entropy. */
   readonly metrics?: boolean;
+  /**
+   * Records the first step and runs each one as one native job (`compile`). Encoder, head and loss must then be functions of
+   * tensors, which read no values and keep no count of their calls. Default: true for those of the package, and for encoders
+   * that `registerEncoder` knows; false where one is written for this training.
+   */
+  readonly compile?: boolean;
   /** Default 10. With 0 nothing is trained: a run of the weights as they are, to compare with. */
   readonly epochs?: number;
   /** Of shuffling and augmentation, default 0. The initial weights have their own, at the model. */
@@ -86,6 +92,7 @@ export interface ResolvedOptions {
   readonly microBatch: number;
   readonly momentumEncoder: ResolvedMomentumOptions | undefined;
   readonly metrics: boolean;
+  readonly compile: boolean;
   readonly epochs: number;
   readonly seed: number;
 }
@@ -104,6 +111,7 @@ const known = [
   'microBatch',
   'momentumEncoder',
   'metrics',
+  'compile',
   'epochs',
   'seed',
 ] as const;
@@ -114,6 +122,9 @@ const isHead = (value: unknown): boolean =>
     typeof value === 'object' &&
     typeof (value as CustomHead).forward === 'function' &&
     typeof (value as CustomHead).namedParameters === 'function');
+
+const isMadeByName = (part: Module | CustomHead | null): boolean =>
+  part === null || (part instanceof Module && part.config !== undefined);
 
 const isClassifiers = (loss: LossSpec | CustomLoss): boolean =>
   typeof loss !== 'function' && loss?.name === 'cross-entropy';
@@ -152,6 +163,10 @@ export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
     isDefaultBatch: options.batchSize === undefined,
     microBatch: expectNumber('microBatch', options.microBatch ?? batchSize, { min: 1, max: batchSize, integer: true }),
     metrics: expectBoolean('metrics', options.metrics ?? !isClassifiers(loss)),
+    compile: expectBoolean(
+      'compile',
+      options.compile ?? (typeof loss !== 'function' && isMadeByName(encoder) && isMadeByName(head)),
+    ),
     epochs: expectNumber('epochs', options.epochs ?? 10, { min: 0, integer: true }),
     seed: expectNumber('seed', options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
   };

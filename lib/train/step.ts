@@ -1,6 +1,7 @@
 /** One training step: forward, loss, backward, update, all of it enqueued at once. */
 import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
+import { compile } from '../tensor/compile.ts';
 import { enableGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
@@ -90,9 +91,17 @@ export function scalarOf(value: number | undefined): Tensor | undefined {
 }
 
 export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentum?: MomentumEncoder): Step {
-  const { loss, head } = options;
+  const { loss, encoder, head } = options;
   const guard = new StepGuard(options, optimizer, momentum);
-  const step = stepFunction(options, guard, momentum);
+  const modules = [encoder, head].filter((part) => part instanceof Module);
+  /** The modes of the modules; undefined while the queue fills, when each step is of another kind. */
+  const key = (): string | undefined => {
+    const keys = modules.map(({ modeKey }) => modeKey);
+    return keys.includes(undefined) || momentum?.isFilling ? undefined : keys.join();
+  };
+  const whole = stepFunction(options, guard, momentum);
+  const compiled = options.compile ? compile(whole, { key }) : undefined;
+  const step = compiled ?? whole;
 
   const inputsOf: (...args: Parameters<Step['run']>) => StepInputs = (batch, { learningRate, progress }) => {
     const targets = targetsOf(momentum?.symmetric ? twice(batch) : batch, options);
@@ -132,5 +141,9 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentu
     }
   };
   const isOwn = typeof loss !== 'function' && (head === null || head instanceof Module);
-  return { run, inFlight: isOwn ? 2 : 1, [Symbol.dispose]: () => guard[Symbol.dispose]() };
+  const dispose = (): void => {
+    compiled?.dispose();
+    guard[Symbol.dispose]();
+  };
+  return { run, inFlight: isOwn || options.compile ? 2 : 1, [Symbol.dispose]: dispose };
 }

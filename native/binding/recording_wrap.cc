@@ -55,10 +55,24 @@ struct FinishedRecording {
     for (const std::vector<size_t>* list : {&std::as_const(captured), &recording.outputs()})
       for (const size_t value : *list) needed[value] = slots[value];
     slots.swap(needed);
+    for (const size_t value : captured) requires_grad.push_back(requires_gradient(value));
+  }
+
+  bool requires_gradient(size_t value) const {
+    const at::Tensor& twin = slots[value]->twin();
+    return twin.defined() && twin.requires_grad();
+  }
+
+  // Whether captured tensors require gradients as they did.
+  bool fits() const {
+    for (size_t i = 0; i < captured.size(); ++i)
+      if (requires_grad[i] != requires_gradient(captured[i])) return false;
+    return true;
   }
 
   std::vector<SlotPtr> slots;  // by value; null where there is no need
   std::vector<size_t> inputs, captured;
+  std::vector<bool> requires_grad;  // as captured
   Recording recording;
 };
 
@@ -232,6 +246,11 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// recordingFits(recording) -> whether captured tensors require gradients as they did
+Napi::Value recording_fits(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), RecordingHandle::get(info[0], "recording")->fits());
+}
+
 // recordingDispose(recording) -> whether it was alive
 Napi::Value recording_dispose(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), RecordingHandle::dispose(info.Env(), info[0]));
@@ -276,6 +295,7 @@ void export_recording(Napi::Env env, Napi::Object exports) {
   exports.Set("record", Napi::Function::New<guarded<record>>(env));
   exports.Set("finishRecorder", Napi::Function::New<guarded<finish_recorder>>(env));
   exports.Set("replay", Napi::Function::New<guarded<replay>>(env));
+  exports.Set("recordingFits", Napi::Function::New<guarded<recording_fits>>(env));
   exports.Set("recordingDispose", Napi::Function::New<guarded<recording_dispose>>(env));
   exports.Set("makeAbortFlag", Napi::Function::New<guarded<make_abort_flag>>(env));
   exports.Set("raiseAbortFlag", Napi::Function::New<guarded<raise_abort_flag>>(env));

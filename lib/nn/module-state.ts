@@ -1,0 +1,22 @@
+/** What a module is besides its fields, which are the user's: a copy is then made of nothing but fields. */
+import type { Tensor } from '../tensor/tensor.ts';
+import type { ForwardHook } from './module.ts';
+
+export interface ModuleState {
+  training: boolean;
+  isDisposed: boolean;
+  readonly buffers: Map<string, Tensor>;
+  readonly hooks: Set<{ readonly hook: ForwardHook }>;
+}
+
+const states = new WeakMap<object, ModuleState>();
+
+/** Of a module; made at the first call. */
+export function stateOf(module: object): ModuleState {
+  let state = states.get(module);
+  if (state === undefined) {
+    state = { training: true, isDisposed: false, buffers: new Map(), hooks: new Set() };
+    states.set(module, state);
+  }
+  return state;
+}
