@@ -6,9 +6,9 @@ import { learningRateAt } from '../optim/schedule.ts';
 import { differenceOf } from './dataset-mark.ts';
 import type { ResolvedOptions } from './options.ts';
 
-/** The initial weights' seed does not matter: they come from the checkpoint. */
-const withoutSeed = (value: unknown): string =>
-  JSON.stringify(value, (key, inner: unknown) => (key === 'seed' ? undefined : inner));
+/** Where the weights began does not matter, as they come from the checkpoint; nor where a file of code lies, which may move. */
+const withoutOrigin = (value: unknown): string =>
+  JSON.stringify(value, (key, inner: unknown) => (key === 'seed' || key === 'file' ? undefined : inner));
 
 /** What decides the weights. The number of epochs may be another. */
 const kept = [
@@ -19,7 +19,7 @@ const kept = [
 /** @throws {CheckpointError} naming what is different. */
 export function refuseOtherRun(run: RunFolder, config: RunConfig): void {
   for (const key of kept) {
-    const [there, here] = [withoutSeed(run.config[key]), withoutSeed(config[key])];
+    const [there, here] = [withoutOrigin(run.config[key]), withoutOrigin(config[key])];
     if (there !== here)
       throw new CheckpointError(`${run.path}: cannot resume: ${key} was ${there}, and is now ${here}`);
   }
