@@ -79,6 +79,10 @@ export class ProgramEncoder extends Module implements Encoder {
     this.featureDim = dim as number;
   }
 
+  override get isPure(): boolean {
+    return true;
+  }
+
   /** @param x float32 (batch, channels, height, width), of the size that the run was trained with. @returns (batch, featureDim) */
   override forward(x: Tensor): Tensor {
     let run = compiled.get(this);

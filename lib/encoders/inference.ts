@@ -3,16 +3,15 @@
 import type { Module } from '../nn/module.ts';
 import { type Compiled, compile } from '../tensor/compile.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { isMadeByName } from './registry.ts';
 
 /** Sizes of batches whose recordings are kept: those of a service up to its largest batch. */
 const maxRecordings = 64;
 
 /**
- * `encoder.forward` without gradients, compiled for inference. An encoder that is written for one program may do more in its
+ * `encoder.forward` without gradients, compiled for inference. An encoder that is not known to be pure may do more in its
  * forward than a recording can hold: it is run as it is.
  */
 export function inferencePass(encoder: Module): Compiled<[Tensor], Tensor> {
-  const key = (): string | undefined => (isMadeByName(encoder) ? encoder.modeKey : undefined);
-  return compile((images: Tensor) => encoder.forward(images), { inference: true, key, maxRecordings });
+  const key = (): string | undefined => (encoder.isPure ? encoder.modeKey : undefined);
+  return compile(encoder, { inference: true, key, maxRecordings });
 }

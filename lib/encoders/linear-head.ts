@@ -51,6 +51,10 @@ export class LinearHead extends Linear {
     this.featureDim = outFeatures;
   }
 
+  override get isPure(): boolean {
+    return true;
+  }
+
   /** @throws {ShapeError} x is not (batch, inFeatures); {DTypeError} x of another dtype. */
   override forward(x: Tensor): Tensor {
     checkFeatures(x, this.inFeatures, this.weight);

@@ -70,6 +70,10 @@ export class ProjectionHead extends Sequential {
     this.normalize = normalize;
   }
 
+  override get isPure(): boolean {
+    return true;
+  }
+
   /**
    * @param x float32 (batch, inFeatures); under `autocast` in a lower precision.
    * @returns (batch, featureDim)

@@ -29,9 +29,6 @@ export function registerEncoder(name: string, make: EncoderFactory, shapes?: Enc
   encoders.set(name, { make, shapes });
 }
 
-/** Whether a module is one that its name and options make again. Its forward is then a function of tensors and no more. */
-export const isMadeByName = ({ config }: Module): boolean => config !== undefined;
-
 export const encoderNames = (): readonly string[] => [...encoders.keys()];
 
 /**

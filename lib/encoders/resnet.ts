@@ -185,6 +185,10 @@ export class ResNet extends Module {
       }
   }
 
+  override get isPure(): boolean {
+    return true;
+  }
+
   /**
    * @param x float32 (batch, inChannels, height, width); under `autocast` in a lower precision.
    * @returns (batch, featureDim)

@@ -83,7 +83,7 @@ export interface Addon {
     readonly recording: RecordingHandle;
     readonly inputs: readonly number[];
     readonly outputs: readonly number[];
-    readonly captured: readonly (readonly [number, TensorHandle])[];
+    readonly captured: readonly number[];
   };
   replay(
     recording: RecordingHandle,
@@ -92,6 +92,10 @@ export interface Addon {
     flags: number,
     job: number,
   ): readonly TensorHandle[];
+  /** A handle of each captured tensor, in order. */
+  recordingCaptured(recording: RecordingHandle): readonly TensorHandle[];
+  /** The value of a captured tensor. */
+  recordingValue(recording: RecordingHandle, tensor: TensorHandle): number | undefined;
   recordingFits(recording: RecordingHandle): boolean;
   recordingDispose(recording: RecordingHandle): boolean;
   makeAbortFlag(): AbortFlagHandle;

@@ -146,8 +146,17 @@ export abstract class Module {
   }
 
   /**
-   * The modes of this module and its parts as text, for `compile(fn, { key: () => module.modeKey })`; undefined where one of
-   * them has a forward hook, which a recording would not call.
+   * Whether forward() does nothing besides operations on tensors: no count of its calls, no random number of JavaScript's.
+   * Where this is true, training, features and embedders record it and run it as one native job without being asked.
+   * Default false; true for the encoders and heads of this package.
+   */
+  get isPure(): boolean {
+    return false;
+  }
+
+  /**
+   * The modes of this module and its parts as text: a recording of forward() is for one of them. Undefined where one of them
+   * has a forward hook, which a recording would not call.
    */
   get modeKey(): string | undefined {
     let key = '';

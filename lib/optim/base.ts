@@ -11,8 +11,11 @@ import { checkOptions, describe, expectNumber } from '../validate.ts';
 export type Parameters = Iterable<Tensor> | ReadonlyMap<string, Tensor>;
 
 export interface StepOptions {
-  /** The learning rate of this step; default `optimizer.lr`. */
-  readonly lr?: number;
+  /**
+   * The learning rate of this step; default `optimizer.lr`. In a compiled function, where numbers are constants, a tensor of
+   * no dimensions on the CPU: an argument of the function.
+   */
+  readonly lr?: number | Tensor;
 }
 
 /** A part of the state that each parameter has: numbers of its shape, or one float32. All begin as zeros. */
@@ -97,6 +100,10 @@ export abstract class Optimizer {
   /** Updates every parameter that has a gradient. */
   step(options: StepOptions = {}): void {
     checkOptions('step', options, ['lr']);
+    if (options.lr instanceof Tensor) {
+      this.#update(options.lr, {}).dispose();
+      return;
+    }
     const lr = options.lr === undefined ? this.#lr : expectNumber('lr', options.lr, { min: 0 });
     using learningRate = tensor(lr, { dtype: 'float64' });
     this.#update(learningRate, {}).dispose();

@@ -47,6 +47,14 @@ export interface Compiled<Args extends readonly unknown[], Result> {
   [Symbol.dispose](): void;
 }
 
+/** What has a forward pass and modes, as a module of `nn`. */
+export interface Recordable<Args extends readonly unknown[], Result> {
+  forward(...args: Args): Result;
+  /** As `CompileOptions.key`. */
+  readonly modeKey: string | undefined;
+  stateDict(): ReadonlyMap<string, Tensor>;
+}
+
 interface Entry {
   readonly recording: Recording;
   readonly rebuild: Structure['rebuild'];
@@ -64,7 +72,7 @@ interface Entry {
  * - Tensors that it uses from outside, such as parameters, are read at each call; changes in place are seen.
  * - `backward()`, optimizers and operations in place are part of the recording.
  *
- * @param fn takes and returns tensors, also in arrays and plain objects.
+ * @param fn takes and returns tensors, also in arrays and plain objects; or a module, whose forward does.
  * @throws {OptionError} arguments or results that are neither tensors nor plain data; {StateError} a value that is read,
  * or a function that waits. An operation that fails at a replay rejects its results with the stack of its own line, and the
  * call's as cause.
@@ -74,10 +82,14 @@ interface Entry {
  * distance(c, d); // one job
  */
 export function compile<Args extends readonly unknown[], Result>(
-  fn: (...args: Args) => Result,
+  fn: ((...args: Args) => Result) | Recordable<Args, Result>,
   options: CompileOptions = {},
 ): Compiled<Args, Result> {
-  if (typeof fn !== 'function') throw new OptionError(`fn must be a function, got ${describe(fn)}`);
+  if (typeof fn !== 'function' && typeof fn?.forward !== 'function')
+    throw new OptionError(`fn must be a function or a module, got ${describe(fn)}`);
+  const module = typeof fn === 'function' ? undefined : fn;
+  const call = typeof fn === 'function' ? fn : (...args: Args) => fn.forward(...args);
+  const keyOf = options.key ?? (module ? () => module.modeKey : () => '');
   checkOptions('compile', options, ['key', 'inference', 'maxRecordings']);
   const inference = expectBoolean('inference', options.inference ?? false);
   const most = expectNumber('maxRecordings', options.maxRecordings ?? 8, { min: 1, integer: true });
@@ -87,7 +99,7 @@ export function compile<Args extends readonly unknown[], Result>(
   const record = (given: Structure): Entry => {
     let results: Structure | undefined;
     const recording = Recording.of(given.tensors, (inputs) => {
-      const result: unknown = fn(...(given.rebuild(inputs) as Args));
+      const result: unknown = call(...(given.rebuild(inputs) as Args));
       if (typeof (result as Partial<PromiseLike<unknown>> | undefined)?.then === 'function')
         throw new StateError('a compiled function must not be asynchronous: it is recorded in one go, without values');
       results = structureOf('the result', result);
@@ -105,7 +117,7 @@ export function compile<Args extends readonly unknown[], Result>(
     if (oldest !== undefined) {
       if (dropped++ === 0)
         process.emitWarning(
-          `a compiled function${fn.name ? ` '${fn.name}'` : ''} was recorded for more than ${most} kinds of arguments, so ` +
+          `a compiled function${call.name ? ` '${call.name}'` : ''} was recorded for more than ${most} kinds of arguments, so ` +
             `that it is recorded again and again; the last: ${key}; the one before: ${[...entries.keys()].at(-1)}`,
           'ContrastiveWarning',
         );
@@ -123,9 +135,9 @@ export function compile<Args extends readonly unknown[], Result>(
       numbers.push(tensor(value, { dtype: 'float64' }));
       return numbers.at(-1) as Tensor;
     });
-    if (currentRecorder() !== undefined) return fn(...(given.rebuild(given.tensors) as Args)); // part of that recording
-    const own = options.key ? options.key() : '';
-    if (own === undefined) return fn(...(given.rebuild(given.tensors) as Args));
+    if (currentRecorder() !== undefined) return call(...(given.rebuild(given.tensors) as Args)); // part of that recording
+    const own = keyOf();
+    if (own === undefined) return call(...(given.rebuild(given.tensors) as Args));
     const signature = guard(() => loadAddon().signature(given.tensors.map(({ handle }) => handle)));
     const key = `${given.key} ${signature} ${modeFlags()} ${own}`;
     let entry = entries.get(key);
@@ -155,7 +167,7 @@ export function compile<Args extends readonly unknown[], Result>(
     recordings,
     inspect: () =>
       recordings()
-        .map((recording) => recording.inspect())
+        .map((recording) => recording.inspect(module?.stateDict()))
         .join('\n\n'),
     dispose,
     [Symbol.dispose]: dispose,

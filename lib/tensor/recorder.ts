@@ -40,7 +40,7 @@ export interface Notes {
   readonly hidden: readonly (() => TensorHandle)[];
   readonly outputs: readonly number[];
   /** Tensors from outside, which are read at replay. */
-  readonly captured: readonly (readonly [number, TensorHandle])[];
+  readonly captured: readonly number[];
 }
 
 const isHandle = (arg: unknown): arg is TensorHandle => typeof arg === 'object' && arg !== null;
@@ -99,7 +99,10 @@ export class Recorder {
     const { recording, ...values } = guard(() => addon.finishRecorder(this.#handle, outputs));
     for (const [i, value] of values.inputs.entries())
       this.#values.set(value, addon.describe(this.#inputs[i] as TensorHandle));
-    for (const [value, handle] of values.captured) this.#values.set(value, addon.describe(handle));
+    for (const [i, handle] of addon.recordingCaptured(recording).entries()) {
+      this.#values.set(values.captured[i] as number, addon.describe(handle));
+      addon.dispose(handle);
+    }
     return { handle: recording, operations: this.#operations, values: this.#values, hidden: this.#hidden, ...values };
   }
 

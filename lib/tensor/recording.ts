@@ -15,7 +15,7 @@ import { currentRecorder, type Notes, type RecordedOperation, Recorder, recordIn
 import { noteBackward, Tensor } from './tensor.ts';
 
 /** Files whose lines say less of an operation than those of their callers do. */
-const layers = ['.', '../nn'].flatMap((folder) => {
+const layers = ['.', '../nn', '../optim', '../losses'].flatMap((folder) => {
   const url = new URL(`${folder}/`, import.meta.url);
   return [url.href, fileURLToPath(url)];
 });
@@ -55,9 +55,9 @@ export class Recording {
   readonly values: ReadonlyMap<number, TensorDescription>;
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
-  /** Tensors from outside, which are read at each replay. */
-  readonly captured: ReadonlyMap<number, Tensor>;
   readonly #handle: RecordingHandle;
+  readonly #capturedValues: readonly number[];
+  #captured: ReadonlyMap<number, Tensor> | undefined;
   readonly #hidden: Notes['hidden'];
   readonly #frames: readonly (readonly Frame[])[];
   readonly #hasBackward: boolean;
@@ -71,7 +71,16 @@ export class Recording {
     this.values = values;
     this.inputs = inputs;
     this.outputs = outputs;
-    this.captured = outsideTidy(() => new Map(captured.map(([value, handle]) => [value, new Tensor(handle)])));
+    this.#capturedValues = captured;
+  }
+
+  /** Tensors from outside, which are read at each replay. The recording's own handles of them. */
+  get captured(): ReadonlyMap<number, Tensor> {
+    this.#captured ??= outsideTidy(() => {
+      const handles = guard(() => loadAddon().recordingCaptured(this.#handle));
+      return new Map(handles.map((handle, i) => [this.#capturedValues[i] as number, new Tensor(handle)]));
+    });
+    return this.#captured;
   }
 
   /**
@@ -136,12 +145,13 @@ export class Recording {
     return outputs.map((handle) => new Tensor(handle));
   }
 
-  /** An operation a line: its result and shape, its arguments, and the line of code that made it. */
-  inspect(names: ReadonlyMap<Tensor, string> = new Map()): string {
-    const shown = (value: number): string => {
-      const tensor = this.captured.get(value);
-      return (tensor && names.get(tensor)) ?? `%${value}`;
-    };
+  /**
+   * An operation a line: its result and shape, its arguments, and the line of code that made it.
+   * @param tensors captured ones that have names.
+   */
+  inspect(tensors: ReadonlyMap<string, Tensor> = new Map()): string {
+    const names = this.#namesOf(tensors);
+    const shown = (value: number): string => names.get(value) ?? `%${value}`;
     const typeOf = (value: number): string => {
       const { dtype = '?', shape, device } = this.values.get(value) as TensorDescription;
       return `${dtype}[${shape ?? '?'}]${device === 'cpu' ? '' : ` ${device}`}`;
@@ -154,7 +164,7 @@ export class Recording {
       return [`${made === '' ? '' : `${made} = `}${operation.name}(${list.join(', ')})`, placeOf(operation)];
     };
     const inputs = this.inputs.map((value) => `%${value}: ${typeOf(value)}`).join(', ');
-    const captured = [...this.captured.keys()].map((value) => `${shown(value)}: ${typeOf(value)}`);
+    const captured = this.#capturedValues.map((value) => `${shown(value)}: ${typeOf(value)}`);
     const lines = this.operations.map(line);
     const width = Math.min(100, Math.max(0, ...lines.map(([text]) => text.length)));
     return [
@@ -165,8 +175,17 @@ export class Recording {
     ].join('\n');
   }
 
+  #namesOf(tensors: ReadonlyMap<string, Tensor>): ReadonlyMap<number, string> {
+    const names = new Map<number, string>();
+    for (const [name, { handle }] of tensors) {
+      const value = guard(() => loadAddon().recordingValue(this.#handle, handle));
+      if (value !== undefined) names.set(value, name);
+    }
+    return names;
+  }
+
   dispose(): void {
-    for (const tensor of this.captured.values()) tensor.dispose();
+    for (const tensor of this.#captured?.values() ?? []) tensor.dispose();
     guard(() => loadAddon().recordingDispose(this.#handle));
   }
 }

@@ -1,6 +1,5 @@
 /** The trainer's options: checked, with their defaults filled in. */
 import type { Augmentation } from '../augment/augment.ts';
-import { isMadeByName } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
@@ -61,8 +60,8 @@ export interface TrainerOptions {
   readonly metrics?: boolean;
   /**
    * Records the first step and runs each one as one native job (`compile`). Encoder, head and loss must then be functions of
-   * tensors, which read no values and keep no count of their calls. Default: true for those of the package, and for encoders
-   * that `registerEncoder` knows; false where one is written for this training.
+   * tensors, which read no values and keep no count of their calls. Default: true where the loss is one by name and the
+   * modules say that they are (`isPure`), as those of the package do.
    */
   readonly compile?: boolean;
   /** Default 10. With 0 nothing is trained: a run of the weights as they are, to compare with. */
@@ -124,8 +123,7 @@ const isHead = (value: unknown): boolean =>
     typeof (value as CustomHead).forward === 'function' &&
     typeof (value as CustomHead).namedParameters === 'function');
 
-const isKnown = (part: Module | CustomHead | null): boolean =>
-  part === null || (part instanceof Module && isMadeByName(part));
+const isPure = (part: Module | CustomHead | null): boolean => part === null || (part instanceof Module && part.isPure);
 
 const isClassifiers = (loss: LossSpec | CustomLoss): boolean =>
   typeof loss !== 'function' && loss?.name === 'cross-entropy';
@@ -166,7 +164,7 @@ export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
     metrics: expectBoolean('metrics', options.metrics ?? !isClassifiers(loss)),
     compile: expectBoolean(
       'compile',
-      options.compile ?? (typeof loss !== 'function' && isKnown(encoder) && isKnown(head)),
+      options.compile ?? (typeof loss !== 'function' && isPure(encoder) && isPure(head)),
     ),
     epochs: expectNumber('epochs', options.epochs ?? 10, { min: 0, integer: true }),
     seed: expectNumber('seed', options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),

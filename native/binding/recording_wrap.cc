@@ -164,7 +164,7 @@ Napi::Value record(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// finishRecorder(recorder, outputs[]) -> { recording, inputs, outputs: values, captured: [value, handle][] }
+// finishRecorder(recorder, outputs[]) -> { recording, inputs, outputs, captured: values }
 Napi::Value finish_recorder(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Recorder> recorder = RecorderHandle::get(info[0], "recorder");
   const auto handles = info[1].As<Napi::Array>();
@@ -177,14 +177,7 @@ Napi::Value finish_recorder(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("inputs", from_values(info.Env(), finished->inputs));
   result.Set("outputs", from_values(info.Env(), outputs));
-  Napi::Array captured = Napi::Array::New(info.Env(), finished->captured.size());
-  for (uint32_t i = 0; i < finished->captured.size(); ++i) {
-    Napi::Array pair = Napi::Array::New(info.Env(), 2);
-    pair.Set(0u, static_cast<double>(finished->captured[i]));
-    pair.Set(1u, wrap(info.Env(), finished->slots[finished->captured[i]]));
-    captured.Set(i, pair);
-  }
-  result.Set("captured", captured);
+  result.Set("captured", from_values(info.Env(), finished->captured));
   result.Set("recording", RecordingHandle::make(info.Env(), std::move(finished)));
   return result;
 }
@@ -247,6 +240,24 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// recordingCaptured(recording) -> a handle of each captured tensor. Their memory is counted where they come from.
+Napi::Value recording_captured(const Napi::CallbackInfo& info) {
+  const FinishedRecording& finished = *RecordingHandle::get(info[0], "recording");
+  Napi::Array handles = Napi::Array::New(info.Env(), finished.captured.size());
+  for (uint32_t i = 0; i < finished.captured.size(); ++i)
+    handles.Set(i, TensorHandle::make(info.Env(), finished.slots[finished.captured[i]]));
+  return handles;
+}
+
+// recordingValue(recording, tensor) -> the value of a captured tensor, or undefined
+Napi::Value recording_value(const Napi::CallbackInfo& info) {
+  const FinishedRecording& finished = *RecordingHandle::get(info[0], "recording");
+  const SlotPtr& slot = TensorHandle::get(info[1], "tensor");
+  for (const size_t value : finished.captured)
+    if (finished.slots[value] == slot) return Napi::Number::New(info.Env(), static_cast<double>(value));
+  return info.Env().Undefined();
+}
+
 // recordingFits(recording) -> whether captured tensors require gradients as they did
 Napi::Value recording_fits(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), RecordingHandle::get(info[0], "recording")->fits());
@@ -296,6 +307,8 @@ void export_recording(Napi::Env env, Napi::Object exports) {
   exports.Set("record", Napi::Function::New<guarded<record>>(env));
   exports.Set("finishRecorder", Napi::Function::New<guarded<finish_recorder>>(env));
   exports.Set("replay", Napi::Function::New<guarded<replay>>(env));
+  exports.Set("recordingCaptured", Napi::Function::New<guarded<recording_captured>>(env));
+  exports.Set("recordingValue", Napi::Function::New<guarded<recording_value>>(env));
   exports.Set("recordingFits", Napi::Function::New<guarded<recording_fits>>(env));
   exports.Set("recordingDispose", Napi::Function::New<guarded<recording_dispose>>(env));
   exports.Set("makeAbortFlag", Napi::Function::New<guarded<make_abort_flag>>(env));

@@ -6,6 +6,7 @@ import { AdamW } from '../../lib/optim/adamw.ts';
 import { LARS } from '../../lib/optim/lars.ts';
 import { makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
+import { compile } from '../../lib/tensor/compile.ts';
 import { add, mul, ones, square, sum } from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -178,6 +179,30 @@ describe('by hand', () => {
     sum(w).backward();
     optimizer.step();
     expect(numbers(w)).toEqual([0, 0, 0]);
+  });
+
+  it('takes the learning rate as an argument of a compiled step', async () => {
+    const [eager, recorded] = [0, 1].map(() => tensor([1, -2, 3], { dtype: 'float32', requiresGrad: true })) as [
+      Tensor,
+      Tensor,
+    ];
+    const stepOf = (weight: Tensor) => {
+      const optimizer = new SGD([weight], { lr: 1, momentum: 0.9 });
+      return (x: Tensor, lr: Tensor | number) => {
+        optimizer.zeroGrad();
+        const loss = weight.mul(x).square().sum();
+        loss.backward();
+        optimizer.step({ lr });
+        return loss.detach();
+      };
+    };
+    const plain = stepOf(eager);
+    using compiled = compile(stepOf(recorded) as (x: Tensor, lr: Tensor) => Tensor);
+    for (const lr of [0.1, 0.05, 0.01]) {
+      const x = tensor([0.5, 1, 2], { dtype: 'float32' });
+      expect(await compiled(x, lr).item()).toBe(await plain(x, lr).item());
+    }
+    expect(await recorded.data()).toEqual(await eager.data());
   });
 });
 

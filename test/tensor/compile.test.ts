@@ -340,7 +340,7 @@ describe('a recording', () => {
     expect(() => odd(floats([1]), new Map())).toThrow(/arguments\[1\] must be a tensor.*Map/);
     using result = compile((x: Tensor) => ({ x, at: new Date() }));
     expect(() => result(floats([1]))).toThrow(/the result\.at must be/);
-    expect(() => compile(5 as never)).toThrow(/fn must be a function/);
+    expect(() => compile(5 as never)).toThrow(/fn must be a function or a module/);
     expect(() => compile(() => 1, { keys: 1 } as never)).toThrow(/did you mean 'key'/);
   });
 

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { Conv2d } from '../../lib/nn/conv2d.ts';
+import { Module } from '../../lib/nn/module.ts';
+import { BatchNorm2d } from '../../lib/nn/normalization.ts';
+import { compile } from '../../lib/tensor/compile.ts';
+import { noGrad } from '../../lib/tensor/modes.ts';
+import * as ops from '../../lib/tensor/ops.ts';
+import type { Tensor } from '../../lib/tensor/tensor.ts';
+
+class Net extends Module {
+  readonly conv = new Conv2d(3, 64, 3, { padding: 1, bias: false });
+  readonly norm = new BatchNorm2d(64);
+
+  override forward(x: Tensor): Tensor {
+    return this.norm.forward(this.conv.forward(x), { relu: true }).mean([2, 3]);
+  }
+}
+
+const images = (seed: number) => ops.randn([2, 3, 8, 8], { seed });
+const numbers = async (x: Tensor) => Array.from((await x.data()) as Float32Array);
+
+describe('compile of a module', () => {
+  it('is its forward, and its parameters have their names', async () => {
+    using net = new Net();
+    using compiled = compile(net);
+    const expected = await net.clone().forward(images(1)).data();
+    expect(await compiled(images(1)).data()).toEqual(expected);
+    expect(compiled.inspect()).toMatch(/aten::conv2d\(%0, conv\.weight/);
+    expect(compiled.inspect()).toMatch(/batch_norm_act\(%\d+, norm\.weight, norm\.bias, norm\.running_mean/);
+  });
+
+  it('moves running statistics at each call, and follows the modes of its parts', async () => {
+    using net = new Net();
+    using twin = net.clone();
+    using compiled = compile(net);
+    for (const seed of [1, 2, 3])
+      expect(await numbers(compiled(images(seed)))).toEqual(await numbers(twin.forward(images(seed))));
+    expect(await numbers(net.norm.runningMean as Tensor)).toEqual(await numbers(twin.norm.runningMean as Tensor));
+    expect(compiled.recordings()).toHaveLength(1);
+    for (const each of [net, twin]) each.norm.eval();
+    expect(await numbers(compiled(images(4)))).toEqual(await numbers(twin.forward(images(4))));
+    expect(compiled.recordings()).toHaveLength(2);
+  });
+
+  it('is recorded again when a parameter is frozen: results say rightly whether they have a gradient', () => {
+    using net = new Net();
+    using compiled = compile(net);
+    expect(compiled(images(1)).requiresGrad).toBe(true);
+    for (const parameter of net.parameters()) parameter.requiresGrad = false;
+    expect(compiled(images(1)).requiresGrad).toBe(false);
+    for (const parameter of net.parameters()) parameter.requiresGrad = true;
+    const loss = compiled(images(1)).sum();
+    loss.backward();
+    expect(net.conv.weight.grad).not.toBeNull();
+  });
+
+  it('is run as it is while a part has a forward hook', () => {
+    using net = new Net();
+    using compiled = compile(net);
+    let calls = 0;
+    compiled(images(1));
+    const remove = net.conv.registerForwardHook(() => {
+      calls++;
+      return undefined;
+    });
+    compiled(images(1));
+    compiled(images(1));
+    expect(calls).toBe(2);
+    remove();
+    compiled(images(1));
+    expect(calls).toBe(2);
+  });
+
+  it.each(['cifar', 'imagenet'] as const)("gives a ResNet's features for inference, folded: %s", async (stem) => {
+    using encoder = resnet18({ stem, width: 16 });
+    noGrad(() => encoder.forward(ops.randn([4, 3, 32, 32], { seed: 9 }))); // statistics other than 0 and 1
+    encoder.eval();
+    using compiled = compile(encoder, { inference: true });
+    for (const batch of [1, 3]) {
+      const x = ops.randn([batch, 3, 32, 32], { seed: batch });
+      const [actual, expected] = [await numbers(compiled(x)), await numbers(noGrad(() => encoder.forward(x)))];
+      const largest = Math.max(...expected.map(Math.abs));
+      for (const [i, value] of actual.entries())
+        expect(Math.abs(value - (expected[i] as number))).toBeLessThan(1e-5 * largest);
+    }
+    const folded = compiled.recordings()[0]?.operations.filter(({ name }) => name === 'inference_convolution');
+    expect(folded).toHaveLength(20);
+  });
+});
