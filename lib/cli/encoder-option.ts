@@ -9,7 +9,7 @@ import { Module } from '../nn/module.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import { zeros } from '../tensor/ops.ts';
 import { manualSeed } from '../tensor/random.ts';
-import { clip, describe, expectOneOf } from '../validate.ts';
+import { clip, describe, nearest } from '../validate.ts';
 
 /** What the default export of an encoder's file takes. */
 export interface EncoderFileOptions {
@@ -23,16 +23,16 @@ export const encoderHelp = `--encoder FILE trains a network of your own: a path 
 export const encoderFile = (text: string): string | undefined =>
   /[\\/]|\.[cm]?[jt]s$/.test(text) ? resolve(text) : undefined;
 
-/** The encoder's part of a config, of an option's value. @throws {OptionError} neither a file nor a name that is known. */
+/** The encoder's part of a config, of an option's value. */
 export function encoderConfig(text: string): RunConfig['encoder'] {
   const file = encoderFile(text);
-  return file === undefined ? { name: expectOneOf('--encoder', text, encoderNames()) } : { name: text, file };
+  return { name: text, ...(file !== undefined && { file }) };
 }
 
 /**
  * The encoder of a config, new: by its name, or by the code in its file.
  * @param input what it must take. @param seed of the initial weights, where the config has none.
- * @throws {OptionError} a file that is missing, cannot be run or makes no encoder.
+ * @throws {OptionError} a name that nobody knows; a file that is missing, cannot be run or makes no encoder.
  * @throws {ShapeError} features of another shape than (batch, featureDim).
  */
 export async function newEncoder(
@@ -43,9 +43,7 @@ export async function newEncoder(
   const { name, file } = config;
   if (typeof file !== 'string') {
     if (encoderNames().includes(name)) return makeEncoder(config);
-    throw new OptionError(
-      `encoder '${clip(name)}' is none of this package (${encoderNames().join(', ')}); --encoder FILE names the file that makes another`,
-    );
+    throw new OptionError(unknownName(name));
   }
   const make = await defaultExport(file);
   manualSeed(seed);
@@ -65,6 +63,12 @@ export async function newEncoder(
   }
 }
 
+function unknownName(name: string): string {
+  const near = nearest(name, encoderNames());
+  const hint = near === undefined ? '--encoder FILE names the file that makes another' : `did you mean '${near}'?`;
+  return `encoder '${clip(name)}' is none of this package (${encoderNames().join(', ')}); ${hint}`;
+}
+
 type Make = (options: EncoderFileOptions) => unknown;
 
 async function defaultExport(file: string): Promise<Make> {
@@ -74,7 +78,7 @@ async function defaultExport(file: string): Promise<Make> {
   try {
     ({ default: exported } = (await import(pathToFileURL(file).href)) as { default?: unknown });
   } catch (error) {
-    throw new OptionError(`${file}: ${importFailure(error)}`, { cause: error });
+    throw new OptionError(`${file}: ${importFailure(error, file)}`, { cause: error });
   }
   if (typeof exported !== 'function')
     throw new OptionError(
@@ -89,17 +93,20 @@ const isClass = (value: object): boolean =>
   'prototype' in value && Object.getOwnPropertyDescriptor(value, 'prototype')?.writable === false;
 
 /** Why a file could not be imported, and what to do where Node does not run TypeScript by itself. */
-function importFailure(error: unknown): string {
-  if ((error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION')
+function importFailure(error: unknown, file: string): string {
+  if ((error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION' && file.endsWith('ts'))
     return `Node ${process.version} does not run TypeScript; take Node 22.18 or newer, or install tsx and set NODE_OPTIONS='--import tsx', or compile the file to JavaScript`;
   return `cannot be imported: ${clip(messageOf(error).replaceAll(/\s+/g, ' '), 300)}`;
 }
 
 function checkModule(made: unknown, file: string): Encoder {
-  if (!(made instanceof Module))
-    throw new OptionError(
-      `${file}: must make a module that extends nn.Module of this installation of contrastive, got ${describe(made)}`,
-    );
+  if (!(made instanceof Module)) {
+    const isOfAnotherCopy = typeof (made as Partial<Module> | null | undefined)?.namedParameters === 'function';
+    const hint = isOfAnotherCopy
+      ? '; its nn.Module is that of another copy of contrastive: the file must be an ES module (.mjs, .mts, or "type": "module" in its package.json) that finds the installation whose command this is'
+      : '';
+    throw new OptionError(`${file}: must make a module that extends nn.Module, got ${describe(made)}${hint}`);
+  }
   const { featureDim } = made as Partial<Encoder>;
   if (!(Number.isSafeInteger(featureDim) && (featureDim as number) >= 1))
     throw new OptionError(

@@ -135,7 +135,7 @@ function optimizerOf({ optimizer, lr, weightDecay }: RecipeChoices): OptimizerSp
   };
 }
 
-/** @throws {OptionError} an encoder's name that nobody knows; views with a value out of range. */
+/** @throws {OptionError} views with a value out of range, or options of the package's encoders beside a file. */
 export function recipeOf(choices: RecipeChoices, profile: DataProfile): TrainingSpec {
   const { size = profile.size, headDim, warmup, seed, batchSize, microBatch, epochs, precision } = choices;
   const view = json(viewsOf(choices, size, profile));
@@ -159,7 +159,6 @@ export function recipeOf(choices: RecipeChoices, profile: DataProfile): Training
   };
 }
 
-/** @throws {OptionError} a name that nobody knows, or an option of the package's encoders beside a file. */
 function encoderOf({ encoder, width, stem, seed }: RecipeChoices, size: number): TrainingSpec['encoder'] {
   const config = encoderConfig(encoder);
   if (config.file === undefined)
