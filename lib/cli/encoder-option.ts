@@ -1,6 +1,6 @@
 /** `--encoder NAME|FILE`: an encoder of the package, or one that a file of the user's makes. */
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { type Encoder, encoderNames, makeEncoder } from '../encoders/all.ts';
@@ -26,7 +26,7 @@ export const encoderFile = (text: string): string | undefined =>
 /** The encoder's part of a config, of an option's value. */
 export function encoderConfig(text: string): RunConfig['encoder'] {
   const file = encoderFile(text);
-  return { name: text, ...(file !== undefined && { file }) };
+  return file === undefined ? { name: text } : { name: basename(file), file };
 }
 
 /**

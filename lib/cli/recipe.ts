@@ -85,7 +85,7 @@ const cropMinOf = ({ method, cropMin }: RecipeChoices, size: number): number =>
  * Up to 64 pixels SupContrast's views for CIFAR: crop, flip, jitter (.4, .4, .4, .1) p 0.8, gray 0.2. Above, SimCLR's for
  * ImageNet: jitter (.8, .8, .8, .2), and blur; for moco MoCo v2's, `presets.mocoV2`: jitter as below, and blur.
  */
-function viewsOf(choices: RecipeChoices, size: number, { mean, std }: DataProfile): Augmentation {
+function viewsOf(choices: RecipeChoices, { size, mean, std }: TrainingSpec['input']): Augmentation {
   const { method } = choices;
   const cropMin = cropMinOf(choices, size);
   const { jitter = isSmall(size) || method === 'moco' ? 0.4 : 0.8, blur = isSmall(size) ? 0 : 0.5 } = choices;
@@ -135,19 +135,21 @@ function optimizerOf({ optimizer, lr, weightDecay }: RecipeChoices): OptimizerSp
   };
 }
 
+const aChannel = (value: number | readonly number[]): number[] =>
+  typeof value === 'number' ? new Array<number>(channels).fill(value) : [...value];
+
 /** @throws {OptionError} views with a value out of range, or options of the package's encoders beside a file. */
 export function recipeOf(choices: RecipeChoices, profile: DataProfile): TrainingSpec {
   const { size = profile.size, headDim, warmup, seed, batchSize, microBatch, epochs, precision } = choices;
-  const view = json(viewsOf(choices, size, profile));
+  const input = { size, channels, mean: aChannel(profile.mean), std: aChannel(profile.std) };
+  const view = json(viewsOf(choices, input));
   const momentumEncoder = momentumEncoderOf(choices);
-  const spread = (value: number | readonly number[]): number[] =>
-    typeof value === 'number' ? new Array<number>(channels).fill(value) : [...value];
   return {
     encoder: encoderOf(choices, size),
     head: { name: 'projection-head', outFeatures: headDim, seed },
     loss: json(lossOf(choices)),
     augment: [view, view],
-    input: { size, channels, mean: spread(profile.mean), std: spread(profile.std) },
+    input,
     optimizer: json(optimizerOf(choices)),
     schedule: { name: 'cosine', warmup },
     ...(batchSize !== undefined && { batchSize }),

@@ -25,7 +25,12 @@ const fields = [
  * The config that `--resume` or `--config` names; undefined without either. Relative paths in a file are of its folder.
  * @throws {OptionError} both, or a file with a field that no config has; {CheckpointError} a file that cannot be read.
  */
-export async function configOf({ resume, config: file, out, init }: TrainOptions): Promise<PartialConfig | undefined> {
+export async function readConfig({
+  resume,
+  config: file,
+  out,
+  init,
+}: TrainOptions): Promise<PartialConfig | undefined> {
   if (resume !== undefined) {
     const beside = Object.entries({ config: file, out, init }).find(([, value]) => value !== undefined);
     if (beside !== undefined)
@@ -43,6 +48,8 @@ export async function configOf({ resume, config: file, out, init }: TrainOptions
   }
   if (config.augment !== undefined && !(Array.isArray(config.augment) && config.augment.every(isObject)))
     throw new OptionError(`${file}: augment must be an array with an object a view, got ${describe(config.augment)}`);
+  if (config.augment !== undefined && config.input === undefined)
+    throw new OptionError(`${file}: augment needs input beside it, { size, channels, mean, std } of its views`);
   return withAbsolutePaths(config as PartialConfig, dirname(resolve(file)));
 }
 
@@ -73,21 +80,28 @@ const deciders: Readonly<Record<keyof TrainingSpec, readonly (keyof TrainOptions
   precision: ['precision'],
 };
 
-/** @param given of the options that were typed. Data of the same kind that lie elsewhere change nothing. */
+/** Whether `--data` names the data set of a config, which may lie elsewhere now. */
+const isKindOf = (text: string | undefined, data: PartialConfig['data']): boolean => text?.split(':')[0] === data?.name;
+
+/**
+ * @param given names of the options that were typed. Data of the same kind that lie elsewhere change nothing.
+ * @param usual input of the data; that of the config goes first.
+ */
 export function specOf(
   options: TrainOptions,
   given: ReadonlySet<string>,
-  profile: DataProfile,
+  usual: DataProfile,
   config: PartialConfig | undefined,
 ): TrainingSpec {
-  const spec = recipeOf(options, profile);
-  if (config === undefined) return spec;
-  const isSameData = options.data?.split(':')[0] === config.data?.name;
-  const isDecided = (option: string): boolean => given.has(option) && !(option === 'data' && isSameData);
+  if (config === undefined) return recipeOf(options, usual);
+  const isMoved = isKindOf(options.data, config.data);
+  const isDecided = (option: string): boolean => given.has(option) && !(option === 'data' && isMoved);
   const kept = Object.entries(deciders)
     .filter(([field, by]) => field in config && !by.some(isDecided))
     .map(([field]) => [field, config[field as keyof TrainingSpec]]);
-  return { ...spec, ...Object.fromEntries(kept) };
+  const { input, ...others } = Object.fromEntries(kept) as Partial<TrainingSpec>;
+  const spec = recipeOf(options, { ...usual, ...(isDecided('data') ? {} : config.input) });
+  return { ...spec, ...others, input: { ...spec.input, ...input } };
 }
 
 /** The options that were typed, over those that a config stands for, over the defaults. */
@@ -112,7 +126,7 @@ function choicesOf(config: PartialConfig, typed: Choices): Choices {
   const method = methodOf(config);
   const isOther = (name: keyof TrainOptions, own: unknown): boolean => name in typed && typed[name] !== own;
   const choices = {
-    ...('data' in typed || data === undefined
+    ...(data === undefined || ('data' in typed && !isKindOf(typed.data, data))
       ? {}
       : {
           data: dataText(data),

@@ -16,7 +16,7 @@ import { extractSplits, judge, type LabelledSplits, missingClasses } from './eva
 import { formatDuration } from './format.ts';
 import type { Output } from './output.ts';
 import { percent } from './report/results.ts';
-import { configOf, specOf, withConfig } from './train-config.ts';
+import { readConfig, specOf, withConfig } from './train-config.ts';
 import { checkLossOptions, resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
 import { makeTraining, sideOf, type Training, type TrainingSpec } from './training.ts';
@@ -76,7 +76,7 @@ With --json, one object a line: the events start, step, checkpoint, epoch and en
 
 async function train(context: CommandContext<typeof trainOptions>): Promise<void> {
   const { given, signal, output } = context;
-  const config = await configOf(context.options);
+  const config = await readConfig(context.options);
   const options = withConfig(context.options, given, config);
   const { method, epochs, threads, resume } = options;
   checkLossOptions(options);
