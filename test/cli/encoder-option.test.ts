@@ -143,7 +143,22 @@ describe('an encoder of one file, through the commands', () => {
     expect((await RunFolder.open(copy)).config).toMatchObject({ encoder: { name: 'SmallNet', file: net } });
     const more = await run('train', '--resume', copy, '--epochs', '2');
     expect(more).toMatchObject({ code: 0 });
+    expect(more.stderr).not.toContain('code changed');
     expect(await (await RunFolder.open(copy)).steps()).toEqual([4, 8]);
+    const source = await readFile(net, 'utf8');
+    const [other, wider] = [join(folder, 'other.ts'), join(folder, 'wider.ts')];
+    await writeFile(other, source.replace('.mean([2, 3])', '.mean([2, 3]).mul(2)'));
+    const changed = await run('train', '--resume', copy, '--epochs', '3', '--encoder', other);
+    expect(changed).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/forward pass is not the one .*changed\?/),
+    });
+    await writeFile(wider, source.replaceAll('16', '24'));
+    const refused = await run('train', '--resume', copy, '--epochs', '4', '--encoder', wider);
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/must have shape \[24,3,3,3\].*CHECKPOINT/),
+    });
   });
 
   it('is embedded and exported where its file is gone; resuming, fine-tuning and a baseline say what is missing', async () => {
