@@ -128,7 +128,7 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
     setAugmentThreads(options.threads);
   }
   const code = codeOf(options, config);
-  const makeNew = () => newEncoder(code ?? config.encoder, config.input, seed);
+  const makeNew = () => newEncoder(code ?? config.encoder, config.input, config.seed);
   const assess = async (title: string, module: Encoder): Promise<Accuracies> => {
     using encoder = module;
     const frozen = protocol === 'fine-tune' ? {} : await assessFrozen(title, encoder);

@@ -65,8 +65,8 @@ function withAbsolutePaths(config: PartialConfig, folder: string): PartialConfig
 
 /** Which options decide a field: where none of them was typed, it is the config's, word for word. */
 const deciders: Readonly<Record<keyof TrainingSpec, readonly (keyof TrainOptions)[]>> = {
-  encoder: ['encoder', 'width', 'stem', 'seed'],
-  head: ['headDim', 'encoder', 'width', 'seed'],
+  encoder: ['encoder', 'width', 'stem'],
+  head: ['headDim'],
   loss: ['method', 'variant', 'denominators', 'loss', 'hardNegatives', 'temperature', 'temperatureEnd'],
   augment: ['data', 'method', 'size', 'cropMin', 'jitter', 'blur'],
   input: ['data', 'size'],
@@ -101,7 +101,16 @@ export function specOf(
     .map(([field]) => [field, config[field as keyof TrainingSpec]]);
   const { input, ...others } = Object.fromEntries(kept) as Partial<TrainingSpec>;
   const spec = recipeOf(options, { ...usual, ...(isDecided('data') ? {} : config.input) });
-  return { ...spec, ...others, input: { ...spec.input, ...input } };
+  const merged = { ...spec, ...others, input: { ...spec.input, ...input } };
+  return given.has('seed') ? { ...merged, ...seeded(merged) } : merged;
+}
+
+/** The parts that draw initial weights, with the seed of the training. */
+function seeded({ encoder, head, seed }: TrainingSpec): Pick<TrainingSpec, 'encoder' | 'head'> {
+  return {
+    encoder: 'seed' in encoder ? { ...encoder, seed } : encoder,
+    head: head !== null && 'seed' in head ? { ...head, seed } : head,
+  };
 }
 
 /** The options that were typed, over those that a config stands for, over the defaults. */
@@ -118,62 +127,64 @@ export function withConfig(
 type Choices = { readonly [K in keyof TrainOptions]?: TrainOptions[K] };
 
 /**
- * A config as options, as far as they can say it. Where another method, loss, optimizer or encoder was typed, what belongs to
- * the config's own is left out. The values are checked by whoever takes them.
+ * A config as options, as far as they can say it. Where another method, loss, optimizer, encoder or data set was typed, what
+ * belongs to the config's own is left out. The values are checked by whoever takes them.
  */
 function choicesOf(config: PartialConfig, typed: Choices): Choices {
-  const { encoder, head, loss = {}, input, optimizer, schedule, momentumEncoder, data } = config;
-  const method = methodOf(config);
-  const isOther = (name: keyof TrainOptions, own: unknown): boolean => name in typed && typed[name] !== own;
+  const { encoder, head, input, optimizer, schedule, data } = config;
+  const { batchSize, microBatch, epochs, seed, precision } = config;
+  const isTyped = (name: keyof TrainOptions, own: unknown): boolean => name in typed && typed[name] !== own;
+  const name = encoder?.file ?? encoder?.name;
   const choices = {
-    ...(data === undefined || ('data' in typed && !isKindOf(typed.data, data))
-      ? {}
-      : {
-          data: dataText(data),
-          limitTrain: data.limit ?? undefined,
-          split: data.split,
-          skipDamaged: data.skipDamaged,
-        }),
-    ...(isOther('encoder', encoder?.file ?? encoder?.name)
-      ? {}
-      : { encoder: encoder?.file ?? encoder?.name, width: encoder?.width, stem: encoder?.stem }),
     headDim: head?.outFeatures,
-    temperature: from(loss.temperature),
-    temperatureEnd: to(loss.temperature),
-    ...(isOther('method', method)
-      ? {}
-      : {
-          method,
-          ...(isOther('loss', loss.name) ? {} : lossChoices(loss)),
-          momentumEncoder: from(momentumEncoder?.momentum),
-          momentumEnd: to(momentumEncoder?.momentum),
-          queue: momentumEncoder?.queueSize,
-          symmetric: momentumEncoder?.symmetric,
-        }),
     size: input?.size,
-    ...viewChoices(config),
-    ...(isOther('optimizer', optimizer?.name)
-      ? {}
-      : { optimizer: optimizer?.name, lr: optimizer?.lr, weightDecay: optimizer?.weightDecay }),
     warmup: schedule?.warmup,
-    batchSize: config.batchSize,
-    microBatch: config.microBatch,
-    epochs: config.epochs,
-    seed: config.seed,
-    precision: config.precision,
+    ...{ batchSize, microBatch, epochs, seed, precision },
+    ...viewChoices(config),
+    ...lossChoices(config, isTyped),
+    ...(!isTyped('encoder', name) && { encoder: name, width: encoder?.width, stem: encoder?.stem }),
+    ...(!isTyped('optimizer', optimizer?.name) && {
+      optimizer: optimizer?.name,
+      lr: optimizer?.lr,
+      weightDecay: optimizer?.weightDecay,
+    }),
+    ...(data !== undefined && (!('data' in typed) || isKindOf(typed.data, data)) && dataChoices(data)),
   };
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as Choices;
+}
+
+const dataChoices = ({ limit, split, skipDamaged, ...data }: RunConfig['data']): object => ({
+  data: dataText(data),
+  limitTrain: limit ?? undefined,
+  ...{ split, skipDamaged },
+});
+
+function lossChoices(config: PartialConfig, isTyped: (name: keyof TrainOptions, own: unknown) => boolean): object {
+  const { loss = {}, momentumEncoder } = config;
+  const { name, temperature, variant, denominators, hardNegatives } = loss;
+  const method = methodOf(config);
+  const temperatures = { temperature: from(temperature), temperatureEnd: to(temperature) };
+  if (isTyped('method', method)) return temperatures;
+  const { momentum, queueSize, symmetric } = momentumEncoder ?? {};
+  return {
+    method,
+    ...temperatures,
+    ...(!isTyped('loss', name) && {
+      loss: name === 'supcon' ? undefined : name,
+      ...{ variant, denominators },
+      hardNegatives: isObject(hardNegatives) ? hardNegatives.concentration : undefined,
+    }),
+    momentumEncoder: from(momentum),
+    momentumEnd: to(momentum),
+    queue: queueSize,
+    symmetric,
+  };
 }
 
 function methodOf({ loss, momentumEncoder }: PartialConfig): string | undefined {
   if (loss === undefined) return undefined;
   if (loss.name === 'supcon') return 'supcon';
   return momentumEncoder === undefined ? 'simclr' : 'moco';
-}
-
-function lossChoices({ name, variant, denominators, hardNegatives }: JsonObject): object {
-  const { concentration } = (hardNegatives ?? {}) as JsonObject;
-  return { variant, denominators, hardNegatives: concentration, loss: name === 'supcon' ? undefined : name };
 }
 
 /** Of a number that may change over the training: where it begins, and where it ends. */

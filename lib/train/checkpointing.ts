@@ -88,7 +88,7 @@ export class RunWriter implements AsyncDisposable {
     const lock = await lockRun(fit.out);
     try {
       const start = fit.resume
-        ? await resume(fit.out, config, trained)
+        ? await resume(fit.out, config, trained, fit)
         : { run: await RunFolder.create(fit.out, config) };
       return new RunWriter(start, trained, lock, await programIn(trained.options.encoder, config, start.program));
     } catch (error) {
@@ -173,7 +173,7 @@ async function programIn(
   }
 }
 
-async function resume(path: string, config: RunConfig, trained: Trained): Promise<Start> {
+async function resume(path: string, config: RunConfig, trained: Trained, fit: FitOptions): Promise<Start> {
   const run = await RunFolder.open(path);
   refuseOtherRun(run, config);
   const warnings: string[] = [];
@@ -197,7 +197,11 @@ async function resume(path: string, config: RunConfig, trained: Trained): Promis
   const warning = goesOn && step > 0 && epochs !== before.epochs ? scheduleWarning(options, before) : undefined;
   if (warning !== undefined) warnings.push(warning);
   return {
-    run: goesOn && epochs !== before.epochs ? await run.withEpochs(epochs) : run,
+    run: await run.with({
+      ...(goesOn && { epochs }),
+      ...(fit.data && { data: fit.data }),
+      ...(fit.encoderFile !== undefined && { encoder: { ...run.config.encoder, file: fit.encoderFile } }),
+    }),
     ...(savedStep !== undefined && { savedStep }),
     program,
     records,

@@ -149,6 +149,7 @@ describe('an encoder of one file, through the commands', () => {
     const [other, wider] = [join(folder, 'other.ts'), join(folder, 'wider.ts')];
     await writeFile(other, source.replace('.mean([2, 3])', '.mean([2, 3]).mul(2)'));
     const changed = await run('train', '--resume', copy, '--epochs', '3', '--encoder', other);
+    expect((await RunFolder.open(copy)).config.encoder).toEqual({ name: 'SmallNet', file: other });
     expect(changed).toMatchObject({
       code: 0,
       stderr: expect.stringMatching(/forward pass is not the one .*changed\?/),
@@ -178,9 +179,9 @@ describe('an encoder of one file, through the commands', () => {
     });
     expect(await run('eval', '--run', lost, ...few, '--protocol', 'knn')).toMatchObject({ code: 0 });
     for (const command of [
-      ['train', '--resume', lost, '--epochs', '2'],
       ['eval', '--run', lost, ...few, '--protocol', 'fine-tune', '--epochs', '1'],
       ['eval', '--run', lost, ...few, '--protocol', 'knn', '--baseline'],
+      ['train', '--resume', lost, '--epochs', '2'], // last: it writes down where the file is now
     ]) {
       const refused = await run(...command);
       expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`${gone}: there is no such file`) });

@@ -1,5 +1,5 @@
 /** Trainings of a config: runs that go on without a flag, and new ones that begin with what a file says. */
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -151,6 +151,9 @@ describe('--resume', () => {
     expect(await train(...args, '--method', 'simclr', '--out', path)).toMatchObject({ code: 0 });
     expect((await RunFolder.open(path)).config.data).toMatchObject({ name: 'folder', path: photos, skipDamaged: true });
     expect(await train('--resume', path, '--epochs', '2')).toMatchObject({ code: 0 });
+    const moved = join(folder, 'moved');
+    await rename(photos, moved);
+    expect(await train('--resume', path, '--epochs', '3', '--data', `folder:${moved}`)).toMatchObject({ code: 0 });
     const judged = await runWith([evalCommand], ['eval', '--run', path, '--protocol', 'knn']);
     expect(judged).toMatchObject({ code: 0, stderr: expect.stringContaining('skipped') });
   });
@@ -208,7 +211,12 @@ describe('--config', () => {
       loss: { name: 'nt-xent', temperature: 0.5 },
       batchSize: 32,
       data: { limit: 64 },
+      seed: 0,
     });
+    const again = join(folder, 'by-hand-again');
+    const seeded = ['--config', file, '--seed', '5', '--limit-test', '20', '--out', again];
+    expect(await train(...seeded)).toMatchObject({ code: 0 });
+    expect((await RunFolder.open(again)).config).toMatchObject({ head: null, seed: 5 });
   });
 
   it.each([
