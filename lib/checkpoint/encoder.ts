@@ -76,12 +76,16 @@ export function encoderOf(
   }
 }
 
+/** A file's encoder is not: its class may have changed what it took from one that has a name. */
+export const isMadeByName = ({ name, file }: RunConfig['encoder']): boolean =>
+  file === undefined && encoderNames().includes(name);
+
 function made(
   { encoder: config, input }: Parameters<typeof encoderOf>[0],
   checkpoint: Parameters<typeof encoderOf>[1],
 ): Encoder {
   const { encoder: program, model, folder } = checkpoint;
-  if (encoderNames().includes(config.name))
+  if (isMadeByName(config))
     return moduleOf(checkpoint, 'encoder', {
       make: () => makeEncoder({ ...config }),
       shapes: () => encoderShapes(config),

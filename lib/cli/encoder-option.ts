@@ -12,7 +12,7 @@ import { manualSeed } from '../tensor/random.ts';
 import { clip, describe, nearest } from '../validate.ts';
 
 /** What the default export of an encoder's file takes. */
-export interface EncoderFileOptions {
+interface EncoderFileOptions {
   /** Channels of the images: 3, as gray ones are replicated. */
   readonly inChannels: number;
 }

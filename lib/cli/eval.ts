@@ -2,12 +2,12 @@
 import { setAugmentThreads } from '../augment/augment.ts';
 import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
-import { encoderOf } from '../checkpoint/encoder.ts';
+import { encoderOf, isMadeByName } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
-import { type Encoder, encoderNames } from '../encoders/all.ts';
+import type { Encoder } from '../encoders/registry.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
@@ -181,7 +181,7 @@ function codeOf(options: EvalOptions, { encoder }: RunConfig): RunConfig['encode
     return { name: encoder.name, file };
   }
   const isTrained = fineTunes(options) || options.baseline;
-  return isTrained && !encoderNames().includes(encoder.name) ? encoder : undefined;
+  return isTrained && !isMadeByName(encoder) ? encoder : undefined;
 }
 
 /** @throws {DataError} no test images. */

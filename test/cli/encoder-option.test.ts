@@ -189,6 +189,23 @@ describe('an encoder of one file, through the commands', () => {
     }
   });
 
+  it('may be one of the package, changed', async () => {
+    const text = `import { ops, resnet18 } from contrastive;
+      export default ({ inChannels }) => {
+        const net = resnet18({ stem: 'cifar', width: 4, inChannels });
+        const { forward } = net;
+        net.forward = (x) => ops.cat([forward.call(net, x), forward.call(net, x)], 1);
+        return Object.assign(net, { featureDim: 64 });
+      };`;
+    const changed = join(folder, 'changed');
+    const args = ['--encoder', await write('twice.js', text), '--batch-size', '32', '--epochs', '1', '--out', changed];
+    expect(await run('train', '--data', 'fashion-mnist:bundled', ...few, ...args)).toMatchObject({ code: 0 });
+    await using embedder = await createEmbedder({ checkpoint: changed });
+    expect(embedder.dim).toBe(64);
+    const judged = await run('eval', '--run', changed, ...few, '--protocol', 'knn', '--baseline');
+    expect(judged).toMatchObject({ code: 0 });
+  });
+
   it('is fine-tuned into a run that opens without its code', async () => {
     const tuned = join(folder, 'tuned');
     const args = ['--protocol', 'fine-tune', '--epochs', '1', '--batch-size', '32', '--out', tuned];
