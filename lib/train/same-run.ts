@@ -13,7 +13,10 @@ const ofNoEffect = ['seed', 'file'];
 function changeOf(path: string, there: unknown, here: unknown): string | undefined {
   if (JSON.stringify(there) === JSON.stringify(here)) return undefined;
   const [before, now] = [there, here].map((value) => (typeof value === 'object' ? value : null));
-  if (!before || !now) return `${path} was ${JSON.stringify(there)}, and is now ${JSON.stringify(here)}`;
+  if (!before || !now) {
+    const [was, is] = [there, here].map((value) => JSON.stringify(value) ?? 'absent');
+    return `${path} was ${was}, and is now ${is}`;
+  }
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
     if (ofNoEffect.includes(key)) continue;
     const [inner, other] = [before, now].map((value) => (value as Record<string, unknown>)[key]);
