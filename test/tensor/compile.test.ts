@@ -372,13 +372,15 @@ describe('a recording', () => {
     for (let i = 0; i < 2; i++) expect(await compiled(x).data()).toEqual(await fn(eager)(x).data());
   });
 
-  const requireGrad = (on: boolean) => (w: Tensor) => {
-    w.requiresGrad = on;
-  };
+  const requireGrad =
+    (on: boolean) =>
+    (w: Tensor): void => {
+      w.requiresGrad = on;
+    };
   it.each([
     ['requiresGrad = false', requireGrad(false), true],
     ['requiresGrad = true', requireGrad(true), false],
-    ['mul_ by what needs one', (w: Tensor) => void w.mul_(floats([2], true)), false],
+    ['mul_ by what needs one', (w: Tensor): void => void w.mul_(floats([2], true)), false],
   ] as const)('refuses to change whether a tensor from outside needs a gradient: %s', (_, change, before) => {
     const weight = floats([1], before);
     using compiled = compile((x: Tensor) => {
