@@ -2,6 +2,7 @@
 import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
 import type { RawTensor } from '../files/safetensors.ts';
+import { withoutForwardHooks } from '../nn/forward-hooks.ts';
 import { Module } from '../nn/module.ts';
 import type { Compiled } from '../tensor/compile.ts';
 import { noGrad, outsideTidy, tidy } from '../tensor/modes.ts';
@@ -23,7 +24,7 @@ export interface EncoderProgram {
 }
 
 /**
- * The program of an encoder in evaluation mode; its own mode stays.
+ * The program of an encoder in evaluation mode, without forward hooks; its own mode stays.
  * @throws {StateError | CheckpointError} a forward pass that is no program, or that a file may not hold.
  */
 export async function encoderProgram(encoder: Module, input: RunConfig['input']): Promise<EncoderProgram> {
@@ -33,7 +34,8 @@ export async function encoderProgram(encoder: Module, input: RunConfig['input'])
   encoder.eval();
   let recorded: RecordedProgram;
   try {
-    recorded = programOf(([images]) => [encoder.forward(images as Tensor)], [like], names);
+    const forward = ([images]: readonly Tensor[]) => [encoder.forward(images as Tensor)];
+    recorded = withoutForwardHooks(() => programOf(forward, [like], names));
   } finally {
     for (const [module, training] of modes) module.train(training); // a part comes after what it is part of
     like.dispose();

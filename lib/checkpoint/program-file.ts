@@ -5,7 +5,7 @@
 import { CheckpointError, messageOf } from '../errors.ts';
 import { isObject, parseStrictJson } from '../files/strict-json.ts';
 import { type Argument, type Program, type ProgramOperation, valuesIn } from '../tensor/program.ts';
-import { impurityOf, parameterNames } from '../tensor/schema.ts';
+import { impurityOf, parametersOf } from '../tensor/schema.ts';
 import { clip, describe, nearest } from '../validate.ts';
 import { allowedOperations } from './program-operations.ts';
 
@@ -107,9 +107,11 @@ function operationIn(place: string, json: unknown): ProgramOperation {
   const where = `${place}, '${name}'`;
   const args = list(`${where}: args`, rest.args, most.list).map((arg, i) => argumentIn(`${where}: args[${i}]`, arg));
   const results = list(`${where}: results`, rest.results, most.values) as number[]; // programIn() looks at them
-  const parameters = parameterNames(name);
+  const parameters = parametersOf(name);
   if (args.length > parameters.length)
     throw new Error(`${where} takes at most ${parameters.length} arguments, got ${args.length}`);
+  const device = args.find((arg, i) => typeof arg === 'string' && parameters[i]?.isDevice);
+  if (device !== undefined) throw new Error(`${where}: a device must be { device: true }, got ${describe(device)}`);
   const impurity = impurityOf(name, args);
   if (impurity !== undefined) throw new Error(`${where} ${impurity}`);
   if (!isMode(rest.modes)) throw new Error(`${where}: modes must be 0 to 5, got ${describe(rest.modes)}`);
@@ -124,11 +126,13 @@ function argumentIn(where: string, json: unknown, inList = false): Argument {
   const [[key, inner] = [], ...others] = isObject(json) ? Object.entries(json) : [];
   if (others.length === 0) {
     if (key === 'value' && isNumberOfValue(inner)) return { value: inner };
+    if (key === 'device' && inner === true) return { device: true };
     if (key === 'batch' && Number.isSafeInteger(inner)) return { batch: inner as number };
     if (key === 'number' && strangeNumbers.includes(inner as string)) return Number(inner);
     if (key === 'default' && inner === true && !inList) return undefined;
   }
-  const expected = "a plain value, a list, { value }, { batch }, { number: 'NaN' or the like } or { default: true }";
+  const expected =
+    "a plain value, a list, { value }, { batch }, { device: true }, { number: 'NaN' or the like } or { default: true }";
   throw new Error(`${where} must be ${expected}, got ${clip(JSON.stringify(json))}`);
 }
 

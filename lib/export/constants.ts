@@ -49,5 +49,5 @@ async function read(tensor: Tensor): Promise<ConstantValue> {
 function isConstant(arg: Argument, known: ReadonlySet<number>): boolean {
   if (typeof arg !== 'object' || arg === null) return true;
   if (Array.isArray(arg)) return arg.every((each) => isConstant(each, known));
-  return 'value' in arg && known.has(arg.value);
+  return 'value' in arg ? known.has(arg.value) : 'device' in arg;
 }

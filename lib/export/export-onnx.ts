@@ -4,12 +4,12 @@ import type { EvaluationOptions } from '../augment/presets.ts';
 import { DataError, messageOf, OptionError, ShapeError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { Module } from '../nn/module.ts';
-import { noGrad, tidy } from '../tensor/modes.ts';
+import { noGrad, tidy, withoutModes } from '../tensor/modes.ts';
 import { checkOptions, describe, expectBoolean, expectOneOf, expectString } from '../validate.ts';
 import { foldBatchNorm } from './fold-batch-norm.ts';
 import { encodeModel, kOpset, type ValueInfo } from './onnx-model.ts';
 import { type Preprocessing, preprocessingOf } from './preprocessing.ts';
-import { graphOf } from './program-graph.ts';
+import { graphOf, type ProgramGraph } from './program-graph.ts';
 import { byteLength } from './protobuf.ts';
 import { recordForward } from './recorded.ts';
 import type { ValueType } from './value-types.ts';
@@ -32,7 +32,7 @@ export interface ExportOptions {
   /**
    * What becomes of images before the encoder: the options of the `presets.evaluation` that it is used with. Written into
    * the metadata, and fixes the height and width of the input; without it both are free, and the encoder must do the same
-   * for images of every size.
+   * for images of every size: what differs between sizes of 192 to 523 pixels is refused.
    */
   readonly preprocessing?: EvaluationOptions;
   /**
@@ -56,7 +56,7 @@ export interface ExportedModel {
 }
 
 /**
- * Writes an encoder, and a head if wanted, as an ONNX model (operator set 17) in evaluation mode: input 'images', output
+ * Writes an encoder, and a head if wanted, as an ONNX model (operator set 17) in evaluation mode, without forward hooks: input 'images', output
  * 'embeddings' ('logits' behind a classifier), any batch size. The file appears when it is complete, or not at all. Training
  * may go on meanwhile; the weights are those of this call.
  *
@@ -79,13 +79,12 @@ export async function exportOnnx(
   const { normalize, fold, preprocessing, dtype, metadata, channels } = resolveOptions(options, encoder);
 
   const name = head?.config?.name === 'linear' ? 'logits' : 'embeddings';
-  const { parts, output: type } = await noGrad(() =>
-    tidy(() => {
-      // All at once: what is trained meanwhile comes after every read of a weight.
-      const forward = recordForward({ encoder, head, dtype, channels, preprocessing, normalize });
-      return graphOf(forward, { input: 'images', output: name });
-    }),
-  );
+  const graph = (): Promise<ProgramGraph> => {
+    // All at once: what is trained meanwhile comes after every read of a weight.
+    const forward = recordForward({ encoder, head, dtype, channels, preprocessing, normalize });
+    return graphOf(forward, { input: 'images', output: name });
+  };
+  const { parts, output: type } = await withoutModes(() => noGrad(() => tidy(graph)));
   const [input, output] = [inputOf(dtype, channels, preprocessing), outputOf(name, type)];
   const content = encodeModel({
     producer: { name: 'contrastive', version: packageVersion() },

@@ -1,5 +1,6 @@
 /** From a program to an ONNX graph: one operation after another, by a table. */
 import { OptionError } from '../errors.ts';
+import { autocastIn } from '../tensor/modes.ts';
 import { type Program, type ProgramOperation, valuesIn } from '../tensor/program.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Call } from './call.ts';
@@ -65,13 +66,16 @@ export async function graphOf(source: GraphSource, names: { input: string; outpu
 /** Adds the nodes of an operation; returns its results by their numbers. */
 function translate(
   graph: Graph,
-  { name, args, results }: ProgramOperation,
+  { name, args, results, modes }: ProgramOperation,
   values: ReadonlyMap<number, Value>,
   types: ReadonlyMap<number, ValueType>,
 ): [number, Value][] {
   const known = results.flatMap((value) => types.get(value) ?? []);
   const call = new Call(graph, name, args, values, known);
   if (known.length < results.length) call.refuse('the shape of its result depends on values');
+  const precision = autocastIn(modes);
+  if (precision !== undefined)
+    call.refuse(`it is called under autocast('${precision}'); a forward pass in a file is float32, without autocast`);
   const row = Object.hasOwn(table, name) ? table[name] : undefined;
   const made = row?.(call) ?? call.refuse('it is not in the table of operations');
   const outputs = typeof made === 'string' ? [made] : made;

@@ -1,6 +1,7 @@
-/** The forward pass of modules in evaluation mode, as a program. */
+/** The forward pass of modules in evaluation mode, without their hooks, as a program. */
 import { isDeepStrictEqual } from 'node:util';
 import { ContrastiveError, OptionError } from '../errors.ts';
+import { withoutForwardHooks } from '../nn/forward-hooks.ts';
 import type { Module } from '../nn/module.ts';
 import * as ops from '../tensor/ops.ts';
 import { programOf, type RecordedProgram } from '../tensor/program.ts';
@@ -20,10 +21,12 @@ export interface Forward {
   readonly normalize: boolean;
 }
 
-// Sizes that all encoders of images of any size take, and from which height and width can be told apart.
+// Sizes that all encoders of images of any size take. What is computed of height and width (a product, a sum, the larger one, a
+// remainder) is another number for each of them, after strides of up to 64 too: only what is the same for all is a constant.
 const sizes = [
-  [224, 256],
-  [256, 224],
+  [256, 192],
+  [320, 448],
+  [523, 397],
 ] as const;
 
 /**
@@ -43,10 +46,10 @@ export function recordForward(forward: Forward): GraphSource {
       const likes = [like(2, side), like(3, side)];
       return { ...record(forward, likes[0] as Tensor), likes };
     }
-    const likes = [like(2, sizes[0]), like(3, sizes[0]), like(2, sizes[1])];
-    const recorded = record(forward, likes[0] as Tensor);
-    expectSame(recorded, record(forward, likes[2] as Tensor));
-    return { ...recorded, likes };
+    const [first, ...others] = sizes.map((size) => like(2, size)) as [Tensor, ...Tensor[]];
+    const recorded = record(forward, first);
+    for (const other of others) expectSame(recorded, record(forward, other));
+    return { ...recorded, likes: [first, like(3, sizes[0]), ...others] };
   });
 }
 
@@ -63,7 +66,7 @@ function record({ encoder, head, preprocessing, dtype, normalize }: Forward, lik
     const y = head?.forward(features) ?? features;
     return normalize ? ops.normalize(y) : y;
   };
-  return programOf(([images]) => [run(images as Tensor)], [like], names);
+  return withoutForwardHooks(() => programOf(([images]) => [run(images as Tensor)], [like], names));
 }
 
 function ofImages(encoder: Module, images: Tensor): Tensor {
@@ -84,7 +87,7 @@ function expectSame(one: RecordedProgram, other: RecordedProgram): void {
   const [a, b] = [one.program.operations, other.program.operations];
   const different = a.findIndex((operation, i) => !isDeepStrictEqual(operation, b[i]));
   const hasSameTensors = [...one.tensors].every(([name, value]) => isSame(value, other.tensors.get(name)));
-  if (different === -1 && a.length === b.length && hasSameTensors) return;
+  if (isDeepStrictEqual(one.program, other.program) && hasSameTensors) return;
   const place = different === -1 ? '' : ` in ${a[different]?.name} at ${one.places[different]}`;
   throw new OptionError(
     `encoder must do the same for images of every size to be exported without preprocessing: { size }; it does not${place}`,

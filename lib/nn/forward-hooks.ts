@@ -4,6 +4,22 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ForwardHook, Module } from './module.ts';
 import { stateOf } from './module-state.ts';
 
+let areOff = false;
+
+/**
+ * Runs `fn` without the hooks of any module: it is recorded as a program, whose tensors have no values, and which a hook is no
+ * part of. It must not wait.
+ */
+export function withoutForwardHooks<T>(fn: () => T): T {
+  const before = areOff;
+  areOff = true;
+  try {
+    return fn();
+  } finally {
+    areOff = before;
+  }
+}
+
 /** @returns what removes the hook. */
 export function addForwardHook(module: Module, hook: ForwardHook): () => void {
   const { hooks } = stateOf(module);
@@ -12,6 +28,7 @@ export function addForwardHook(module: Module, hook: ForwardHook): () => void {
     const forward = module.forward;
     const hooked = (...inputs: unknown[]): Tensor => {
       let output = Reflect.apply(forward, module, inputs) as Tensor;
+      if (areOff) return output;
       for (const each of [...hooks]) {
         ownElsewhere(output); // the hook may keep it, beyond the tidy() of a forward pass around
         const seen = output;

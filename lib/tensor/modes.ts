@@ -72,11 +72,14 @@ export function onInteractiveStream<T>(fn: () => T): T {
 /** Whether gradients are recorded here. */
 export const isGradEnabled = (): boolean => (flags() & gradOff) === 0;
 
-/** The dtype of autocast where this runs; undefined outside. */
-export function autocastDtype(): 'bfloat16' | 'float16' | undefined {
-  if ((flags() & autocastBits.bfloat16) !== 0) return 'bfloat16';
-  return (flags() & autocastBits.float16) === 0 ? undefined : 'float16';
+/** The dtype of autocast among modes; undefined where they have none. */
+export function autocastIn(modes: number): 'bfloat16' | 'float16' | undefined {
+  if ((modes & autocastBits.bfloat16) !== 0) return 'bfloat16';
+  return (modes & autocastBits.float16) === 0 ? undefined : 'float16';
 }
+
+/** The dtype of autocast where this runs; undefined outside. */
+export const autocastDtype = (): 'bfloat16' | 'float16' | undefined => autocastIn(flags());
 
 /** Notes a new handle with the innermost tidy(). */
 export function noteInScope(handle: Disposable): void {

@@ -10,10 +10,13 @@ import { modesIn, tidy, withModes, withoutModes } from './modes.ts';
 import { zeros } from './ops.ts';
 import { type RecordedOperation, refuseWhileRecording, type Value } from './recorder.ts';
 import { placeOf, Recording } from './recording.ts';
-import { impurityOf } from './schema.ts';
+import { impurityOf, parametersOf } from './schema.ts';
 import type { Tensor } from './tensor.ts';
 
-/** A plain value, a tensor by its number, a whole number that is `batch` times the batch size, or a list. */
+/**
+ * A plain value, a tensor by its number, a whole number that is `batch` times the batch size, the device that the program runs
+ * on, or a list.
+ */
 export type Argument =
   | undefined
   | null
@@ -22,6 +25,7 @@ export type Argument =
   | string
   | Value
   | { readonly batch: number }
+  | { readonly device: true }
   | readonly Argument[];
 
 export interface ProgramOperation {
@@ -72,7 +76,7 @@ const [few, more] = [2, 3];
  * @param like tensors of the shapes, dtypes and devices of its inputs; the first dimension of each is the batch.
  * @param names of captured tensors; those that it does not name are constants, of which the program has their values now.
  * @throws {StateError} an operation that changes a tensor or draws random numbers, or a difference between the batch sizes
- * that is no multiple of them; the message names the operation and its line. {ShapeError} no inputs, or one without dimensions.
+ * that is no multiple of them, or a device other than the first input's; the message names the operation and its line. {ShapeError} no inputs, or one without dimensions.
  * @example
  * const { program, tensors } = programOf(([x]) => [x.matmul(weight).relu()], [ones([1, 3])], new Map([[weight, 'weight']]));
  */
@@ -95,8 +99,9 @@ export function programOf(
     const b = record(more);
     try {
       refuseHidden(a, like.length);
-      const operations = a.operations.map((operation, i) => common(operation, b.operations[i]));
-      if (b.operations.length > operations.length) common(undefined, b.operations[operations.length]);
+      const { device } = like[0] as Tensor;
+      const operations = a.operations.map((operation, i) => common(operation, b.operations[i], device));
+      if (b.operations.length > operations.length) common(undefined, b.operations[operations.length], device);
       if (String(a.outputs) !== String(b.outputs))
         throw new StateError(`the function gives other results for a batch of ${few} than for one of ${more}`);
       const outputs = a.outputs.slice(0, a.outputs.length - names.size);
@@ -123,8 +128,11 @@ function refuseHidden({ inputs, operations }: Recording, given: number): void {
       throw refusal(operation, 'draws random numbers');
 }
 
-/** What an operation and its like in the recording for more samples have in common. */
-function common(a: RecordedOperation | undefined, b: RecordedOperation | undefined): ProgramOperation {
+/**
+ * What an operation and its like in the recording for more samples have in common.
+ * @param device of the input.
+ */
+function common(a: RecordedOperation | undefined, b: RecordedOperation | undefined, device: string): ProgramOperation {
   if (a === undefined || b === undefined || a.name !== b.name || a.flags !== b.flags) {
     const [here, there] = a ? [few, more] : [more, few];
     throw refusal((a ?? b) as RecordedOperation, `is called for a batch of ${here} and not for one of ${there}`);
@@ -143,7 +151,13 @@ function common(a: RecordedOperation | undefined, b: RecordedOperation | undefin
     throw refusal(a, `takes ${here} for a batch of ${few} and ${there} for one of ${more}, no multiple of it`);
   };
   const count = 1 + Math.max(...[a, b].map(({ args }) => args.findLastIndex((arg) => arg !== undefined)));
-  const args = Array.from({ length: count }, (_, i) => merge(a.args[i], b.args[i]));
+  const parameters = parametersOf(a.name);
+  const args = Array.from({ length: count }, (_, i): Argument => {
+    const arg = merge(a.args[i], b.args[i]);
+    if (typeof arg !== 'string' || !parameters[i]?.isDevice) return arg;
+    if (arg !== device) throw refusal(a, `takes the device '${arg}', other than the input's '${device}'`);
+    return { device: true };
+  });
   if (String(a.results) !== String(b.results))
     throw refusal(
       a,
@@ -199,7 +213,8 @@ export type CallOperation = (
  * Runs a program, under the modes of its caller and those that its function set; in compile(), as part of the recording.
  *
  * @param tensors by name, at least those that it captures.
- * @param inputs as many as it has; the first dimension of the first is the batch size.
+ * @param inputs as many as it has; the first dimension of the first is the batch size. It runs on their device, and without
+ * inputs on that of its tensors.
  * @returns its outputs.
  * @throws {OptionError} another number of inputs; {StateError} a tensor that is missing, or an operation with another number of
  * results; what its operations throw.
@@ -219,6 +234,7 @@ export function runProgram(
     values.set(value, tensor);
   }
   const batch = inputs[0]?.shape[0] ?? 0;
+  const device = [...inputs, ...tensors.values()][0]?.device;
   const tensorOf = (value: number): Tensor => {
     const tensor = values.get(value);
     if (tensor === undefined) throw new StateError(`the program uses the value ${value} before it is made`);
@@ -227,6 +243,7 @@ export function runProgram(
   const resolve = (arg: Argument): unknown => {
     if (isList(arg)) return arg.map(resolve);
     if (typeof arg !== 'object' || arg === null) return arg;
+    if ('device' in arg) return device;
     return 'value' in arg ? tensorOf(arg.value) : arg.batch * batch;
   };
   return tidy(() => {

@@ -4,6 +4,7 @@ import { guard } from '../native/errors.ts';
 
 export interface Parameter {
   readonly name: string;
+  readonly isDevice: boolean;
   /** Of a list such as int[2], in whose place one number may stand; 1 for int[]. */
   readonly length: number | undefined;
   /** undefined where there is none, or None. */
@@ -34,7 +35,10 @@ function parse(schema: string): Parameter[] {
     const [, type, name, value] = /^\s*(\S+) (\w+)(?:=(.*))?$/.exec(item) ?? [];
     if (type === undefined || name === undefined) return []; // the * before keywords
     const length = /\[(\d*)\]/.exec(type)?.[1];
-    return [{ name, length: length === undefined ? undefined : Number(length || 1), byDefault: defaultOf(value) }];
+    const isDevice = /^Device\??$/.test(type);
+    return [
+      { name, isDevice, length: length === undefined ? undefined : Number(length || 1), byDefault: defaultOf(value) },
+    ];
   });
 }
 

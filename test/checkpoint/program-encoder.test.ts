@@ -68,6 +68,43 @@ describe('a run of an encoder that is not registered', () => {
     expect([encoder.training, part.training]).toEqual([true, false]);
   });
 
+  it('has no forward hooks', async () => {
+    using encoder = new Custom();
+    const plain = await encoderProgram(encoder, input);
+    const maps: Tensor[] = [];
+    encoder.conv.registerForwardHook((_module, _inputs, output) => void maps.push(output));
+    const remove = encoder.fc.registerForwardHook((_module, _inputs, output) => output.mul(2));
+    expect((await encoderProgram(encoder, input)).text).toBe(plain.text);
+    expect(maps).toEqual([]);
+    await new Trainer({ encoder, head: null, augment: tinyViews(), batchSize: 8, epochs: 1, seed: 3 }).fit(
+      tinyDataset(),
+      { out: join(folder, 'hooked') },
+    );
+    expect(maps.length).toBeGreaterThan(0);
+    await Promise.all(maps.map((map) => map.data())); // none without values
+    const x = ops.rand([2, 1, size, size], { seed: 1 });
+    using loaded = await loadEncoder({ checkpoint: join(folder, 'hooked') });
+    remove();
+    encoder.eval();
+    expect(await loaded.forward(x).data()).toEqual(await noGrad(() => encoder.forward(x)).data());
+  });
+
+  it('makes tensors on the device that it is moved to', async () => {
+    class Placed extends Custom {
+      override forward(x: Tensor): Tensor {
+        return super.forward(x).add(ops.arange(6, { dtype: 'float32', device: x.device }));
+      }
+    }
+    using encoder = new Placed();
+    const { text, constants } = await encoderProgram(encoder, input);
+    expect(text).toContain('[6,"float32",{"default":true},{"device":true}]');
+    const model = new Map([...(await rawState(encoder.stateDict(), 'encoder.')), ...constants]);
+    using opened = new ProgramEncoder(text, model, input, 'f');
+    const x = ops.rand([2, 1, size, size], { seed: 1 });
+    encoder.eval();
+    expect(await opened.forward(x).data()).toEqual(await noGrad(() => encoder.forward(x)).data());
+  });
+
   it('is refused with a CheckpointError where its program is not what the run needs', async () => {
     const { text, constants } = await encoderProgram(new Custom(), input);
     const model = new Map([...(await rawState(new Custom().stateDict(), 'encoder.')), ...constants]);

@@ -141,6 +141,11 @@ describe('decodeProgram', () => {
       /'aten::relu' takes at most 1 arguments, got 2/,
     ],
     [
+      'a device by its name',
+      fileOf([operation('aten::arange', [4, 'float32', null, 'cuda:0'])]),
+      /'aten::arange': a device must be \{ device: true \}, got 'cuda:0'/,
+    ],
+    [
       'an argument that is made later',
       fileOf([operation('aten::relu', [value(1)], [2]), relu]),
       /operation 0, 'aten::relu': an argument must be a value that is made before, got 1/,

@@ -58,6 +58,7 @@ const texts: readonly Json[] = [
 const objects: readonly Json[] = [
   { batch: 1 },
   { batch: -3 },
+  { device: true },
   { batch: 2 ** 40 },
   { default: true },
   [],

@@ -224,7 +224,7 @@ describe('misuse is refused', () => {
       'x',
       {},
       'ERR_OPTION',
-      /encoder must take images of shape \[2, 3, 224, 256\], but: features must have shape .* with preprocessing: { size }/,
+      /encoder must take images of shape \[2, 3, 256, 192\], but: features must have shape .* with preprocessing: { size }/,
     ],
     [
       'an encoder as head',

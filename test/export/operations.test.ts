@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { foldBatchNorm } from '../../lib/export/fold-batch-norm.ts';
 import { encodeModel } from '../../lib/export/onnx-model.ts';
 import { graphOf } from '../../lib/export/program-graph.ts';
-import { noGrad, tidy } from '../../lib/tensor/modes.ts';
+import { autocast, noGrad, tidy } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { programOf } from '../../lib/tensor/program.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -361,6 +361,17 @@ describe('a program that has no file', () => {
       (x) => x.adaptiveAvgPool2d([2, 2]),
       /the size of its input must be the same for every/,
       images,
+    ],
+    [
+      'a fixed size that two sizes of the images happen to give',
+      (x) => x.flatten(2),
+      /^aten::flatten\.using_ints has no ONNX form here: a fixed size of its result would be a product/,
+      { shape: [4, 6, 8], also: [8, 6] },
+    ],
+    [
+      'autocast',
+      (x) => autocast('bfloat16', () => x.matmul(weight(24, 8, 3)).mul(2)).to('float32'),
+      /^aten::matmul has no ONNX form here: it is called under autocast\('bfloat16'\); .* at .*operations\.test\.ts:\d+/,
     ],
     ['a window in the padding', (x) => x.maxPool2d(2, 2, 1, 1, true), /must not exceed 'kernel_size' together/],
   ];

@@ -1,5 +1,5 @@
 /** Encoders that users write: exported without a line about them here. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +19,7 @@ import {
   Sequential,
   SiLU,
 } from '../../lib/nn/index.ts';
-import { noGrad, tidy } from '../../lib/tensor/modes.ts';
+import { autocast, noGrad, tidy } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { uniform } from '../encoders/formula.ts';
@@ -101,6 +101,20 @@ class Inverted extends Module {
     const y = this.swish.forward(this.bn2.forward(this.depthwise.forward(this.wide.forward(x))));
     const scaled = y.mul(this.squeeze.forward(y.adaptiveAvgPool2d([1, 1])));
     return this.narrow.forward(scaled).add(x).adaptiveAvgPool2d([1, 1]).flatten(1);
+  }
+}
+
+/** An encoder of a function. */
+class Of extends Module {
+  readonly fn: (images: Tensor) => Tensor;
+
+  constructor(fn: (images: Tensor) => Tensor) {
+    super();
+    this.fn = fn;
+  }
+
+  override forward(images: Tensor): Tensor {
+    return this.fn(images);
   }
 }
 
@@ -187,6 +201,95 @@ describe('an encoder of the own making', () => {
       code: 'ERR_OPTION',
       message: expect.stringMatching(/must do the same for images of every size .* it does not$/),
     });
+  });
+
+  /** The height and width of images (batch, channels, height, width). */
+  const sides = ({ shape }: Tensor) => [shape[2], shape[3]] as [number, number];
+  const strided = () =>
+    new Sequential([3, 4, 4, 4, 4, 4].map((channels) => new Conv2d(channels, 4, 3, { stride: 2, padding: 1 })));
+  const everySize = /must do the same for images of every size/;
+  const ofASize: readonly (readonly [string, RegExp, () => (images: Tensor) => Tensor])[] = [
+    ['the area', everySize, () => (images) => images.sum([2, 3]).div(sides(images)[0] * sides(images)[1])],
+    ['the perimeter', everySize, () => (images) => images.sum([2, 3]).div(sides(images)[0] + sides(images)[1])],
+    ['the longer side', everySize, () => (images) => images.mean([2, 3]).mul(Math.max(...sides(images)))],
+    ['the shorter side', everySize, () => (images) => images.mean([2, 3]).mul(Math.min(...sides(images)))],
+    [
+      'the area as a shape',
+      everySize,
+      () => (images) => images.reshape([-1, 3, sides(images)[0] * sides(images)[1]]).mean(2),
+    ],
+    [
+      'what is missing to a multiple of 32',
+      everySize,
+      () => (images) => ops.pad(images, [0, -sides(images)[1] & 31]).mean([2, 3]),
+    ],
+    [
+      'which side is longer',
+      everySize,
+      () => (images) => images.mean([2, 3]).mul(sides(images)[0] > sides(images)[1] ? 1 : 2),
+    ],
+    [
+      'features of a fixed number',
+      /must take images of shape \[2, 3, 320, 448\], but: .* cannot be multiplied/,
+      () => {
+        const [layers, linear] = [strided(), new Linear(48, 5)];
+        return (images) => linear.forward(layers.forward(images).flatten(1));
+      },
+    ],
+    [
+      'windows that tile the image',
+      /^aten::adaptive_avg_pool2d .* must be the same for every input/,
+      () => {
+        const layers = strided();
+        return (images) => layers.forward(images).adaptiveAvgPool2d([2, 2]).mean([2, 3]);
+      },
+    ],
+  ];
+  it.each(ofASize)('must not depend on the size of images: %s', async (_, message, make) => {
+    await expect(exportOnnx(new Of(make()), file)).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('may choose its parameters by the size of images, of one size only', async () => {
+    class Chosen extends Module {
+      readonly high = new Parameter(ops.full([3], 0.5));
+      readonly wide = new Parameter(ops.full([3], 1.5));
+      override forward(images: Tensor): Tensor {
+        const [height, width] = sides(images);
+        const [first, second] = height > width ? [this.high, this.wide] : [this.wide, this.high];
+        return images.mean([2, 3]).mul(first).add(second);
+      }
+    }
+    using encoder = new Chosen();
+    await expect(exportOnnx(encoder, file)).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expectEqual(encoder, [16, 16], { preprocessing: { size: 16 } });
+  });
+
+  it('may make a sequence of an image of any size', async () => {
+    using encoder = new Of((images) =>
+      images.flatten(2).transpose(1, 2).softmax(1).mul(images.flatten(2).transpose(1, 2)).sum(1),
+    );
+    for (const size of [
+      [16, 16],
+      [11, 25],
+    ] as const)
+      await expectEqual(encoder, size);
+  });
+
+  it('is exported without its hooks, and as outside of autocast', async () => {
+    using encoder = new Inverted();
+    const maps: Tensor[] = [];
+    encoder.bn.registerForwardHook((_module, _inputs, output) => void maps.push(output));
+    const remove = encoder.stem.registerForwardHook((_module, _inputs, output) => output.mul(2));
+    await autocast('bfloat16', () => exportOnnx(encoder, file));
+    expect(maps).toEqual([]);
+    const hooked = await readFile(file);
+    remove();
+    await exportOnnx(encoder, file);
+    expect(hooked.equals(await readFile(file))).toBe(true);
+    await expectEqual(encoder, [16, 16]);
   });
 
   it('must give a vector an image', async () => {

@@ -183,6 +183,21 @@ describe('a program', () => {
     expect(await values(runProgram(again.program, again.tensors, inputs))).toEqual(expected);
   });
 
+  it('makes tensors on the device that it runs on', async () => {
+    const { program, tensors } = one((x) => x.add(ops.arange(4, { dtype: 'float32', device: x.device })));
+    expect(program.operations[0]).toMatchObject({
+      name: 'aten::arange',
+      args: [4, 'float32', undefined, { device: true }],
+    });
+    const devices: unknown[] = [];
+    const [y] = runProgram(program, tensors, [ops.ones([1, 4])], ({ name }, args, call) => {
+      if (name === 'aten::arange') devices.push(args[3]);
+      return call();
+    });
+    expect(await values([y as Tensor])).toEqual([[1, 2, 3, 4]]);
+    expect(devices).toEqual(['cpu']);
+  });
+
   it('gives tied weights the first of their names', () => {
     const w = ops.ones([4]);
     const [twin] = compile(() => [w])() as [Tensor]; // another handle of the same tensor
@@ -256,6 +271,11 @@ describe('programOf', () => {
       'other results',
       (x) => x.chunk(x.shape[0] as number)[0] as Tensor,
       /'aten::chunk' at .* gives 2 tensors for a batch of 2 and 3/,
+    ],
+    [
+      "a device that is not named as the input's",
+      (x) => x.add(ops.arange(4, { device: 'cpu:0' })),
+      /'aten::arange' at .* takes the device 'cpu:0', other than the input's 'cpu', so it cannot be part/,
     ],
     ['a bigint', (x) => x.add(2n as unknown as number), /bigint/],
   ])('refuses %s, with its operation and line', (_, fn, message) => {

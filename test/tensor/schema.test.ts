@@ -27,6 +27,12 @@ describe('parametersOf', () => {
     expect(parametersOf('aten::permute').map(({ length }) => length)).toEqual([undefined, 1]);
   });
 
+  it('says which are devices', () => {
+    const devices = (operation: string) => parametersOf(operation).filter(({ isDevice }) => isDevice);
+    expect(devices('aten::arange').map(({ name }) => name)).toEqual(['device']);
+    expect(devices('aten::conv2d')).toEqual([]);
+  });
+
   it('leaves out aliases, the mark of keywords, and the names of results', () => {
     expect(parameterNames('aten::chunk')).toEqual(['self', 'chunks', 'dim']);
     expect(parameterNames('aten::add_.Tensor')).toEqual(['self', 'other', 'alpha']);

@@ -10,6 +10,9 @@ const kToTheEnd = Number.MAX_SAFE_INTEGER;
 /** Another shape for the same elements: 0 keeps the size of the same dimension of the input, -1 takes what remains. */
 function reshape(call: Call): string {
   const { name, shape: before } = call.value('self');
+  const followsImages = (shape: readonly Size[]): boolean => !shape.every(isKnown);
+  if (followsImages(before) && !followsImages(call.result.shape))
+    return call.refuse('a fixed size of its result would be a product of sizes that follow the size of the images');
   const target = call.result.shape.map((size, i) => {
     const old = before[i];
     return typeof size !== 'number' && old !== undefined && isSameSize(size, old) ? 0 : size;
