@@ -2,7 +2,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Encoder, encoderNames, encoderShapes, makeEncoder } from '../encoders/all.ts';
-import { checkOptions, expectString } from '../validate.ts';
+import { CheckpointError, OptionError } from '../errors.ts';
+import { Module } from '../nn/module.ts';
+import { checkOptions, describe, expectString } from '../validate.ts';
 import type { Checkpoint } from './checkpoint-files.ts';
 import { readEncoderFile } from './encoder-file.ts';
 import { moduleOf } from './module-of.ts';
@@ -16,6 +18,11 @@ export interface LoadEncoderOptions {
    * `classifier.save()` wrote.
    */
   readonly checkpoint: string;
+  /**
+   * A module that gets the weights and is returned: of a run whose encoder is not registered, to train on. Default: one is made
+   * by its name, or is the program that the run keeps, which has no parameters to train.
+   */
+  readonly encoder?: Encoder;
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
   readonly device?: string;
 }
@@ -32,41 +39,60 @@ export interface LoadEncoderOptions {
  * const features = await extractFeatures(encoder, dataset, { augment: presets.evaluation({ size: 28 }) });
  */
 export async function loadEncoder(options: LoadEncoderOptions): Promise<Encoder> {
-  checkOptions('loadEncoder', options, ['checkpoint', 'device']);
+  checkOptions('loadEncoder', options, ['checkpoint', 'encoder', 'device']);
   const path = expectString('checkpoint', options?.checkpoint);
   const device = expectString('device', options.device ?? 'cpu');
+  const { encoder } = options;
+  if (encoder !== undefined && !(encoder instanceof Module))
+    throw new OptionError(`encoder must be a Module, got ${describe(encoder)}`);
   const stats = await stat(path).catch(() => undefined);
   if (stats?.isFile()) {
     const { config, model } = await readEncoderFile(path);
-    return encoderOf({ encoder: config }, { model, folder: path }, device);
+    return encoderOf({ encoder: config }, { model, folder: path }, device, encoder);
   }
   const { run, checkpoint } = await openCheckpoint(path, { optimizer: false });
-  return encoderOf(run.config, checkpoint, device);
+  return encoderOf(run.config, checkpoint, device, encoder);
 }
 
 /**
  * As loadEncoder, of what was read. The shapes in the file are compared with those that the config asks for before anything
- * is made: a config from elsewhere must not decide how much memory that takes. An encoder that is not registered here is made of
- * its program, where the checkpoint holds one.
- * @throws {CheckpointError} it does not fit the config.
+ * is made: a config from elsewhere must not decide how much memory that takes.
+ * @throws {CheckpointError} it does not fit the config, or there is neither a name nor a program to make it of.
  */
 export function encoderOf(
-  { encoder: config, input }: Pick<RunConfig, 'encoder'> & Partial<Pick<RunConfig, 'input'>>,
+  config: Pick<RunConfig, 'encoder'> & Partial<Pick<RunConfig, 'input'>>,
   checkpoint: Pick<Checkpoint, 'model' | 'folder' | 'encoder'>,
   device: string,
+  given?: Encoder,
 ): Encoder {
-  const { encoder: program, model, folder } = checkpoint;
-  const isProgram = program !== undefined && input !== undefined && !encoderNames().includes(config.name);
-  const encoder = isProgram
-    ? new ProgramEncoder(program, model, input, join(folder, 'encoder.json'))
-    : moduleOf(checkpoint, 'encoder', {
-        make: () => makeEncoder({ ...config }),
-        shapes: () => encoderShapes(config),
-      });
+  const encoder = given
+    ? moduleOf(checkpoint, 'encoder', { make: () => given, shapes: () => undefined })
+    : made(config, checkpoint);
   try {
     return encoder.to(device);
   } catch (error) {
     encoder.dispose();
     throw error;
   }
+}
+
+/** A file's encoder is not: its class may have changed what it took from one that has a name. */
+export const isMadeByName = ({ name, file }: RunConfig['encoder']): boolean =>
+  file === undefined && encoderNames().includes(name);
+
+function made(
+  { encoder: config, input }: Parameters<typeof encoderOf>[0],
+  checkpoint: Parameters<typeof encoderOf>[1],
+): Encoder {
+  const { encoder: program, model, folder } = checkpoint;
+  if (isMadeByName(config))
+    return moduleOf(checkpoint, 'encoder', {
+      make: () => makeEncoder({ ...config }),
+      shapes: () => encoderShapes(config),
+    });
+  if (program !== undefined && input !== undefined)
+    return new ProgramEncoder(program, model, input, join(folder, 'encoder.json'));
+  throw new CheckpointError(
+    `${folder}: the encoder '${config.name}' is not registered, and the checkpoint holds no program of it; it opens only with its code`,
+  );
 }

@@ -13,7 +13,10 @@ export interface JsonObject {
 export interface RunConfig {
   /** Version of this layout. */
   format: 1;
-  /** What makes the encoder again: its registered name and the options that this takes, which it checks itself. */
+  /**
+   * What makes the encoder again: its registered name and the options that this takes, which it checks itself. Of another
+   * encoder the name of its class, and the `file` of its code where that is known.
+   */
   encoder: { readonly name: string; readonly [option: string]: boolean | number | string };
   /** Options of the projection head; null without one. */
   head: JsonObject | null;
@@ -47,6 +50,10 @@ export interface RunConfig {
     path: string | null;
     /** Training samples used; null for all. */
     limit: number | null;
+    /** Absent for 'train'. */
+    split?: string;
+    /** Whether files that cannot be decoded were left out; absent for no. */
+    skipDamaged?: boolean;
   };
   /** What the run was trained on, so that going on with other images is noticed. */
   dataset?: DatasetMark;
@@ -100,6 +107,7 @@ const orNull =
 const kFields: readonly [string, string, Check][] = [
   ['encoder', 'an object', isObject],
   ['encoder.name', 'a non-empty string', isString],
+  ['encoder.file', 'a non-empty string, or absent', (value) => value === undefined || isString(value)],
   ['head', 'an object or null', orNull(isObject)],
   ['loss', 'an object', isObject],
   ['augment', 'an array of objects', (value) => Array.isArray(value) && value.every(isObject)],
@@ -121,6 +129,8 @@ const kFields: readonly [string, string, Check][] = [
   ['data.name', 'a non-empty string', isString],
   ['data.path', 'a string or null', orNull((value) => typeof value === 'string')],
   ['data.limit', 'an integer >= 1 or null', orNull(isCount)],
+  ['data.split', 'a non-empty string, or absent', (value) => value === undefined || isString(value)],
+  ['data.skipDamaged', 'true or false, or absent', (value) => value === undefined || typeof value === 'boolean'],
   ['dataset', 'an object with samples, or absent', isMark],
 ];
 

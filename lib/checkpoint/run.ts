@@ -75,9 +75,13 @@ export class RunFolder {
     return writeFileAtomic(this.#configFile, `${JSON.stringify(this.config, null, 2)}\n`);
   }
 
-  /** The same run, for another number of epochs. @throws {CheckpointError} the folder cannot be written. */
-  async withEpochs(epochs: number): Promise<RunFolder> {
-    const run = new RunFolder(this.path, { ...this.config, epochs });
+  /**
+   * The same run, for another number of epochs, or with its data or the code of its encoder in another place.
+   * @throws {CheckpointError} the folder cannot be written.
+   */
+  async with(changes: Partial<Pick<RunConfig, 'epochs' | 'data' | 'encoder'>>): Promise<RunFolder> {
+    const run = new RunFolder(this.path, { ...this.config, ...changes });
+    if (JSON.stringify(run.config) === JSON.stringify(this.config)) return this;
     await writing(run.path, () => run.#writeConfig());
     return run;
   }

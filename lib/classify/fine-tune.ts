@@ -3,7 +3,7 @@ import type { Augmentation } from '../augment/augment.ts';
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { readLabels } from '../data/labels.ts';
 import { linearHead } from '../encoders/linear-head.ts';
-import { type Encoder, encoderNames } from '../encoders/registry.ts';
+import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
@@ -12,10 +12,11 @@ import type { PrecisionOption } from '../tensor/precision.ts';
 import type { TrainEvent } from '../train/events.ts';
 import type { FitOptions } from '../train/fit-options.ts';
 import { Trainer } from '../train/trainer.ts';
-import { checkOptions, describe, expectNumber, expectOneOf, throwIfAborted } from '../validate.ts';
+import { checkOptions, describe, expectNumber, throwIfAborted } from '../validate.ts';
 import { Classifier, type ClassifierAccuracy, checkEvaluation } from './classifier.ts';
 
-export interface FineTuneOptions extends Pick<FitOptions, 'out' | 'resume' | 'checkpointEvery' | 'data'> {
+export interface FineTuneOptions
+  extends Pick<FitOptions, 'out' | 'resume' | 'checkpointEvery' | 'data' | 'encoderFile'> {
   /** The views of training: `presets.fineTune(…)`, with the mean and std of pre-training. */
   readonly augment: Augmentation;
   /** How test images become the encoder's input: `presets.evaluation(…)`, likewise. */
@@ -66,7 +67,7 @@ export interface FineTuneResult {
 const optionNames = [
   ...['augment', 'evaluation', 'test', 'classes', 'init', 'labelSmoothing', 'optimizer', 'schedule', 'batchSize'],
   ...['microBatch', 'epochs', 'precision', 'device', 'seed', 'signal', 'onEvent', 'onProgress'],
-  ...['out', 'resume', 'checkpointEvery', 'data'],
+  ...['out', 'resume', 'checkpointEvery', 'data', 'encoderFile'],
 ];
 
 /** `options` without those that are undefined. */
@@ -98,9 +99,13 @@ const given = <T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], u
 export async function fineTune(encoder: Encoder, train: Dataset, options: FineTuneOptions): Promise<FineTuneResult> {
   checkOptions('fineTune', options, optionNames);
   if (!(encoder instanceof Module)) throw new OptionError(`encoder must be a Module, got ${describe(encoder)}`);
-  expectOneOf('encoder', encoder.config?.name, encoderNames());
+  expectNumber('encoder.featureDim', encoder.featureDim, { min: 1, integer: true });
+  if (encoder.parameters().length === 0)
+    throw new OptionError(
+      'encoder must have parameters to train: an encoder that a run opens without its code has none',
+    );
   const dataset = checkDataset(train);
-  const { signal, onProgress, onEvent, out, resume, checkpointEvery, data } = options;
+  const { signal, onProgress, onEvent, out, resume, checkpointEvery, data, encoderFile } = options;
   const { augment, evaluation, labelSmoothing, init, microBatch, precision } = options;
   checkEvaluation(evaluation);
   const test = options.test === undefined ? undefined : checkDataset(options.test);
@@ -129,7 +134,8 @@ export async function fineTune(encoder: Encoder, train: Dataset, options: FineTu
       seed,
       ...given({ precision }),
     });
-    const { step, loss } = await trainer.fit(dataset, given({ signal, onEvent, out, resume, checkpointEvery, data }));
+    const run = { out, resume, checkpointEvery, data, encoderFile };
+    const { step, loss } = await trainer.fit(dataset, given({ signal, onEvent, ...run }));
     const names = dataset.classes?.length === classes ? { classes: dataset.classes } : {};
     const classifier = new Classifier({ encoder: copy, head, evaluation, ...names });
     const judged = test && (await classifier.evaluate(test, { signal, onProgress }));

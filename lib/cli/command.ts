@@ -50,6 +50,8 @@ export type OptionValues<O extends OptionTable> = {
 
 export interface CommandContext<O extends OptionTable = OptionTable> {
   readonly options: OptionValues<O>;
+  /** Names of the options that were typed; the others have their defaults. */
+  readonly given: ReadonlySet<string>;
   readonly positionals: readonly string[];
   /** Fires on the first Ctrl-C (SIGINT) or SIGTERM; the command stops at the next safe point and throws an AbortError. */
   readonly signal: AbortSignal;

@@ -6,10 +6,10 @@ import { type DemoEncoder, readForReport } from './demo-report.ts';
 import { extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
 import type { Output } from './output.ts';
-import type { Training } from './recipe.ts';
 import type { LossCurve } from './report/report-data.ts';
 import { percent } from './report/results.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
+import type { Training } from './training.ts';
 
 export interface TrainedEncoder extends DemoEncoder {
   /** Absent before training. */

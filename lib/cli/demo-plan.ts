@@ -7,8 +7,8 @@ import { bundled, type DemoChoices, methods, prepareDemo, recipe } from './demo-
 import type { LabelledSplits } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
 import type { Output } from './output.ts';
-import type { Training } from './recipe.ts';
 import { formatRate } from './train-progress.ts';
+import type { Training } from './training.ts';
 
 /** Images in the package. */
 export const mostImages = 10_000;

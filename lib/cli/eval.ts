@@ -2,16 +2,17 @@
 import { setAugmentThreads } from '../augment/augment.ts';
 import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
-import { encoderOf } from '../checkpoint/encoder.ts';
+import { encoderOf, isMadeByName } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
-import { type Encoder, makeEncoder } from '../encoders/all.ts';
+import type { Encoder } from '../encoders/registry.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { dataHelp, dataOption, dataText, loadSplits, parseData, skipDamaged } from './data-option.ts';
+import { encoderFile, newEncoder } from './encoder-option.ts';
 import {
   type Accuracies,
   accuracyTable,
@@ -25,6 +26,11 @@ import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 
 const evalOptions = {
   ...ofRun,
+  encoder: {
+    type: 'string',
+    value: 'FILE',
+    help: 'the file that makes the encoder of the run; needed to train it where the one that the run names is gone',
+  },
   data: { ...dataOption, help: "as in train; default the run's own data" },
   protocol: {
     type: 'string',
@@ -78,6 +84,8 @@ With the encoder trained on, the run itself staying as it is:
 
 ${dataHelp}
 
+An encoder that a file made is judged frozen without that file: the run keeps its forward pass. Fine-tuning and --baseline run the file that the run names, or --encoder.
+
 Images are scaled and normalised as in the run. With --json, one object: knnTop1, linearTop1 and fineTuneTop1 (shares, 0 to 1; those of the protocol), with more than five classes knnTop5 and so on, run, step, trainImages, testImages, and with --baseline the same figures under "baseline".`,
   examples: [
     { run: 'contrastive eval --run runs/fashion-mnist-supcon-1', explains: 'Both classifiers on the data of the run.' },
@@ -105,7 +113,7 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   });
   const { config } = run;
   const { step } = checkpoint.state;
-  const loaded = await loadData(options, config, { output, signal });
+  const { data, ...loaded } = await loadData(options, config, { output, signal });
   const train =
     labelFraction === undefined
       ? loaded.train
@@ -119,11 +127,16 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
     setThreads(options.threads);
     setAugmentThreads(options.threads);
   }
+  const code = codeOf(options, config);
+  const makeNew = () => newEncoder(code ?? config.encoder, config.input, config.seed);
   const assess = async (title: string, module: Encoder): Promise<Accuracies> => {
     using encoder = module;
     const frozen = protocol === 'fine-tune' ? {} : await assessFrozen(title, encoder);
     if (!fineTunes(options)) return frozen;
-    const tuned = await fineTuneRun(encoder, { config, splits, values: options, title, output, signal });
+    const tuned = await fineTuneRun(encoder, {
+      ...{ config, splits, data, encoderFile: code?.file as string | undefined },
+      ...{ values: options, title, output, signal },
+    });
     return { ...frozen, ...tuned };
   };
   const assessFrozen = async (title: string, encoder: Encoder): Promise<Accuracies> => {
@@ -140,10 +153,9 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
       onProgress: (what, done, total) => output.progress.update(() => `${title}: ${what} ${done}/${total}`),
     });
   };
-  const encoder = encoderOf(config, checkpoint, options.device); // first: it compares the config with the weights
-  const baseline = options.baseline
-    ? await assess('random weights', makeEncoder({ ...config.encoder }).to(options.device))
-    : undefined;
+  // first: it compares the config with the weights
+  const encoder = encoderOf(config, checkpoint, options.device, code && (await makeNew()));
+  const baseline = options.baseline ? await assess('random weights', (await makeNew()).to(options.device)) : undefined;
   const title = `after step ${step}`;
   const trained = await assess(title, encoder);
   output.progress.done();
@@ -161,23 +173,36 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   });
 }
 
+/** What makes an encoder that has no name here, where a module is wanted in place of the run's program. */
+function codeOf(options: EvalOptions, { encoder }: RunConfig): RunConfig['encoder'] | undefined {
+  if (options.encoder !== undefined) {
+    const file = encoderFile(options.encoder);
+    if (file === undefined) throw new OptionError(`--encoder must be a file, got '${options.encoder}'`);
+    return { name: encoder.name, file };
+  }
+  const isTrained = fineTunes(options) || options.baseline;
+  return isTrained && !isMadeByName(encoder) ? encoder : undefined;
+}
+
 /** @throws {DataError} no test images. */
 async function loadData(
   options: EvalOptions,
   { data, input }: RunConfig,
   { output, signal }: Pick<CommandContext<typeof evalOptions>, 'output' | 'signal'>,
-): Promise<LabelledSplits> {
+): Promise<LabelledSplits & { readonly data: RunConfig['data'] }> {
   const source = parseData(options.data ?? dataText(data));
-  const limit = options.data === undefined ? (data.limit ?? undefined) : undefined;
+  const { limit = null, skipDamaged = false } = options.data === undefined ? data : {};
+  const used = options.limitTrain ?? limit;
+  const leavesOut = options.skipDamaged || skipDamaged;
   const { train, test, noTest } = await loadSplits(source, {
-    train: options.limitTrain ?? limit,
+    train: used ?? undefined,
     test: options.limitTest,
     testSplit: options.split,
-    skipDamaged: options.skipDamaged,
+    skipDamaged: leavesOut,
     side: fineTunes(options) ? fineTuneSide(input) : resizedSide(presets.evaluation(presetInput(input))),
     output,
     signal,
   });
   if (test === undefined) throw new DataError(noTest ?? `${source.name}: there are no test images`);
-  return { train, test };
+  return { train, test, data: { ...source, limit: used, ...(leavesOut && { skipDamaged: true }) } };
 }

@@ -8,7 +8,6 @@ import type { OptionTable, OptionValues } from './command.ts';
 import type { Accuracies, LabelledSplits } from './evaluate-run.ts';
 import { flagOf } from './options.ts';
 import type { Output } from './output.ts';
-import { neededSide } from './recipe.ts';
 import { floatType, positive } from './shared-options.ts';
 import { TrainProgress } from './train-progress.ts';
 
@@ -24,6 +23,9 @@ export const fineTuneOptions = {
     help: 'folder for the run of the fine-tuning; default: none is kept',
   },
 } as const satisfies OptionTable;
+
+/** The shorter side that images need, in pixels: the smallest crop, a part of their area, is then not enlarged. */
+export const neededSide = (size: number, leastArea: number): number => Math.ceil(size / Math.sqrt(leastArea));
 
 /** How a run's images reach its encoder, for presets. */
 export function presetInput({ size, mean, std, channels }: RunConfig['input']): PresetOptions {
@@ -44,6 +46,10 @@ export function refuseFineTuneOptions(values: FineTuneValues): void {
 export interface FineTuneRun {
   readonly config: RunConfig;
   readonly splits: LabelledSplits;
+  /** Where the images came from. */
+  readonly data: RunConfig['data'];
+  /** The file of the encoder's code, where it has one. */
+  readonly encoderFile: string | undefined;
   readonly values: FineTuneValues & { readonly seed: number };
   readonly title: string;
   readonly output: Output;
@@ -52,7 +58,7 @@ export interface FineTuneRun {
 
 /** Fine-tunes a copy of the encoder and judges it on the test images, once. */
 export async function fineTuneRun(encoder: Encoder, run: FineTuneRun): Promise<Accuracies> {
-  const { config, splits, values, title, output, signal } = run;
+  const { config, splits, data, encoderFile, values, title, output, signal } = run;
   const { epochs = 30, lr = 0.05, batchSize, seed, out } = values;
   const input = presetInput(config.input);
   const progress = new TrainProgress(output, epochs, `${title}: fine-tuning`);
@@ -66,6 +72,8 @@ export async function fineTuneRun(encoder: Encoder, run: FineTuneRun): Promise<A
     precision: values.precision ?? 'auto',
     seed,
     ...(out !== undefined && { out }),
+    data,
+    ...(encoderFile !== undefined && { encoderFile }),
     signal,
     onEvent: (event) => progress.show(event),
     onProgress: (done, total) => progress.evaluating(done, total),

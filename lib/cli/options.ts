@@ -17,6 +17,8 @@ export const globalOptions = {
 
 export interface ParsedArguments {
   readonly options: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** Names of the options that were typed; the others have their defaults. */
+  readonly given: ReadonlySet<string>;
   readonly positionals: readonly string[];
 }
 
@@ -62,6 +64,7 @@ export function parseOptions(
 
   const options: Record<string, string | number | boolean | undefined> = {};
   for (const [name, spec] of Object.entries(table)) options[name] = spec.type === 'boolean' ? false : spec.default;
+  const given = new Set<string>();
   const positionals: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value);
@@ -73,6 +76,7 @@ export function parseOptions(
       throw new OptionError(`${where}: unknown option ${token.rawName}; ${hint}`);
     }
     const { name, spec } = known;
+    given.add(name);
     if (spec.type === 'boolean') {
       if (token.inlineValue) throw new OptionError(`${where}: --${token.name} takes no value, got '${token.value}'`);
       options[name] = true;
@@ -89,7 +93,7 @@ export function parseOptions(
         ? `${where}: takes no arguments without a flag, got '${positionals[0]}'`
         : `${where}: takes at most ${maxPositionals} arguments, got ${positionals.length}: ${positionals.join(' ')}`,
     );
-  return { options, positionals };
+  return { options, given, positionals };
 }
 
 /** Refuses the absence of a required option. Apart from parsing, so that `--help` works without them. */

@@ -59,9 +59,12 @@ async function runCommand(argv: readonly string[], output: Output, context: Prog
   const rest = words.slice(asksHelp ? 2 : 1);
   if (asksHelp || topLevel.options.help || rest.includes('--help') || rest.includes('-h'))
     return output.print(commandHelp(command));
-  const { options, positionals } = parseOptions(rest, table, { where, maxPositionals: command.maxPositionals ?? 0 });
+  const { options, given, positionals } = parseOptions(rest, table, {
+    where,
+    maxPositionals: command.maxPositionals ?? 0,
+  });
   checkRequired(where, table, options);
-  await command.run({ options, positionals, signal, output });
+  await command.run({ options, given, positionals, signal, output });
 }
 
 function codeOf(error: unknown): string {

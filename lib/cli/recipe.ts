@@ -1,18 +1,18 @@
-/** A training recipe, from the values of options to modules, views and a trainer. */
+/** A training recipe: from what was chosen, with the defaults that go with it, to a training as plain data. */
 import type { Augmentation } from '../augment/augment.ts';
 import { blurWith, colorDistortion, isSmall, recipe } from '../augment/presets/options.ts';
-import { presets } from '../augment/presets.ts';
 import { randomHorizontalFlip } from '../augment/random-horizontal-flip.ts';
 import { randomResizedCrop } from '../augment/random-resized-crop.ts';
-import { type Encoder, makeEncoder } from '../encoders/all.ts';
-import { projectionHead } from '../encoders/projection-head.ts';
+import { OptionError } from '../errors.ts';
 import type { Denominators } from '../losses/sup-con.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
+import { json } from '../train/config-of.ts';
 import type { LossSpec } from '../train/loss.ts';
 import type { MomentumEncoderOptions } from '../train/momentum-options.ts';
-import { Trainer } from '../train/trainer.ts';
 import type { DataProfile } from './data-option.ts';
+import { encoderConfig } from './encoder-option.ts';
+import type { TrainingSpec } from './training.ts';
 
 export type Method = 'supcon' | 'simclr' | 'moco';
 
@@ -27,8 +27,10 @@ export interface RecipeChoices {
   readonly loss?: 'nt-xent' | 'dcl' | 'dclw' | undefined;
   /** β of the weights of negatives, not of dcl and dclw. Default: no weights. */
   readonly hardNegatives?: number | undefined;
+  /** A name, or the path of a file. */
   readonly encoder: string;
-  readonly width: number;
+  /** Of the package's encoders. Default 64. */
+  readonly width?: number | undefined;
   /** Default 'cifar' up to 64 pixels, 'imagenet' above. */
   readonly stem?: 'imagenet' | 'cifar' | undefined;
   /** Default: the data set's. */
@@ -64,16 +66,7 @@ export interface RecipeChoices {
   readonly microBatch?: number | undefined;
   readonly epochs: number;
   readonly precision: PrecisionOption;
-  readonly device: string;
   readonly seed: number;
-}
-
-/** Disposing it frees the encoder and the head. */
-export interface Training extends Disposable {
-  readonly encoder: Encoder;
-  readonly trainer: Trainer;
-  /** Images as the encoder takes them without randomness. */
-  readonly evaluation: Augmentation;
 }
 
 /** Gray images are replicated: one kind of encoder for all data sets, and torchvision's weights fit. */
@@ -88,20 +81,11 @@ const optimizers: Readonly<Record<OptimizerSpec['name'], { lr: number; weightDec
 const cropMinOf = ({ method, cropMin }: RecipeChoices, size: number): number =>
   cropMin ?? (isSmall(size) || method !== 'simclr' ? 0.2 : 0.08);
 
-/** The shorter side that images need, in pixels: the smallest crop, a part of their area, is then not enlarged. */
-export const neededSide = (size: number, leastArea: number): number => Math.ceil(size / Math.sqrt(leastArea));
-
-/** That of a training. */
-export function sideOf(choices: RecipeChoices, { size: own }: DataProfile): number {
-  const { size = own } = choices;
-  return neededSide(size, cropMinOf(choices, size));
-}
-
 /**
  * Up to 64 pixels SupContrast's views for CIFAR: crop, flip, jitter (.4, .4, .4, .1) p 0.8, gray 0.2. Above, SimCLR's for
  * ImageNet: jitter (.8, .8, .8, .2), and blur; for moco MoCo v2's, `presets.mocoV2`: jitter as below, and blur.
  */
-function viewsOf(choices: RecipeChoices, size: number, { mean, std }: DataProfile): Augmentation {
+function viewsOf(choices: RecipeChoices, { size, mean, std }: TrainingSpec['input']): Augmentation {
   const { method } = choices;
   const cropMin = cropMinOf(choices, size);
   const { jitter = isSmall(size) || method === 'moco' ? 0.4 : 0.8, blur = isSmall(size) ? 0 : 0.5 } = choices;
@@ -151,33 +135,43 @@ function optimizerOf({ optimizer, lr, weightDecay }: RecipeChoices): OptimizerSp
   };
 }
 
-/** @throws {OptionError} a value that a part refuses, by its name there. */
-export function makeTraining(choices: RecipeChoices, profile: DataProfile): Training {
-  const { size = profile.size, encoder: name, width, headDim, warmup, seed } = choices;
-  const { stem = size <= 64 ? 'cifar' : 'imagenet', batchSize, microBatch, epochs, precision, device } = choices;
-  const augmentation = viewsOf(choices, size, profile);
+const aChannel = (value: number | readonly number[]): number[] =>
+  typeof value === 'number' ? new Array<number>(channels).fill(value) : [...value];
+
+/** @throws {OptionError} views with a value out of range, or options of the package's encoders beside a file. */
+export function recipeOf(choices: RecipeChoices, profile: DataProfile): TrainingSpec {
+  const { size = profile.size, headDim, warmup, seed, batchSize, microBatch, epochs, precision } = choices;
+  const input = { size, channels, mean: aChannel(profile.mean), std: aChannel(profile.std) };
+  const view = json(viewsOf(choices, input));
   const momentumEncoder = momentumEncoderOf(choices);
-  const encoder = makeEncoder({ name, stem, width, inChannels: channels, seed });
-  const head = projectionHead({ inFeatures: encoder.featureDim, outFeatures: headDim, seed });
-  const trainer = new Trainer({
-    encoder,
-    head,
-    loss: lossOf(choices),
-    augment: augmentation,
-    optimizer: optimizerOf(choices),
+  return {
+    encoder: encoderOf(choices, size),
+    head: { name: 'projection-head', outFeatures: headDim, seed },
+    loss: json(lossOf(choices)),
+    augment: [view, view],
+    input,
+    optimizer: json(optimizerOf(choices)),
     schedule: { name: 'cosine', warmup },
     ...(batchSize !== undefined && { batchSize }),
     ...(microBatch !== undefined && { microBatch }),
-    ...(momentumEncoder && { momentumEncoder }),
+    ...(momentumEncoder && { momentumEncoder: json(momentumEncoder) }),
     epochs,
     precision,
-    device,
     seed,
-  });
-  const evaluation = presets.evaluation({ size, mean: profile.mean, std: profile.std, channels });
-  const dispose = (): void => {
-    encoder.dispose();
-    head.dispose();
   };
-  return { encoder, trainer, evaluation, [Symbol.dispose]: dispose };
+}
+
+function encoderOf({ encoder, width, stem, seed }: RecipeChoices, size: number): TrainingSpec['encoder'] {
+  const config = encoderConfig(encoder);
+  if (config.file === undefined)
+    return {
+      ...config,
+      stem: stem ?? (size <= 64 ? 'cifar' : 'imagenet'),
+      width: width ?? 64,
+      inChannels: channels,
+      seed,
+    };
+  for (const [flag, value] of Object.entries({ width, stem }))
+    if (value !== undefined) throw new OptionError(`--${flag} belongs to the encoders of the package, not to a file`);
+  return config;
 }

@@ -2,13 +2,18 @@
 import { encoderNames } from '../encoders/all.ts';
 import { OptionError } from '../errors.ts';
 import { denominatorNames } from '../losses/sup-con.ts';
-import type { OptionTable, OptionValues } from './command.ts';
-import { dataOption, dataText, parseData, skipDamaged } from './data-option.ts';
+import type { OptionSpec, OptionTable, OptionValues } from './command.ts';
+import { dataOption, skipDamaged } from './data-option.ts';
 import { flagOf } from './options.ts';
 import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
 
 export const trainOptions = {
-  data: { ...dataOption, required: true },
+  data: { ...dataOption, help: `${dataOption.help}; needed for a run that begins` },
+  config: {
+    type: 'string',
+    value: 'FILE',
+    help: "options of a training, under the names of a run's config.json; options beside it win",
+  },
   method: {
     type: 'string',
     value: 'NAME',
@@ -42,12 +47,14 @@ export const trainOptions = {
   },
   encoder: {
     type: 'string',
-    value: 'NAME',
-    choices: encoderNames(),
+    value: 'NAME|FILE',
     default: 'resnet18',
-    help: 'the network whose features are trained',
+    help: `the network whose features are trained: ${encoderNames().join(', ')}, or a file that makes one of your own`,
   },
-  width: { ...positive, default: 64, help: "channels of the encoder's first stage; each later stage doubles them" },
+  width: {
+    ...positive,
+    help: "channels of the encoder's first stage; each later stage doubles them; default 64",
+  },
   stem: {
     type: 'string',
     value: 'NAME',
@@ -148,7 +155,11 @@ export const trainOptions = {
     value: 'DIR',
     help: 'folder of the run; default the next free runs/DATA-METHOD-N',
   },
-  resume: { type: 'boolean', help: 'go on from the newest good checkpoint in --out' },
+  resume: {
+    type: 'string',
+    value: 'DIR',
+    help: 'go on with the run in this folder, from its newest good checkpoint, with its data and options',
+  },
   checkpointEvery: { ...positive, value: 'EPOCHS', default: 1, help: 'epochs between checkpoints; the end has one' },
   knnEvery: {
     type: 'number',
@@ -187,14 +198,16 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 /** A word of a shell's command line. */
 export const shellWord = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : quoted(word));
 
-/** The command that goes on with the run in `out`. Paths are absolute: it may be typed elsewhere. */
+/** What a run does not keep, since it does not decide the weights. */
+const notKept = ['device', 'threads', 'limitTest', 'checkpointEvery', 'knnEvery'] as const;
+
+/** The command that goes on with the run in `out`, whose path is absolute: it may be typed elsewhere. */
 export function resumeCommand(out: string, values: TrainOptions): string {
-  const words = ['contrastive', 'train', '--data', shellWord(dataText(parseData(values.data)))];
-  for (const [name, spec] of Object.entries(trainOptions as OptionTable)) {
-    const value = values[name as keyof TrainOptions];
-    if (name === 'data' || name === 'out' || name === 'resume') continue;
-    if (spec.type === 'boolean') words.push(...(value ? [`--${flagOf(name)}`] : []));
-    else if (value !== undefined && value !== spec.default) words.push(`--${flagOf(name)}`, shellWord(String(value)));
+  const words = ['contrastive', 'train', '--resume', shellWord(out)];
+  for (const name of notKept) {
+    const { [name]: value } = values;
+    const { default: usual } = trainOptions[name] as OptionSpec & { readonly default?: unknown };
+    if (value !== undefined && value !== usual) words.push(`--${flagOf(name)}`, shellWord(String(value)));
   }
-  return [...words, '--out', shellWord(out), '--resume'].join(' ');
+  return words.join(' ');
 }

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { setAugmentThreads } from '../augment/augment.ts';
 import { RunFolder } from '../checkpoint/run.ts';
+import type { RunConfig } from '../checkpoint/run-config.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
@@ -9,14 +10,16 @@ import { setThreads } from '../tensor/runtime.ts';
 import type { EndEvent, TrainEvent } from '../train/events.ts';
 import type { MonitorContext } from '../train/fit-options.ts';
 import { type CommandContext, defineCommand } from './command.ts';
-import { dataHelp, loadSplits, parseData, profileOf } from './data-option.ts';
+import { type DataSource, dataHelp, loadSplits, parseData, profileOf } from './data-option.ts';
+import { encoderHelp, newEncoder } from './encoder-option.ts';
 import { extractSplits, judge, type LabelledSplits, missingClasses } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
 import type { Output } from './output.ts';
-import { makeTraining, sideOf, type Training } from './recipe.ts';
 import { percent } from './report/results.ts';
+import { readConfig, specOf, withConfig } from './train-config.ts';
 import { checkLossOptions, resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
+import { makeTraining, sideOf, type Training, type TrainingSpec } from './training.ts';
 
 export const command = defineCommand({
   name: 'train',
@@ -27,6 +30,10 @@ Shows the encoder two random views of every image and pulls the features of view
 A batch is compared with itself, so that small batches learn less. With moco, or --momentum-encoder beside another method, images are compared with a queue of thousands of vectors of earlier batches instead, which a second encoder made that follows the first one slowly; --batch-size 32 to 256 will do.
 
 ${dataHelp}
+
+${encoderHelp}
+
+--resume DIR needs no other option: data, encoder, method, views, schedule, batch and precision are those of the run. What is typed beside it must be the run's, but for --epochs, and for where the data lie. --config FILE begins a new training with the options of a config.json.
 
 Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others), checkpoints/STEP/ (weights as safetensors; the three newest are kept). At the end, the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1).
 
@@ -51,23 +58,36 @@ With --json, one object a line: the events start, step, checkpoint, epoch and en
       explains: "Begins with torchvision's weights instead of random ones.",
     },
     {
-      run: 'contrastive train --data folder:photos --method simclr --out runs/photos --resume',
+      run: 'contrastive train --data folder:photos --method simclr --encoder ./my-net.ts --out runs/my-net',
+      explains: 'Trains the network that my-net.ts makes.',
+    },
+    {
+      run: 'contrastive train --resume runs/photos',
       explains: 'Goes on where that run stopped; --epochs may be raised.',
+    },
+    {
+      run: 'contrastive train --config runs/photos/config.json --seed 1 --out runs/photos-1',
+      explains: 'The same training once more, from other weights.',
     },
   ],
   options: trainOptions,
   run: train,
 });
 
-async function train({ options, signal, output }: CommandContext<typeof trainOptions>): Promise<void> {
+async function train(context: CommandContext<typeof trainOptions>): Promise<void> {
+  const { given, signal, output } = context;
+  const config = await readConfig(context.options);
+  const options = withConfig(context.options, given, config);
   const { method, epochs, threads, resume } = options;
   checkLossOptions(options);
-  if (resume && options.out === undefined) throw new OptionError('--resume needs --out, the folder of the run');
+  if (options.data === undefined) throw new OptionError('contrastive train: --data NAME[:PATH] is required');
   const source = parseData(options.data);
+  const spec = specOf(options, given, profileOf(source), config);
+  using encoder = await newEncoder(spec.encoder, spec.input, spec.seed);
   const { limitTrain, limitTest, split, skipDamaged } = options;
   const splits = await loadSplits(source, {
     ...{ train: limitTrain, test: limitTest, trainSplit: split, skipDamaged, output, signal },
-    side: sideOf(options, profileOf(source)),
+    side: sideOf(spec),
   });
   const { text, labelled } = await describeDataset(splits.train);
   output.print(text);
@@ -79,9 +99,9 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
     setThreads(threads);
     setAugmentThreads(threads);
   }
-  using training = makeTraining(options, profileOf(source));
-  if (options.init !== undefined) await training.encoder.load(options.init, { ignore: ['fc.'] });
-  const out = resolve(options.out ?? (await nextRun(`runs/${source.name}-${method}`)));
+  using training = makeTraining(spec, encoder, options.device);
+  if (options.init !== undefined) await encoder.load(options.init, { ignore: ['fc.'] });
+  const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${source.name}-${method}`)));
   const progress = new TrainProgress(output, epochs);
   let knnTop1: number | undefined;
   let startStep: number | undefined; // until training begins
@@ -90,7 +110,7 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
     progress.show(event);
     if (event.kind === 'start') {
       ({ startStep } = event);
-      output.print(startLine(event, options, training, out));
+      output.print(startLine(event, spec, training, out));
     }
     if (event.kind === 'epoch') {
       output.print(progress.epochLine(event));
@@ -101,10 +121,11 @@ async function train({ options, signal, output }: CommandContext<typeof trainOpt
     const end = await training.trainer.fit(splits.train, {
       signal,
       out,
-      resume,
+      resume: resume !== undefined,
       onEvent,
       checkpointEvery: options.checkpointEvery,
-      data: { ...source, limit: options.limitTrain ?? null },
+      data: dataOf(source, options),
+      ...(typeof spec.encoder.file === 'string' && { encoderFile: spec.encoder.file }),
       ...(splits.test &&
         labelled && { monitor: knnMonitor(training, { ...splits, test: splits.test }, options, progress) }),
     });
@@ -151,15 +172,23 @@ function precisionText({ precision, precisionSpeeds: speeds }: TrainEvent & { ki
   return `${precision} (${formatRate(speeds[precision])} images/s, ${other} ${formatRate(slower)})`;
 }
 
+/** Where the data came from, for the run's config. */
+const dataOf = (source: DataSource, { limitTrain, split, skipDamaged }: TrainOptions): RunConfig['data'] => ({
+  ...source,
+  limit: limitTrain ?? null,
+  ...(split !== 'train' && { split }),
+  ...(skipDamaged && { skipDamaged }),
+});
+
 function startLine(
   event: TrainEvent & { kind: 'start' },
-  options: TrainOptions,
+  { encoder: { name, width, file }, epochs }: TrainingSpec,
   training: Training,
   out: string,
 ): string {
-  const { encoder, width, epochs } = options;
+  const network = file === undefined ? `${name} of width ${width}` : `the network of ${file}`;
   const from = event.startStep > 0 ? `, from step ${event.startStep}` : '';
-  return `${encoder} of width ${width} (${training.encoder.featureDim} features), ${precisionText(event)} on ${event.device}: ${epochs} epochs of ${event.stepsPerEpoch} steps${from}, into ${out}`;
+  return `${network} (${training.encoder.featureDim} features), ${precisionText(event)} on ${event.device}: ${epochs} epochs of ${event.stepsPerEpoch} steps${from}, into ${out}`;
 }
 
 /** The kNN accuracy after every `knnEvery` epochs and after the last. */

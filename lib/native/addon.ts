@@ -114,7 +114,8 @@ export interface Addon {
     job: number,
   ): TensorHandle;
   describe(tensor: TensorHandle): TensorDescription;
-  read(tensor: TensorHandle, flags: number): Promise<TypedArray>;
+  /** `own`: the failure of another's effect is left for another's read. */
+  read(tensor: TensorHandle, flags: number, own: boolean): Promise<TypedArray>;
   readSync(tensor: TensorHandle, flags: number): TypedArray;
   ready(
     tensor: TensorHandle,

@@ -4,6 +4,7 @@ import { DTypeError, errorOf, OptionError, ShapeError, StateError } from '../err
 import { callEffect } from '../tensor/call.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
+import { madeAtEachCall } from '../tensor/recording.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectNumber } from '../validate.ts';
 
@@ -104,8 +105,11 @@ export abstract class Optimizer {
       this.#update(options.lr, {}).dispose();
       return;
     }
-    const lr = options.lr === undefined ? this.#lr : expectNumber('lr', options.lr, { min: 0 });
-    using learningRate = tensor(lr, { dtype: 'float64' });
+    if (options.lr !== undefined) expectNumber('lr', options.lr, { min: 0 });
+    // As it is at each call, in a compiled function too.
+    using learningRate = madeAtEachCall(() =>
+      tensor((options.lr as number | undefined) ?? this.#lr, { dtype: 'float64' }),
+    );
     this.#update(learningRate, {}).dispose();
   }
 

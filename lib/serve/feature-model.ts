@@ -53,7 +53,8 @@ export class FeatureModel {
   }
 
   /**
-   * Loads, settles the precision and warms up: the first features come as fast as later ones.
+   * Loads, settles the precision and warms up: the first features of one image come as fast as later ones. The first batch
+   * of each other size is recorded before it runs.
    * @throws {CheckpointError} a checkpoint that is missing, damaged or does not fit its config.
    * @throws {DeviceError} a device that is not there.
    */

@@ -100,8 +100,10 @@ export function compile<Args extends readonly unknown[], Result>(
     let results: Structure | undefined;
     const recording = Recording.of(given.tensors, (inputs) => {
       const result: unknown = call(...(given.rebuild(inputs) as Args));
-      if (typeof (result as Partial<PromiseLike<unknown>> | undefined)?.then === 'function')
+      if (typeof (result as Partial<PromiseLike<unknown>> | undefined)?.then === 'function') {
+        (result as PromiseLike<unknown>).then(undefined, () => {}); // its own failure is a consequence
         throw new StateError('a compiled function must not be asynchronous: it is recorded in one go, without values');
+      }
       results = structureOf('the result', result);
       return results.tensors;
     });

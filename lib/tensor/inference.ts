@@ -30,27 +30,35 @@ function onlyUsers({ operations, outputs }: Recording): ReadonlyMap<number, Reco
   return new Map([...users].filter((entry): entry is [number, RecordedOperation] => entry[1] !== undefined));
 }
 
+interface Facts {
+  /** Shape and dtype of a value: what is done inside a convolution gives its own. */
+  readonly typeOf: (value?: number) => string;
+  /** Whether all tensors among these are captured ones, which seldom change: what is made of others is made at each call. */
+  readonly isFixed: (args: readonly unknown[]) => boolean;
+}
+
 /** What `next` does to the value that it takes, if that can be done with the convolution. */
-function absorb(fused: Fused, next: RecordedOperation, value: number, shapeOf: (value?: number) => string): boolean {
+function absorb(fused: Fused, next: RecordedOperation, value: number, { typeOf, isFixed }: Facts): boolean {
   const { name, args } = next;
   if (fused.relu || next.flags !== fused.convolution.flags) return false;
   const isFirst = numberOf(args[0]) === value;
   const untouched = fused.norm === undefined && fused.residual === undefined;
   if (name === 'batch_norm_act' && untouched && isFirst) {
     const [, weight, bias, mean, variance, , residual, training, , eps, relu] = args;
-    if (training === true || mean === undefined) return false;
+    if (training === true || mean === undefined || !isFixed([weight, bias, mean, variance])) return false;
+    if (residual !== undefined && typeOf(numberOf(residual)) !== typeOf(value)) return false;
     Object.assign(fused, { norm: { tensors: [weight, bias, mean, variance], eps }, residual, relu: relu === true });
     return true;
   }
   if (name === 'aten::batch_norm' && untouched && isFirst) {
     const [, weight, bias, mean, variance, training, , eps] = args;
-    if (training === true || mean === undefined) return false;
+    if (training === true || mean === undefined || !isFixed([weight, bias, mean, variance])) return false;
     fused.norm = { tensors: [weight, bias, mean, variance], eps };
     return true;
   }
   if (name === 'aten::add.Tensor' && fused.residual === undefined && (args[2] ?? 1) === 1) {
     const other = args[isFirst ? 1 : 0];
-    if (numberOf(other) === value || shapeOf(numberOf(other)) !== shapeOf(value)) return false;
+    if (numberOf(other) === value || typeOf(numberOf(other)) !== typeOf(value)) return false;
     fused.residual = other;
     return true;
   }
@@ -91,18 +99,27 @@ const isInPlace = ({ name }: RecordedOperation): boolean => /_(\.|$)/.test(name)
 export function forInference(recording: Recording, like: readonly Tensor[]): Recording {
   if (recording.operations.some(isInPlace)) return recording.with(like, recording.operations);
   const users = onlyUsers(recording);
-  const shapeOf = (value?: number): string => String(value !== undefined && recording.values.get(value)?.shape);
-  const isOfImages = ({ args }: RecordedOperation) => shapeOf(numberOf(args[0])).split(',').length === 4;
+  const captured = new Set(recording.captured.keys());
+  const facts: Facts = {
+    typeOf: (value) => {
+      const { shape, dtype } = (value !== undefined && recording.values.get(value)) || {};
+      return `${dtype} ${shape}`;
+    },
+    isFixed: (args) => args.flatMap(valuesOf).every((value) => captured.has(value)),
+  };
+  const { typeOf } = facts;
+  const isFoldable = ({ args: [input, weight, bias] }: RecordedOperation): boolean =>
+    recording.values.get(numberOf(input) as number)?.shape?.length === 4 && facts.isFixed([weight, bias]);
   const absorbed = new Set<RecordedOperation>();
   const fusedAt = new Map<RecordedOperation, Fused>();
   for (const operation of recording.operations) {
-    if (operation.name !== 'aten::conv2d' || !isOfImages(operation)) continue;
+    if (operation.name !== 'aten::conv2d' || !isFoldable(operation)) continue;
     const fused: Fused = { convolution: operation, relu: false, end: operation };
     for (;;) {
       const value = fused.end.results[0] as number;
       const next = users.get(value);
       if (next === undefined || absorbed.has(next) || fusedAt.has(next)) break;
-      if (shapeOf(next.results[0]) !== shapeOf(value) || !absorb(fused, next, value, shapeOf)) break;
+      if (typeOf(next.results[0]) !== typeOf(value) || !absorb(fused, next, value, facts)) break;
       absorbed.add(fused.end);
       fused.end = next;
     }

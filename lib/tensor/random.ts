@@ -28,6 +28,24 @@ export function randomKey(): Tensor {
   return madeAtEachCall(() => tensor(BigInt.asIntN(64, next())));
 }
 
+/**
+ * Runs `fn`, which draws the keys that the call before drew whose state this is: a forward pass once more, with the same
+ * elements dropped. What is drawn afterwards goes on as if it had not been.
+ * @param drawn of `randomState()`, from before that call.
+ */
+export function withRandomState<T>(drawn: bigint, fn: () => T): T {
+  const now = state;
+  state = drawn;
+  try {
+    return fn();
+  } finally {
+    state = now;
+  }
+}
+
+/** Where `randomKey()` is in its row. */
+export const randomState = (): bigint => state;
+
 /** What the initial weights of a layer are drawn from that is given no generator. */
 export function defaultGenerator(): Generator {
   weights.generator ??= new Generator(weights.seed);

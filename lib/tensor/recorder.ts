@@ -50,14 +50,14 @@ export class Recorder {
   readonly #operations: RecordedOperation[] = [];
   readonly #values = new Map<number, TensorDescription>();
   readonly #made: TensorHandle[] = [];
-  readonly #inputs: TensorHandle[] = [];
+  readonly #inputs: TensorDescription[] = [];
   readonly #hidden: (() => TensorHandle)[] = [];
 
   /** A handle that stands for what is given in its place at replay; of the shape, dtype and device of `like`. */
   input(like: TensorHandle): TensorHandle {
     const handle = guard(() => loadAddon().recordInput(this.#handle, like));
     this.#made.push(handle);
-    this.#inputs.push(handle);
+    this.#inputs.push(loadAddon().describe(handle));
     return handle;
   }
 
@@ -97,8 +97,7 @@ export class Recorder {
   finish(outputs: readonly TensorHandle[]): Notes {
     const addon = loadAddon();
     const { recording, ...values } = guard(() => addon.finishRecorder(this.#handle, outputs));
-    for (const [i, value] of values.inputs.entries())
-      this.#values.set(value, addon.describe(this.#inputs[i] as TensorHandle));
+    for (const [i, value] of values.inputs.entries()) this.#values.set(value, this.#inputs[i] as TensorDescription);
     for (const [i, handle] of addon.recordingCaptured(recording).entries()) {
       this.#values.set(values.captured[i] as number, addon.describe(handle));
       addon.dispose(handle);

@@ -45,7 +45,11 @@ export function structureOf(where: string, value: unknown, numberTensor?: (value
     if (typeof value === 'bigint') return constant(`${value}n`, value);
     if (value === undefined || value === null || typeof value === 'boolean') return constant(String(value), value);
     if (typeof value === 'string') return constant(JSON.stringify(value), value);
-    if (isListOfNumbers(value)) return constant(JSON.stringify(value), [...value]);
+    if (isListOfNumbers(value)) {
+      keys.push(JSON.stringify(value));
+      const own = [...value];
+      return () => [...own];
+    }
     if (Array.isArray(value)) {
       keys.push('[');
       const parts = value.map((item, i) => walk(`${name}[${i}]`, item));

@@ -106,7 +106,12 @@ export class Tensor {
   /** The elements in row-major order. bfloat16 and float16 arrive as float32, int64 as BigInt64Array, bool as 0 and 1. */
   data(): Promise<TypedArray> {
     refuseWhileRecording('data()', this.data);
-    return guardAsync(guard(() => loadAddon().read(this.handle, flags())));
+    return guardAsync(guard(() => loadAddon().read(this.handle, flags(), false)));
+  }
+
+  /** @internal As data(), but the failure of a backward() or an update of others is left for their own reads. */
+  ownData(): Promise<TypedArray> {
+    return guardAsync(guard(() => loadAddon().read(this.handle, flags(), true)));
   }
 
   /** As data(), but blocks the JavaScript thread until everything enqueued before has run. */

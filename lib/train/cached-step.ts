@@ -2,6 +2,7 @@
 import type { Optimizer } from '../optim/optimizer.ts';
 import { keepRunningStatistics, noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
+import { randomState, withRandomState } from '../tensor/random.ts';
 import { sync } from '../tensor/runtime.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
@@ -56,10 +57,12 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
   /** Features of all samples, (batch, views, dim), without autograd; and the targets, which are read on the way. */
   const cacheFeatures = async (batch: LargeBatch, signal: AbortSignal | undefined) => {
     const parts: Tensor[] = [];
+    const draws: bigint[] = []; // of dropout: the second pass must drop what the first one did
     const targets = new TargetCollector();
     const paced = oneBehind();
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
+      draws.push(randomState());
       const part = tidy(() => noGrad(() => keepRunningStatistics(() => forward(micro, options))));
       parts.push(part);
       targets.add(micro);
@@ -67,17 +70,24 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
     }
     const features = ops.cat(parts);
     features.requiresGrad = true;
-    return { features, targets: targets.all() };
+    return { features, draws, targets: targets.all() };
   };
 
   /** Adds up the parameters' gradients, given that of the features. */
-  const backPropagate = async (batch: LargeBatch, gradient: Tensor, signal: AbortSignal | undefined) => {
+  const backPropagate = async (
+    batch: LargeBatch,
+    gradient: Tensor,
+    draws: readonly bigint[],
+    signal: AbortSignal | undefined,
+  ) => {
     const paced = oneBehind();
     let start = 0;
+    let i = 0;
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
       const size = micro.ids.length;
-      tidy(() => forward(micro, options).backward(gradient.narrow(0, start, size)));
+      const again = () => forward(micro, options).backward(gradient.narrow(0, start, size));
+      withRandomState(draws[i++] as bigint, () => tidy(again));
       start += size;
       await paced(sync());
     }
@@ -91,7 +101,7 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
     tidy(async () => {
       try {
         let status = guard.begin();
-        const { features, targets } = await cacheFeatures(batch, signal);
+        const { features, draws, targets } = await cacheFeatures(batch, signal);
         const tensors = targetsOf(targets, options);
         const value = loss(features, { ...tensors, temperature: scalarOf(temperatureAt(options.loss, progress)) });
         const report = reportOf(value, options.metrics ? metricsOf(features, tensors) : undefined);
@@ -99,7 +109,7 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
         const result = resultOf(await report.data(), options);
         if (Number.isFinite(result.loss)) {
           value.loss.backward();
-          await backPropagate(batch, features.grad as Tensor, signal);
+          await backPropagate(batch, features.grad as Tensor, draws, signal);
           status = guard.update(features, scalarOf(learningRate), status);
         }
         return { ...result, ...refusalOf(await guard.end(status).item()), targets };

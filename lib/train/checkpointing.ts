@@ -42,6 +42,8 @@ interface Start {
   readonly run: RunFolder;
   /** Of the checkpoint that was loaded. */
   readonly savedStep?: number;
+  /** Its encoder's program. */
+  readonly program?: string | undefined;
   /** Of metrics.jsonl, up to that step: those of its epoch and the one before. */
   readonly records?: readonly JsonObject[];
   readonly warnings?: readonly string[];
@@ -86,9 +88,9 @@ export class RunWriter implements AsyncDisposable {
     const lock = await lockRun(fit.out);
     try {
       const start = fit.resume
-        ? await resume(fit.out, config, trained)
+        ? await resume(fit.out, config, trained, fit)
         : { run: await RunFolder.create(fit.out, config) };
-      return new RunWriter(start, trained, lock, await programIn(trained.options.encoder, config));
+      return new RunWriter(start, trained, lock, await programIn(trained.options.encoder, config, start.program));
     } catch (error) {
       await lock.release();
       throw error;
@@ -154,29 +156,36 @@ export class RunWriter implements AsyncDisposable {
   }
 }
 
-/** The encoder's program, or why checkpoints will have none. */
+/** The encoder's program, or why checkpoints will have none. @param before of the checkpoint that training goes on from. */
 async function programIn(
   encoder: Module,
   { input }: RunConfig,
+  before: string | undefined,
 ): Promise<{ readonly program?: EncoderProgram; readonly warning?: string }> {
   try {
-    return { program: await encoderProgram(encoder, input) };
+    const program = await encoderProgram(encoder, input);
+    const isChanged = before !== undefined && before !== program.text && encoder.config === undefined;
+    const warning =
+      "the encoder's forward pass is not the one that the checkpoint was trained with: was its code changed?";
+    return { program, ...(isChanged && { warning }) };
   } catch (error) {
     return { warning: `the run can be opened only with the code of its encoder: ${messageOf(error)}` };
   }
 }
 
-async function resume(path: string, config: RunConfig, trained: Trained): Promise<Start> {
+async function resume(path: string, config: RunConfig, trained: Trained, fit: FitOptions): Promise<Start> {
   const run = await RunFolder.open(path);
   refuseOtherRun(run, config);
   const warnings: string[] = [];
   let savedStep: number | undefined;
+  let program: string | undefined;
   if ((await run.steps()).length === 0) {
     warnings.push(`${run.path}: the run stopped before its first checkpoint; it begins again at step 0`);
   } else {
     const checkpoint = await run.loadCheckpoint('latest', { onWarning: (message) => warnings.push(message) });
     await load(checkpoint, trained);
     savedStep = checkpoint.state.step;
+    program = checkpoint.encoder;
   }
   const step = savedStep ?? 0;
   const firstEpoch = Math.floor(step / trained.stepsPerEpoch) - 1;
@@ -188,8 +197,13 @@ async function resume(path: string, config: RunConfig, trained: Trained): Promis
   const warning = goesOn && step > 0 && epochs !== before.epochs ? scheduleWarning(options, before) : undefined;
   if (warning !== undefined) warnings.push(warning);
   return {
-    run: goesOn && epochs !== before.epochs ? await run.withEpochs(epochs) : run,
+    run: await run.with({
+      ...(goesOn && { epochs }),
+      ...(fit.data && { data: fit.data }),
+      ...(fit.encoderFile !== undefined && { encoder: { ...run.config.encoder, file: fit.encoderFile } }),
+    }),
     ...(savedStep !== undefined && { savedStep }),
+    program,
     records,
     warnings,
   };

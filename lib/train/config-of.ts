@@ -27,9 +27,9 @@ async function inputOf(augmentation: Augmentation, dataset: Dataset): Promise<Ru
   return { size: height, channels, mean: spread(last?.mean, 0), std: spread(last?.std, 1) };
 }
 
-/** Of a module that its name and options make again; others are named 'custom'. */
+/** Of a module that its name and options make again; others have the name of their class. */
 const configJson = (part: object): JsonObject =>
-  part instanceof Module && part.config ? json(part.config) : { name: 'custom' };
+  part instanceof Module && part.config ? json(part.config) : { name: part.constructor.name || 'custom' };
 
 export async function configOf(
   options: ResolvedOptions,
@@ -39,10 +39,14 @@ export async function configOf(
 ): Promise<RunConfig> {
   const { encoder, head, loss, augment, optimizer, schedule, batchSize, microBatch, epochs, seed } = options;
   const { momentumEncoder } = options;
+  const { encoderFile } = fit;
   const first = augment[0] as Augmentation;
   return {
     format: 1,
-    encoder: configJson(encoder) as unknown as RunConfig['encoder'],
+    encoder: {
+      ...configJson(encoder),
+      ...(encoderFile !== undefined && { file: encoderFile }),
+    } as RunConfig['encoder'],
     head: head === null ? null : configJson(head),
     loss: typeof loss === 'function' ? { name: 'custom' } : json(loss),
     augment: augment.map((view) => json(view)),

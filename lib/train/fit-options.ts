@@ -1,4 +1,5 @@
 /** What one call of fit() takes. */
+import type { RunConfig } from '../checkpoint/run-config.ts';
 import { OptionError } from '../errors.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectString, throwIfAborted } from '../validate.ts';
 import type { TrainEvent } from './events.ts';
@@ -32,23 +33,27 @@ export interface FitOptions {
   /** Epochs between checkpoints, default 1. The end of training always has one. */
   readonly checkpointEvery?: number;
   /** Where the data came from, for config.json. */
-  readonly data?: { readonly name: string; readonly path: string | null; readonly limit: number | null };
+  readonly data?: RunConfig['data'];
+  /** The file that an encoder's code is in, where it is made by no name: for config.json. */
+  readonly encoderFile?: string;
 }
 
-const names = ['signal', 'onEvent', 'monitor', 'out', 'resume', 'checkpointEvery', 'data'] as const;
+const names = ['signal', 'onEvent', 'monitor', 'out', 'resume', 'checkpointEvery', 'data', 'encoderFile'] as const;
 
 function checkData(data: FitOptions['data']): void {
-  checkOptions('data', data, ['name', 'path', 'limit']);
+  checkOptions('data', data, ['name', 'path', 'limit', 'split', 'skipDamaged']);
   if (data === undefined) return;
   expectString('data.name', data.name);
   if (data.path !== null) expectString('data.path', data.path);
   if (data.limit !== null) expectNumber('data.limit', data.limit, { min: 1, integer: true });
+  if (data.split !== undefined) expectString('data.split', data.split);
+  if (data.skipDamaged !== undefined) expectBoolean('data.skipDamaged', data.skipDamaged);
 }
 
 /** Returns `options` with the defaults that decide something. @throws {OptionError} @throws {AbortError} the signal has fired. */
 export function checkFitOptions(options: FitOptions): FitOptions & { readonly checkpointEvery: number } {
   checkOptions('fit', options, names);
-  const { signal, onEvent, monitor, out, resume, data } = options;
+  const { signal, onEvent, monitor, out, resume, data, encoderFile } = options;
   for (const [name, value] of Object.entries({ onEvent, monitor }))
     if (value !== undefined && typeof value !== 'function')
       throw new OptionError(`${name} must be a function, got ${describe(value)}`);
@@ -57,6 +62,7 @@ export function checkFitOptions(options: FitOptions): FitOptions & { readonly ch
   if (resume !== undefined) expectBoolean('resume', resume);
   if (resume && out === undefined) throw new OptionError('resume needs out, the folder of the run');
   checkData(data);
+  if (encoderFile !== undefined) expectString('encoderFile', encoderFile);
   const checkpointEvery = expectNumber('checkpointEvery', options.checkpointEvery ?? 1, { min: 1, integer: true });
   return { ...options, checkpointEvery };
 }

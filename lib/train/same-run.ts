@@ -6,9 +6,25 @@ import { learningRateAt } from '../optim/schedule.ts';
 import { differenceOf } from './dataset-mark.ts';
 import type { ResolvedOptions } from './options.ts';
 
-/** The initial weights' seed does not matter: they come from the checkpoint. */
-const withoutSeed = (value: unknown): string =>
-  JSON.stringify(value, (key, inner: unknown) => (key === 'seed' ? undefined : inner));
+/** Where the weights began does not matter, as they come from the checkpoint; nor where a file of code lies, which may move. */
+const ofNoEffect = ['seed', 'file'];
+
+/** The first place at which plain data differ, in words; undefined where they do not. */
+function changeOf(path: string, there: unknown, here: unknown): string | undefined {
+  if (JSON.stringify(there) === JSON.stringify(here)) return undefined;
+  const [before, now] = [there, here].map((value) => (typeof value === 'object' ? value : null));
+  if (!before || !now) {
+    const [was, is] = [there, here].map((value) => JSON.stringify(value) ?? 'absent');
+    return `${path} was ${was}, and is now ${is}`;
+  }
+  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+    if (ofNoEffect.includes(key)) continue;
+    const [inner, other] = [before, now].map((value) => (value as Record<string, unknown>)[key]);
+    const change = changeOf(Array.isArray(before) ? `${path}[${key}]` : `${path}.${key}`, inner, other);
+    if (change !== undefined) return change;
+  }
+  return undefined;
+}
 
 /** What decides the weights. The number of epochs may be another. */
 const kept = [
@@ -19,9 +35,8 @@ const kept = [
 /** @throws {CheckpointError} naming what is different. */
 export function refuseOtherRun(run: RunFolder, config: RunConfig): void {
   for (const key of kept) {
-    const [there, here] = [withoutSeed(run.config[key]), withoutSeed(config[key])];
-    if (there !== here)
-      throw new CheckpointError(`${run.path}: cannot resume: ${key} was ${there}, and is now ${here}`);
+    const change = changeOf(key, run.config[key], config[key]);
+    if (change !== undefined) throw new CheckpointError(`${run.path}: cannot resume: ${change}`);
   }
   const difference = run.config.dataset && config.dataset && differenceOf(run.config.dataset, config.dataset);
   if (difference !== undefined) throw new CheckpointError(`${run.path}: cannot resume: ${difference}`);

@@ -4,6 +4,7 @@ import type { Optimizer } from '../optim/optimizer.ts';
 import { compile } from '../tensor/compile.ts';
 import { enableGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
+import { sync } from '../tensor/runtime.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
 import { forward, forwardPairs } from './forward.ts';
@@ -124,8 +125,8 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentu
 
   const read = async ({ report, status }: StepOutputs): Promise<StepResult> => {
     try {
-      const [values, code] = await Promise.all([report.data(), status.item()]);
-      return { ...resultOf(values, options), ...refusalOf(code) };
+      const [values, code] = await Promise.all([report.ownData(), status.ownData()]);
+      return { ...resultOf(values, options), ...refusalOf(Number(code[0])) };
     } finally {
       report.dispose();
       status.dispose();
@@ -136,6 +137,7 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentu
     try {
       return await read(tidy(() => enqueue(inputsOf(batch, context))));
     } catch (error) {
+      await sync().catch(() => {}); // this failure, which is heard here
       guard.abandon();
       throw error;
     }

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <memory>
 #include <unordered_map>
 #include <utility>
@@ -32,6 +33,16 @@ struct Recorder {
     slots.push_back(slot);
     values.emplace(slot.get(), value);
     return value;
+  }
+
+  // Made by one of the operations.
+  bool is_result(const SlotPtr& slot) const {
+    const auto found = values.find(slot.get());
+    if (found == values.end()) return false;
+    const auto in = [&](const std::vector<size_t>& list) {
+      return std::find(list.begin(), list.end(), found->second) != list.end();
+    };
+    return !in(inputs) && !in(captured);
   }
 
   // A tensor that the recording neither was given nor made is captured: what it holds is read at replay.
@@ -100,12 +111,43 @@ using RecorderHandle = Handle<Recorder>;
 using RecordingHandle = Handle<FinishedRecording>;
 using AbortFlagHandle = Handle<std::atomic<bool>>;
 
-// A twin of its own that is to `twin` as another result of the same operation: a leaf stays none.
+// A twin like that of a result, with no ties to it: what is done to the one leaves the other as it is.
 at::Tensor twin_again(const at::Tensor& twin) {
   if (!twin.defined()) return twin;
-  const c10::AutoGradMode grad(twin.requires_grad());
-  return twin.requires_grad() ? twin.alias() : twin.detach();
+  at::Tensor own = at::empty_strided(twin.sizes(), twin.strides(), twin.options());
+  const c10::AutoGradMode grad(true);
+  return twin.requires_grad() ? own.set_requires_grad(true).clone() : own;  // through an operation: no leaf
 }
+
+// What an operation that changes something finds outside of the recording, and whether it needed a gradient then.
+class Outside {
+ public:
+  Outside(const Recorder& recorder, const Callable& callable, const Arguments& arguments) {
+    if (!callable.changes_something()) return;
+    arguments.operands([&](const SlotPtr& slot) {
+      if (!recorder.is_result(slot) && slot->twin().defined()) slots_.emplace_back(slot, slot->twin().requires_grad());
+      return size_t{0};
+    });
+  }
+
+  // Shapes apart, a twin changes when the function is recorded, and not when it runs.
+  void check(const Callable& callable) const {
+    for (const auto& [slot, before] : slots_) {
+      at::Tensor twin = slot->twin();
+      if (twin.requires_grad() == before) continue;
+      if (before)
+        twin.set_requires_grad(true);
+      else
+        twin.detach_();
+      throw Error(kStateError, message(callable.schema().name(),
+                                       ": a recorded function must not change whether a tensor from outside needs a "
+                                       "gradient; do it before, or change values under noGrad()"));
+    }
+  }
+
+ private:
+  std::vector<std::pair<SlotPtr, bool>> slots_;
+};
 
 Napi::Array from_values(Napi::Env env, const std::vector<size_t>& values) {
   Napi::Array array = Napi::Array::New(env, values.size());
@@ -139,7 +181,9 @@ Napi::Value record(const Napi::CallbackInfo& info) {
   const Callable& callable = *CallableHandle::get(info[1], "reference");
   Arguments arguments(callable.schema(), info[2].As<Napi::Array>());
   const Modes modes = Modes::from_flags(flags_at(info, 3));
+  const Outside outside(recorder, callable, arguments);
   std::vector<ResultTwin> twins = result_twins(callable, arguments, modes);
+  outside.check(callable);
 
   std::vector<size_t> taken, made;
   std::vector<Recording::Operand> operands = arguments.operands([&](const SlotPtr& slot) {
@@ -198,20 +242,24 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
   const uint64_t job = job_at(info, 4);
   State& state = State::of(info.Env());
 
-  // An output that was given is that very tensor; the others are promised.
+  // An output that was given is that very tensor, but where it is changed before: then it is promised, as the others.
+  const bool changes = finished->recording.changes_something();
   std::vector<SlotPtr> outputs, promised;
   std::vector<size_t> places;
   for (const size_t value : finished->recording.outputs()) {
-    if (given[value]) {
-      outputs.push_back(given[value]);
+    const SlotPtr& known = given[value];
+    if (known && !changes) {
+      outputs.push_back(known);
       continue;
     }
-    Slot& recorded = *finished->slots[value];
-    outputs.push_back(std::make_shared<Slot>(twin_again(recorded.twin()), recorded.device(), recorded.is_alias()));
+    Slot& like = known ? *known : *finished->slots[value];
+    outputs.push_back(known ? std::make_shared<Slot>(like.twin(), like.device(), /*alias=*/true)
+                            : std::make_shared<Slot>(twin_again(like.twin()), like.device(), like.is_alias()));
     places.push_back(outputs.size() - 1);
     promised.push_back(outputs.back());
   }
-  const auto run = [finished = std::move(finished), abort = std::move(abort), flags, job,
+  const bool is_heard = !promised.empty();  // by who waits for a result
+  const auto run = [finished = std::move(finished), abort = std::move(abort), changes, is_heard, flags, job,
                     &state](std::vector<SlotPtr>& given) {
     try {
       std::vector<at::Tensor> values(given.size());
@@ -222,8 +270,11 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
         CONTRASTIVE_CHECK(!state.closing(), kAbortedError, "the runtime was closed while this ran");
         CONTRASTIVE_CHECK(!abort || !*abort, kAbortedError, "the signal was aborted");
       });
+    } catch (const Error&) {  // an abort, which others have not asked for
+      if (!is_heard) state.note_effect_failure(flags, job);
+      throw;
     } catch (...) {
-      if (finished->recording.changes_something()) state.note_effect_failure(flags, job);
+      if (changes) state.note_effect_failure(flags, job);
       throw;
     }
   };

@@ -132,16 +132,17 @@ Napi::Value to_typed_array(Napi::Env env, const at::Tensor& host) {
   }
 }
 
-// read(tensor, flags) -> Promise<TypedArray>
+// read(tensor, flags, own) -> Promise<TypedArray>. `own`: the failure of another's effect is left for another's read.
 Napi::Value read(const Napi::CallbackInfo& info) {
   State& state = State::of(info.Env());
   SlotPtr slot = TensorHandle::get(info[0], "tensor");
   const uint32_t flags = flags_at(info, 1);
+  const bool own = info[2].ToBoolean();
   Stream& stream = state.stream(flags);
   auto [promise, settler] = state.promise();
-  stream.enqueue(make_job([slot, settler = settler, &state, flags]() mutable {
+  stream.enqueue(make_job([slot, settler = settler, &state, flags, own]() mutable {
     try {
-      state.throw_effect_failure(flags);
+      if (!own) state.throw_effect_failure(flags);
       at::Tensor host = readable(slot->value());
       slot.reset();
       settler.resolve([host](Napi::Env env) { return to_typed_array(env, host); });

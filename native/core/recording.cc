@@ -31,13 +31,17 @@ std::vector<at::Tensor> Recording::run(std::vector<at::Tensor> given, uint64_t j
                                        const std::function<void()>& check) const {
   std::vector<at::Tensor> values = std::move(given);
   for (size_t i = 0; i < operations_.size();) {
-    // Under one guard as far as its modes reach: with it goes autocast's cache of weights.
+    // Under one guard as far as its modes reach, and no further than to what changes something: with it goes autocast's
+    // cache of weights, which would be those from before.
     const Modes modes = operations_[i].modes;
     const at::DeviceType device = operations_[i].device;
     const ModeGuard guard(modes, device);
-    for (; i < operations_.size() && operations_[i].modes == modes && operations_[i].device == device; ++i) {
+    bool changed = false;
+    for (; i < operations_.size() && !changed && operations_[i].modes == modes && operations_[i].device == device;
+         ++i) {
       check();
       run_one(i, values, job);
+      changed = operations_[i].callable->changes_something();
     }
   }
   std::vector<at::Tensor> results;

@@ -55,6 +55,10 @@ at::Tensor batch_norm_act(const at::Tensor& x, const OptionalTensor& weight, con
                        eps};
   if (training && keeps_statistics()) state.running_mean = state.running_var = at::Tensor();
   if (training && !keeps_statistics() && num_batches_tracked) num_batches_tracked->add_(1);
+  // Whoever looks at versions, as inference does, is to see that the statistics move: neither way below counts them up.
+  if (uses_batch)
+    for (const at::Tensor* moved : {&state.running_mean, &state.running_var})
+      if (moved->defined()) moved->unsafeGetTensorImpl()->bump_version();
   const at::Tensor added = residual.value_or(at::Tensor());
   if (can_fuse_batch_norm(x, added, state)) {
     if (uses_batch) return fused_batch_norm(x, added, relu, state);

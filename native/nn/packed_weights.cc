@@ -12,22 +12,26 @@ namespace contrastive::nn {
 
 namespace {
 
-constexpr size_t kUses = 4;  // of one weight
+constexpr size_t kUses = 8;  // of one weight
 
-// A tensor as it was: changes in place count its version up, a move or a load replaces its memory.
+// A tensor as it was: changes in place count its version up, a move or a load replaces its memory. Held weakly, so that
+// no other one is taken for it that comes to lie where it was.
 struct State {
-  const void* tensor;
+  c10::weak_intrusive_ptr<at::TensorImpl> tensor;
   const void* data;
   uint32_t version;
 
-  bool operator==(const State&) const = default;
+  bool is(const at::Tensor& other) const {
+    return tensor._unsafe_get_target() == other.unsafeGetTensorImpl() && data == other.const_data_ptr() &&
+           version == other.unsafeGetTensorImpl()->version_counter().current_version();
+  }
 };
 
 std::vector<State> states_of(const std::vector<at::Tensor>& tensors) {
   std::vector<State> states;
   states.reserve(tensors.size());
   for (const at::Tensor& tensor : tensors)
-    states.push_back({tensor.unsafeGetTensorImpl(), tensor.const_data_ptr(),
+    states.push_back({c10::weak_intrusive_ptr<at::TensorImpl>(tensor.getIntrusivePtr()), tensor.const_data_ptr(),
                       tensor.unsafeGetTensorImpl()->version_counter().current_version()});
   return states;
 }
@@ -36,6 +40,11 @@ struct Entry {
   std::string use;
   std::vector<State> states;
   Folded folded;
+
+  bool is_of(const std::vector<at::Tensor>& sources) const {
+    return std::equal(states.begin(), states.end(), sources.begin(), sources.end(),
+                      [](const State& state, const at::Tensor& source) { return state.is(source); });
+  }
 };
 
 struct OfWeight {
@@ -51,14 +60,13 @@ class Cache {
     return *cache;
   }
 
-  bool find(const std::vector<at::Tensor>& sources, const std::string& use, const std::vector<State>& states,
-            Folded& folded) {
+  bool find(const std::vector<at::Tensor>& sources, const std::string& use, Folded& folded) {
     const std::lock_guard lock(mutex_);
     const auto found = weights_.find(sources.front().unsafeGetTensorImpl());
     if (found == weights_.end() || found->second.weight.expired()) return false;
     std::vector<Entry>& entries = found->second.entries;
     const auto entry = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.use == use; });
-    if (entry == entries.end() || entry->states != states) return false;
+    if (entry == entries.end() || !entry->is_of(sources)) return false;
     folded = entry->folded;
     std::rotate(entry, entry + 1, entries.end());
     return true;
@@ -85,11 +93,11 @@ class Cache {
 
 Folded folded_weights(const std::vector<at::Tensor>& sources, const std::string& use,
                       const std::function<Folded()>& make) {
-  const std::vector<State> states = states_of(sources);
   Folded folded;
-  if (Cache::get().find(sources, use, states, folded)) return folded;
+  if (Cache::get().find(sources, use, folded)) return folded;
+  std::vector<State> states = states_of(sources);  // before they are read: who changes them meanwhile is seen next time
   folded = make();
-  Cache::get().keep(sources, {use, states, folded});
+  Cache::get().keep(sources, {use, std::move(states), folded});
   return folded;
 }
 

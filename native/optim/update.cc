@@ -55,7 +55,12 @@ Lists lists_of(const Update& request, bool weights) {
 void apply(const Update& request, const Rule& rule, double learning_rate) {
   for (const bool weights : {true, false}) {
     const Lists lists = lists_of(request, weights);
-    if (!lists.parameters.empty()) rule(lists, weights, learning_rate);
+    if (lists.parameters.empty()) continue;
+    rule(lists, weights, learning_rate);
+    // libtorch's fused updates do not count versions up, by which autograd and inference know of a change.
+    for (const at::Tensor& parameter : lists.parameters) parameter.unsafeGetTensorImpl()->bump_version();
+    for (const Tensors& slot : lists.slots)
+      for (const at::Tensor& value : slot) value.unsafeGetTensorImpl()->bump_version();
   }
 }
 

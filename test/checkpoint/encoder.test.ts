@@ -102,7 +102,7 @@ describe('loadEncoder', () => {
       [{ name: 'resnet50' }, /'layer1\.0\.conv1\.weight' must have shape \[4,4,1,1\]/],
       [{ depth: 3 }, /unknown option 'depth'/],
       [{ width: 'wide' }, /width must be an integer/],
-      [{ name: 'resnet9' }, /encoder must be one of/],
+      [{ name: 'resnet9' }, /'resnet9' is not registered, and the checkpoint holds no program of it/],
     ] as const)
       await withConfig(asks(encoder), () =>
         expect(loadEncoder({ checkpoint: path })).rejects.toMatchObject({

@@ -69,7 +69,7 @@ describe('RunFolder', () => {
   });
 
   it('takes another number of epochs', async () => {
-    const run = await (await runWith(5)).withEpochs(9);
+    const run = await (await runWith(5)).with({ epochs: 9 });
     expect((await RunFolder.open(run.path)).config).toEqual({ ...config, epochs: 9 });
     expect(run.config.epochs).toBe(9);
   });

@@ -14,6 +14,8 @@ import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { subset } from '../../lib/data/dataset.ts';
 import { linearHead } from '../../lib/encoders/linear-head.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { Identity } from '../../lib/nn/activations.ts';
+import { Linear } from '../../lib/nn/linear.ts';
 import { createEmbedder } from '../../lib/serve/embedder.ts';
 import type { RawImage } from '../../lib/serve/image-input.ts';
 import { tensorState } from '../../lib/tensor/raw-tensors.ts';
@@ -290,7 +292,7 @@ describe('fineTune', () => {
   });
 
   test('errors', async () => {
-    const { encoder, head } = tinyModels();
+    const { encoder } = tinyModels();
     const failing = async (changed: object, code: string, message: RegExp, data = train, module = encoder) =>
       expect(fineTune(module, data, options(changed))).rejects.toMatchObject({
         code,
@@ -313,7 +315,14 @@ describe('fineTune', () => {
       tinyDataset(40, { labels: false }),
     );
     await failing({}, 'ERR_OPTION', /encoder must be a Module/, train, {} as never);
-    await failing({}, 'ERR_OPTION', /encoder must be one of/, train, head);
+    await failing({}, 'ERR_OPTION', /encoder.featureDim must be an integer/, train, new Linear(4, 4) as never);
+    await failing(
+      {},
+      'ERR_OPTION',
+      /encoder must have parameters/,
+      train,
+      Object.assign(new Identity(), { featureDim: 4 }),
+    );
     const parts = { encoder, head: linearHead({ inFeatures: 32, outFeatures: 2 }), evaluation: plain() };
     const code = (wanted: string) => expect.objectContaining({ code: wanted });
     expect(() => new Classifier({ ...parts, classes: ['a'] })).toThrow(code('ERR_OPTION'));

@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadSplits } from '../../lib/cli/data-option.ts';
+import { neededSide } from '../../lib/cli/fine-tune-run.ts';
 import { Output } from '../../lib/cli/output.ts';
-import { neededSide, type RecipeChoices, sideOf } from '../../lib/cli/recipe.ts';
+import { type RecipeChoices, recipeOf } from '../../lib/cli/recipe.ts';
+import { sideOf } from '../../lib/cli/training.ts';
 
 const images = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));
 let root: string;
@@ -50,7 +52,10 @@ describe('loadSplits', () => {
 it('the side that images need is that of which the smallest crop is not enlarged', () => {
   expect([neededSide(64, 0.25), neededSide(224, 1)]).toEqual([128, 224]);
   const profile = { size: 224, mean: 0.5, std: 0.5 };
-  const choices = { method: 'simclr' } as RecipeChoices;
-  expect([sideOf(choices, profile), sideOf({ ...choices, cropMin: 0.25, size: 32 }, profile)]).toEqual([792, 64]);
-  expect(sideOf({ ...choices, method: 'supcon' }, profile)).toBe(501);
+  const side = (choices: Partial<RecipeChoices>): number => {
+    const all = { encoder: 'resnet18', headDim: 8, temperature: 0.1, optimizer: 'sgd', warmup: 0, seed: 0 } as const;
+    return sideOf(recipeOf({ ...all, epochs: 1, precision: 'float32', method: 'simclr', ...choices }, profile));
+  };
+  expect([side({}), side({ cropMin: 0.25, size: 32 })]).toEqual([792, 64]);
+  expect(side({ method: 'supcon' })).toBe(501);
 });

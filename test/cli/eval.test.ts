@@ -27,7 +27,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const evaluate = (...args: string[]): Promise<Ran> => runWith([command], ['eval', '--run', run, ...args]);
 
 /** What the parser fills in, with few images. */
-const given = {
+const defaults = {
+  encoder: undefined,
   data: undefined,
   baseline: false,
   k: 20,
@@ -135,7 +136,8 @@ describe('contrastive eval', () => {
       progress: { update: show, done: nothing },
     };
     await command.run({
-      options: { ...given, run, protocol: 'all', epochs: 1 },
+      options: { ...defaults, run, protocol: 'all', epochs: 1 },
+      given: new Set<string>(),
       positionals: [],
       signal: new AbortController().signal,
       output: output as unknown as Output,
@@ -162,8 +164,13 @@ describe('contrastive eval', () => {
     };
     const nothing = (): void => {};
     const output = { json: false, print: nothing, emit: nothing, warn: nothing, progress: { update, done: nothing } };
-    const context = { positionals: [], signal: controller.signal, output: output as unknown as Output };
-    const stopped = command.run({ ...context, options: { ...given, run, protocol } });
+    const context = {
+      given: new Set<string>(),
+      positionals: [],
+      signal: controller.signal,
+      output: output as unknown as Output,
+    };
+    const stopped = command.run({ ...context, options: { ...defaults, run, protocol } });
     await expect(stopped).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   });
 

@@ -175,7 +175,7 @@ describe('contrastive train', () => {
     expect(view?.transforms.map(({ kind }) => kind)).toEqual(names);
     expect(view?.transforms[0]?.scale).toEqual([0.2, 1]);
     expect(view?.transforms[2]?.brightness).toEqual([0.6, 1.4]);
-    const more = await train(...small, ...few, ...moco, '--epochs', '2', '--out', out, '--resume');
+    const more = await train('--resume', out, '--epochs', '2');
     expect(more).toMatchObject({ code: 0 });
     expect(await lossesOf(out)).toHaveLength(8);
 
@@ -250,10 +250,13 @@ describe('wrong use', () => {
     [[...data, '--method', 'moco', '--queue', '100'], 'must hold a batch of keys at least: expected >= 256, got 100'],
     [[...data, '--method', 'moco', '--micro-batch', '8'], 'momentumEncoder does not go with microBatch'],
     [[...data, '--micro-batch', '300'], 'microBatch must be an integer >= 1 and <= 256, got 300'],
-    [[...data, '--resume'], '--resume needs --out'],
+    [[...data, '--resume', 'runs/x', '--out', 'runs/y'], '--out does not go with --resume'],
+    [[...data, '--encoder', './no-such-net.ts'], 'no-such-net.ts: there is no such file; it makes the encoder'],
+    [[...data, '--encoder', './my-net.js', '--width', '8'], '--width belongs to the encoders of the package'],
     [[...data, '--limit-train', '100', '--batch-size', '256'], 'batchSize must be at most the 100 samples'],
   ])('%j ends with 2 and a message that helps', async (args, message) => {
-    const { code, stderr } = await train(...args, ...(args.includes('--resume') ? [] : ['--out', join(folder, 'no')]));
+    const out = args.includes('--resume') ? [] : ['--out', join(folder, 'no')];
+    const { code, stderr } = await train(...args, ...out);
     expect(stderr).toContain(message);
     expect(stderr).toContain('[ERR_OPTION]');
     expect(code).toBe(2);
@@ -316,14 +319,14 @@ describe('a run that is there already', () => {
     await train(...small, ...few, '--out', out);
     const again = await train(...small, ...few, '--out', out);
     expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/holds a run already.*\[ERR_CHECKPOINT\]/) });
-    const other = await train(...small, ...few, '--out', out, '--resume', '--seed', '5');
+    const other = await train('--resume', out, '--seed', '5');
     expect(other).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/cannot resume: .*seed.*\[ERR_CHECKPOINT\]/),
     });
-    const done = await train(...small, ...few, '--out', out, '--resume');
+    const done = await train('--resume', out);
     expect(done).toMatchObject({ code: 0, stderr: expect.stringContaining('has all its epochs already') });
-    const more = await train(...small, ...few, '--epochs', '2', '--out', out, '--resume', '--json');
+    const more = await train('--resume', out, '--epochs', '2', '--json');
     expect(eventsOf(more)[0]).toMatchObject({ kind: 'start', startStep: 4, totalSteps: 8 });
     expect(await lossesOf(out)).toHaveLength(8);
     expect(await (await RunFolder.open(out)).steps()).toEqual([4, 8]);
@@ -335,7 +338,7 @@ describe('a run that is there already', () => {
     const content = JSON.parse(await readFile(config(out), 'utf8'));
     content.optimizer.lr = 1e30;
     await writeFile(config(out), JSON.stringify(content));
-    const ran = await train(...small, ...few, '--epochs', '2', '--lr', '1e30', '--out', out, '--resume', '--json');
+    const ran = await train('--resume', out, '--epochs', '2', '--json');
     expect(ran.code).toBe(1);
     expect(eventsOf(ran).at(-1)).toEqual({
       error: { code: 'ERR_NON_FINITE', message: expect.stringMatching(/^the loss is \S+ at step [5-8] \(epoch 2\)/) },
@@ -362,7 +365,7 @@ describe('a run that is there already', () => {
     });
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /warning: the checkpoint of step 4 is in .*unwritten\. To go on:\n {2}contrastive train .*--resume\nerror: the disk is full/,
+      /warning: the checkpoint of step 4 is in .*unwritten\. To go on:\n {2}contrastive train --resume \S*unwritten --limit-test 100\nerror: the disk is full/,
     );
   });
 
@@ -421,7 +424,7 @@ describe.runIf(process.platform !== 'win32')('Ctrl-C', () => {
       child.once('close', (...how) => resolve(how)),
     );
     expect({ code, signal, err: text.err }).toEqual({ code: 130, signal: null, err: '' });
-    expect(text.out).toMatch(/ERR_ABORTED.*contrastive train .*--epochs 1000.*--resume/);
+    expect(text.out).toMatch(/ERR_ABORTED.*contrastive train --resume \S*ctrl-c/);
     const checkpoint = await (await RunFolder.open(out)).loadCheckpoint();
     expect(checkpoint.state.step).toBeGreaterThanOrEqual(1);
     expect((await readdir(join(out, 'checkpoints'))).filter((name) => name.startsWith('.'))).toEqual([]);

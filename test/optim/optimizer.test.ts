@@ -181,6 +181,24 @@ describe('by hand', () => {
     expect(numbers(w)).toEqual([0, 0, 0]);
   });
 
+  it('takes optimizer.lr as it is at each call of a compiled step', async () => {
+    const weight = tensor([1], { dtype: 'float32', requiresGrad: true });
+    const optimizer = new SGD([weight], { lr: 1 });
+    using compiled = compile((x: Tensor) => {
+      optimizer.zeroGrad();
+      weight.mul(x).sum().backward();
+      optimizer.step();
+    });
+    compiled(tensor(1));
+    expect(await weight.item()).toBe(0);
+    optimizer.lr = 0;
+    compiled(tensor(1));
+    expect(await weight.item()).toBe(0);
+    optimizer.lr = 2;
+    compiled(tensor(1));
+    expect(await weight.item()).toBe(-2);
+  });
+
   it('takes the learning rate as an argument of a compiled step', async () => {
     const [eager, recorded] = [0, 1].map(() => tensor([1, -2, 3], { dtype: 'float32', requiresGrad: true })) as [
       Tensor,

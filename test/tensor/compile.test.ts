@@ -75,6 +75,12 @@ describe('compile', () => {
     expect(runs).toBe(1);
   });
 
+  it('gives a list of its own at each call', () => {
+    using compiled = compile((x: Tensor) => ({ x, shape: [1, 2] }));
+    compiled(floats([1])).shape.push(9);
+    expect(compiled(floats([1])).shape).toEqual([1, 2]);
+  });
+
   it('takes a list of numbers as a constant', async () => {
     using compiled = compile((x: Tensor, { shape }: { shape: readonly number[] }) => x.reshape(shape));
     expect(compiled(floats([1, 2, 3, 4]), { shape: [2, 2] }).shape).toEqual([2, 2]);
@@ -344,6 +350,52 @@ describe('a recording', () => {
     expect(() => compile(() => 1, { keys: 1 } as never)).toThrow(/did you mean 'key'/);
   });
 
+  it('refuses a function that waits, and nothing of it is heard later', async () => {
+    using waits = compile(async (x: Tensor) => (await x.sum().item()) + 1);
+    expect(() => waits(floats([1]))).toThrow(/must not be asynchronous/);
+    await new Promise((resolve) => setTimeout(resolve, 20)); // an unhandled rejection would fail the test run
+  });
+
+  it('does not use weights in a lower precision from before an update inside it', async () => {
+    const make = () => floats([1, 2, 3, 4], true);
+    const fn = (weight: Tensor) => (x: Tensor) =>
+      autocast('bfloat16', () => {
+        const product = () => x.matmul(weight.reshape([2, 2]));
+        product().sum().backward();
+        noGrad(() => weight.sub_((weight.grad as Tensor).mul(100)));
+        weight.zeroGrad();
+        return product().detach();
+      });
+    const [eager, recorded] = [make(), make()];
+    using compiled = compile(fn(recorded));
+    const x = ops.ones([2, 2]);
+    for (let i = 0; i < 2; i++) expect(await compiled(x).data()).toEqual(await fn(eager)(x).data());
+  });
+
+  const requireGrad =
+    (on: boolean) =>
+    (w: Tensor): void => {
+      w.requiresGrad = on;
+    };
+  it.each([
+    ['requiresGrad = false', requireGrad(false), true],
+    ['requiresGrad = true', requireGrad(true), false],
+    ['mul_ by what needs one', (w: Tensor): void => void w.mul_(floats([2], true)), false],
+  ] as const)('refuses to change whether a tensor from outside needs a gradient: %s', (_, change, before) => {
+    const weight = floats([1], before);
+    using compiled = compile((x: Tensor) => {
+      change(weight);
+      return x.mul(weight);
+    });
+    expect(() => compiled(floats([1]))).toThrow(/must not change whether a tensor from outside needs a gradient/);
+    expect(weight.requiresGrad).toBe(before);
+    using ofInput = compile((x: Tensor) => {
+      change(x);
+      return x.mul(2);
+    });
+    expect(() => ofInput(floats([1], before))).toThrow(StateError);
+  });
+
   it('has no tensors that can be used outside of it', async () => {
     let kept: Tensor | undefined;
     using compiled = compile((x: Tensor) => {
@@ -412,6 +464,21 @@ describe('abortable', () => {
     const whole = performance.now();
     await compiled(x).data();
     expect(took).toBeLessThan((performance.now() - whole) / 2 + 20);
+  });
+
+  it('rejects what the call gives, an argument that it would have changed too, and nothing of others', async () => {
+    const controller = new AbortController();
+    using compiled = compile((x: Tensor) => {
+      for (let i = 0; i < 300; i++) x.add_(x.matmul(x));
+      return x;
+    });
+    const x = ops.zeros([300, 300]);
+    compiled(ops.zeros([300, 300])).dispose();
+    await sync();
+    const result = compiled.abortable(controller.signal, x);
+    setTimeout(() => controller.abort(), 5);
+    await expect(result.ready()).rejects.toBeInstanceOf(AbortError);
+    expect(await ops.ones([1]).item()).toBe(1);
   });
 
   it('takes any number of calls for one signal', async () => {

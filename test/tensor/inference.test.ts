@@ -1,4 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { Conv2d } from '../../lib/nn/conv2d.ts';
+import { Module } from '../../lib/nn/module.ts';
+import { BatchNorm2d } from '../../lib/nn/normalization.ts';
+import { AdamW } from '../../lib/optim/adamw.ts';
+import { LARS } from '../../lib/optim/lars.ts';
+import { SGD } from '../../lib/optim/sgd.ts';
 import { compile } from '../../lib/tensor/compile.ts';
 import { autocast, noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -56,6 +62,21 @@ function blocks(inputs: number, channels: number, stride: number, { groups = 1, 
   return { forward, weights, norms };
 }
 
+class Net extends Module {
+  readonly conv: Conv2d;
+  readonly norm: BatchNorm2d;
+
+  constructor(channels: number) {
+    super();
+    this.conv = new Conv2d(3, channels, 3, { padding: 1, bias: false });
+    this.norm = new BatchNorm2d(channels);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.norm.forward(this.conv.forward(x), { relu: true });
+  }
+}
+
 describe('compile for inference', () => {
   it.each([
     ['float32', 8, 16, 1, 1],
@@ -110,6 +131,80 @@ describe('compile for inference', () => {
       );
       expect(await after.data()).not.toEqual(await before.data());
     }
+  });
+
+  it.each([
+    ['sgd', (parameters: readonly Tensor[]) => new SGD(parameters, { lr: 0.1 })],
+    ['adamw', (parameters: readonly Tensor[]) => new AdamW(parameters, { lr: 0.1 })],
+    ['lars', (parameters: readonly Tensor[]) => new LARS(parameters, { lr: 10 })],
+  ] as const)('sees the steps of an optimizer: %s', async (_, make) => {
+    const weight = ops.randn([8, 8, 3, 3]).clone();
+    weight.requiresGrad = true;
+    const optimizer = make([weight]);
+    const forward = (x: Tensor) => ops.conv2d(x, weight, undefined, 1, 1);
+    using compiled = compile(forward, { inference: true });
+    const x = ops.randn([2, 8, 6, 6]);
+    for (let i = 0; i < 3; i++) {
+      const before = compiled(x);
+      forward(x).square().mean().backward();
+      optimizer.step();
+      optimizer.zeroGrad();
+      await expectClose(
+        compiled(x),
+        noGrad(() => forward(x)),
+        1e-5,
+      );
+      expect(await compiled(x).data()).not.toEqual(await before.data());
+    }
+  });
+
+  it.each([64, 6])('sees the running statistics that a pass in training moves: %i channels', async (channels) => {
+    using net = new Net(channels);
+    const x = ops.randn([4, 3, 6, 6]);
+    using compiled = compile(net.eval(), { inference: true });
+    for (let i = 0; i < 2; i++) {
+      net.eval();
+      await expectClose(
+        compiled(x),
+        noGrad(() => net.forward(x)),
+        1e-5,
+      );
+      net.train();
+      noGrad(() => net.forward(x.add(i + 1))).dispose();
+    }
+    net.eval();
+    await expectClose(
+      compiled(x),
+      noGrad(() => net.forward(x)),
+      1e-5,
+    );
+  });
+
+  it('is right where a weight or a bias is made at each call', async () => {
+    const weight = ops.randn([8, 8, 3, 3]);
+    const forward = (x: Tensor, bias: Tensor) => ops.conv2d(x, weight, bias.mul(2), 1, 1);
+    using compiled = compile(forward, { inference: true });
+    const x = ops.randn([1, 8, 4, 4]);
+    for (let i = 0; i < 100; i++) {
+      using bias = ops.full([8], i, { dtype: 'float32' });
+      const [first] = (await compiled(x, bias).data()) as Float32Array;
+      const [expected] = (await noGrad(() => forward(x, bias)).data()) as Float32Array;
+      expect(first).toBeCloseTo(expected as number, 3);
+    }
+    expect(operations(compiled)).toContain('aten::conv2d');
+  });
+
+  it('gives the dtypes that the function gives', async () => {
+    const weight = ops.randn([8, 8, 1, 1]);
+    const forward = (x: Tensor) => autocast('bfloat16', () => ops.conv2d(x, weight)).add(x);
+    using compiled = compile(forward, { inference: true });
+    const x = ops.randn([1, 8, 4, 4]);
+    expect(compiled(x).dtype).toBe('float32');
+    await expectClose(
+      compiled(x),
+      noGrad(() => forward(x)),
+      0.02,
+    );
   });
 
   it('leaves what others still need: the input, a shortcut, a result in the middle', async () => {

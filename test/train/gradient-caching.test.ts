@@ -6,6 +6,7 @@ import { openCheckpoint } from '../../lib/checkpoint/run.ts';
 import type { Dataset } from '../../lib/data/dataset.ts';
 import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
+import { Dropout } from '../../lib/nn/dropout.ts';
 import { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import { onInteractiveStream } from '../../lib/tensor/modes.ts';
@@ -69,6 +70,29 @@ describe('a step with cached gradients', () => {
     ],
     ['no head', () => ({ head: null })],
   ];
+  test('drops in the second pass what the first one dropped', async () => {
+    class Dropping extends Module {
+      readonly encoder = tinyModels().encoder;
+      readonly featureDim = this.encoder.featureDim;
+      readonly dropout = new Dropout(0.5);
+
+      override forward(x: Tensor): Tensor {
+        return this.dropout.forward(this.encoder.forward(x));
+      }
+    }
+    const encoder = new Dropping();
+    const outputs: Tensor[] = [];
+    encoder.dropout.registerForwardHook((_module, _inputs, output) => {
+      outputs.push(output);
+      return undefined;
+    });
+    await gradientOf(tinyDataset(), optionsOf({ encoder, microBatch: 4 }));
+    const values = await valuesOf(outputs);
+    expect(values).toHaveLength(8); // four micro-batches, twice
+    expect(values.slice(4)).toEqual(values.slice(0, 4));
+    expect(new Set(values.slice(0, 4).map((each) => each.map((value) => value === 0).join())).size).toBe(4);
+  });
+
   test.each(cases)('has the gradient of the whole batch: %s', async (_, make) => {
     const whole = await gradientOf(tinyDataset(), inEvaluation(make()));
     const size = farthest(

@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { augment, setAugmentThreads } from '../../lib/augment/augment.ts';
+import { presets } from '../../lib/augment/presets.ts';
 import { randomCrop } from '../../lib/augment/random-crop.ts';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { concat } from '../../lib/data/concat.ts';
 import { type Dataset, subset } from '../../lib/data/dataset.ts';
+import { extractFeatures } from '../../lib/evaluate/features.ts';
 import type { Module } from '../../lib/nn/module.ts';
+import type { OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -108,6 +111,30 @@ describe('a run', () => {
     expect(await anchorsOf({ metrics: false })).toEqual(new Array(5).fill(undefined));
     const custom = (features: Tensor): Tensor => features.square().mean();
     expect((await anchorsOf({ loss: custom }))[0]).toBeCloseTo(byLabel[0] as number, 5);
+  });
+
+  test("a monitor sees the weights of its epoch, with every optimizer's", async () => {
+    const optimizers: OptimizerSpec[] = [
+      { name: 'sgd', lr: 0.1, momentum: 0.9 },
+      { name: 'adamw', lr: 0.01 },
+      { name: 'lars', lr: 1 },
+    ];
+    for (const optimizer of optimizers) {
+      const models = tinyModels();
+      const seen: number[][] = [];
+      await new Trainer({ ...models, augment: tinyViews(), batchSize: 8, epochs: 3, optimizer }).fit(tinyDataset(), {
+        monitor: async () => {
+          const evaluation = presets.evaluation({ size, mean: 0.4, std: 0.25, channels: 1 });
+          const { features } = await extractFeatures(models.encoder, tinyDataset(8), { augment: evaluation });
+          using owned = features;
+          seen.push(Array.from(await owned.data(), Number));
+          return {};
+        },
+      });
+      const [one, two, three] = seen as [number[], number[], number[]];
+      expect(one).not.toEqual(two);
+      expect(two).not.toEqual(three);
+    }
   });
 
   test('the monitor runs after each epoch in evaluation mode', async () => {
@@ -280,7 +307,9 @@ describe('a run on disk', () => {
     await make({ epochs: 1 }).fit(tinyDataset(), { out });
     await expect(make().fit(tinyDataset(), { out })).rejects.toEqual(code('ERR_CHECKPOINT'));
     const other = make({ loss: { name: 'supcon', temperature: 0.5 } });
-    await expect(other.fit(tinyDataset(), { out, resume: true })).rejects.toThrow(/cannot resume: loss was/);
+    await expect(other.fit(tinyDataset(), { out, resume: true })).rejects.toThrow(
+      /cannot resume: loss\.temperature was absent, and is now 0\.5/,
+    );
     await expect(make().fit(tinyDataset(), { resume: true })).rejects.toEqual(code('ERR_OPTION'));
   });
 

@@ -1,0 +1,205 @@
+/** `train --resume DIR` and `--config FILE`: a config's training, with the options that were typed beside it. */
+import { dirname, resolve } from 'node:path';
+import { RunFolder } from '../checkpoint/run.ts';
+import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
+import { OptionError } from '../errors.ts';
+import { readJson } from '../files/read.ts';
+import { isObject } from '../files/strict-json.ts';
+import { checkOptions, describe } from '../validate.ts';
+import { type DataProfile, dataText } from './data-option.ts';
+import { recipeOf } from './recipe.ts';
+import type { TrainOptions } from './train-options.ts';
+import type { TrainingSpec } from './training.ts';
+
+/** A config of a run, or part of one that was written by hand. */
+export type PartialConfig = Partial<RunConfig>;
+
+const objects = ['encoder', 'head', 'loss', 'input', 'optimizer', 'schedule', 'momentumEncoder', 'data'] as const;
+const fields = [
+  ...objects,
+  ...['format', 'augment', 'batchSize', 'microBatch', 'epochs', 'seed', 'precision'],
+  ...['precisionSpeeds', 'classes', 'dataset'], // of a run; a training finds them out for itself
+];
+
+/**
+ * The config that `--resume` or `--config` names; undefined without either. Relative paths in a file are of its folder.
+ * @throws {OptionError} both, or a file with a field that no config has; {CheckpointError} a file that cannot be read.
+ */
+export async function readConfig({
+  resume,
+  config: file,
+  out,
+  init,
+}: TrainOptions): Promise<PartialConfig | undefined> {
+  if (resume !== undefined) {
+    const beside = Object.entries({ config: file, out, init }).find(([, value]) => value !== undefined);
+    if (beside !== undefined)
+      throw new OptionError(`--${beside[0]} does not go with --resume: the run in that folder has its own`);
+    return (await RunFolder.open(resume)).config;
+  }
+  if (file === undefined) return undefined;
+  const config = await readJson(file);
+  if (!isObject(config)) throw new OptionError(`${file}: must hold a JSON object, got ${describe(config)}`);
+  checkOptions(file, config, fields);
+  for (const name of objects) {
+    const value = config[name];
+    const isFine = value === undefined || isObject(value) || (name === 'head' && value === null);
+    if (!isFine) throw new OptionError(`${file}: ${name} must be an object, got ${describe(value)}`);
+  }
+  if (config.augment !== undefined && !(Array.isArray(config.augment) && config.augment.every(isObject)))
+    throw new OptionError(`${file}: augment must be an array with an object a view, got ${describe(config.augment)}`);
+  if (config.augment !== undefined && config.input === undefined)
+    throw new OptionError(`${file}: augment needs input beside it, { size, channels, mean, std } of its views`);
+  return withAbsolutePaths(config as PartialConfig, dirname(resolve(file)));
+}
+
+function withAbsolutePaths(config: PartialConfig, folder: string): PartialConfig {
+  const { encoder, data } = config;
+  const isPath = typeof data?.path === 'string' && data.path !== 'bundled';
+  return {
+    ...config,
+    ...(typeof encoder?.file === 'string' && { encoder: { ...encoder, file: resolve(folder, encoder.file) } }),
+    ...(isPath && { data: { ...data, path: resolve(folder, data.path as string) } }),
+  };
+}
+
+/** Which options decide a field: where none of them was typed, it is the config's, word for word. */
+const deciders: Readonly<Record<keyof TrainingSpec, readonly (keyof TrainOptions)[]>> = {
+  encoder: ['encoder', 'width', 'stem'],
+  head: ['headDim'],
+  loss: ['method', 'variant', 'denominators', 'loss', 'hardNegatives', 'temperature', 'temperatureEnd'],
+  augment: ['data', 'method', 'size', 'cropMin', 'jitter', 'blur'],
+  input: ['data', 'size'],
+  optimizer: ['optimizer', 'lr', 'weightDecay'],
+  schedule: ['warmup'],
+  batchSize: ['batchSize'],
+  microBatch: ['microBatch'],
+  momentumEncoder: ['method', 'momentumEncoder', 'momentumEnd', 'queue', 'symmetric'],
+  epochs: ['epochs'],
+  seed: ['seed'],
+  precision: ['precision'],
+};
+
+/** Whether `--data` names the data set of a config, which may lie elsewhere now. */
+const isKindOf = (text: string | undefined, data: PartialConfig['data']): boolean => text?.split(':')[0] === data?.name;
+
+/**
+ * @param given names of the options that were typed. Data of the same kind that lie elsewhere change nothing.
+ * @param usual input of the data; that of the config goes first.
+ */
+export function specOf(
+  options: TrainOptions,
+  given: ReadonlySet<string>,
+  usual: DataProfile,
+  config: PartialConfig | undefined,
+): TrainingSpec {
+  if (config === undefined) return recipeOf(options, usual);
+  const isMoved = isKindOf(options.data, config.data);
+  const isDecided = (option: string): boolean => given.has(option) && !(option === 'data' && isMoved);
+  const kept = Object.entries(deciders)
+    .filter(([field, by]) => field in config && !by.some(isDecided))
+    .map(([field]) => [field, config[field as keyof TrainingSpec]]);
+  const { input, ...others } = Object.fromEntries(kept) as Partial<TrainingSpec>;
+  const spec = recipeOf(options, { ...usual, ...(isDecided('data') ? {} : config.input) });
+  const merged = { ...spec, ...others, input: { ...spec.input, ...input } };
+  return given.has('seed') ? { ...merged, ...seeded(merged) } : merged;
+}
+
+/** The parts that draw initial weights, with the seed of the training. */
+function seeded({ encoder, head, seed }: TrainingSpec): Pick<TrainingSpec, 'encoder' | 'head'> {
+  return {
+    encoder: 'seed' in encoder ? { ...encoder, seed } : encoder,
+    head: head !== null && 'seed' in head ? { ...head, seed } : head,
+  };
+}
+
+/** The options that were typed, over those that a config stands for, over the defaults. */
+export function withConfig(
+  options: TrainOptions,
+  given: ReadonlySet<string>,
+  config: PartialConfig | undefined,
+): TrainOptions {
+  if (config === undefined) return options;
+  const typed = Object.entries(options).filter(([name]) => given.has(name));
+  return { ...options, ...choicesOf(config, Object.fromEntries(typed)), ...Object.fromEntries(typed) };
+}
+
+type Choices = { readonly [K in keyof TrainOptions]?: TrainOptions[K] };
+
+/**
+ * A config as options, as far as they can say it. Where another method, loss, optimizer, encoder or data set was typed, what
+ * belongs to the config's own is left out. The values are checked by whoever takes them.
+ */
+function choicesOf(config: PartialConfig, typed: Choices): Choices {
+  const { encoder, head, input, optimizer, schedule, data } = config;
+  const { batchSize, microBatch, epochs, seed, precision } = config;
+  const isTyped = (name: keyof TrainOptions, own: unknown): boolean => name in typed && typed[name] !== own;
+  const name = encoder?.file ?? encoder?.name;
+  const choices = {
+    headDim: head?.outFeatures,
+    size: input?.size,
+    warmup: schedule?.warmup,
+    ...{ batchSize, microBatch, epochs, seed, precision },
+    ...viewChoices(config),
+    ...lossChoices(config, isTyped),
+    ...(!isTyped('encoder', name) && { encoder: name, width: encoder?.width, stem: encoder?.stem }),
+    ...(!isTyped('optimizer', optimizer?.name) && {
+      optimizer: optimizer?.name,
+      lr: optimizer?.lr,
+      weightDecay: optimizer?.weightDecay,
+    }),
+    ...(data !== undefined && (!('data' in typed) || isKindOf(typed.data, data)) && dataChoices(data)),
+  };
+  return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as Choices;
+}
+
+const dataChoices = ({ limit, split, skipDamaged, ...data }: RunConfig['data']): object => ({
+  data: dataText(data),
+  limitTrain: limit ?? undefined,
+  ...{ split, skipDamaged },
+});
+
+function lossChoices(config: PartialConfig, isTyped: (name: keyof TrainOptions, own: unknown) => boolean): object {
+  const { loss = {}, momentumEncoder } = config;
+  const { name, temperature, variant, denominators, hardNegatives } = loss;
+  const method = methodOf(config);
+  const temperatures = { temperature: from(temperature), temperatureEnd: to(temperature) };
+  if (isTyped('method', method)) return temperatures;
+  const { momentum, queueSize, symmetric } = momentumEncoder ?? {};
+  return {
+    method,
+    ...temperatures,
+    ...(!isTyped('loss', name) && {
+      loss: name === 'supcon' ? undefined : name,
+      ...{ variant, denominators },
+      hardNegatives: isObject(hardNegatives) ? hardNegatives.concentration : undefined,
+    }),
+    momentumEncoder: from(momentum),
+    momentumEnd: to(momentum),
+    queue: queueSize,
+    symmetric,
+  };
+}
+
+function methodOf({ loss, momentumEncoder }: PartialConfig): string | undefined {
+  if (loss === undefined) return undefined;
+  if (loss.name === 'supcon') return 'supcon';
+  return momentumEncoder === undefined ? 'simclr' : 'moco';
+}
+
+/** Of a number that may change over the training: where it begins, and where it ends. */
+const from = (value: unknown): unknown => (isObject(value) ? value.from : value);
+const to = (value: unknown): unknown => (isObject(value) ? value.to : undefined);
+
+/** Of views such as the command makes. */
+function viewChoices({ augment = [] }: PartialConfig): object {
+  const transforms = (augment[0]?.transforms ?? []) as JsonObject[];
+  const find = (kind: string): JsonObject | undefined => transforms.find((transform) => transform.kind === kind);
+  const [crop, jitter] = [find('randomResizedCrop'), find('colorJitter')];
+  const hue = (jitter?.hue as number[] | undefined)?.[1]; // a quarter of the others
+  return {
+    cropMin: (crop?.scale as number[] | undefined)?.[0],
+    jitter: hue === undefined ? undefined : 4 * hue,
+    blur: find('gaussianBlur')?.p ?? (transforms.length > 0 ? 0 : undefined),
+  };
+}

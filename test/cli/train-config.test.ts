@@ -1,0 +1,249 @@
+/** Trainings of a config: runs that go on without a flag, and new ones that begin with what a file says. */
+import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { presets } from '../../lib/augment/presets.ts';
+import { RunFolder } from '../../lib/checkpoint/run.ts';
+import { parseData, profileOf } from '../../lib/cli/data-option.ts';
+import { command as evalCommand } from '../../lib/cli/eval.ts';
+import { parseOptions } from '../../lib/cli/options.ts';
+import { recipeOf } from '../../lib/cli/recipe.ts';
+import { command } from '../../lib/cli/train.ts';
+import { specOf, withConfig } from '../../lib/cli/train-config.ts';
+import { type TrainOptions, trainOptions } from '../../lib/cli/train-options.ts';
+import { loadDataset } from '../../lib/data/load.ts';
+import { projectionHead } from '../../lib/encoders/projection-head.ts';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { json } from '../../lib/train/config-of.ts';
+import { Trainer } from '../../lib/train/trainer.ts';
+import { type Ran, runWith } from './run-cli.ts';
+
+const images = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));
+const small = ['--data', 'fashion-mnist:bundled', '--width', '4', '--batch-size', '32', '--epochs', '1'];
+const few = ['--limit-train', '64', '--limit-test', '20'];
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'train-config-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const train = (...args: string[]): Promise<Ran> => runWith([command, evalCommand], ['train', ...args]);
+
+describe('options and back', () => {
+  const parse = (args: readonly string[]) => {
+    const { options, given } = parseOptions(args, trainOptions, { where: 'train' });
+    return { options: options as unknown as TrainOptions, given };
+  };
+  const usual = ['--data', 'cifar10:/data'];
+  const lists = [
+    [],
+    ['--method', 'simclr', '--loss', 'dclw', '--size', '96'],
+    ['--method', 'simclr', '--hard-negatives', '0.5', '--stem', 'cifar', '--jitter', '0.7', '--size', '128'],
+    ['--variant', 'in', '--denominators', 'negatives', '--temperature', '0.2', '--temperature-end', '0.05'],
+    ['--method', 'moco', '--queue', '512', '--momentum-end', '1', '--symmetric', '--blur', '0.3', '--crop-min', '0.4'],
+    ['--momentum-encoder', '0.9', '--optimizer', 'lars', '--warmup', '0.2', '--head-dim', '32'],
+    ['--optimizer', 'adamw', '--lr', '0.003', '--weight-decay', '0', '--encoder', 'resnet50', '--width', '8'],
+    ['--encoder', './net.ts', '--seed', '7', '--precision', 'bfloat16', '--micro-batch', '8', '--batch-size', '64'],
+  ];
+
+  it.each(lists)('a config says what made it: %s %s', (...args) => {
+    const { options, given } = parse([...usual, ...args]);
+    const profile = profileOf(parseData(options.data as string));
+    const spec = recipeOf(options, profile);
+    const config = json({ ...spec, data: { name: 'cifar10', path: '/data', limit: null } });
+    const { options: bare, given: nothing } = parse([]);
+    const back = withConfig(bare, nothing, config);
+    expect(recipeOf(back, profile)).toEqual(spec);
+    expect(specOf(back, nothing, profile, config)).toEqual(spec);
+    expect(given.size).toBe(1 + args.filter((word) => word.startsWith('--')).length);
+  });
+
+  it('what is typed wins, and leaves the rest as it was', () => {
+    const config = json({
+      loss: { name: 'supcon', temperature: 0.3, noPositives: 'zero' },
+      optimizer: { name: 'sgd', lr: 0.4, momentum: 0.5 },
+      augment: [{ transforms: [{ kind: 'normalize', mean: 0, std: 1 }] }],
+      encoder: { name: 'resnet34', width: 8, stem: 'imagenet' },
+    });
+    const specWith = (...args: string[]) => {
+      const { options, given } = parse([...usual, ...args]);
+      return specOf(withConfig(options, given, config), given, profileOf({ name: 'cifar10', path: null }), config);
+    };
+    expect(specWith('--epochs', '7')).toMatchObject({ ...config, augment: expect.anything(), epochs: 7 });
+    expect(specWith('--lr', '0.1').optimizer).toMatchObject({ name: 'sgd', lr: 0.1 });
+    expect(specWith('--optimizer', 'adamw').optimizer).toMatchObject({ name: 'adamw', lr: 0.001 });
+    expect(specWith('--width', '16').encoder).toMatchObject({ name: 'resnet34', width: 16, stem: 'imagenet' });
+    expect(specWith('--method', 'simclr').loss).toEqual({ name: 'nt-xent', temperature: 0.3 });
+  });
+});
+
+describe('--resume', () => {
+  let out: string;
+  beforeAll(async () => {
+    out = join(folder, 'run');
+    const more = ['--method', 'moco', '--queue', '64', '--optimizer', 'adamw', '--temperature-end', '0.05'];
+    const views = ['--size', '24', '--blur', '0.5', '--jitter', '0.3', '--crop-min', '0.5', '--stem', 'imagenet'];
+    expect(await train(...small, ...few, ...more, ...views, '--seed', '3', '--out', out)).toMatchObject({ code: 0 });
+  });
+
+  it('needs nothing else, and may repeat what the run was begun with', async () => {
+    const copy = join(folder, 'copy');
+    await cp(out, copy, { recursive: true });
+    expect(await train('--resume', copy, '--epochs', '2')).toMatchObject({ code: 0 });
+    const same = ['--method', 'moco', '--size', '24', '--lr', '0.001', '--data', 'fashion-mnist:bundled'];
+    expect(await train('--resume', copy, '--epochs', '3', ...same)).toMatchObject({
+      code: 0,
+      stderr: expect.not.stringContaining('error'),
+    });
+    expect(await (await RunFolder.open(copy)).steps()).toEqual([2, 4, 6]);
+  });
+
+  it.each([
+    ['encoder.width was 4, and is now 8', ['--width', '8']],
+    ['encoder.name was "resnet18"', ['--encoder', 'resnet34']],
+    ['head.outFeatures was 128', ['--head-dim', '64']],
+    ['loss.temperature.from was 0.1', ['--temperature', '0.2']],
+    ['momentumEncoder', ['--method', 'simclr']],
+    ['augment[0].transforms[2].brightness[0] was 0.7, and is now 0.6', ['--jitter', '0.4']],
+    ['augment[0].transforms[0].size[0] was 24', ['--size', '28']],
+    ['optimizer.lr was 0.001, and is now 0.1', ['--lr', '0.1']],
+    ['schedule.warmup was 0.05', ['--warmup', '0.5']],
+    ['batchSize', ['--batch-size', '16']],
+    ['momentumEncoder.queueSize was 64', ['--queue', '128']],
+    ['seed was 3, and is now 4', ['--seed', '4']],
+    ['the data set had 64 samples', ['--limit-train', '100']],
+  ])('says that %s is another, of %j', async (field, args) => {
+    const refused = await train('--resume', out, ...args);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/cannot resume: .*\[ERR_CHECKPOINT\]/) });
+    expect(refused.stderr).toContain(`cannot resume: ${field}`);
+  });
+
+  it('keeps views that no option can say, of a run that a program began', async () => {
+    const path = join(folder, 'by-program');
+    const input = { size: 24, mean: 0.3, std: 0.4, channels: 3 } as const;
+    const encoder = resnet18({ width: 4, stem: 'cifar', zeroInitResidual: true });
+    const trainer = new Trainer({
+      encoder,
+      head: projectionHead({ inFeatures: encoder.featureDim, kind: 'mlp-bn' }),
+      augment: [presets.supcon(input), presets.evaluation(input)],
+      optimizer: { name: 'sgd', lr: 0.02, nesterov: true, momentum: 0.8 },
+      schedule: { name: 'constant', warmupEpochs: 1 },
+      loss: { name: 'supcon', noPositives: 'zero' },
+      batchSize: 32,
+      epochs: 1,
+    });
+    const data = { name: 'fashion-mnist', path: 'bundled', limit: 64 };
+    await trainer.fit(await loadDataset('fashion-mnist', { limit: 64, subset: 'bundled' }), { out: path, data });
+    expect(await train('--resume', path, '--epochs', '2')).toMatchObject({ code: 0 });
+    expect(await (await RunFolder.open(path)).steps()).toEqual([2, 4]);
+  });
+
+  it('remembers that damaged files were left out, and so does eval', async () => {
+    const photos = join(folder, 'photos');
+    for (const split of ['train', 'test'])
+      for (const name of ['rgb.jpg', 'rgb.png', 'gray.png', 'empty.jpg'])
+        await cp(join(images, name), join(photos, split, name.length % 2 ? 'odd' : 'even', name), { recursive: true });
+    const path = join(folder, 'photos-run');
+    const args = ['--data', `folder:${photos}`, '--size', '16', '--width', '4', '--epochs', '1', '--skip-damaged'];
+    expect(await train(...args, '--method', 'simclr', '--out', path)).toMatchObject({ code: 0 });
+    expect((await RunFolder.open(path)).config.data).toMatchObject({ name: 'folder', path: photos, skipDamaged: true });
+    expect(await train('--resume', path, '--epochs', '2')).toMatchObject({ code: 0 });
+    const moved = join(folder, 'moved');
+    await rename(photos, moved);
+    expect(await train('--resume', path, '--epochs', '3', '--data', `folder:${moved}`)).toMatchObject({ code: 0 });
+    const judged = await runWith([evalCommand], ['eval', '--run', path, '--protocol', 'knn']);
+    expect(judged).toMatchObject({ code: 0, stderr: expect.stringContaining('skipped') });
+  });
+
+  it('says where there is no run', async () => {
+    const refused = await train('--resume', join(folder, 'none'));
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no run in') });
+  });
+});
+
+describe('--config', () => {
+  const write = async (name: string, config: unknown): Promise<string> => {
+    const file = join(folder, name);
+    await writeFile(file, JSON.stringify(config));
+    return file;
+  };
+
+  it('begins a training with the options of a run; what is typed wins', async () => {
+    const [first, second] = [join(folder, 'first'), join(folder, 'second')];
+    await train(...small, ...few, '--optimizer', 'adamw', '--precision', 'float32', '--out', first);
+    const config = join(first, 'config.json');
+    const ran = await train('--config', config, '--seed', '9', '--lr', '0.01', '--out', second, '--limit-test', '20');
+    expect(ran).toMatchObject({ code: 0 });
+    const [before, after] = [first, second].map(async (path) => (await RunFolder.open(path)).config);
+    expect(await after).toEqual({
+      ...(await before),
+      encoder: { ...(await before)?.encoder, seed: 9 },
+      head: { ...(await before)?.head, seed: 9 },
+      optimizer: { name: 'adamw', lr: 0.01, weightDecay: 0.01 },
+      seed: 9,
+    });
+  });
+
+  it('takes a file that was written by hand, whose paths are of its folder', async () => {
+    await writeFile(
+      join(folder, 'net.ts'),
+      (await readFile(new URL('../../examples/small-net.ts', import.meta.url), 'utf8')).replace(
+        "'contrastive'",
+        JSON.stringify(fileURLToPath(new URL('../../lib/index.ts', import.meta.url))),
+      ),
+    );
+    const file = await write('by-hand.json', {
+      encoder: { name: 'SmallNet', file: './net.ts' },
+      head: null,
+      loss: { name: 'nt-xent', temperature: 0.5 },
+      data: { name: 'fashion-mnist', path: 'bundled', limit: 64 },
+      batchSize: 32,
+      epochs: 1,
+    });
+    const out = join(folder, 'by-hand');
+    expect(await train('--config', file, '--limit-test', '20', '--out', out)).toMatchObject({ code: 0 });
+    expect((await RunFolder.open(out)).config).toMatchObject({
+      encoder: { name: 'SmallNet', file: join(folder, 'net.ts') },
+      head: null,
+      loss: { name: 'nt-xent', temperature: 0.5 },
+      batchSize: 32,
+      data: { limit: 64 },
+      seed: 0,
+    });
+    const again = join(folder, 'by-hand-again');
+    const seeded = ['--config', file, '--seed', '5', '--limit-test', '20', '--out', again];
+    expect(await train(...seeded)).toMatchObject({ code: 0 });
+    expect((await RunFolder.open(again)).config).toMatchObject({ head: null, seed: 5 });
+  });
+
+  it.each([
+    [{ epoch: 3 }, /unknown option 'epoch'; did you mean 'epochs'/],
+    [[], /must hold a JSON object, got an array/],
+    [{ loss: 'supcon' }, /loss must be an object, got 'supcon'/],
+    [{ augment: [1] }, /augment must be an array with an object a view/],
+    [{ loss: { name: 'supcno' } }, /loss\.name must be one of .*did you mean 'supcon'/],
+    [{ optimizer: { name: 'adam' } }, /optimizer\.name must be one of/],
+    [{ epochs: 'ten' }, /epochs must be an integer/],
+    [{ head: { name: 'linear' } }, /head\.name must be 'projection-head' for a training by command, got 'linear'/],
+    [{ input: { size: 0 } }, /size must be/],
+    [{ augment: [{ transforms: [] }] }, /augment needs input beside it/],
+  ])('refuses %j', async (config, message) => {
+    const file = await write('wrong.json', config);
+    const refused = await train(...['--data', 'fashion-mnist:bundled', '--config', file, '--out', join(folder, 'no')]);
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
+  });
+
+  it('or one that is not there, or beside --resume', async () => {
+    expect(await train(...small, '--config', join(folder, 'none.json'))).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/none\.json: cannot be read/),
+    });
+    expect(await train('--resume', folder, '--config', 'x.json')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--config does not go with --resume'),
+    });
+  });
+});

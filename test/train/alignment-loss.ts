@@ -1,0 +1,12 @@
+/** A loss in a file of its own: alignment and uniformity (Wang & Isola 2020, arXiv:2005.10242, equations 4 and 5). */
+import { normalize } from '../../lib/tensor/ops.ts';
+import type { CustomLoss } from '../../lib/train/loss.ts';
+
+const alignment: CustomLoss = (features) => {
+  const z = normalize(features, { dim: 2 }); // (batch, 2, dim)
+  const [x, y] = [z.select(1, 0), z.select(1, 1)];
+  const uniformity = x.matmul(x.t()).sub(1).mul(4).exp().mean().log();
+  return x.sub(y).square().sum(1).mean().add(uniformity);
+};
+
+export default alignment;
