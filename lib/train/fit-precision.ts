@@ -14,8 +14,8 @@ const mostMeasured = 64;
 
 /**
  * Settles the precision of a training. To measure, it runs views of the first sample through encoder and head, forward and
- * backward, as a step does; loss and update, which are float32 in any case, are left out, and so is a head written in
- * TypeScript, which may count its calls. Weights and running statistics stay as they are.
+ * backward, as a step does; loss and update, which are float32 in any case, are left out, and so is a head that is no
+ * Module, which may count its calls. Weights and running statistics stay as they are.
  * @param parameters whose gradients are zeroed afterwards.
  */
 export async function fitPrecision(

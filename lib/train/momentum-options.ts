@@ -70,7 +70,7 @@ export function expectBatchOfKeys(
 function refuseOthers({ encoder, head, augment, loss }: Around): void {
   if (!(encoder instanceof Module) || (head !== null && !(head instanceof Module)))
     throw new OptionError(
-      'momentumEncoder needs an encoder and a head of this package, or no head: one written in TypeScript cannot be copied',
+      'momentumEncoder needs a head that is a Module, or none: { forward, namedParameters } cannot be copied',
     );
   const { featureDim } = (head ?? encoder) as Partial<Encoder>;
   if (featureDim === undefined)

@@ -10,7 +10,7 @@ import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf, expec
 import { type CustomLoss, checkLoss, type LossSpec } from './loss.ts';
 import { checkMomentumEncoder, type MomentumEncoderOptions, type ResolvedMomentumOptions } from './momentum-options.ts';
 
-/** A projection head of your own, written with tensors. */
+/** A projection head of your own that is no Module: a function and the tensors that it is trained by. */
 export interface CustomHead {
   /** (n, featureDim) → (n, dim), differentiable. */
   forward(features: Tensor): Tensor;
@@ -52,7 +52,7 @@ export interface TrainerOptions {
   /**
    * Momentum contrast (MoCo; He et al. 2020, arXiv:1911.05722): view 0 goes through the encoder, view 1 through a copy that
    * follows it slowly, and a query is compared with its own key and a queue of keys of earlier batches, in place of the
-   * rest of its batch. `{}` for the defaults. Not with microBatch, more than two views or a head written in TypeScript.
+   * rest of its batch. `{}` for the defaults. Not with microBatch, more than two views or a head that is no Module.
    * Default: none.
    */
   readonly momentumEncoder?: MomentumEncoderOptions;

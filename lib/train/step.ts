@@ -27,8 +27,8 @@ export interface Step extends Disposable {
    */
   run(batch: Omit<TrainBatch, typeof Symbol.dispose>, context: StepContext): Promise<StepResult>;
   /**
-   * Steps that may be enqueued at once. Two for the package's own losses and heads: the compute thread then never waits for
-   * JavaScript. One with a callback, which is called when the step before it has been reported.
+   * Steps that may be enqueued at once. Two: the compute thread then never waits for JavaScript. One where a loss or a head
+   * that is a function of the user's, and not recorded, is called when the step before it has been reported.
    */
   readonly inFlight: number;
 }

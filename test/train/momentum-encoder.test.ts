@@ -440,7 +440,7 @@ describe('what a user gets wrong', () => {
       [{ microBatch: 4 }, /does not go with microBatch: negatives come from the queue/],
       [{ views: 3 }, /takes two views, a query and a key: expected 2, got 3/],
       [{ views: 1 }, /takes two views, a query and a key: expected 2, got 1/],
-      [{ head }, /one written in TypeScript cannot be copied/],
+      [{ head }, /needs a head that is a Module, or none/],
       [{ loss: { name: 'supcon', anchors: 'all' } }, /loss.anchors must not be 'all' with momentumEncoder/],
     ];
     for (const [options, message] of wrong)
