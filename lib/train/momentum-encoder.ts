@@ -8,6 +8,7 @@ import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { KeyBank } from './loss.ts';
 import type { Targets } from './loss-call.ts';
 import type { ResolvedMomentumOptions } from './momentum-options.ts';
+import { movingBuffers } from './moving-buffers.ts';
 import type { ResolvedOptions } from './options.ts';
 import { rampAt } from './ramp.ts';
 
@@ -33,7 +34,7 @@ const makeQueue = (size: number, dim: number, device: string): KeyQueue => ({
 /** What follows: parameters and, where asked for, the running statistics but for the counts of batches. */
 const followed = (modules: readonly (Module | null)[], withStatistics: boolean): Tensor[] =>
   modules.flatMap((module) => {
-    const statistics = withStatistics ? [...(module?.namedBuffers().values() ?? [])] : [];
+    const statistics = withStatistics && module ? [...movingBuffers(module).values()] : [];
     return [...(module?.parameters() ?? []), ...statistics.filter(({ dtype }) => dtype.startsWith('float'))];
   });
 
