@@ -9,6 +9,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { describe, expectBoolean, expectString } from '../validate.ts';
 import { fieldsOf } from './fields.ts';
 import { addForwardHook } from './forward-hooks.ts';
+import { modeKeyOf } from './mode-key.ts';
 import { stateOf } from './module-state.ts';
 import { Parameter } from './parameter.ts';
 import { copyState, type LoadStateDictOptions, type LoadStateDictResult } from './state-dict.ts';
@@ -155,17 +156,12 @@ export abstract class Module {
   }
 
   /**
-   * The modes of this module and its parts as text: a recording of forward() is for one of them. Undefined where one of them
-   * has a forward hook, which a recording would not call.
+   * As text, which parts, parameters and buffers this module has, and in which modes: a recording of forward() is for one such
+   * text. Undefined where a part has a forward hook, which a recording would not call.
+   * @throws {StateError} this module or one of its parts was disposed.
    */
   get modeKey(): string | undefined {
-    let key = '';
-    for (const [, module] of walk(this)) {
-      const { training, hooks } = stateOf(module);
-      if (hooks.size > 0) return undefined;
-      key += training ? 't' : 'e';
-    }
-    return key;
+    return modeKeyOf(this);
   }
 
   /** Of the first parameter, or else buffer; 'cpu' where there is none. */

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { Conv2d } from '../../lib/nn/conv2d.ts';
+import * as init from '../../lib/nn/init.ts';
+import { Linear } from '../../lib/nn/linear.ts';
 import { Module } from '../../lib/nn/module.ts';
 import { BatchNorm2d } from '../../lib/nn/normalization.ts';
+import { Parameter } from '../../lib/nn/parameter.ts';
 import { compile } from '../../lib/tensor/compile.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -70,6 +73,69 @@ describe('compile of a module', () => {
     remove();
     compiled(images(1));
     expect(calls).toBe(2);
+  });
+
+  it('sees a part and a parameter that were replaced', async () => {
+    class Scale extends Module {
+      fc = new Linear(2, 1, { bias: false });
+
+      override forward(x: Tensor): Tensor {
+        return this.fc.forward(x);
+      }
+    }
+    for (const options of [{}, { inference: true }]) {
+      using net = new Scale().eval();
+      using compiled = compile(net, options);
+      const x = ops.ones([1, 2]);
+      init.ones(net.fc.weight);
+      expect(await compiled(x).item()).toBe(2);
+      net.fc = new Linear(2, 1, { bias: false }).eval();
+      init.constant(net.fc.weight, 10);
+      expect(await compiled(x).item()).toBe(20);
+      Object.assign(net.fc, { weight: new Parameter(ops.ones([1, 2]).mul(3)) });
+      expect(await compiled(x).item()).toBe(6);
+      expect(await compiled(x).item()).toBe(6);
+      expect(compiled.recordings()).toHaveLength(3);
+    }
+  });
+
+  it('knows one of two equal parts from the other: what stands in another field is another forward pass', () => {
+    class Two extends Module {
+      first: Module | null = new Linear(2, 2);
+      second: Module | null = null;
+
+      override forward(x: Tensor): Tensor {
+        return (this.first?.forward(x) ?? x).mul(this.second === null ? 1 : 2);
+      }
+    }
+    using net = new Two();
+    const before = net.modeKey;
+    [net.first, net.second] = [net.second, net.first];
+    expect(net.modeKey).not.toBe(before);
+    [net.first, net.second] = [net.second, net.first];
+    expect(net.modeKey).toBe(before);
+    net.first?.eval();
+    expect(net.modeKey).not.toBe(before);
+    Object.assign(net, { second: net });
+    expect(() => net.modeKey).toThrow(expect.objectContaining({ code: 'ERR_STATE' }));
+    net.second = null;
+  });
+
+  it('throws for what was disposed, as forward does', () => {
+    for (const dispose of [
+      (net: Net) => net.dispose(),
+      (net: Net) => net.norm.dispose(),
+      (net: Net) => net.conv.weight.dispose(),
+    ]) {
+      const net = new Net();
+      using compiled = compile(net);
+      compiled(images(1));
+      dispose(net);
+      for (const call of [() => net.forward(images(1)), () => compiled(images(1))])
+        expect(call).toThrow(
+          expect.objectContaining({ code: 'ERR_STATE', message: expect.stringMatching(/was disposed/) }),
+        );
+    }
   });
 
   it.each(['cifar', 'imagenet'] as const)("gives a ResNet's features for inference, folded: %s", async (stem) => {

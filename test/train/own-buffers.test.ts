@@ -31,7 +31,7 @@ class Masked extends Module {
   }
 }
 
-const fit = (encoder: Masked, options: Partial<TrainerOptions> = {}, out?: string) =>
+const trained = (encoder: Masked, options: Partial<TrainerOptions> = {}, out?: string) =>
   new Trainer({ encoder, loss: { name: 'nt-xent' }, augment: tinyViews(), batchSize: 8, epochs: 1, ...options }).fit(
     tinyDataset(16),
     out === undefined ? {} : { out },
@@ -52,7 +52,7 @@ describe('a mask of -Infinity', () => {
     try {
       using encoder = new Masked();
       const before = await valuesOf(encoder.parameters());
-      const end = await fit(encoder, options, join(folder, 'run'));
+      const end = await trained(encoder, options, join(folder, 'run'));
       expect(end.step).toBe(2);
       expect(await valuesOf(encoder.parameters())).not.toEqual(before);
       const [mask] = await valuesOf([encoder.mask]);
@@ -83,6 +83,6 @@ test('a step that is refused puts back the buffers that a forward pass wrote its
   using encoder = new Masked();
   const before = await valuesOf(encoder.buffers());
   const loss: CustomLoss = (features) => features.sum().mul(Number.NaN);
-  await expect(fit(encoder, { loss })).rejects.toMatchObject({ code: 'ERR_NON_FINITE', step: 1 });
+  await expect(trained(encoder, { loss })).rejects.toMatchObject({ code: 'ERR_NON_FINITE', step: 1 });
   expect(await valuesOf(encoder.buffers())).toEqual(before);
 });
