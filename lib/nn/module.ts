@@ -5,6 +5,7 @@ import { loadAddon } from '../native/addon.ts';
 import { guard, newJob } from '../native/errors.ts';
 import { flags, noGrad, ownElsewhere, tidy } from '../tensor/modes.ts';
 import { tensorState } from '../tensor/raw-tensors.ts';
+import { currentRecorder } from '../tensor/recorder.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { describe, expectBoolean, expectString } from '../validate.ts';
 import { fieldsOf } from './fields.ts';
@@ -130,7 +131,10 @@ export abstract class Module {
 
   /** Whether normalisation uses the statistics of the batch and updates the running ones, and dropout drops. */
   get training(): boolean {
-    return stateOf(this).training;
+    const state = stateOf(this);
+    const { training } = state;
+    currentRecorder()?.assume(() => state.training === training);
+    return training;
   }
 
   /** Sets the mode of this module and all its parts. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { Conv2d } from '../../lib/nn/conv2d.ts';
+import { Dropout } from '../../lib/nn/dropout.ts';
 import * as init from '../../lib/nn/init.ts';
 import { Linear } from '../../lib/nn/linear.ts';
 import { Module } from '../../lib/nn/module.ts';
@@ -152,5 +153,45 @@ describe('compile of a module', () => {
     }
     const folded = compiled.recordings()[0]?.operations.filter(({ name }) => name === 'inference_convolution');
     expect(folded).toHaveLength(20);
+  });
+});
+
+describe('compile of a function that calls modules', () => {
+  it('follows their modes', async () => {
+    const dropout = new Dropout(0.5);
+    using compiled = compile((x: Tensor) => dropout.forward(x));
+    const x = ops.ones([256]);
+    const zeros = async () => (await numbers(compiled(x))).filter((value) => value === 0).length;
+    expect(await zeros()).toBeGreaterThan(64);
+    dropout.eval();
+    expect(await zeros()).toBe(0);
+    dropout.train();
+    expect(await zeros()).toBeGreaterThan(64);
+  });
+
+  it('follows the mode of a normalisation, and is recorded once while it stays', async () => {
+    using norm = new BatchNorm2d(3);
+    using compiled = compile((x: Tensor) => norm.forward(x));
+    compiled(images(1));
+    const [recording] = compiled.recordings();
+    compiled(images(2));
+    expect(compiled.recordings()).toEqual([recording]);
+    expect(await norm.numBatchesTracked?.item()).toBe(2);
+    norm.eval();
+    expect(await numbers(compiled(images(3)))).toEqual(await numbers(norm.forward(images(3))));
+    expect(await norm.numBatchesTracked?.item()).toBe(2);
+    expect(compiled.recordings()).toHaveLength(1);
+    expect(compiled.recordings()[0]).not.toBe(recording);
+  });
+
+  it('does so for inference too', async () => {
+    using net = new Net().eval();
+    using compiled = compile((x: Tensor) => net.forward(x), { inference: true });
+    const before = await numbers(compiled(images(1)));
+    expect(compiled.recordings()[0]?.operations.some(({ name }) => name === 'inference_convolution')).toBe(true);
+    net.norm.train();
+    const after = await numbers(compiled(images(1)));
+    expect(after).toEqual(await numbers(noGrad(() => net.forward(images(1)))));
+    expect(after).not.toEqual(before);
   });
 });
