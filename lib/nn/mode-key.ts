@@ -4,7 +4,7 @@
  */
 import { StateError } from '../errors.ts';
 import { Module } from './module.ts';
-import { stateOf } from './module-state.ts';
+import { isTraining, stateOf } from './module-state.ts';
 import { Parameter } from './parameter.ts';
 
 /** What a walk meets, in its order: modules and tensors themselves, modes, and marks for the shape of the fields. */
@@ -51,10 +51,11 @@ function walk(value: unknown, met: Met[], around: Module[]): void {
 }
 
 function walkFields(module: Module, met: Met[], around: Module[]): void {
-  const { training, isDisposed, hooks, buffers } = stateOf(module);
+  const state = stateOf(module);
+  const { isDisposed, hooks, buffers } = state;
   if (isDisposed) throw new StateError('this module was disposed');
   if (around.includes(module)) throw new StateError('a module must not be a part of itself');
-  met.push(module, training ? 't' : 'e');
+  met.push(module, isTraining(state) ? 't' : 'e');
   if (hooks.size > 0) met.push(hooked);
   for (const buffer of buffers.values()) met.push(buffer);
   around.push(module);

@@ -11,7 +11,7 @@ import { describe, expectBoolean, expectString } from '../validate.ts';
 import { fieldsOf } from './fields.ts';
 import { addForwardHook } from './forward-hooks.ts';
 import { modeKeyOf } from './mode-key.ts';
-import { stateOf } from './module-state.ts';
+import { isTraining, stateOf } from './module-state.ts';
 import { Parameter } from './parameter.ts';
 import { copyState, type LoadStateDictOptions, type LoadStateDictResult } from './state-dict.ts';
 import { type LoadWeightsOptions, readWeights, writeWeights } from './weights-file.ts';
@@ -132,8 +132,8 @@ export abstract class Module {
   /** Whether normalisation uses the statistics of the batch and updates the running ones, and dropout drops. */
   get training(): boolean {
     const state = stateOf(this);
-    const { training } = state;
-    currentRecorder()?.assume(() => state.training === training);
+    const training = isTraining(state);
+    currentRecorder()?.assume(() => isTraining(state) === training);
     return training;
   }
 

@@ -60,14 +60,14 @@ export class MomentumEncoder {
    */
   #pushed = 0;
 
-  /** The encoder and the head are on their device already. */
+  /** The encoder and the head are on their device, and in the modes of training, already. */
   constructor({ encoder, head, loss }: ResolvedOptions, options: ResolvedMomentumOptions) {
     this.#options = options;
     this.#normalizes = !('normalize' in loss && loss.normalize === false);
     this.encoder = encoder.clone();
     this.head = head instanceof Module ? head.clone() : null;
-    for (const module of [this.encoder, this.head]) module?.train(options.statistics === 'batch');
     const withStatistics = options.statistics === 'average';
+    if (withStatistics) for (const module of [this.encoder, this.head]) module?.eval();
     this.#leading = followed([encoder, head instanceof Module ? head : null], withStatistics);
     this.#following = followed([this.encoder, this.head], withStatistics);
     const { featureDim } = (this.head ?? this.encoder) as Encoder;
