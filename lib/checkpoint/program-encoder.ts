@@ -2,6 +2,7 @@
 import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
 import type { RawTensor } from '../files/safetensors.ts';
+import { inEvaluation } from '../nn/evaluation.ts';
 import { withoutForwardHooks } from '../nn/forward-hooks.ts';
 import { Module } from '../nn/module.ts';
 import type { Compiled } from '../tensor/compile.ts';
@@ -29,15 +30,12 @@ export interface EncoderProgram {
  */
 export async function encoderProgram(encoder: Module, input: RunConfig['input']): Promise<EncoderProgram> {
   const names = new Map([...encoder.stateDict()].map(([name, tensor]) => [tensor, `${prefix}${name}`]));
-  const modes = [...encoder.namedModules().values()].map((module) => [module, module.training] as const);
   const like = zeros([1, input.channels, input.size, input.size], { device: encoder.device });
-  encoder.eval();
+  const record = (): RecordedProgram => programOf(([images]) => [encoder.forward(images as Tensor)], [like], names);
   let recorded: RecordedProgram;
   try {
-    const forward = ([images]: readonly Tensor[]) => [encoder.forward(images as Tensor)];
-    recorded = withoutForwardHooks(() => programOf(forward, [like], names));
+    recorded = inEvaluation([encoder], () => withoutForwardHooks(record));
   } finally {
-    for (const [module, training] of modes) module.train(training); // a part comes after what it is part of
     like.dispose();
   }
   const { program, tensors } = recorded;

@@ -9,10 +9,11 @@ import { checkProgress, inTurn, type Part, type ProgressOptions, partsOf, progre
 import { accuracyOf, topFiveOf } from '../evaluate/labelled.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { encodeSafetensors } from '../files/safetensors.ts';
+import { inEvaluation } from '../nn/evaluation.ts';
 import { Module } from '../nn/module.ts';
 import { weightsMetadata } from '../nn/weights-file.ts';
 import { filePixels, type ImageInput, imagePixels, type PixelOptions } from '../serve/image-input.ts';
-import { keepRunningStatistics, noGrad, tidy } from '../tensor/modes.ts';
+import { noGrad, tidy } from '../tensor/modes.ts';
 import { zeros } from '../tensor/ops.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
 import { rawState } from '../tensor/raw-tensors.ts';
@@ -174,7 +175,8 @@ export class Classifier implements Disposable {
     const probabilities = new Float32Array(rows * this.classes.length);
     const classify = ({ begin, size }: Part): Promise<Float32Array> =>
       tidy(async () => {
-        const logits = noGrad(() => this.head.forward(features.narrow(0, begin, size)));
+        const part = features.narrow(0, begin, size);
+        const logits = noGrad(() => inEvaluation([this.head], () => this.head.forward(part)));
         return (await noGrad(() => logits.softmax(1)).data()) as Float32Array;
       });
     let filled = 0;
@@ -241,5 +243,5 @@ function rankOf(rows: Float32Array, row: number, label: number, classes: number)
 /** Length of a head's output. @throws {ShapeError} it is for other features. */
 function outputsOf(head: Module, features: number): number {
   const two = () => head.forward(zeros([2, features], { device: head.device })).shape[1] as number;
-  return tidy(() => noGrad(() => keepRunningStatistics(two)));
+  return tidy(() => noGrad(() => inEvaluation([head], two)));
 }

@@ -2,7 +2,6 @@
 import { normal, zeros } from '../nn/init.ts';
 import { Linear } from '../nn/linear.ts';
 import type { ModuleConfig } from '../nn/module.ts';
-import type { Parameter } from '../nn/parameter.ts';
 import { Generator } from '../tensor/generator.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, expectNumber, expectOneOf } from '../validate.ts';
@@ -24,8 +23,6 @@ export interface LinearHeadOptions {
 
 const size = { min: 1, max: 2 ** 24, integer: true } as const;
 
-const isMatrix = (parameter: Parameter): boolean => parameter.ndim === 2;
-
 /** A linear layer that checks what it takes. Made by `linearHead()`. */
 export class LinearHead extends Linear {
   override readonly config: ModuleConfig;
@@ -40,13 +37,12 @@ export class LinearHead extends Linear {
     const init = expectOneOf('init', options.init ?? 'zeros', ['zeros', 'normal', 'uniform']);
     const seed = expectNumber('seed', options.seed ?? 0, { min: 0, integer: true });
     const generator = new Generator(seed);
-    const isNormal = (parameter: Parameter): boolean => init === 'normal' && isMatrix(parameter);
     super(inFeatures, outFeatures, {
       generator,
-      ...(init !== 'uniform' && {
-        init: (parameter) => (isNormal(parameter) ? normal(parameter, 0, 0.01, { generator }) : zeros(parameter)),
-      }),
+      ...(init === 'zeros' && { init: zeros }),
+      ...(init === 'normal' && { init: (weight) => normal(weight, 0, 0.01, { generator }) }),
     });
+    if (init !== 'uniform' && this.bias !== null) zeros(this.bias);
     this.config = Object.freeze({ name: 'linear', inFeatures, outFeatures, init, seed });
     this.featureDim = outFeatures;
   }

@@ -5,6 +5,7 @@ import { DataLoader } from '../data/loader.ts';
 import { readSample } from '../data/sample-reader.ts';
 import { inferencePass } from '../encoders/inference.ts';
 import { OptionError } from '../errors.ts';
+import { inEvaluation } from '../nn/evaluation.ts';
 import type { Module } from '../nn/module.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import { cat } from '../tensor/ops.ts';
@@ -49,10 +50,14 @@ interface FeatureBatch extends Disposable {
 const mostMeasured = 64;
 
 /**
- * Runs every sample of a data set through an encoder in evaluation mode; its mode is restored afterwards.
+ * Runs every sample of a data set through an encoder in evaluation mode; the modes of its parts are restored afterwards.
  * @throws {AbortError} the signal fired.
  */
 export async function extractFeatures(encoder: Module, dataset: Dataset, options: ExtractOptions): Promise<Features> {
+  return inEvaluation([encoder], () => extract(encoder, dataset, options));
+}
+
+async function extract(encoder: Module, dataset: Dataset, options: ExtractOptions): Promise<Features> {
   checkOptions('extractFeatures', options, ['augment', 'batchSize', 'precision', 'signal', 'onProgress']);
   const { augment, signal, onProgress } = options;
   if (typeof augment?.apply !== 'function')
@@ -70,8 +75,6 @@ export async function extractFeatures(encoder: Module, dataset: Dataset, options
   const loader = new DataLoader(dataset, { batchSize, transform });
   const parts: Tensor[] = [];
   const labels: (number | undefined)[] = [];
-  const wasTraining = encoder.training;
-  encoder.train(false);
   using forward = inferencePass(encoder);
   const encode = (images: Tensor, precision: Precision): Promise<Tensor> =>
     tidy(() => noGrad(() => inPrecision(precision, () => forward(images)).to('float32'))).ready();
@@ -102,6 +105,5 @@ export async function extractFeatures(encoder: Module, dataset: Dataset, options
     };
   } finally {
     for (const part of parts) part.dispose();
-    encoder.train(wasTraining);
   }
 }

@@ -1,6 +1,7 @@
 /** The forward pass of modules in evaluation mode, without their hooks, as a program. */
 import { isDeepStrictEqual } from 'node:util';
 import { ContrastiveError, OptionError } from '../errors.ts';
+import { inEvaluation } from '../nn/evaluation.ts';
 import { withoutForwardHooks } from '../nn/forward-hooks.ts';
 import type { Module } from '../nn/module.ts';
 import * as ops from '../tensor/ops.ts';
@@ -98,15 +99,4 @@ function expectSame(one: RecordedProgram, other: RecordedProgram): void {
 function isSame(one: Tensor, other: Tensor | undefined): boolean {
   if (one === other || other === undefined) return one === other;
   return isDeepStrictEqual([one.shape, one.dataSync()], [other.shape, other.dataSync()]);
-}
-
-/** Runs `fn` with all parts of modules in evaluation mode, and puts back the mode of each. */
-function inEvaluation<T>(modules: readonly Module[], fn: () => T): T {
-  const modes = modules.flatMap((module) => [...module.namedModules().values()].map((part) => [part, part.training]));
-  for (const module of modules) module.eval();
-  try {
-    return fn();
-  } finally {
-    for (const [part, training] of modes as [Module, boolean][]) part.train(training); // a part before its own parts
-  }
 }

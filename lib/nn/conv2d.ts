@@ -60,14 +60,15 @@ export class Conv2d extends Module {
     if (inChannels % this.groups !== 0 || outChannels % this.groups !== 0)
       throw new OptionError(`groups must divide ${inChannels} and ${outChannels} channels, got ${this.groups}`);
     const inputs = inChannels / this.groups;
-    const { init = defaultInit(inputs * kernel[0] * kernel[1], options) } = options;
+    const byDefault = defaultInit(inputs * kernel[0] * kernel[1], options);
+    const { init = byDefault } = options;
     // Where both orders are one, the plain strides stay: libtorch chooses its kernels by them.
     const isOneOrder = inputs === 1 || (kernel[0] === 1 && kernel[1] === 1);
     const memoryFormat = isOneOrder ? 'contiguous' : 'channels_last';
     this.weight = new Parameter(ops.empty([outChannels, inputs, ...kernel], { memoryFormat }));
     init(this.weight);
     this.bias = expectBoolean('bias', options.bias ?? true) ? new Parameter(ops.empty([outChannels])) : null;
-    if (this.bias !== null) init(this.bias);
+    if (this.bias !== null) byDefault(this.bias);
   }
 
   override forward(x: Tensor): Tensor {

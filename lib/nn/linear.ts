@@ -14,7 +14,7 @@ export interface WeightOptions {
   readonly bias?: boolean;
   /** What the initial values are drawn from. Default: the one that `manualSeed()` seeds. */
   readonly generator?: Generator;
-  /** Fills the weight, then the bias, in place of PyTorch's default: one of `init`'s functions, bound to its options. */
+  /** Fills the weight in place of PyTorch's default: one of `init`'s functions, bound to its options. The bias keeps PyTorch's. */
   readonly init?: (parameter: Parameter) => void;
 }
 
@@ -39,11 +39,12 @@ export class Linear extends Module {
     checkOptions('Linear', options, ['bias', 'generator', 'init']);
     this.inFeatures = expectNumber('inFeatures', inFeatures, size);
     this.outFeatures = expectNumber('outFeatures', outFeatures, size);
-    const { init = defaultInit(inFeatures, options) } = options;
+    const byDefault = defaultInit(inFeatures, options);
+    const { init = byDefault } = options;
     this.weight = new Parameter(ops.empty([outFeatures, inFeatures]));
     init(this.weight);
     this.bias = expectBoolean('bias', options.bias ?? true) ? new Parameter(ops.empty([outFeatures])) : null;
-    if (this.bias !== null) init(this.bias);
+    if (this.bias !== null) byDefault(this.bias);
   }
 
   override forward(x: Tensor): Tensor {

@@ -3,7 +3,10 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ForwardHook } from './module.ts';
 
 export interface ModuleState {
+  /** As train() and eval() said. */
   training: boolean;
+  /** Calls of inEvaluation() that run now. */
+  evaluations: number;
   isDisposed: boolean;
   readonly buffers: Map<string, Tensor>;
   readonly hooks: Set<{ readonly hook: ForwardHook }>;
@@ -15,8 +18,11 @@ const states = new WeakMap<object, ModuleState>();
 export function stateOf(module: object): ModuleState {
   let state = states.get(module);
   if (state === undefined) {
-    state = { training: true, isDisposed: false, buffers: new Map(), hooks: new Set() };
+    state = { training: true, evaluations: 0, isDisposed: false, buffers: new Map(), hooks: new Set() };
     states.set(module, state);
   }
   return state;
 }
+
+/** The mode that a forward pass takes now. */
+export const isTraining = ({ training, evaluations }: ModuleState): boolean => training && evaluations === 0;

@@ -5,11 +5,13 @@ import { loadAddon } from '../native/addon.ts';
 import { guard, newJob } from '../native/errors.ts';
 import { flags, noGrad, ownElsewhere, tidy } from '../tensor/modes.ts';
 import { tensorState } from '../tensor/raw-tensors.ts';
+import { currentRecorder } from '../tensor/recorder.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { describe, expectBoolean, expectString } from '../validate.ts';
 import { fieldsOf } from './fields.ts';
 import { addForwardHook } from './forward-hooks.ts';
-import { stateOf } from './module-state.ts';
+import { modeKeyOf } from './mode-key.ts';
+import { isTraining, stateOf } from './module-state.ts';
 import { Parameter } from './parameter.ts';
 import { copyState, type LoadStateDictOptions, type LoadStateDictResult } from './state-dict.ts';
 import { type LoadWeightsOptions, readWeights, writeWeights } from './weights-file.ts';
@@ -129,7 +131,10 @@ export abstract class Module {
 
   /** Whether normalisation uses the statistics of the batch and updates the running ones, and dropout drops. */
   get training(): boolean {
-    return stateOf(this).training;
+    const state = stateOf(this);
+    const training = isTraining(state);
+    currentRecorder()?.assume(() => isTraining(state) === training);
+    return training;
   }
 
   /** Sets the mode of this module and all its parts. */
@@ -155,17 +160,12 @@ export abstract class Module {
   }
 
   /**
-   * The modes of this module and its parts as text: a recording of forward() is for one of them. Undefined where one of them
-   * has a forward hook, which a recording would not call.
+   * As text, which parts, parameters and buffers this module has, and in which modes: a recording of forward() is for one such
+   * text. Undefined where a part has a forward hook, which a recording would not call.
+   * @throws {StateError} this module or one of its parts was disposed.
    */
   get modeKey(): string | undefined {
-    let key = '';
-    for (const [, module] of walk(this)) {
-      const { training, hooks } = stateOf(module);
-      if (hooks.size > 0) return undefined;
-      key += training ? 't' : 'e';
-    }
-    return key;
+    return modeKeyOf(this);
   }
 
   /** Of the first parameter, or else buffer; 'cpu' where there is none. */

@@ -22,7 +22,8 @@ export type Given<T> = T extends Tensor
 export interface CompileOptions {
   /**
    * What else the function depends on, as text: it is recorded again when this changes. Undefined: this call is run as it
-   * is. Default: nothing else; for a module, the modes of its parts, and a call with forward hooks is run as it is.
+   * is. Default: nothing else; for a module, its parts, parameters, buffers and modes, and a call with forward hooks is run as
+   * it is. The modes of modules that the function calls are seen in any case.
    */
   readonly key?: () => string | undefined;
   /**

@@ -41,6 +41,7 @@ export interface Notes {
   readonly outputs: readonly number[];
   /** Tensors from outside, which are read at replay. */
   readonly captured: readonly number[];
+  readonly assumptions: readonly (() => boolean)[];
 }
 
 const isHandle = (arg: unknown): arg is TensorHandle => typeof arg === 'object' && arg !== null;
@@ -52,6 +53,7 @@ export class Recorder {
   readonly #made: TensorHandle[] = [];
   readonly #inputs: TensorDescription[] = [];
   readonly #hidden: (() => TensorHandle)[] = [];
+  readonly #assumptions: (() => boolean)[] = [];
 
   /** A handle that stands for what is given in its place at replay; of the shape, dtype and device of `like`. */
   input(like: TensorHandle): TensorHandle {
@@ -94,6 +96,11 @@ export class Recorder {
     return handle;
   }
 
+  /** The function looked at something besides tensors: what is noted holds for as long as `holds()` is true. */
+  assume(holds: () => boolean): void {
+    this.#assumptions.push(holds);
+  }
+
   finish(outputs: readonly TensorHandle[]): Notes {
     const addon = loadAddon();
     const { recording, ...values } = guard(() => addon.finishRecorder(this.#handle, outputs));
@@ -102,7 +109,14 @@ export class Recorder {
       this.#values.set(values.captured[i] as number, addon.describe(handle));
       addon.dispose(handle);
     }
-    return { handle: recording, operations: this.#operations, values: this.#values, hidden: this.#hidden, ...values };
+    return {
+      handle: recording,
+      operations: this.#operations,
+      values: this.#values,
+      hidden: this.#hidden,
+      assumptions: this.#assumptions,
+      ...values,
+    };
   }
 
   /** Disposes what was made on the way: it has no value. */

@@ -59,12 +59,14 @@ export class Recording {
   readonly #capturedValues: readonly number[];
   #captured: ReadonlyMap<number, Tensor> | undefined;
   readonly #hidden: Notes['hidden'];
+  readonly #assumptions: Notes['assumptions'];
   readonly #frames: readonly (readonly Frame[])[];
   readonly #hasBackward: boolean;
 
-  private constructor({ handle, hidden, operations, values, inputs, outputs, captured }: Notes) {
+  private constructor({ handle, hidden, assumptions, operations, values, inputs, outputs, captured }: Notes) {
     this.#handle = handle;
     this.#hidden = hidden;
+    this.#assumptions = assumptions;
     this.#frames = operations.map(({ frames }) => frames);
     this.#hasBackward = operations.some(({ name }) => /backward/.test(name));
     this.operations = operations;
@@ -116,6 +118,7 @@ export class Recording {
         if (Array.isArray(arg)) return arg.map(handleOf);
         return typeof arg === 'object' && arg !== null ? handles.get((arg as Value).value) : arg;
       };
+      for (const holds of this.#assumptions) recorder.assume(holds);
       for (const { name, args, results, flags, frames } of operations) {
         const made = recorder.note(name, reference(name), args.map(handleOf), flags, frames);
         const list = made === undefined ? [] : Array.isArray(made) ? made : [made as TensorHandle];
@@ -127,9 +130,12 @@ export class Recording {
     }
   }
 
-  /** Whether captured tensors require gradients as they did: else its results would be taken for others than they are. */
+  /**
+   * Whether what the function looked at is as it was, such as the modes of modules, and captured tensors require gradients as they
+   * did: else its results would be taken for others than they are.
+   */
   get fits(): boolean {
-    return loadAddon().recordingFits(this.#handle);
+    return this.#assumptions.every((holds) => holds()) && loadAddon().recordingFits(this.#handle);
   }
 
   /** Enqueues the recording as one job on the stream of its caller. */

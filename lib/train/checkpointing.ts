@@ -18,6 +18,7 @@ import { configOf, json } from './config-of.ts';
 import type { EpochEvent, StepEvent } from './events.ts';
 import type { FitOptions } from './fit-options.ts';
 import type { MomentumEncoder } from './momentum-encoder.ts';
+import { movingBuffers } from './moving-buffers.ts';
 import type { CheckedOptions, ResolvedOptions } from './options.ts';
 import { refuseOtherRun, scheduleWarning } from './same-run.ts';
 
@@ -59,6 +60,8 @@ export class RunWriter implements AsyncDisposable {
   readonly #lock: Lock;
   readonly #program: EncoderProgram | undefined;
   readonly #records: readonly JsonObject[];
+  /** Names of buffers that are not finite to begin with, such as masks. */
+  readonly #notFinite: ReadonlySet<string>;
   #savedStep: number | undefined;
 
   private constructor(
@@ -71,6 +74,7 @@ export class RunWriter implements AsyncDisposable {
     this.#trained = trained;
     this.#lock = lock;
     this.#records = records;
+    this.#notFinite = notFiniteIn(trained.options);
     this.#savedStep = savedStep;
     this.startStep = savedStep ?? 0;
     this.#program = program;
@@ -130,9 +134,9 @@ export class RunWriter implements AsyncDisposable {
     const optimizer = await rawState(trainedBy.stateDict());
     const momentumEncoder = momentum && (await rawState(momentum.stateDict()));
     const name =
-      (await findNonFinite(model)) ??
+      (await findNonFinite(model, this.#notFinite)) ??
       (await findNonFinite(optimizer)) ??
-      (momentumEncoder && (await findNonFinite(momentumEncoder)));
+      (momentumEncoder && (await findNonFinite(momentumEncoder, this.#notFinite)));
     if (name !== undefined)
       throw new NonFiniteLossError(
         `${name} is not finite after step ${step}, which is not saved; ${this.#savedStep === undefined ? 'there is no checkpoint yet' : `the newest checkpoint is that of step ${this.#savedStep}`}. A lower learning rate usually helps`,
@@ -228,6 +232,15 @@ function modulesOf({ encoder, head }: ResolvedOptions): [string, Part][] {
         ['encoder', encoder],
         ['head', head],
       ];
+}
+
+function notFiniteIn(options: ResolvedOptions): Set<string> {
+  const names = modulesOf(options).flatMap(([prefix, module]) => {
+    if (!(module instanceof Module)) return [];
+    const moving = movingBuffers(module);
+    return [...module.namedBuffers().keys()].filter((name) => !moving.has(name)).map((name) => `${prefix}.${name}`);
+  });
+  return new Set(names);
 }
 
 const stateOf = (module: Part): ReadonlyMap<string, Tensor> =>

@@ -6,6 +6,7 @@ import { outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { MomentumEncoder } from './momentum-encoder.ts';
+import { movingBuffers } from './moving-buffers.ts';
 import type { ResolvedOptions } from './options.ts';
 
 // The values of a status that are read here; all of them are in native/optim/status.h.
@@ -46,7 +47,7 @@ export class StepGuard implements Disposable {
   constructor({ encoder, head }: ResolvedOptions, optimizer: Optimizer, momentum?: MomentumEncoder) {
     this.#optimizer = optimizer;
     const modules = [encoder, head, momentum?.encoder, momentum?.head].filter((part) => part instanceof Module);
-    this.#statistics = modules.flatMap((module) => [...module.namedBuffers().values()]);
+    this.#statistics = modules.flatMap((module) => [...movingBuffers(module).values()]);
     this.#before = outsideTidy(() => this.#statistics.map((value) => ops.zerosLike(value)));
     this.#status = outsideTidy(() => tensor(0n));
   }

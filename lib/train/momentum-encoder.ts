@@ -8,6 +8,7 @@ import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { KeyBank } from './loss.ts';
 import type { Targets } from './loss-call.ts';
 import type { ResolvedMomentumOptions } from './momentum-options.ts';
+import { movingBuffers } from './moving-buffers.ts';
 import type { ResolvedOptions } from './options.ts';
 import { rampAt } from './ramp.ts';
 
@@ -33,7 +34,7 @@ const makeQueue = (size: number, dim: number, device: string): KeyQueue => ({
 /** What follows: parameters and, where asked for, the running statistics but for the counts of batches. */
 const followed = (modules: readonly (Module | null)[], withStatistics: boolean): Tensor[] =>
   modules.flatMap((module) => {
-    const statistics = withStatistics ? [...(module?.namedBuffers().values() ?? [])] : [];
+    const statistics = withStatistics && module ? [...movingBuffers(module).values()] : [];
     return [...(module?.parameters() ?? []), ...statistics.filter(({ dtype }) => dtype.startsWith('float'))];
   });
 
@@ -59,14 +60,14 @@ export class MomentumEncoder {
    */
   #pushed = 0;
 
-  /** The encoder and the head are on their device already. */
+  /** The encoder and the head are on their device, and in the modes of training, already. */
   constructor({ encoder, head, loss }: ResolvedOptions, options: ResolvedMomentumOptions) {
     this.#options = options;
     this.#normalizes = !('normalize' in loss && loss.normalize === false);
     this.encoder = encoder.clone();
     this.head = head instanceof Module ? head.clone() : null;
-    for (const module of [this.encoder, this.head]) module?.train(options.statistics === 'batch');
     const withStatistics = options.statistics === 'average';
+    if (withStatistics) for (const module of [this.encoder, this.head]) module?.eval();
     this.#leading = followed([encoder, head instanceof Module ? head : null], withStatistics);
     this.#following = followed([this.encoder, this.head], withStatistics);
     const { featureDim } = (this.head ?? this.encoder) as Encoder;

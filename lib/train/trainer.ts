@@ -17,7 +17,9 @@ import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
 
 /**
- * Trains an encoder and a head with a contrastive loss.
+ * Trains an encoder and a head with a contrastive loss. They are in training mode while it trains, in evaluation mode in monitors
+ * and at the end. A part that is in evaluation when the trainer is made, while the module around it is in training, stays in
+ * evaluation: a normalisation that is to keep its running statistics.
  *
  * @example
  * const trainer = new Trainer({ encoder, head, augment: presets.simclr({ size: 32 }), loss: { name: 'supcon' } });
@@ -25,11 +27,20 @@ import { type StepPlace, StepReports } from './reports.ts';
  */
 export class Trainer {
   readonly #options: CheckedOptions;
+  readonly #modules: readonly Module[];
+  /** Parts that were in evaluation when this was made, though the module that they belong to was in training. */
+  readonly #frozen: readonly Module[];
   #running = false;
 
   /** @throws {OptionError} an unknown or wrong option. */
   constructor(options: TrainerOptions) {
     this.#options = checkTrainerOptions(options);
+    const { encoder, head } = this.#options;
+    this.#modules = [encoder, head].filter((part) => part instanceof Module);
+    const parts = this.#modules
+      .filter((module) => module.training)
+      .flatMap((module) => [...module.namedModules().values()]);
+    this.#frozen = parts.filter((part) => !part.training);
   }
 
   /**
@@ -61,7 +72,8 @@ export class Trainer {
   }
 
   #setTraining(on: boolean): void {
-    for (const module of [this.#options.encoder, this.#options.head]) if (module instanceof Module) module.train(on);
+    for (const module of this.#modules) module.train(on);
+    for (const part of this.#frozen) part.eval();
   }
 
   async *#run(

@@ -29,6 +29,24 @@ describe('extractFeatures', () => {
     });
   });
 
+  test('leaves the mode of each part, and running statistics, when two run at once', async () => {
+    const own = encoder.clone().train();
+    own.bn1.eval();
+    const state = () => [...own.buffers()].map((buffer) => Array.from(buffer.dataSync(), Number));
+    const before = state();
+    const alone = await extractFeatures(own, dataset, { augment, batchSize: 1 });
+    const one = arrayDataset(pixels.slice(0, 192), { shape: [1, 8, 8, 3] });
+    const [, beside] = await Promise.all([
+      extractFeatures(own, one, { augment }),
+      extractFeatures(own, dataset, { augment, batchSize: 1 }),
+    ]);
+    expect(beside?.features.dataSync()).toEqual(alone.features.dataSync());
+    expect(state()).toEqual(before);
+    const modes = [...own.namedModules()].filter(([, { training }]) => !training).map(([name]) => name);
+    expect(modes).toEqual(['bn1']);
+    own.dispose();
+  });
+
   test('in bfloat16 they are near, and float32', async () => {
     const exact = await extractFeatures(encoder, dataset, { augment });
     const near = await extractFeatures(encoder, dataset, { augment, precision: 'bfloat16' });

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { Conv2d } from '../../lib/nn/conv2d.ts';
+import { Dropout } from '../../lib/nn/dropout.ts';
+import * as init from '../../lib/nn/init.ts';
+import { Linear } from '../../lib/nn/linear.ts';
 import { Module } from '../../lib/nn/module.ts';
 import { BatchNorm2d } from '../../lib/nn/normalization.ts';
+import { Parameter } from '../../lib/nn/parameter.ts';
 import { compile } from '../../lib/tensor/compile.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -72,6 +76,69 @@ describe('compile of a module', () => {
     expect(calls).toBe(2);
   });
 
+  it('sees a part and a parameter that were replaced', async () => {
+    class Scale extends Module {
+      fc = new Linear(2, 1, { bias: false });
+
+      override forward(x: Tensor): Tensor {
+        return this.fc.forward(x);
+      }
+    }
+    for (const options of [{}, { inference: true }]) {
+      using net = new Scale().eval();
+      using compiled = compile(net, options);
+      const x = ops.ones([1, 2]);
+      init.ones(net.fc.weight);
+      expect(await compiled(x).item()).toBe(2);
+      net.fc = new Linear(2, 1, { bias: false }).eval();
+      init.constant(net.fc.weight, 10);
+      expect(await compiled(x).item()).toBe(20);
+      Object.assign(net.fc, { weight: new Parameter(ops.ones([1, 2]).mul(3)) });
+      expect(await compiled(x).item()).toBe(6);
+      expect(await compiled(x).item()).toBe(6);
+      expect(compiled.recordings()).toHaveLength(3);
+    }
+  });
+
+  it('knows one of two equal parts from the other: what stands in another field is another forward pass', () => {
+    class Two extends Module {
+      first: Module | null = new Linear(2, 2);
+      second: Module | null = null;
+
+      override forward(x: Tensor): Tensor {
+        return (this.first?.forward(x) ?? x).mul(this.second === null ? 1 : 2);
+      }
+    }
+    using net = new Two();
+    const before = net.modeKey;
+    [net.first, net.second] = [net.second, net.first];
+    expect(net.modeKey).not.toBe(before);
+    [net.first, net.second] = [net.second, net.first];
+    expect(net.modeKey).toBe(before);
+    net.first?.eval();
+    expect(net.modeKey).not.toBe(before);
+    Object.assign(net, { second: net });
+    expect(() => net.modeKey).toThrow(expect.objectContaining({ code: 'ERR_STATE' }));
+    net.second = null;
+  });
+
+  it('throws for what was disposed, as forward does', () => {
+    for (const dispose of [
+      (net: Net) => net.dispose(),
+      (net: Net) => net.norm.dispose(),
+      (net: Net) => net.conv.weight.dispose(),
+    ]) {
+      const net = new Net();
+      using compiled = compile(net);
+      compiled(images(1));
+      dispose(net);
+      for (const call of [() => net.forward(images(1)), () => compiled(images(1))])
+        expect(call).toThrow(
+          expect.objectContaining({ code: 'ERR_STATE', message: expect.stringMatching(/was disposed/) }),
+        );
+    }
+  });
+
   it.each(['cifar', 'imagenet'] as const)("gives a ResNet's features for inference, folded: %s", async (stem) => {
     using encoder = resnet18({ stem, width: 16 });
     noGrad(() => encoder.forward(ops.randn([4, 3, 32, 32], { seed: 9 }))); // statistics other than 0 and 1
@@ -86,5 +153,45 @@ describe('compile of a module', () => {
     }
     const folded = compiled.recordings()[0]?.operations.filter(({ name }) => name === 'inference_convolution');
     expect(folded).toHaveLength(20);
+  });
+});
+
+describe('compile of a function that calls modules', () => {
+  it('follows their modes', async () => {
+    const dropout = new Dropout(0.5);
+    using compiled = compile((x: Tensor) => dropout.forward(x));
+    const x = ops.ones([256]);
+    const zeros = async () => (await numbers(compiled(x))).filter((value) => value === 0).length;
+    expect(await zeros()).toBeGreaterThan(64);
+    dropout.eval();
+    expect(await zeros()).toBe(0);
+    dropout.train();
+    expect(await zeros()).toBeGreaterThan(64);
+  });
+
+  it('follows the mode of a normalisation, and is recorded once while it stays', async () => {
+    using norm = new BatchNorm2d(3);
+    using compiled = compile((x: Tensor) => norm.forward(x));
+    compiled(images(1));
+    const [recording] = compiled.recordings();
+    compiled(images(2));
+    expect(compiled.recordings()).toEqual([recording]);
+    expect(await norm.numBatchesTracked?.item()).toBe(2);
+    norm.eval();
+    expect(await numbers(compiled(images(3)))).toEqual(await numbers(norm.forward(images(3))));
+    expect(await norm.numBatchesTracked?.item()).toBe(2);
+    expect(compiled.recordings()).toHaveLength(1);
+    expect(compiled.recordings()[0]).not.toBe(recording);
+  });
+
+  it('does so for inference too', async () => {
+    using net = new Net().eval();
+    using compiled = compile((x: Tensor) => net.forward(x), { inference: true });
+    const before = await numbers(compiled(images(1)));
+    expect(compiled.recordings()[0]?.operations.some(({ name }) => name === 'inference_convolution')).toBe(true);
+    net.norm.train();
+    const after = await numbers(compiled(images(1)));
+    expect(after).toEqual(await numbers(noGrad(() => net.forward(images(1)))));
+    expect(after).not.toEqual(before);
   });
 });

@@ -107,3 +107,18 @@ describe.each(cases.map((each) => [each.name, each] as const))('%s', (name, expe
 describe('the cases', () => {
   it('are those of the fixture', () => expect(Object.keys(layers)).toEqual(cases.map(({ name }) => name)));
 });
+
+describe('init', () => {
+  it.each([
+    ['Conv2d', (init: (weight: nn.Parameter) => void) => new nn.Conv2d(3, 8, 3, { init }), 1 / Math.sqrt(27)],
+    ['Linear', (init: (weight: nn.Parameter) => void) => new nn.Linear(3, 8, { init }), 1 / Math.sqrt(3)],
+  ] as const)("fills the weight of a %s; the bias keeps PyTorch's", (_, make, bound) => {
+    using filled = make((weight) => nn.init.kaimingNormal(weight));
+    expect(filled.bias?.shape).toEqual([8]);
+    using layer = make((weight) => nn.init.constant(weight, 5));
+    expect(new Set(Array.from(layer.weight.dataSync(), Number))).toEqual(new Set([5]));
+    const bias = Array.from(layer.bias?.dataSync() ?? [], Number);
+    expect(new Set(bias).size).toBe(8);
+    expect(Math.max(...bias.map(Math.abs))).toBeLessThanOrEqual(bound);
+  });
+});

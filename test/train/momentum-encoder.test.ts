@@ -159,7 +159,8 @@ describe('the key encoder', () => {
 
   test('begins as the encoder, statistics too, and shares nothing with it', async () => {
     const models = tinyModels();
-    await make(models).fit(tinyDataset()); // moves running statistics
+    await make(models).fit(tinyDataset()); // moves running statistics, and ends in evaluation
+    models.encoder.train();
     const { resolved, momentum } = stepper(models);
     const [encoder, head] = [resolved.encoder, models.head];
     for (const [ours, copy] of [
