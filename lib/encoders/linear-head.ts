@@ -48,7 +48,7 @@ export class LinearHead extends Linear {
   }
 
   override get isPure(): boolean {
-    return true;
+    return this.constructor === LinearHead;
   }
 
   /** @throws {ShapeError} x is not (batch, inFeatures); {DTypeError} x of another dtype. */

@@ -71,7 +71,7 @@ export class ProjectionHead extends Sequential {
   }
 
   override get isPure(): boolean {
-    return true;
+    return this.constructor === ProjectionHead;
   }
 
   /**

@@ -186,7 +186,7 @@ export class ResNet extends Module {
   }
 
   override get isPure(): boolean {
-    return true;
+    return this.constructor === ResNet;
   }
 
   /**

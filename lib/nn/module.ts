@@ -1,14 +1,14 @@
 /** Parts of a network: a forward pass, and the parameters, running statistics and parts that the fields hold. */
-import { types } from 'node:util';
 import { CheckpointError, messageOf, OptionError, StateError } from '../errors.ts';
 import { loadAddon } from '../native/addon.ts';
 import { guard, newJob } from '../native/errors.ts';
-import { flags, noGrad, ownElsewhere, tidy } from '../tensor/modes.ts';
+import { flags, ownElsewhere, tidy } from '../tensor/modes.ts';
 import { tensorState } from '../tensor/raw-tensors.ts';
 import { currentRecorder } from '../tensor/recorder.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { Tensor } from '../tensor/tensor.ts';
 import { describe, expectBoolean, expectString } from '../validate.ts';
-import { fieldsOf } from './fields.ts';
+import { copyOf } from './clone.ts';
+import { checkHolders, fieldsOf } from './fields.ts';
 import { addForwardHook } from './forward-hooks.ts';
 import { modeKeyOf } from './mode-key.ts';
 import { isTraining, stateOf } from './module-state.ts';
@@ -28,8 +28,8 @@ export type ForwardHook = (module: Module, inputs: readonly unknown[], output: T
 /**
  * A layer, a network, a head: a class with a `forward`, as torch.nn.Module.
  *
- * Its parameters are the fields that hold a `Parameter`, its parts the fields that hold a Module, or arrays of either; its
- * buffers those that `registerBuffer` named. Names are PyTorch's: dotted, arrays by index, and a field `outProj` is named
+ * Its parameters are the fields that hold a `Parameter`, its parts the fields that hold a Module, or arrays of either; in a Map, a Set
+ * or a plain object they are refused. Its buffers are those that `registerBuffer` named. Names are PyTorch's: dotted, arrays by index, and a field `outProj` is named
  * 'out_proj'. A module is made on the CPU, in training mode; it has no device of its own.
  *
  * A forward pass is operations on tensors and nothing else: it reads no values and awaits nothing.
@@ -55,11 +55,16 @@ export abstract class Module {
   /**
    * Adds a tensor that is saved and moved but not trained.
    * @param name in the state dict.
-   * @param value is the module's from now on.
+   * @param value is the module's from now on. A field that holds it beside is no part of that: who assigns another tensor to the
+   * field leaves the buffer as it is; `copy_` changes both.
+   * @throws {OptionError} what is no tensor; {StateError} a name that another buffer of this module has.
    */
   registerBuffer(name: string, value: Tensor): Tensor {
+    const { buffers } = stateOf(this);
+    if (!(value instanceof Tensor)) throw new OptionError(`value must be a tensor, got ${describe(value)}`);
+    if (buffers.has(expectString('name', name))) throw new StateError(`a module has two buffers named '${name}'`);
     ownElsewhere(value);
-    stateOf(this).buffers.set(expectString('name', name), value);
+    buffers.set(name, value);
     return value;
   }
 
@@ -74,9 +79,10 @@ export abstract class Module {
     return [...this.namedParameters().values()];
   }
 
-  /** Running statistics and the like, by name; live. */
+  /** Running statistics and the like, by name; live. A buffer that has several names comes once. */
   namedBuffers(): ReadonlyMap<string, Tensor> {
-    return named(this, (module) => [...stateOf(module).buffers]);
+    const seen = new Set<Tensor>();
+    return named(this, (module) => [...stateOf(module).buffers].filter(([, value]) => isFirst(value, seen)));
   }
 
   buffers(): Tensor[] {
@@ -120,6 +126,7 @@ export abstract class Module {
    * await resnet18().load('resnet18.safetensors', { ignore: ['fc.'] }); // torchvision's weights
    */
   async load(file: string, options: LoadWeightsOptions = {}): Promise<LoadStateDictResult> {
+    checkAlive(this);
     const { weights, options: rest } = await readWeights(file, options);
     try {
       return tidy(() => this.loadStateDict(tensorState(weights), rest));
@@ -153,7 +160,7 @@ export abstract class Module {
   /**
    * Whether forward() does nothing besides operations on tensors: no count of its calls, no random number of JavaScript's.
    * Where this is true, training, features and embedders record it and run it as one native job without being asked.
-   * Default false; true for the encoders and heads of this package.
+   * Default false; true for the encoders and heads of this package, but not for classes that extend them.
    */
   get isPure(): boolean {
     return false;
@@ -188,12 +195,12 @@ export abstract class Module {
 
   /**
    * The same module again, on the same device and in the same mode, with parameters and buffers of its own. Other values
-   * in its fields are shared; hooks are not copied. The constructor does not run: a class with #private fields has to
-   * bring a clone() of its own.
+   * in its fields are shared; hooks are not copied. The constructor does not run: a class with #private fields, or with a field
+   * that is an arrow function, whose `this` stays the first module, has to bring a clone() of its own.
    */
   clone(): this {
     checkAlive(this);
-    return copyOf(this, new Map()) as this;
+    return copyOf(this) as this;
   }
 
   /**
@@ -215,8 +222,11 @@ export abstract class Module {
   /** Frees the native memory now, that of the parts too. Queued operations keep what they need. */
   dispose(): void {
     if (this.isDisposed) return;
-    for (const value of this.stateDict().values()) value.dispose();
-    for (const module of this.namedModules().values()) stateOf(module).isDisposed = true;
+    for (const module of this.namedModules().values()) {
+      const state = stateOf(module);
+      for (const [, value] of [...parametersOf(module), ...state.buffers]) value.dispose();
+      state.isDisposed = true;
+    }
   }
 
   [Symbol.dispose](): void {
@@ -250,50 +260,13 @@ function* walk(module: Module, name = '', around: readonly Module[] = []): Itera
 function named<T extends Tensor>(module: Module, own: (module: Module) => [string, T][]): Map<string, T> {
   checkAlive(module);
   const all = new Map<string, T>();
-  for (const [prefix, part] of walk(module))
+  for (const [prefix, part] of walk(module)) {
+    checkHolders(part, (value) => value instanceof Module || value instanceof Parameter);
     for (const [last, value] of own(part)) {
       const name = prefix === '' ? last : `${prefix}.${last}`;
       if (all.has(name)) throw new StateError(`a module has two tensors named '${name}'`);
       all.set(name, value);
     }
-  return all;
-}
-
-/** A deep copy of modules, parameters and buffers, and of the arrays and maps that hold them. */
-function copyOf(value: unknown, copies: Map<unknown, unknown>): unknown {
-  const known = copies.get(value);
-  if (known !== undefined) return known;
-  const note = <T>(copy: T): T => {
-    copies.set(value, copy);
-    return copy;
-  };
-  if (value instanceof Parameter)
-    return note(
-      new Parameter(
-        noGrad(() => value.clone()),
-        { requiresGrad: value.requiresGrad },
-      ),
-    );
-  if (Array.isArray(value)) return note(value.map((item) => copyOf(item, copies)));
-  if (types.isMap(value)) return note(new Map([...value].map(([key, item]) => [key, copyOf(item, copies)])));
-  if (!(value instanceof Module)) return value;
-  const copy = note(Object.create(Object.getPrototypeOf(value)) as Module);
-  const { training, buffers } = stateOf(value);
-  stateOf(copy).training = training;
-  for (const [name, buffer] of buffers) {
-    // A field may hold the buffer too.
-    const own = copy.registerBuffer(
-      name,
-      noGrad(() => buffer.clone()),
-    );
-    copies.set(buffer, own);
   }
-  for (const [field, item] of Object.entries(value))
-    Object.defineProperty(copy, field, {
-      configurable: true,
-      enumerable: true,
-      writable: true,
-      value: copyOf(item, copies),
-    });
-  return copy;
+  return all;
 }

@@ -20,7 +20,9 @@ export class Parameter extends Tensor {
     const requiresGrad = expectBoolean('requiresGrad', options.requiresGrad ?? true);
     if (!(data instanceof Tensor) || data.isDisposed)
       throw new StateError(`a parameter takes over a tensor that is alive, got ${describe(data)}`);
-    super((data.requiresGrad ? noGrad(() => data.detach()) : data).release());
+    const own = data.requiresGrad ? noGrad(() => data.detach()) : data;
+    if (own !== data) data.dispose();
+    super(own.release());
     ownElsewhere(this);
     if (requiresGrad) this.requiresGrad = true;
   }

@@ -68,8 +68,10 @@ at::Tensor batch_norm_act(const at::Tensor& x, const OptionalTensor& weight, con
       return y;
     }
   }
+  // With a version of its own: libtorch keeps it for the backward pass, which does not look at it, and would refuse to
+  // compute once another pass has moved it.
   const auto optional = [](const at::Tensor& tensor) {
-    return tensor.defined() ? OptionalTensor(tensor) : std::nullopt;
+    return tensor.defined() ? OptionalTensor(tensor.variable_data()) : std::nullopt;
   };
   at::Tensor y = at::batch_norm(x, weight, bias, optional(state.running_mean), optional(state.running_var), uses_batch,
                                 momentum, eps, /*cudnn_enabled=*/true);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { ResNet, resnet18 } from '../../lib/encoders/resnet.ts';
 import { Conv2d } from '../../lib/nn/conv2d.ts';
 import { Dropout } from '../../lib/nn/dropout.ts';
 import * as init from '../../lib/nn/init.ts';
@@ -154,6 +154,20 @@ describe('compile of a module', () => {
     const folded = compiled.recordings()[0]?.operations.filter(({ name }) => name === 'inference_convolution');
     expect(folded).toHaveLength(20);
   });
+});
+
+it("takes a class that extends a network of this package for one of the user's: it may do more than operations", () => {
+  class Counting extends ResNet {
+    calls = 0;
+
+    override forward(x: Tensor): Tensor {
+      this.calls++;
+      return super.forward(x);
+    }
+  }
+  using own = new ResNet('resnet18', { stem: 'cifar', width: 2 });
+  using other = new Counting('resnet18', { stem: 'cifar', width: 2 });
+  expect([own.isPure, other.isPure]).toEqual([true, false]);
 });
 
 describe('compile of a function that calls modules', () => {

@@ -135,7 +135,7 @@ describe('ownership', () => {
     expect(memory().tensors - before).toBeLessThanOrEqual(2);
   });
 
-  it('is an error to use after dispose(), but what was enqueued still runs', () => {
+  it('is an error to use after dispose(), but what was enqueued still runs', async () => {
     const net = small();
     const features = net.forward(ones([2, 3, 8, 8]));
     net.dispose();
@@ -143,5 +143,6 @@ describe('ownership', () => {
     for (const use of [() => net.forward(ones([2, 3, 8, 8])), () => net.parameters(), () => net.eval()])
       expect(caught(use)).toMatchObject({ code: 'ERR_STATE' });
     expect(caught(() => net.to('cpu'))).toMatchObject({ code: 'ERR_STATE' });
+    await expect(net.load('none.safetensors')).rejects.toMatchObject({ code: 'ERR_STATE' });
   });
 });

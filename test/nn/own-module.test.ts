@@ -15,7 +15,6 @@ class Net extends nn.Module {
   readonly classToken = new nn.Parameter(ops.zeros([1, 3]));
   readonly outProj: nn.Linear;
   readonly scale: Tensor;
-  readonly byName = new Map([['norm', new nn.BatchNorm1d(3)]]);
   readonly label: string;
 
   constructor(label: string) {
@@ -82,6 +81,46 @@ describe('what the fields hold', () => {
     expect(() => new Twice().parameters()).toThrow(code('ERR_STATE', "two tensors named 'some_weight'"));
   });
 
+  it('is refused in a Map, a Set or a plain object, where it would not be found', () => {
+    const linear = new nn.Linear(2, 2);
+    const parameter = new nn.Parameter(ops.zeros([1]));
+    class Holder extends nn.Identity {
+      readonly held: unknown;
+      constructor(held: unknown) {
+        super();
+        this.held = held;
+      }
+    }
+    for (const held of [new Map([['a', linear]]), new Set([parameter]), { parameter }]) {
+      using module = new nn.Sequential([new Holder(held)]);
+      for (const find of [() => module.parameters(), () => module.stateDict()])
+        expect(find).toThrow(code('ERR_STATE', 'Holder.held holds a module or a parameter'));
+    }
+    expect(new Holder({ size: 3 }).parameters()).toEqual([]);
+    expect(new Holder([linear]).parameters()).toHaveLength(2);
+  });
+
+  it('counts a buffer of two parts once, and refuses one that is no tensor or has the name of another', () => {
+    class Part extends nn.Identity {
+      readonly table: Tensor;
+      constructor(table: Tensor) {
+        super();
+        this.table = this.registerBuffer('table', table);
+      }
+    }
+    const table = ops.ones([2]);
+    using net = new nn.Sequential([new Part(table), new Part(table)]);
+    expect([...net.namedBuffers().keys()]).toEqual(['0.table']);
+    expect([...net.stateDict().keys()]).toEqual(['0.table', '1.table']);
+    using copy = net.clone();
+    const [first, second] = [...copy] as [Part, Part];
+    expect(first.table).toBe(second.table);
+    expect(first.table).not.toBe(table);
+    expect(first.namedBuffers().get('table')).toBe(first.table);
+    expect(() => first.registerBuffer('table', ops.ones([1]))).toThrow(code('ERR_STATE', "named 'table'"));
+    expect(() => first.registerBuffer('other', null as never)).toThrow(code('ERR_OPTION', 'value must be a tensor'));
+  });
+
   it('follows train() and eval()', () => {
     const net = new nn.Sequential([new nn.Dropout(), new nn.Sequential([new nn.Dropout()])]);
     net.eval();
@@ -107,21 +146,22 @@ describe('Parameter', () => {
 
   it('is a leaf, of a result too', () => {
     const leaf = tensor([3], { requiresGrad: true });
-    const parameter = new nn.Parameter(leaf.mul(2));
+    const product = leaf.mul(2);
+    const parameter = new nn.Parameter(product);
+    expect(product.isDisposed).toBe(true);
     ops.sum(parameter.mul(5)).backward();
     expect(numbers(parameter.grad as Tensor)).toEqual([5]);
   });
 });
 
 describe('clone()', () => {
-  it('copies parameters, buffers and parts, in arrays and maps too, and shares the rest', () => {
+  it('copies parameters, buffers and parts, in arrays too, and shares the rest', () => {
     using net = new Net('a');
     net.eval();
     using copy = net.clone();
     expect(copy).toBeInstanceOf(Net);
     expect([copy.label, copy.training, copy.blocks[0]?.training]).toEqual(['a', false, false]);
-    expect(copy.byName.get('norm')).toBeInstanceOf(nn.BatchNorm1d);
-    expect(copy.byName.get('norm')).not.toBe(net.byName.get('norm'));
+    expect(copy.blocks[0]).not.toBe(net.blocks[0]);
     expect(copy.scale).toBe(copy.namedBuffers().get('scale'));
     const [values, copied] = [net, copy].map((module) => module.forward(x).dataSync());
     expect(copied).toEqual(values);
@@ -198,9 +238,8 @@ describe('dispose()', () => {
   it('frees parameters and buffers, those of the parts too', () => {
     const before = memory().tensors;
     const net = new Net('a');
-    const { byName, outProj } = net;
+    const { outProj } = net;
     net.dispose();
-    byName.get('norm')?.dispose();
     expect([net.isDisposed, outProj.isDisposed]).toEqual([true, true]);
     expect(memory().tensors).toBe(before);
     expect(() => net.clone()).toThrow(code('ERR_STATE', 'disposed'));
