@@ -3,6 +3,7 @@
  * that a walk over the fields compares with the last one; text is made where something is another.
  */
 import { StateError } from '../errors.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { Module } from './module.ts';
 import { isTraining, stateOf } from './module-state.ts';
 import { Parameter } from './parameter.ts';
@@ -36,18 +37,10 @@ export function modeKeyOf(module: Module): string | undefined {
 
 /** A mark stands for each field that holds nothing: what moves from one field to another is seen. */
 function walk(value: unknown, met: Met[], around: Module[]): void {
-  if (typeof value !== 'object' || value === null) {
-    met.push(nothing);
-  } else if (value instanceof Parameter) {
-    if (value.isDisposed) throw new StateError('this tensor was disposed');
-    met.push(value);
-  } else if (value instanceof Module) {
-    walkFields(value, met, around);
-  } else if (Array.isArray(value)) {
-    for (const item of value) walk(item, met, around);
-  } else {
-    met.push(nothing);
-  }
+  if (value instanceof Parameter) pushTensor(value, met);
+  else if (value instanceof Module) walkFields(value, met, around);
+  else if (Array.isArray(value)) for (const item of value) walk(item, met, around);
+  else met.push(nothing);
 }
 
 function walkFields(module: Module, met: Met[], around: Module[]): void {
@@ -57,11 +50,16 @@ function walkFields(module: Module, met: Met[], around: Module[]): void {
   if (around.includes(module)) throw new StateError('a module must not be a part of itself');
   met.push(module, isTraining(state) ? 't' : 'e');
   if (hooks.size > 0) met.push(hooked);
-  for (const buffer of buffers.values()) met.push(buffer);
+  for (const buffer of buffers.values()) pushTensor(buffer, met);
   around.push(module);
   for (const value of Object.values(module)) walk(value, met, around);
   around.pop();
   met.push(')');
+}
+
+function pushTensor(tensor: Tensor, met: Met[]): void {
+  if (tensor.isDisposed) throw new StateError('this tensor was disposed');
+  met.push(tensor);
 }
 
 const isSame = (one: readonly Met[], other: readonly Met[]): boolean =>

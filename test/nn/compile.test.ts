@@ -127,6 +127,7 @@ describe('compile of a module', () => {
       (net: Net) => net.dispose(),
       (net: Net) => net.norm.dispose(),
       (net: Net) => net.conv.weight.dispose(),
+      (net: Net) => net.norm.runningMean?.dispose(),
     ]) {
       const net = new Net();
       using compiled = compile(net);
