@@ -1,18 +1,21 @@
 /** A step over a batch that is larger than what the encoder holds at once: gradient caching. */
 import type { Optimizer } from '../optim/optimizer.ts';
+import { compile } from '../tensor/compile.ts';
 import { keepRunningStatistics, noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { randomState, withRandomState } from '../tensor/random.ts';
 import { sync } from '../tensor/runtime.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
-import { forward } from './forward.ts';
+import { forward, modeKeyOf } from './forward.ts';
 import { refusalOf, StepGuard } from './guard.ts';
 import type { LargeBatch } from './large-batches.ts';
 import { temperatureAt } from './loss.ts';
 import { lossCall, metricsOf, reportOf, resultOf, type StepResult, targetsOf } from './loss-call.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type StepContext, scalarOf } from './step.ts';
+
+type Views = Pick<TrainBatch, 'images' | 'viewOrder'>;
 
 /** The labels and ids of a batch, from its micro-batches'. */
 class TargetCollector {
@@ -53,6 +56,9 @@ function oneBehind(): (done: Promise<unknown>) => Promise<void> {
 export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
   const loss = lossCall(options.loss);
   const guard = new StepGuard(options, optimizer);
+  const whole = (views: Views): Tensor => forward(views, options);
+  const compiled = options.compile ? compile(whole, { key: () => modeKeyOf(options) }) : undefined;
+  const pass = ({ images, viewOrder }: Views): Tensor => (compiled ?? whole)({ images, viewOrder });
 
   /** Features of all samples, (batch, views, dim), without autograd; and the targets, which are read on the way. */
   const cacheFeatures = async (batch: LargeBatch, signal: AbortSignal | undefined) => {
@@ -63,7 +69,7 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
       draws.push(randomState());
-      const part = tidy(() => noGrad(() => keepRunningStatistics(() => forward(micro, options))));
+      const part = tidy(() => noGrad(() => keepRunningStatistics(() => pass(micro))));
       parts.push(part);
       targets.add(micro);
       await paced(part.ready());
@@ -86,7 +92,7 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
       const size = micro.ids.length;
-      const again = () => forward(micro, options).backward(gradient.narrow(0, start, size));
+      const again = () => pass(micro).backward(gradient.narrow(0, start, size));
       withRandomState(draws[i++] as bigint, () => tidy(again));
       start += size;
       await paced(sync());
@@ -118,5 +124,9 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
         throw error;
       }
     });
-  return { run, [Symbol.dispose]: () => guard[Symbol.dispose]() };
+  const dispose = (): void => {
+    compiled?.dispose();
+    guard[Symbol.dispose]();
+  };
+  return { run, [Symbol.dispose]: dispose };
 }

@@ -1,10 +1,17 @@
 /** From views to what the loss compares, by tensor operations. */
+import { Module } from '../nn/module.ts';
 import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { inPrecision } from '../tensor/precision.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
 import type { ResolvedOptions } from './options.ts';
+
+/** The modes of encoder and head, for what is recorded of them; undefined where one has a forward hook. */
+export function modeKeyOf({ encoder, head }: Pick<ResolvedOptions, 'encoder' | 'head'>): string | undefined {
+  const keys = [encoder, head].flatMap((part) => (part instanceof Module ? [part.modeKey] : []));
+  return keys.includes(undefined) ? undefined : keys.join();
+}
 
 /** Encoder and head over the views of a batch; float32 (batch, views, dim), differentiable. */
 export function forward(

@@ -7,7 +7,7 @@ import * as ops from '../tensor/ops.ts';
 import { sync } from '../tensor/runtime.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
-import { forward, forwardPairs } from './forward.ts';
+import { forward, forwardPairs, modeKeyOf } from './forward.ts';
 import { refusalOf, StepGuard } from './guard.ts';
 import { type KeyBank, temperatureAt } from './loss.ts';
 import { lossCall, metricsOf, reportOf, resultOf, type StepResult, type Targets, targetsOf } from './loss-call.ts';
@@ -92,14 +92,10 @@ export function scalarOf(value: number | undefined): Tensor | undefined {
 }
 
 export function makeStep(options: ResolvedOptions, optimizer: Optimizer, momentum?: MomentumEncoder): Step {
-  const { loss, encoder, head } = options;
+  const { loss, head } = options;
   const guard = new StepGuard(options, optimizer, momentum);
-  const modules = [encoder, head].filter((part) => part instanceof Module);
-  /** The modes of the modules; undefined while the queue fills, when each step is of another kind. */
-  const key = (): string | undefined => {
-    const keys = modules.map(({ modeKey }) => modeKey);
-    return keys.includes(undefined) || momentum?.isFilling ? undefined : keys.join();
-  };
+  /** Undefined while the queue fills, when each step is of another kind. */
+  const key = (): string | undefined => (momentum?.isFilling ? undefined : modeKeyOf(options));
   const whole = stepFunction(options, guard, momentum);
   const compiled = options.compile ? compile(whole, { key }) : undefined;
   const step = compiled ?? whole;
