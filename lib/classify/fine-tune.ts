@@ -76,7 +76,8 @@ const given = <T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], u
 
 /**
  * Fine-tunes a copy of a pre-trained encoder together with a new linear classifier, by cross entropy on labelled images;
- * the encoder that is given stays as it is. Batch normalisation takes the statistics of the batch, as in pre-training.
+ * the encoder that is given stays as it is. Batch normalisation takes the statistics of the batch, as in pre-training, but for parts
+ * that a Trainer leaves in evaluation.
  *
  * Source: Chen et al. 2020, arXiv:2002.05709, section 6 and appendices B.5 and B.8. Its defaults are those of B.5
  * (Nesterov momentum 0.9, lr 0.05 · batchSize / 256, no warm-up, no weight decay, crops and flips only) and of the code,
