@@ -53,29 +53,32 @@ async function byHand(isOver: () => boolean): Promise<number> {
   return steps;
 }
 
-async function byTrainer(isOver: () => boolean): Promise<number> {
-  const dataset = await loadDataset('fashion-mnist', { subset: 'bundled', split: 'train' });
-  const encoder = resnet18({ stem: 'cifar', width: 4, inChannels: 1, seed: 0 });
-  const loss: CustomLoss = (features, { labels }) => {
-    const [batch, views, dim] = features.shape as [number, number, number];
-    return supCon(features.reshape([batch * views, dim]), (labels as Tensor).repeatInterleave(views));
+const byTrainer =
+  (compile: boolean) =>
+  async (isOver: () => boolean): Promise<number> => {
+    const dataset = await loadDataset('fashion-mnist', { subset: 'bundled', split: 'train' });
+    const encoder = resnet18({ stem: 'cifar', width: 4, inChannels: 1, seed: 0 });
+    const loss: CustomLoss = (features, { labels }) => {
+      const [batch, views, dim] = features.shape as [number, number, number];
+      return supCon(features.reshape([batch * views, dim]), (labels as Tensor).repeatInterleave(views));
+    };
+    const trainer = new Trainer({
+      encoder,
+      head: projectionHead({ inFeatures: encoder.featureDim, seed: 0 }),
+      loss,
+      augment: presets.supcon({ size: 28, mean: 0.286, std: 0.353 }),
+      precision: 'auto',
+      batchSize: 1024,
+      epochs: 1000,
+      compile,
+    });
+    let steps = 0;
+    for await (const event of trainer.events(dataset)) {
+      if (event.kind === 'step') steps++;
+      if (isOver()) break;
+    }
+    return steps;
   };
-  const trainer = new Trainer({
-    encoder,
-    head: projectionHead({ inFeatures: encoder.featureDim, seed: 0 }),
-    loss,
-    augment: presets.supcon({ size: 28, mean: 0.286, std: 0.353 }),
-    precision: 'auto',
-    batchSize: 1024,
-    epochs: 1000,
-  });
-  let steps = 0;
-  for await (const event of trainer.events(dataset)) {
-    if (event.kind === 'step') steps++;
-    if (isOver()) break;
-  }
-  return steps;
-}
 
 async function measure(name: string, work: (isOver: () => boolean) => Promise<number>) {
   await work(() => true); // loading, first use
@@ -94,7 +97,8 @@ const rows = [
     return 0;
   }),
   await measure('a loss in TypeScript, N 2048', byHand),
-  await measure('the same inside a Trainer', byTrainer),
+  await measure('the same inside a Trainer', byTrainer(false)),
+  await measure('the same, compiled', byTrainer(true)),
 ];
 if (values.json) for (const row of rows) console.log(JSON.stringify(row));
 else console.table(rows); // times in ms
