@@ -348,7 +348,8 @@ describe('decodes beside the host’s own work', () => {
       // Once one decodes, its header has been read, and most likely that of the second.
       await vi.waitUntil(() => sharp.counters().process === 1, { timeout: 10_000, interval: 1 });
       await Promise.all([decode('interactive', file('rgb.png'), {}), ...bulk]);
-      expect(ended).toEqual(['interactive', 'first', 'second', 'third']);
+      expect(ended[0]).toBe('interactive');
+      expect(ended.slice(1).sort()).toEqual(['first', 'second', 'third']); // headers are read two at a time, in any order
     },
   );
 
