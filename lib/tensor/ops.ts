@@ -7,8 +7,8 @@ import type { Generator } from './generator.ts';
 import { randomKey } from './random.ts';
 import { type DType, Tensor } from './tensor.ts';
 
-/** `adamw_` */
-export function adamw_(
+/** `adam_` */
+export function adam_(
   parameters: readonly Tensor[],
   means: readonly Tensor[],
   squares: readonly Tensor[],
@@ -16,36 +16,45 @@ export function adamw_(
   learningRate: Tensor,
   options: {
     readonly status?: Tensor | undefined;
+    readonly gradientNorm?: Tensor | undefined;
     readonly largest?: Tensor | undefined;
+    readonly groups: number | readonly number[] | undefined;
+    readonly rateFactors: readonly number[] | undefined;
+    readonly weightDecays: readonly number[] | undefined;
     readonly beta1: number | undefined;
     readonly beta2: number | undefined;
     readonly epsilon: number | undefined;
-    readonly weightDecay: number | undefined;
-    readonly excludeBiasAndNorm: boolean | undefined;
+    readonly decoupledDecay: boolean | undefined;
   },
 ): Tensor {
-  checkOptions('adamw_', options, [
+  checkOptions('adam_', options, [
     'status',
+    'gradientNorm',
     'largest',
+    'groups',
+    'rateFactors',
+    'weightDecays',
     'beta1',
     'beta2',
     'epsilon',
-    'weightDecay',
-    'excludeBiasAndNorm',
+    'decoupledDecay',
   ]);
-  return call('adamw_', [
+  return call('adam_', [
     parameters,
     means,
     squares,
     steps,
     learningRate,
     options?.status,
+    options?.gradientNorm,
     options?.largest,
+    options?.groups,
+    options?.rateFactors,
+    options?.weightDecays,
     options?.beta1,
     options?.beta2,
     options?.epsilon,
-    options?.weightDecay,
-    options?.excludeBiasAndNorm,
+    options?.decoupledDecay,
   ]);
 }
 
@@ -84,6 +93,20 @@ export function batchNormAct(
 /** `begin_step_` */
 export function beginStep_(statistics: readonly Tensor[], before: readonly Tensor[], status: Tensor): Tensor {
   return call('begin_step_', [statistics, before, status]);
+}
+
+/** `clip_gradients_` */
+export function clipGradients_(
+  parameters: readonly Tensor[],
+  norm: Tensor,
+  options?: {
+    readonly status?: Tensor | undefined;
+    readonly maxNorm?: number | undefined;
+    readonly maxValue?: number | undefined;
+  },
+): Tensor {
+  checkOptions('clipGradients_', options, ['status', 'maxNorm', 'maxValue']);
+  return call('clip_gradients_', [parameters, norm, options?.status, options?.maxNorm, options?.maxValue]);
 }
 
 /** `contrastive_metrics` */
@@ -448,34 +471,46 @@ export function lars_(
   learningRate: Tensor,
   options: {
     readonly status?: Tensor | undefined;
+    readonly gradientNorm?: Tensor | undefined;
     readonly largest?: Tensor | undefined;
+    readonly groups: number | readonly number[] | undefined;
+    readonly rateFactors: readonly number[] | undefined;
+    readonly weightDecays: readonly number[] | undefined;
+    readonly trustCoefficients: readonly number[] | undefined;
     readonly momentum: number | undefined;
-    readonly weightDecay: number | undefined;
-    readonly trustCoefficient: number | undefined;
     readonly nesterov: boolean | undefined;
-    readonly excludeBiasAndNorm: boolean | undefined;
+    readonly rateInMomentum: boolean | undefined;
+    readonly separateNorms: boolean | undefined;
   },
 ): Tensor {
   checkOptions('lars_', options, [
     'status',
+    'gradientNorm',
     'largest',
+    'groups',
+    'rateFactors',
+    'weightDecays',
+    'trustCoefficients',
     'momentum',
-    'weightDecay',
-    'trustCoefficient',
     'nesterov',
-    'excludeBiasAndNorm',
+    'rateInMomentum',
+    'separateNorms',
   ]);
   return call('lars_', [
     parameters,
     momenta,
     learningRate,
     options?.status,
+    options?.gradientNorm,
     options?.largest,
+    options?.groups,
+    options?.rateFactors,
+    options?.weightDecays,
+    options?.trustCoefficients,
     options?.momentum,
-    options?.weightDecay,
-    options?.trustCoefficient,
     options?.nesterov,
-    options?.excludeBiasAndNorm,
+    options?.rateInMomentum,
+    options?.separateNorms,
   ]);
 }
 
@@ -755,24 +790,37 @@ export function sgd_(
   learningRate: Tensor,
   options: {
     readonly status?: Tensor | undefined;
+    readonly gradientNorm?: Tensor | undefined;
     readonly largest?: Tensor | undefined;
+    readonly groups: number | readonly number[] | undefined;
+    readonly rateFactors: readonly number[] | undefined;
+    readonly weightDecays: readonly number[] | undefined;
     readonly momentum: number | undefined;
-    readonly weightDecay: number | undefined;
     readonly nesterov: boolean | undefined;
-    readonly excludeBiasAndNorm: boolean | undefined;
   },
 ): Tensor {
-  checkOptions('sgd_', options, ['status', 'largest', 'momentum', 'weightDecay', 'nesterov', 'excludeBiasAndNorm']);
+  checkOptions('sgd_', options, [
+    'status',
+    'gradientNorm',
+    'largest',
+    'groups',
+    'rateFactors',
+    'weightDecays',
+    'momentum',
+    'nesterov',
+  ]);
   return call('sgd_', [
     parameters,
     momenta,
     learningRate,
     options?.status,
+    options?.gradientNorm,
     options?.largest,
+    options?.groups,
+    options?.rateFactors,
+    options?.weightDecays,
     options?.momentum,
-    options?.weightDecay,
     options?.nesterov,
-    options?.excludeBiasAndNorm,
   ]);
 }
 
