@@ -48,9 +48,9 @@ export interface RecipeChoices {
   /** What the temperature comes to at the end, along half a cosine. Default: it stays. */
   readonly temperatureEnd?: number | undefined;
   readonly optimizer: OptimizerSpec['name'];
-  /** Default 0.05 for sgd, 0.001 for adamw, 0.3 for lars. */
+  /** Default 0.05 for sgd, 0.001 for adam and adamw, 0.3 for lars. */
   readonly lr?: number | undefined;
-  /** Default 1e-4 for sgd, 0.01 for adamw, 1e-6 for lars. */
+  /** Default 1e-4 for sgd, 0 for adam, 0.01 for adamw, 1e-6 for lars. */
   readonly weightDecay?: number | undefined;
   /** Share of all steps. */
   readonly warmup: number;
@@ -74,6 +74,7 @@ const channels = 3;
 
 const optimizers: Readonly<Record<OptimizerSpec['name'], { lr: number; weightDecay: number; momentum?: number }>> = {
   sgd: { lr: 0.05, weightDecay: 1e-4, momentum: 0.9 },
+  adam: { lr: 0.001, weightDecay: 0 },
   adamw: { lr: 0.001, weightDecay: 0.01 },
   lars: { lr: 0.3, weightDecay: 1e-6, momentum: 0.9 },
 };

@@ -97,7 +97,7 @@ export const trainOptions = {
   optimizer: {
     type: 'string',
     value: 'NAME',
-    choices: ['sgd', 'adamw', 'lars'],
+    choices: ['sgd', 'adam', 'adamw', 'lars'],
     default: 'sgd',
     help: 'sgd and lars have momentum 0.9',
   },
@@ -105,9 +105,14 @@ export const trainOptions = {
     type: 'number',
     value: 'RATE',
     above: 0,
-    help: 'peak learning rate; default 0.05 for sgd, 0.001 for adamw, 0.3 for lars',
+    help: 'peak learning rate; default 0.05 for sgd, 0.001 for adam and adamw, 0.3 for lars',
   },
-  weightDecay: { type: 'number', value: 'L', min: 0, help: 'default 1e-4 for sgd, 0.01 for adamw, 1e-6 for lars' },
+  weightDecay: {
+    type: 'number',
+    value: 'L',
+    min: 0,
+    help: 'default 1e-4 for sgd, 0 for adam, 0.01 for adamw, 1e-6 for lars',
+  },
   warmup: {
     type: 'number',
     value: 'SHARE',

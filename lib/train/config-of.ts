@@ -52,7 +52,7 @@ export async function configOf(
     augment: augment.map((view) => json(view)),
     input: await inputOf(first, dataset),
     optimizer: json(optimizer),
-    schedule: json(schedule),
+    schedule: typeof schedule === 'function' ? { name: 'custom' } : json(schedule),
     batchSize,
     ...(microBatch < batchSize && { microBatch }),
     ...(momentumEncoder && { momentumEncoder: json(momentumEncoder) }),

@@ -3,7 +3,7 @@ import type { Augmentation } from '../augment/augment.ts';
 import { OptionError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
-import { checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
+import { type CustomSchedule, checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
 import { type Precision, type PrecisionOption, precisionOptions } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
@@ -30,8 +30,8 @@ export interface TrainerOptions {
   readonly views?: number;
   /** Default { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 }. */
   readonly optimizer?: OptimizerSpec;
-  /** Default: cosine to 0 with a linear warm-up of a twentieth of the steps. */
-  readonly schedule?: ScheduleSpec;
+  /** Of the learning rate, or a function of your own. Default: cosine to 0 with a linear warm-up of a twentieth of the steps. */
+  readonly schedule?: ScheduleSpec | CustomSchedule;
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
   readonly device?: string;
   /**
@@ -84,7 +84,7 @@ export interface ResolvedOptions {
   /** One a view. */
   readonly augment: readonly Augmentation[];
   readonly optimizer: OptimizerSpec;
-  readonly schedule: ScheduleSpec;
+  readonly schedule: ScheduleSpec | CustomSchedule;
   readonly device: string;
   readonly precision: Precision;
   readonly batchSize: number;

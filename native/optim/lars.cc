@@ -43,10 +43,8 @@ at::Tensor lars_(const Tensors& parameters, const Tensors& momenta, const at::Te
                     trust_coefficients.size());
   const auto rule = [&](const Lists& lists) {
     const double coefficient = trust_coefficients[lists.group];
-    const double rate_within = rate_in_momentum ? lists.learning_rate : 1;
-    const double rate_without = rate_in_momentum ? 1 : lists.learning_rate;
     const Tensors gradients = at::_foreach_add(lists.gradients, lists.parameters, lists.weight_decay);
-    Tensors updates = at::_foreach_mul(gradients, rate_within);
+    Tensors updates = at::_foreach_mul(gradients, rate_in_momentum ? lists.learning_rate : 1);
     if (coefficient > 0)
       at::_foreach_mul_(
           updates, separate_norms ? ratios_of_norms(lists, coefficient) : ratios_of_sum(lists, gradients, coefficient));
@@ -54,7 +52,8 @@ at::Tensor lars_(const Tensors& parameters, const Tensors& momenta, const at::Te
     at::_foreach_mul_(velocity, momentum);
     at::_foreach_add_(velocity, updates);
     if (nesterov) at::_foreach_add_(updates, velocity, momentum);
-    at::_foreach_sub_(lists.parameters, nesterov ? updates : velocity, rate_without);
+    const Tensors& change = nesterov ? updates : velocity;
+    at::_foreach_sub_(lists.parameters, rate_in_momentum ? change : at::_foreach_mul(change, lists.learning_rate));
   };
   return update({.parameters = parameters,
                  .slots = {momenta},
