@@ -14,8 +14,8 @@ function indexed(path: string): string | undefined {
   return parts.slice(0, others === -1 ? parts.length : first + others).join('.');
 }
 
-/** A projection head, a classifier: as deep as can be, however many layers they have. */
-const isOnTop = (name: string): boolean => /^(head|heads|fc|classifier)\./.test(name);
+/** A projection head, a classifier, a method's predictor: as deep as can be, however many layers they have. */
+const isOnTop = (name: string): boolean => /^(head|heads|fc|classifier|method)\./.test(name);
 
 /**
  * The layer of each parameter, from 0, which comes first. A layer is a part with an index in its name: a block of a residual

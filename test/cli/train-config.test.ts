@@ -225,7 +225,7 @@ describe('--config', () => {
     [{ loss: 'supcon' }, /loss must be an object, got 'supcon'/],
     [{ augment: [1] }, /augment must be an array with an object a view/],
     [{ loss: { name: 'supcno' } }, /loss\.name must be one of .*did you mean 'supcon'/],
-    [{ optimizer: { name: 'adam' } }, /optimizer\.name must be one of/],
+    [{ optimizer: { name: 'adagrad' } }, /optimizer\.name must be one of/],
     [{ epochs: 'ten' }, /epochs must be an integer/],
     [{ head: { name: 'linear' } }, /head\.name must be 'projection-head' for a training by command, got 'linear'/],
     [{ input: { size: 0 } }, /size must be/],
