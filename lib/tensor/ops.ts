@@ -102,8 +102,14 @@ export function batchNormAct(
 }
 
 /** `begin_step_` */
-export function beginStep_(statistics: readonly Tensor[], before: readonly Tensor[], status: Tensor): Tensor {
-  return call('begin_step_', [statistics, before, status]);
+export function beginStep_(
+  statistics: readonly Tensor[],
+  before: readonly Tensor[],
+  status: Tensor,
+  options?: { readonly goesOn?: boolean | undefined },
+): Tensor {
+  checkOptions('beginStep_', options, ['goesOn']);
+  return call('begin_step_', [statistics, before, status, options?.goesOn]);
 }
 
 /** `clip_gradients_` */
@@ -242,10 +248,10 @@ export function endStep_(
   statistics: readonly Tensor[],
   before: readonly Tensor[],
   status: Tensor,
-  options?: { readonly failed?: boolean | undefined },
+  options?: { readonly goesOn?: boolean | undefined; readonly failed?: boolean | undefined },
 ): Tensor {
-  checkOptions('endStep_', options, ['failed']);
-  return call('end_step_', [parameters, statistics, before, status, options?.failed]);
+  checkOptions('endStep_', options, ['goesOn', 'failed']);
+  return call('end_step_', [parameters, statistics, before, status, options?.goesOn, options?.failed]);
 }
 
 /**

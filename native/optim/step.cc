@@ -18,18 +18,23 @@ void check_status(const at::Tensor& status) {
 
 namespace {
 
-// Before the forward pass: copies the running statistics into `before`. A status that a step left under way is that of
-// one that failed: its statistics are put back, and no later step changes anything.
-at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const at::Tensor& status) {
+// A step that has begun and was not refused.
+bool is_open(int64_t status) { return status < kFine; }
+
+// Before the forward pass: copies the running statistics into `before`. Where it `goes_on`, this is a further batch of
+// the step, whose gradients are added up, and the copy is that of the first one. A status that a step left under way is
+// that of one that failed: its statistics are put back, and no later step changes anything.
+at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const at::Tensor& status, bool goes_on) {
   check_alike("before", before, "statistics", statistics);
   check_status(status);
   if (status.is_meta()) return status;
   const int64_t now = status.item<int64_t>();
-  if (now == kFine) {
-    copy_all(before, statistics);
+  if (goes_on && now > kFine) return status;  // refused at an earlier batch of this step
+  if (now == (goes_on ? kPartDone : kFine)) {
+    if (!goes_on) copy_all(before, statistics);
     return status.fill_(kUnderWay);
   }
-  if (now == kUnderWay) copy_all(statistics, before);
+  if (is_open(now)) copy_all(statistics, before);
   return status.fill_(kStopped);
 }
 
@@ -53,26 +58,29 @@ at::Tensor guarded_backward_(const at::Tensor& loss, const at::Tensor& status) {
   return status;
 }
 
-// After all else of a step: statistics as before it, and no gradients, where it was refused or has `failed`.
+// After all else of a step, or of one of its batches where it `goes_on`: statistics as before it, and no gradients,
+// where it was refused or has `failed`.
 at::Tensor end_step_(const Tensors& parameters, const Tensors& statistics, const Tensors& before,
-                     const at::Tensor& status, bool failed) {
+                     const at::Tensor& status, bool goes_on, bool failed) {
   check_alike("before", before, "statistics", statistics);
   check_status(status);
   if (status.is_meta()) return status;
   const int64_t now = status.item<int64_t>();
   if (now == kFine) return status;
-  if (now == kUnderWay && !failed) return status.fill_(kFine);
+  if (now == kUnderWay && !failed) return status.fill_(goes_on ? kPartDone : kFine);
   copy_all(statistics, before);
   drop_gradients(parameters);
-  return now == kUnderWay ? status.fill_(kStopped) : status;
+  return is_open(now) ? status.fill_(kStopped) : status;
 }
 
-CONTRASTIVE_OP(begin_step_, "begin_step_(Tensor(a!)[] statistics, Tensor(b!)[] before, Tensor(c!) status) -> Tensor");
+CONTRASTIVE_OP(begin_step_,
+               "begin_step_(Tensor(a!)[] statistics, Tensor(b!)[] before, Tensor(c!) status, *, bool goes_on=False) "
+               "-> Tensor");
 CONTRASTIVE_OP(refuse_non_finite_, "refuse_non_finite_(Tensor[] values, Tensor(a!) status, *, int reason) -> Tensor");
 CONTRASTIVE_OP(guarded_backward_, "guarded_backward_(Tensor loss, Tensor(a!) status) -> Tensor");
 CONTRASTIVE_OP(end_step_,
                "end_step_(Tensor(a!)[] parameters, Tensor(b!)[] statistics, Tensor[] before, Tensor(c!) status, *, "
-               "bool failed=False) -> Tensor");
+               "bool goes_on=False, bool failed=False) -> Tensor");
 
 }  // namespace
 }  // namespace contrastive::optim

@@ -173,7 +173,7 @@ describe('the status of a step', () => {
     const before = statistics.map((value) => ops.zerosLike(value));
     const own = status();
     const weight = leaf([1]);
-    const begin = () => ops.beginStep_(statistics, before, own);
+    const begin = (options = {}) => ops.beginStep_(statistics, before, own, options);
     const move = () => statistics.map((value) => value.add_(1).dispose());
     const end = (from: Tensor, options = {}) => ops.endStep_([weight], statistics, before, from, options).itemSync();
     return { own, weight, begin, move, end, values: () => statistics.map(numbers) };
@@ -207,6 +207,66 @@ describe('the status of a step', () => {
     expect(end(behind)).toBe(5);
     expect(values()).toEqual([[1, 2], [3]]);
     expect(() => (weight.grad as Tensor).dataSync()).toThrow(thrown('ERR_AUTOGRAD', /no gradient/));
+  });
+
+  describe('of a step of several batches', () => {
+    const further = { goesOn: true };
+
+    it('adds up the gradients, and is 0 when the last one is done', () => {
+      const { weight, begin, move, end, values } = setUp();
+      const first = begin();
+      move();
+      pull(weight, [1]);
+      expect(end(first, further)).toBe(-2);
+      const second = begin(further);
+      expect(second.itemSync()).toBe(-1);
+      move();
+      pull(weight, [2]);
+      expect(end(second)).toBe(0);
+      expect(numbers(weight.grad as Tensor)).toEqual([3]);
+      expect(values()).toEqual([[3, 4], [5]]);
+    });
+
+    it('puts back what all of them moved where one is refused, and says why at the last', () => {
+      const { weight, begin, move, end, values } = setUp();
+      const first = begin();
+      move();
+      pull(weight, [1]);
+      end(first, further);
+      const second = begin(further);
+      move();
+      expect(end(ops.refuseNonFinite_([tensor([Number.NaN])], second, { reason: 1 }), further)).toBe(1);
+      expect(values()).toEqual([[1, 2], [3]]);
+      const last = begin(further);
+      ops.guardedBackward_(ops.sum(weight), last);
+      expect(end(last)).toBe(1);
+      expect(() => (weight.grad as Tensor).dataSync()).toThrow(thrown('ERR_AUTOGRAD', /no gradient/));
+      expect(end(begin())).toBe(5);
+    });
+
+    it('stops at the batch behind one that failed', () => {
+      const { begin, move, end, values } = setUp();
+      end(begin(), further);
+      const broken = ops.refuseNonFinite_([failing()], begin(further), { reason: 1 });
+      move();
+      expect(() => end(broken, further)).toThrow(thrown('ERR_OPTION', /index/));
+      expect(end(begin(further))).toBe(5);
+      expect(values()).toEqual([[1, 2], [3]]);
+    });
+
+    it('is undone where no further batch comes, by hand or at the next step', () => {
+      const byHand = setUp();
+      byHand.end(byHand.begin(), further);
+      byHand.move();
+      expect(byHand.end(byHand.own, { failed: true })).toBe(5);
+      expect(byHand.values()).toEqual([[1, 2], [3]]);
+      const { begin, move, end, values } = setUp();
+      const first = begin();
+      move();
+      end(first, further);
+      expect(end(begin())).toBe(5);
+      expect(values()).toEqual([[1, 2], [3]]);
+    });
   });
 
   it('takes integers and large numbers for finite', () => {
