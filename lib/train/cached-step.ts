@@ -9,8 +9,9 @@ import * as ops from '../tensor/ops.ts';
 import { randomState, withRandomState } from '../tensor/random.ts';
 import { sync } from '../tensor/runtime.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { AveragedWeights } from './averaged-weights.ts';
 import type { TrainBatch } from './batches.ts';
-import { refusalOf, StepGuard } from './guard.ts';
+import { onlyPart, refusalOf, StepGuard } from './guard.ts';
 import type { LargeBatch } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
 import { isRecorded, modeKeyOf } from './purity.ts';
@@ -56,7 +57,12 @@ function oneBehind(): (done: Promise<unknown>) => Promise<void> {
  * Source: Gao et al. 2021, arXiv:2101.06983, section 3.2. Batch normalisation takes its statistics within micro-batches;
  * the running ones move in the second pass alone, once a micro-batch.
  */
-export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer, method: Method) {
+export function makeCachedStep(
+  options: ResolvedOptions,
+  optimizer: Optimizer,
+  method: Method,
+  average?: AveragedWeights,
+) {
   if (!(method instanceof FeatureMethod)) throw new StateError('isOfFeatures is of methods that extend FeatureMethod');
   const guard = new StepGuard(options, optimizer, method);
   const whole = ({ images, viewOrder }: ViewTensors): Tensor => method.features(new Views(images, viewOrder));
@@ -105,11 +111,11 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer, m
 
   const run = (
     batch: LargeBatch,
-    { learningRate, progress, signal }: StepContext & { readonly signal: AbortSignal | undefined },
+    { learningRate, progress, step, signal }: StepContext & { readonly signal: AbortSignal | undefined },
   ): Promise<StepResult & { readonly targets: Pick<TrainBatch, 'labels' | 'ids'> }> =>
     tidy(async () => {
       try {
-        let status = guard.begin();
+        let status = guard.begin(onlyPart);
         const { features, draws, targets } = await cacheFeatures(batch, signal);
         const tensors = targetsOf(targets, options, method, progress);
         const value = { features, ...method.lossOf(features, tensors) };
@@ -119,10 +125,13 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer, m
         if (Number.isFinite(result.loss)) {
           value.loss.backward();
           await backPropagate(batch, features.grad as Tensor, draws, signal);
-          status = guard.update(features, scalarOf(learningRate), status);
+          status = guard.checkFeatures(features, status);
+          status = guard.update(scalarOf(learningRate), status);
           status = method.afterUpdate(value, tensors, status);
+          if (average) status = average.follow(scalarOf(average.decayAt({ step, progress })), status);
         }
-        return { ...result, ...refusalOf(await guard.end(status).item()), targets };
+        const refusal = refusalOf(await guard.end(status, onlyPart).item());
+        return { ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets };
       } catch (error) {
         guard.abandon();
         throw error;

@@ -41,7 +41,8 @@ export async function configOf(
   dataset: Dataset,
   fit: FitOptions,
 ): Promise<RunConfig> {
-  const { encoder, head, method, augment, optimizer, schedule, batchSize, microBatch, epochs, seed } = options;
+  const { encoder, head, method, augment, optimizer, schedule, batchSize, microBatch, accumulate, ema, epochs, seed } =
+    options;
   const { encoderFile } = fit;
   const first = augment[0] as Augmentation;
   return {
@@ -58,6 +59,8 @@ export async function configOf(
     schedule: typeof schedule === 'function' ? { name: 'custom' } : json(schedule),
     batchSize,
     ...(microBatch < batchSize && { microBatch }),
+    ...(accumulate > 1 && { accumulate }),
+    ...(ema && { ema: json(ema) }),
     epochs,
     seed,
     precision: choice.precision,

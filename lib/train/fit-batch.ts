@@ -1,7 +1,7 @@
 /** The size of a training's batches, once its data are known. */
 import type { Dataset } from '../data/dataset.ts';
 import { OptionError } from '../errors.ts';
-import { type CheckedOptions, expectMethodFits } from './options.ts';
+import { type CheckedOptions, expectMethodFits, samplesOfStep } from './options.ts';
 
 /**
  * The default size is at most the data set's; one that was given has to fit.
@@ -12,18 +12,23 @@ export function fitBatch(
   options: CheckedOptions,
   { name, length }: Dataset,
 ): { readonly sized: CheckedOptions; readonly warnings: readonly string[] } {
-  const { isDefaultBatch, microBatch, method } = options;
+  const { isDefaultBatch, accumulate, microBatch, method } = options;
   if (options.batchSize > length && !isDefaultBatch)
     throw new OptionError(`batchSize must be at most the ${length} samples of ${name}, got ${options.batchSize}`);
-  const batchSize = Math.min(options.batchSize, length);
+  const most = Math.max(1, Math.floor(length / accumulate));
+  const batchSize = isDefaultBatch ? Math.min(options.batchSize, most) : options.batchSize;
   const warnings: string[] = [];
   if (batchSize < options.batchSize)
     warnings.push(
-      `${name} has ${length} samples, fewer than the default batchSize of ${options.batchSize}: each step takes all of them`,
+      `${name} has ${length} samples, too few for the default batchSize of ${options.batchSize}: batches are of ${batchSize}`,
     );
   if (batchSize === 1 && method.comparesBatch)
     warnings.push(
       'batchSize is 1: an image is compared with no other one, and nothing is learned. Contrastive batches hold hundreds',
+    );
+  if (samplesOfStep({ ...options, batchSize }) > length)
+    throw new OptionError(
+      `accumulate · batchSize must be at most the ${length} samples of ${name}, got ${accumulate} · ${batchSize}`,
     );
   const sized = { ...options, batchSize, microBatch: Math.min(microBatch, batchSize) };
   expectMethodFits(sized, { isBatchKnown: true });

@@ -4,11 +4,12 @@ import { isSingleClass } from '../losses/labels.ts';
 import { Method } from '../methods/method.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { throwIfAborted } from '../validate.ts';
+import type { AveragedWeights } from './averaged-weights.ts';
 import { type TrainBatch, trainBatches } from './batches.ts';
 import { makeCachedStep } from './cached-step.ts';
 import { largeBatches } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { StepResult } from './report.ts';
+import { type StepResult, togetherOf } from './report.ts';
 import { makeStep, type Step, type StepContext } from './step.ts';
 
 export interface StepOutcome extends StepResult {
@@ -20,8 +21,13 @@ export interface StepOutcome extends StepResult {
 
 /** A batch and what is to be done with it. Disposing it lets go of the batch; a step that runs keeps what it needs. */
 export interface PendingStep extends Disposable {
-  /** Enqueues; the promise is the outcome. A step that is refused leaves all as it was. */
-  run(context: StepContext): Promise<StepOutcome>;
+  /** Whether it ends in an update, of this batch and of those before it whose gradients are added up. */
+  readonly isUpdate: boolean;
+  /**
+   * Enqueues; the promise is the outcome of the update, undefined where another batch comes before that. A step that is refused
+   * leaves all as it was.
+   */
+  run(context: StepContext): Promise<StepOutcome | undefined>;
 }
 
 export interface Pipeline extends Disposable {
@@ -41,6 +47,7 @@ export function makePipeline(
   options: ResolvedOptions,
   optimizer: Optimizer,
   method: Method,
+  average?: AveragedWeights,
 ): Pipeline {
   const { usesIds, comparesBatch, labels: use } = options.method;
   const outcome: Outcome = (result, { labels, ids }) => ({
@@ -49,12 +56,18 @@ export function makePipeline(
     hasEqualIds: usesIds && new Set(ids).size < ids.length,
   });
   return options.microBatch < options.batchSize
-    ? cachedPipeline(dataset, options, makeCachedStep(options, optimizer, method), outcome)
-    : plainPipeline(dataset, options, makeStep(options, optimizer, method), outcome, !hasFollowUp(method));
+    ? cachedPipeline(dataset, options, makeCachedStep(options, optimizer, method, average), outcome)
+    : plainPipeline(dataset, options, makeStep(options, optimizer, method, average), outcome, !hasFollowUp(method));
 }
 
 /** What changes behind the update is not put back where a step fails then. */
 const hasFollowUp = (method: Method): boolean => method.afterUpdate !== Method.prototype.afterUpdate;
+
+const together = (outcomes: readonly StepOutcome[]): StepOutcome => ({
+  ...togetherOf(outcomes),
+  isSingleClass: outcomes.some(({ isSingleClass }) => isSingleClass),
+  hasEqualIds: outcomes.some(({ hasEqualIds }) => hasEqualIds),
+});
 
 type Outcome = (result: StepResult, targets: Pick<TrainBatch, 'labels' | 'ids'>) => StepOutcome;
 
@@ -65,17 +78,34 @@ function plainPipeline(
   outcome: Outcome,
   undoesFailures: boolean,
 ): Pipeline {
+  const { accumulate } = options;
   const loader = trainBatches(dataset, options);
+  const stepsPerEpoch = Math.floor(loader.length / accumulate);
   return {
-    stepsPerEpoch: loader.length,
+    stepsPerEpoch,
     inFlight: step.inFlight,
     undoesFailures,
     async *epoch(epoch, { startStep, signal }) {
-      for await (const batch of loader.epoch(epoch, { startStep, ...(signal && { signal }) }))
-        yield {
-          run: async (context) => outcome(await step.run(batch, context), batch),
-          [Symbol.dispose]: () => batch[Symbol.dispose](),
-        };
+      let begun: Promise<StepOutcome>[] = []; // batches of an update that is not enqueued yet
+      let left = (stepsPerEpoch - startStep) * accumulate;
+      try {
+        for await (const batch of loader.epoch(epoch, {
+          startStep: startStep * accumulate,
+          ...(signal && { signal }),
+        })) {
+          const part = { isFirst: begun.length === 0, isLast: begun.length === accumulate - 1 };
+          const run: PendingStep['run'] = (context) => {
+            const own = step.run(batch, context, part).then((result) => outcome(result, batch));
+            const all = [...begun, own];
+            begun = part.isLast ? [] : all;
+            return part.isLast ? Promise.all(all).then(together) : own.then(() => undefined);
+          };
+          yield { isUpdate: part.isLast, run, [Symbol.dispose]: () => batch[Symbol.dispose]() };
+          if (--left === 0) return; // an epoch has whole updates only
+        }
+      } finally {
+        if (begun.length > 0) step.abandon();
+      }
     },
     [Symbol.dispose]: () => step[Symbol.dispose](),
   };
@@ -99,7 +129,7 @@ function cachedPipeline(
           const { targets, ...result } = await step.run(batch, { ...context, signal });
           return outcome(result, targets);
         };
-        yield { run, [Symbol.dispose]: () => {} };
+        yield { isUpdate: true, run, [Symbol.dispose]: () => {} };
       }
     },
     [Symbol.dispose]: () => step[Symbol.dispose](),
