@@ -20,7 +20,7 @@ export function fitBatch(
   const warnings: string[] = [];
   if (batchSize < options.batchSize)
     warnings.push(
-      `${name} has ${length} samples, too few for the default batchSize of ${options.batchSize}: batches are of ${batchSize}`,
+      `${name} has ${length} samples, fewer than the default batchSize of ${options.batchSize} asks for: batches are of ${batchSize}`,
     );
   if (batchSize === 1 && method.comparesBatch)
     warnings.push(
