@@ -1,12 +1,9 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { NonFiniteLossError, StateError } from '../errors.ts';
-import type { Method } from '../methods/method.ts';
-import { Network } from '../methods/network.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import { throwIfAborted } from '../validate.ts';
 import { precisionOfRun, RunWriter } from './checkpointing.ts';
 import type { EndEvent, TrainEvent } from './events.ts';
@@ -16,6 +13,7 @@ import { fitPrecision } from './fit-precision.ts';
 import { type CheckedOptions, checkTrainerOptions, type ResolvedOptions, type TrainerOptions } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
+import { makeMethod, trainedParameters } from './trained.ts';
 
 /**
  * Trains an encoder and a head by a method. They are in training mode while it trains, in evaluation mode in monitors
@@ -91,7 +89,7 @@ export class Trainer {
     const choice = await fitPrecision({ ...sized, precision: asked }, dataset, signal);
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision };
     using method = makeMethod(resolved);
-    using optimizer = makeOptimizer(resolved.optimizer, namedParameters(resolved, method));
+    using optimizer = makeOptimizer(resolved.optimizer, trainedParameters(resolved, method));
     using pipeline = makePipeline(dataset, resolved, optimizer, method);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
@@ -195,19 +193,4 @@ export class Trainer {
     const { done, samplesPerSecond, seconds } = reports;
     yield { kind: 'end', step: done, loss, samplesPerSecond, seconds };
   }
-}
-
-/** The method's own modules, new for each fit. Their initial weights are from another seed than encoder and head may have begun with. */
-export function makeMethod({ method, encoder, head, precision, seed }: ResolvedOptions): Method {
-  const student = new Network({ encoder, head }, precision);
-  return method.make({ student, device: encoder.device, seed: seed + 1 });
-}
-
-/** What the optimizer trains, named as in a checkpoint. */
-function namedParameters({ encoder, head }: ResolvedOptions, method: Method): Map<string, Tensor> {
-  const all = new Map<string, Tensor>();
-  for (const [prefix, module] of Object.entries({ encoder, head }))
-    for (const [name, value] of module?.namedParameters() ?? []) all.set(`${prefix}.${name}`, value);
-  for (const [name, value] of method.namedParameters()) if (value.requiresGrad) all.set(`method.${name}`, value);
-  return all;
 }
