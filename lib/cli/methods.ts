@@ -120,7 +120,7 @@ export function checkMethodChoices(method: MethodName, choices: MethodChoices): 
   const all = new Set(recipes.flatMap(([, { flags }]) => flags));
   const own: readonly string[] = methodRecipes[method].flags;
   for (const flag of all) {
-    if (choices[flag] === undefined || own.includes(flag)) continue;
+    if (choices[flag] === undefined || choices[flag] === false || own.includes(flag)) continue;
     const owners = recipes.filter(([, { flags }]) => flags.includes(flag)).map(([name]) => name);
     throw new OptionError(`--${flagOf(flag)} belongs to --method ${owners.join(' or ')}`);
   }

@@ -7,7 +7,7 @@ import { readJson } from '../files/read.ts';
 import { isObject } from '../files/strict-json.ts';
 import { checkOptions, describe } from '../validate.ts';
 import { type DataProfile, dataText } from './data-option.ts';
-import type { MethodChoices } from './methods.ts';
+import { type MethodChoices, recipeNames } from './methods.ts';
 import { recipeOf } from './recipe.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { TrainingSpec } from './training.ts';
@@ -170,7 +170,7 @@ function methodChoices(
   method: PartialConfig['method'],
   isTyped: (name: keyof TrainOptions, own: unknown) => boolean,
 ): object {
-  if (method === undefined) return {};
+  if (method === undefined || !(recipeNames as readonly string[]).includes(method.name)) return {};
   const { name, loss, momentum, queueSize, symmetric, weighted } = method;
   const compared = isObject(loss) ? loss : method; // of moco, the loss is inside
   const { temperature, variant, denominators, hardNegatives } = compared;

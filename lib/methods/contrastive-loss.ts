@@ -109,11 +109,14 @@ const optionNames: Readonly<Record<ContrastiveLossSpec['name'], readonly string[
   dclw: [...common, 'sigma', 'weightGradient'],
 };
 
+/** The losses by name. */
+export const contrastiveLossNames: readonly string[] = Object.keys(optionNames);
+
 /** Checks a specification; fills nothing in. @param where the messages' name for it. @throws {OptionError} */
 export function checkContrastiveLoss<Spec extends ContrastiveLossSpec>(spec: Spec, where = 'loss'): Spec {
   if (spec === null || typeof spec !== 'object')
     throw new OptionError(`${where} must be { name, … } or a function, got ${describe(spec)}`);
-  expectOneOf(`${where}.name`, spec.name, Object.keys(optionNames));
+  expectOneOf(`${where}.name`, spec.name, contrastiveLossNames);
   checkOptions(where, spec, optionNames[spec.name]);
   if (spec.temperature !== undefined) expectRamp(`${where}.temperature`, spec.temperature, { above: 0 });
   if (spec.lossScale !== undefined) expectNumber(`${where}.lossScale`, spec.lossScale, {});

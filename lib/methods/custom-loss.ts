@@ -33,7 +33,9 @@ class CustomMethod extends FeatureMethod {
 function check(options: CustomOptions): CustomOptions {
   checkOptions('custom', options, ['loss']);
   if (typeof options.loss !== 'function')
-    throw new OptionError(`loss must be a function, got ${describe(options.loss)}`);
+    throw new OptionError(
+      `a custom loss must be a function, got ${describe(options.loss)}; a run that was trained by one goes on by program`,
+    );
   return options;
 }
 

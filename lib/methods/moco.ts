@@ -80,7 +80,7 @@ interface MocoValue extends MethodValue, Pick<Targets, 'labels' | 'ids'> {
   readonly bank: KeyBank | undefined;
 }
 
-class Moco extends Method<MocoNumbers, MocoValue> {
+export class Moco extends Method<MocoNumbers, MocoValue> {
   readonly teacher: Teacher;
   readonly #queue: KeyQueue;
   readonly #momentum: number | Ramp;

@@ -1,5 +1,12 @@
 /** `new Trainer({ loss })`: the method that a loss stands for. */
-import { type ContrastiveLossSpec, type CustomLoss, checkContrastiveLoss } from './contrastive-loss.ts';
+import { OptionError } from '../errors.ts';
+import { describe, expectOneOf } from '../validate.ts';
+import {
+  type ContrastiveLossSpec,
+  type CustomLoss,
+  checkContrastiveLoss,
+  contrastiveLossNames,
+} from './contrastive-loss.ts';
 import { type CrossEntropyOptions, crossEntropy } from './cross-entropy.ts';
 import { customLoss } from './custom-loss.ts';
 import { dcl } from './dcl.ts';
@@ -18,7 +25,10 @@ export type LossSpec = ContrastiveLossSpec | CrossEntropyLossSpec;
 /** @throws {OptionError} an unknown name, or a wrong option. */
 export function methodOfLoss(loss: LossSpec | CustomLoss): MethodSpec {
   if (typeof loss === 'function') return customLoss({ loss });
-  if (loss?.name === 'cross-entropy') {
+  if (loss === null || typeof loss !== 'object')
+    throw new OptionError(`loss must be { name, … } or a function, got ${describe(loss)}`);
+  expectOneOf('loss.name', loss.name, [...contrastiveLossNames, 'cross-entropy']);
+  if (loss.name === 'cross-entropy') {
     const { name: _, ...options } = loss;
     return crossEntropy(options);
   }

@@ -111,7 +111,7 @@ export function makeCachedStep(
 
   const run = (
     batch: LargeBatch,
-    { learningRate, progress, step, signal }: StepContext & { readonly signal: AbortSignal | undefined },
+    { learningRate, progress, decay, signal }: StepContext & { readonly signal: AbortSignal | undefined },
   ): Promise<StepResult & { readonly targets: Pick<TrainBatch, 'labels' | 'ids'> }> =>
     tidy(async () => {
       try {
@@ -128,7 +128,7 @@ export function makeCachedStep(
           status = guard.checkFeatures(features, status);
           status = guard.update(scalarOf(learningRate), status);
           status = method.afterUpdate(value, tensors, status);
-          if (average) status = average.follow(scalarOf(average.decayAt({ step, progress })), status);
+          if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
         }
         const refusal = refusalOf(await guard.end(status, onlyPart).item());
         return { ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets };

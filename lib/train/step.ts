@@ -17,10 +17,10 @@ import { scalarOf, targetsOf } from './targets.ts';
 
 export interface StepContext {
   readonly learningRate: number;
-  /** Updates that lie behind. */
-  readonly step: number;
   /** Part of the training that lies behind, in [0, 1]. */
   readonly progress: number;
+  /** d of the averaged weights, where there are some. */
+  readonly decay?: number;
 }
 
 type TrainBatchParts = Omit<TrainBatch, typeof Symbol.dispose>;
@@ -45,7 +45,7 @@ export interface Step extends Disposable {
 interface StepInputs extends Pick<TrainBatch, 'images' | 'viewOrder'>, Targets {
   /** float64 () */
   readonly learningRate: Tensor;
-  /** d of the averaged weights, float64 (), where there are some. */
+  /** float64 () */
   readonly decay: Tensor | undefined;
   readonly part: Part;
 }
@@ -98,7 +98,7 @@ export function makeStep(
       ...targetsOf(batch, options, method, context.progress),
       ...{ images, viewOrder },
       learningRate: scalarOf(context.learningRate),
-      decay: average && scalarOf(average.decayAt(context)),
+      decay: context.decay === undefined ? undefined : scalarOf(context.decay),
       part,
     };
     return enableGrad(() => step(inputs));

@@ -1,12 +1,9 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { NonFiniteLossError, StateError } from '../errors.ts';
-import type { Method } from '../methods/method.ts';
-import { Network } from '../methods/network.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import { throwIfAborted } from '../validate.ts';
 import { AveragedWeights } from './averaged-weights.ts';
 import { precisionOfRun, RunWriter } from './checkpointing.ts';
@@ -23,6 +20,7 @@ import {
 } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
+import { makeMethod, trainedParameters } from './trained.ts';
 
 /**
  * Trains an encoder and a head by a method. They are in training mode while it trains, in evaluation mode in monitors
@@ -100,7 +98,7 @@ export class Trainer {
     const choice = await fitPrecision({ ...sized, precision: asked }, dataset, signal);
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision };
     using method = makeMethod(resolved);
-    using optimizer = makeOptimizer(resolved.optimizer, namedParameters(resolved, method));
+    using optimizer = makeOptimizer(resolved.optimizer, trainedParameters(resolved, method));
     using average = resolved.ema && new AveragedWeights(resolved, resolved.ema);
     using pipeline = makePipeline(dataset, resolved, optimizer, method, average);
     const { stepsPerEpoch } = pipeline;
@@ -193,7 +191,9 @@ export class Trainer {
             stepsPerEpoch,
             batchSize: samplesAStep,
           });
-          const outcome = pending.run({ learningRate, step: enqueued, progress: enqueued / totalSteps });
+          const progress = enqueued / totalSteps;
+          const decay = average?.decayAt({ step: enqueued, progress });
+          const outcome = pending.run({ learningRate, progress, ...(decay !== undefined && { decay }) });
           outcome.catch(() => {}); // heard when its turn comes
           waiting.push({ outcome, learningRate, epoch });
           if (pending.isUpdate) enqueued++;
@@ -216,19 +216,4 @@ export class Trainer {
     const { done, samplesPerSecond, seconds } = reports;
     yield { kind: 'end', step: done, loss, samplesPerSecond, seconds };
   }
-}
-
-/** The method's own modules, new for each fit. Their initial weights are from another seed than encoder and head may have begun with. */
-export function makeMethod({ method, encoder, head, precision, seed }: ResolvedOptions): Method {
-  const student = new Network({ encoder, head }, precision);
-  return method.make({ student, device: encoder.device, seed: seed + 1 });
-}
-
-/** What the optimizer trains, named as in a checkpoint. */
-function namedParameters({ encoder, head }: ResolvedOptions, method: Method): Map<string, Tensor> {
-  const all = new Map<string, Tensor>();
-  for (const [prefix, module] of Object.entries({ encoder, head }))
-    for (const [name, value] of module?.namedParameters() ?? []) all.set(`${prefix}.${name}`, value);
-  for (const [name, value] of method.namedParameters()) if (value.requiresGrad) all.set(`method.${name}`, value);
-  return all;
 }

@@ -2,11 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { dclLoss, dclwLoss } from '../../lib/losses/dcl.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
+import {
+  type ContrastiveLossSpec,
+  checkContrastiveLoss,
+  nativeLoss,
+  temperatureAt,
+} from '../../lib/methods/contrastive-loss.ts';
+import { methodOfLoss } from '../../lib/methods/short-form.ts';
 import { rampAt } from '../../lib/options/ramp.ts';
 import { randn } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { type ContrastiveLossSpec, checkLoss, type LossSpec, temperatureAt } from '../../lib/train/loss.ts';
-import { lossCall } from '../../lib/train/loss-call.ts';
 
 const features = randn([6, 2, 5], { seed: 1 });
 const classes = [0, 1, 0, 2, 1, 2];
@@ -60,12 +65,12 @@ const specs: readonly [ContrastiveLossSpec, () => Tensor][] = [
 ];
 
 test.each(specs)('%j has the value of the public function', (spec, loss) => {
-  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined });
+  const made = nativeLoss(checkContrastiveLoss(spec)).call(features, { labels, ids: undefined });
   expect(made.loss.itemSync()).toBe(loss().itemSync());
 });
 
 test.each(specs.filter(([spec]) => !('anchors' in spec)))('%j of queries and keys', (spec) => {
-  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined, hasKeys: true });
+  const made = nativeLoss(checkContrastiveLoss(spec)).call(features, { labels, ids: undefined, hasKeys: true });
   const { name, ...options } = spec;
   const losses = { supcon: supConLoss, 'nt-xent': ntXentLoss, dcl: dclLoss, dclw: dclwLoss };
   const loss = losses[name as keyof typeof losses];
@@ -82,9 +87,9 @@ test('the temperature follows its schedule', () => {
   const quarter = 1 - 0.8 * Math.sin(Math.PI / 8) ** 2;
   for (const [i, expected] of [1, quarter, 0.6, 0.2].entries()) expect(at('cosine')[i]).toBeCloseTo(expected, 12);
 
-  const spec: LossSpec = { name: 'nt-xent', temperature: { from: 1, to: 0.2, schedule: 'linear' } };
-  const temperature = tensor(temperatureAt(spec, 0.5) as number, { dtype: 'float64' });
-  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined, temperature });
+  const spec: ContrastiveLossSpec = { name: 'nt-xent', temperature: { from: 1, to: 0.2, schedule: 'linear' } };
+  const temperature = tensor(temperatureAt(spec, 0.5).temperature as number, { dtype: 'float64' });
+  const made = nativeLoss(checkContrastiveLoss(spec)).call(features, { labels, ids: undefined, temperature });
   expect(made.loss.itemSync()).toBe(ntXentLoss(features, { temperature: 0.6 }).itemSync());
 });
 
@@ -92,7 +97,7 @@ test('ids make samples of a batch one sample', () => {
   const ids = tensor([5, 9, 5, 4, 9, 4], { dtype: 'int64' });
   for (const name of ['nt-xent', 'dcl', 'dclw'] as const) {
     const value = (given: Tensor | undefined) =>
-      lossCall({ name } as LossSpec)(features, { labels: undefined, ids: given }).loss.itemSync();
+      nativeLoss({ name }).call(features, { labels: undefined, ids: given }).loss.itemSync();
     expect(value(ids)).not.toBe(value(undefined));
   }
 });
@@ -111,7 +116,7 @@ describe('errors', () => {
     [{ name: 'nt-xent', temperature: { from: 1, to: 1, schedule: 'step' } }, /loss.temperature.schedule must be one/],
     [{ name: 'nt-xent', temperature: { start: 1 } }, /loss.temperature: unknown option 'start'/],
   ])('%j', (spec, message) => {
-    expect(() => checkLoss(spec as LossSpec)).toThrow(
+    expect(() => methodOfLoss(spec as ContrastiveLossSpec)).toThrow(
       expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringMatching(message) }),
     );
   });
