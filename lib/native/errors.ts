@@ -65,7 +65,9 @@ export function guardAsync<T>(promise: Promise<T>): Promise<T> {
       return value;
     },
     (error) => {
-      throw nativeError(error);
+      const typed = nativeError(error);
+      releaseStacks();
+      throw typed;
     },
   );
 }
