@@ -121,15 +121,27 @@ export {
   type ExportOptions,
   exportOnnx,
 } from './export/export-onnx.ts';
-export { type DclwLossOptions, dclLoss, dclwLoss } from './losses/dcl.ts';
+export {
+  type ContrastiveLossSpec,
+  type DefinedLoss,
+  defineLoss,
+  type KeyBank,
+  type LossBatch,
+  type LossDefinition,
+  type LossSpec,
+  type LossValue,
+} from './losses/all.ts';
+export type { CrossEntropyLossSpec } from './losses/cross-entropy.ts';
+export { type DclLossSpec, type DclwLossOptions, type DclwLossSpec, dclLoss, dclwLoss } from './losses/dcl.ts';
 export type { LabelSets, Labels, SampleIds } from './losses/labels.ts';
 export { type ContrastiveMetrics, type ContrastiveMetricsOptions, contrastiveMetrics } from './losses/metrics.ts';
-export { type NtXentLossOptions, ntXentLoss } from './losses/nt-xent.ts';
+export { type NtXentLossOptions, type NtXentLossSpec, ntXentLoss } from './losses/nt-xent.ts';
 export type { ContrastiveLossOptions, FeatureBank, HardNegatives } from './losses/options.ts';
 export {
   type Denominators,
   type SupConLossOptions,
   type SupConLossResult,
+  type SupConLossSpec,
   supConLoss,
   supConLossWithStats,
 } from './losses/sup-con.ts';
@@ -170,7 +182,6 @@ export { manualSeed, randomKey } from './tensor/random.ts';
 export type { Recording } from './tensor/recording.ts';
 export { devices, memory, setThreads, sync } from './tensor/runtime.ts';
 export { type DType, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';
-export type { CrossEntropyLossSpec } from './train/cross-entropy.ts';
 export type {
   CheckpointEvent,
   EndEvent,
@@ -181,17 +192,7 @@ export type {
   WarningEvent,
 } from './train/events.ts';
 export type { FitOptions, MonitorContext } from './train/fit-options.ts';
-export type {
-  ContrastiveLossSpec,
-  CustomLoss,
-  CustomLossBatch,
-  DclLossSpec,
-  DclwLossSpec,
-  KeyBank,
-  LossSpec,
-  NtXentLossSpec,
-  SupConLossSpec,
-} from './train/loss.ts';
+export type { CustomLoss, CustomLossBatch } from './train/loss.ts';
 export type { MomentumEncoderOptions } from './train/momentum-options.ts';
 export type { CustomHead, TrainerOptions } from './train/options.ts';
 export { Trainer } from './train/trainer.ts';

@@ -4,11 +4,11 @@ import { blurWith, colorDistortion, isSmall, recipe } from '../augment/presets/o
 import { randomHorizontalFlip } from '../augment/random-horizontal-flip.ts';
 import { randomResizedCrop } from '../augment/random-resized-crop.ts';
 import { OptionError } from '../errors.ts';
+import type { LossSpec } from '../losses/all.ts';
 import type { Denominators } from '../losses/sup-con.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
 import { json } from '../train/config-of.ts';
-import type { LossSpec } from '../train/loss.ts';
 import type { MomentumEncoderOptions } from '../train/momentum-options.ts';
 import type { DataProfile } from './data-option.ts';
 import { encoderConfig } from './encoder-option.ts';
@@ -122,7 +122,7 @@ function lossOf(choices: RecipeChoices): LossSpec {
   const mined = hardNegatives !== undefined && { hardNegatives: { concentration: hardNegatives } };
   if (method === 'supcon')
     return { name: 'supcon', variant, temperature, ...(denominators && { denominators }), ...mined };
-  return loss === 'nt-xent' ? { name: loss, temperature, ...mined } : { name: loss, temperature };
+  return loss === 'nt-xent' ? { name: loss, temperature, ...mined } : ({ name: loss, temperature } as LossSpec);
 }
 
 function optimizerOf({ optimizer, lr, weightDecay }: RecipeChoices): OptimizerSpec {

@@ -1,7 +1,7 @@
 /** The options of `contrastive train`, and the way back from their values to a command line. */
 import { encoderNames } from '../encoders/all.ts';
 import { OptionError } from '../errors.ts';
-import { denominatorNames } from '../losses/sup-con.ts';
+import { supConOptions } from '../losses/sup-con.ts';
 import type { OptionSpec, OptionTable, OptionValues } from './command.ts';
 import { dataOption, skipDamaged } from './data-option.ts';
 import { flagOf } from './options.ts';
@@ -30,7 +30,7 @@ export const trainOptions = {
   denominators: {
     type: 'string',
     value: 'NAME',
-    choices: denominatorNames,
+    choices: supConOptions.denominators.choices,
     help: 'of supcon: what a positive is compared with; default all',
   },
   loss: {
