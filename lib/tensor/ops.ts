@@ -62,10 +62,10 @@ export function batchNormAct(
     readonly training?: boolean | undefined;
     readonly momentum?: number | undefined;
     readonly eps?: number | undefined;
-    readonly relu?: boolean | undefined;
+    readonly activation?: string | undefined;
   },
 ): Tensor {
-  checkOptions('batchNormAct', options, ['training', 'momentum', 'eps', 'relu']);
+  checkOptions('batchNormAct', options, ['training', 'momentum', 'eps', 'activation']);
   return call('batch_norm_act', [
     input,
     weight,
@@ -77,7 +77,7 @@ export function batchNormAct(
     options?.training,
     options?.momentum,
     options?.eps,
-    options?.relu,
+    options?.activation,
   ]);
 }
 

@@ -277,7 +277,7 @@ const layers: Cases = {
   'batch normalisation, a residual and relu': [
     (x) => {
       const [w, b, mean, variance] = norm(4);
-      const y = ops.batchNormAct(x, w, b, mean, variance, undefined, x.mul(0.3), { relu: true });
+      const y = ops.batchNormAct(x, w, b, mean, variance, undefined, x.mul(0.3), { activation: 'relu' });
       return y.add(ops.batchNormAct(x, undefined, undefined, mean, variance));
     },
     images,

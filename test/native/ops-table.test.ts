@@ -28,7 +28,7 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
   batch_norm_act: () => {
     const [weight, bias, mean, variance] = [ops.ones([4]), ops.zeros([4]), ops.zeros([4]), ops.ones([4])];
     const x = ops.randn([2, 4, 3, 3]);
-    return ops.batchNormAct(x, weight, bias, mean, variance, tensor(0n), x, { training: true, relu: true });
+    return ops.batchNormAct(x, weight, bias, mean, variance, tensor(0n), x, { training: true, activation: 'relu' });
   },
   contrastive_metrics: () => ops.contrastiveMetrics(ops.randn([6, 2, 8]), labels(6)),
   end_step_: () => ops.endStep_(parameters(), parameters(), like(parameters()), status(), { failed: true }),
