@@ -95,7 +95,14 @@ export { type EfficientNet, type EfficientNetOptions, efficientnetB0 } from './e
 export { type LinearHead, type LinearHeadOptions, linearHead } from './encoders/linear-head.ts';
 export { type MobileNetV3, type MobileNetV3Options, mobilenetV3Large } from './encoders/mobilenet-v3.ts';
 export { type ProjectionHead, type ProjectionHeadOptions, projectionHead } from './encoders/projection-head.ts';
-export { type Encoder, type EncoderFactory, encoderNames, makeEncoder, registerEncoder } from './encoders/registry.ts';
+export {
+  type Encoder,
+  type EncoderFactory,
+  type EncoderFacts,
+  encoderNames,
+  makeEncoder,
+  registerEncoder,
+} from './encoders/registry.ts';
 export {
   type ResNet,
   type ResNetOptions,

@@ -12,31 +12,31 @@ import { LayerNorm, LayerNorm2d } from '../nn/normalization.ts';
 import { Parameter } from '../nn/parameter.ts';
 import { Flatten } from '../nn/pooling.ts';
 import { StochasticDepth } from '../nn/stochastic-depth.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { Generator } from '../tensor/generator.ts';
 import { tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectNumber } from '../validate.ts';
 import { checkImages } from './inputs.ts';
-import { expectInChannels, expectSeed, expectStochasticDepth, expectWidth } from './network-options.ts';
+import { commonOptions, patchOption, stochasticDepthOption, widthOption } from './network-options.ts';
 import { registerEncoder } from './registry.ts';
 import { shapesAtWidth } from './shapes.ts';
 
-export interface ConvNeXtOptions {
+const declared = {
   /** Side in pixels of the patches that the first convolution takes; its stride. Default 4; less for small images. */
-  readonly patch?: number;
+  patch: { ...patchOption, default: 4, help: 'side of the patches that its first convolution takes' },
   /** Channels of the first stage; each of the three later ones doubles them. Default 96, torchvision's. */
-  readonly width?: number;
-  /** Default 3. */
-  readonly inChannels?: number;
+  width: { ...widthOption, default: 96, help: 'channels of the first stage; each later stage doubles them' },
   /**
    * Share of the samples that the last block leaves out in training; 0 for the first, linear between. Default 0.1 for T, 0.4
    * for S, as torchvision's.
    */
-  readonly stochasticDepth?: number;
-  /** Of the initial weights, default 0. Equal seeds give equal weights. */
-  readonly seed?: number;
-}
+  stochasticDepth: stochasticDepthOption,
+  ...commonOptions,
+} as const satisfies OptionTable;
+
+export type ConvNeXtOptions = OptionsOf<typeof declared>;
 
 /** Truncated normal, of deviation 0.02. */
 const weightsOf = (generator: Generator) => ({
@@ -106,10 +106,6 @@ const networks = {
 
 type Name = keyof typeof networks;
 
-const defaultWidth = 96;
-
-const known = ['patch', 'width', 'inChannels', 'stochasticDepth', 'seed'] as const;
-
 /** A ConvNeXt. Made by `convnextT()` and its like. */
 export class ConvNeXt extends Module {
   override readonly config: ModuleConfig;
@@ -124,12 +120,8 @@ export class ConvNeXt extends Module {
   constructor(name: Name, options: ConvNeXtOptions = {}) {
     super();
     const { blocks, stochasticDepth: usual } = networks[name];
-    checkOptions(name, options, known);
-    const patch = expectNumber('patch', options.patch ?? 4, { min: 1, max: 256, integer: true });
-    const width = expectWidth(options.width, defaultWidth);
-    const inChannels = expectInChannels(options.inChannels);
-    const stochasticDepth = expectStochasticDepth(options.stochasticDepth, usual);
-    const seed = expectSeed(options.seed);
+    const resolved = resolveOptions(name, declared, options);
+    const { patch, width, inChannels, stochasticDepth = usual, seed } = resolved;
     this.config = Object.freeze({ name, patch, width, inChannels, stochasticDepth, seed });
     this.featureDim = 8 * width;
     this.inChannels = inChannels;
@@ -198,9 +190,10 @@ export function convnextS(options: ConvNeXtOptions = {}): ConvNeXt {
 }
 
 for (const name of Object.keys(networks) as Name[])
-  registerEncoder(
-    name,
-    (options) => new ConvNeXt(name, options),
-    ({ width, ...options }) =>
-      shapesAtWidth((width) => new ConvNeXt(name, { ...options, width }), expectWidth(width, defaultWidth)),
-  );
+  registerEncoder(name, (options) => new ConvNeXt(name, options), {
+    options: declared,
+    shapes: (options) => {
+      const { width } = resolveOptions(name, declared, options);
+      return shapesAtWidth((width) => new ConvNeXt(name, { ...options, width }), width);
+    },
+  });

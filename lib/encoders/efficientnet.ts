@@ -4,28 +4,28 @@
  */
 import { Sequential } from '../nn/containers.ts';
 import { Module, type ModuleConfig } from '../nn/module.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { Generator } from '../tensor/generator.ts';
 import { tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectOneOf } from '../validate.ts';
 import { checkImages } from './inputs.ts';
 import { ConvNorm, InvertedResidual } from './inverted-residual.ts';
-import { expectInChannels, expectSeed, expectStochasticDepth } from './network-options.ts';
+import { commonOptions, stemOption, stochasticDepthOption } from './network-options.ts';
 import { registerEncoder } from './registry.ts';
 
-export interface EfficientNetOptions {
+const declared = {
   /** 'imagenet' (default): the first convolution has stride 2. 'cifar': stride 1, for images of about 32 pixels. */
-  readonly stem?: 'imagenet' | 'cifar';
-  /** Default 3. */
-  readonly inChannels?: number;
+  stem: stemOption,
   /**
    * Share of the samples that a block behind the last would leave out in training; 0 for the first, linear between. Default
    * 0.2, torchvision's.
    */
-  readonly stochasticDepth?: number;
-  /** Of the initial weights, default 0. Equal seeds give equal weights. */
-  readonly seed?: number;
-}
+  stochasticDepth: { ...stochasticDepthOption, default: 0.2 },
+  ...commonOptions,
+} as const satisfies OptionTable;
+
+export type EfficientNetOptions = OptionsOf<typeof declared>;
 
 const name = 'efficientnet-b0';
 
@@ -55,11 +55,7 @@ export class EfficientNet extends Module {
   /** @throws {OptionError} an unknown or wrong option. */
   constructor(options: EfficientNetOptions = {}) {
     super();
-    checkOptions(name, options, ['stem', 'inChannels', 'stochasticDepth', 'seed']);
-    const stem = expectOneOf('stem', options.stem ?? 'imagenet', ['imagenet', 'cifar']);
-    const inChannels = expectInChannels(options.inChannels);
-    const stochasticDepth = expectStochasticDepth(options.stochasticDepth, 0.2);
-    const seed = expectSeed(options.seed);
+    const { stem, inChannels, stochasticDepth, seed } = resolveOptions(name, declared, options);
     this.config = Object.freeze({ name, stem, inChannels, stochasticDepth, seed });
     this.inChannels = inChannels;
 
@@ -119,4 +115,4 @@ export function efficientnetB0(options: EfficientNetOptions = {}): EfficientNet 
   return new EfficientNet(options);
 }
 
-registerEncoder(name, (options) => new EfficientNet(options));
+registerEncoder(name, (options) => new EfficientNet(options), { options: declared });

@@ -4,23 +4,23 @@
  */
 import { Sequential } from '../nn/containers.ts';
 import { Module, type ModuleConfig } from '../nn/module.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { Generator } from '../tensor/generator.ts';
 import { tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectOneOf } from '../validate.ts';
 import { checkImages } from './inputs.ts';
 import { ConvNorm, InvertedResidual, nearestEight } from './inverted-residual.ts';
-import { expectInChannels, expectSeed } from './network-options.ts';
+import { commonOptions, stemOption } from './network-options.ts';
 import { registerEncoder } from './registry.ts';
 
-export interface MobileNetV3Options {
+const declared = {
   /** 'imagenet' (default): the first convolution has stride 2. 'cifar': stride 1, for images of about 32 pixels. */
-  readonly stem?: 'imagenet' | 'cifar';
-  /** Default 3. */
-  readonly inChannels?: number;
-  /** Of the initial weights, default 0. Equal seeds give equal weights. */
-  readonly seed?: number;
-}
+  stem: stemOption,
+  ...commonOptions,
+} as const satisfies OptionTable;
+
+export type MobileNetV3Options = OptionsOf<typeof declared>;
 
 const name = 'mobilenet-v3-large';
 
@@ -58,10 +58,7 @@ export class MobileNetV3 extends Module {
   /** @throws {OptionError} an unknown or wrong option. */
   constructor(options: MobileNetV3Options = {}) {
     super();
-    checkOptions(name, options, ['stem', 'inChannels', 'seed']);
-    const stem = expectOneOf('stem', options.stem ?? 'imagenet', ['imagenet', 'cifar']);
-    const inChannels = expectInChannels(options.inChannels);
-    const seed = expectSeed(options.seed);
+    const { stem, inChannels, seed } = resolveOptions(name, declared, options);
     this.config = Object.freeze({ name, stem, inChannels, seed });
     this.inChannels = inChannels;
 
@@ -115,4 +112,4 @@ export function mobilenetV3Large(options: MobileNetV3Options = {}): MobileNetV3 
   return new MobileNetV3(options);
 }
 
-registerEncoder(name, (options) => new MobileNetV3(options));
+registerEncoder(name, (options) => new MobileNetV3(options), { options: declared });

@@ -1,21 +1,35 @@
-/** Options that several encoders have. */
+/** Options that several encoders have, declared. */
 import { OptionError } from '../errors.ts';
-import { expectNumber } from '../validate.ts';
 
-/** Channels of the images. */
-export const expectInChannels = (value: unknown = 3): number =>
-  expectNumber('inChannels', value, { min: 1, max: 4096, integer: true });
+/** Of every encoder. */
+export const commonOptions = {
+  /** Channels of the images. Default 3. */
+  inChannels: { type: 'number', default: 3, min: 1, max: 4096, integer: true },
+  /** Of the initial weights, default 0. Equal seeds give equal weights. */
+  seed: { type: 'number', default: 0, min: 0, integer: true },
+} as const;
 
-/** Of the initial weights. */
-export const expectSeed = (value: unknown = 0): number => expectNumber('seed', value, { min: 0, integer: true });
+export const stemOption = {
+  type: 'string',
+  choices: ['imagenet', 'cifar'],
+  default: 'imagenet',
+  help: "its first layers: 'cifar' keeps the resolution, for images of about 32 pixels",
+} as const;
 
-/** Channels. @param unit of which they must be a multiple. */
-export function expectWidth(value: unknown, byDefault: number, unit = 1): number {
-  const width = expectNumber('width', value ?? byDefault, { min: 1, max: 4096, integer: true });
+export const widthOption = { type: 'number', min: 1, max: 4096, integer: true } as const;
+
+export const patchOption = { type: 'number', min: 1, max: 256, integer: true, value: 'PIXELS' } as const;
+
+export const stochasticDepthOption = {
+  type: 'number',
+  min: 0,
+  max: 1,
+  value: 'SHARE',
+  help: 'of the samples that the last block leaves out in training; 0 for the first, linear between',
+} as const;
+
+/** @throws {OptionError} a width that is no multiple of `unit`. */
+export function checkMultiple(width: number, unit: number): number {
   if (width % unit !== 0) throw new OptionError(`width must be a multiple of ${unit}, got ${width}`);
   return width;
 }
-
-/** Share of the samples that the last residual block leaves out. */
-export const expectStochasticDepth = (value: unknown, byDefault: number): number =>
-  expectNumber('stochasticDepth', value ?? byDefault, { min: 0, max: 1 });

@@ -12,31 +12,34 @@ import { Module, type ModuleConfig } from '../nn/module.ts';
 import { BatchNorm2d } from '../nn/normalization.ts';
 import type { Parameter } from '../nn/parameter.ts';
 import { MaxPool2d } from '../nn/pooling.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { Generator } from '../tensor/generator.ts';
 import { tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectBoolean, expectOneOf } from '../validate.ts';
 import { checkImages } from './inputs.ts';
-import { expectInChannels, expectSeed, expectWidth } from './network-options.ts';
+import { checkMultiple, commonOptions, stemOption, widthOption } from './network-options.ts';
 import { registerEncoder } from './registry.ts';
 import { BasicBlock, type Block, Bottleneck, conv, type Groups } from './resnet-blocks.ts';
 import { shapesAtWidth } from './shapes.ts';
 
-export interface ResNetOptions {
+const declared = {
   /**
    * 'imagenet' (default): 7×7, stride 2, then a max-pool of stride 2. 'cifar': 3×3, stride 1, no pool, for images of
    * about 32 pixels (SimCLR, appendix B.9).
    */
-  readonly stem?: 'imagenet' | 'cifar';
-  /** Channels of the first stage; each of the three later ones doubles them. Default 64, torchvision's; for ResNeXt a multiple of 16. */
-  readonly width?: number;
-  /** Default 3. */
-  readonly inChannels?: number;
+  stem: stemOption,
+  /**
+   * Channels of the first stage; each of the three later ones doubles them. Default 64, torchvision's; a multiple of 16 for
+   * ResNeXt, whose groups are that narrow.
+   */
+  width: { ...widthOption, default: 64, help: 'channels of the first stage; each later stage doubles them' },
   /** Starts the last normalisation of each block at 0, so that it begins as the identity (Goyal et al. 2017). Default false. */
-  readonly zeroInitResidual?: boolean;
-  /** Of the initial weights, default 0. Equal seeds give equal weights. */
-  readonly seed?: number;
-}
+  zeroInitResidual: { type: 'boolean', default: false },
+  ...commonOptions,
+} as const satisfies OptionTable;
+
+export type ResNetOptions = OptionsOf<typeof declared>;
 
 interface Stage extends Groups {
   readonly block: Block;
@@ -70,8 +73,6 @@ const networks = {
 
 type Name = keyof typeof networks;
 
-const known = ['stem', 'width', 'inChannels', 'zeroInitResidual', 'seed'] as const;
-
 /** Of which a width must be a multiple, so that a group has whole channels. */
 const widthUnit = (name: Name): number => Math.max(1, 64 / networks[name].widthPerGroup);
 
@@ -92,12 +93,8 @@ export class ResNet extends Module {
   /** @throws {OptionError} an unknown or wrong option. */
   constructor(name: Name, options: ResNetOptions = {}) {
     super();
-    checkOptions(name, options, known);
-    const stem = expectOneOf('stem', options.stem ?? 'imagenet', ['imagenet', 'cifar']);
-    const width = expectWidth(options.width, 64, widthUnit(name));
-    const inChannels = expectInChannels(options.inChannels);
-    const zeroInitResidual = expectBoolean('zeroInitResidual', options.zeroInitResidual ?? false);
-    const seed = expectSeed(options.seed);
+    const { stem, width, inChannels, zeroInitResidual, seed } = resolveOptions(name, declared, options);
+    checkMultiple(width, widthUnit(name));
     this.config = Object.freeze({ name, stem, width, inChannels, zeroInitResidual, seed });
     this.inChannels = inChannels;
 
@@ -191,13 +188,10 @@ export function resnext50_32x4d(options: ResNetOptions = {}): ResNet {
 }
 
 for (const name of Object.keys(networks) as Name[])
-  registerEncoder(
-    name,
-    (options) => new ResNet(name, options),
-    ({ width, ...options }) =>
-      shapesAtWidth(
-        (width) => new ResNet(name, { ...options, width }),
-        expectWidth(width, 64, widthUnit(name)),
-        widthUnit(name),
-      ),
-  );
+  registerEncoder(name, (options) => new ResNet(name, options), {
+    options: declared,
+    shapes: (options) => {
+      const { width } = resolveOptions(name, declared, options);
+      return shapesAtWidth((width) => new ResNet(name, { ...options, width }), width, widthUnit(name));
+    },
+  });

@@ -15,35 +15,45 @@ import { Module, type ModuleConfig } from '../nn/module.ts';
 import { LayerNorm } from '../nn/normalization.ts';
 import { Parameter } from '../nn/parameter.ts';
 import { StochasticDepth } from '../nn/stochastic-depth.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { Generator } from '../tensor/generator.ts';
 import { tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectNumber, expectOneOf } from '../validate.ts';
 import { checkImages } from './inputs.ts';
-import { expectInChannels, expectSeed, expectStochasticDepth, expectWidth } from './network-options.ts';
+import { checkMultiple, commonOptions, patchOption, stochasticDepthOption, widthOption } from './network-options.ts';
 import { positionsAt, sinCosPositions } from './positions.ts';
 import { registerEncoder } from './registry.ts';
 import { shapesAtWidth } from './shapes.ts';
 
-export interface VisionTransformerOptions {
+const declared = {
   /** Side in pixels of the images that the positions are of, a multiple of `patch`. Default 224. */
-  readonly size?: number;
+  size: { type: 'number', default: 224, min: 1, max: 4096, integer: true },
   /** Side of a patch in pixels. Default 16; about 4 for images of 32 pixels. */
-  readonly patch?: number;
+  patch: { ...patchOption, default: 16, help: 'side of the patches that are its tokens' },
   /** What the features are: the class 'token' (default), or the 'mean' of the patches. */
-  readonly pooling?: 'token' | 'mean';
+  pooling: {
+    type: 'string',
+    choices: ['token', 'mean'],
+    default: 'token',
+    help: 'features are the class token, or the mean of the patches',
+  },
   /** 'learned' (default), or the fixed two-dimensional 'sincos' of MoCo v3 (Chen et al. 2021, arXiv:2104.02057), a buffer. */
-  readonly positions?: 'learned' | 'sincos';
+  positions: {
+    type: 'string',
+    choices: ['learned', 'sincos'],
+    default: 'learned',
+    help: 'of the patches: learned, or fixed sines and cosines',
+  },
   /** Length of the tokens, and of the features; a multiple of 64, the size of a head. Default by the name. */
-  readonly width?: number;
-  /** Default 3. */
-  readonly inChannels?: number;
+  width: { ...widthOption, help: 'length of its tokens, a multiple of 64; default 192, 384, 768' },
   /** Share of the samples that the last block leaves out in training; 0 for the first, linear between. Default 0. */
-  readonly stochasticDepth?: number;
-  /** Of the initial weights, default 0. Equal seeds give equal weights. */
-  readonly seed?: number;
-}
+  stochasticDepth: { ...stochasticDepthOption, default: 0 },
+  ...commonOptions,
+} as const satisfies OptionTable;
+
+export type VisionTransformerOptions = OptionsOf<typeof declared>;
 
 /** Of one attention head. */
 const headWidth = 64;
@@ -118,8 +128,6 @@ const widths = { 'vit-ti-16': 192, 'vit-s-16': 384, 'vit-b-16': 768 } as const;
 
 type Name = keyof typeof widths;
 
-const known = ['size', 'patch', 'pooling', 'positions', 'width', 'inChannels', 'stochasticDepth', 'seed'] as const;
-
 /** A vision transformer. Made by `vitS16()` and its like. */
 export class VisionTransformer extends Module {
   override readonly config: ModuleConfig;
@@ -136,15 +144,9 @@ export class VisionTransformer extends Module {
   /** @throws {OptionError} an unknown or wrong option. @throws {ShapeError} patches that do not tile the image. */
   constructor(name: Name, options: VisionTransformerOptions = {}) {
     super();
-    checkOptions(name, options, known);
-    const size = expectNumber('size', options.size ?? 224, { min: 1, max: 4096, integer: true });
-    const patch = expectNumber('patch', options.patch ?? 16, { min: 1, max: 256, integer: true });
-    const pooling = expectOneOf('pooling', options.pooling ?? 'token', ['token', 'mean']);
-    const positions = expectOneOf('positions', options.positions ?? 'learned', ['learned', 'sincos']);
-    const width = expectWidth(options.width, widths[name], headWidth);
-    const inChannels = expectInChannels(options.inChannels);
-    const stochasticDepth = expectStochasticDepth(options.stochasticDepth, 0);
-    const seed = expectSeed(options.seed);
+    const resolved = resolveOptions(name, declared, options);
+    const { size, patch, pooling, positions, inChannels, stochasticDepth, seed } = resolved;
+    const width = checkMultiple(resolved.width ?? widths[name], headWidth);
     this.config = Object.freeze({
       ...{ name, size, patch, pooling, positions, width, inChannels, stochasticDepth, seed },
     });
@@ -232,13 +234,10 @@ export function vitB16(options: VisionTransformerOptions = {}): VisionTransforme
 }
 
 for (const name of Object.keys(widths) as Name[])
-  registerEncoder(
-    name,
-    (options) => new VisionTransformer(name, options),
-    ({ width, ...options }) =>
-      shapesAtWidth(
-        (width) => new VisionTransformer(name, { ...options, width }),
-        expectWidth(width, widths[name], headWidth),
-        headWidth,
-      ),
-  );
+  registerEncoder(name, (options) => new VisionTransformer(name, options), {
+    options: declared,
+    shapes: (options) => {
+      const { width = widths[name] } = resolveOptions(name, declared, options);
+      return shapesAtWidth((width) => new VisionTransformer(name, { ...options, width }), width, headWidth);
+    },
+  });

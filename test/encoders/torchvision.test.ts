@@ -5,6 +5,7 @@ import { encoderNames, makeEncoder } from '../../lib/encoders/all.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import { mul, sum } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { expectClose, expectCloseOverall, numbers } from './expect-close.ts';
 import { filledState, images, uniform } from './formula.ts';
 
 const fixture = (name: string): string =>
@@ -35,21 +36,16 @@ const sampled = (features: Tensor): number[] => {
   return Array.from({ length: n * 64 }, (_, i) => Number(values[Math.floor(i / 64) * dim + (i % 64) * (dim / 64)]));
 };
 
-/** Largest error, relative where a value is above 1. */
-function expectClose(actual: readonly number[], expected: readonly number[], tolerance: number): void {
-  expect(actual.length).toBe(expected.length);
-  const errors = expected.map((value, i) => Math.abs(value - (actual[i] as number)) / Math.max(1, Math.abs(value)));
-  expect(Math.max(...errors)).toBeLessThan(tolerance);
+/**
+ * Behind many layers a unit near 0 may switch by rounding, where there is ReLU; torchvision's own float32 gradients of
+ * ResNet-50's first layers are 3 % from its float64 ones.
+ */
+function gradientTolerance(name: string): number {
+  if (/50/.test(name)) return 0.1;
+  return /resnet|mobilenet/.test(name) ? 0.02 : 1e-4;
 }
 
-/** Root mean square of the error over that of the values. */
-function relativeError(actual: readonly number[], expected: readonly number[]): number {
-  expect(actual.length).toBe(expected.length);
-  return Math.hypot(...expected.map((value, i) => value - (actual[i] as number))) / Math.hypot(...expected);
-}
-
-const firstEight = (value: Tensor | undefined): number[] =>
-  Array.from((value as Tensor).dataSync().subarray(0, 8), Number);
+const firstEight = (value: Tensor | undefined): number[] => numbers(value).slice(0, 8);
 
 describe('names and shapes', () => {
   it.each(encoderNames())('%s: the same, none missing and none left over', (name) => {
@@ -77,12 +73,14 @@ describe('features, gradients and running statistics', () => {
     const features = net.forward(x);
     // Normalising 16 values a channel amplifies float32 rounding: torchvision's own float32 features are up to 3e-4
     // from its float64 ones, which are the reference here.
-    console.log(each.name, 'features', relativeError(sampled(features), each.train));
+    expectCloseOverall(sampled(features), each.train, 1e-4);
 
     const weights = tensor(uniform(999, features.shape), { shape: features.shape });
     sum(mul(features, weights)).backward();
+    const last = Object.keys(each.gradients).at(-1);
     for (const [key, values] of Object.entries(each.gradients)) {
-      console.log(each.name, key, relativeError(firstEight(net.namedParameters().get(key)?.grad ?? undefined), values));
+      const gradient = firstEight(net.namedParameters().get(key)?.grad ?? undefined);
+      expectCloseOverall(gradient, values, key === last ? 1e-5 : gradientTolerance(each.name));
     }
     for (const [key, values] of Object.entries(each.statistics))
       expectClose(firstEight(net.namedBuffers().get(key)), values, 1e-5);
