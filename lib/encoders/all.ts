@@ -5,4 +5,4 @@ import './convnext.ts';
 import './mobilenet-v3.ts';
 import './efficientnet.ts';
 
-export { type Encoder, encoderNames, encoderShapes, encoderVariants, makeEncoder } from './registry.ts';
+export { type Encoder, encoderFacts, encoderNames, encoderShapes, makeEncoder } from './registry.ts';

@@ -192,6 +192,7 @@ export function convnextS(options: ConvNeXtOptions = {}): ConvNeXt {
 for (const name of Object.keys(networks) as Name[])
   registerEncoder(name, (options) => new ConvNeXt(name, options), {
     options: declared,
+    forImages: (size) => ({ patch: size <= 64 ? 2 : 4 }),
     shapes: (options) => {
       const { width } = resolveOptions(name, declared, options);
       return shapesAtWidth((width) => new ConvNeXt(name, { ...options, width }), width);

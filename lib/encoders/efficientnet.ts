@@ -11,7 +11,7 @@ import { tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkImages } from './inputs.ts';
 import { ConvNorm, InvertedResidual } from './inverted-residual.ts';
-import { commonOptions, stemOption, stochasticDepthOption } from './network-options.ts';
+import { commonOptions, stemFor, stemOption, stochasticDepthOption } from './network-options.ts';
 import { registerEncoder } from './registry.ts';
 
 const declared = {
@@ -115,4 +115,4 @@ export function efficientnetB0(options: EfficientNetOptions = {}): EfficientNet 
   return new EfficientNet(options);
 }
 
-registerEncoder(name, (options) => new EfficientNet(options), { options: declared });
+registerEncoder(name, (options) => new EfficientNet(options), { options: declared, forImages: stemFor });

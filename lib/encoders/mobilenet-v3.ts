@@ -11,7 +11,7 @@ import { tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkImages } from './inputs.ts';
 import { ConvNorm, InvertedResidual, nearestEight } from './inverted-residual.ts';
-import { commonOptions, stemOption } from './network-options.ts';
+import { commonOptions, stemFor, stemOption } from './network-options.ts';
 import { registerEncoder } from './registry.ts';
 
 const declared = {
@@ -112,4 +112,4 @@ export function mobilenetV3Large(options: MobileNetV3Options = {}): MobileNetV3 
   return new MobileNetV3(options);
 }
 
-registerEncoder(name, (options) => new MobileNetV3(options), { options: declared });
+registerEncoder(name, (options) => new MobileNetV3(options), { options: declared, forImages: stemFor });

@@ -16,6 +16,9 @@ export const stemOption = {
   help: "its first layers: 'cifar' keeps the resolution, for images of about 32 pixels",
 } as const;
 
+/** The stem that goes with images of a size. */
+export const stemFor = (size: number) => ({ stem: size <= 64 ? 'cifar' : 'imagenet' });
+
 export const widthOption = { type: 'number', min: 1, max: 4096, integer: true } as const;
 
 export const patchOption = { type: 'number', min: 1, max: 256, integer: true, value: 'PIXELS' } as const;

@@ -19,8 +19,10 @@ export type Shapes = ReadonlyMap<string, readonly number[]>;
 export type EncoderShapes = (options: Readonly<Record<string, unknown>>) => Shapes;
 
 export interface EncoderFacts {
-  /** Declares the options that `make` takes: from it come the command's flags. */
+  /** Declares the options that `make` takes. */
   readonly options?: OptionTable;
+  /** The options that go with square images of `size` pixels, where its defaults are for others. */
+  readonly forImages?: (size: number) => Readonly<Record<string, number | string>>;
   /** With it, weights from a file are compared before anything is made. */
   readonly shapes?: EncoderShapes;
 }
@@ -42,9 +44,8 @@ export function registerEncoder(name: string, make: EncoderFactory, facts: Encod
 
 export const encoderNames = (): readonly string[] => [...encoders.keys()];
 
-/** The options of each encoder, by its name. */
-export const encoderVariants = (): Readonly<Record<string, OptionTable>> =>
-  Object.fromEntries([...encoders].map(([name, { options = {} }]) => [name, options]));
+/** What `registerEncoder` was told of an encoder; nothing of an unknown one. */
+export const encoderFacts = (name: string): EncoderFacts => encoders.get(name) ?? {};
 
 /**
  * An encoder from plain data: `{ name: 'resnet18', stem: 'cifar', width: 16 }`, as `encoder.config` holds it.

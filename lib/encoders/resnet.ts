@@ -18,7 +18,7 @@ import { Generator } from '../tensor/generator.ts';
 import { tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkImages } from './inputs.ts';
-import { checkMultiple, commonOptions, stemOption, widthOption } from './network-options.ts';
+import { checkMultiple, commonOptions, stemFor, stemOption, widthOption } from './network-options.ts';
 import { registerEncoder } from './registry.ts';
 import { BasicBlock, type Block, Bottleneck, conv, type Groups } from './resnet-blocks.ts';
 import { shapesAtWidth } from './shapes.ts';
@@ -190,6 +190,7 @@ export function resnext50_32x4d(options: ResNetOptions = {}): ResNet {
 for (const name of Object.keys(networks) as Name[])
   registerEncoder(name, (options) => new ResNet(name, options), {
     options: declared,
+    forImages: stemFor,
     shapes: (options) => {
       const { width } = resolveOptions(name, declared, options);
       return shapesAtWidth((width) => new ResNet(name, { ...options, width }), width, widthUnit(name));

@@ -233,9 +233,13 @@ export function vitB16(options: VisionTransformerOptions = {}): VisionTransforme
   return new VisionTransformer('vit-b-16', options);
 }
 
+/** The largest patch up to 16 that cuts an image into 7 × 7 or more: 4 for 32 pixels, 8 for 64, 16 for 224. */
+const patchFor = (size: number): number => [16, 8, 4, 2].find((patch) => size % patch === 0 && size / patch >= 7) ?? 1;
+
 for (const name of Object.keys(widths) as Name[])
   registerEncoder(name, (options) => new VisionTransformer(name, options), {
     options: declared,
+    forImages: (size) => ({ size, patch: patchFor(size) }),
     shapes: (options) => {
       const { width = widths[name] } = resolveOptions(name, declared, options);
       return shapesAtWidth((width) => new VisionTransformer(name, { ...options, width }), width, headWidth);

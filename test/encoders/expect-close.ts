@@ -11,11 +11,11 @@ export function expectClose(actual: readonly number[], expected: readonly number
   expect(Math.max(...errors)).toBeLessThan(tolerance);
 }
 
-/** Root mean square of the error over that of the values, or over 0.001 where they are smaller. */
+/** Root mean square of the error over that of the values. */
 export function expectCloseOverall(actual: readonly number[], expected: readonly number[], tolerance: number): void {
   expect(actual.length).toBe(expected.length);
   const error = Math.hypot(...expected.map((value, i) => value - (actual[i] as number)));
-  expect(error / Math.max(1e-3, Math.hypot(...expected))).toBeLessThan(tolerance);
+  expect(error / Math.hypot(...expected)).toBeLessThan(tolerance);
 }
 
 export function caught(run: () => unknown): unknown {

@@ -1,6 +1,6 @@
 /** What ConvNeXt, MobileNetV3 and EfficientNet do beside torchvision's numbers, and what all encoders have in common. */
 import { describe, expect, it } from 'vitest';
-import { encoderNames, encoderShapes, encoderVariants, makeEncoder } from '../../lib/encoders/all.ts';
+import { encoderFacts, encoderNames, encoderShapes, makeEncoder } from '../../lib/encoders/all.ts';
 import { convnextT } from '../../lib/encoders/convnext.ts';
 import { efficientnetB0 } from '../../lib/encoders/efficientnet.ts';
 import { inferencePass } from '../../lib/encoders/inference.ts';
@@ -68,8 +68,8 @@ describe.each(configs.map((config) => [config.name, config] as const))('%s', (_,
 
 describe('every encoder', () => {
   it.each(encoderNames())('%s declares what its config says', (name) => {
-    const declared = Object.keys(encoderVariants()[name] ?? {});
-    using net = makeEncoder({ name, ...('width' in (encoderVariants()[name] ?? {}) && { width: 64 }) });
+    const declared = Object.keys(encoderFacts(name).options ?? {});
+    using net = makeEncoder({ name, ...('width' in (encoderFacts(name).options ?? {}) && { width: 64 }) });
     expect(Object.keys(net.config ?? {}).sort()).toEqual(['name', ...declared].sort());
   });
 

@@ -282,6 +282,15 @@ const layers: Cases = {
     },
     images,
   ],
+  'batch normalisation, hardswish and SiLU': [
+    (x) => {
+      const [w, b, mean, variance] = norm(4);
+      const of = (activation: string) =>
+        ops.batchNormAct(x.mul(3), w, b, mean, variance, undefined, undefined, { activation });
+      return of('hardswish').add(of('silu'));
+    },
+    images,
+  ],
   'layer normalisation of the last dimensions': [
     (x) =>
       ops.layerNorm(x, [8], weight(29, 8), weight(30, 8)).add(ops.layerNorm(x, [6, 8], undefined, undefined, 1e-3)),
