@@ -34,6 +34,9 @@ export function positionsAt(positions: Tensor, rows: number, columns: number): T
   const side = Math.round(Math.sqrt(patches));
   if (rows === side && columns === side) return positions;
   const grid = positions.narrow(1, 1, patches).transpose(1, 2).unflatten(2, [side, side]); // (1, width, side, side)
-  const resized = ops.upsampleBicubic2d(grid, { outputSize: [rows, columns], alignCorners: false }).flatten(2).transpose(1, 2);
+  const resized = ops
+    .upsampleBicubic2d(grid, { outputSize: [rows, columns], alignCorners: false })
+    .flatten(2)
+    .transpose(1, 2);
   return ops.cat([positions.narrow(1, 0, 1), resized], 1);
 }
