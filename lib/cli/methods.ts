@@ -1,9 +1,9 @@
 /** What `contrastive train --method NAME` comes to: the method's options by flags, and the head that goes with it. */
 import type { ProjectionHeadOptions } from '../encoders/projection-head.ts';
 import { OptionError } from '../errors.ts';
+import type { ContrastiveLossSpec } from '../losses/all.ts';
 import type { Denominators } from '../losses/sup-con.ts';
 import { byol } from '../methods/byol.ts';
-import type { ContrastiveLossSpec } from '../methods/contrastive-loss.ts';
 import { dcl } from '../methods/dcl.ts';
 import { moco } from '../methods/moco.ts';
 import type { MethodSpec } from '../methods/registry.ts';

@@ -71,7 +71,7 @@ const methodFlags = [
 
 /** Which options decide a field: where none of them was typed, it is the config's, word for word. */
 const deciders: Readonly<Record<keyof TrainingSpec, readonly (keyof TrainOptions)[]>> = {
-  encoder: ['encoder', 'width', 'stem'],
+  encoder: ['encoder', 'width', 'stem', 'patch'],
   head: ['headDim', 'method'],
   method: ['method', ...methodFlags],
   augment: ['data', 'method', 'size', 'cropMin', 'jitter', 'blur'],
@@ -149,7 +149,12 @@ function choicesOf(config: PartialConfig, typed: Choices): Choices {
     ...viewChoices(config),
     ...(!isTyped('method', config.method?.name) && { headDim: head?.outFeatures }),
     ...methodChoices(config.method, isTyped),
-    ...(!isTyped('encoder', name) && { encoder: name, width: encoder?.width, stem: encoder?.stem }),
+    ...(!isTyped('encoder', name) && {
+      encoder: name,
+      width: encoder?.width,
+      stem: encoder?.stem,
+      patch: encoder?.patch,
+    }),
     ...(!isTyped('optimizer', optimizer?.name) && {
       optimizer: optimizer?.name,
       lr: optimizer?.lr,

@@ -1,10 +1,11 @@
 /** The trainer's options: checked, with their defaults filled in. */
 import type { Augmentation } from '../augment/augment.ts';
 import { OptionError } from '../errors.ts';
+import type { LossSpec } from '../losses/all.ts';
 import { type BoundMethod, type MethodSpec, methodOf } from '../methods/all.ts';
-import type { CustomLoss } from '../methods/contrastive-loss.ts';
+import type { CustomLoss } from '../methods/custom-loss.ts';
 import type { CustomHead } from '../methods/network.ts';
-import { type LossSpec, methodOfLoss } from '../methods/short-form.ts';
+import { methodOfLoss } from '../methods/short-form.ts';
 import { Module } from '../nn/module.ts';
 import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
 import { type CustomSchedule, checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';

@@ -21,9 +21,27 @@ namespace {
 // A step that has begun and was not refused.
 bool is_open(int64_t status) { return status < kFine; }
 
-// Before the forward pass: copies the running statistics into `before`. Where it `goes_on`, this is a further batch of
-// the step, whose gradients are added up, and the copy is that of the first one. A status that a step left under way is
-// that of one that failed: its statistics are put back, and no later step changes anything.
+int64_t version_of(const at::Tensor& tensor) {
+  return tensor.unsafeGetTensorImpl()->version_counter().current_version();
+}
+
+// Copies into `before` what has changed since it was copied last. A copy is given the version of its source.
+void copy_changed(const Tensors& before, const Tensors& statistics) {
+  Tensors targets, sources;
+  for (size_t i = 0; i < statistics.size(); ++i) {
+    if (version_of(before[i]) == version_of(statistics[i])) continue;
+    targets.push_back(before[i]);
+    sources.push_back(statistics[i]);
+  }
+  copy_all(targets, sources);
+  for (size_t i = 0; i < targets.size(); ++i)
+    targets[i].unsafeGetTensorImpl()->set_version_counter(c10::VariableVersion(version_of(sources[i])));
+}
+
+// Before the forward pass: copies the running statistics into `before`, where they have moved. Where it `goes_on`, this
+// is a further batch of the step, whose gradients are added up, and the copy is that of the first one. A status that a
+// step left under way is that of one that failed: its statistics are put back, and no later step changes anything.
+// before: at first clones, which are of the version 0 as what never changed is.
 at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const at::Tensor& status, bool goes_on) {
   check_alike("before", before, "statistics", statistics);
   check_status(status);
@@ -31,7 +49,7 @@ at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const a
   const int64_t now = status.item<int64_t>();
   if (goes_on && now > kFine) return status;  // refused at an earlier batch of this step
   if (now == (goes_on ? kPartDone : kFine)) {
-    if (!goes_on) copy_all(before, statistics);
+    if (!goes_on) copy_changed(before, statistics);
     return status.fill_(kUnderWay);
   }
   if (is_open(now)) copy_all(statistics, before);

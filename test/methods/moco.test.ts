@@ -9,7 +9,7 @@ import { resize } from '../../lib/augment/resize.ts';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
 import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
-import type { CustomLoss, CustomLossBatch } from '../../lib/methods/contrastive-loss.ts';
+import type { CustomLoss, CustomLossBatch } from '../../lib/methods/custom-loss.ts';
 import { KeyQueue } from '../../lib/methods/key-queue.ts';
 import { type Moco, type MocoOptions, moco } from '../../lib/methods/moco.ts';
 import { simclr } from '../../lib/methods/simclr.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../lib/checkpoint/run.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
-import type { CustomLoss } from '../../lib/methods/contrastive-loss.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import { full } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';

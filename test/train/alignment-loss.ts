@@ -1,6 +1,6 @@
 /** A loss in a file of its own: alignment and uniformity (Wang & Isola 2020, arXiv:2005.10242, equations 4 and 5). */
 
-import type { CustomLoss } from '../../lib/methods/contrastive-loss.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import { normalize } from '../../lib/tensor/ops.ts';
 
 const alignment: CustomLoss = (features) => {

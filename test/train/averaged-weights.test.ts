@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadEncoder } from '../../lib/checkpoint/encoder.ts';
 import { openCheckpoint } from '../../lib/checkpoint/run.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
-import type { CustomLoss } from '../../lib/methods/contrastive-loss.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import { type Ramp, rampAt } from '../../lib/options/ramp.ts';
 import { full } from '../../lib/tensor/ops.ts';

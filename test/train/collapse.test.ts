@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { LossSpec } from '../../lib/losses/all.ts';
 import type { ContrastiveMetrics } from '../../lib/losses/metrics.ts';
-import type { CustomLoss } from '../../lib/methods/contrastive-loss.ts';
-import type { LossSpec } from '../../lib/methods/short-form.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import { CollapseWatch, collapsedBelow, collapsedSteps } from '../../lib/train/collapse.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';

@@ -6,7 +6,7 @@ import { openCheckpoint } from '../../lib/checkpoint/run.ts';
 import type { Dataset } from '../../lib/data/dataset.ts';
 import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
-import type { CustomLoss } from '../../lib/methods/contrastive-loss.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import type { CustomHead } from '../../lib/methods/network.ts';
 import { Network } from '../../lib/methods/network.ts';
 import { Views } from '../../lib/methods/views.ts';

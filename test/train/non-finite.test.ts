@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { NonFiniteLossError } from '../../lib/errors.ts';
 import { byol } from '../../lib/methods/byol.ts';
-import type { CustomLoss } from '../../lib/methods/contrastive-loss.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import { moco } from '../../lib/methods/moco.ts';
 import { simsiam } from '../../lib/methods/simsiam.ts';
 import type { Module } from '../../lib/nn/module.ts';

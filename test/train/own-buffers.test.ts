@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
-import type { CustomLoss } from '../../lib/methods/contrastive-loss.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import { moco } from '../../lib/methods/moco.ts';
 import { movingBuffers } from '../../lib/methods/moving-buffers.ts';
 import { Conv2d } from '../../lib/nn/conv2d.ts';

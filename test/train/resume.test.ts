@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { type Dataset, subset } from '../../lib/data/dataset.ts';
-import type { CustomLoss } from '../../lib/methods/contrastive-loss.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
 import type { FitOptions } from '../../lib/train/fit-options.ts';

@@ -1,14 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { type ContrastiveLossSpec, checkLoss, type LossSpec, lossOf } from '../../lib/losses/all.ts';
 import { dclLoss, dclwLoss } from '../../lib/losses/dcl.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
-import {
-  type ContrastiveLossSpec,
-  checkContrastiveLoss,
-  nativeLoss,
-  temperatureAt,
-} from '../../lib/methods/contrastive-loss.ts';
-import { methodOfLoss } from '../../lib/methods/short-form.ts';
 import { rampAt } from '../../lib/options/ramp.ts';
 import { randn } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -65,12 +59,12 @@ const specs: readonly [ContrastiveLossSpec, () => Tensor][] = [
 ];
 
 test.each(specs)('%j has the value of the public function', (spec, loss) => {
-  const made = nativeLoss(checkContrastiveLoss(spec)).call(features, { labels, ids: undefined });
+  const made = lossOf(spec).call(features, { labels }, {});
   expect(made.loss.itemSync()).toBe(loss().itemSync());
 });
 
 test.each(specs.filter(([spec]) => !('anchors' in spec)))('%j of queries and keys', (spec) => {
-  const made = nativeLoss(checkContrastiveLoss(spec)).call(features, { labels, ids: undefined, hasKeys: true });
+  const made = lossOf(spec).call(features, { labels, hasKeys: true }, {});
   const { name, ...options } = spec;
   const losses = { supcon: supConLoss, 'nt-xent': ntXentLoss, dcl: dclLoss, dclw: dclwLoss };
   const loss = losses[name as keyof typeof losses];
@@ -87,24 +81,23 @@ test('the temperature follows its schedule', () => {
   const quarter = 1 - 0.8 * Math.sin(Math.PI / 8) ** 2;
   for (const [i, expected] of [1, quarter, 0.6, 0.2].entries()) expect(at('cosine')[i]).toBeCloseTo(expected, 12);
 
-  const spec: ContrastiveLossSpec = { name: 'nt-xent', temperature: { from: 1, to: 0.2, schedule: 'linear' } };
-  const temperature = tensor(temperatureAt(spec, 0.5).temperature as number, { dtype: 'float64' });
-  const made = nativeLoss(checkContrastiveLoss(spec)).call(features, { labels, ids: undefined, temperature });
+  const spec: LossSpec = { name: 'nt-xent', temperature: { from: 1, to: 0.2, schedule: 'linear' } };
+  const temperature = tensor(lossOf(spec).numbersAt(0.5).temperature as number, { dtype: 'float64' });
+  const made = lossOf(spec).call(features, { labels }, { temperature });
   expect(made.loss.itemSync()).toBe(ntXentLoss(features, { temperature: 0.6 }).itemSync());
 });
 
 test('ids make samples of a batch one sample', () => {
   const ids = tensor([5, 9, 5, 4, 9, 4], { dtype: 'int64' });
   for (const name of ['nt-xent', 'dcl', 'dclw'] as const) {
-    const value = (given: Tensor | undefined) =>
-      nativeLoss({ name }).call(features, { labels: undefined, ids: given }).loss.itemSync();
+    const value = (given: Tensor | undefined) => lossOf({ name }).call(features, { ids: given }, {}).loss.itemSync();
     expect(value(ids)).not.toBe(value(undefined));
   }
 });
 
 describe('errors', () => {
   test.each([
-    [{ name: 'infonce' }, /loss.name must be one of 'supcon', 'nt-xent', 'dcl', 'dclw'/],
+    [{ name: 'infonce' }, /loss.name must be one of 'cross-entropy', 'dcl', 'dclw', 'nt-xent', 'supcon'/],
     [{ name: 'dcl', sigma: 1 }, /loss: unknown option 'sigma'/],
     [{ name: 'dclw', sigma: 0 }, /loss.sigma must be a finite number > 0/],
     [{ name: 'supcon', denominators: 'none' }, /loss.denominators must be one of/],
@@ -116,7 +109,7 @@ describe('errors', () => {
     [{ name: 'nt-xent', temperature: { from: 1, to: 1, schedule: 'step' } }, /loss.temperature.schedule must be one/],
     [{ name: 'nt-xent', temperature: { start: 1 } }, /loss.temperature: unknown option 'start'/],
   ])('%j', (spec, message) => {
-    expect(() => methodOfLoss(spec as ContrastiveLossSpec)).toThrow(
+    expect(() => checkLoss(spec as LossSpec)).toThrow(
       expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringMatching(message) }),
     );
   });
