@@ -19,7 +19,7 @@ export interface LoadStateDictResult {
 
 // Counts batches and takes no part in the computation. Files written before PyTorch 0.4.1 lack it, torchvision's oldest
 // weights among them; PyTorch loads those too.
-const optionalName = /(^|\.)num_batches_tracked$/;
+export const optionalName = /(^|\.)num_batches_tracked$/;
 
 /** `Module.loadStateDict` into the tensors `own`. Nothing is copied where it throws. */
 export function copyState(
@@ -47,7 +47,7 @@ export function copyState(
 }
 
 /** "'a', 'b', 'c' and 59 more" */
-function quoted(names: readonly string[]): string {
+export function quoted(names: readonly string[]): string {
   const shown = names.slice(0, 3).map((name) => `'${name}'`);
   return names.length > 3 ? `${shown.join(', ')} and ${names.length - 3} more` : shown.join(', ');
 }
