@@ -3,6 +3,7 @@
  * would import is a name here, and the reader of the pickle says what a call of it makes.
  * Source: pickletools.py of github.com/python/cpython describes the instructions.
  */
+import { types } from 'node:util';
 
 /** What a pickle would import: 'collections.OrderedDict'. */
 export class PickleName {
@@ -105,7 +106,7 @@ export function unpickle(bytes: Uint8Array, reader: PickleReader): PickleValue {
   const set = (pairs: readonly PickleValue[]): void => {
     const map = top();
     if (pairs.length % 2 !== 0) throw new Error(`has a key without a value, at byte ${at - 1}`);
-    if (map instanceof Map) for (let i = 0; i < pairs.length; i += 2) map.set(pairs[i], pairs[i + 1]);
+    if (types.isMap(map)) for (let i = 0; i < pairs.length; i += 2) map.set(pairs[i], pairs[i + 1]);
     else if (!(map instanceof PickleObject)) throw new Error(`sets a value in what is no dict, at byte ${at - 1}`);
   };
   const call = (): PickleValue => {

@@ -4,6 +4,7 @@
  * Source: torch/serialization.py and torch/_utils.py of github.com/pytorch/pytorch.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { types } from 'node:util';
 import { CheckpointError, messageOf } from '../errors.ts';
 import { PickleName, PickleObject, type PickleValue, unpickle } from './pickle.ts';
 import { byteLength, type RawTensor, type SafetensorsDType, valueSizes } from './safetensors.ts';
@@ -143,9 +144,10 @@ function tensorsIn(root: PickleValue): { found: Map<string, TensorCall>; others:
       if (found.has(name)) throw new Error(`two tensors are named '${name}'`);
       found.set(name, value);
     } else if (value instanceof PickleObject) others.push(name === '' ? value.madeBy : `${name} (${value.madeBy})`);
-    else if (value instanceof Map) {
-      for (const [key, item] of value as Map<PickleValue, PickleValue>)
-        if (typeof key === 'string' || typeof key === 'number') visit(item, inner(String(key)), depth + 1);
+    else if (types.isMap(value)) {
+      for (const [key, item] of value)
+        if (typeof key === 'string' || typeof key === 'number')
+          visit(item as PickleValue, inner(String(key)), depth + 1);
     } else if (Array.isArray(value)) for (const [i, item] of value.entries()) visit(item, inner(String(i)), depth + 1);
   };
   visit(root, '', 0);
