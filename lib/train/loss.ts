@@ -2,11 +2,11 @@
 import { OptionError } from '../errors.ts';
 import { type HardNegatives, hardNegativeNumbers } from '../losses/options.ts';
 import { type Denominators, denominatorNames } from '../losses/sup-con.ts';
+import { expectRamp, type Ramp, rampAt } from '../options/ramp.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
 import { type CrossEntropyLossSpec, checkCrossEntropy, crossEntropy } from './cross-entropy.ts';
-import { checkRamp, type Ramp, rampAt } from './ramp.ts';
 
 interface CommonLossSpec {
   /** τ, default 0.1; or how it changes. */
@@ -127,7 +127,7 @@ export function checkLoss(spec: LossSpec): LossSpec {
   expectOneOf('loss.name', spec.name, Object.keys(optionNames));
   checkOptions('loss', spec, optionNames[spec.name]);
   if (spec.name === 'cross-entropy') return checkCrossEntropy(spec);
-  if (spec.temperature !== undefined) checkRamp('loss.temperature', spec.temperature, { above: 0 });
+  if (spec.temperature !== undefined) expectRamp('loss.temperature', spec.temperature, { above: 0 });
   if (spec.lossScale !== undefined) expectNumber('loss.lossScale', spec.lossScale, {});
   if (spec.normalize !== undefined) expectBoolean('loss.normalize', spec.normalize);
   if (spec.name === 'dclw' && spec.sigma !== undefined) expectNumber('loss.sigma', spec.sigma, { above: 0 });
@@ -162,8 +162,12 @@ function selfSupervised(
   return {
     usesLabels: false,
     call: (features, { ids, bank, temperature, hasKeys }) => ({
-      loss: operation(features, ids, bank?.features, bank?.ids, temperature, {
+      loss: operation(features, {
         ...options,
+        ids,
+        bank: bank?.features,
+        bankIds: bank?.ids,
+        learnedTemperature: temperature,
         anchors: hasKeys ? 'queries' : undefined,
       }),
     }),
@@ -174,17 +178,16 @@ function supervised(options: object, anchors: SupConLossSpec['anchors']): Native
   return {
     usesLabels: true,
     call: (features, { labels, ids, bank, temperature, hasKeys }) => {
-      const [loss, validAnchors] = ops.supConLoss(
-        features,
+      const [loss, validAnchors] = ops.supConLoss(features, {
         labels,
-        undefined, // mask
         ids,
-        bank?.features,
-        bank?.labels,
-        bank?.ids,
-        temperature,
-        { ...options, anchors: hasKeys ? 'queries' : anchors },
-      );
+        bank: bank?.features,
+        bankLabels: bank?.labels,
+        bankIds: bank?.ids,
+        learnedTemperature: temperature,
+        ...options,
+        anchors: hasKeys ? 'queries' : anchors,
+      });
       return { loss, validAnchors };
     },
   };
