@@ -7,8 +7,10 @@ import type { OptionTable, OptionValues } from './command.ts';
 import type { Output } from './output.ts';
 import { ofRun, positive } from './shared-options.ts';
 
+const { required: _, ...run } = ofRun.run;
+
 export const ofSource = {
-  run: { ...ofRun.run, required: false },
+  run,
   encoder: { type: 'string', value: 'NAME', help: 'in place of --run, with --weights: the network, resnet50' },
   weights: {
     type: 'string',
