@@ -66,6 +66,7 @@ export function unpickle(bytes: Uint8Array, reader: PickleReader): PickleValue {
     const end = bytes.subarray(at, at + mostNameBytes).indexOf(0x0a);
     if (end === -1) throw new Error(`has a name of more than ${mostNameBytes} bytes at byte ${at}`);
     const found = text(end);
+    if (/[^\x21-\x7e]/.test(found)) throw new Error(`has a name that is none at byte ${at}`);
     skip(1);
     return found;
   };

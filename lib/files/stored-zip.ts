@@ -9,15 +9,16 @@ export interface Span {
   readonly bytes: number;
 }
 
-const mostMembers = 100_000;
+const mostMembers = 20_000;
 
 /**
- * Where the members of an archive lie in its file; those that are compressed or encrypted are left out.
+ * Where the members of an archive lie in its file; those that are compressed are left out.
  *
- * @throws {CheckpointError} no zip archive, or one that is damaged; two members of one name, or that overlap; more than 100 000.
+ * @throws {CheckpointError} no zip archive, or one that is damaged; two members of one name, or that overlap; more than 20 000.
  */
 export async function storedMembers(handle: FileHandle, file: string): Promise<ReadonlyMap<string, Span>> {
-  const fail = (message: string, cause?: unknown) => new CheckpointError(`${file}: ${message}`, { cause });
+  const fail = (message: string, cause?: unknown) =>
+    new CheckpointError(`${file}: ${message}`, cause === undefined ? {} : { cause });
   const members = new Map<string, Span>();
   const names = new Set<string>();
   const used: Span[] = []; // with their headers

@@ -33,6 +33,8 @@ const dtypes: Readonly<Record<string, SafetensorsDType>> = {
 
 const mostPickleBytes = 32 * 2 ** 20;
 const mostValues = 1_000_000;
+/** Tensors, and what is left out by its name. */
+export const mostTensors = 100_000;
 const mostDepth = 32;
 const mostNameLength = 256;
 const mostRank = 64;
@@ -96,7 +98,8 @@ export async function readTorchFile(
   handle: FileHandle,
   file: string,
 ): Promise<{ readonly tensors: ReadonlyMap<string, StoredTensor>; readonly others: readonly string[] }> {
-  const fail = (message: string, cause?: unknown) => new CheckpointError(`${file}: ${message}`, { cause });
+  const fail = (message: string, cause?: unknown) =>
+    new CheckpointError(`${file}: ${message}`, cause === undefined ? {} : { cause });
   const members = await storedMembers(handle, file);
   const [pickle, ...more] = [...members.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   if (pickle === undefined || more.length > 0)
@@ -139,6 +142,8 @@ function tensorsIn(root: PickleValue): { found: Map<string, TensorCall>; others:
     if (++count > mostValues) throw new Error(`holds more than ${mostValues} values`);
     if (depth > mostDepth) throw new Error(`values must not be nested deeper than ${mostDepth}`);
     if (name.length > mostNameLength) throw new Error(`names must have at most ${mostNameLength} characters`);
+    if (found.size + others.length > mostTensors)
+      throw new Error(`holds more than ${mostTensors} tensors and other objects`);
     const inner = (key: string): string => (name === '' ? key : `${name}.${key}`);
     if (value instanceof TensorCall) {
       if (found.has(name)) throw new Error(`two tensors are named '${name}'`);
