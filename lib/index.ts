@@ -166,9 +166,10 @@ export {
 } from './losses/sup-con.ts';
 export { type DoctorFinding, type DoctorReport, doctor } from './native/doctor.ts';
 export * as nn from './nn/index.ts';
+export type { InputAdaptation } from './nn/input-channels.ts';
 export type { Module, ModuleConfig } from './nn/module.ts';
 export type { LoadStateDictOptions, LoadStateDictResult } from './nn/state-dict.ts';
-export { type LoadWeightsOptions, readSafetensors } from './nn/weights-file.ts';
+export { type LoadedWeights, type LoadWeightsOptions, readWeights } from './nn/weights-file.ts';
 export { AdamW, type AdamWOptions } from './optim/adamw.ts';
 export { LARS, type LARSOptions } from './optim/lars.ts';
 export { makeOptimizer, type Optimizer, type OptimizerSpec, type Parameters } from './optim/optimizer.ts';

@@ -7,6 +7,9 @@ import { normalize } from '../normalize.ts';
 import { randomGrayscale } from '../random-grayscale.ts';
 import type { Transform } from '../transform.ts';
 
+/** Of ImageNet's pixels in [0, 1], as torchvision quotes them. */
+export const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
+
 /** How a view reaches the encoder. */
 export interface InputOptions {
   /** Of pixels in [0, 1]: one number for all channels, or one for each. Default: ImageNet's. */
@@ -31,7 +34,7 @@ export const sizeOf = (where: string, { size }: PresetOptions): number => pixels
 export const isSmall = (size: number): boolean => size <= 64;
 
 /** The normalisation that ends every recipe. */
-export function normalization({ mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225] }: InputOptions): Transform {
+export function normalization({ mean = imagenet.mean, std = imagenet.std }: InputOptions): Transform {
   return normalize(mean, std);
 }
 
