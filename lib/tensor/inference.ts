@@ -30,6 +30,22 @@ function onlyUsers({ operations, outputs }: Recording): ReadonlyMap<number, Reco
   return new Map([...users].filter((entry): entry is [number, RecordedOperation] => entry[1] !== undefined));
 }
 
+/** The mark of an operation that changes its first argument: 'aten::relu_', 'aten::add_.Tensor'. */
+const inPlace = /_(?=\.|$)/;
+
+/** Whether what works in place does so on results that nobody else takes: it is then as good as what does not. */
+function changesOnlyOwn({ operations }: Recording, users: ReturnType<typeof onlyUsers>): boolean {
+  const own = new Set<number>();
+  for (const operation of operations) {
+    const { name, args, results, sharesMemory } = operation;
+    const changes = inPlace.test(name);
+    const changed = numberOf(args[0]) as number;
+    if (changes && !(name.startsWith('aten::') && own.has(changed) && users.get(changed) === operation)) return false;
+    if (changes || !sharesMemory) for (const value of results) own.add(value);
+  }
+  return true;
+}
+
 interface Facts {
   /** Shape and dtype of a value: what is done inside a convolution gives its own. */
   readonly typeOf: (value?: number) => string;
@@ -39,7 +55,8 @@ interface Facts {
 
 /** What `next` does to the value that it takes, if that can be done with the convolution. */
 function absorb(fused: Fused, next: RecordedOperation, value: number, { typeOf, isFixed }: Facts): boolean {
-  const { name, args } = next;
+  const { args } = next;
+  const name = next.name.replace(inPlace, '');
   if (fused.relu || next.flags !== fused.convolution.flags) return false;
   const isFirst = numberOf(args[0]) === value;
   const untouched = fused.norm === undefined && fused.residual === undefined;
@@ -84,12 +101,11 @@ function fusedOperation({ convolution, norm, residual, relu, end }: Fused): Reco
       ...[residual, norm?.eps, relu, pair(stride, 1), pair(padding, 0), pair(dilation, 1), groups],
     ],
     results: end.results,
+    sharesMemory: false,
     flags: convolution.flags,
     frames: convolution.frames,
   };
 }
-
-const isInPlace = ({ name }: RecordedOperation): boolean => /_(\.|$)/.test(name);
 
 /**
  * The same recording with batch normalisation in evaluation folded into the convolution before it, and additions and ReLU
@@ -97,8 +113,8 @@ const isInPlace = ({ name }: RecordedOperation): boolean => /_(\.|$)/.test(name)
  * @param like tensors like its inputs.
  */
 export function forInference(recording: Recording, like: readonly Tensor[]): Recording {
-  if (recording.operations.some(isInPlace)) return recording.with(like, recording.operations);
   const users = onlyUsers(recording);
+  if (!changesOnlyOwn(recording, users)) return recording.with(like, recording.operations);
   const captured = new Set(recording.captured.keys());
   const facts: Facts = {
     typeOf: (value) => {

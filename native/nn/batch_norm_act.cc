@@ -38,23 +38,27 @@ void check(const at::Tensor& x, const OptionalTensor& weight, const OptionalTens
 at::Tensor batch_norm_act(const at::Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
                           const OptionalTensor& running_mean, const OptionalTensor& running_var,
                           const OptionalTensor& num_batches_tracked, const OptionalTensor& residual, bool training,
-                          double momentum, double eps, bool relu) {
+                          std::optional<double> momentum, double eps, bool relu) {
   const bool uses_batch = training || !running_mean;
   check(x, weight, running_mean, residual, uses_batch);
+  CONTRASTIVE_CHECK(momentum || num_batches_tracked || !training || !running_mean, kOptionError,
+                    "batch normalisation: without a momentum, num_batches_tracked must be given");
   if (x.is_meta()) {
     const at::Tensor y = at::empty_like(x);
     const bool recorded = x.requires_grad() || requires_grad(weight) || requires_grad(bias) || requires_grad(residual);
     // Through an operation, so that it is no leaf: in-place operations on a result are allowed.
     return recorded && c10::GradMode::is_enabled() ? y.set_requires_grad(true).clone() : y;
   }
+  const bool counts = training && !keeps_statistics() && num_batches_tracked;
+  if (counts) num_batches_tracked->add_(1);
+  if (!momentum) momentum = counts ? 1.0 / static_cast<double>(num_batches_tracked->item<int64_t>()) : 0;
   BatchNormState state{weight.value_or(at::Tensor()),
                        bias.value_or(at::Tensor()),
                        running_mean.value_or(at::Tensor()),
                        running_var.value_or(at::Tensor()),
-                       momentum,
+                       *momentum,
                        eps};
   if (training && keeps_statistics()) state.running_mean = state.running_var = at::Tensor();
-  if (training && !keeps_statistics() && num_batches_tracked) num_batches_tracked->add_(1);
   // Whoever looks at versions, as inference does, is to see that the statistics move: neither way below counts them up.
   if (uses_batch)
     for (const at::Tensor* moved : {&state.running_mean, &state.running_var})
@@ -74,7 +78,7 @@ at::Tensor batch_norm_act(const at::Tensor& x, const OptionalTensor& weight, con
     return tensor.defined() ? OptionalTensor(tensor.variable_data()) : std::nullopt;
   };
   at::Tensor y = at::batch_norm(x, weight, bias, optional(state.running_mean), optional(state.running_var), uses_batch,
-                                momentum, eps, /*cudnn_enabled=*/true);
+                                *momentum, eps, /*cudnn_enabled=*/true);
   if (residual) y = y.add_(*residual);
   return relu ? y.relu_() : y;
 }
@@ -82,6 +86,6 @@ at::Tensor batch_norm_act(const at::Tensor& x, const OptionalTensor& weight, con
 CONTRASTIVE_OP(batch_norm_act,
                "batch_norm_act(Tensor input, Tensor? weight=None, Tensor? bias=None, Tensor(a!)? running_mean=None, "
                "Tensor(b!)? running_var=None, Tensor(c!)? num_batches_tracked=None, Tensor? residual=None, *, "
-               "bool training=False, float momentum=0.1, float eps=1e-05, bool relu=False) -> Tensor");
+               "bool training=False, float? momentum=None, float eps=1e-05, bool relu=False) -> Tensor");
 
 }  // namespace contrastive::nn

@@ -2,7 +2,19 @@ import { describe, expect, it } from 'vitest';
 import { resnet18, resnet50 } from '../../lib/encoders/resnet.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import { autocast } from '../../lib/tensor/modes.ts';
-import { add, batchNorm, conv2d, mean, mul, randn, relu, sum } from '../../lib/tensor/ops.ts';
+import {
+  add,
+  batchNorm,
+  batchNormAct,
+  conv2d,
+  mean,
+  mul,
+  ones,
+  randn,
+  relu,
+  sum,
+  zeros,
+} from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 
 const numbers = (value: Tensor | null | undefined): number[] => Array.from((value as Tensor).dataSync(), Number);
@@ -136,4 +148,12 @@ describe('training passes', () => {
     };
     expect(run()).toEqual(run());
   });
+});
+
+it('needs a count of batches where there is no momentum', () => {
+  const statistics = { runningMean: zeros([8]), runningVar: ones([8]) };
+  const forward = () => batchNormAct(randn([4, 8, 2, 2]), { ...statistics, training: true });
+  expect(forward).toThrow(
+    expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringMatching(/num_batches_tracked/) }),
+  );
 });

@@ -41,6 +41,8 @@ const layers: Readonly<Record<string, () => nn.Module>> = {
   'BatchNorm1d of sequences': () => new nn.BatchNorm1d(5, { eps: 1e-3, momentum: 0.3 }),
   BatchNorm2d: () => new nn.BatchNorm2d(5),
   'BatchNorm2d, fused width': () => new nn.BatchNorm2d(8),
+  'BatchNorm2d, averaging': () => new nn.BatchNorm2d(5, { momentum: null }),
+  'BatchNorm2d, averaging, fused width': () => new nn.BatchNorm2d(8, { momentum: null }),
   'BatchNorm2d, not affine': () => new nn.BatchNorm2d(8, { affine: false }),
   'BatchNorm2d, not tracking': () => new nn.BatchNorm2d(8, { trackRunningStats: false }),
   LayerNorm: () => new nn.LayerNorm([4, 3]),
