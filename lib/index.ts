@@ -33,11 +33,14 @@ export { type MultiCropOptions, type MultiCropView, multiCrop } from './augment/
 export { normalize } from './augment/normalize.ts';
 export { posterize } from './augment/posterize.ts';
 export {
+  type ByolOptions,
   type EvaluationOptions,
+  type MocoV2Options,
   type MultiCropPresetOptions,
   type PresetOptions,
   presets,
   type SimclrOptions,
+  type SupconOptions,
 } from './augment/presets.ts';
 export { policyOperations, randAugment } from './augment/rand-augment.ts';
 export { randomAffine } from './augment/random-affine.ts';
