@@ -1,7 +1,7 @@
 /** The options of `contrastive train`, and the way back from their values to a command line. */
 import { encoderNames } from '../encoders/all.ts';
 import { OptionError } from '../errors.ts';
-import { denominatorNames } from '../losses/sup-con.ts';
+import { supConOptions } from '../losses/sup-con.ts';
 import type { OptionSpec, OptionTable, OptionValues } from './command.ts';
 import { dataOption, skipDamaged } from './data-option.ts';
 import { flagOf } from './options.ts';
@@ -30,7 +30,7 @@ export const trainOptions = {
   denominators: {
     type: 'string',
     value: 'NAME',
-    choices: denominatorNames,
+    choices: supConOptions.denominators.choices,
     help: 'of supcon: what a positive is compared with; default all',
   },
   loss: {
@@ -53,13 +53,18 @@ export const trainOptions = {
   },
   width: {
     ...positive,
-    help: "channels of the encoder's first stage; each later stage doubles them; default 64",
+    help: "channels of the encoder's first stage, each later stage doubles them: default 64 of a ResNet, 96 of a ConvNeXt; length of the tokens of a ViT",
   },
   stem: {
     type: 'string',
     value: 'NAME',
     choices: ['imagenet', 'cifar'],
-    help: "the encoder's first layers; default cifar (keeps the resolution) up to 64 pixels, else imagenet (a quarter)",
+    help: 'first layers of a ResNet, MobileNet or EfficientNet; default cifar (keeps the resolution) up to 64 pixels, else imagenet',
+  },
+  patch: {
+    ...positive,
+    value: 'PIXELS',
+    help: 'side of the patches that a ViT or ConvNeXt begins with; default 16 and 4, less for images up to 112 and 64 pixels',
   },
   size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
   headDim: { ...positive, default: 128, help: 'length of the vectors that the loss compares' },

@@ -11,6 +11,8 @@ interface Common {
   readonly help?: string;
   /** What stands for the value in help and docs: `PIXELS`, `NAME[:PATH]`. */
   readonly value?: string;
+  /** What leaving it out means, in words, where that is no constant: `as many as the CPU has cores`. */
+  readonly usual?: string;
   /** There is no default: it must be given. */
   readonly required?: true;
 }
@@ -91,7 +93,7 @@ type Resolved<O> = O extends CheckedOption
 /** What users give: all of it may be left out but for what is required. */
 export type OptionsOf<T extends OptionTable> = {
   readonly [K in keyof Pick<T, RequiredNames<T>>]: Given<T[K]>;
-} & { readonly [K in keyof Omit<T, RequiredNames<T>>]?: Given<T[K]> };
+} & { readonly [K in keyof Omit<T, RequiredNames<T>>]?: Given<T[K]> | undefined };
 
 /** What `resolveOptions` makes of it: undefined only where an option was left out and has no default. */
 export type ResolvedOf<T extends OptionTable> = {

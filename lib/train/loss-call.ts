@@ -1,11 +1,12 @@
 /** A trainer's loss, called on tensors; and what a step reads of it. */
 import { OptionError } from '../errors.ts';
+import type { KeyBank, LossValue } from '../losses/all.ts';
 import { type ContrastiveMetrics, metricCount, metricsFrom } from '../losses/metrics.ts';
 import * as ops from '../tensor/ops.ts';
 import { Tensor, type TypedArray, tensor } from '../tensor/tensor.ts';
 import { describe } from '../validate.ts';
 import type { TrainBatch } from './batches.ts';
-import { type KeyBank, type LossBatch, type LossValue, nativeLoss } from './loss.ts';
+import { type LossBatch, nativeLoss } from './loss.ts';
 import type { ResolvedOptions } from './options.ts';
 
 export interface StepResult {

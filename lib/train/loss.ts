@@ -1,71 +1,12 @@
 /** The losses that a trainer knows by name, as plain data; and the user's own, as functions. */
-import { OptionError } from '../errors.ts';
-import { type HardNegatives, hardNegativeNumbers } from '../losses/options.ts';
-import { type Denominators, denominatorNames } from '../losses/sup-con.ts';
-import { expectRamp, type Ramp, rampAt } from '../options/ramp.ts';
-import * as ops from '../tensor/ops.ts';
+import {
+  type KeyBank,
+  type LossSpec,
+  type LossValue,
+  lossOf,
+  type LossBatch as NamedLossBatch,
+} from '../losses/all.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
-import { type CrossEntropyLossSpec, checkCrossEntropy, crossEntropy } from './cross-entropy.ts';
-
-interface CommonLossSpec {
-  /** τ, default 0.1; or how it changes. */
-  readonly temperature?: number | Ramp;
-  /** Default 1. */
-  readonly lossScale?: number;
-  /** L2-normalise the features inside. Default true. */
-  readonly normalize?: boolean;
-}
-
-export interface SupConLossSpec extends CommonLossSpec {
-  readonly name: 'supcon';
-  /** Default 'out' (Khosla et al. 2020, eq. 2); 'in' is eq. 3. */
-  readonly variant?: 'out' | 'in';
-  /** Default 'all'. */
-  readonly denominators?: Denominators;
-  /** Default 'all'. */
-  readonly anchors?: 'all' | 'first';
-  /** Default 'ignore'. */
-  readonly noPositives?: 'ignore' | 'zero' | 'error';
-  /** Default: all. */
-  readonly maxPositives?: number;
-  /** Default: none. */
-  readonly hardNegatives?: HardNegatives;
-}
-
-export interface NtXentLossSpec extends CommonLossSpec {
-  readonly name: 'nt-xent';
-  /** Default: none. */
-  readonly hardNegatives?: HardNegatives;
-}
-
-export interface DclLossSpec extends CommonLossSpec {
-  readonly name: 'dcl';
-}
-
-export interface DclwLossSpec extends CommonLossSpec {
-  readonly name: 'dclw';
-  /** Default 0.5. */
-  readonly sigma?: number;
-  /** Default false. */
-  readonly weightGradient?: boolean;
-}
-
-/** The options mean what they mean to supConLoss, ntXentLoss, dclLoss and dclwLoss. */
-export type ContrastiveLossSpec = SupConLossSpec | NtXentLossSpec | DclLossSpec | DclwLossSpec;
-
-/** What a trainer knows by name: the contrastive losses, and a classifier's. */
-export type LossSpec = ContrastiveLossSpec | CrossEntropyLossSpec;
-
-/** Keys of earlier batches, for `bank` of the losses. */
-export interface KeyBank {
-  /** float32 (keys, dim), rows of length one, without a gradient. */
-  readonly features: Tensor;
-  /** int64 (keys), when every sample has one. */
-  readonly labels?: Tensor;
-  /** int64 (keys) */
-  readonly ids: Tensor;
-}
 
 /** What a loss of your own may look at beside the features. */
 export interface CustomLossBatch {
@@ -84,24 +25,9 @@ export interface CustomLossBatch {
 export type CustomLoss = (features: Tensor, batch: CustomLossBatch) => Tensor;
 
 /** What a loss may look at beside the features of a batch. */
-export interface LossBatch {
-  /** int32 (batch), when every sample has one. */
-  readonly labels: Tensor | undefined;
-  /** int64 (batch): which samples they are, where the trainer knows. */
-  readonly ids: Tensor | undefined;
-  /** The views are a query and its key, of a momentum encoder. */
-  readonly hasKeys?: boolean;
-  /** With keys: those of earlier batches. */
-  readonly bank?: KeyBank | undefined;
+export interface LossBatch extends NamedLossBatch {
   /** τ, float64 (), where it changes over the training. */
   readonly temperature?: Tensor | undefined;
-}
-
-export interface LossValue {
-  /** scalar () */
-  readonly loss: Tensor;
-  /** int64 (): the anchors that had a positive, where the loss reports them. */
-  readonly validAnchors?: Tensor;
 }
 
 /** A named loss as an operation. */
@@ -111,108 +37,16 @@ export interface NativeLoss {
   readonly call: (features: Tensor, batch: LossBatch) => LossValue;
 }
 
-const common = ['name', 'temperature', 'lossScale', 'normalize'] as const;
-const optionNames: Readonly<Record<LossSpec['name'], readonly string[]>> = {
-  supcon: [...common, 'variant', 'denominators', 'anchors', 'noPositives', 'maxPositives', 'hardNegatives'],
-  'nt-xent': [...common, 'hardNegatives'],
-  dcl: common,
-  dclw: [...common, 'sigma', 'weightGradient'],
-  'cross-entropy': ['name', 'labelSmoothing'],
-};
-
-/** Checks a specification; fills nothing in. @throws {OptionError} */
-export function checkLoss(spec: LossSpec): LossSpec {
-  if (spec === null || typeof spec !== 'object')
-    throw new OptionError(`loss must be { name, … } or a function, got ${describe(spec)}`);
-  expectOneOf('loss.name', spec.name, Object.keys(optionNames));
-  checkOptions('loss', spec, optionNames[spec.name]);
-  if (spec.name === 'cross-entropy') return checkCrossEntropy(spec);
-  if (spec.temperature !== undefined) expectRamp('loss.temperature', spec.temperature, { above: 0 });
-  if (spec.lossScale !== undefined) expectNumber('loss.lossScale', spec.lossScale, {});
-  if (spec.normalize !== undefined) expectBoolean('loss.normalize', spec.normalize);
-  if (spec.name === 'dclw' && spec.sigma !== undefined) expectNumber('loss.sigma', spec.sigma, { above: 0 });
-  if (spec.name === 'dclw' && spec.weightGradient !== undefined)
-    expectBoolean('loss.weightGradient', spec.weightGradient);
-  if (spec.name === 'nt-xent') hardNegativeNumbers(spec.hardNegatives, 'loss.hardNegatives');
-  if (spec.name === 'supcon') checkSupCon(spec);
-  return spec;
-}
-
-function checkSupCon(spec: SupConLossSpec): void {
-  if (spec.variant !== undefined) expectOneOf('loss.variant', spec.variant, ['out', 'in']);
-  if (spec.denominators !== undefined) expectOneOf('loss.denominators', spec.denominators, denominatorNames);
-  if (spec.anchors !== undefined) expectOneOf('loss.anchors', spec.anchors, ['all', 'first']);
-  if (spec.noPositives !== undefined) expectOneOf('loss.noPositives', spec.noPositives, ['ignore', 'zero', 'error']);
-  if (spec.maxPositives !== undefined) expectNumber('loss.maxPositives', spec.maxPositives, { min: 1, integer: true });
-  hardNegativeNumbers(spec.hardNegatives, 'loss.hardNegatives');
-}
-
 /** τ when `progress` in [0, 1] of the training lies behind, for a loss whose temperature changes. */
 export function temperatureAt(loss: LossSpec | CustomLoss, progress: number): number | undefined {
-  if (typeof loss === 'function' || loss.name === 'cross-entropy' || typeof loss.temperature !== 'object')
-    return undefined;
-  return rampAt(loss.temperature, progress);
-}
-
-/** An operation that takes views of one sample for its positives. */
-function selfSupervised(
-  operation: typeof ops.dclLoss | typeof ops.dclwLoss | typeof ops.ntXentLoss,
-  options: object,
-): NativeLoss {
-  return {
-    usesLabels: false,
-    call: (features, { ids, bank, temperature, hasKeys }) => ({
-      loss: operation(features, {
-        ...options,
-        ids,
-        bank: bank?.features,
-        bankIds: bank?.ids,
-        learnedTemperature: temperature,
-        anchors: hasKeys ? 'queries' : undefined,
-      }),
-    }),
-  };
-}
-
-function supervised(options: object, anchors: SupConLossSpec['anchors']): NativeLoss {
-  return {
-    usesLabels: true,
-    call: (features, { labels, ids, bank, temperature, hasKeys }) => {
-      const [loss, validAnchors] = ops.supConLoss(features, {
-        labels,
-        ids,
-        bank: bank?.features,
-        bankLabels: bank?.labels,
-        bankIds: bank?.ids,
-        learnedTemperature: temperature,
-        ...options,
-        anchors: hasKeys ? 'queries' : anchors,
-      });
-      return { loss, validAnchors };
-    },
-  };
+  return typeof loss === 'function' ? undefined : lossOf(loss).numbersAt(progress).temperature;
 }
 
 /** The native operation of a specification. */
 export function nativeLoss(spec: LossSpec): NativeLoss {
-  if (spec.name === 'cross-entropy') return crossEntropy(spec);
-  const { lossScale, normalize } = spec;
-  const temperature = typeof spec.temperature === 'number' ? spec.temperature : undefined;
-  const common = { temperature, lossScale, normalize };
-  switch (spec.name) {
-    case 'dcl':
-      return selfSupervised(ops.dclLoss, common);
-    case 'dclw': {
-      const { sigma, weightGradient } = spec;
-      return selfSupervised(ops.dclwLoss, { ...common, sigma, weightGradient });
-    }
-    case 'nt-xent':
-      return selfSupervised(ops.ntXentLoss, { ...common, ...hardNegativeNumbers(spec.hardNegatives) });
-    case 'supcon': {
-      const { variant, denominators, noPositives, maxPositives, anchors } = spec;
-      // No seed: batches are shuffled, and so is the choice of positives.
-      const choices = { variant, denominators, noPositives, maxPositives };
-      return supervised({ ...common, ...choices, ...hardNegativeNumbers(spec.hardNegatives) }, anchors);
-    }
-  }
+  const { usesLabels, call } = lossOf(spec);
+  return {
+    usesLabels,
+    call: (features, { temperature, ...batch }) => call(features, batch, temperature ? { temperature } : {}),
+  };
 }

@@ -1,12 +1,12 @@
 /** The key encoder of momentum contrast, and the queue of its keys. */
 import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
+import type { KeyBank } from '../losses/all.ts';
 import { Module } from '../nn/module.ts';
 import { rampAt } from '../options/ramp.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import type { KeyBank } from './loss.ts';
 import type { Targets } from './loss-call.ts';
 import type { ResolvedMomentumOptions } from './momentum-options.ts';
 import { movingBuffers } from './moving-buffers.ts';

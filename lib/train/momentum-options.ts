@@ -83,7 +83,7 @@ function refuseOthers({ encoder, head, augment, loss }: Around): void {
     );
   if (typeof loss !== 'function' && loss.name === 'cross-entropy')
     throw new OptionError('momentumEncoder needs a contrastive loss: cross-entropy has no keys');
-  if (typeof loss !== 'function' && loss.name === 'supcon' && loss.anchors === 'all')
+  if (typeof loss !== 'function' && 'anchors' in loss && loss.anchors === 'all')
     throw new OptionError(
       "loss.anchors must not be 'all' with momentumEncoder: keys have no gradient and are no anchors",
     );

@@ -1,13 +1,14 @@
 /** The trainer's options: checked, with their defaults filled in. */
 import type { Augmentation } from '../augment/augment.ts';
 import { OptionError } from '../errors.ts';
+import { checkLoss, type LossSpec } from '../losses/all.ts';
 import { Module } from '../nn/module.ts';
 import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
 import { checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
 import { type Precision, type PrecisionOption, precisionOptions } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
-import { type CustomLoss, checkLoss, type LossSpec } from './loss.ts';
+import type { CustomLoss } from './loss.ts';
 import { checkMomentumEncoder, type MomentumEncoderOptions, type ResolvedMomentumOptions } from './momentum-options.ts';
 
 /** A projection head of your own that is no Module: a function and the tensors that it is trained by. */

@@ -1,4 +1,6 @@
 /** One training step: forward, loss, backward, update, all of it enqueued at once. */
+
+import type { KeyBank } from '../losses/all.ts';
 import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { compile } from '../tensor/compile.ts';
@@ -9,7 +11,7 @@ import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
 import { forward, forwardPairs, modeKeyOf } from './forward.ts';
 import { refusalOf, StepGuard } from './guard.ts';
-import { type KeyBank, temperatureAt } from './loss.ts';
+import { temperatureAt } from './loss.ts';
 import { lossCall, metricsOf, reportOf, resultOf, type StepResult, type Targets, targetsOf } from './loss-call.ts';
 import type { MomentumEncoder } from './momentum-encoder.ts';
 import type { ResolvedOptions } from './options.ts';

@@ -1,8 +1,8 @@
 /** Cross entropy as a trainer's loss by name. */
 import { describe, expect, test } from 'vitest';
 import { linearHead } from '../../lib/encoders/linear-head.ts';
+import type { LossSpec } from '../../lib/losses/all.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
-import type { LossSpec } from '../../lib/train/loss.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { firstBatch, gradientOf, optionsOf, parametersOf } from '../train/one-step.ts';
 import { tinyDataset, tinyModels } from '../train/tiny.ts';

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { type ContrastiveLossSpec, checkLoss, type LossSpec } from '../../lib/losses/all.ts';
 import { dclLoss, dclwLoss } from '../../lib/losses/dcl.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
 import { rampAt } from '../../lib/options/ramp.ts';
 import { randn } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { type ContrastiveLossSpec, checkLoss, type LossSpec, temperatureAt } from '../../lib/train/loss.ts';
+import { temperatureAt } from '../../lib/train/loss.ts';
 import { lossCall } from '../../lib/train/loss-call.ts';
 
 const features = randn([6, 2, 5], { seed: 1 });
@@ -99,7 +100,7 @@ test('ids make samples of a batch one sample', () => {
 
 describe('errors', () => {
   test.each([
-    [{ name: 'infonce' }, /loss.name must be one of 'supcon', 'nt-xent', 'dcl', 'dclw'/],
+    [{ name: 'infonce' }, /loss.name must be one of 'cross-entropy', 'dcl', 'dclw', 'nt-xent', 'supcon'/],
     [{ name: 'dcl', sigma: 1 }, /loss: unknown option 'sigma'/],
     [{ name: 'dclw', sigma: 0 }, /loss.sigma must be a finite number > 0/],
     [{ name: 'supcon', denominators: 'none' }, /loss.denominators must be one of/],
