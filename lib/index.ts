@@ -33,11 +33,14 @@ export { type MultiCropOptions, type MultiCropView, multiCrop } from './augment/
 export { normalize } from './augment/normalize.ts';
 export { posterize } from './augment/posterize.ts';
 export {
+  type ByolPresetOptions,
   type EvaluationOptions,
+  type MocoV2PresetOptions,
   type MultiCropPresetOptions,
   type PresetOptions,
   presets,
   type SimclrPresetOptions,
+  type SupconPresetOptions,
 } from './augment/presets.ts';
 export { policyOperations, randAugment } from './augment/rand-augment.ts';
 export { randomAffine } from './augment/random-affine.ts';
@@ -193,9 +196,10 @@ export { Teacher } from './methods/teacher.ts';
 export type { Views } from './methods/views.ts';
 export { type DoctorFinding, type DoctorReport, doctor } from './native/doctor.ts';
 export * as nn from './nn/index.ts';
+export type { InputAdaptation } from './nn/input-channels.ts';
 export type { Module, ModuleConfig } from './nn/module.ts';
 export type { LoadStateDictOptions, LoadStateDictResult } from './nn/state-dict.ts';
-export { type LoadWeightsOptions, readSafetensors } from './nn/weights-file.ts';
+export { type LoadedWeights, type LoadWeightsOptions, readWeights } from './nn/weights-file.ts';
 export { Adam, type AdamOptions, AdamW, type AdamWOptions } from './optim/adam.ts';
 export type { ParameterRule } from './optim/groups.ts';
 export { LARS, type LARSOptions } from './optim/lars.ts';
