@@ -3,6 +3,7 @@ import type { Augmentation } from '../augment/augment.ts';
 import { blurWith, colorDistortion, isSmall, recipe } from '../augment/presets/options.ts';
 import { randomHorizontalFlip } from '../augment/random-horizontal-flip.ts';
 import { randomResizedCrop } from '../augment/random-resized-crop.ts';
+import type { DatasetInput } from '../data/load.ts';
 import { OptionError } from '../errors.ts';
 import type { LossSpec } from '../losses/all.ts';
 import type { Denominators } from '../losses/sup-con.ts';
@@ -10,7 +11,6 @@ import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
 import { json } from '../train/config-of.ts';
 import type { MomentumEncoderOptions } from '../train/momentum-options.ts';
-import type { DataProfile } from './data-option.ts';
 import { encoderConfig } from './encoder-option.ts';
 import type { TrainingSpec } from './training.ts';
 
@@ -139,7 +139,7 @@ const aChannel = (value: number | readonly number[]): number[] =>
   typeof value === 'number' ? new Array<number>(channels).fill(value) : [...value];
 
 /** @throws {OptionError} views with a value out of range, or options of the package's encoders beside a file. */
-export function recipeOf(choices: RecipeChoices, profile: DataProfile): TrainingSpec {
+export function recipeOf(choices: RecipeChoices, profile: DatasetInput): TrainingSpec {
   const { size = profile.size, headDim, warmup, seed, batchSize, microBatch, epochs, precision } = choices;
   const input = { size, channels, mean: aChannel(profile.mean), std: aChannel(profile.std) };
   const view = json(viewsOf(choices, input));

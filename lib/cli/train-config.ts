@@ -2,11 +2,12 @@
 import { dirname, resolve } from 'node:path';
 import { RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
+import type { DatasetInput } from '../data/load.ts';
 import { OptionError } from '../errors.ts';
 import { readJson } from '../files/read.ts';
 import { isObject } from '../files/strict-json.ts';
 import { checkOptions, describe } from '../validate.ts';
-import { type DataProfile, dataText } from './data-option.ts';
+import { dataText } from './data-option.ts';
 import { recipeOf } from './recipe.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { TrainingSpec } from './training.ts';
@@ -90,7 +91,7 @@ const isKindOf = (text: string | undefined, data: PartialConfig['data']): boolea
 export function specOf(
   options: TrainOptions,
   given: ReadonlySet<string>,
-  usual: DataProfile,
+  usual: DatasetInput,
   config: PartialConfig | undefined,
 ): TrainingSpec {
   if (config === undefined) return recipeOf(options, usual);

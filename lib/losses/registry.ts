@@ -37,7 +37,11 @@ export interface LossValue {
 
 /** Options at a step: of one that changes over a training, the number, or float64 (), where it does. */
 type AtStep<T extends OptionTable> = {
-  readonly [K in keyof T]: T[K] extends RampOption ? number | Tensor : ResolvedOf<T>[K];
+  readonly [K in keyof ResolvedOf<T>]: K extends keyof T
+    ? T[K] extends RampOption
+      ? number | Tensor
+      : ResolvedOf<T>[K]
+    : never;
 };
 
 export interface LossDefinition<T extends OptionTable> {
