@@ -93,9 +93,19 @@ export {
   loadDataset,
 } from './data/load.ts';
 export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts';
+export { type ConvNeXt, type ConvNeXtOptions, convnextS, convnextT } from './encoders/convnext.ts';
+export { type EfficientNet, type EfficientNetOptions, efficientnetB0 } from './encoders/efficientnet.ts';
 export { type LinearHead, type LinearHeadOptions, linearHead } from './encoders/linear-head.ts';
+export { type MobileNetV3, type MobileNetV3Options, mobilenetV3Large } from './encoders/mobilenet-v3.ts';
 export { type ProjectionHead, type ProjectionHeadOptions, projectionHead } from './encoders/projection-head.ts';
-export { type Encoder, type EncoderFactory, encoderNames, makeEncoder, registerEncoder } from './encoders/registry.ts';
+export {
+  type Encoder,
+  type EncoderFactory,
+  type EncoderFacts,
+  encoderNames,
+  makeEncoder,
+  registerEncoder,
+} from './encoders/registry.ts';
 export {
   type ResNet,
   type ResNetOptions,
@@ -104,7 +114,16 @@ export {
   resnet50,
   resnet101,
   resnet152,
+  resnext50_32x4d,
+  wideResnet50_2,
 } from './encoders/resnet.ts';
+export {
+  type VisionTransformer,
+  type VisionTransformerOptions,
+  vitB16,
+  vitS16,
+  vitTi16,
+} from './encoders/vision-transformer.ts';
 export * from './errors.ts';
 export { type ExtractOptions, extractFeatures, type Features } from './evaluate/features.ts';
 export type { ProgressOptions } from './evaluate/in-turn.ts';
@@ -150,9 +169,10 @@ export {
 } from './losses/sup-con.ts';
 export { type DoctorFinding, type DoctorReport, doctor } from './native/doctor.ts';
 export * as nn from './nn/index.ts';
+export type { InputAdaptation } from './nn/input-channels.ts';
 export type { Module, ModuleConfig } from './nn/module.ts';
 export type { LoadStateDictOptions, LoadStateDictResult } from './nn/state-dict.ts';
-export { type LoadWeightsOptions, readSafetensors } from './nn/weights-file.ts';
+export { type LoadedWeights, type LoadWeightsOptions, readWeights } from './nn/weights-file.ts';
 export { AdamW, type AdamWOptions } from './optim/adamw.ts';
 export { LARS, type LARSOptions } from './optim/lars.ts';
 export { makeOptimizer, type Optimizer, type OptimizerSpec, type Parameters } from './optim/optimizer.ts';

@@ -66,7 +66,7 @@ function withAbsolutePaths(config: PartialConfig, folder: string): PartialConfig
 
 /** Which options decide a field: where none of them was typed, it is the config's, word for word. */
 const deciders: Readonly<Record<keyof TrainingSpec, readonly (keyof TrainOptions)[]>> = {
-  encoder: ['encoder', 'width', 'stem'],
+  encoder: ['encoder', 'width', 'stem', 'patch'],
   head: ['headDim'],
   loss: ['method', 'variant', 'denominators', 'loss', 'hardNegatives', 'temperature', 'temperatureEnd'],
   augment: ['data', 'method', 'size', 'cropMin', 'jitter', 'blur'],
@@ -143,7 +143,12 @@ function choicesOf(config: PartialConfig, typed: Choices): Choices {
     ...{ batchSize, microBatch, epochs, seed, precision },
     ...viewChoices(config),
     ...lossChoices(config, isTyped),
-    ...(!isTyped('encoder', name) && { encoder: name, width: encoder?.width, stem: encoder?.stem }),
+    ...(!isTyped('encoder', name) && {
+      encoder: name,
+      width: encoder?.width,
+      stem: encoder?.stem,
+      patch: encoder?.patch,
+    }),
     ...(!isTyped('optimizer', optimizer?.name) && {
       optimizer: optimizer?.name,
       lr: optimizer?.lr,

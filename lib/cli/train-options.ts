@@ -53,20 +53,25 @@ export const trainOptions = {
   },
   width: {
     ...positive,
-    help: "channels of the encoder's first stage; each later stage doubles them; default 64",
+    help: "channels of the encoder's first stage, each later stage doubles them: default 64 of a ResNet, 96 of a ConvNeXt; length of the tokens of a ViT",
   },
   stem: {
     type: 'string',
     value: 'NAME',
     choices: ['imagenet', 'cifar'],
-    help: "the encoder's first layers; default cifar (keeps the resolution) up to 64 pixels, else imagenet (a quarter)",
+    help: 'first layers of a ResNet, MobileNet or EfficientNet; default cifar (keeps the resolution) up to 64 pixels, else imagenet',
+  },
+  patch: {
+    ...positive,
+    value: 'PIXELS',
+    help: 'side of the patches that a ViT or ConvNeXt begins with; default 16 and 4, less for images up to 112 and 64 pixels',
   },
   size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
   headDim: { ...positive, default: 128, help: 'length of the vectors that the loss compares' },
   init: {
     type: 'string',
     value: 'FILE',
-    help: "weights that the encoder begins with, safetensors under torchvision's names; a classifier in it (fc) is left out",
+    help: "weights that the encoder begins with, safetensors or .pth: torchvision's, timm's, or a checkpoint of MoCo, SupContrast, lightly, solo-learn …; heads are left out",
   },
   epochs: {
     ...positive,

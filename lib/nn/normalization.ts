@@ -23,8 +23,8 @@ export interface BatchNormOptions {
 export interface After {
   /** Of the input's shape; added to the normalised values. */
   readonly residual?: Tensor;
-  /** Then ReLU. Default false. */
-  readonly relu?: boolean;
+  /** Then one of these. Default 'none'. */
+  readonly activation?: 'none' | 'relu' | 'hardswish' | 'silu';
 }
 
 /**
@@ -63,11 +63,11 @@ abstract class BatchNorm extends Module {
   }
 
   protected normalize(x: Tensor, after: After): Tensor {
-    checkOptions('forward', after, ['residual', 'relu']);
+    checkOptions('forward', after, ['residual', 'activation']);
     const { weight, bias, runningMean, runningVar, numBatchesTracked, training, momentum, eps } = this;
-    const { residual, relu = false } = after;
+    const { residual, activation = 'none' } = after;
     const tensors = { weight, bias, runningMean, runningVar, numBatchesTracked, residual };
-    return ops.batchNormAct(x, { ...tensors, training, momentum: momentum ?? undefined, eps, relu });
+    return ops.batchNormAct(x, { ...tensors, training, momentum: momentum ?? undefined, eps, activation });
   }
 }
 
@@ -125,6 +125,16 @@ export class LayerNorm extends Module {
 
   override forward(x: Tensor): Tensor {
     return ops.layerNorm(x, this.normalizedShape, { weight: this.weight, bias: this.bias, eps: this.eps });
+  }
+}
+
+/**
+ * Layer normalisation of each pixel over its channels: (batch, channels, height, width). In channels_last memory nothing is
+ * copied for it. As torchvision's in its ConvNeXt.
+ */
+export class LayerNorm2d extends LayerNorm {
+  override forward(x: Tensor): Tensor {
+    return super.forward(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]);
   }
 }
 

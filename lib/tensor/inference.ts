@@ -8,7 +8,7 @@ interface Fused {
   readonly convolution: RecordedOperation;
   norm?: { readonly tensors: readonly unknown[]; readonly eps: unknown };
   residual?: unknown;
-  relu: boolean;
+  activation: string;
   /** The operation that gives the result. */
   end: RecordedOperation;
 }
@@ -29,6 +29,13 @@ function onlyUsers({ operations, outputs }: Recording): ReadonlyMap<number, Reco
     for (const value of operation.args.flatMap(valuesOf)) users.set(value, users.has(value) ? undefined : operation);
   return new Map([...users].filter((entry): entry is [number, RecordedOperation] => entry[1] !== undefined));
 }
+
+/** What a convolution's kernel does to its result, by the operation that does it alone. */
+const activations: Readonly<Record<string, string>> = {
+  'aten::relu': 'relu',
+  'aten::hardswish': 'hardswish',
+  'aten::silu': 'silu',
+};
 
 /** The mark of an operation that changes its first argument: 'aten::relu_', 'aten::add_.Tensor'. */
 const inPlace = /_(?=\.|$)/;
@@ -57,14 +64,14 @@ interface Facts {
 function absorb(fused: Fused, next: RecordedOperation, value: number, { typeOf, isFixed }: Facts): boolean {
   const { args } = next;
   const name = next.name.replace(inPlace, '');
-  if (fused.relu || next.flags !== fused.convolution.flags) return false;
+  if (fused.activation !== 'none' || next.flags !== fused.convolution.flags) return false;
   const isFirst = numberOf(args[0]) === value;
   const untouched = fused.norm === undefined && fused.residual === undefined;
   if (name === 'batch_norm_act' && untouched && isFirst) {
-    const [, weight, bias, mean, variance, , residual, training, , eps, relu] = args;
+    const [, weight, bias, mean, variance, , residual, training, , eps, activation = 'none'] = args;
     if (training === true || mean === undefined || !isFixed([weight, bias, mean, variance])) return false;
     if (residual !== undefined && typeOf(numberOf(residual)) !== typeOf(value)) return false;
-    Object.assign(fused, { norm: { tensors: [weight, bias, mean, variance], eps }, residual, relu: relu === true });
+    Object.assign(fused, { norm: { tensors: [weight, bias, mean, variance], eps }, residual, activation });
     return true;
   }
   if (name === 'aten::batch_norm' && untouched && isFirst) {
@@ -79,11 +86,10 @@ function absorb(fused: Fused, next: RecordedOperation, value: number, { typeOf, 
     fused.residual = other;
     return true;
   }
-  if (name === 'aten::relu') {
-    fused.relu = true;
-    return true;
-  }
-  return false;
+  const activation = activations[name];
+  if (activation === undefined) return false;
+  fused.activation = activation;
+  return true;
 }
 
 const pair = (arg: unknown, byDefault: number): readonly number[] => {
@@ -91,14 +97,14 @@ const pair = (arg: unknown, byDefault: number): readonly number[] => {
   return [Number(arg ?? byDefault), Number(arg ?? byDefault)];
 };
 
-function fusedOperation({ convolution, norm, residual, relu, end }: Fused): RecordedOperation {
+function fusedOperation({ convolution, norm, residual, activation, end }: Fused): RecordedOperation {
   const [input, weight, bias, stride, padding, dilation, groups] = convolution.args;
   return {
     name: 'inference_convolution',
     args: [
       ...[input, weight, bias],
       ...(norm?.tensors ?? [undefined, undefined, undefined, undefined]),
-      ...[residual, norm?.eps, relu, pair(stride, 1), pair(padding, 0), pair(dilation, 1), groups],
+      ...[residual, norm?.eps, activation, pair(stride, 1), pair(padding, 0), pair(dilation, 1), groups],
     ],
     results: end.results,
     sharesMemory: false,
@@ -108,29 +114,33 @@ function fusedOperation({ convolution, norm, residual, relu, end }: Fused): Reco
 }
 
 /**
- * The same recording with batch normalisation in evaluation folded into the convolution before it, and additions and ReLU
- * behind it done inside.
+ * The same recording with batch normalisation in evaluation folded into the convolution before it, and additions and
+ * activations behind it done inside.
  * @param like tensors like its inputs.
  */
 export function forInference(recording: Recording, like: readonly Tensor[]): Recording {
   const users = onlyUsers(recording);
   if (!changesOnlyOwn(recording, users)) return recording.with(like, recording.operations);
-  const captured = new Set(recording.captured.keys());
+  const { captured } = recording;
+  const types = new Map<number | undefined, string>([[undefined, '']]);
   const facts: Facts = {
     typeOf: (value) => {
-      const { shape, dtype } = (value !== undefined && recording.values.get(value)) || {};
+      const known = types.get(value);
+      if (known !== undefined) return known;
+      const { shape, dtype } = recording.describe(value as number);
+      types.set(value, `${dtype} ${shape}`);
       return `${dtype} ${shape}`;
     },
     isFixed: (args) => args.flatMap(valuesOf).every((value) => captured.has(value)),
   };
   const { typeOf } = facts;
   const isFoldable = ({ args: [input, weight, bias] }: RecordedOperation): boolean =>
-    recording.values.get(numberOf(input) as number)?.shape?.length === 4 && facts.isFixed([weight, bias]);
+    recording.describe(numberOf(input) as number).shape?.length === 4 && facts.isFixed([weight, bias]);
   const absorbed = new Set<RecordedOperation>();
   const fusedAt = new Map<RecordedOperation, Fused>();
   for (const operation of recording.operations) {
     if (operation.name !== 'aten::conv2d' || !isFoldable(operation)) continue;
-    const fused: Fused = { convolution: operation, relu: false, end: operation };
+    const fused: Fused = { convolution: operation, activation: 'none', end: operation };
     for (;;) {
       const value = fused.end.results[0] as number;
       const next = users.get(value);

@@ -62,7 +62,7 @@ export function batchNormAct(
     readonly training?: boolean | undefined;
     readonly momentum?: number | undefined;
     readonly eps?: number | undefined;
-    readonly relu?: boolean | undefined;
+    readonly activation?: string | undefined;
   },
 ): Tensor {
   checkOptions('batchNormAct', options, [
@@ -75,7 +75,7 @@ export function batchNormAct(
     'training',
     'momentum',
     'eps',
-    'relu',
+    'activation',
   ]);
   return call('batch_norm_act', [
     input,
@@ -88,7 +88,7 @@ export function batchNormAct(
     options?.training,
     options?.momentum,
     options?.eps,
-    options?.relu,
+    options?.activation,
   ]);
 }
 

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/modes.h"
 #include "core/op.h"
+#include "nn/activation.h"
 #include "nn/fused_batch_norm.h"
 
 namespace contrastive::nn {
@@ -38,7 +39,8 @@ void check(const at::Tensor& x, const OptionalTensor& weight, const OptionalTens
 at::Tensor batch_norm_act(const at::Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
                           const OptionalTensor& running_mean, const OptionalTensor& running_var,
                           const OptionalTensor& num_batches_tracked, const OptionalTensor& residual, bool training,
-                          std::optional<double> momentum, double eps, bool relu) {
+                          std::optional<double> momentum, double eps, const std::string& activation) {
+  const Activation act = activation_of(activation);
   const bool uses_batch = training || !running_mean;
   check(x, weight, running_mean, residual, uses_batch);
   CONTRASTIVE_CHECK(momentum || num_batches_tracked || !training || !running_mean, kOptionError,
@@ -64,11 +66,11 @@ at::Tensor batch_norm_act(const at::Tensor& x, const OptionalTensor& weight, con
     for (const at::Tensor* moved : {&state.running_mean, &state.running_var})
       if (moved->defined()) moved->unsafeGetTensorImpl()->bump_version();
   const at::Tensor added = residual.value_or(at::Tensor());
-  if (can_fuse_batch_norm(x, added, state)) {
-    if (uses_batch) return fused_batch_norm(x, added, relu, state);
+  if (can_fuse_batch_norm(x, added, act, state)) {
+    if (uses_batch) return fused_batch_norm(x, added, act, state);
     if (!c10::GradMode::is_enabled()) {
       at::Tensor y = is_unshared(x) ? x : at::empty_like(x);
-      evaluate_batch_norm(x, added, relu, state, y);
+      evaluate_batch_norm(x, added, act, state, y);
       return y;
     }
   }
@@ -80,12 +82,12 @@ at::Tensor batch_norm_act(const at::Tensor& x, const OptionalTensor& weight, con
   at::Tensor y = at::batch_norm(x, weight, bias, optional(state.running_mean), optional(state.running_var), uses_batch,
                                 *momentum, eps, /*cudnn_enabled=*/true);
   if (residual) y = y.add_(*residual);
-  return relu ? y.relu_() : y;
+  return activated(y, act);
 }
 
 CONTRASTIVE_OP(batch_norm_act,
                "batch_norm_act(Tensor input, Tensor? weight=None, Tensor? bias=None, Tensor(a!)? running_mean=None, "
                "Tensor(b!)? running_var=None, Tensor(c!)? num_batches_tracked=None, Tensor? residual=None, *, "
-               "bool training=False, float? momentum=None, float eps=1e-05, bool relu=False) -> Tensor");
+               "bool training=False, float? momentum=None, float eps=1e-05, str activation='none') -> Tensor");
 
 }  // namespace contrastive::nn

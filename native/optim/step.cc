@@ -35,9 +35,9 @@ void copy_changed(const Tensors& before, const Tensors& statistics) {
     targets[i].unsafeGetTensorImpl()->set_version_counter(c10::VariableVersion(version_of(sources[i])));
 }
 
-// Before the forward pass: copies the running statistics into `before`, where they have moved. A status that a step left
-// under way is that of one that failed: its statistics are put back, and no later step changes anything.
-// before: at first clones, which are of the version 0 as what never changed is.
+// Before the forward pass: copies the running statistics into `before`, where they have moved. A status that a step
+// left under way is that of one that failed: its statistics are put back, and no later step changes anything. before:
+// at first clones, which are of the version 0 as what never changed is.
 at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const at::Tensor& status) {
   check_alike("before", before, "statistics", statistics);
   check_status(status);
@@ -85,9 +85,7 @@ at::Tensor end_step_(const Tensors& parameters, const Tensors& statistics, const
   return now == kUnderWay ? status.fill_(kStopped) : status;
 }
 
-CONTRASTIVE_OP(
-    begin_step_,
-    "begin_step_(Tensor(a!)[] statistics, Tensor(b!)[] before, Tensor(c!) status) -> Tensor");
+CONTRASTIVE_OP(begin_step_, "begin_step_(Tensor(a!)[] statistics, Tensor(b!)[] before, Tensor(c!) status) -> Tensor");
 CONTRASTIVE_OP(refuse_non_finite_, "refuse_non_finite_(Tensor[] values, Tensor(a!) status, *, int reason) -> Tensor");
 CONTRASTIVE_OP(guarded_backward_, "guarded_backward_(Tensor loss, Tensor(a!) status) -> Tensor");
 CONTRASTIVE_OP(end_step_,

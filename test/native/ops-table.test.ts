@@ -36,7 +36,7 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
       numBatchesTracked: tensor(0n),
       residual: x,
       training: true,
-      relu: true,
+      activation: 'relu',
     });
   },
   contrastive_metrics: () => ops.contrastiveMetrics(ops.randn([6, 2, 8]), { labels: labels(6) }),

@@ -81,7 +81,13 @@ const cases = [
   { name: 'channels side by side in a vector', make: resnet18, width: 8, blocks: [2, 2, 2, 2], convolutions: 2 },
   { name: 'whole vectors of channels', make: resnet18, width: 64, blocks: [2, 2, 2, 2], convolutions: 2 },
   { name: 'bottlenecks', make: resnet50, width: 4, blocks: [3, 4, 6, 3], convolutions: 3 },
-  { name: 'a width that is not fused', make: resnet18, width: 6, blocks: [2, 2, 2, 2], convolutions: 2 },
+  {
+    name: 'channels of which several pixels fill a vector',
+    make: resnet18,
+    width: 6,
+    blocks: [2, 2, 2, 2],
+    convolutions: 2,
+  },
 ] as const;
 
 describe('training passes', () => {

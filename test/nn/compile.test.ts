@@ -18,7 +18,7 @@ class Net extends Module {
   readonly norm = new BatchNorm2d(64);
 
   override forward(x: Tensor): Tensor {
-    return this.norm.forward(this.conv.forward(x), { relu: true }).mean([2, 3]);
+    return this.norm.forward(this.conv.forward(x), { activation: 'relu' }).mean([2, 3]);
   }
 }
 

@@ -85,7 +85,7 @@ class Net extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return this.norm.forward(this.conv.forward(x), { relu: true });
+    return this.norm.forward(this.conv.forward(x), { activation: 'relu' });
   }
 }
 

@@ -11,11 +11,14 @@ import { randomHorizontalFlip } from '../random-horizontal-flip.ts';
 import { randomResizedCrop } from '../random-resized-crop.ts';
 import type { Transform } from '../transform.ts';
 
+/** Of ImageNet's pixels in [0, 1], as torchvision quotes them. */
+export const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
+
 /** How a view reaches the encoder. */
 const inputOptions = {
   /** Of pixels in [0, 1]: one number for all channels, or one for each. Default: ImageNet's. */
-  mean: { type: 'checked', default: [0.485, 0.456, 0.406], check: asGiven<number | readonly number[]> },
-  std: { type: 'checked', default: [0.229, 0.224, 0.225], check: asGiven<number | readonly number[]> },
+  mean: { type: 'checked', default: imagenet.mean, check: asGiven<number | readonly number[]> },
+  std: { type: 'checked', default: imagenet.std, check: asGiven<number | readonly number[]> },
   /** 3: gray images are replicated to three channels. Default: the images' own. */
   channels: { type: 'checked', check: asGiven<1 | 3> },
 } as const satisfies OptionTable;
