@@ -15,7 +15,9 @@ import { neededSide, presetInput } from './fine-tune-run.ts';
 type Parts = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' | 'schedule' | 'epochs' | 'seed';
 
 /** What decides the weights, under the names of config.json; what is checked is checked by the part that it is of. */
-export interface TrainingSpec extends Pick<RunConfig, Parts>, Partial<Pick<RunConfig, 'batchSize' | 'microBatch'>> {
+export interface TrainingSpec
+  extends Pick<RunConfig, Parts>,
+    Partial<Pick<RunConfig, 'batchSize' | 'microBatch' | 'preset'>> {
   readonly precision: PrecisionOption;
 }
 

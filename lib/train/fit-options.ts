@@ -34,11 +34,23 @@ export interface FitOptions {
   readonly checkpointEvery?: number;
   /** Where the data came from, for config.json. */
   readonly data?: RunConfig['data'];
+  /** The preset that the views were made by, { name, … }, for config.json. */
+  readonly preset?: RunConfig['preset'];
   /** The file that an encoder's code is in, where it is made by no name: for config.json. */
   readonly encoderFile?: string;
 }
 
-const names = ['signal', 'onEvent', 'monitor', 'out', 'resume', 'checkpointEvery', 'data', 'encoderFile'] as const;
+const names = [
+  'signal',
+  'onEvent',
+  'monitor',
+  'out',
+  'resume',
+  'checkpointEvery',
+  'data',
+  'preset',
+  'encoderFile',
+] as const;
 
 function checkData(data: FitOptions['data']): void {
   checkOptions('data', data, ['name', 'path', 'limit', 'split', 'skipDamaged']);
