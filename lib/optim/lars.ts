@@ -11,7 +11,7 @@ export const larsOptions = {
     type: 'string',
     choices: ['simclr', 'moco-v3', 'lightly'],
     default: 'simclr',
-    help: 'whose form: where the learning rate and the norms stand',
+    help: 'which of the published forms, where learning rate and norms stand in different places',
   },
   /** Default 0.9. */
   momentum: { type: 'number', default: 0.9, min: 0, help: 'part of the last update that goes on' },
@@ -20,7 +20,12 @@ export const larsOptions = {
   /** L2 penalty added to the gradient, default 1e-6. */
   weightDecay: { type: 'number', default: 1e-6, min: 0, help: 'L2 penalty' },
   /** η of the trust ratio, default 0.001. */
-  trustCoefficient: { type: 'number', default: 0.001, above: 0, help: 'of the trust ratio' },
+  trustCoefficient: {
+    type: 'number',
+    default: 0.001,
+    above: 0,
+    help: 'length of an update beside that of the weight, at rate 1',
+  },
   /** Neither decay nor adaptation for parameters of one dimension: biases and normalisation scales. Default true. */
   excludeBiasAndNorm: {
     type: 'boolean',

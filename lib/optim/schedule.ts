@@ -51,12 +51,17 @@ export const schedules = {
     /** Epochs behind which the rate is multiplied by `factor`, in rising order. */
     milestones: { type: 'checked', required: true, check: checkMilestones },
     /** Default 0.1. */
-    factor: { type: 'number', default: 0.1, above: 0, help: 'of the rate at each milestone' },
+    factor: { type: 'number', default: 0.1, above: 0 },
   },
   poly: {
     ...falling,
     /** Default 1: a straight line. */
-    power: { type: 'number', default: 1, above: 0, help: 'of the part that is left' },
+    power: {
+      type: 'number',
+      default: 1,
+      above: 0,
+      help: 'of the share of steps that is left, by which the rate falls',
+    },
   },
   'one-cycle': {
     ...warmUp,
