@@ -40,7 +40,10 @@ const recipes: Readonly<Record<string, MethodRecipe>> = {
 export const recipeOfMethod = (name: string): MethodRecipe => recipes[name] ?? usual;
 
 /** Methods to pre-train with; 'custom' is a loss in the place of a method. */
-export const offeredMethods = (): readonly string[] => methodNames().filter((name) => name !== 'cross-entropy');
+export const offeredMethods = (): readonly string[] => [
+  ...methodNames().filter((name) => name !== 'cross-entropy' && name !== 'custom'),
+  'custom',
+];
 
 /** Whether its loss is chosen by name. */
 const takesLoss = (name: string): boolean => name === 'custom' || 'loss' in (optionsOfMethod(name) ?? {});

@@ -97,7 +97,7 @@ describe('contrastive train', () => {
     const { config } = await RunFolder.open(out);
     expect(config).toMatchObject({
       encoder: { name: 'resnet18', stem: 'cifar', width: 4, inChannels: 3 },
-      method: { name: 'supcon', variant: 'out', temperature: 0.1 },
+      method: { name: 'supcon' },
       input: { size: 28, channels: 3, mean: [0.286, 0.286, 0.286], std: [0.353, 0.353, 0.353] },
       optimizer: { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 },
       data: { name: 'fashion-mnist', path: 'bundled', limit: 256 },
@@ -179,7 +179,7 @@ describe('contrastive train', () => {
     expect(config).toMatchObject({
       method: {
         name: 'moco',
-        loss: { name: 'dcl', temperature: 0.1 },
+        loss: { name: 'dcl' },
         ...{ momentum: { from: 0.99, to: 1, schedule: 'cosine' }, queueSize: 150, symmetric: true },
       },
     });
