@@ -33,14 +33,14 @@ export { type MultiCropOptions, type MultiCropView, multiCrop } from './augment/
 export { normalize } from './augment/normalize.ts';
 export { posterize } from './augment/posterize.ts';
 export {
-  type ByolOptions,
+  type ByolPresetOptions,
   type EvaluationOptions,
-  type MocoV2Options,
+  type MocoV2PresetOptions,
   type MultiCropPresetOptions,
   type PresetOptions,
   presets,
-  type SimclrOptions,
-  type SupconOptions,
+  type SimclrPresetOptions,
+  type SupconPresetOptions,
 } from './augment/presets.ts';
 export { policyOperations, randAugment } from './augment/rand-augment.ts';
 export { randomAffine } from './augment/random-affine.ts';
@@ -167,6 +167,33 @@ export {
   supConLoss,
   supConLossWithStats,
 } from './losses/sup-con.ts';
+export { type ByolOptions, byol } from './methods/byol.ts';
+export { type CrossEntropyOptions, crossEntropy } from './methods/cross-entropy.ts';
+export type { CustomLoss, CustomLossBatch } from './methods/custom-loss.ts';
+export { type DclOptions, dcl } from './methods/dcl.ts';
+export { KeyQueue, type KeyQueueOptions } from './methods/key-queue.ts';
+export {
+  FeatureMethod,
+  Method,
+  type MethodBatch,
+  type MethodParts,
+  type MethodValue,
+  type Targets,
+} from './methods/method.ts';
+export { type MocoOptions, moco } from './methods/moco.ts';
+export type { CustomHead, Network, NetworkParts } from './methods/network.ts';
+export {
+  type Around,
+  defineMethod,
+  type LabelUse,
+  type MethodDefinition,
+  type MethodSpec,
+} from './methods/registry.ts';
+export { type SimclrOptions, simclr } from './methods/simclr.ts';
+export { type SimsiamOptions, simsiam } from './methods/simsiam.ts';
+export { type SupconOptions, supcon } from './methods/supcon.ts';
+export { Teacher } from './methods/teacher.ts';
+export type { Views } from './methods/views.ts';
 export { type DoctorFinding, type DoctorReport, doctor } from './native/doctor.ts';
 export * as nn from './nn/index.ts';
 export type { InputAdaptation } from './nn/input-channels.ts';
@@ -216,7 +243,5 @@ export type {
   WarningEvent,
 } from './train/events.ts';
 export type { FitOptions, MonitorContext } from './train/fit-options.ts';
-export type { CustomLoss, CustomLossBatch } from './train/loss.ts';
-export type { MomentumEncoderOptions } from './train/momentum-options.ts';
-export type { CustomHead, TrainerOptions } from './train/options.ts';
+export type { TrainerOptions } from './train/options.ts';
 export { Trainer } from './train/trainer.ts';

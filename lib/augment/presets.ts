@@ -14,13 +14,13 @@ import { type PresetOptions, presetOptions } from './presets/options.ts';
 import { simclr, simclrOptions, simclrV2, simclrV2Options } from './presets/simclr.ts';
 import { supcon, supconOptions } from './presets/supcon.ts';
 
-export type { ByolOptions } from './presets/byol.ts';
+export type { ByolPresetOptions } from './presets/byol.ts';
 export type { EvaluationOptions } from './presets/evaluation.ts';
-export type { MocoV2Options } from './presets/moco-v2.ts';
+export type { MocoV2PresetOptions } from './presets/moco-v2.ts';
 export type { MultiCropPresetOptions } from './presets/multi-crop.ts';
 export type { PresetOptions } from './presets/options.ts';
-export type { SimclrOptions } from './presets/simclr.ts';
-export type { SupconOptions } from './presets/supcon.ts';
+export type { SimclrPresetOptions } from './presets/simclr.ts';
+export type { SupconPresetOptions } from './presets/supcon.ts';
 
 export const presets = {
   simclr,

@@ -5,7 +5,7 @@ import { solarize } from '../solarize.ts';
 import { blurWith, colorOptions, cropAndColors, recipe } from './options.ts';
 
 export const byolOptions = colorOptions(0.08);
-export interface ByolOptions extends OptionsOf<typeof byolOptions> {}
+export interface ByolPresetOptions extends OptionsOf<typeof byolOptions> {}
 
 /**
  * BYOL's two views, which differ: crop scale (0.08, 1), flip, jitter (0.4, 0.4, 0.2, 0.1) p 0.8, gray 0.2; then the first
@@ -17,7 +17,7 @@ export interface ByolOptions extends OptionsOf<typeof byolOptions> {}
  *
  * @returns one augmentation a view.
  */
-export function byol(options: ByolOptions): [Augmentation, Augmentation] {
+export function byol(options: ByolPresetOptions): [Augmentation, Augmentation] {
   const where = 'presets.byol';
   const all = resolveOptions(where, byolOptions, options, `${where}: `);
   const both = cropAndColors(all, { brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1 });

@@ -8,7 +8,7 @@ export const mocoV2Options = {
   /** Probability of the blur; default 0.5. */
   blur: blurOption(0.5),
 } as const satisfies OptionTable;
-export interface MocoV2Options extends OptionsOf<typeof mocoV2Options> {}
+export interface MocoV2PresetOptions extends OptionsOf<typeof mocoV2Options> {}
 
 /**
  * MoCo v2's views: crop scale (0.2, 1), flip, jitter (0.4, 0.4, 0.4, 0.1) p 0.8, gray 0.2, blur p 0.5 with σ (0.1, 2).
@@ -16,7 +16,7 @@ export interface MocoV2Options extends OptionsOf<typeof mocoV2Options> {}
  * Source: Chen et al. 2020, arXiv:2003.04297; `--aug-plus` in main_moco.py of github.com/facebookresearch/moco. Differs:
  * PIL's blur there has no kernel size; the flip, last there, comes first, which gives the same views.
  */
-export function mocoV2(options: MocoV2Options): Augmentation {
+export function mocoV2(options: MocoV2PresetOptions): Augmentation {
   const where = 'presets.mocoV2';
   const all = resolveOptions(where, mocoV2Options, options, `${where}: `);
   const colors = cropAndColors(all, { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 });

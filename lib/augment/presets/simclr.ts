@@ -18,7 +18,7 @@ export const simclrOptions = {
   blur: bySize.blur,
 } as const satisfies OptionTable;
 
-export interface SimclrOptions extends OptionsOf<typeof simclrOptions> {}
+export interface SimclrPresetOptions extends OptionsOf<typeof simclrOptions> {}
 
 function views(all: ResolvedOf<typeof simclrV2Options>): Augmentation {
   const colors = cropAndColors(all, { brightness: 0.8, contrast: 0.8, saturation: 0.8, hue: 0.2 });
@@ -33,7 +33,7 @@ function views(all: ResolvedOf<typeof simclrV2Options>): Augmentation {
  * github.com/google-research/simclr. Differs: brightness multiplies (theirs adds in version 1), the crop is bilinear
  * (bicubic there), and pixels are normalised (left in [0, 1] there).
  */
-export function simclr(options: SimclrOptions): Augmentation {
+export function simclr(options: SimclrPresetOptions): Augmentation {
   const where = 'presets.simclr';
   const all = resolveOptions(where, simclrOptions, options, `${where}: `);
   const { strength = isSmall(all.size) ? 0.5 : 1, blur = isSmall(all.size) ? 0 : 0.5 } = all;
@@ -46,6 +46,6 @@ export function simclr(options: SimclrOptions): Augmentation {
  *
  * Source: Chen et al. 2020, arXiv:2006.10029, section 3; data_util.py of github.com/google-research/simclr.
  */
-export function simclrV2(options: SimclrOptions): Augmentation {
+export function simclrV2(options: SimclrPresetOptions): Augmentation {
   return views(resolveOptions('presets.simclrV2', simclrV2Options, options, 'presets.simclrV2: '));
 }
