@@ -7,11 +7,11 @@ import { statOrUndefined } from '../data/files.ts';
 import { kImageExtensions, summarise, walkFolder } from '../data/walk.ts';
 import { DataError, messageOf } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
+import { NpyWriter } from '../files/npy.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { mapOrdered } from '../serve/ordered.ts';
 import { defineCommand } from './command.ts';
 import { formatDuration } from './format.ts';
-import { NpyWriter } from './npy.ts';
 import type { Output } from './output.ts';
 import { floatType, ofDevice, ofRun, positive } from './shared-options.ts';
 

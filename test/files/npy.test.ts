@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { NpyWriter } from '../../lib/cli/npy.ts';
+import { NpyWriter } from '../../lib/files/npy.ts';
 
 let folder: string;
 beforeEach(async () => {
