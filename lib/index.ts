@@ -149,6 +149,7 @@ export {
   type ScheduleSpec,
 } from './optim/schedule.ts';
 export { SGD, type SGDOptions } from './optim/sgd.ts';
+export type { Ramp } from './options/ramp.ts';
 export {
   createEmbedder,
   Embedder,
@@ -193,5 +194,4 @@ export type {
 } from './train/loss.ts';
 export type { MomentumEncoderOptions } from './train/momentum-options.ts';
 export type { CustomHead, TrainerOptions } from './train/options.ts';
-export type { Ramp } from './train/ramp.ts';
 export { Trainer } from './train/trainer.ts';

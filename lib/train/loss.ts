@@ -2,11 +2,11 @@
 import { OptionError } from '../errors.ts';
 import { type HardNegatives, hardNegativeNumbers } from '../losses/options.ts';
 import { type Denominators, denominatorNames } from '../losses/sup-con.ts';
+import { expectRamp, type Ramp, rampAt } from '../options/ramp.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
 import { type CrossEntropyLossSpec, checkCrossEntropy, crossEntropy } from './cross-entropy.ts';
-import { checkRamp, type Ramp, rampAt } from './ramp.ts';
 
 interface CommonLossSpec {
   /** τ, default 0.1; or how it changes. */
@@ -127,7 +127,7 @@ export function checkLoss(spec: LossSpec): LossSpec {
   expectOneOf('loss.name', spec.name, Object.keys(optionNames));
   checkOptions('loss', spec, optionNames[spec.name]);
   if (spec.name === 'cross-entropy') return checkCrossEntropy(spec);
-  if (spec.temperature !== undefined) checkRamp('loss.temperature', spec.temperature, { above: 0 });
+  if (spec.temperature !== undefined) expectRamp('loss.temperature', spec.temperature, { above: 0 });
   if (spec.lossScale !== undefined) expectNumber('loss.lossScale', spec.lossScale, {});
   if (spec.normalize !== undefined) expectBoolean('loss.normalize', spec.normalize);
   if (spec.name === 'dclw' && spec.sigma !== undefined) expectNumber('loss.sigma', spec.sigma, { above: 0 });

@@ -2,6 +2,7 @@
 import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
+import { rampAt } from '../options/ramp.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
@@ -10,7 +11,6 @@ import type { Targets } from './loss-call.ts';
 import type { ResolvedMomentumOptions } from './momentum-options.ts';
 import { movingBuffers } from './moving-buffers.ts';
 import type { ResolvedOptions } from './options.ts';
-import { rampAt } from './ramp.ts';
 
 /** The newest keys, in tensors of a fixed size. */
 interface KeyQueue {

@@ -2,9 +2,9 @@
 import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
+import { expectRamp, type Ramp } from '../options/ramp.ts';
 import { checkOptions, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
 import type { CheckedOptions } from './options.ts';
-import { checkRamp, type Ramp } from './ramp.ts';
 
 export interface MomentumEncoderOptions {
   /**
@@ -38,7 +38,7 @@ type Around = Omit<CheckedOptions, 'momentumEncoder' | 'precision'>;
 export function checkMomentumEncoder(options: MomentumEncoderOptions, around: Around): ResolvedMomentumOptions {
   checkOptions('momentumEncoder', options, ['momentum', 'queueSize', 'statistics', 'symmetric']);
   const { momentum = 0.99, queueSize = 4096, statistics = 'batch', symmetric = false } = options;
-  checkRamp('momentumEncoder.momentum', momentum, { min: 0, max: 1 });
+  expectRamp('momentumEncoder.momentum', momentum, { min: 0, max: 1 });
   expectNumber('momentumEncoder.queueSize', queueSize, { min: 1, max: 2 ** 31 - 1, integer: true });
   expectOneOf('momentumEncoder.statistics', statistics, ['batch', 'average']);
   expectBoolean('momentumEncoder.symmetric', symmetric);

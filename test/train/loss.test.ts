@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { dclLoss, dclwLoss } from '../../lib/losses/dcl.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
+import { rampAt } from '../../lib/options/ramp.ts';
 import { randn } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { type ContrastiveLossSpec, checkLoss, type LossSpec, temperatureAt } from '../../lib/train/loss.ts';
 import { lossCall } from '../../lib/train/loss-call.ts';
-import { rampAt } from '../../lib/train/ramp.ts';
 
 const features = randn([6, 2, 5], { seed: 1 });
 const classes = [0, 1, 0, 2, 1, 2];

@@ -8,16 +8,16 @@ export interface Ramp {
   readonly schedule: 'linear' | 'cosine';
 }
 
-/** Checks a number or a ramp; `name` is the option's. @throws {OptionError} */
-export function checkRamp(name: string, value: number | Ramp, bounds: NumberRange): void {
-  if (value === null || typeof value !== 'object') {
-    expectNumber(name, value, bounds);
-    return;
-  }
+/** Returns `value` when it is a number or a ramp inside the range; the message names `name`. @throws {OptionError} */
+export function expectRamp(name: string, value: unknown, range: NumberRange): number | Ramp {
+  if (value === null || typeof value !== 'object') return expectNumber(name, value, range);
   checkOptions(name, value, ['from', 'to', 'schedule']);
-  expectNumber(`${name}.from`, value.from, bounds);
-  expectNumber(`${name}.to`, value.to, bounds);
-  expectOneOf(`${name}.schedule`, value.schedule, ['linear', 'cosine']);
+  const { from, to, schedule } = value as Partial<Ramp>;
+  return {
+    from: expectNumber(`${name}.from`, from, range),
+    to: expectNumber(`${name}.to`, to, range),
+    schedule: expectOneOf(`${name}.schedule`, schedule, ['linear', 'cosine']),
+  };
 }
 
 /** Its value when `progress` in [0, 1] of the training lies behind. */
