@@ -90,6 +90,9 @@ export {
   loadDataset,
 } from './data/load.ts';
 export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts';
+export type { Batches, Sampler } from './data/sampler.ts';
+export type { SamplerEpoch, SamplerFunction } from './data/samplers/custom.ts';
+export { type MakeSamplerOptions, makeSampler, type SamplerSpec } from './data/samplers/samplers.ts';
 export { type LinearHead, type LinearHeadOptions, linearHead } from './encoders/linear-head.ts';
 export { type ProjectionHead, type ProjectionHeadOptions, projectionHead } from './encoders/projection-head.ts';
 export { type Encoder, type EncoderFactory, encoderNames, makeEncoder, registerEncoder } from './encoders/registry.ts';

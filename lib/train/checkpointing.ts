@@ -6,6 +6,7 @@ import { RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import { lockRun } from '../checkpoint/run-lock.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { Sampler } from '../data/sampler.ts';
 import { CheckpointError, messageOf, NonFiniteLossError } from '../errors.ts';
 import type { Lock } from '../lock-file.ts';
 import { Module } from '../nn/module.ts';
@@ -25,6 +26,7 @@ import { refuseOtherRun, scheduleWarning } from './same-run.ts';
 /** What a checkpoint holds. */
 interface Trained {
   readonly options: ResolvedOptions;
+  readonly sampler: Sampler;
   readonly choice: PrecisionChoice;
   readonly optimizer: Optimizer;
   readonly momentum: MomentumEncoder | undefined;
@@ -88,7 +90,7 @@ export class RunWriter implements AsyncDisposable {
   static async open(trained: Trained, dataset: Dataset, fit: FitOptions): Promise<RunWriter | undefined> {
     if (fit.out === undefined) return undefined;
     if (fit.resume) await RunFolder.open(fit.out); // says that there is none, before a folder is made for the lock
-    const config = await configOf(trained.options, trained.choice, dataset, fit);
+    const config = await configOf(trained.options, trained.sampler, trained.choice, dataset, fit);
     const lock = await lockRun(fit.out);
     try {
       const start = fit.resume

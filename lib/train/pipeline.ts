@@ -1,5 +1,7 @@
 /** An epoch as a row of steps that are ready to run, whether a batch goes through the encoder at once or in parts. */
 import type { Dataset } from '../data/dataset.ts';
+import type { DataLoader } from '../data/loader.ts';
+import type { Sampler } from '../data/sampler.ts';
 import { isSingleClass } from '../losses/labels.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { throwIfAborted } from '../validate.ts';
@@ -15,6 +17,8 @@ import { makeStep, type Step, type StepContext } from './step.ts';
 export interface StepOutcome extends StepResult {
   /** The loss looks at labels, and the batch had one only. */
   readonly isSingleClass: boolean;
+  /** The loss looks at labels, and no two samples of the batch had the same. */
+  readonly lacksPairs: boolean;
   /** The loss compares samples, and two of the batch had one id. */
   readonly hasEqualIds: boolean;
 }
@@ -40,32 +44,38 @@ export interface Pipeline extends Disposable {
 export function makePipeline(
   dataset: Dataset,
   options: ResolvedOptions,
+  sampler: Sampler,
   optimizer: Optimizer,
   momentum: MomentumEncoder | undefined,
 ): Pipeline {
   const { loss } = options;
   const usesLabels = typeof loss !== 'function' && loss.name !== 'cross-entropy' && nativeLoss(loss).usesLabels;
   const comparesSamples = typeof loss === 'function' || loss.name !== 'cross-entropy';
+  const comparesClasses = usesLabels && momentum === undefined;
   const outcome: Outcome = (result, { labels, ids }) => ({
     ...result,
-    isSingleClass: usesLabels && momentum === undefined && labels !== undefined && isSingleClass(labels),
+    isSingleClass: comparesClasses && labels !== undefined && isSingleClass(labels),
+    lacksPairs: comparesClasses && labels !== undefined && new Set(labels).size === labels.length,
     hasEqualIds: comparesSamples && new Set(ids).size < ids.length,
   });
   return options.microBatch < options.batchSize
-    ? cachedPipeline(dataset, options, optimizer, outcome)
-    : plainPipeline(dataset, options, makeStep(options, optimizer, momentum), outcome, momentum === undefined);
+    ? cachedPipeline(largeBatches(dataset, options, sampler), makeCachedStep(options, optimizer), outcome)
+    : plainPipeline(
+        trainBatches(dataset, options, sampler),
+        makeStep(options, optimizer, momentum),
+        outcome,
+        momentum === undefined,
+      );
 }
 
 type Outcome = (result: StepResult, targets: Pick<TrainBatch, 'labels' | 'ids'>) => StepOutcome;
 
 function plainPipeline(
-  dataset: Dataset,
-  options: ResolvedOptions,
+  loader: DataLoader<TrainBatch>,
   step: Step,
   outcome: Outcome,
   undoesFailures: boolean,
 ): Pipeline {
-  const loader = trainBatches(dataset, options);
   return {
     stepsPerEpoch: loader.length,
     inFlight: step.inFlight,
@@ -81,15 +91,17 @@ function plainPipeline(
   };
 }
 
-function cachedPipeline(dataset: Dataset, options: ResolvedOptions, optimizer: Optimizer, outcome: Outcome): Pipeline {
-  const batches = largeBatches(dataset, options);
-  const step = makeCachedStep(options, optimizer);
+function cachedPipeline(
+  batches: ReturnType<typeof largeBatches>,
+  step: ReturnType<typeof makeCachedStep>,
+  outcome: Outcome,
+): Pipeline {
   return {
     stepsPerEpoch: batches.length,
     inFlight: 1,
     undoesFailures: true,
     async *epoch(epoch, { startStep, signal }) {
-      for (const batch of batches.epoch(epoch, startStep)) {
+      for await (const batch of batches.epoch(epoch, startStep)) {
         throwIfAborted(signal);
         const run: PendingStep['run'] = async (context) => {
           const { targets, ...result } = await step.run(batch, { ...context, signal });

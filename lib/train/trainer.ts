@@ -6,6 +6,7 @@ import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { throwIfAborted } from '../validate.ts';
+import { samplerOf } from './batches.ts';
 import { precisionOfRun, RunWriter } from './checkpointing.ts';
 import type { EndEvent, TrainEvent } from './events.ts';
 import { fitBatch } from './fit-batch.ts';
@@ -90,12 +91,13 @@ export class Trainer {
     const asked = (await precisionOfRun(sized, options)) ?? sized.precision;
     const choice = await fitPrecision({ ...sized, precision: asked }, dataset, parameters.values(), signal);
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision };
+    const sampler = await samplerOf(dataset, resolved, signal);
     using optimizer = makeOptimizer(resolved.optimizer, parameters);
     using momentum = momentumEncoder && new MomentumEncoder(resolved, momentumEncoder);
-    using pipeline = makePipeline(dataset, resolved, optimizer, momentum);
+    using pipeline = makePipeline(dataset, resolved, sampler, optimizer, momentum);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
-    const trained = { options: resolved, choice, optimizer, momentum, stepsPerEpoch };
+    const trained = { options: resolved, sampler, choice, optimizer, momentum, stepsPerEpoch };
     await using writer = await RunWriter.open(trained, dataset, options);
     const startStep = writer?.startStep ?? 0;
     yield {

@@ -416,6 +416,7 @@ describe('what a user gets wrong', () => {
     const labels = Int32Array.from({ length: 16 }, (_, n) => n);
     const distinct = arrayDataset(pixels, { shape: [16, 12, 12, 1], labels });
     expect(await warningsOf(distinct, { views: 1 })).toEqual([
+      expect.stringMatching(/no two images of a batch are of one class/),
       expect.stringMatching(/no image of the first epoch had/),
     ]);
     expect(await warningsOf(distinct, { views: 2 })).toEqual([]);

@@ -1,6 +1,6 @@
 /** Batches of some classes with equally many samples of each. */
 import { DataError, OptionError } from '../../errors.ts';
-import { checkOptions, expectNumber } from '../../validate.ts';
+import type { OptionTable, ResolvedOf } from '../../options/option.ts';
 import { readLabels } from '../labels.ts';
 import type { Sampler } from '../sampler.ts';
 import type { Draws } from '../shuffle.ts';
@@ -13,21 +13,19 @@ import { drawsOf, fullBatches, membersOf, type SamplerContext } from './context.
  *
  * Source: Hermans et al. 2017, arXiv:1703.07737, section 2 ("PK batches").
  */
-export interface ClassBalancedSampler {
-  readonly name: 'class-balanced';
+export const classBalancedOptions = {
   /** P, classes of a batch. P · K is the batch size. */
-  readonly classes: number;
+  classes: { type: 'number', min: 1, integer: true, required: true, value: 'P', help: 'classes of a batch' },
   /** K, samples of each of them. */
-  readonly perClass: number;
-}
-
-/** @throws {OptionError} */
-export function checkClassBalanced(spec: ClassBalancedSampler): ClassBalancedSampler {
-  checkOptions('sampler', spec, ['name', 'classes', 'perClass']);
-  expectNumber('sampler.classes', spec.classes, { min: 1, integer: true });
-  expectNumber('sampler.perClass', spec.perClass, { min: 1, integer: true });
-  return spec;
-}
+  perClass: {
+    type: 'number',
+    min: 1,
+    integer: true,
+    required: true,
+    value: 'K',
+    help: 'samples of each of its classes',
+  },
+} as const satisfies OptionTable;
 
 /** Deals members in a random order, all of them once before any again, and none twice in one deal. */
 class Deck {
@@ -54,7 +52,7 @@ class Deck {
 
 /** @throws {DataError} a sample without a label, too few classes, or a class with fewer than `perClass` samples. */
 export async function makeClassBalanced(
-  { classes, perClass }: ClassBalancedSampler,
+  { classes, perClass }: ResolvedOf<typeof classBalancedOptions>,
   context: SamplerContext,
 ): Promise<Sampler> {
   const { dataset, batchSize, signal } = context;

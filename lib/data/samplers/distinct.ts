@@ -1,33 +1,36 @@
 /** Batches in which no two samples are of one group. */
 import { DataError, OptionError } from '../../errors.ts';
-import { checkOptions, describe, expectNumber } from '../../validate.ts';
+import type { OptionTable, ResolvedOf } from '../../options/option.ts';
+import { describe } from '../../validate.ts';
 import { readIds, readLabels } from '../labels.ts';
 import type { Sampler } from '../sampler.ts';
 import { drawsOf, fullBatches, membersOf, type SamplerContext } from './context.ts';
+import { expectNumbers } from './numbers.ts';
+
+const numbers = expectNumbers({});
 
 /**
  * No two samples of a batch are of one group. To a loss without labels, two images of one product, patient or video are
  * negatives of each other, and false ones. Each sample comes at most once an epoch; in an epoch of T batches at most T of a
  * group do, others being drawn each time, and T is the largest number for which the data suffice.
  */
-export interface DistinctSampler {
-  readonly name: 'distinct';
-  /** What tells groups: the samples' labels (default), their ids, or a number for each sample. */
-  readonly by?: 'label' | 'id' | readonly number[];
-}
+export const distinctOptions = {
+  /** What tells groups: the samples' labels, their ids, or a number for each sample. */
+  by: {
+    type: 'checked',
+    default: 'label',
+    check(name: string, value: 'label' | 'id' | readonly number[]): 'label' | 'id' | readonly number[] {
+      if (value === 'label' || value === 'id') return value;
+      if (Array.isArray(value)) return numbers(name, value);
+      throw new OptionError(`${name} must be 'label', 'id' or an array with a number a sample, got ${describe(value)}`);
+    },
+  },
+} as const satisfies OptionTable;
 
-/** @throws {OptionError} */
-export function checkDistinct(spec: DistinctSampler): DistinctSampler {
-  checkOptions('sampler', spec, ['name', 'by']);
-  const { by = 'label' } = spec;
-  if (Array.isArray(by)) for (const [i, group] of by.entries()) expectNumber(`sampler.by[${i}]`, group);
-  else if (by !== 'label' && by !== 'id')
-    throw new OptionError(`sampler.by must be 'label', 'id' or an array with a number a sample, got ${describe(by)}`);
-  return spec;
-}
+type DistinctOptions = ResolvedOf<typeof distinctOptions>;
 
-async function groupsOf(by: DistinctSampler['by'], { dataset, signal }: SamplerContext): Promise<ArrayLike<number>> {
-  if (by === undefined || by === 'label') return readLabels(dataset, { signal });
+async function groupsOf(by: DistinctOptions['by'], { dataset, signal }: SamplerContext): Promise<ArrayLike<number>> {
+  if (by === 'label') return readLabels(dataset, { signal });
   if (by === 'id') return readIds(dataset, { signal });
   if (by.length !== dataset.length)
     throw new DataError(
@@ -50,7 +53,7 @@ function batchesFrom(sizes: readonly number[], batchSize: number, most: number):
 }
 
 /** @throws {DataError} fewer groups than a batch has samples; or no labels where they are to tell groups. */
-export async function makeDistinct({ by }: DistinctSampler, context: SamplerContext): Promise<Sampler> {
+export async function makeDistinct({ by }: DistinctOptions, context: SamplerContext): Promise<Sampler> {
   const { dataset, batchSize } = context;
   const groups = [...membersOf(await groupsOf(by, context)).values()];
   if (groups.length < batchSize)

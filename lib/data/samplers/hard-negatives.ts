@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { DataError, OptionError, ShapeError } from '../../errors.ts';
 import { readNpy } from '../../files/npy.ts';
+import type { OptionTable, ResolvedOf } from '../../options/option.ts';
 import { noGrad, tidy } from '../../tensor/modes.ts';
 import * as ops from '../../tensor/ops.ts';
 import { Tensor, tensor } from '../../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber, expectString, throwIfAborted } from '../../validate.ts';
+import { describe, throwIfAborted } from '../../validate.ts';
 import type { Sampler } from '../sampler.ts';
 import { indicesUpTo } from '../shuffle.ts';
 import { drawsOf, fullBatches, type SamplerContext } from './context.ts';
@@ -21,31 +22,35 @@ import { drawsOf, fullBatches, type SamplerContext } from './context.ts';
  * Source: after Yang et al. 2023, arXiv:2306.03355 (BatchSampler), section 3. Differs: neighbours in place of random walks
  * over the graph of them, and each sample once.
  */
-export interface HardNegativesSampler {
-  readonly name: 'hard-negatives';
-  /** Floating (samples, dim), a row a sample, of `extractFeatures`. */
-  readonly features?: Tensor;
+export const hardNegativesOptions = {
+  /** Floating (samples, dim), a row a sample, as `extractFeatures` gives. */
+  features: {
+    type: 'checked',
+    check(name: string, value: Tensor): Tensor {
+      if (value instanceof Tensor) return value;
+      throw new OptionError(`${name} must be a Tensor, got ${describe(value)}`);
+    },
+  },
   /** A .npy file with them, float32, in place of `features`. */
-  readonly file?: string;
-  /** Nearest others of a drawn sample that follow it; default 7. */
-  readonly neighbours?: number;
+  file: {
+    type: 'string',
+    value: 'FILE',
+    help: '.npy file with the features of the training images, float32, a row an image',
+  },
+  /** Nearest others of a drawn sample that follow it. */
+  neighbours: {
+    type: 'number',
+    min: 1,
+    integer: true,
+    default: 7,
+    value: 'K',
+    help: 'nearest others that follow an image into its batch',
+  },
   /** Of the features' float32 values, as a run's config states it: others are refused. */
-  readonly sha256?: string;
-}
+  sha256: { type: 'string' },
+} as const satisfies OptionTable;
 
-/** @throws {OptionError} */
-export function checkHardNegatives(spec: HardNegativesSampler): HardNegativesSampler {
-  checkOptions('sampler', spec, ['name', 'features', 'file', 'neighbours', 'sha256']);
-  const { features, file, neighbours, sha256 } = spec;
-  if ((features === undefined) === (file === undefined))
-    throw new OptionError('the hard-negatives sampler needs features or file, and not both');
-  if (features !== undefined && !(features instanceof Tensor))
-    throw new OptionError(`sampler.features must be a Tensor, got ${describe(features)}`);
-  if (file !== undefined) expectString('sampler.file', file);
-  if (neighbours !== undefined) expectNumber('sampler.neighbours', neighbours, { min: 1, integer: true });
-  if (sha256 !== undefined) expectString('sampler.sha256', sha256);
-  return spec;
-}
+type HardNegativesOptions = ResolvedOf<typeof hardNegativesOptions>;
 
 /** Rows of features that are compared with all others in one job. */
 const rowsAJob = 1024;
@@ -70,7 +75,9 @@ async function nearestOthers(features: Tensor, k: number, signal: AbortSignal | 
   return nearest;
 }
 
-async function featuresOf({ features, file }: HardNegativesSampler): Promise<Tensor> {
+async function featuresOf({ features, file }: HardNegativesOptions): Promise<Tensor> {
+  if ((features === undefined) === (file === undefined))
+    throw new OptionError('the hard-negatives sampler needs features or file, and not both');
   if (features !== undefined) return features.detach();
   const { values, rows, dim } = await readNpy(file as string);
   return tensor(values, { shape: [rows, dim] });
@@ -84,10 +91,10 @@ async function digestOf(features: Tensor): Promise<string> {
 }
 
 /** @throws {ShapeError} features not 2-D. @throws {DataError} not a row a sample, not finite, or others than `sha256` says. */
-export async function makeHardNegatives(spec: HardNegativesSampler, context: SamplerContext): Promise<Sampler> {
+export async function makeHardNegatives(options: HardNegativesOptions, context: SamplerContext): Promise<Sampler> {
   const { dataset, batchSize, signal } = context;
-  const { name, neighbours = 7, file, sha256 } = spec;
-  using features = await featuresOf(spec);
+  const { neighbours, file, sha256 } = options;
+  using features = await featuresOf(options);
   if (features.shape.length !== 2)
     throw new ShapeError(`sampler.features must have shape (samples, dim), got [${features.shape}]`);
   if (features.shape[0] !== dataset.length)
@@ -123,6 +130,6 @@ export async function makeHardNegatives(spec: HardNegativesSampler, context: Sam
         return batch;
       });
     },
-    config: { name, neighbours, ...(file !== undefined && { file }), sha256: digest },
+    config: { name: 'hard-negatives', neighbours, ...(file !== undefined && { file }), sha256: digest },
   };
 }

@@ -1,52 +1,51 @@
 /** The samplers by name, as plain data, and a function of the user's. */
-import { OptionError } from '../../errors.ts';
-import { checkOptions, describe, expectNumber, expectOneOf } from '../../validate.ts';
+import type { ResolvedOf, VariantOf } from '../../options/option.ts';
+import { resolveVariant } from '../../options/resolve.ts';
+import { checkOptions, expectNumber } from '../../validate.ts';
 import { checkDataset, type Dataset } from '../dataset.ts';
 import type { Sampler } from '../sampler.ts';
-import { type ClassBalancedSampler, checkClassBalanced, makeClassBalanced } from './class-balanced.ts';
+import { classBalancedOptions, makeClassBalanced } from './class-balanced.ts';
 import type { SamplerContext } from './context.ts';
 import { makeCustom, type SamplerFunction } from './custom.ts';
-import { checkDistinct, type DistinctSampler, makeDistinct } from './distinct.ts';
-import { checkHardNegatives, type HardNegativesSampler, makeHardNegatives } from './hard-negatives.ts';
-import { checkSubset, makeSubset, type SubsetSampler } from './subset.ts';
-import { checkWeighted, makeWeighted, type WeightedSampler } from './weighted.ts';
+import { distinctOptions, makeDistinct } from './distinct.ts';
+import { hardNegativesOptions, makeHardNegatives } from './hard-negatives.ts';
+import { makeSubset, subsetOptions } from './subset.ts';
+import { makeWeighted, weightedOptions } from './weighted.ts';
 
-export type SamplerSpec =
-  | ClassBalancedSampler
-  | WeightedSampler
-  | SubsetSampler
-  | DistinctSampler
-  | HardNegativesSampler;
+/** The options of each sampler. */
+export const samplerOptions = {
+  'class-balanced': classBalancedOptions,
+  weighted: weightedOptions,
+  subset: subsetOptions,
+  distinct: distinctOptions,
+  'hard-negatives': hardNegativesOptions,
+} as const;
 
-type SamplerName = SamplerSpec['name'];
+type Options = typeof samplerOptions;
+type SamplerName = keyof Options;
+/** A sampler by its name and options. */
+export type SamplerSpec = VariantOf<Options>;
+/** With the defaults. */
+type CheckedSpec = { [Name in SamplerName]: { readonly name: Name } & ResolvedOf<Options[Name]> }[SamplerName];
+type Maker<Spec> = (options: Spec, context: SamplerContext) => Sampler | Promise<Sampler>;
 
-interface Kind<Spec> {
-  readonly check: (spec: Spec) => Spec;
-  readonly make: (spec: Spec, context: SamplerContext) => Sampler | Promise<Sampler>;
-}
-
-const kinds: { readonly [Name in SamplerName]: Kind<Extract<SamplerSpec, { name: Name }>> } = {
-  'class-balanced': { check: checkClassBalanced, make: makeClassBalanced },
-  weighted: { check: checkWeighted, make: makeWeighted },
-  subset: { check: checkSubset, make: makeSubset },
-  distinct: { check: checkDistinct, make: makeDistinct },
-  'hard-negatives': { check: checkHardNegatives, make: makeHardNegatives },
+const makers: { readonly [Name in SamplerName]: Maker<ResolvedOf<Options[Name]>> } = {
+  'class-balanced': makeClassBalanced,
+  weighted: makeWeighted,
+  subset: makeSubset,
+  distinct: makeDistinct,
+  'hard-negatives': makeHardNegatives,
 };
 
-export const samplerNames = Object.keys(kinds) as SamplerName[];
-
-const kindOf = (name: SamplerName): Kind<SamplerSpec> => kinds[name] as unknown as Kind<SamplerSpec>;
-
-/** Checks what does not depend on the data; returns it. @throws {OptionError} */
-export function checkSampler(spec: SamplerSpec | SamplerFunction): SamplerSpec | SamplerFunction {
-  if (typeof spec === 'function') return spec;
-  if (spec === null || typeof spec !== 'object')
-    throw new OptionError(`sampler must be { name, … } or a function, got ${describe(spec)}`);
-  return kindOf(expectOneOf('sampler.name', spec.name, samplerNames)).check(spec);
+/** Checks what does not depend on the data; fills in defaults. @throws {OptionError} */
+export function checkSampler(spec: SamplerSpec | SamplerFunction): CheckedSpec | SamplerFunction {
+  return typeof spec === 'function'
+    ? spec
+    : resolveVariant('sampler', samplerOptions, spec, '{ name, … } or a function');
 }
 
 /** The batch size that a sampler decides; undefined where it leaves it open. */
-export const batchSizeOf = (spec: SamplerSpec | SamplerFunction | undefined): number | undefined =>
+export const batchSizeOf = (spec: CheckedSpec | SamplerFunction | undefined): number | undefined =>
   typeof spec === 'object' && spec.name === 'class-balanced' ? spec.classes * spec.perClass : undefined;
 
 export interface MakeSamplerOptions {
@@ -82,5 +81,6 @@ export async function makeSampler(
     signal: options.signal,
   };
   if (typeof checked === 'function') return makeCustom(checked, context);
-  return { config: { ...checked }, ...(await kindOf(checked.name).make(checked, context)) };
+  const make = makers[checked.name] as Maker<CheckedSpec>;
+  return { config: { ...checked }, ...(await make(checked, context)) };
 }

@@ -1,30 +1,28 @@
 /** Some of the samples. */
 import { DataError, OptionError } from '../../errors.ts';
-import { checkOptions, describe, expectNumber } from '../../validate.ts';
+import type { OptionTable, ResolvedOf } from '../../options/option.ts';
 import { inBatches, type Sampler } from '../sampler.ts';
 import { drawsOf, type SamplerContext } from './context.ts';
+import { expectNumbers } from './numbers.ts';
+
+const naturals = expectNumbers({ min: 0, integer: true });
 
 /** Each of the chosen samples once an epoch, in a new order each time. */
-export interface SubsetSampler {
-  readonly name: 'subset';
-  /** Of the samples in the data set. */
-  readonly indices: readonly number[];
-}
-
-/** @throws {OptionError} */
-export function checkSubset(spec: SubsetSampler): SubsetSampler {
-  checkOptions('sampler', spec, ['name', 'indices']);
-  if (!Array.isArray(spec.indices))
-    throw new OptionError(`sampler.indices must be an array, got ${describe(spec.indices)}`);
-  for (const [i, index] of spec.indices.entries())
-    expectNumber(`sampler.indices[${i}]`, index, { min: 0, integer: true });
-  if (new Set(spec.indices).size < spec.indices.length)
-    throw new OptionError('sampler.indices must not hold an index twice');
-  return spec;
-}
+export const subsetOptions = {
+  /** Of the samples in the data set, each once. */
+  indices: {
+    type: 'checked',
+    required: true,
+    check(name: string, value: readonly number[]): readonly number[] {
+      const indices = naturals(name, value);
+      if (new Set(indices).size < indices.length) throw new OptionError(`${name} must not hold an index twice`);
+      return indices;
+    },
+  },
+} as const satisfies OptionTable;
 
 /** @throws {DataError} an index outside the data set, or fewer than a batch. */
-export function makeSubset({ indices }: SubsetSampler, context: SamplerContext): Sampler {
+export function makeSubset({ indices }: ResolvedOf<typeof subsetOptions>, context: SamplerContext): Sampler {
   const { dataset, batchSize } = context;
   const outside = indices.find((index) => index >= dataset.length);
   if (outside !== undefined)

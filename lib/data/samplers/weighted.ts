@@ -1,29 +1,19 @@
 /** Samples drawn by weights. */
-import { DataError, OptionError } from '../../errors.ts';
-import { checkOptions, describe, expectNumber } from '../../validate.ts';
+import { DataError } from '../../errors.ts';
+import type { OptionTable, ResolvedOf } from '../../options/option.ts';
 import { readLabels } from '../labels.ts';
 import type { Sampler } from '../sampler.ts';
 import { drawsOf, fullBatches, membersOf, type SamplerContext } from './context.ts';
+import { expectNumbers } from './numbers.ts';
 
 /**
  * Samples are drawn in proportion to their weights: within a batch without putting back, so that none is there twice, and
  * anew for each batch. An epoch has as many batches as the data set has samples for.
  */
-export interface WeightedSampler {
-  readonly name: 'weighted';
+export const weightedOptions = {
   /** One a sample, >= 0. Default: 1 / the number of samples of its class, so that all classes are drawn equally often. */
-  readonly weights?: readonly number[];
-}
-
-/** @throws {OptionError} */
-export function checkWeighted(spec: WeightedSampler): WeightedSampler {
-  checkOptions('sampler', spec, ['name', 'weights']);
-  const { weights } = spec;
-  if (weights === undefined) return spec;
-  if (!Array.isArray(weights)) throw new OptionError(`sampler.weights must be an array, got ${describe(weights)}`);
-  for (const [i, weight] of weights.entries()) expectNumber(`sampler.weights[${i}]`, weight, { min: 0 });
-  return spec;
-}
+  weights: { type: 'checked', check: expectNumbers({ min: 0 }) },
+} as const satisfies OptionTable;
 
 /** Draws indices in proportion to weights that change: a binary tree whose nodes hold the sums of their children. */
 class WeightTree {
@@ -64,7 +54,10 @@ class WeightTree {
 }
 
 /** @throws {DataError} not one weight a sample, fewer positive ones than a batch needs; or no weights, and no labels. */
-export async function makeWeighted({ weights: given }: WeightedSampler, context: SamplerContext): Promise<Sampler> {
+export async function makeWeighted(
+  { weights: given }: ResolvedOf<typeof weightedOptions>,
+  context: SamplerContext,
+): Promise<Sampler> {
   const { dataset, batchSize } = context;
   const weights = given ?? (await classWeights(context));
   if (weights.length !== dataset.length)
