@@ -34,7 +34,13 @@ export function dclLoss(features: Tensor, options: ContrastiveLossOptions = {}):
   return tidy(() => {
     const common = commonArguments('dclLoss', features, options);
     refuseBankLabels('dclLoss', options.bank);
-    return ops.dclLoss(features, common.ids, common.bank, common.bankIds, common.learnedTemperature, common.numbers);
+    return ops.dclLoss(features, {
+      ids: common.ids,
+      bank: common.bank,
+      bankIds: common.bankIds,
+      learnedTemperature: common.learnedTemperature,
+      ...common.numbers,
+    });
   });
 }
 
@@ -58,7 +64,11 @@ export function dclwLoss(features: Tensor, options: DclwLossOptions = {}): Tenso
   return tidy(() => {
     const common = commonArguments('dclwLoss', features, options, [...commonNames, 'sigma', 'weightGradient']);
     refuseBankLabels('dclwLoss', options.bank);
-    return ops.dclwLoss(features, common.ids, common.bank, common.bankIds, common.learnedTemperature, {
+    return ops.dclwLoss(features, {
+      ids: common.ids,
+      bank: common.bank,
+      bankIds: common.bankIds,
+      learnedTemperature: common.learnedTemperature,
       ...common.numbers,
       sigma: expectNumber('sigma', options.sigma ?? 0.5, { above: 0 }),
       weightGradient: expectBoolean('weightGradient', options.weightGradient ?? false),

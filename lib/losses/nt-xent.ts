@@ -48,7 +48,11 @@ export function ntXentLoss(features: Tensor, options: NtXentLossOptions = {}): T
   return tidy(() => {
     const common = commonArguments('ntXentLoss', features, options, [...commonNames, 'hardNegatives']);
     refuseBankLabels('ntXentLoss', options.bank);
-    return ops.ntXentLoss(features, common.ids, common.bank, common.bankIds, common.learnedTemperature, {
+    return ops.ntXentLoss(features, {
+      ids: common.ids,
+      bank: common.bank,
+      bankIds: common.bankIds,
+      learnedTemperature: common.learnedTemperature,
       ...common.numbers,
       ...hardNegativeNumbers(options.hardNegatives),
     });

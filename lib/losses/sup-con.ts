@@ -81,26 +81,23 @@ export function supConLossWithStats(features: Tensor, options: SupConLossOptions
     const { maxPositives, seed = 0 } = options;
     if (labels !== undefined && mask !== undefined)
       throw new OptionError('supConLoss: labels and mask exclude each other, got both');
-    const [loss, validAnchors] = ops.supConLoss(
-      features,
-      labels === undefined ? undefined : labelOrSetTensor(labels, features.device),
-      mask === undefined || mask instanceof Tensor ? mask : maskTensor(mask, features),
-      common.ids,
-      common.bank,
-      common.bankLabels,
-      common.bankIds,
-      common.learnedTemperature,
-      {
-        ...common.numbers,
-        ...hardNegativeNumbers(options.hardNegatives),
-        variant: expectOneOf('variant', variant, ['out', 'in']),
-        denominators: expectOneOf('denominators', denominators, denominatorNames),
-        noPositives: expectOneOf('noPositives', noPositives, ['ignore', 'zero', 'error']),
-        maxPositives:
-          maxPositives === undefined ? 0 : expectNumber('maxPositives', maxPositives, { min: 1, integer: true }),
-        seed: expectNumber('seed', seed, { min: 0, integer: true }),
-      },
-    );
+    const [loss, validAnchors] = ops.supConLoss(features, {
+      labels: labels === undefined ? undefined : labelOrSetTensor(labels, features.device),
+      mask: mask === undefined || mask instanceof Tensor ? mask : maskTensor(mask, features),
+      ids: common.ids,
+      bank: common.bank,
+      bankLabels: common.bankLabels,
+      bankIds: common.bankIds,
+      learnedTemperature: common.learnedTemperature,
+      ...common.numbers,
+      ...hardNegativeNumbers(options.hardNegatives),
+      variant: expectOneOf('variant', variant, ['out', 'in']),
+      denominators: expectOneOf('denominators', denominators, denominatorNames),
+      noPositives: expectOneOf('noPositives', noPositives, ['ignore', 'zero', 'error']),
+      maxPositives:
+        maxPositives === undefined ? 0 : expectNumber('maxPositives', maxPositives, { min: 1, integer: true }),
+      seed: expectNumber('seed', seed, { min: 0, integer: true }),
+    });
     return { loss, validAnchors };
   });
 }

@@ -64,10 +64,9 @@ abstract class BatchNorm extends Module {
   protected normalize(x: Tensor, after: After): Tensor {
     checkOptions('forward', after, ['residual', 'relu']);
     const { weight, bias, runningMean, runningVar, numBatchesTracked, training, momentum, eps } = this;
-    const given = [weight, bias, runningMean, runningVar, numBatchesTracked].map((each) => each ?? undefined);
-    const [w, b, mean, variance, count] = given;
     const { residual, relu = false } = after;
-    return ops.batchNormAct(x, w, b, mean, variance, count, residual, { training, momentum, eps, relu });
+    const tensors = { weight, bias, runningMean, runningVar, numBatchesTracked, residual };
+    return ops.batchNormAct(x, { ...tensors, training, momentum, eps, relu });
   }
 }
 
@@ -124,7 +123,7 @@ export class LayerNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return ops.layerNorm(x, this.normalizedShape, this.weight ?? undefined, this.bias ?? undefined, this.eps);
+    return ops.layerNorm(x, this.normalizedShape, { weight: this.weight, bias: this.bias, eps: this.eps });
   }
 }
 
@@ -161,6 +160,6 @@ export class GroupNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return ops.groupNorm(x, this.numGroups, this.weight ?? undefined, this.bias ?? undefined, this.eps);
+    return ops.groupNorm(x, this.numGroups, { weight: this.weight, bias: this.bias, eps: this.eps });
   }
 }

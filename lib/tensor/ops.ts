@@ -15,13 +15,13 @@ export function adamw_(
   steps: readonly Tensor[],
   learningRate: Tensor,
   options: {
-    readonly status?: Tensor | undefined;
-    readonly largest?: Tensor | undefined;
-    readonly beta1: number | undefined;
-    readonly beta2: number | undefined;
-    readonly epsilon: number | undefined;
-    readonly weightDecay: number | undefined;
-    readonly excludeBiasAndNorm: boolean | undefined;
+    readonly status?: Tensor | null | undefined;
+    readonly largest?: Tensor | null | undefined;
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly epsilon: number;
+    readonly weightDecay: number;
+    readonly excludeBiasAndNorm: boolean;
   },
 ): Tensor {
   checkOptions('adamw_', options, [
@@ -39,41 +39,52 @@ export function adamw_(
     squares,
     steps,
     learningRate,
-    options?.status,
-    options?.largest,
-    options?.beta1,
-    options?.beta2,
-    options?.epsilon,
-    options?.weightDecay,
-    options?.excludeBiasAndNorm,
+    options.status,
+    options.largest,
+    options.beta1,
+    options.beta2,
+    options.epsilon,
+    options.weightDecay,
+    options.excludeBiasAndNorm,
   ]);
 }
 
 /** `batch_norm_act` */
 export function batchNormAct(
   input: Tensor,
-  weight?: Tensor,
-  bias?: Tensor,
-  runningMean?: Tensor,
-  runningVar?: Tensor,
-  numBatchesTracked?: Tensor,
-  residual?: Tensor,
   options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly bias?: Tensor | null | undefined;
+    readonly runningMean?: Tensor | null | undefined;
+    readonly runningVar?: Tensor | null | undefined;
+    readonly numBatchesTracked?: Tensor | null | undefined;
+    readonly residual?: Tensor | null | undefined;
     readonly training?: boolean | undefined;
     readonly momentum?: number | undefined;
     readonly eps?: number | undefined;
     readonly relu?: boolean | undefined;
   },
 ): Tensor {
-  checkOptions('batchNormAct', options, ['training', 'momentum', 'eps', 'relu']);
+  checkOptions('batchNormAct', options, [
+    'weight',
+    'bias',
+    'runningMean',
+    'runningVar',
+    'numBatchesTracked',
+    'residual',
+    'training',
+    'momentum',
+    'eps',
+    'relu',
+  ]);
   return call('batch_norm_act', [
     input,
-    weight,
-    bias,
-    runningMean,
-    runningVar,
-    numBatchesTracked,
-    residual,
+    options?.weight,
+    options?.bias,
+    options?.runningMean,
+    options?.runningVar,
+    options?.numBatchesTracked,
+    options?.residual,
     options?.training,
     options?.momentum,
     options?.eps,
@@ -89,21 +100,20 @@ export function beginStep_(statistics: readonly Tensor[], before: readonly Tenso
 /** `contrastive_metrics` */
 export function contrastiveMetrics(
   features: Tensor,
-  labels?: Tensor,
-  options?: { readonly block?: number | undefined },
+  options?: { readonly labels?: Tensor | null | undefined; readonly block?: number | undefined },
 ): Tensor {
-  checkOptions('contrastiveMetrics', options, ['block']);
-  return call('contrastive_metrics', [features, labels, options?.block]);
+  checkOptions('contrastiveMetrics', options, ['labels', 'block']);
+  return call('contrastive_metrics', [features, options?.labels, options?.block]);
 }
 
 /** `dcl_loss` */
 export function dclLoss(
   features: Tensor,
-  ids?: Tensor,
-  bank?: Tensor,
-  bankIds?: Tensor,
-  learnedTemperature?: Tensor,
   options?: {
+    readonly ids?: Tensor | null | undefined;
+    readonly bank?: Tensor | null | undefined;
+    readonly bankIds?: Tensor | null | undefined;
+    readonly learnedTemperature?: Tensor | null | undefined;
     readonly temperature?: number | undefined;
     readonly anchors?: string | undefined;
     readonly lossScale?: number | undefined;
@@ -111,13 +121,23 @@ export function dclLoss(
     readonly block?: number | undefined;
   },
 ): Tensor {
-  checkOptions('dclLoss', options, ['temperature', 'anchors', 'lossScale', 'normalize', 'block']);
+  checkOptions('dclLoss', options, [
+    'ids',
+    'bank',
+    'bankIds',
+    'learnedTemperature',
+    'temperature',
+    'anchors',
+    'lossScale',
+    'normalize',
+    'block',
+  ]);
   return call('dcl_loss', [
     features,
-    ids,
-    bank,
-    bankIds,
-    learnedTemperature,
+    options?.ids,
+    options?.bank,
+    options?.bankIds,
+    options?.learnedTemperature,
     options?.temperature,
     options?.anchors,
     options?.lossScale,
@@ -129,11 +149,11 @@ export function dclLoss(
 /** `dclw_loss` */
 export function dclwLoss(
   features: Tensor,
-  ids?: Tensor,
-  bank?: Tensor,
-  bankIds?: Tensor,
-  learnedTemperature?: Tensor,
   options?: {
+    readonly ids?: Tensor | null | undefined;
+    readonly bank?: Tensor | null | undefined;
+    readonly bankIds?: Tensor | null | undefined;
+    readonly learnedTemperature?: Tensor | null | undefined;
     readonly temperature?: number | undefined;
     readonly anchors?: string | undefined;
     readonly sigma?: number | undefined;
@@ -144,6 +164,10 @@ export function dclwLoss(
   },
 ): Tensor {
   checkOptions('dclwLoss', options, [
+    'ids',
+    'bank',
+    'bankIds',
+    'learnedTemperature',
     'temperature',
     'anchors',
     'sigma',
@@ -154,10 +178,10 @@ export function dclwLoss(
   ]);
   return call('dclw_loss', [
     features,
-    ids,
-    bank,
-    bankIds,
-    learnedTemperature,
+    options?.ids,
+    options?.bank,
+    options?.bankIds,
+    options?.learnedTemperature,
     options?.temperature,
     options?.anchors,
     options?.sigma,
@@ -183,7 +207,7 @@ export function dclwLoss(
  */
 export function dropout(
   input: Tensor,
-  options?: { readonly p?: number | undefined; readonly key?: Tensor | undefined },
+  options?: { readonly p?: number | undefined; readonly key?: Tensor | null | undefined },
 ): Tensor {
   checkOptions('dropout', options, ['p', 'key']);
   return call('dropout', [input, options?.p, options?.key ?? randomKey()]);
@@ -421,7 +445,7 @@ export function knnClassify(
   bank: Tensor,
   bankLabels: Tensor,
   options: {
-    readonly classes: number | undefined;
+    readonly classes: number;
     readonly k?: number | undefined;
     readonly temperature?: number | undefined;
     readonly unit?: boolean | undefined;
@@ -433,11 +457,11 @@ export function knnClassify(
     features,
     bank,
     bankLabels,
-    options?.classes,
-    options?.k,
-    options?.temperature,
-    options?.unit,
-    options?.block,
+    options.classes,
+    options.k,
+    options.temperature,
+    options.unit,
+    options.block,
   ]) as [Tensor, Tensor];
 }
 
@@ -447,13 +471,13 @@ export function lars_(
   momenta: readonly Tensor[],
   learningRate: Tensor,
   options: {
-    readonly status?: Tensor | undefined;
-    readonly largest?: Tensor | undefined;
-    readonly momentum: number | undefined;
-    readonly weightDecay: number | undefined;
-    readonly trustCoefficient: number | undefined;
-    readonly nesterov: boolean | undefined;
-    readonly excludeBiasAndNorm: boolean | undefined;
+    readonly status?: Tensor | null | undefined;
+    readonly largest?: Tensor | null | undefined;
+    readonly momentum: number;
+    readonly weightDecay: number;
+    readonly trustCoefficient: number;
+    readonly nesterov: boolean;
+    readonly excludeBiasAndNorm: boolean;
   },
 ): Tensor {
   checkOptions('lars_', options, [
@@ -469,13 +493,13 @@ export function lars_(
     parameters,
     momenta,
     learningRate,
-    options?.status,
-    options?.largest,
-    options?.momentum,
-    options?.weightDecay,
-    options?.trustCoefficient,
-    options?.nesterov,
-    options?.excludeBiasAndNorm,
+    options.status,
+    options.largest,
+    options.momentum,
+    options.weightDecay,
+    options.trustCoefficient,
+    options.nesterov,
+    options.excludeBiasAndNorm,
   ]);
 }
 
@@ -529,11 +553,11 @@ export function normalize(
 /** `nt_xent_loss` */
 export function ntXentLoss(
   features: Tensor,
-  ids?: Tensor,
-  bank?: Tensor,
-  bankIds?: Tensor,
-  learnedTemperature?: Tensor,
   options?: {
+    readonly ids?: Tensor | null | undefined;
+    readonly bank?: Tensor | null | undefined;
+    readonly bankIds?: Tensor | null | undefined;
+    readonly learnedTemperature?: Tensor | null | undefined;
     readonly temperature?: number | undefined;
     readonly anchors?: string | undefined;
     readonly concentration?: number | undefined;
@@ -544,6 +568,10 @@ export function ntXentLoss(
   },
 ): Tensor {
   checkOptions('ntXentLoss', options, [
+    'ids',
+    'bank',
+    'bankIds',
+    'learnedTemperature',
     'temperature',
     'anchors',
     'concentration',
@@ -554,10 +582,10 @@ export function ntXentLoss(
   ]);
   return call('nt_xent_loss', [
     features,
-    ids,
-    bank,
-    bankIds,
-    learnedTemperature,
+    options?.ids,
+    options?.bank,
+    options?.bankIds,
+    options?.learnedTemperature,
     options?.temperature,
     options?.anchors,
     options?.concentration,
@@ -591,9 +619,9 @@ export function probeSteps(
   labels: Tensor,
   learningRates: Tensor,
   options: {
-    readonly step: number | undefined;
-    readonly count: number | undefined;
-    readonly total: number | undefined;
+    readonly step: number;
+    readonly count: number;
+    readonly total: number;
     readonly batch?: number | undefined;
     readonly seed?: number | undefined;
   },
@@ -605,11 +633,11 @@ export function probeSteps(
     inputs,
     labels,
     learningRates,
-    options?.step,
-    options?.count,
-    options?.total,
-    options?.batch,
-    options?.seed,
+    options.step,
+    options.count,
+    options.total,
+    options.batch,
+    options.seed,
   ]) as [Tensor, Tensor];
 }
 
@@ -620,25 +648,40 @@ export function pushKeys_(
   ids: Tensor,
   pushed: Tensor,
   keys: Tensor,
-  keyLabels: Tensor | undefined,
-  keyIds: Tensor,
-  status: Tensor,
-  options?: { readonly normalize?: boolean | undefined },
+  options: {
+    readonly keyLabels?: Tensor | null | undefined;
+    readonly keyIds: Tensor;
+    readonly status: Tensor;
+    readonly normalize?: boolean | undefined;
+  },
 ): Tensor {
-  checkOptions('pushKeys_', options, ['normalize']);
-  return call('push_keys_', [features, labels, ids, pushed, keys, keyLabels, keyIds, status, options?.normalize]);
+  checkOptions('pushKeys_', options, ['keyLabels', 'keyIds', 'status', 'normalize']);
+  return call('push_keys_', [
+    features,
+    labels,
+    ids,
+    pushed,
+    keys,
+    options.keyLabels,
+    options.keyIds,
+    options.status,
+    options.normalize,
+  ]);
 }
 
 /** `query_metrics` */
 export function queryMetrics(
   features: Tensor,
   ids: Tensor,
-  labels?: Tensor,
-  bank?: Tensor,
-  bankIds?: Tensor,
-  bankLabels?: Tensor,
+  options?: {
+    readonly labels?: Tensor | null | undefined;
+    readonly bank?: Tensor | null | undefined;
+    readonly bankIds?: Tensor | null | undefined;
+    readonly bankLabels?: Tensor | null | undefined;
+  },
 ): Tensor {
-  return call('query_metrics', [features, ids, labels, bank, bankIds, bankLabels]);
+  checkOptions('queryMetrics', options, ['labels', 'bank', 'bankIds', 'bankLabels']);
+  return call('query_metrics', [features, ids, options?.labels, options?.bank, options?.bankIds, options?.bankLabels]);
 }
 
 /**
@@ -699,10 +742,10 @@ export function randperm(
 export function refuseNonFinite_(
   values: readonly Tensor[],
   status: Tensor,
-  options: { readonly reason: number | undefined },
+  options: { readonly reason: number },
 ): Tensor {
   checkOptions('refuseNonFinite_', options, ['reason']);
-  return call('refuse_non_finite_', [values, status, options?.reason]);
+  return call('refuse_non_finite_', [values, status, options.reason]);
 }
 
 /**
@@ -728,11 +771,11 @@ export function scaledDotProductAttention(
   key: Tensor,
   value: Tensor,
   options?: {
-    readonly attnMask?: Tensor | undefined;
+    readonly attnMask?: Tensor | null | undefined;
     readonly dropoutP?: number | undefined;
     readonly isCausal?: boolean | undefined;
     readonly scale?: number | undefined;
-    readonly dropoutKey?: Tensor | undefined;
+    readonly dropoutKey?: Tensor | null | undefined;
   },
 ): Tensor {
   checkOptions('scaledDotProductAttention', options, ['attnMask', 'dropoutP', 'isCausal', 'scale', 'dropoutKey']);
@@ -754,12 +797,12 @@ export function sgd_(
   momenta: readonly Tensor[],
   learningRate: Tensor,
   options: {
-    readonly status?: Tensor | undefined;
-    readonly largest?: Tensor | undefined;
-    readonly momentum: number | undefined;
-    readonly weightDecay: number | undefined;
-    readonly nesterov: boolean | undefined;
-    readonly excludeBiasAndNorm: boolean | undefined;
+    readonly status?: Tensor | null | undefined;
+    readonly largest?: Tensor | null | undefined;
+    readonly momentum: number;
+    readonly weightDecay: number;
+    readonly nesterov: boolean;
+    readonly excludeBiasAndNorm: boolean;
   },
 ): Tensor {
   checkOptions('sgd_', options, ['status', 'largest', 'momentum', 'weightDecay', 'nesterov', 'excludeBiasAndNorm']);
@@ -767,12 +810,12 @@ export function sgd_(
     parameters,
     momenta,
     learningRate,
-    options?.status,
-    options?.largest,
-    options?.momentum,
-    options?.weightDecay,
-    options?.nesterov,
-    options?.excludeBiasAndNorm,
+    options.status,
+    options.largest,
+    options.momentum,
+    options.weightDecay,
+    options.nesterov,
+    options.excludeBiasAndNorm,
   ]);
 }
 
@@ -789,14 +832,14 @@ export function softmaxCrossEntropy(
 /** `sup_con_loss` */
 export function supConLoss(
   features: Tensor,
-  labels?: Tensor,
-  mask?: Tensor,
-  ids?: Tensor,
-  bank?: Tensor,
-  bankLabels?: Tensor,
-  bankIds?: Tensor,
-  learnedTemperature?: Tensor,
   options?: {
+    readonly labels?: Tensor | null | undefined;
+    readonly mask?: Tensor | null | undefined;
+    readonly ids?: Tensor | null | undefined;
+    readonly bank?: Tensor | null | undefined;
+    readonly bankLabels?: Tensor | null | undefined;
+    readonly bankIds?: Tensor | null | undefined;
+    readonly learnedTemperature?: Tensor | null | undefined;
     readonly temperature?: number | undefined;
     readonly variant?: string | undefined;
     readonly denominators?: string | undefined;
@@ -812,6 +855,13 @@ export function supConLoss(
   },
 ): [Tensor, Tensor] {
   checkOptions('supConLoss', options, [
+    'labels',
+    'mask',
+    'ids',
+    'bank',
+    'bankLabels',
+    'bankIds',
+    'learnedTemperature',
     'temperature',
     'variant',
     'denominators',
@@ -827,13 +877,13 @@ export function supConLoss(
   ]);
   return callMany('sup_con_loss', [
     features,
-    labels,
-    mask,
-    ids,
-    bank,
-    bankLabels,
-    bankIds,
-    learnedTemperature,
+    options?.labels,
+    options?.mask,
+    options?.ids,
+    options?.bank,
+    options?.bankLabels,
+    options?.bankIds,
+    options?.learnedTemperature,
     options?.temperature,
     options?.variant,
     options?.denominators,
@@ -1305,8 +1355,12 @@ export function prod(
 }
 
 /** `aten::bincount` */
-export function bincount(input: Tensor, weights?: Tensor, minlength?: number): Tensor {
-  return call('aten::bincount', [input, weights, minlength]);
+export function bincount(
+  input: Tensor,
+  options?: { readonly weights?: Tensor | null | undefined; readonly minlength?: number | undefined },
+): Tensor {
+  checkOptions('bincount', options, ['weights', 'minlength']);
+  return call('aten::bincount', [input, options?.weights, options?.minlength]);
 }
 
 /** `aten::reshape` */
@@ -1581,21 +1635,33 @@ export function cdist(x1: Tensor, x2: Tensor, p?: number, computeMode?: number):
 }
 
 /** `aten::linear` */
-export function linear(input: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  return call('aten::linear', [input, weight, bias]);
+export function linear(input: Tensor, weight: Tensor, options?: { readonly bias?: Tensor | null | undefined }): Tensor {
+  checkOptions('linear', options, ['bias']);
+  return call('aten::linear', [input, weight, options?.bias]);
 }
 
 /** `aten::conv2d` */
 export function conv2d(
   input: Tensor,
   weight: Tensor,
-  bias?: Tensor,
-  stride?: number | readonly number[],
-  padding?: number | readonly number[],
-  dilation?: number | readonly number[],
-  groups?: number,
+  options?: {
+    readonly bias?: Tensor | null | undefined;
+    readonly stride?: number | readonly number[] | undefined;
+    readonly padding?: number | readonly number[] | undefined;
+    readonly dilation?: number | readonly number[] | undefined;
+    readonly groups?: number | undefined;
+  },
 ): Tensor {
-  return call('aten::conv2d', [input, weight, bias, stride, padding, dilation, groups]);
+  checkOptions('conv2d', options, ['bias', 'stride', 'padding', 'dilation', 'groups']);
+  return call('aten::conv2d', [
+    input,
+    weight,
+    options?.bias,
+    options?.stride,
+    options?.padding,
+    options?.dilation,
+    options?.groups,
+  ]);
 }
 
 /** `aten::cosine_similarity` */
@@ -1606,31 +1672,56 @@ export function cosineSimilarity(x1: Tensor, x2: Tensor, dim?: number, eps?: num
 /** `aten::batch_norm` */
 export function batchNorm(
   input: Tensor,
-  weight: Tensor | undefined,
-  bias: Tensor | undefined,
-  runningMean: Tensor | undefined,
-  runningVar: Tensor | undefined,
-  training: boolean,
-  momentum: number,
-  eps: number,
+  options: {
+    readonly weight?: Tensor | null | undefined;
+    readonly bias?: Tensor | null | undefined;
+    readonly runningMean?: Tensor | null | undefined;
+    readonly runningVar?: Tensor | null | undefined;
+    readonly training: boolean;
+    readonly momentum: number;
+    readonly eps: number;
+  },
 ): Tensor {
-  return call('aten::batch_norm', [input, weight, bias, runningMean, runningVar, training, momentum, eps, true]);
+  checkOptions('batchNorm', options, ['weight', 'bias', 'runningMean', 'runningVar', 'training', 'momentum', 'eps']);
+  return call('aten::batch_norm', [
+    input,
+    options.weight,
+    options.bias,
+    options.runningMean,
+    options.runningVar,
+    options.training,
+    options.momentum,
+    options.eps,
+    true,
+  ]);
 }
 
 /** `aten::layer_norm` */
 export function layerNorm(
   input: Tensor,
   normalizedShape: number | readonly number[],
-  weight?: Tensor,
-  bias?: Tensor,
-  eps?: number,
+  options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly bias?: Tensor | null | undefined;
+    readonly eps?: number | undefined;
+  },
 ): Tensor {
-  return call('aten::layer_norm', [input, normalizedShape, weight, bias, eps, true]);
+  checkOptions('layerNorm', options, ['weight', 'bias', 'eps']);
+  return call('aten::layer_norm', [input, normalizedShape, options?.weight, options?.bias, options?.eps, true]);
 }
 
 /** `aten::group_norm` */
-export function groupNorm(input: Tensor, numGroups: number, weight?: Tensor, bias?: Tensor, eps?: number): Tensor {
-  return call('aten::group_norm', [input, numGroups, weight, bias, eps, true]);
+export function groupNorm(
+  input: Tensor,
+  numGroups: number,
+  options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly bias?: Tensor | null | undefined;
+    readonly eps?: number | undefined;
+  },
+): Tensor {
+  checkOptions('groupNorm', options, ['weight', 'bias', 'eps']);
+  return call('aten::group_norm', [input, numGroups, options?.weight, options?.bias, options?.eps, true]);
 }
 
 /** `aten::softmax.int` */
@@ -1647,18 +1738,21 @@ export function logSoftmax(input: Tensor, dim: number, dtype?: DType): Tensor {
 export function crossEntropyLoss(
   input: Tensor,
   target: Tensor,
-  weight?: Tensor,
-  reduction?: Reduction,
-  ignoreIndex?: number,
-  labelSmoothing?: number,
+  options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly reduction?: Reduction | undefined;
+    readonly ignoreIndex?: number | undefined;
+    readonly labelSmoothing?: number | undefined;
+  },
 ): Tensor {
+  checkOptions('crossEntropyLoss', options, ['weight', 'reduction', 'ignoreIndex', 'labelSmoothing']);
   return call('aten::cross_entropy_loss', [
     input,
     target,
-    weight,
-    reductionCode(reduction),
-    ignoreIndex,
-    labelSmoothing,
+    options?.weight,
+    reductionCode(options?.reduction),
+    options?.ignoreIndex,
+    options?.labelSmoothing,
   ]);
 }
 
@@ -1666,11 +1760,20 @@ export function crossEntropyLoss(
 export function nllLoss(
   input: Tensor,
   target: Tensor,
-  weight?: Tensor,
-  reduction?: Reduction,
-  ignoreIndex?: number,
+  options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly reduction?: Reduction | undefined;
+    readonly ignoreIndex?: number | undefined;
+  },
 ): Tensor {
-  return call('aten::nll_loss', [input, target, weight, reductionCode(reduction), ignoreIndex]);
+  checkOptions('nllLoss', options, ['weight', 'reduction', 'ignoreIndex']);
+  return call('aten::nll_loss', [
+    input,
+    target,
+    options?.weight,
+    reductionCode(options?.reduction),
+    options?.ignoreIndex,
+  ]);
 }
 
 /** `aten::smooth_l1_loss` */
@@ -1698,11 +1801,20 @@ export function mseLoss(input: Tensor, target: Tensor, reduction?: Reduction): T
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
   target: Tensor,
-  weight?: Tensor,
-  posWeight?: Tensor,
-  reduction?: Reduction,
+  options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly posWeight?: Tensor | null | undefined;
+    readonly reduction?: Reduction | undefined;
+  },
 ): Tensor {
-  return call('aten::binary_cross_entropy_with_logits', [input, target, weight, posWeight, reductionCode(reduction)]);
+  checkOptions('binaryCrossEntropyWithLogits', options, ['weight', 'posWeight', 'reduction']);
+  return call('aten::binary_cross_entropy_with_logits', [
+    input,
+    target,
+    options?.weight,
+    options?.posWeight,
+    reductionCode(options?.reduction),
+  ]);
 }
 
 /** `aten::embedding` */
@@ -1763,21 +1875,27 @@ export function upsampleNearest2d(
 /** `aten::upsample_bilinear2d.vec` */
 export function upsampleBilinear2d(
   input: Tensor,
-  outputSize: number | readonly number[] | undefined,
-  alignCorners: boolean,
-  scaleFactors?: readonly number[],
+  options: {
+    readonly outputSize?: number | readonly number[] | undefined;
+    readonly alignCorners: boolean;
+    readonly scaleFactors?: readonly number[] | undefined;
+  },
 ): Tensor {
-  return call('aten::upsample_bilinear2d.vec', [input, outputSize, alignCorners, scaleFactors]);
+  checkOptions('upsampleBilinear2d', options, ['outputSize', 'alignCorners', 'scaleFactors']);
+  return call('aten::upsample_bilinear2d.vec', [input, options.outputSize, options.alignCorners, options.scaleFactors]);
 }
 
 /** `aten::upsample_bicubic2d.vec` */
 export function upsampleBicubic2d(
   input: Tensor,
-  outputSize: number | readonly number[] | undefined,
-  alignCorners: boolean,
-  scaleFactors?: readonly number[],
+  options: {
+    readonly outputSize?: number | readonly number[] | undefined;
+    readonly alignCorners: boolean;
+    readonly scaleFactors?: readonly number[] | undefined;
+  },
 ): Tensor {
-  return call('aten::upsample_bicubic2d.vec', [input, outputSize, alignCorners, scaleFactors]);
+  checkOptions('upsampleBicubic2d', options, ['outputSize', 'alignCorners', 'scaleFactors']);
+  return call('aten::upsample_bicubic2d.vec', [input, options.outputSize, options.alignCorners, options.scaleFactors]);
 }
 
 /** `aten::full` */
@@ -1934,10 +2052,10 @@ export function normal_(
   input: Tensor,
   mean: number | undefined,
   std: number | undefined,
-  options: { readonly generator: Generator | undefined },
+  options: { readonly generator: Generator },
 ): Tensor {
   checkOptions('normal_', options, ['generator']);
-  return call('aten::normal_', [input, mean, std, options?.generator]);
+  return call('aten::normal_', [input, mean, std, options.generator]);
 }
 
 /** `aten::uniform_` */
@@ -1945,10 +2063,10 @@ export function uniform_(
   input: Tensor,
   from: number | undefined,
   to: number | undefined,
-  options: { readonly generator: Generator | undefined },
+  options: { readonly generator: Generator },
 ): Tensor {
   checkOptions('uniform_', options, ['generator']);
-  return call('aten::uniform_', [input, from, to, options?.generator]);
+  return call('aten::uniform_', [input, from, to, options.generator]);
 }
 
 /** `aten::empty.memory_format` */
@@ -2142,7 +2260,10 @@ declare module './tensor.ts' {
     /** `aten::prod.dim_int` */
     prod(dim: number, keepdim?: boolean, options?: { readonly dtype?: DType | undefined }): Tensor;
     /** `aten::bincount` */
-    bincount(weights?: Tensor, minlength?: number): Tensor;
+    bincount(options?: {
+      readonly weights?: Tensor | null | undefined;
+      readonly minlength?: number | undefined;
+    }): Tensor;
     /** `aten::reshape` */
     reshape(shape: number | readonly number[]): Tensor;
     /** `aten::permute` */
@@ -2236,13 +2357,22 @@ declare module './tensor.ts' {
     /** `aten::cross_entropy_loss` */
     crossEntropyLoss(
       target: Tensor,
-      weight?: Tensor,
-      reduction?: Reduction,
-      ignoreIndex?: number,
-      labelSmoothing?: number,
+      options?: {
+        readonly weight?: Tensor | null | undefined;
+        readonly reduction?: Reduction | undefined;
+        readonly ignoreIndex?: number | undefined;
+        readonly labelSmoothing?: number | undefined;
+      },
     ): Tensor;
     /** `aten::nll_loss` */
-    nllLoss(target: Tensor, weight?: Tensor, reduction?: Reduction, ignoreIndex?: number): Tensor;
+    nllLoss(
+      target: Tensor,
+      options?: {
+        readonly weight?: Tensor | null | undefined;
+        readonly reduction?: Reduction | undefined;
+        readonly ignoreIndex?: number | undefined;
+      },
+    ): Tensor;
     /** `aten::smooth_l1_loss` */
     smoothL1Loss(target: Tensor, reduction?: Reduction, beta?: number): Tensor;
     /** `aten::kl_div` */
@@ -2250,7 +2380,14 @@ declare module './tensor.ts' {
     /** `aten::mse_loss` */
     mseLoss(target: Tensor, reduction?: Reduction): Tensor;
     /** `aten::binary_cross_entropy_with_logits` */
-    binaryCrossEntropyWithLogits(target: Tensor, weight?: Tensor, posWeight?: Tensor, reduction?: Reduction): Tensor;
+    binaryCrossEntropyWithLogits(
+      target: Tensor,
+      options?: {
+        readonly weight?: Tensor | null | undefined;
+        readonly posWeight?: Tensor | null | undefined;
+        readonly reduction?: Reduction | undefined;
+      },
+    ): Tensor;
     /** `aten::max_pool2d` */
     maxPool2d(
       kernelSize: number | readonly number[],
@@ -2305,17 +2442,9 @@ declare module './tensor.ts' {
     /** `aten::relu_` */
     relu_(): Tensor;
     /** `aten::normal_` */
-    normal_(
-      mean: number | undefined,
-      std: number | undefined,
-      options: { readonly generator: Generator | undefined },
-    ): Tensor;
+    normal_(mean: number | undefined, std: number | undefined, options: { readonly generator: Generator }): Tensor;
     /** `aten::uniform_` */
-    uniform_(
-      from: number | undefined,
-      to: number | undefined,
-      options: { readonly generator: Generator | undefined },
-    ): Tensor;
+    uniform_(from: number | undefined, to: number | undefined, options: { readonly generator: Generator }): Tensor;
     /** `aten::erfinv` */
     erfinv(): Tensor;
   }

@@ -47,9 +47,14 @@ export function targetsOf(
 
 /** Of features and what the loss compares them with: a batch with itself, or queries with keys. */
 export function metricsOf(features: Tensor, { ids, labels }: Targets, pair?: { bank: KeyBank | undefined }): Tensor {
-  if (pair === undefined) return ops.contrastiveMetrics(features.detach(), labels);
+  if (pair === undefined) return ops.contrastiveMetrics(features.detach(), { labels });
   const { bank } = pair;
-  return ops.queryMetrics(features.detach(), ids, labels, bank?.features, bank?.ids, bank?.labels);
+  return ops.queryMetrics(features.detach(), ids, {
+    labels,
+    bank: bank?.features,
+    bankIds: bank?.ids,
+    bankLabels: bank?.labels,
+  });
 }
 
 /** What is read of a step, as one tensor: the loss, the valid anchors where it reports them, and the metrics. float64 (n). */

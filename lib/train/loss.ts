@@ -162,8 +162,12 @@ function selfSupervised(
   return {
     usesLabels: false,
     call: (features, { ids, bank, temperature, hasKeys }) => ({
-      loss: operation(features, ids, bank?.features, bank?.ids, temperature, {
+      loss: operation(features, {
         ...options,
+        ids,
+        bank: bank?.features,
+        bankIds: bank?.ids,
+        learnedTemperature: temperature,
         anchors: hasKeys ? 'queries' : undefined,
       }),
     }),
@@ -174,17 +178,16 @@ function supervised(options: object, anchors: SupConLossSpec['anchors']): Native
   return {
     usesLabels: true,
     call: (features, { labels, ids, bank, temperature, hasKeys }) => {
-      const [loss, validAnchors] = ops.supConLoss(
-        features,
+      const [loss, validAnchors] = ops.supConLoss(features, {
         labels,
-        undefined, // mask
         ids,
-        bank?.features,
-        bank?.labels,
-        bank?.ids,
-        temperature,
-        { ...options, anchors: hasKeys ? 'queries' : anchors },
-      );
+        bank: bank?.features,
+        bankLabels: bank?.labels,
+        bankIds: bank?.ids,
+        learnedTemperature: temperature,
+        ...options,
+        anchors: hasKeys ? 'queries' : anchors,
+      });
       return { loss, validAnchors };
     },
   };

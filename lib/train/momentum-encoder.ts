@@ -117,7 +117,10 @@ export class MomentumEncoder {
    */
   remember(keys: Tensor, targets: Targets, status: Tensor): Tensor {
     const { features, labels, ids, pushed } = this.#queue;
-    return ops.pushKeys_(features, labels, ids, pushed, keys, targets.labels, targets.ids, status, {
+    return ops.pushKeys_(features, labels, ids, pushed, keys, {
+      keyLabels: targets.labels,
+      keyIds: targets.ids,
+      status,
       normalize: this.#normalizes,
     });
   }

@@ -30,7 +30,7 @@ double bound_of(const Candidates& candidates, bool normalize, double temperature
 }
 
 // 0, or NaN when x holds one.
-at::Tensor poison(const at::Tensor& x) { return x.detach().sum(1).mul_(0).sum(); }
+at::Tensor zero_or_nan(const at::Tensor& x) { return x.detach().sum(1).mul_(0).sum(); }
 
 struct Anchors {
   at::Tensor valid;  // bool (anchors)
@@ -122,8 +122,8 @@ std::tuple<at::Tensor, at::Tensor> contrastive_loss(const LossInputs& inputs, co
   const at::Tensor counted =
       options.no_positives == "zero" ? at::full({}, anchors, z.options()) : count.clamp_min(1).to(dtype);
   at::Tensor loss = at::where(valid, losses, at::zeros_like(losses)).sum() * (options.loss_scale / counted);
-  loss = loss + poison(z);
-  if (pairs.bank.defined()) loss = loss + poison(pairs.bank);
+  loss = loss + zero_or_nan(z);
+  if (pairs.bank.defined()) loss = loss + zero_or_nan(pairs.bank);
   return {loss, count};
 }
 

@@ -29,19 +29,18 @@ function reference(
   const get = (name: string): Tensor => (parameters.get(name) ?? buffers.get(name)) as Tensor;
   const conv = (name: string, input: Tensor, stride: number): Tensor => {
     const weight = get(`${name}.weight`);
-    return conv2d(input, weight, undefined, [stride, stride], [weight.shape[2] === 3 ? 1 : 0]);
+    return conv2d(input, weight, { stride: [stride, stride], padding: [weight.shape[2] === 3 ? 1 : 0] });
   };
   const normalized = (name: string, input: Tensor): Tensor =>
-    batchNorm(
-      input,
-      get(`${name}.weight`),
-      get(`${name}.bias`),
-      get(`${name}.running_mean`),
-      get(`${name}.running_var`),
-      true,
-      0.1,
-      1e-5,
-    );
+    batchNorm(input, {
+      weight: get(`${name}.weight`),
+      bias: get(`${name}.bias`),
+      runningMean: get(`${name}.running_mean`),
+      runningVar: get(`${name}.running_var`),
+      training: true,
+      momentum: 0.1,
+      eps: 1e-5,
+    });
   let y = relu(normalized('bn1', conv('conv1', x, 1)));
   blocks.forEach((count, stage) => {
     for (let i = 0; i < count; i++) {

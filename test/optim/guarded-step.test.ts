@@ -191,7 +191,7 @@ describe('the status of a step', () => {
     const queue = [ops.zeros([2, 2]), status(), status()] as const;
     const [labels, ids] = [tensor([7n, 7n]), tensor([8n, 8n])];
     const push = (from: Tensor) =>
-      ops.pushKeys_(queue[0], labels, ids, queue[1], tensor([[3, 4]]), undefined, tensor([9n]), from);
+      ops.pushKeys_(queue[0], labels, ids, queue[1], tensor([[3, 4]]), { keyIds: tensor([9n]), status: from });
     ops.movingAverage_([average], [tensor([3, 4])], scalar(0.5), status(3));
     push(status(3));
     expect([average, queue[0], labels, ids, queue[1]].map(numbers)).toEqual([
@@ -240,16 +240,10 @@ describe('errors', () => {
     [
       'a queue of nothing',
       () =>
-        ops.pushKeys_(
-          ops.zeros([0, 2]),
-          status(),
-          status(),
-          status(),
-          ops.zeros([1, 2]),
-          undefined,
-          status(),
-          status(),
-        ),
+        ops.pushKeys_(ops.zeros([0, 2]), status(), status(), status(), ops.zeros([1, 2]), {
+          keyIds: status(),
+          status: status(),
+        }),
       'ERR_SHAPE',
       /features must have shape \(size, dim\)/,
     ],

@@ -123,14 +123,11 @@ describe('second derivatives', () => {
 
   const features = () => ops.randn([4, 2, 8], { seed: 1 });
   const labels = () => tensor([0, 1, 0, 1], { dtype: 'int64' });
-  const none = undefined;
   const fused: Record<string, (x: Tensor) => Tensor> = {
     ntXentLoss: (x) => ops.ntXentLoss(x),
-    supConLoss: (x) => ops.supConLoss(x, labels())[0] as Tensor,
+    supConLoss: (x) => ops.supConLoss(x, { labels: labels() })[0] as Tensor,
     'supConLoss of one denominator': (x) =>
-      ops.supConLoss(x, labels(), none, none, none, none, none, none, {
-        denominators: 'negatives-and-one-positive',
-      })[0],
+      ops.supConLoss(x, { labels: labels(), denominators: 'negatives-and-one-positive' })[0],
     dclLoss: (x) => ops.dclLoss(x),
     dclwLoss: (x) => ops.dclwLoss(x),
   };

@@ -24,7 +24,15 @@ function normOf(channels: number, seed: number) {
 type Norm = ReturnType<typeof normOf>;
 
 const normalized = (x: Tensor, { weight, bias, mean, variance }: Norm) =>
-  ops.batchNorm(x, weight, bias, mean, variance, false, 0.1, 1e-3);
+  ops.batchNorm(x, {
+    weight,
+    bias,
+    runningMean: mean,
+    runningVar: variance,
+    training: false,
+    momentum: 0.1,
+    eps: 1e-3,
+  });
 
 /** Of the first recording. */
 const operations = (compiled: { recordings(): readonly Recording[] }) =>
@@ -53,11 +61,15 @@ function blocks(inputs: number, channels: number, stride: number, { groups = 1, 
     return { weight: weight.to(dtype), bias: bias.to(dtype), mean: mean.to(dtype), variance: variance.to(dtype) };
   }) as [Norm, Norm, Norm];
   const forward = (x: Tensor) => {
-    const y = normalized(ops.conv2d(x, weights.one, undefined, stride, 1, 1, groups), norms[0]).relu();
-    const z = normalized(ops.conv2d(y, weights.two, undefined, 1, 1), norms[1]);
-    const shortcut = normalized(ops.conv2d(x, weights.short, undefined, stride), norms[2]);
+    const y = normalized(ops.conv2d(x, weights.one, { stride, padding: 1, dilation: 1, groups }), norms[0]).relu();
+    const z = normalized(ops.conv2d(y, weights.two, { stride: 1, padding: 1 }), norms[1]);
+    const shortcut = normalized(ops.conv2d(x, weights.short, { stride }), norms[2]);
     const first = z.add(shortcut).relu();
-    return ops.conv2d(first, weights.three, weights.bias, 1, 1).add(first).relu().mean([2, 3]);
+    return ops
+      .conv2d(first, weights.three, { bias: weights.bias, stride: 1, padding: 1 })
+      .add(first)
+      .relu()
+      .mean([2, 3]);
   };
   return { forward, weights, norms };
 }
@@ -141,7 +153,7 @@ describe('compile for inference', () => {
     const weight = ops.randn([8, 8, 3, 3]).clone();
     weight.requiresGrad = true;
     const optimizer = make([weight]);
-    const forward = (x: Tensor) => ops.conv2d(x, weight, undefined, 1, 1);
+    const forward = (x: Tensor) => ops.conv2d(x, weight, { stride: 1, padding: 1 });
     using compiled = compile(forward, { inference: true });
     const x = ops.randn([2, 8, 6, 6]);
     for (let i = 0; i < 3; i++) {
@@ -182,7 +194,7 @@ describe('compile for inference', () => {
 
   it('is right where a weight or a bias is made at each call', async () => {
     const weight = ops.randn([8, 8, 3, 3]);
-    const forward = (x: Tensor, bias: Tensor) => ops.conv2d(x, weight, bias.mul(2), 1, 1);
+    const forward = (x: Tensor, bias: Tensor) => ops.conv2d(x, weight, { bias: bias.mul(2), stride: 1, padding: 1 });
     using compiled = compile(forward, { inference: true });
     const x = ops.randn([1, 8, 4, 4]);
     for (let i = 0; i < 100; i++) {
@@ -210,8 +222,8 @@ describe('compile for inference', () => {
   it('leaves what others still need: the input, a shortcut, a result in the middle', async () => {
     const weight = ops.randn([8, 8, 3, 3]);
     const forward = (x: Tensor) => {
-      const y = ops.conv2d(x, weight, undefined, 1, 1);
-      return [y, y.relu(), ops.conv2d(x, weight, undefined, 1, 1).add(x).relu(), x.mul(1)] as const;
+      const y = ops.conv2d(x, weight, { stride: 1, padding: 1 });
+      return [y, y.relu(), ops.conv2d(x, weight, { stride: 1, padding: 1 }).add(x).relu(), x.mul(1)] as const;
     };
     using compiled = compile(forward, { inference: true });
     for (const seed of [1, 2]) {
@@ -227,7 +239,13 @@ describe('compile for inference', () => {
     const norm = normOf(8, 3);
     const bias = ops.randn([8, 1, 1]);
     const forward = (x: Tensor) => [
-      ops.batchNorm(ops.conv2d(x, weight), norm.weight, norm.bias, undefined, undefined, true, 0.1, 1e-5),
+      ops.batchNorm(ops.conv2d(x, weight), {
+        weight: norm.weight,
+        bias: norm.bias,
+        training: true,
+        momentum: 0.1,
+        eps: 1e-5,
+      }),
       ops.conv2d(x, weight).add(bias),
       ops.conv2d(x, weight).add(x, { alpha: 2 }),
       ops.conv2d(x.select(0, 0), weight),

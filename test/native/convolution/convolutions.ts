@@ -79,7 +79,7 @@ async function check(geometry: Geometry, variant: Variant, expected: Convolution
   using gradient = laidOut(gradientOf(geometry), [batch, outChannels, out], variant);
   input.requiresGrad = true;
   weight.requiresGrad = true;
-  using output = ops.conv2d(input, weight, undefined, stride, Math.floor(kernel / 2), 1, groups);
+  using output = ops.conv2d(input, weight, { stride, padding: Math.floor(kernel / 2), dilation: 1, groups });
   output.backward(gradient);
   using inputGradient = input.grad as Tensor;
   using weightGradient = weight.grad as Tensor;
