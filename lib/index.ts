@@ -37,7 +37,7 @@ export {
   type MultiCropPresetOptions,
   type PresetOptions,
   presets,
-  type SimclrOptions,
+  type SimclrPresetOptions,
 } from './augment/presets.ts';
 export { policyOperations, randAugment } from './augment/rand-augment.ts';
 export { randomAffine } from './augment/random-affine.ts';
@@ -136,6 +136,44 @@ export {
   supConLoss,
   supConLossWithStats,
 } from './losses/sup-con.ts';
+export { type ByolOptions, byol } from './methods/byol.ts';
+export type {
+  ContrastiveLossSpec,
+  CustomLoss,
+  CustomLossBatch,
+  DclLossSpec,
+  DclwLossSpec,
+  KeyBank,
+  NtXentLossSpec,
+  SupConLossSpec,
+} from './methods/contrastive-loss.ts';
+export { type CrossEntropyOptions, crossEntropy } from './methods/cross-entropy.ts';
+export { type DclOptions, dcl } from './methods/dcl.ts';
+export { KeyQueue, type KeyQueueOptions } from './methods/key-queue.ts';
+export {
+  FeatureMethod,
+  type LossValue,
+  Method,
+  type MethodBatch,
+  type MethodParts,
+  type MethodValue,
+  type Targets,
+} from './methods/method.ts';
+export { type MocoOptions, moco } from './methods/moco.ts';
+export type { CustomHead, Network, NetworkParts } from './methods/network.ts';
+export {
+  type Around,
+  defineMethod,
+  type LabelUse,
+  type MethodDefinition,
+  type MethodSpec,
+} from './methods/registry.ts';
+export type { CrossEntropyLossSpec, LossSpec } from './methods/short-form.ts';
+export { type SimclrOptions, simclr } from './methods/simclr.ts';
+export { type SimsiamOptions, simsiam } from './methods/simsiam.ts';
+export { type SupconOptions, supcon } from './methods/supcon.ts';
+export { Teacher } from './methods/teacher.ts';
+export type { Views } from './methods/views.ts';
 export { type DoctorFinding, type DoctorReport, doctor } from './native/doctor.ts';
 export * as nn from './nn/index.ts';
 export type { Module, ModuleConfig } from './nn/module.ts';
@@ -173,7 +211,6 @@ export { manualSeed, randomKey } from './tensor/random.ts';
 export type { Recording } from './tensor/recording.ts';
 export { devices, memory, setThreads, sync } from './tensor/runtime.ts';
 export { type DType, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';
-export type { CrossEntropyLossSpec } from './train/cross-entropy.ts';
 export type {
   CheckpointEvent,
   EndEvent,
@@ -184,17 +221,5 @@ export type {
   WarningEvent,
 } from './train/events.ts';
 export type { FitOptions, MonitorContext } from './train/fit-options.ts';
-export type {
-  ContrastiveLossSpec,
-  CustomLoss,
-  CustomLossBatch,
-  DclLossSpec,
-  DclwLossSpec,
-  KeyBank,
-  LossSpec,
-  NtXentLossSpec,
-  SupConLossSpec,
-} from './train/loss.ts';
-export type { MomentumEncoderOptions } from './train/momentum-options.ts';
-export type { CustomHead, TrainerOptions } from './train/options.ts';
+export type { TrainerOptions } from './train/options.ts';
 export { Trainer } from './train/trainer.ts';

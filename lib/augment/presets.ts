@@ -14,7 +14,7 @@ import { supcon } from './presets/supcon.ts';
 export type { EvaluationOptions } from './presets/evaluation.ts';
 export type { MultiCropPresetOptions } from './presets/multi-crop.ts';
 export type { PresetOptions } from './presets/options.ts';
-export type { SimclrOptions } from './presets/simclr.ts';
+export type { SimclrPresetOptions } from './presets/simclr.ts';
 
 export const presets = {
   simclr,

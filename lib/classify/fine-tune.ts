@@ -5,6 +5,7 @@ import { readLabels } from '../data/labels.ts';
 import { linearHead } from '../encoders/linear-head.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
+import { crossEntropy } from '../methods/cross-entropy.ts';
 import { Module } from '../nn/module.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { ScheduleSpec } from '../optim/schedule.ts';
@@ -123,7 +124,7 @@ export async function fineTune(encoder: Encoder, train: Dataset, options: FineTu
     const trainer = new Trainer({
       encoder: copy,
       head,
-      loss: { name: 'cross-entropy', ...given({ labelSmoothing }) },
+      method: crossEntropy(given({ labelSmoothing })),
       augment,
       views: 1,
       optimizer,

@@ -32,6 +32,10 @@ async function inputOf(augmentation: Augmentation, dataset: Dataset): Promise<Ru
 const configJson = (part: object): JsonObject =>
   part instanceof Module && part.config ? json(part.config) : { name: part.constructor.name || 'custom' };
 
+/** A loss of the user's own has no name. */
+const methodJson = (spec: object): RunConfig['method'] =>
+  JSON.parse(JSON.stringify(spec, (_, value) => (typeof value === 'function' ? { name: 'custom' } : value)));
+
 export async function configOf(
   options: ResolvedOptions,
   sampler: Sampler,
@@ -39,8 +43,7 @@ export async function configOf(
   dataset: Dataset,
   fit: FitOptions,
 ): Promise<RunConfig> {
-  const { encoder, head, loss, augment, optimizer, schedule, batchSize, microBatch, epochs, seed } = options;
-  const { momentumEncoder } = options;
+  const { encoder, head, method, augment, optimizer, schedule, batchSize, microBatch, epochs, seed } = options;
   const { encoderFile } = fit;
   const first = augment[0] as Augmentation;
   return {
@@ -50,7 +53,7 @@ export async function configOf(
       ...(encoderFile !== undefined && { file: encoderFile }),
     } as RunConfig['encoder'],
     head: head === null ? null : configJson(head),
-    loss: typeof loss === 'function' ? { name: 'custom' } : json(loss),
+    method: methodJson(method.spec),
     augment: augment.map((view) => json(view)),
     input: await inputOf(first, dataset),
     optimizer: json(optimizer),
@@ -58,14 +61,11 @@ export async function configOf(
     batchSize,
     ...(sampler.config && { sampler: json(sampler.config) }),
     ...(microBatch < batchSize && { microBatch }),
-    ...(momentumEncoder && { momentumEncoder: json(momentumEncoder) }),
     epochs,
     seed,
     precision: choice.precision,
     ...(choice.speeds && { precisionSpeeds: { ...choice.speeds } }),
-    ...(typeof loss === 'object' &&
-      loss.name === 'cross-entropy' &&
-      dataset.classes && { classes: [...dataset.classes] }),
+    ...(method.spec.name === 'cross-entropy' && dataset.classes && { classes: [...dataset.classes] }),
     data: fit.data ?? { name: dataset.name, path: null, limit: null },
     dataset: await markOf(dataset),
   };

@@ -3,15 +3,14 @@ import type { Dataset } from '../data/dataset.ts';
 import type { DataLoader } from '../data/loader.ts';
 import type { Sampler } from '../data/sampler.ts';
 import { isSingleClass } from '../losses/labels.ts';
+import { Method } from '../methods/method.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { throwIfAborted } from '../validate.ts';
 import { type TrainBatch, trainBatches } from './batches.ts';
 import { makeCachedStep } from './cached-step.ts';
 import { largeBatches } from './large-batches.ts';
-import { nativeLoss } from './loss.ts';
-import type { StepResult } from './loss-call.ts';
-import type { MomentumEncoder } from './momentum-encoder.ts';
 import type { ResolvedOptions } from './options.ts';
+import type { StepResult } from './report.ts';
 import { makeStep, type Step, type StepContext } from './step.ts';
 
 export interface StepOutcome extends StepResult {
@@ -46,27 +45,28 @@ export function makePipeline(
   options: ResolvedOptions,
   sampler: Sampler,
   optimizer: Optimizer,
-  momentum: MomentumEncoder | undefined,
+  method: Method,
 ): Pipeline {
-  const { loss } = options;
-  const usesLabels = typeof loss !== 'function' && loss.name !== 'cross-entropy' && nativeLoss(loss).usesLabels;
-  const comparesSamples = typeof loss === 'function' || loss.name !== 'cross-entropy';
-  const comparesClasses = usesLabels && momentum === undefined;
+  const { usesIds, comparesBatch, labels: use } = options.method;
+  const comparesClasses = use === 'required' && comparesBatch;
   const outcome: Outcome = (result, { labels, ids }) => ({
     ...result,
     isSingleClass: comparesClasses && labels !== undefined && isSingleClass(labels),
     lacksPairs: comparesClasses && labels !== undefined && new Set(labels).size === labels.length,
-    hasEqualIds: comparesSamples && new Set(ids).size < ids.length,
+    hasEqualIds: usesIds && new Set(ids).size < ids.length,
   });
   return options.microBatch < options.batchSize
-    ? cachedPipeline(largeBatches(dataset, options, sampler), makeCachedStep(options, optimizer), outcome)
+    ? cachedPipeline(largeBatches(dataset, options, sampler), makeCachedStep(options, optimizer, method), outcome)
     : plainPipeline(
         trainBatches(dataset, options, sampler),
-        makeStep(options, optimizer, momentum),
+        makeStep(options, optimizer, method),
         outcome,
-        momentum === undefined,
+        !hasFollowUp(method),
       );
 }
+
+/** What changes behind the update is not put back where a step fails then. */
+const hasFollowUp = (method: Method): boolean => method.afterUpdate !== Method.prototype.afterUpdate;
 
 type Outcome = (result: StepResult, targets: Pick<TrainBatch, 'labels' | 'ids'>) => StepOutcome;
 
@@ -79,7 +79,7 @@ function plainPipeline(
   return {
     stepsPerEpoch: loader.length,
     inFlight: step.inFlight,
-    undoesFailures, // but for a momentum encoder, which follows after the update
+    undoesFailures,
     async *epoch(epoch, { startStep, signal }) {
       for await (const batch of loader.epoch(epoch, { startStep, ...(signal && { signal }) }))
         yield {

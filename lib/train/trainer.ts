@@ -1,6 +1,8 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { NonFiniteLossError, StateError } from '../errors.ts';
+import type { Method } from '../methods/method.ts';
+import { Network } from '../methods/network.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
@@ -12,18 +14,17 @@ import type { EndEvent, TrainEvent } from './events.ts';
 import { fitBatch } from './fit-batch.ts';
 import { checkFitOptions, checkMonitorResult, type FitOptions } from './fit-options.ts';
 import { fitPrecision } from './fit-precision.ts';
-import { MomentumEncoder } from './momentum-encoder.ts';
 import { type CheckedOptions, checkTrainerOptions, type ResolvedOptions, type TrainerOptions } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
 
 /**
- * Trains an encoder and a head with a contrastive loss. They are in training mode while it trains, in evaluation mode in monitors
+ * Trains an encoder and a head by a method. They are in training mode while it trains, in evaluation mode in monitors
  * and at the end. A part that is in evaluation when the trainer is made, while the module around it is in training, stays in
  * evaluation: a normalisation that is to keep its running statistics.
  *
  * @example
- * const trainer = new Trainer({ encoder, head, augment: presets.simclr({ size: 32 }), loss: { name: 'supcon' } });
+ * const trainer = new Trainer({ encoder, head, augment: presets.simclr({ size: 32 }), method: simclr() });
  * await trainer.fit(dataset, { out: 'runs/first', onEvent: (event) => console.log(event) });
  */
 export class Trainer {
@@ -82,22 +83,21 @@ export class Trainer {
     options: ReturnType<typeof checkFitOptions>,
   ): AsyncGenerator<TrainEvent, void, undefined> {
     const { sized, warnings } = fitBatch(this.#options, dataset);
-    const { encoder, head, epochs, batchSize, schedule, momentumEncoder } = sized;
+    const { encoder, head, epochs, batchSize, schedule } = sized;
     const { signal, monitor, checkpointEvery } = options;
     encoder.to(sized.device);
     if (head instanceof Module) head.to(sized.device);
-    const parameters = namedParameters(sized);
     this.#setTraining(true);
     const asked = (await precisionOfRun(sized, options)) ?? sized.precision;
-    const choice = await fitPrecision({ ...sized, precision: asked }, dataset, parameters.values(), signal);
+    const choice = await fitPrecision({ ...sized, precision: asked }, dataset, signal);
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision };
     const sampler = await samplerOf(dataset, resolved, signal);
-    using optimizer = makeOptimizer(resolved.optimizer, parameters);
-    using momentum = momentumEncoder && new MomentumEncoder(resolved, momentumEncoder);
-    using pipeline = makePipeline(dataset, resolved, sampler, optimizer, momentum);
+    using method = makeMethod(resolved);
+    using optimizer = makeOptimizer(resolved.optimizer, namedParameters(resolved, method));
+    using pipeline = makePipeline(dataset, resolved, sampler, optimizer, method);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
-    const trained = { options: resolved, sampler, choice, optimizer, momentum, stepsPerEpoch };
+    const trained = { options: resolved, sampler, choice, optimizer, method, stepsPerEpoch };
     await using writer = await RunWriter.open(trained, dataset, options);
     const startStep = writer?.startStep ?? 0;
     yield {
@@ -199,13 +199,17 @@ export class Trainer {
   }
 }
 
+/** The method's own modules, new for each fit. Their initial weights are from another seed than encoder and head may have begun with. */
+export function makeMethod({ method, encoder, head, precision, seed }: ResolvedOptions): Method {
+  const student = new Network({ encoder, head }, precision);
+  return method.make({ student, device: encoder.device, seed: seed + 1 });
+}
+
 /** What the optimizer trains, named as in a checkpoint. */
-function namedParameters({ encoder, head }: CheckedOptions): Map<string, Tensor> {
+function namedParameters({ encoder, head }: ResolvedOptions, method: Method): Map<string, Tensor> {
   const all = new Map<string, Tensor>();
-  for (const [prefix, module] of [
-    ['encoder', encoder],
-    ['head', head],
-  ] as const)
+  for (const [prefix, module] of Object.entries({ encoder, head }))
     for (const [name, value] of module?.namedParameters() ?? []) all.set(`${prefix}.${name}`, value);
+  for (const [name, value] of method.namedParameters()) if (value.requiresGrad) all.set(`method.${name}`, value);
   return all;
 }

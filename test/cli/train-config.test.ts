@@ -127,7 +127,7 @@ describe('--resume', () => {
     const encoder = resnet18({ width: 4, stem: 'cifar', zeroInitResidual: true });
     const trainer = new Trainer({
       encoder,
-      head: projectionHead({ inFeatures: encoder.featureDim, kind: 'mlp-bn' }),
+      head: projectionHead({ inFeatures: encoder.featureDim, layers: 3, batchNorm: 'all' }),
       augment: [presets.supcon(input), presets.evaluation(input)],
       optimizer: { name: 'sgd', lr: 0.02, nesterov: true, momentum: 0.8 },
       schedule: { name: 'constant', warmupEpochs: 1 },

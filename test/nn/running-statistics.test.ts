@@ -14,7 +14,7 @@ describe('keepRunningStatistics', () => {
   test.each<[string, () => Module, () => Tensor]>([
     ['fused', () => resnet18({ stem: 'cifar', width: 16, inChannels: 1, seed: 1 }), () => ops.randn([4, 1, 8, 8])],
     ['unfused', () => resnet18({ stem: 'cifar', width: 3, inChannels: 1, seed: 1 }), () => ops.randn([4, 1, 8, 8])],
-    ['a head', () => projectionHead({ kind: 'mlp-bn', inFeatures: 6, seed: 1 }), () => ops.randn([4, 6])],
+    ['a head', () => projectionHead({ layers: 3, batchNorm: 'all', inFeatures: 6, seed: 1 }), () => ops.randn([4, 6])],
   ])('normalises with the batch and leaves the running statistics: %s', async (_, make, input) => {
     const kept = make();
     const before = await buffersOf(kept);

@@ -112,7 +112,13 @@ describe('a step with cached gradients', () => {
   test('moves running statistics by its second pass alone', async () => {
     const make = () => {
       const { encoder } = tinyModels();
-      const head = projectionHead({ kind: 'mlp-bn', inFeatures: encoder.featureDim, outFeatures: 16, seed: 1 });
+      const head = projectionHead({
+        layers: 3,
+        batchNorm: 'all',
+        inFeatures: encoder.featureDim,
+        outFeatures: 16,
+        seed: 1,
+      });
       return optionsOf({ encoder, head, microBatch: 5 });
     };
     const options = make();

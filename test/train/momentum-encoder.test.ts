@@ -135,7 +135,10 @@ describe('a run', () => {
 
 function batchNormHead() {
   const { encoder } = tinyModels();
-  return { encoder, head: projectionHead({ kind: 'mlp-bn', inFeatures: encoder.featureDim, outFeatures: 16 }) };
+  return {
+    encoder,
+    head: projectionHead({ layers: 3, batchNorm: 'all', inFeatures: encoder.featureDim, outFeatures: 16 }),
+  };
 }
 
 /** One training step at a time, with its parts at hand. */

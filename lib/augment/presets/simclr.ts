@@ -5,14 +5,14 @@ import { randomHorizontalFlip } from '../random-horizontal-flip.ts';
 import { randomResizedCrop } from '../random-resized-crop.ts';
 import { blurWith, colorDistortion, isSmall, type PresetOptions, presetNames, recipe, sizeOf } from './options.ts';
 
-export interface SimclrOptions extends PresetOptions {
+export interface SimclrPresetOptions extends PresetOptions {
   /** Strength s of the colour jitter (0.8s, 0.8s, 0.8s, 0.2s). */
   readonly strength?: number;
   /** Probability of the blur. */
   readonly blur?: number;
 }
 
-function views(where: string, options: SimclrOptions, defaults: { strength: number; blur: number }): Augmentation {
+function views(where: string, options: SimclrPresetOptions, defaults: { strength: number; blur: number }): Augmentation {
   const size = sizeOf(where, options);
   const s = expectNumber(`${where}: strength`, options.strength ?? defaults.strength, { min: 0, max: 2.5 });
   const blur = expectNumber(`${where}: blur`, options.blur ?? defaults.blur, { min: 0, max: 1 });
@@ -32,7 +32,7 @@ function views(where: string, options: SimclrOptions, defaults: { strength: numb
  * github.com/google-research/simclr. Differs: brightness multiplies (theirs adds in version 1), the crop is bilinear
  * (bicubic there), and pixels are normalised (left in [0, 1] there).
  */
-export function simclr(options: SimclrOptions): Augmentation {
+export function simclr(options: SimclrPresetOptions): Augmentation {
   const where = 'presets.simclr';
   checkOptions(where, options, [...presetNames, 'strength', 'blur']);
   return views(where, options, isSmall(options.size) ? { strength: 0.5, blur: 0 } : { strength: 1, blur: 0.5 });
@@ -44,7 +44,7 @@ export function simclr(options: SimclrOptions): Augmentation {
  *
  * Source: Chen et al. 2020, arXiv:2006.10029, section 3; data_util.py of github.com/google-research/simclr.
  */
-export function simclrV2(options: SimclrOptions): Augmentation {
+export function simclrV2(options: SimclrPresetOptions): Augmentation {
   const where = 'presets.simclrV2';
   checkOptions(where, options, [...presetNames, 'strength', 'blur']);
   return views(where, options, { strength: 1, blur: 0.5 });

@@ -1,4 +1,4 @@
-/** The losses that a trainer knows by name, as plain data; and the user's own, as functions. */
+/** The contrastive losses by name, as plain data; and the user's own, as functions. */
 import { OptionError } from '../errors.ts';
 import { type HardNegatives, hardNegativeNumbers } from '../losses/options.ts';
 import { type Denominators, denominatorNames } from '../losses/sup-con.ts';
@@ -6,7 +6,7 @@ import { expectRamp, type Ramp, rampAt } from '../options/ramp.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
-import { type CrossEntropyLossSpec, checkCrossEntropy, crossEntropy } from './cross-entropy.ts';
+import type { LossValue } from './method.ts';
 
 interface CommonLossSpec {
   /** τ, default 0.1; or how it changes. */
@@ -54,9 +54,6 @@ export interface DclwLossSpec extends CommonLossSpec {
 /** The options mean what they mean to supConLoss, ntXentLoss, dclLoss and dclwLoss. */
 export type ContrastiveLossSpec = SupConLossSpec | NtXentLossSpec | DclLossSpec | DclwLossSpec;
 
-/** What a trainer knows by name: the contrastive losses, and a classifier's. */
-export type LossSpec = ContrastiveLossSpec | CrossEntropyLossSpec;
-
 /** Keys of earlier batches, for `bank` of the losses. */
 export interface KeyBank {
   /** float32 (keys, dim), rows of length one, without a gradient. */
@@ -73,13 +70,13 @@ export interface CustomLossBatch {
   readonly labels: Tensor | undefined;
   /** int64 (batch): which samples they are; the trainer always gives them. */
   readonly ids?: Tensor | undefined;
-  /** With `momentumEncoder`: what its queue holds, until the update of this step; undefined while it is empty. */
+  /** In `moco`: what its queue holds, until the update of this step; undefined while it is empty. */
   readonly bank?: KeyBank | undefined;
 }
 
 /**
- * A loss of your own: features float32 (batch, views, dim) with gradient. With `momentumEncoder` there are two views: the
- * query, and its key without a gradient. Returns a scalar tensor.
+ * A loss of your own: features float32 (batch, views, dim) with gradient. In `moco` there are two views: the query, and its
+ * key without a gradient. Returns a scalar tensor.
  */
 export type CustomLoss = (features: Tensor, batch: CustomLossBatch) => Tensor;
 
@@ -89,19 +86,12 @@ export interface LossBatch {
   readonly labels: Tensor | undefined;
   /** int64 (batch): which samples they are, where the trainer knows. */
   readonly ids: Tensor | undefined;
-  /** The views are a query and its key, of a momentum encoder. */
+  /** The views are a query and its key, of a teacher. */
   readonly hasKeys?: boolean;
   /** With keys: those of earlier batches. */
   readonly bank?: KeyBank | undefined;
   /** τ, float64 (), where it changes over the training. */
   readonly temperature?: Tensor | undefined;
-}
-
-export interface LossValue {
-  /** scalar () */
-  readonly loss: Tensor;
-  /** int64 (): the anchors that had a positive, where the loss reports them. */
-  readonly validAnchors?: Tensor;
 }
 
 /** A named loss as an operation. */
@@ -112,47 +102,49 @@ export interface NativeLoss {
 }
 
 const common = ['name', 'temperature', 'lossScale', 'normalize'] as const;
-const optionNames: Readonly<Record<LossSpec['name'], readonly string[]>> = {
+const optionNames: Readonly<Record<ContrastiveLossSpec['name'], readonly string[]>> = {
   supcon: [...common, 'variant', 'denominators', 'anchors', 'noPositives', 'maxPositives', 'hardNegatives'],
   'nt-xent': [...common, 'hardNegatives'],
   dcl: common,
   dclw: [...common, 'sigma', 'weightGradient'],
-  'cross-entropy': ['name', 'labelSmoothing'],
 };
 
-/** Checks a specification; fills nothing in. @throws {OptionError} */
-export function checkLoss(spec: LossSpec): LossSpec {
+/** Checks a specification; fills nothing in. @param where the messages' name for it. @throws {OptionError} */
+export function checkContrastiveLoss<Spec extends ContrastiveLossSpec>(spec: Spec, where = 'loss'): Spec {
   if (spec === null || typeof spec !== 'object')
-    throw new OptionError(`loss must be { name, … } or a function, got ${describe(spec)}`);
-  expectOneOf('loss.name', spec.name, Object.keys(optionNames));
-  checkOptions('loss', spec, optionNames[spec.name]);
-  if (spec.name === 'cross-entropy') return checkCrossEntropy(spec);
-  if (spec.temperature !== undefined) expectRamp('loss.temperature', spec.temperature, { above: 0 });
-  if (spec.lossScale !== undefined) expectNumber('loss.lossScale', spec.lossScale, {});
-  if (spec.normalize !== undefined) expectBoolean('loss.normalize', spec.normalize);
-  if (spec.name === 'dclw' && spec.sigma !== undefined) expectNumber('loss.sigma', spec.sigma, { above: 0 });
+    throw new OptionError(`${where} must be { name, … } or a function, got ${describe(spec)}`);
+  expectOneOf(`${where}.name`, spec.name, Object.keys(optionNames));
+  checkOptions(where, spec, optionNames[spec.name]);
+  if (spec.temperature !== undefined) expectRamp(`${where}.temperature`, spec.temperature, { above: 0 });
+  if (spec.lossScale !== undefined) expectNumber(`${where}.lossScale`, spec.lossScale, {});
+  if (spec.normalize !== undefined) expectBoolean(`${where}.normalize`, spec.normalize);
+  if (spec.name === 'dclw' && spec.sigma !== undefined) expectNumber(`${where}.sigma`, spec.sigma, { above: 0 });
   if (spec.name === 'dclw' && spec.weightGradient !== undefined)
-    expectBoolean('loss.weightGradient', spec.weightGradient);
-  if (spec.name === 'nt-xent') hardNegativeNumbers(spec.hardNegatives, 'loss.hardNegatives');
-  if (spec.name === 'supcon') checkSupCon(spec);
+    expectBoolean(`${where}.weightGradient`, spec.weightGradient);
+  if (spec.name === 'nt-xent') hardNegativeNumbers(spec.hardNegatives, `${where}.hardNegatives`);
+  if (spec.name === 'supcon') checkSupCon(spec, where);
   return spec;
 }
 
-function checkSupCon(spec: SupConLossSpec): void {
-  if (spec.variant !== undefined) expectOneOf('loss.variant', spec.variant, ['out', 'in']);
-  if (spec.denominators !== undefined) expectOneOf('loss.denominators', spec.denominators, denominatorNames);
-  if (spec.anchors !== undefined) expectOneOf('loss.anchors', spec.anchors, ['all', 'first']);
-  if (spec.noPositives !== undefined) expectOneOf('loss.noPositives', spec.noPositives, ['ignore', 'zero', 'error']);
-  if (spec.maxPositives !== undefined) expectNumber('loss.maxPositives', spec.maxPositives, { min: 1, integer: true });
-  hardNegativeNumbers(spec.hardNegatives, 'loss.hardNegatives');
+function checkSupCon(spec: SupConLossSpec, where: string): void {
+  const { variant, denominators, anchors, noPositives, maxPositives } = spec;
+  if (variant !== undefined) expectOneOf(`${where}.variant`, variant, ['out', 'in']);
+  if (denominators !== undefined) expectOneOf(`${where}.denominators`, denominators, denominatorNames);
+  if (anchors !== undefined) expectOneOf(`${where}.anchors`, anchors, ['all', 'first']);
+  if (noPositives !== undefined) expectOneOf(`${where}.noPositives`, noPositives, ['ignore', 'zero', 'error']);
+  if (maxPositives !== undefined) expectNumber(`${where}.maxPositives`, maxPositives, { min: 1, integer: true });
+  hardNegativeNumbers(spec.hardNegatives, `${where}.hardNegatives`);
 }
 
-/** τ when `progress` in [0, 1] of the training lies behind, for a loss whose temperature changes. */
-export function temperatureAt(loss: LossSpec | CustomLoss, progress: number): number | undefined {
-  if (typeof loss === 'function' || loss.name === 'cross-entropy' || typeof loss.temperature !== 'object')
-    return undefined;
-  return rampAt(loss.temperature, progress);
+/** What a contrastive loss changes over a training. */
+export interface TemperatureNumbers {
+  /** τ; absent where it stays. */
+  readonly temperature?: number;
 }
+
+/** When `progress` in [0, 1] of the training lies behind. */
+export const temperatureAt = ({ temperature }: ContrastiveLossSpec, progress: number): TemperatureNumbers =>
+  typeof temperature === 'object' ? { temperature: rampAt(temperature, progress) } : {};
 
 /** An operation that takes views of one sample for its positives. */
 function selfSupervised(
@@ -194,8 +186,7 @@ function supervised(options: object, anchors: SupConLossSpec['anchors']): Native
 }
 
 /** The native operation of a specification. */
-export function nativeLoss(spec: LossSpec): NativeLoss {
-  if (spec.name === 'cross-entropy') return crossEntropy(spec);
+export function nativeLoss(spec: ContrastiveLossSpec): NativeLoss {
   const { lossScale, normalize } = spec;
   const temperature = typeof spec.temperature === 'number' ? spec.temperature : undefined;
   const common = { temperature, lossScale, normalize };
