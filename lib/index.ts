@@ -118,6 +118,7 @@ export {
 } from './evaluate/knn.ts';
 export type { LabelledFeatures } from './evaluate/labelled.ts';
 export { type LinearProbeOptions, type LinearProbeResult, linearProbe } from './evaluate/linear-probe.ts';
+export { rankMe } from './evaluate/rank-me.ts';
 export {
   type ExportedModel,
   type ExportModules,
@@ -174,6 +175,10 @@ export { type SimsiamOptions, simsiam } from './methods/simsiam.ts';
 export { type SupconOptions, supcon } from './methods/supcon.ts';
 export { Teacher } from './methods/teacher.ts';
 export type { Views } from './methods/views.ts';
+export { type FeatureRankOptions, featureRank } from './monitors/feature-rank.ts';
+export { featureSpread } from './monitors/feature-spread.ts';
+export { type OnlineKnnOptions, onlineKnn } from './monitors/online-knn.ts';
+export { type OnlineProbeOptions, onlineProbe } from './monitors/online-probe.ts';
 export { type DoctorFinding, type DoctorReport, doctor } from './native/doctor.ts';
 export * as nn from './nn/index.ts';
 export type { Module, ModuleConfig } from './nn/module.ts';
@@ -220,6 +225,16 @@ export type {
   TrainEvent,
   WarningEvent,
 } from './train/events.ts';
-export type { FitOptions, MonitorContext } from './train/fit-options.ts';
+export type { FitOptions } from './train/fit-options.ts';
+export type {
+  EpochMonitor,
+  FeatureContext,
+  FeatureMonitor,
+  Figures,
+  Monitor,
+  MonitorContext,
+  ObservedBatch,
+  QueuedFeatures,
+} from './train/monitors.ts';
 export type { TrainerOptions } from './train/options.ts';
 export { Trainer } from './train/trainer.ts';

@@ -17,7 +17,7 @@ const libRows = [
   ['encoders'],
   ['checkpoint'],
   ['train', 'evaluate', 'serve', 'export'],
-  ['classify'],
+  ['classify', 'monitors'],
   ['cli'],
   ['index.ts'],
 ];

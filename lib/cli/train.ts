@@ -8,7 +8,7 @@ import { statOrUndefined } from '../data/files.ts';
 import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import type { EndEvent, TrainEvent } from '../train/events.ts';
-import type { MonitorContext } from '../train/fit-options.ts';
+import type { MonitorContext } from '../train/monitors.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 import { type DataSource, dataHelp, loadSplits, parseData, profileOf } from './data-option.ts';
 import { encoderHelp, newEncoder } from './encoder-option.ts';
@@ -128,7 +128,7 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
       data: dataOf(source, options),
       ...(typeof spec.encoder.file === 'string' && { encoderFile: spec.encoder.file }),
       ...(splits.test &&
-        labelled && { monitor: knnMonitor(training, { ...splits, test: splits.test }, options, progress) }),
+        labelled && { monitors: [knnMonitor(training, { ...splits, test: splits.test }, options, progress)] }),
     });
     output.progress.done();
     report(end, { startStep, knnTop1 }, { output, out, device: training.encoder.device });

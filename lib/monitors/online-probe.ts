@@ -29,6 +29,8 @@ class OnlineProbe implements FeatureMonitor {
   readonly #rate: number;
   #learned: Learned | undefined;
   #seen = 0;
+  /** The newest figures: two steps are enqueued at a time, so that none may have come since. */
+  #said: Figures = {};
 
   constructor(rate: number) {
     this.#rate = rate;
@@ -71,13 +73,14 @@ class OnlineProbe implements FeatureMonitor {
   }
 
   async figures(): Promise<Figures> {
-    if (this.#learned === undefined || this.#seen === 0) return {};
+    if (this.#learned === undefined || this.#seen === 0) return this.#said;
     const { right, ...others } = this.#learned;
     const seen = this.#seen;
     this.#seen = 0;
     this.#learned = { ...others, right: ops.zerosLike(right) };
     using counted = right;
-    return { probeTop1: Number(await counted.item()) / seen };
+    this.#said = { probeTop1: Number(await counted.item()) / seen };
+    return this.#said;
   }
 
   [Symbol.dispose](): void {

@@ -18,7 +18,7 @@ import type { Precision, PrecisionChoice } from '../tensor/precision.ts';
 import { rawState, tensorState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { configOf, json } from './config-of.ts';
-import type { EpochEvent, StepEvent } from './events.ts';
+import type { EpochEvent, MonitorEvent, StepEvent } from './events.ts';
 import type { FitOptions } from './fit-options.ts';
 import type { CheckedOptions, ResolvedOptions } from './options.ts';
 import { refuseOtherRun, scheduleWarning } from './same-run.ts';
@@ -120,7 +120,7 @@ export class RunWriter implements AsyncDisposable {
     return record && Number(record.loss);
   }
 
-  async record(event: StepEvent | EpochEvent): Promise<void> {
+  async record(event: StepEvent | MonitorEvent | EpochEvent): Promise<void> {
     await this.#run.metrics.append(json(event));
   }
 

@@ -1,6 +1,6 @@
 /** What watches a training beside its loop: the interface, and the features of recent batches that monitors share. */
 
-import { noGrad } from '../tensor/modes.ts';
+import { noGrad, tidy } from '../tensor/modes.ts';
 import { cat } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -79,7 +79,7 @@ export class FeatureQueue implements Disposable {
   /** Keeps a copy of the first view. */
   push({ features, labels, ids }: ObservedBatch): void {
     if (this.#capacity === 0) return;
-    this.#batches.push({ features: noGrad(() => features.select(1, 0).clone()), labels, ids });
+    this.#batches.push({ features: tidy(() => noGrad(() => features.select(1, 0).clone())), labels, ids });
     this.#rows += ids.length;
     for (let oldest = this.#batches[0]; oldest; oldest = this.#batches[0]) {
       if (this.#rows - oldest.ids.length < this.#capacity) return;
@@ -101,7 +101,9 @@ export class FeatureQueue implements Disposable {
     const surplus = Math.max(0, count - rows);
     const labels = batches.flatMap((batch) => (batch.labels === undefined ? [] : [...batch.labels]));
     return {
-      features: noGrad(() => cat(batches.map(({ features }) => features)).narrow(0, surplus, count - surplus)),
+      features: tidy(() =>
+        noGrad(() => cat(batches.map(({ features }) => features)).narrow(0, surplus, count - surplus)),
+      ),
       labels: labels.length === count ? Int32Array.from(labels.slice(surplus)) : undefined,
       ids: BigInt64Array.from(batches.flatMap(({ ids }) => [...ids]).slice(surplus)),
     };

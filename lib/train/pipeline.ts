@@ -12,6 +12,7 @@ import { largeBatches } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { StepResult } from './report.ts';
 import { makeStep, type Step, type StepContext } from './step.ts';
+import type { Watch } from './watch.ts';
 
 export interface StepOutcome extends StepResult {
   /** The loss looks at labels, and the batch had one only. */
@@ -46,6 +47,7 @@ export function makePipeline(
   sampler: Sampler,
   optimizer: Optimizer,
   method: Method,
+  watch: Watch,
 ): Pipeline {
   const { usesIds, comparesBatch, labels: use } = options.method;
   const comparesClasses = use === 'required' && comparesBatch;
@@ -56,10 +58,14 @@ export function makePipeline(
     hasEqualIds: usesIds && new Set(ids).size < ids.length,
   });
   return options.microBatch < options.batchSize
-    ? cachedPipeline(largeBatches(dataset, options, sampler), makeCachedStep(options, optimizer, method), outcome)
+    ? cachedPipeline(
+        largeBatches(dataset, options, sampler),
+        makeCachedStep(options, optimizer, method, watch),
+        outcome,
+      )
     : plainPipeline(
         trainBatches(dataset, options, sampler),
-        makeStep(options, optimizer, method),
+        makeStep(options, optimizer, method, watch),
         outcome,
         !hasFollowUp(method),
       );

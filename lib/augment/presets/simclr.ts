@@ -12,7 +12,11 @@ export interface SimclrPresetOptions extends PresetOptions {
   readonly blur?: number;
 }
 
-function views(where: string, options: SimclrPresetOptions, defaults: { strength: number; blur: number }): Augmentation {
+function views(
+  where: string,
+  options: SimclrPresetOptions,
+  defaults: { strength: number; blur: number },
+): Augmentation {
   const size = sizeOf(where, options);
   const s = expectNumber(`${where}: strength`, options.strength ?? defaults.strength, { min: 0, max: 2.5 });
   const blur = expectNumber(`${where}: blur`, options.blur ?? defaults.blur, { min: 0, max: 1 });
