@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { multiCrop } from '../../lib/augment/multi-crop.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
+import type { Encoder } from '../../lib/encoders/registry.ts';
 import { featureRank } from '../../lib/monitors/feature-rank.ts';
 import { featureSpread } from '../../lib/monitors/feature-spread.ts';
 import { onlineKnn } from '../../lib/monitors/online-knn.ts';
@@ -127,7 +128,7 @@ describe('monitors of features', () => {
     const [first] = keeper.seen;
     expect([first?.labels, first?.ids]).toEqual([batch.labels, batch.ids]);
     const views = batch.viewOrder.length;
-    expect(first?.features.shape).toEqual([8, views, resolved.encoder.featureDim]);
+    expect(first?.features.shape).toEqual([8, views, (resolved.encoder as Encoder).featureDim]);
     expect([first?.features.requiresGrad, first?.features.dtype]).toEqual([false, 'float32']);
     if ('microBatch' in given) return; // batch normalisation is within micro-batches
     const encoded = batch.images.map((images) =>
