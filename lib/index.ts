@@ -93,9 +93,19 @@ export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } fro
 export type { Batches, Sampler } from './data/sampler.ts';
 export type { SamplerEpoch, SamplerFunction } from './data/samplers/custom.ts';
 export { type MakeSamplerOptions, makeSampler, type SamplerSpec } from './data/samplers/samplers.ts';
+export { type ConvNeXt, type ConvNeXtOptions, convnextS, convnextT } from './encoders/convnext.ts';
+export { type EfficientNet, type EfficientNetOptions, efficientnetB0 } from './encoders/efficientnet.ts';
 export { type LinearHead, type LinearHeadOptions, linearHead } from './encoders/linear-head.ts';
+export { type MobileNetV3, type MobileNetV3Options, mobilenetV3Large } from './encoders/mobilenet-v3.ts';
 export { type ProjectionHead, type ProjectionHeadOptions, projectionHead } from './encoders/projection-head.ts';
-export { type Encoder, type EncoderFactory, encoderNames, makeEncoder, registerEncoder } from './encoders/registry.ts';
+export {
+  type Encoder,
+  type EncoderFactory,
+  type EncoderFacts,
+  encoderNames,
+  makeEncoder,
+  registerEncoder,
+} from './encoders/registry.ts';
 export {
   type ResNet,
   type ResNetOptions,
@@ -104,7 +114,16 @@ export {
   resnet50,
   resnet101,
   resnet152,
+  resnext50_32x4d,
+  wideResnet50_2,
 } from './encoders/resnet.ts';
+export {
+  type VisionTransformer,
+  type VisionTransformerOptions,
+  vitB16,
+  vitS16,
+  vitTi16,
+} from './encoders/vision-transformer.ts';
 export * from './errors.ts';
 export { type ExtractOptions, extractFeatures, type Features } from './evaluate/features.ts';
 export type { ProgressOptions } from './evaluate/in-turn.ts';
@@ -125,35 +144,37 @@ export {
   type ExportOptions,
   exportOnnx,
 } from './export/export-onnx.ts';
-export { type DclwLossOptions, dclLoss, dclwLoss } from './losses/dcl.ts';
+export {
+  type ContrastiveLossSpec,
+  type DefinedLoss,
+  defineLoss,
+  type KeyBank,
+  type LossBatch,
+  type LossDefinition,
+  type LossSpec,
+  type LossValue,
+} from './losses/all.ts';
+export type { CrossEntropyLossSpec } from './losses/cross-entropy.ts';
+export { type DclLossSpec, type DclwLossOptions, type DclwLossSpec, dclLoss, dclwLoss } from './losses/dcl.ts';
 export type { LabelSets, Labels, SampleIds } from './losses/labels.ts';
 export { type ContrastiveMetrics, type ContrastiveMetricsOptions, contrastiveMetrics } from './losses/metrics.ts';
-export { type NtXentLossOptions, ntXentLoss } from './losses/nt-xent.ts';
+export { type NtXentLossOptions, type NtXentLossSpec, ntXentLoss } from './losses/nt-xent.ts';
 export type { ContrastiveLossOptions, FeatureBank, HardNegatives } from './losses/options.ts';
 export {
   type Denominators,
   type SupConLossOptions,
   type SupConLossResult,
+  type SupConLossSpec,
   supConLoss,
   supConLossWithStats,
 } from './losses/sup-con.ts';
 export { type ByolOptions, byol } from './methods/byol.ts';
-export type {
-  ContrastiveLossSpec,
-  CustomLoss,
-  CustomLossBatch,
-  DclLossSpec,
-  DclwLossSpec,
-  KeyBank,
-  NtXentLossSpec,
-  SupConLossSpec,
-} from './methods/contrastive-loss.ts';
 export { type CrossEntropyOptions, crossEntropy } from './methods/cross-entropy.ts';
+export type { CustomLoss, CustomLossBatch } from './methods/custom-loss.ts';
 export { type DclOptions, dcl } from './methods/dcl.ts';
 export { KeyQueue, type KeyQueueOptions } from './methods/key-queue.ts';
 export {
   FeatureMethod,
-  type LossValue,
   Method,
   type MethodBatch,
   type MethodParts,
@@ -169,7 +190,6 @@ export {
   type MethodDefinition,
   type MethodSpec,
 } from './methods/registry.ts';
-export type { CrossEntropyLossSpec, LossSpec } from './methods/short-form.ts';
 export { type SimclrOptions, simclr } from './methods/simclr.ts';
 export { type SimsiamOptions, simsiam } from './methods/simsiam.ts';
 export { type SupconOptions, supcon } from './methods/supcon.ts';

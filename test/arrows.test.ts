@@ -16,6 +16,7 @@ const libRows = [
   ['augment', 'nn', 'losses', 'optim', 'data'],
   ['encoders'],
   ['checkpoint'],
+  ['methods'],
   ['train', 'evaluate', 'serve', 'export'],
   ['classify', 'monitors'],
   ['cli'],

@@ -1,9 +1,9 @@
 /** What `contrastive train --method NAME` comes to: the method's options by flags, and the head that goes with it. */
 import type { ProjectionHeadOptions } from '../encoders/projection-head.ts';
 import { OptionError } from '../errors.ts';
+import type { ContrastiveLossSpec } from '../losses/all.ts';
 import type { Denominators } from '../losses/sup-con.ts';
 import { byol } from '../methods/byol.ts';
-import type { ContrastiveLossSpec } from '../methods/contrastive-loss.ts';
 import { dcl } from '../methods/dcl.ts';
 import { moco } from '../methods/moco.ts';
 import type { MethodSpec } from '../methods/registry.ts';
@@ -120,7 +120,7 @@ export function checkMethodChoices(method: MethodName, choices: MethodChoices): 
   const all = new Set(recipes.flatMap(([, { flags }]) => flags));
   const own: readonly string[] = methodRecipes[method].flags;
   for (const flag of all) {
-    if (choices[flag] === undefined || own.includes(flag)) continue;
+    if (choices[flag] === undefined || choices[flag] === false || own.includes(flag)) continue;
     const owners = recipes.filter(([, { flags }]) => flags.includes(flag)).map(([name]) => name);
     throw new OptionError(`--${flagOf(flag)} belongs to --method ${owners.join(' or ')}`);
   }

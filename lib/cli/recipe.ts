@@ -3,6 +3,7 @@ import type { Augmentation } from '../augment/augment.ts';
 import { blurWith, colorDistortion, isSmall, recipe } from '../augment/presets/options.ts';
 import { randomHorizontalFlip } from '../augment/random-horizontal-flip.ts';
 import { randomResizedCrop } from '../augment/random-resized-crop.ts';
+import { encoderFacts } from '../encoders/all.ts';
 import { OptionError } from '../errors.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
@@ -17,10 +18,10 @@ export interface RecipeChoices extends MethodChoices {
   readonly method: MethodName;
   /** A name, or the path of a file. */
   readonly encoder: string;
-  /** Of the package's encoders. Default 64. */
+  /** Of the package's encoders that have them; the default goes with the size of the images. */
   readonly width?: number | undefined;
-  /** Default 'cifar' up to 64 pixels, 'imagenet' above. */
   readonly stem?: 'imagenet' | 'cifar' | undefined;
+  readonly patch?: number | undefined;
   /** Default: the data set's. */
   readonly size?: number | undefined;
   /** Default: what goes with the method. */
@@ -110,17 +111,16 @@ export function recipeOf(choices: RecipeChoices, profile: DataProfile): Training
   };
 }
 
-function encoderOf({ encoder, width, stem, seed }: RecipeChoices, size: number): TrainingSpec['encoder'] {
+function encoderOf({ encoder, width, stem, patch, seed }: RecipeChoices, size: number): TrainingSpec['encoder'] {
   const config = encoderConfig(encoder);
-  if (config.file === undefined)
-    return {
-      ...config,
-      stem: stem ?? (size <= 64 ? 'cifar' : 'imagenet'),
-      width: width ?? 64,
-      inChannels: channels,
-      seed,
-    };
-  for (const [flag, value] of Object.entries({ width, stem }))
-    if (value !== undefined) throw new OptionError(`--${flag} belongs to the encoders of the package, not to a file`);
-  return config;
+  const typed: Record<string, number | string> = {};
+  for (const [flag, value] of Object.entries({ width, stem, patch })) if (value !== undefined) typed[flag] = value;
+  const { options, forImages } = encoderFacts(config.name);
+  for (const flag of Object.keys(typed)) {
+    if (config.file !== undefined)
+      throw new OptionError(`--${flag} belongs to the encoders of the package, not to a file`);
+    if (options !== undefined && !(flag in options))
+      throw new OptionError(`--${flag} is no option of ${config.name}, which has ${Object.keys(options).join(', ')}`);
+  }
+  return config.file === undefined ? { ...config, ...forImages?.(size), ...typed, inChannels: channels, seed } : config;
 }

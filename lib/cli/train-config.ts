@@ -7,7 +7,7 @@ import { readJson } from '../files/read.ts';
 import { isObject } from '../files/strict-json.ts';
 import { checkOptions, describe } from '../validate.ts';
 import { type DataProfile, dataText } from './data-option.ts';
-import type { MethodChoices } from './methods.ts';
+import { type MethodChoices, recipeNames } from './methods.ts';
 import { recipeOf } from './recipe.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { TrainingSpec } from './training.ts';
@@ -71,7 +71,7 @@ const methodFlags = [
 
 /** Which options decide a field: where none of them was typed, it is the config's, word for word. */
 const deciders: Readonly<Record<keyof TrainingSpec, readonly (keyof TrainOptions)[]>> = {
-  encoder: ['encoder', 'width', 'stem'],
+  encoder: ['encoder', 'width', 'stem', 'patch'],
   head: ['headDim', 'method'],
   method: ['method', ...methodFlags],
   augment: ['data', 'method', 'size', 'cropMin', 'jitter', 'blur'],
@@ -149,7 +149,12 @@ function choicesOf(config: PartialConfig, typed: Choices): Choices {
     ...viewChoices(config),
     ...(!isTyped('method', config.method?.name) && { headDim: head?.outFeatures }),
     ...methodChoices(config.method, isTyped),
-    ...(!isTyped('encoder', name) && { encoder: name, width: encoder?.width, stem: encoder?.stem }),
+    ...(!isTyped('encoder', name) && {
+      encoder: name,
+      width: encoder?.width,
+      stem: encoder?.stem,
+      patch: encoder?.patch,
+    }),
     ...(!isTyped('optimizer', optimizer?.name) && {
       optimizer: optimizer?.name,
       lr: optimizer?.lr,
@@ -170,7 +175,7 @@ function methodChoices(
   method: PartialConfig['method'],
   isTyped: (name: keyof TrainOptions, own: unknown) => boolean,
 ): object {
-  if (method === undefined) return {};
+  if (method === undefined || !(recipeNames as readonly string[]).includes(method.name)) return {};
   const { name, loss, momentum, queueSize, symmetric, weighted } = method;
   const compared = isObject(loss) ? loss : method; // of moco, the loss is inside
   const { temperature, variant, denominators, hardNegatives } = compared;

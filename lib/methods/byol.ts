@@ -37,7 +37,7 @@ interface ByolNumbers {
   readonly momentum: number;
 }
 
-class Byol extends Method<ByolNumbers> {
+export class Byol extends Method<ByolNumbers> {
   readonly predictor: ProjectionHead;
   readonly teacher: Teacher;
   readonly #momentum: number | Ramp;

@@ -1,39 +1,9 @@
 /** Supervised cross entropy: a classifier on top of an encoder, the baseline of what is learned without one. */
-import type { OptionsOf, OptionTable } from '../options/option.ts';
-import { resolveOptions } from '../options/resolve.ts';
-import * as ops from '../tensor/ops.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import { FeatureMethod, type LossValue, type MethodParts, type Targets } from './method.ts';
+import type { CrossEntropyLossSpec } from '../losses/cross-entropy.ts';
+import { checkOptionsOf, NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
 
-const table = {
-  /**
-   * ε in [0, 1]: the targets are (1 − ε)·one-hot + ε / classes (Szegedy et al. 2016, arXiv:1512.00567, section 7).
-   * Default 0.
-   */
-  labelSmoothing: { type: 'number', min: 0, max: 1, default: 0, help: 'part of each target that all classes share' },
-} as const satisfies OptionTable;
-
-export type CrossEntropyOptions = OptionsOf<typeof table>;
-
-class CrossEntropy extends FeatureMethod {
-  readonly #labelSmoothing: number;
-
-  constructor(labelSmoothing: number, parts: MethodParts) {
-    super(parts);
-    this.#labelSmoothing = labelSmoothing;
-  }
-
-  override get isPure(): boolean {
-    return true;
-  }
-
-  /** @param logits float32 (batch, views, classes) */
-  override lossOf(logits: Tensor, { labels }: Targets): LossValue {
-    const labelSmoothing = this.#labelSmoothing;
-    return { loss: ops.softmaxCrossEntropy(logits, labels as Tensor, { labelSmoothing }) };
-  }
-}
+export type CrossEntropyOptions = Omit<CrossEntropyLossSpec, 'name'>;
 
 /**
  * Cross entropy of the head's outputs, one logit a class, with every sample's label; all views of a sample have its label.
@@ -47,6 +17,6 @@ export const crossEntropy = defineMethod({
   labels: 'required',
   hasMetrics: false,
   isOfFeatures: true,
-  check: (options: CrossEntropyOptions) => resolveOptions('cross-entropy', table, options, 'cross-entropy.'),
-  make: ({ labelSmoothing }, parts) => new CrossEntropy(labelSmoothing, parts),
+  check: (options: CrossEntropyOptions) => checkOptionsOf('cross-entropy', 'cross-entropy', options),
+  make: (options, parts) => new NamedLoss({ ...options, name: 'cross-entropy' }, parts),
 });

@@ -1,13 +1,30 @@
-/** A method that is a loss of the user's own: a function of the features of a batch. */
+/** A method that is one loss of the features of a batch: by the name that `defineLoss` gave it, or a function of the user's own. */
 import { OptionError } from '../errors.ts';
+import { checkLoss, type KeyBank, type LossSpec, type LossValue, lossOf } from '../losses/all.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe } from '../validate.ts';
-import type { CustomLoss, CustomLossBatch } from './contrastive-loss.ts';
-import { FeatureMethod, type LossValue, type MethodParts, type Targets } from './method.ts';
+import { FeatureMethod, type MethodParts, type Targets } from './method.ts';
+import { NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
 
+/** What a loss of your own may look at beside the features. */
+export interface CustomLossBatch {
+  /** int32 (batch), when every sample has one. */
+  readonly labels: Tensor | undefined;
+  /** int64 (batch): which samples they are; the trainer always gives them. */
+  readonly ids?: Tensor | undefined;
+  /** In `moco`: what its queue holds, until the update of this step; undefined while it is empty. */
+  readonly bank?: KeyBank | undefined;
+}
+
+/**
+ * A loss of your own: features float32 (batch, views, dim) with gradient. In `moco` there are two views: the query, and its
+ * key without a gradient. Returns a scalar tensor.
+ */
+export type CustomLoss = (features: Tensor, batch: CustomLossBatch) => Tensor;
+
 interface CustomOptions {
-  readonly loss: CustomLoss;
+  readonly loss: CustomLoss | LossSpec;
 }
 
 /** Calls a loss of the user's own. @throws {OptionError} it returns no tensor. */
@@ -17,7 +34,7 @@ export function callCustom(loss: CustomLoss, features: Tensor, batch: CustomLoss
   return { loss: value };
 }
 
-class CustomMethod extends FeatureMethod {
+class CalledLoss extends FeatureMethod {
   readonly #loss: CustomLoss;
 
   constructor(loss: CustomLoss, parts: MethodParts) {
@@ -32,17 +49,18 @@ class CustomMethod extends FeatureMethod {
 
 function check(options: CustomOptions): CustomOptions {
   checkOptions('custom', options, ['loss']);
-  if (typeof options.loss !== 'function')
-    throw new OptionError(`loss must be a function, got ${describe(options.loss)}`);
-  return options;
+  return { loss: typeof options.loss === 'function' ? options.loss : checkLoss(options.loss) };
 }
 
-/** `new Trainer({ loss })` with a function. What it looks at is not known: labels where there are any, and ids. */
+/** `new Trainer({ loss })` with a loss that is no method's. A function may look at anything: labels where there are any, and ids. */
 export const customLoss = defineMethod({
   name: 'custom',
-  labels: 'optional',
+  labels: ({ loss }) => {
+    if (typeof loss === 'function') return 'optional';
+    return lossOf(loss).usesLabels ? 'required' : 'none';
+  },
   usesIds: true,
   isOfFeatures: true,
   check,
-  make: ({ loss }, parts) => new CustomMethod(loss, parts),
+  make: ({ loss }, parts) => (typeof loss === 'function' ? new CalledLoss(loss, parts) : new NamedLoss(loss, parts)),
 });

@@ -1,7 +1,7 @@
 /** DCL: SimCLR without the positive in the denominator. */
+import type { DclLossSpec, DclwLossSpec } from '../losses/dcl.ts';
 import { expectBoolean } from '../validate.ts';
-import type { DclLossSpec, DclwLossSpec } from './contrastive-loss.ts';
-import { checkLossOptions, NamedLoss } from './named-loss.ts';
+import { checkOptionsOf, NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
 
 export interface DclOptions extends Omit<DclwLossSpec, 'name'> {
@@ -9,13 +9,12 @@ export interface DclOptions extends Omit<DclwLossSpec, 'name'> {
   readonly weighted?: boolean;
 }
 
-const lossOf = ({ weighted, ...options }: DclOptions): DclLossSpec | DclwLossSpec =>
-  weighted ? { name: 'dclw', ...options } : { name: 'dcl', ...options };
+const lossName = (weighted: boolean | undefined): (DclLossSpec | DclwLossSpec)['name'] => (weighted ? 'dclw' : 'dcl');
 
 function check(options: DclOptions): DclOptions {
   const { weighted = false, ...loss } = options;
   expectBoolean('dcl.weighted', weighted);
-  return { weighted, ...checkLossOptions<DclLossSpec | DclwLossSpec>('dcl', weighted ? 'dclw' : 'dcl', loss) };
+  return { weighted, ...checkOptionsOf('dcl', lossName(weighted), loss) };
 }
 
 /**
@@ -35,5 +34,5 @@ export const dcl = defineMethod({
   comparesBatch: true,
   isOfFeatures: true,
   check,
-  make: (options, parts) => new NamedLoss(lossOf(options), parts),
+  make: ({ weighted, ...options }, parts) => new NamedLoss({ ...options, name: lossName(weighted) }, parts),
 });

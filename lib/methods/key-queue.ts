@@ -1,9 +1,9 @@
 /** The newest keys of a training: vectors of earlier batches, first in, first out. */
+import type { KeyBank } from '../losses/all.ts';
 import type { Module } from '../nn/module.ts';
 import { outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import type { KeyBank } from './contrastive-loss.ts';
 import type { Targets } from './method.ts';
 
 export interface KeyQueueOptions {
@@ -71,10 +71,7 @@ export class KeyQueue {
    */
   push(keys: Tensor, { labels, ids }: Pick<Targets, 'labels' | 'ids'>, status: Tensor): Tensor {
     const pushed = ops.pushKeys_(this.#features, this.#labels, this.#ids, this.#pushed, keys, {
-      keyLabels: labels,
-      keyIds: ids,
-      status,
-      normalize: this.#normalize,
+      ...{ keyLabels: labels, keyIds: ids, status, normalize: this.#normalize },
     });
     this.#count = Math.min(this.#size, this.#count + (keys.shape[0] as number));
     return pushed;

@@ -1,4 +1,5 @@
 /** What a method of representation learning is: modules that it adds, the loss of a batch of views, what follows an update. */
+import type { LossValue } from '../losses/all.ts';
 import { Module } from '../nn/module.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -26,13 +27,6 @@ export interface Targets<Numbers extends object = object> {
 
 export interface MethodBatch<Numbers extends object = object> extends Targets<Numbers> {
   readonly views: Views;
-}
-
-export interface LossValue {
-  /** scalar () */
-  readonly loss: Tensor;
-  /** int64 (): the anchors that had a positive, where the loss reports them. */
-  readonly validAnchors?: Tensor;
 }
 
 /** What loss() returns; a method may add what its afterUpdate() needs. */

@@ -1,39 +1,25 @@
 /** MoCo: queries against a queue of keys that a slowly moving copy of the network made. */
 import { OptionError } from '../errors.ts';
+import { type BoundLoss, checkLoss, type KeyBank, type LossSpec, type LossValue, lossOf } from '../losses/all.ts';
 import type { Module } from '../nn/module.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import {
-  type ContrastiveLossSpec,
-  type CustomLoss,
-  checkContrastiveLoss,
-  type KeyBank,
-  type LossBatch,
-  nativeLoss,
-  type TemperatureNumbers,
-  temperatureAt,
-} from './contrastive-loss.ts';
-import { callCustom } from './custom-loss.ts';
+import { type CustomLoss, type CustomLossBatch, callCustom } from './custom-loss.ts';
 import { KeyQueue } from './key-queue.ts';
-import {
-  type LossValue,
-  Method,
-  type MethodBatch,
-  type MethodParts,
-  type MethodValue,
-  type Targets,
-} from './method.ts';
+import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targets } from './method.ts';
 import { dimOf, expectModules } from './network.ts';
 import { type Around, defineMethod } from './registry.ts';
 import { Teacher } from './teacher.ts';
 
-function checkLoss(name: string, loss: ContrastiveLossSpec | CustomLoss): ContrastiveLossSpec | CustomLoss {
+function checkKeyLoss(name: string, loss: LossSpec | CustomLoss): LossSpec | CustomLoss {
   if (typeof loss === 'function') return loss;
-  const checked = checkContrastiveLoss(loss, name);
-  if (checked.name === 'supcon' && checked.anchors === 'all')
+  const checked = checkLoss(loss, name);
+  if (checked.name === 'cross-entropy')
+    throw new OptionError(`${name} must be a contrastive loss: cross-entropy has no keys`);
+  if ('anchors' in checked && checked.anchors === 'all')
     throw new OptionError(`${name}.anchors must not be 'all': keys have no gradient and are no anchors`);
   return checked;
 }
@@ -63,16 +49,20 @@ const table = {
    */
   symmetric: { type: 'boolean', default: false, help: 'whether both views are queries in turn' },
   /** A contrastive loss by name, or one of your own, which gets the queue as `bank`. Default { name: 'nt-xent' }. */
-  loss: { type: 'checked', check: checkLoss, default: { name: 'nt-xent' }, help: 'of queries and keys' },
+  loss: { type: 'checked', check: checkKeyLoss, default: { name: 'nt-xent' }, help: 'of queries and keys' },
 } as const satisfies OptionTable;
 
 export type MocoOptions = OptionsOf<typeof table>;
 type Resolved = ResolvedOf<typeof table>;
 
-interface MocoNumbers extends TemperatureNumbers {
+interface MocoNumbers {
   /** m */
   readonly momentum: number;
+  /** What changes of the loss. */
+  readonly [option: string]: number;
 }
+
+type MocoTensors = Targets<MocoNumbers>['numbers'];
 
 interface MocoValue extends MethodValue, Pick<Targets, 'labels' | 'ids'> {
   /** float32 (queries, dim), without a gradient. */
@@ -80,27 +70,24 @@ interface MocoValue extends MethodValue, Pick<Targets, 'labels' | 'ids'> {
   readonly bank: KeyBank | undefined;
 }
 
-class Moco extends Method<MocoNumbers, MocoValue> {
+export class Moco extends Method<MocoNumbers, MocoValue> {
   readonly teacher: Teacher;
   readonly #queue: KeyQueue;
   readonly #momentum: number | Ramp;
   readonly #symmetric: boolean;
-  readonly #loss: Resolved['loss'];
-  readonly #call: (features: Tensor, batch: LossBatch) => LossValue;
+  readonly #loss: BoundLoss | CustomLoss;
 
   constructor({ momentum, queueSize, statistics, symmetric, loss }: Resolved, parts: MethodParts) {
     super(parts);
-    const isCustom = typeof loss === 'function';
     this.#momentum = momentum;
     this.#symmetric = symmetric;
-    this.#loss = loss;
-    this.#call = isCustom ? (features, batch) => callCustom(loss, features, batch) : nativeLoss(loss).call;
+    this.#loss = typeof loss === 'function' ? loss : lossOf(loss);
     this.teacher = new Teacher(parts.student, { statistics });
     this.#queue = new KeyQueue(this, {
       size: queueSize,
       dim: dimOf('moco', parts.student),
       device: parts.device,
-      normalize: isCustom || loss.normalize !== false,
+      normalize: !('normalize' in loss && loss.normalize === false),
     });
   }
 
@@ -118,11 +105,8 @@ class Moco extends Method<MocoNumbers, MocoValue> {
   }
 
   override numbersAt(progress: number): MocoNumbers {
-    const loss = this.#loss;
-    return {
-      momentum: rampAt(this.#momentum, progress),
-      ...(typeof loss !== 'function' && temperatureAt(loss, progress)),
-    };
+    const changing = typeof this.#loss === 'function' ? {} : this.#loss.numbersAt(progress);
+    return { ...changing, momentum: rampAt(this.#momentum, progress) };
   }
 
   /** Queries and their keys: view 0 and view 1; behind them, where it is symmetric, the same with the views exchanged. */
@@ -137,8 +121,14 @@ class Moco extends Method<MocoNumbers, MocoValue> {
     const labels = targets.labels && repeated(targets.labels);
     const ids = repeated(targets.ids);
     const bank = this.#queue.bank(labels !== undefined);
-    const value = this.#call(features, { labels, ids, bank, temperature: numbers.temperature, hasKeys: true });
+    const value = this.#compare(features, { labels, ids, bank }, numbers);
     return { ...value, features, keys, labels, ids, bank };
+  }
+
+  #compare(features: Tensor, batch: CustomLossBatch, { momentum: _, ...numbers }: MocoTensors): LossValue {
+    const loss = this.#loss;
+    if (typeof loss === 'function') return callCustom(loss, features, batch);
+    return loss.call(features, { ...batch, hasKeys: true }, numbers);
   }
 
   /** Of the pairs of a query with its own key and with the queue: `top1` is the part of the queries whose nearest key is a positive. */
@@ -194,7 +184,7 @@ export const moco = defineMethod({
   name: 'moco',
   labels: ({ loss }: Resolved) => {
     if (typeof loss === 'function') return 'optional';
-    return nativeLoss(loss).usesLabels ? 'required' : 'none';
+    return lossOf(loss).usesLabels ? 'required' : 'none';
   },
   usesIds: true,
   views: [2, 2],

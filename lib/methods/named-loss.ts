@@ -1,45 +1,34 @@
-/** A method that is one contrastive loss of the features of a batch. */
-
+/** A method that is one loss, by its name, of the features of a batch. */
+import { type BoundLoss, checkLoss, type LossValue, lossOf } from '../losses/all.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import {
-  type ContrastiveLossSpec,
-  checkContrastiveLoss,
-  nativeLoss,
-  type TemperatureNumbers,
-  temperatureAt,
-} from './contrastive-loss.ts';
-import { FeatureMethod, type LossValue, type MethodParts, type Targets } from './method.ts';
+import { FeatureMethod, type MethodParts, type Targets } from './method.ts';
+
+type Numbers = Readonly<Record<string, number>>;
 
 /** Features of all views of a batch, compared with each other by a loss that has a name. */
-export class NamedLoss extends FeatureMethod<TemperatureNumbers> {
-  readonly #spec: ContrastiveLossSpec;
-  readonly #call: ReturnType<typeof nativeLoss>['call'];
+export class NamedLoss extends FeatureMethod<Numbers> {
+  readonly #loss: BoundLoss;
 
-  constructor(spec: ContrastiveLossSpec, parts: MethodParts) {
+  constructor(spec: { readonly name: string }, parts: MethodParts) {
     super(parts);
-    this.#spec = spec;
-    this.#call = nativeLoss(spec).call;
+    this.#loss = lossOf(spec);
   }
 
   override get isPure(): boolean {
-    return this.constructor === NamedLoss;
+    return true;
   }
 
-  override numbersAt(progress: number): TemperatureNumbers {
-    return temperatureAt(this.#spec, progress);
+  override numbersAt(progress: number): Numbers {
+    return this.#loss.numbersAt(progress);
   }
 
-  override lossOf(features: Tensor, { labels, ids, numbers }: Targets<TemperatureNumbers>): LossValue {
-    return this.#call(features, { labels, ids, temperature: numbers.temperature });
+  override lossOf(features: Tensor, { labels, ids, numbers }: Targets<Numbers>): LossValue {
+    return this.#loss.call(features, { labels, ids }, numbers);
   }
 }
 
-/** The options of a loss by name, checked as those of a method. @throws {OptionError} */
-export function checkLossOptions<Spec extends ContrastiveLossSpec>(
-  method: string,
-  name: Spec['name'],
-  options: Omit<Spec, 'name'>,
-): Omit<Spec, 'name'> {
-  const { name: _, ...checked } = checkContrastiveLoss({ ...options, name } as Spec, method);
-  return checked;
+/** The options of a method that is the loss `name`, checked. @throws {OptionError} */
+export function checkOptionsOf<Options extends object>(method: string, name: string, options: Options): Options {
+  const { name: _, ...checked } = checkLoss({ ...options, name }, method);
+  return checked as unknown as Options;
 }

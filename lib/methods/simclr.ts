@@ -1,6 +1,6 @@
 /** SimCLR: views of one image attract each other, those of other images repel. */
-import type { NtXentLossSpec } from './contrastive-loss.ts';
-import { checkLossOptions, NamedLoss } from './named-loss.ts';
+import type { NtXentLossSpec } from '../losses/nt-xent.ts';
+import { checkOptionsOf, NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
 
 /** The options mean what they mean to `ntXentLoss`; the temperature may be a ramp. */
@@ -24,6 +24,6 @@ export const simclr = defineMethod({
   usesIds: true,
   comparesBatch: true,
   isOfFeatures: true,
-  check: (options: SimclrOptions) => checkLossOptions<NtXentLossSpec>('simclr', 'nt-xent', options),
-  make: (options, parts) => new NamedLoss({ name: 'nt-xent', ...options }, parts),
+  check: (options: SimclrOptions) => checkOptionsOf('simclr', 'nt-xent', options),
+  make: (options, parts) => new NamedLoss({ ...options, name: 'nt-xent' }, parts),
 });

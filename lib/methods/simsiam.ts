@@ -23,7 +23,7 @@ const table = {
 
 export type SimsiamOptions = OptionsOf<typeof table>;
 
-class Simsiam extends Method {
+export class Simsiam extends Method {
   readonly predictor: ProjectionHead;
 
   constructor({ predictorFeatures }: ResolvedOf<typeof table>, parts: MethodParts) {

@@ -1,6 +1,6 @@
 /** SupCon: images of one class attract each other. */
-import type { SupConLossSpec } from './contrastive-loss.ts';
-import { checkLossOptions, NamedLoss } from './named-loss.ts';
+import type { SupConLossSpec } from '../losses/sup-con.ts';
+import { checkOptionsOf, NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
 
 /** The options mean what they mean to `supConLoss`; the temperature may be a ramp. */
@@ -23,6 +23,6 @@ export const supcon = defineMethod({
   usesIds: true,
   comparesBatch: true,
   isOfFeatures: true,
-  check: (options: SupconOptions) => checkLossOptions<SupConLossSpec>('supcon', 'supcon', options),
-  make: (options, parts) => new NamedLoss({ name: 'supcon', ...options }, parts),
+  check: (options: SupconOptions) => checkOptionsOf('supcon', 'supcon', options),
+  make: (options, parts) => new NamedLoss({ ...options, name: 'supcon' }, parts),
 });

@@ -1,7 +1,8 @@
 /** Parts of a network: a forward pass, and the parameters, running statistics and parts that the fields hold. */
 import { CheckpointError, messageOf, OptionError, StateError } from '../errors.ts';
 import { loadAddon } from '../native/addon.ts';
-import { guard, newJob } from '../native/errors.ts';
+import { guard } from '../native/errors.ts';
+import { newJob } from '../native/jobs.ts';
 import { flags, ownElsewhere, tidy } from '../tensor/modes.ts';
 import { tensorState } from '../tensor/raw-tensors.ts';
 import { currentRecorder } from '../tensor/recorder.ts';
@@ -136,11 +137,19 @@ export abstract class Module {
     }
   }
 
-  /** Whether normalisation uses the statistics of the batch and updates the running ones, and dropout drops. */
+  /**
+   * Whether normalisation uses the statistics of the batch and updates the running ones, and dropout drops.
+   * @throws {StateError} where this is so, and the forward pass is being compiled for inference.
+   */
   get training(): boolean {
     const state = stateOf(this);
     const training = isTraining(state);
-    currentRecorder()?.assume(() => isTraining(state) === training);
+    const recorder = currentRecorder();
+    if (training && recorder?.isInference)
+      throw new StateError(
+        `${this.constructor.name} is in training mode, but is compiled for inference; call eval() first`,
+      );
+    recorder?.assume(() => isTraining(state) === training);
     return training;
   }
 

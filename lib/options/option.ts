@@ -91,7 +91,7 @@ type Resolved<O> = O extends CheckedOption
 /** What users give: all of it may be left out but for what is required. */
 export type OptionsOf<T extends OptionTable> = {
   readonly [K in keyof Pick<T, RequiredNames<T>>]: Given<T[K]>;
-} & { readonly [K in keyof Omit<T, RequiredNames<T>>]?: Given<T[K]> };
+} & { readonly [K in keyof Omit<T, RequiredNames<T>>]?: Given<T[K]> | undefined };
 
 /** What `resolveOptions` makes of it: undefined only where an option was left out and has no default. */
 export type ResolvedOf<T extends OptionTable> = {

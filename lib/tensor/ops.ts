@@ -62,7 +62,7 @@ export function batchNormAct(
     readonly training?: boolean | undefined;
     readonly momentum?: number | undefined;
     readonly eps?: number | undefined;
-    readonly relu?: boolean | undefined;
+    readonly activation?: string | undefined;
   },
 ): Tensor {
   checkOptions('batchNormAct', options, [
@@ -75,7 +75,7 @@ export function batchNormAct(
     'training',
     'momentum',
     'eps',
-    'relu',
+    'activation',
   ]);
   return call('batch_norm_act', [
     input,
@@ -88,13 +88,92 @@ export function batchNormAct(
     options?.training,
     options?.momentum,
     options?.eps,
-    options?.relu,
+    options?.activation,
   ]);
 }
 
 /** `begin_step_` */
 export function beginStep_(statistics: readonly Tensor[], before: readonly Tensor[], status: Tensor): Tensor {
   return call('begin_step_', [statistics, before, status]);
+}
+
+/** `contrastive_loss` */
+export function contrastiveLoss(
+  features: Tensor,
+  options?: {
+    readonly labels?: Tensor | null | undefined;
+    readonly mask?: Tensor | null | undefined;
+    readonly ids?: Tensor | null | undefined;
+    readonly bank?: Tensor | null | undefined;
+    readonly bankLabels?: Tensor | null | undefined;
+    readonly bankIds?: Tensor | null | undefined;
+    readonly learnedTemperature?: Tensor | null | undefined;
+    readonly temperature?: number | undefined;
+    readonly minViews?: number | undefined;
+    readonly variant?: string | undefined;
+    readonly denominators?: string | undefined;
+    readonly anchors?: string | undefined;
+    readonly noPositives?: string | undefined;
+    readonly maxPositives?: number | undefined;
+    readonly seed?: number | undefined;
+    readonly concentration?: number | undefined;
+    readonly classPrior?: number | undefined;
+    readonly sigma?: number | undefined;
+    readonly weightGradient?: boolean | undefined;
+    readonly lossScale?: number | undefined;
+    readonly normalize?: boolean | undefined;
+    readonly block?: number | undefined;
+  },
+): [Tensor, Tensor] {
+  checkOptions('contrastiveLoss', options, [
+    'labels',
+    'mask',
+    'ids',
+    'bank',
+    'bankLabels',
+    'bankIds',
+    'learnedTemperature',
+    'temperature',
+    'minViews',
+    'variant',
+    'denominators',
+    'anchors',
+    'noPositives',
+    'maxPositives',
+    'seed',
+    'concentration',
+    'classPrior',
+    'sigma',
+    'weightGradient',
+    'lossScale',
+    'normalize',
+    'block',
+  ]);
+  return callMany('contrastive_loss', [
+    features,
+    options?.labels,
+    options?.mask,
+    options?.ids,
+    options?.bank,
+    options?.bankLabels,
+    options?.bankIds,
+    options?.learnedTemperature,
+    options?.temperature,
+    options?.minViews,
+    options?.variant,
+    options?.denominators,
+    options?.anchors,
+    options?.noPositives,
+    options?.maxPositives,
+    options?.seed,
+    options?.concentration,
+    options?.classPrior,
+    options?.sigma,
+    options?.weightGradient,
+    options?.lossScale,
+    options?.normalize,
+    options?.block,
+  ]) as [Tensor, Tensor];
 }
 
 /** `contrastive_metrics` */
@@ -104,92 +183,6 @@ export function contrastiveMetrics(
 ): Tensor {
   checkOptions('contrastiveMetrics', options, ['labels', 'block']);
   return call('contrastive_metrics', [features, options?.labels, options?.block]);
-}
-
-/** `dcl_loss` */
-export function dclLoss(
-  features: Tensor,
-  options?: {
-    readonly ids?: Tensor | null | undefined;
-    readonly bank?: Tensor | null | undefined;
-    readonly bankIds?: Tensor | null | undefined;
-    readonly learnedTemperature?: Tensor | null | undefined;
-    readonly temperature?: number | undefined;
-    readonly anchors?: string | undefined;
-    readonly lossScale?: number | undefined;
-    readonly normalize?: boolean | undefined;
-    readonly block?: number | undefined;
-  },
-): Tensor {
-  checkOptions('dclLoss', options, [
-    'ids',
-    'bank',
-    'bankIds',
-    'learnedTemperature',
-    'temperature',
-    'anchors',
-    'lossScale',
-    'normalize',
-    'block',
-  ]);
-  return call('dcl_loss', [
-    features,
-    options?.ids,
-    options?.bank,
-    options?.bankIds,
-    options?.learnedTemperature,
-    options?.temperature,
-    options?.anchors,
-    options?.lossScale,
-    options?.normalize,
-    options?.block,
-  ]);
-}
-
-/** `dclw_loss` */
-export function dclwLoss(
-  features: Tensor,
-  options?: {
-    readonly ids?: Tensor | null | undefined;
-    readonly bank?: Tensor | null | undefined;
-    readonly bankIds?: Tensor | null | undefined;
-    readonly learnedTemperature?: Tensor | null | undefined;
-    readonly temperature?: number | undefined;
-    readonly anchors?: string | undefined;
-    readonly sigma?: number | undefined;
-    readonly lossScale?: number | undefined;
-    readonly normalize?: boolean | undefined;
-    readonly weightGradient?: boolean | undefined;
-    readonly block?: number | undefined;
-  },
-): Tensor {
-  checkOptions('dclwLoss', options, [
-    'ids',
-    'bank',
-    'bankIds',
-    'learnedTemperature',
-    'temperature',
-    'anchors',
-    'sigma',
-    'lossScale',
-    'normalize',
-    'weightGradient',
-    'block',
-  ]);
-  return call('dclw_loss', [
-    features,
-    options?.ids,
-    options?.bank,
-    options?.bankIds,
-    options?.learnedTemperature,
-    options?.temperature,
-    options?.anchors,
-    options?.sigma,
-    options?.lossScale,
-    options?.normalize,
-    options?.weightGradient,
-    options?.block,
-  ]);
 }
 
 /**
@@ -550,52 +543,6 @@ export function normalize(
   return call('normalize', [input, options?.p, options?.dim, options?.eps]);
 }
 
-/** `nt_xent_loss` */
-export function ntXentLoss(
-  features: Tensor,
-  options?: {
-    readonly ids?: Tensor | null | undefined;
-    readonly bank?: Tensor | null | undefined;
-    readonly bankIds?: Tensor | null | undefined;
-    readonly learnedTemperature?: Tensor | null | undefined;
-    readonly temperature?: number | undefined;
-    readonly anchors?: string | undefined;
-    readonly concentration?: number | undefined;
-    readonly classPrior?: number | undefined;
-    readonly lossScale?: number | undefined;
-    readonly normalize?: boolean | undefined;
-    readonly block?: number | undefined;
-  },
-): Tensor {
-  checkOptions('ntXentLoss', options, [
-    'ids',
-    'bank',
-    'bankIds',
-    'learnedTemperature',
-    'temperature',
-    'anchors',
-    'concentration',
-    'classPrior',
-    'lossScale',
-    'normalize',
-    'block',
-  ]);
-  return call('nt_xent_loss', [
-    features,
-    options?.ids,
-    options?.bank,
-    options?.bankIds,
-    options?.learnedTemperature,
-    options?.temperature,
-    options?.anchors,
-    options?.concentration,
-    options?.classPrior,
-    options?.lossScale,
-    options?.normalize,
-    options?.block,
-  ]);
-}
-
 /** `probe_inputs` */
 export function probeInputs(features: Tensor, mean: Tensor, deviation: Tensor): Tensor {
   return call('probe_inputs', [features, mean, deviation]);
@@ -827,76 +774,6 @@ export function softmaxCrossEntropy(
 ): Tensor {
   checkOptions('softmaxCrossEntropy', options, ['labelSmoothing']);
   return call('softmax_cross_entropy', [logits, labels, options?.labelSmoothing]);
-}
-
-/** `sup_con_loss` */
-export function supConLoss(
-  features: Tensor,
-  options?: {
-    readonly labels?: Tensor | null | undefined;
-    readonly mask?: Tensor | null | undefined;
-    readonly ids?: Tensor | null | undefined;
-    readonly bank?: Tensor | null | undefined;
-    readonly bankLabels?: Tensor | null | undefined;
-    readonly bankIds?: Tensor | null | undefined;
-    readonly learnedTemperature?: Tensor | null | undefined;
-    readonly temperature?: number | undefined;
-    readonly variant?: string | undefined;
-    readonly denominators?: string | undefined;
-    readonly anchors?: string | undefined;
-    readonly noPositives?: string | undefined;
-    readonly maxPositives?: number | undefined;
-    readonly seed?: number | undefined;
-    readonly concentration?: number | undefined;
-    readonly classPrior?: number | undefined;
-    readonly lossScale?: number | undefined;
-    readonly normalize?: boolean | undefined;
-    readonly block?: number | undefined;
-  },
-): [Tensor, Tensor] {
-  checkOptions('supConLoss', options, [
-    'labels',
-    'mask',
-    'ids',
-    'bank',
-    'bankLabels',
-    'bankIds',
-    'learnedTemperature',
-    'temperature',
-    'variant',
-    'denominators',
-    'anchors',
-    'noPositives',
-    'maxPositives',
-    'seed',
-    'concentration',
-    'classPrior',
-    'lossScale',
-    'normalize',
-    'block',
-  ]);
-  return callMany('sup_con_loss', [
-    features,
-    options?.labels,
-    options?.mask,
-    options?.ids,
-    options?.bank,
-    options?.bankLabels,
-    options?.bankIds,
-    options?.learnedTemperature,
-    options?.temperature,
-    options?.variant,
-    options?.denominators,
-    options?.anchors,
-    options?.noPositives,
-    options?.maxPositives,
-    options?.seed,
-    options?.concentration,
-    options?.classPrior,
-    options?.lossScale,
-    options?.normalize,
-    options?.block,
-  ]) as [Tensor, Tensor];
 }
 
 /** `unit_bank` */

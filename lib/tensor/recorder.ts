@@ -9,7 +9,8 @@ import {
   type TensorDescription,
   type TensorHandle,
 } from '../native/addon.ts';
-import { type Frame, formatPlace, framesBelow, guard } from '../native/errors.ts';
+import { formatPlace, guard } from '../native/errors.ts';
+import { type Frame, framesBelow } from '../native/jobs.ts';
 
 /** A tensor of a recording, by its number. */
 export interface Value {
@@ -22,6 +23,8 @@ export interface RecordedOperation {
   /** In the order of its schema: plain values, values for tensors, arrays of either; undefined takes the default. */
   readonly args: readonly unknown[];
   readonly results: readonly number[];
+  /** Whether a result lies in the memory of an argument. */
+  readonly sharesMemory: boolean;
   /** The modes that it was called under. */
   readonly flags: number;
   /** The stack of its call. */
@@ -47,6 +50,8 @@ export interface Notes {
 const isHandle = (arg: unknown): arg is TensorHandle => typeof arg === 'object' && arg !== null;
 
 export class Recorder {
+  /** What is recorded will be run for inference. */
+  readonly isInference: boolean;
   readonly #handle: RecorderHandle = guard(() => loadAddon().makeRecorder());
   readonly #operations: RecordedOperation[] = [];
   readonly #values = new Map<number, TensorDescription>();
@@ -54,6 +59,10 @@ export class Recorder {
   readonly #inputs: TensorDescription[] = [];
   readonly #hidden: (() => TensorHandle)[] = [];
   readonly #assumptions: (() => boolean)[] = [];
+
+  constructor(isInference = false) {
+    this.isInference = isInference;
+  }
 
   /** A handle that stands for what is given in its place at replay; of the shape, dtype and device of `like`. */
   input(like: TensorHandle): TensorHandle {
@@ -71,7 +80,7 @@ export class Recorder {
     frames: readonly Frame[],
   ): OperationResult {
     const addon = loadAddon();
-    const [made, taken, results] = guard(() => addon.record(this.#handle, reference, args, flags));
+    const [made, taken, results, sharesMemory] = guard(() => addon.record(this.#handle, reference, args, flags));
     const handles = made === undefined ? [] : Array.isArray(made) ? made : [made as TensorHandle];
     this.#made.push(...handles);
     for (const [i, value] of results.entries()) this.#values.set(value, addon.describe(handles[i] as TensorHandle));
@@ -80,7 +89,7 @@ export class Recorder {
       if (Array.isArray(arg)) return arg.map(plain);
       return isHandle(arg) ? { value: taken[next++] } : arg;
     };
-    this.#operations.push({ name, args: args.map(plain), results, flags, frames });
+    this.#operations.push({ name, args: args.map(plain), results, sharesMemory, flags, frames });
     return made;
   }
 

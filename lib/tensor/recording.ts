@@ -7,10 +7,11 @@ import {
   type TensorDescription,
   type TensorHandle,
 } from '../native/addon.ts';
-import { type Frame, formatPlace, guard, newJob } from '../native/errors.ts';
+import { formatPlace, guard } from '../native/errors.ts';
+import { type Frame, newJob } from '../native/jobs.ts';
 import { throwIfAborted } from '../validate.ts';
 import { reference } from './door.ts';
-import { flags, outsideTidy } from './modes.ts';
+import { flags, outsideTidy, streamIn } from './modes.ts';
 import { currentRecorder, type Notes, type RecordedOperation, Recorder, recordInto, type Value } from './recorder.ts';
 import { noteBackward, Tensor } from './tensor.ts';
 
@@ -89,9 +90,14 @@ export class Recording {
    * Runs `fn` once on tensors without values and keeps its operations.
    * @param like tensors of the shapes, dtypes and devices that replays will give.
    * @param fn returns the outputs. It must not wait for anything.
+   * @param options.inference refuses modules in training mode.
    */
-  static of(like: readonly Tensor[], fn: (inputs: readonly Tensor[]) => readonly Tensor[]): Recording {
-    const recorder = new Recorder();
+  static of(
+    like: readonly Tensor[],
+    fn: (inputs: readonly Tensor[]) => readonly Tensor[],
+    { inference = false } = {},
+  ): Recording {
+    const recorder = new Recorder(inference);
     try {
       const inputs = like.map(({ handle }) => new Tensor(recorder.input(handle)));
       const outputs = recordInto(recorder, () => fn(inputs));
@@ -143,9 +149,10 @@ export class Recording {
     throwIfAborted(signal);
     const fresh = this.#hidden.map((make) => make());
     const handles = [...inputs.map(({ handle }) => handle), ...fresh];
-    const job = newJob(this.replay, this.#frames);
+    const modes = flags();
+    const job = newJob(this.replay, streamIn(modes), this.#frames);
     const abort = signal && abortFlagOf(signal);
-    const outputs = guard(() => loadAddon().replay(this.#handle, handles, abort, flags(), job));
+    const outputs = guard(() => loadAddon().replay(this.#handle, handles, abort, modes, job));
     for (const handle of fresh) loadAddon().dispose(handle);
     if (this.#hasBackward) noteBackward();
     return outputs.map((handle) => new Tensor(handle));

@@ -4,7 +4,7 @@ import type { Method } from '../methods/method.ts';
 import { movingBuffers } from '../methods/moving-buffers.ts';
 import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
-import { outsideTidy } from '../tensor/modes.ts';
+import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -40,7 +40,7 @@ export class StepGuard implements Disposable {
   readonly #optimizer: Optimizer;
   /** What the forward pass moves: running statistics, those of the method's own parts too. */
   readonly #statistics: readonly Tensor[];
-  /** The statistics as they were before the step. */
+  /** The statistics as they were before the step: copied by beginStep_ where they have moved since, so that a constant is not. */
   readonly #before: readonly Tensor[];
   readonly #status: Tensor;
 
@@ -48,11 +48,11 @@ export class StepGuard implements Disposable {
     this.#optimizer = optimizer;
     const modules = [encoder, head, ...method.movedModules].filter((part) => part instanceof Module);
     this.#statistics = modules.flatMap((module) => [...movingBuffers(module).values()]);
-    this.#before = outsideTidy(() => this.#statistics.map((value) => ops.zerosLike(value)));
+    this.#before = outsideTidy(() => noGrad(() => this.#statistics.map((value) => value.clone())));
     this.#status = outsideTidy(() => tensor(0n));
   }
 
-  /** Before the forward pass: no gradients, and a copy of the running statistics. */
+  /** Before the forward pass: no gradients, and the running statistics are kept. */
   begin(): Tensor {
     this.#optimizer.zeroGrad();
     return ops.beginStep_(this.#statistics, this.#before, this.#status);

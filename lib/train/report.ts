@@ -1,6 +1,7 @@
 /** What is read of a step: the loss and the metrics, as one tensor and as numbers. */
+
+import type { LossValue } from '../losses/all.ts';
 import { type ContrastiveMetrics, metricCount, metricsFrom } from '../losses/metrics.ts';
-import type { LossValue } from '../methods/method.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor, TypedArray } from '../tensor/tensor.ts';
 import type { ResolvedOptions } from './options.ts';

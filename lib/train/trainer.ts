@@ -1,12 +1,9 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { NonFiniteLossError, StateError } from '../errors.ts';
-import type { Method } from '../methods/method.ts';
-import { Network } from '../methods/network.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import { throwIfAborted } from '../validate.ts';
 import { samplerOf } from './batches.ts';
 import { precisionOfRun, RunWriter } from './checkpointing.ts';
@@ -17,6 +14,7 @@ import { fitPrecision } from './fit-precision.ts';
 import { type CheckedOptions, checkTrainerOptions, type ResolvedOptions, type TrainerOptions } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
+import { makeMethod, trainedParameters } from './trained.ts';
 import { Watch } from './watch.ts';
 
 /**
@@ -95,7 +93,7 @@ export class Trainer {
     const sampler = await samplerOf(dataset, resolved, signal);
     using watch = new Watch(monitors);
     using method = makeMethod(resolved, watch.network({ encoder, head }, choice.precision));
-    using optimizer = makeOptimizer(resolved.optimizer, namedParameters(resolved, method));
+    using optimizer = makeOptimizer(resolved.optimizer, trainedParameters(resolved, method));
     using pipeline = makePipeline(dataset, resolved, sampler, optimizer, method, watch);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
@@ -199,21 +197,4 @@ export class Trainer {
     const { done, samplesPerSecond, seconds } = reports;
     yield { kind: 'end', step: done, loss, samplesPerSecond, seconds };
   }
-}
-
-/** The method's own modules, new for each fit. Their initial weights are from another seed than encoder and head may have begun with. */
-export function makeMethod(
-  { method, encoder, head, precision, seed }: ResolvedOptions,
-  student = new Network({ encoder, head }, precision),
-): Method {
-  return method.make({ student, device: encoder.device, seed: seed + 1 });
-}
-
-/** What the optimizer trains, named as in a checkpoint. */
-function namedParameters({ encoder, head }: ResolvedOptions, method: Method): Map<string, Tensor> {
-  const all = new Map<string, Tensor>();
-  for (const [prefix, module] of Object.entries({ encoder, head }))
-    for (const [name, value] of module?.namedParameters() ?? []) all.set(`${prefix}.${name}`, value);
-  for (const [name, value] of method.namedParameters()) if (value.requiresGrad) all.set(`method.${name}`, value);
-  return all;
 }

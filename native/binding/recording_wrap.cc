@@ -92,17 +92,14 @@ struct FinishedRecording {
 template <>
 struct HandleTraits<Recorder> {
   static constexpr const char* kName = "recorder";
-  static constexpr napi_type_tag kTag = {0x5b1f8ac3e07d4962, 0xa8e2630df94c7b15};
 };
 template <>
 struct HandleTraits<FinishedRecording> {
   static constexpr const char* kName = "recording";
-  static constexpr napi_type_tag kTag = {0xc07e52b9164da38f, 0x8d35f1e6a29b0c47};
 };
 template <>
 struct HandleTraits<std::atomic<bool>> {
   static constexpr const char* kName = "abort flag";
-  static constexpr napi_type_tag kTag = {0x19e4c6d2785ab0f3, 0xb7508ed1c36f429a};
 };
 
 namespace {
@@ -175,7 +172,7 @@ Napi::Value record_input(const Napi::CallbackInfo& info) {
 }
 
 // record(recorder, reference, args, flags) -> [handles as call() gives them, the values of the arguments that are
-// tensors, those of the results]
+// tensors, those of the results, whether a result lies in the memory of an argument]
 Napi::Value record(const Napi::CallbackInfo& info) {
   Recorder& recorder = *RecorderHandle::get(info[0], "recorder");
   const Callable& callable = *CallableHandle::get(info[1], "reference");
@@ -195,16 +192,19 @@ Napi::Value record(const Napi::CallbackInfo& info) {
         !operand.constant.isGenerator(), kStateError, callable.schema().name(),
         ": a Generator gives other numbers at each call, which a recording cannot; use randomKey() inside");
   std::vector<SlotPtr> slots;
+  bool shares_memory = false;
   for (ResultTwin& twin : twins) {
+    shares_memory |= twin.is_alias;
     slots.push_back(Slot::recorded(std::move(twin.twin), arguments.device(), twin.is_alias));
     made.push_back(recorder.add(slots.back()));
   }
   recorder.operations.push_back({&callable, std::move(operands), made, modes, arguments.device().type()});
 
-  Napi::Array result = Napi::Array::New(info.Env(), 3);
+  Napi::Array result = Napi::Array::New(info.Env(), 4);
   result.Set(0u, wrap_results(info.Env(), callable, slots));
   result.Set(1u, from_values(info.Env(), taken));
   result.Set(2u, from_values(info.Env(), made));
+  result.Set(3u, shares_memory);
   return result;
 }
 
@@ -278,8 +278,9 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
       throw;
     }
   };
-  state.stream(flags).enqueue(make_job([run, given = std::move(given), places = std::move(places),
-                                        promises = Promises(std::move(promised), job)]() mutable {
+  Stream& stream = state.stream(flags);
+  stream.enqueue(make_job([run, given = std::move(given), places = std::move(places),
+                           promises = Promises(std::move(promised), job, stream.progress())]() mutable {
     promises.settle([&] {
       std::vector<at::Tensor> all = run(given), results;
       for (const size_t place : places) results.push_back(std::move(all[place]));

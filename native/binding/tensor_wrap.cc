@@ -38,8 +38,9 @@ at::ScalarType dtype_of(napi_typedarray_type type) {
 // Enqueues work that yields one tensor for a new slot.
 template <typename Work>
 Napi::Value enqueue(Napi::Env env, const SlotPtr& slot, uint32_t flags, uint64_t job, Work work) {
-  State::of(env).stream(flags).enqueue(make_job([promises = Promises({slot}, job), work = std::move(work),
-                                                 modes = Modes::from_flags(flags), device = slot->device()]() mutable {
+  Stream& stream = State::of(env).stream(flags);
+  stream.enqueue(make_job([promises = Promises({slot}, job, stream.progress()), work = std::move(work),
+                           modes = Modes::from_flags(flags), device = slot->device()]() mutable {
     promises.settle([&] {
       const ModeGuard guard(modes, device.type());
       return std::vector<at::Tensor>{work()};

@@ -11,7 +11,6 @@ namespace contrastive::binding {
 template <>
 struct HandleTraits<Slot> {
   static constexpr const char* kName = "tensor";
-  static constexpr napi_type_tag kTag = {0x5d1b7a2f90c34e68, 0x8f0e61c2ab9d4713};
 };
 
 using TensorHandle = Handle<Slot>;

@@ -280,8 +280,16 @@ const layers: Cases = {
   'batch normalisation, a residual and relu': [
     (x) => {
       const { training: _, momentum: __, ...norm } = normOf(4);
-      const y = ops.batchNormAct(x, { ...norm, residual: x.mul(0.3), relu: true });
+      const y = ops.batchNormAct(x, { ...norm, residual: x.mul(0.3), activation: 'relu' });
       return y.add(ops.batchNormAct(x, { ...norm, weight: null, bias: null }));
+    },
+    images,
+  ],
+  'batch normalisation, hardswish and SiLU': [
+    (x) => {
+      const { training: _, momentum: __, ...norm } = normOf(4);
+      const of = (activation: string) => ops.batchNormAct(x.mul(3), { ...norm, activation });
+      return of('hardswish').add(of('silu'));
     },
     images,
   ],

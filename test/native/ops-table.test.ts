@@ -36,7 +36,7 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
       numBatchesTracked: tensor(0n),
       residual: x,
       training: true,
-      relu: true,
+      activation: 'relu',
     });
   },
   contrastive_metrics: () => ops.contrastiveMetrics(ops.randn([6, 2, 8]), { labels: labels(6) }),
@@ -74,9 +74,6 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
   },
   moving_average_: () => ops.movingAverage_(parameters(), parameters(), rate, status()),
   nearest_neighbours: () => ops.nearestNeighbours(ops.randn([5, 4]), ops.randn([9, 4]), { k: 2 }),
-  dcl_loss: () => ops.dclLoss(ops.randn([4, 2, 8]), { ids: labels(4), bank: ops.randn([5, 8]), bankIds: labels(5) }),
-  dclw_loss: () => ops.dclwLoss(ops.randn([4, 2, 8])),
-  nt_xent_loss: () => ops.ntXentLoss(ops.randn([4, 2, 8]), { learnedTemperature: tensor(0.5) }),
   push_keys_: () =>
     ops.pushKeys_(ops.zeros([5, 4]), labels(5), labels(5), status(), ops.randn([3, 4]), {
       keyIds: labels(3),
@@ -90,14 +87,15 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
     const largest = tensor(Number.POSITIVE_INFINITY, { dtype: 'float64' });
     return ops.sgd_(all, like(all), rate, { ...factors, status: status(), largest });
   },
-  sup_con_loss: () =>
-    ops.supConLoss(ops.randn([6, 2, 8]), {
+  contrastive_loss: () =>
+    ops.contrastiveLoss(ops.randn([6, 2, 8]), {
       labels: labels(6),
       bank: ops.randn([5, 8]),
       bankLabels: labels(5),
       denominators: 'negatives-and-one-positive',
       maxPositives: 2,
       concentration: 1,
+      learnedTemperature: tensor(0.5),
     }),
   probe_inputs: () => ops.probeInputs(ops.randn([5, 4]), ops.zeros([4]), ops.ones([4])),
   probe_logits: () => ops.probeLogits(ops.randn([2, 3, 5]), ops.randn([7, 5])),

@@ -120,7 +120,7 @@ describe('the status of a step', () => {
   /** Statistics that a forward pass moves, and a weight with a gradient. */
   function setUp() {
     const statistics = [tensor([1, 2]), tensor(3n)];
-    const before = statistics.map((value) => ops.zerosLike(value));
+    const before = statistics.map((value) => value.clone());
     const own = status();
     const weight = leaf([1]);
     const begin = () => ops.beginStep_(statistics, before, own);
@@ -157,6 +157,34 @@ describe('the status of a step', () => {
     expect(end(behind)).toBe(5);
     expect(values()).toEqual([[1, 2], [3]]);
     expect(() => (weight.grad as Tensor).dataSync()).toThrow(thrown('ERR_AUTOGRAD', /no gradient/));
+  });
+
+  it('copies what has moved since it was copied last, and no constants', () => {
+    const [moving, constant, normalized] = [tensor([1]), tensor([2]), ops.zeros([2])];
+    // A copy is known by its version, which a constant's never leaves: the wrong copy of one stays.
+    const before = [moving.clone(), tensor([7]), normalized.clone()];
+    const own = status();
+    const step = (reason: number, move: () => void) => {
+      const under = ops.beginStep_([moving, constant, normalized], before, own);
+      move();
+      const judged = ops.refuseNonFinite_([tensor([reason === 0 ? 1 : Number.NaN])], under, { reason: 1 });
+      ops.endStep_([], [moving, constant, normalized], before, judged).dispose();
+    };
+    step(0, () => moving.add_(1).dispose());
+    step(0, () => {}); // nothing moves
+    step(0, () => moving.add_(1).dispose());
+    expect(before.map(numbers)).toEqual([[2], [7], [0, 0]]);
+    const input = ops.randn([3, 2]);
+    const statistics = { runningMean: normalized, runningVar: ops.ones([2]) };
+    const norm = () => ops.batchNorm(input, { ...statistics, training: true, momentum: 0.1, eps: 1e-5 }).dispose();
+    step(0, norm); // libtorch's own, which does not count the versions of what it moves
+    const moved = numbers(normalized);
+    expect(moved).not.toEqual([0, 0]);
+    step(1, () => {
+      moving.add_(1).dispose();
+      norm();
+    });
+    expect([moving, constant, normalized].map(numbers)).toEqual([[3], [7], moved]);
   });
 
   it('takes integers and large numbers for finite', () => {

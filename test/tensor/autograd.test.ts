@@ -107,7 +107,7 @@ describe('finite differences', () => {
     upsampling: (x) => ops.upsampleBilinear2d(image(x), { outputSize: [4, 5], alignCorners: false }).square(),
     einsum: (x) => ops.einsum('ij,kj->ik', [x, x]),
     'supervised contrastive': (x) =>
-      ops.supConLoss(
+      ops.contrastiveLoss(
         x
           .reshape([3, 2, 1])
           .expand([3, 2, 2])

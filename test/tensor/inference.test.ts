@@ -85,7 +85,7 @@ class Net extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return this.norm.forward(this.conv.forward(x), { relu: true });
+    return this.norm.forward(this.conv.forward(x), { activation: 'relu' });
   }
 }
 
@@ -255,6 +255,48 @@ describe('compile for inference', () => {
     for (const [i, each] of compiled(x).entries()) await expectClose(each, noGrad(() => forward(x))[i] as Tensor, 1e-5);
     expect(operations(compiled).filter((name) => name === 'aten::add.Tensor')).toHaveLength(2);
     expect(operations(compiled)).toContain('aten::batch_norm');
+  });
+
+  it('fuses what works in place on a result that nobody else takes', async () => {
+    const [weight, norm] = [ops.randn([8, 8, 3, 3]), normOf(8, 3)];
+    const conv = (x: Tensor) => ops.conv2d(x, weight, { padding: 1 });
+    const forward = (x: Tensor) => {
+      const y = normalized(conv(x), norm).relu_();
+      const sum = y.mul(2).add_(conv(y)); // the convolution is what is added
+      return conv(sum).add_(y).relu_().mul_(3).add_(1);
+    };
+    using compiled = compile(forward, { inference: true });
+    const x = ops.randn([2, 8, 5, 5]);
+    for (let i = 0; i < 2; i++)
+      await expectClose(
+        compiled(x),
+        noGrad(() => forward(x)),
+        1e-5,
+      );
+    expect(operations(compiled)).toEqual([
+      'inference_convolution',
+      'aten::mul.Tensor',
+      'inference_convolution',
+      'inference_convolution',
+      'aten::mul_.Tensor',
+      'aten::add_.Tensor',
+    ]);
+  });
+
+  it.each<[string, (y: Tensor, x: Tensor) => Tensor]>([
+    ['a result that is used again', (y) => y.relu_().add(y)],
+    ['a part of one', (y) => y.add(y.select(0, 0).relu_())],
+    ['a view that hides it', (y) => y.flatten(1).relu_().add(y.flatten(1))],
+    ['an input', (y, x) => y.add(x.mul_(1))],
+    ['itself, twice', (y) => y.add_(y)],
+  ])('leaves operations as they are where one works in place on %s', async (_, after) => {
+    const weight = ops.randn([8, 8, 1, 1]);
+    const forward = (x: Tensor) => after(ops.conv2d(x, weight), x);
+    using compiled = compile(forward, { inference: true });
+    const x = ops.randn([2, 8, 5, 5]);
+    const expected = noGrad(() => forward(x));
+    await expectClose(compiled(x), expected, 1e-5);
+    expect(operations(compiled)).toContain('aten::conv2d');
   });
 
   it('records no gradient', () => {

@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { type ContrastiveLossSpec, checkLoss, type LossSpec, lossOf } from '../../lib/losses/all.ts';
 import { dclLoss, dclwLoss } from '../../lib/losses/dcl.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
 import { rampAt } from '../../lib/options/ramp.ts';
 import { randn } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { type ContrastiveLossSpec, checkLoss, type LossSpec, temperatureAt } from '../../lib/train/loss.ts';
-import { lossCall } from '../../lib/train/loss-call.ts';
 
 const features = randn([6, 2, 5], { seed: 1 });
 const classes = [0, 1, 0, 2, 1, 2];
@@ -60,12 +59,12 @@ const specs: readonly [ContrastiveLossSpec, () => Tensor][] = [
 ];
 
 test.each(specs)('%j has the value of the public function', (spec, loss) => {
-  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined });
+  const made = lossOf(spec).call(features, { labels }, {});
   expect(made.loss.itemSync()).toBe(loss().itemSync());
 });
 
 test.each(specs.filter(([spec]) => !('anchors' in spec)))('%j of queries and keys', (spec) => {
-  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined, hasKeys: true });
+  const made = lossOf(spec).call(features, { labels, hasKeys: true }, {});
   const { name, ...options } = spec;
   const losses = { supcon: supConLoss, 'nt-xent': ntXentLoss, dcl: dclLoss, dclw: dclwLoss };
   const loss = losses[name as keyof typeof losses];
@@ -83,23 +82,22 @@ test('the temperature follows its schedule', () => {
   for (const [i, expected] of [1, quarter, 0.6, 0.2].entries()) expect(at('cosine')[i]).toBeCloseTo(expected, 12);
 
   const spec: LossSpec = { name: 'nt-xent', temperature: { from: 1, to: 0.2, schedule: 'linear' } };
-  const temperature = tensor(temperatureAt(spec, 0.5) as number, { dtype: 'float64' });
-  const made = lossCall(checkLoss(spec))(features, { labels, ids: undefined, temperature });
+  const temperature = tensor(lossOf(spec).numbersAt(0.5).temperature as number, { dtype: 'float64' });
+  const made = lossOf(spec).call(features, { labels }, { temperature });
   expect(made.loss.itemSync()).toBe(ntXentLoss(features, { temperature: 0.6 }).itemSync());
 });
 
 test('ids make samples of a batch one sample', () => {
   const ids = tensor([5, 9, 5, 4, 9, 4], { dtype: 'int64' });
   for (const name of ['nt-xent', 'dcl', 'dclw'] as const) {
-    const value = (given: Tensor | undefined) =>
-      lossCall({ name } as LossSpec)(features, { labels: undefined, ids: given }).loss.itemSync();
+    const value = (given: Tensor | undefined) => lossOf({ name }).call(features, { ids: given }, {}).loss.itemSync();
     expect(value(ids)).not.toBe(value(undefined));
   }
 });
 
 describe('errors', () => {
   test.each([
-    [{ name: 'infonce' }, /loss.name must be one of 'supcon', 'nt-xent', 'dcl', 'dclw'/],
+    [{ name: 'infonce' }, /loss.name must be one of 'cross-entropy', 'dcl', 'dclw', 'nt-xent', 'supcon'/],
     [{ name: 'dcl', sigma: 1 }, /loss: unknown option 'sigma'/],
     [{ name: 'dclw', sigma: 0 }, /loss.sigma must be a finite number > 0/],
     [{ name: 'supcon', denominators: 'none' }, /loss.denominators must be one of/],

@@ -1,18 +1,19 @@
-/** Steps with a momentum encoder against PyTorch, number by number (test/fixtures/make_moco.py). */
+/** Steps of momentum contrast against PyTorch, number by number (test/fixtures/make_moco.py). */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
+import type { ContrastiveLossSpec } from '../../lib/losses/all.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
+import { moco } from '../../lib/methods/moco.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import type { CustomLoss, LossSpec } from '../../lib/train/loss.ts';
-import { MomentumEncoder } from '../../lib/train/momentum-encoder.ts';
-import type { ResolvedMomentumOptions } from '../../lib/train/momentum-options.ts';
 import { makeStep } from '../../lib/train/step.ts';
+import { makeMethod } from '../../lib/train/trained.ts';
 import { uniform } from '../encoders/formula.ts';
-import { optionsOf } from './one-step.ts';
+import { optionsOf } from '../train/one-step.ts';
 
 interface Case {
   readonly loss: 'nt-xent' | 'supcon';
@@ -69,17 +70,20 @@ function expectNear(value: readonly number[], expected: readonly number[], toler
 }
 
 /** All steps of a case, and the losses. */
-async function train({ loss: kind, symmetric, losses: { length } }: Case, models: Models, loss: LossSpec | CustomLoss) {
+async function train(
+  { loss: kind, symmetric, losses: { length } }: Case,
+  models: Models,
+  loss: ContrastiveLossSpec | CustomLoss,
+) {
   const options = optionsOf({
     ...models,
     batchSize: batch,
-    loss,
-    momentumEncoder: { momentum: m, queueSize, symmetric },
+    method: moco({ momentum: m, queueSize, symmetric, loss }),
   });
-  const momentum = new MomentumEncoder(options, options.momentumEncoder as ResolvedMomentumOptions);
+  const method = makeMethod(options);
   const parameters = [...models.encoder.parameters(), ...models.head.parameters()];
   const optimizer = new SGD(parameters, { lr: 0.05, momentum: 0.9, weightDecay: 1e-3 });
-  const step = makeStep(options, optimizer, momentum);
+  const step = makeStep(options, optimizer, method);
   const losses: number[] = [];
   for (let n = 0; n < length; n++) {
     const shape = [2 * batch, 1, size, size];
@@ -95,7 +99,7 @@ async function train({ loss: kind, symmetric, losses: { length } }: Case, models
     );
     losses.push((await run).loss);
   }
-  return { momentum, losses };
+  return { method, losses };
 }
 
 const inTypeScript: CustomLoss = (features, { labels, ids, bank }) =>
@@ -107,7 +111,7 @@ const inTypeScript: CustomLoss = (features, { labels, ids, bank }) =>
     ...(bank && { bank }),
   });
 
-test.each<[string, Case['loss'], boolean, LossSpec | CustomLoss]>([
+test.each<[string, Case['loss'], boolean, ContrastiveLossSpec | CustomLoss]>([
   ['nt-xent: algorithm 1 of the paper', 'nt-xent', false, { name: 'nt-xent', temperature }],
   ['supcon, with old keys of the same samples', 'supcon', false, { name: 'supcon', temperature }],
   ['supcon called from TypeScript', 'supcon', false, inTypeScript],
@@ -116,20 +120,22 @@ test.each<[string, Case['loss'], boolean, LossSpec | CustomLoss]>([
 ])('%s', async (_, kind, symmetric, loss) => {
   const expected = stored.cases.find((each) => each.loss === kind && each.symmetric === symmetric) as Case;
   const models = filledModels();
-  const { momentum, losses } = await train(expected, models, loss);
+  const { method, losses } = await train(expected, models, loss);
   expectNear(losses, expected.losses, 2e-5, 'losses');
 
   const query = { ...prefixed('encoder', models.encoder.stateDict()), ...prefixed('head', models.head.stateDict()) };
-  const key = Object.fromEntries(momentum.stateDict());
+  const kept = Object.fromEntries(method.stateDict());
+
   for (const [state, values] of [
     [query, expected.query],
-    [key, expected.key],
+    [kept, expected.key],
   ] as const)
-    for (const [name, few] of Object.entries(values)) expectNear(numbers(state[name] as Tensor), few, 2e-5, name);
+    for (const [name, few] of Object.entries(values))
+      expectNear(numbers((state[name] ?? state[`teacher.${name}`]) as Tensor), few, 2e-5, name);
 
-  expectNear(numbers(key['queue.features'] as Tensor), expected.queue.features.flat(), 2e-5, 'queue');
-  expect(numbers(key['queue.ids'] as Tensor)).toEqual(expected.queue.ids);
-  if (kind === 'supcon') expect(numbers(key['queue.labels'] as Tensor)).toEqual(expected.queue.labels);
-  else expect(new Set(numbers(key['queue.labels'] as Tensor))).toEqual(new Set([-1])); // this loss has none
-  expect(numbers(key['queue.pushed'] as Tensor)).toEqual([5 * batch * (symmetric ? 2 : 1)]);
+  expectNear(numbers(kept['queue.features'] as Tensor), expected.queue.features.flat(), 2e-5, 'queue');
+  expect(numbers(kept['queue.ids'] as Tensor)).toEqual(expected.queue.ids);
+  if (kind === 'supcon') expect(numbers(kept['queue.labels'] as Tensor)).toEqual(expected.queue.labels);
+  else expect(new Set(numbers(kept['queue.labels'] as Tensor))).toEqual(new Set([-1])); // this loss has none
+  expect(numbers(kept['queue.pushed'] as Tensor)).toEqual([5 * batch * (symmetric ? 2 : 1)]);
 });
