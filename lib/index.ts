@@ -33,11 +33,14 @@ export { type MultiCropOptions, type MultiCropView, multiCrop } from './augment/
 export { normalize } from './augment/normalize.ts';
 export { posterize } from './augment/posterize.ts';
 export {
+  type ByolPresetOptions,
   type EvaluationOptions,
+  type MocoV2PresetOptions,
   type MultiCropPresetOptions,
   type PresetOptions,
   presets,
   type SimclrPresetOptions,
+  type SupconPresetOptions,
 } from './augment/presets.ts';
 export { policyOperations, randAugment } from './augment/rand-augment.ts';
 export { randomAffine } from './augment/random-affine.ts';
@@ -201,9 +204,10 @@ export { type OnlineKnnOptions, onlineKnn } from './monitors/online-knn.ts';
 export { type OnlineProbeOptions, onlineProbe } from './monitors/online-probe.ts';
 export { type DoctorFinding, type DoctorReport, doctor } from './native/doctor.ts';
 export * as nn from './nn/index.ts';
+export type { InputAdaptation } from './nn/input-channels.ts';
 export type { Module, ModuleConfig } from './nn/module.ts';
 export type { LoadStateDictOptions, LoadStateDictResult } from './nn/state-dict.ts';
-export { type LoadWeightsOptions, readSafetensors } from './nn/weights-file.ts';
+export { type LoadedWeights, type LoadWeightsOptions, readWeights } from './nn/weights-file.ts';
 export { AdamW, type AdamWOptions } from './optim/adamw.ts';
 export { LARS, type LARSOptions } from './optim/lars.ts';
 export { makeOptimizer, type Optimizer, type OptimizerSpec, type Parameters } from './optim/optimizer.ts';

@@ -10,11 +10,10 @@ export type Size = number | readonly [number, number];
 export type Range = readonly [number, number];
 export type Interpolation = 'nearest' | 'bilinear';
 
-// Wider than any image that fits into memory; keeps products inside 32 bits.
-const largestSize = 65_535;
+/** A number of pixels: wider than any image that fits into memory; keeps products inside 32 bits. */
+export const pixelCount = { type: 'number', min: 1, max: 65_535, integer: true } as const;
 
-export const pixels = (name: string, value: unknown): number =>
-  expectNumber(name, value, { min: 1, max: largestSize, integer: true });
+export const pixels = (name: string, value: unknown): number => expectNumber(name, value, pixelCount);
 
 /** A list of `length` numbers, each as `check` wants it. */
 export function expectList(

@@ -48,6 +48,11 @@ export interface Command<O extends OptionTable = OptionTable> {
   readonly help: string;
   readonly examples: readonly { readonly run: string; readonly explains: string }[];
   readonly options: O;
+  /**
+   * Flags that are declared elsewhere, such as the losses' options; `optionsFrom` reads their values.
+   * @param argv what was typed: a file that it names may declare more.
+   */
+  readonly derived?: (argv: readonly string[]) => OptionTable | Promise<OptionTable>;
   /** Throws for failure (exit code 1); an OptionError counts as wrong usage (exit code 2). */
   run(context: CommandContext<O>): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /** Flags from declarations of options, and the options that their values say: an option is declared once, where it acts. */
 import { OptionError } from '../errors.ts';
 import type * as Declared from '../options/option.ts';
-import { rampAt } from '../options/ramp.ts';
+import { type Ramp, rampAt } from '../options/ramp.ts';
 import type { OptionSpec, OptionTable } from './command.ts';
 import { flagOf } from './options.ts';
 
@@ -12,57 +12,77 @@ type Values = Readonly<Record<string, unknown>>;
 
 const nameWithin = (group: string, name: string): string => `${group}${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 
-/** Without the default, so that it is known whether a flag was typed; whoever takes the options fills it in. */
-function flagsOfOption(name: string, option: Declared.Option): [string, OptionSpec][] {
+interface Derived {
+  readonly name: string;
+  /** Without the default, so that it is known whether the flag was typed; whoever takes the options fills it in. */
+  readonly flag: OptionSpec;
+  /** The default, in words. */
+  readonly usual: string | undefined;
+}
+
+function usualOf({ usual, default: value }: Declared.Option): string | undefined {
+  if (usual !== undefined || value === undefined || value === false) return usual;
+  return String(typeof value === 'object' ? rampAt(value as Ramp, 0) : value);
+}
+
+function derive(name: string, option: Declared.Option): Derived[] {
   if (option.type === 'group')
-    return Object.entries(option.options).flatMap(([inner, of]) => flagsOfOption(nameWithin(name, inner), of));
+    return Object.entries(option.options).flatMap(([inner, of]) => derive(nameWithin(name, inner), of));
   if (option.help === undefined || option.type === 'checked') return [];
-  const { default: usual, required: _, help, ...rest } = option;
-  const shown = typeof usual === 'object' ? rampAt(usual, 0) : usual;
-  const flag = { ...rest, help: shown === undefined || shown === false ? help : `${help}; default ${shown}` };
+  const { default: _, required: __, usual: ___, ...rest } = option;
+  const flag = { ...rest, help: option.help };
+  const usual = usualOf(option);
   switch (flag.type) {
     case 'boolean': // a switch can only say yes
-      return usual === true ? [] : [[name, { type: 'boolean', help }]];
+      return option.default === true ? [] : [{ name, flag, usual }];
     case 'string':
-      return [[name, { value: 'NAME', ...flag }]];
+      return [{ name, flag: { value: 'NAME', ...flag }, usual }];
     case 'number':
-      return [[name, { value: 'N', ...flag }]];
+      return [{ name, flag: { value: 'N', ...flag }, usual }];
     case 'ramp': {
       const number = { value: 'N', ...flag, type: 'number' } as const;
+      const end = { ...number, help: 'that it reaches at the end, along half a cosine' };
       return [
-        [name, number],
-        [`${name}End`, { ...number, help: 'that it reaches at the end, along half a cosine' }],
+        { name, flag: number, usual },
+        { name: `${name}End`, flag: end, usual: undefined },
       ];
     }
   }
 }
 
-/** A flag for each number, word and switch that has a line of help; those of a group have its name before theirs. */
-export function flagsOf(declared: Declared.OptionTable): OptionTable {
-  return Object.fromEntries(Object.entries(declared).flatMap(([name, option]) => flagsOfOption(name, option)));
-}
+const derivedFrom = (declared: Declared.OptionTable): Derived[] =>
+  Object.entries(declared).flatMap(([name, option]) => derive(name, option));
 
-/** The flags of all variants, each with the names of those that have it where others have not. */
+/** A flag for each number, word and switch that has a line of help; those of a group have its name before theirs. */
+export const flagsOf = (declared: Declared.OptionTable): OptionTable => flagsOfVariants({ '': declared });
+
+/** The flags of all variants, each with the names of those that have it, and its defaults, where they differ. */
 export function flagsOfVariants(variants: Variants): OptionTable {
-  const owners = new Map<string, [owner: string, flag: OptionSpec][]>();
+  const found = new Map<string, (Derived & { readonly owner: string })[]>();
   for (const [owner, declared] of Object.entries(variants))
-    for (const [name, flag] of Object.entries(flagsOf(declared)))
-      owners.set(name, [...(owners.get(name) ?? []), [owner, flag]]);
-  const isEverybodys = (all: readonly unknown[]): boolean => all.length === Object.keys(variants).length;
+    for (const derived of derivedFrom(declared))
+      found.set(derived.name, [...(found.get(derived.name) ?? []), { ...derived, owner }]);
+  const count = Object.keys(variants).length;
   return Object.fromEntries(
-    [...owners].map(([name, all]) => {
-      const [[, first]] = all as [[string, OptionSpec]];
-      const texts = new Set(all.map(([, { help }]) => help));
-      const help =
-        texts.size === 1 && isEverybodys(all)
-          ? first.help
-          : [...texts]
-              .map((text) => [all.filter(([, flag]) => flag.help === text).map(([owner]) => owner), text] as const)
-              .map(([names, text]) => `of ${names.join(', ')}: ${text}`)
-              .join('; ');
-      return [name, { ...first, help }];
+    [...found].map(([name, all]) => {
+      const { flag } = all[0] as Derived;
+      const owners = all.length === count ? '' : `of ${all.map(({ owner }) => owner).join(', ')}: `;
+      return [name, { ...flag, help: `${owners}${flag.help}${defaultsOf(all)}` }];
     }),
   );
+}
+
+/** '; default 0.1', or '; default 0.08 of simclr, byol, 0.2 of supcon'. */
+function defaultsOf(all: readonly (Derived & { readonly owner: string })[]): string {
+  const usual = [...new Set(all.map((derived) => derived.usual))].filter((text) => text !== undefined);
+  if (usual.length === 0) return '';
+  if (usual.length === 1 && all.every((derived) => derived.usual === usual[0])) return `; default ${usual[0]}`;
+  const owners = (text: string): string =>
+    all
+      .filter((derived) => derived.usual === text)
+      .map(({ owner }) => owner)
+      .join(', ');
+  return `; default ${usual.map((text) => `${text} of ${owners(text)}`).join('; ')}`;
 }
 
 /**

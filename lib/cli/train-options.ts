@@ -72,7 +72,7 @@ export const trainOptions = {
   init: {
     type: 'string',
     value: 'FILE',
-    help: "weights that the encoder begins with, safetensors under torchvision's names; a classifier in it (fc) is left out",
+    help: "weights that the encoder begins with, safetensors or .pth: torchvision's, timm's, or a checkpoint of MoCo, SupContrast, lightly, solo-learn …; heads are left out",
   },
   epochs: {
     ...positive,

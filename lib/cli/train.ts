@@ -6,6 +6,7 @@ import type { RunConfig } from '../checkpoint/run-config.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
+import { describeLoaded } from '../nn/weights-file.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import type { EndEvent, TrainEvent } from '../train/events.ts';
 import type { MonitorContext } from '../train/monitors.ts';
@@ -55,7 +56,7 @@ With --json, one object a line: the events start, step, checkpoint, epoch and en
       explains: 'MoCo: small batches against 8192 keys.',
     },
     {
-      run: 'contrastive train --data folder:photos --method simclr --encoder resnet50 --size 224 --init resnet50.safetensors',
+      run: 'contrastive train --data folder:photos --method simclr --encoder resnet50 --init resnet50-11ad3fa6.pth',
       explains: "Begins with torchvision's weights instead of random ones.",
     },
     {
@@ -101,7 +102,7 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
     setAugmentThreads(threads);
   }
   using training = makeTraining(spec, encoder, options.device);
-  if (options.init !== undefined) await encoder.load(options.init, { ignore: ['fc.'] });
+  if (options.init !== undefined) output.print(`${options.init}: ${describeLoaded(await encoder.load(options.init))}`);
   const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${source.name}-${method}`)));
   const progress = new TrainProgress(output, epochs);
   let knnTop1: number | undefined;

@@ -1,6 +1,7 @@
 /** The options that the contrastive losses share, declared. */
 import { DTypeError } from '../errors.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven } from '../options/resolve.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { describe, expectNumber } from '../validate.ts';
 import type { LabelSets, Labels, SampleIds } from './labels.ts';
@@ -9,9 +10,6 @@ export function expectTensor(name: string, value: Tensor): Tensor {
   if (value instanceof Tensor) return value;
   throw new DTypeError(`${name} must be a Tensor, got ${describe(value)}`);
 }
-
-/** What only the batch can tell to be right is checked where it becomes a tensor. */
-export const asGiven = <T>(_name: string, value: T): T => value;
 
 /** Options of every contrastive loss that are plain data, for a trainer's `loss: { name }`. */
 export const lossOptions = {
@@ -92,7 +90,8 @@ export const batchOptions = {
     type: 'number',
     min: 1,
     integer: true,
-    help: 'rows of similarities at once; by default as the cache allows',
+    help: 'rows of similarities at once',
+    usual: 'as the cache allows',
   },
 } as const satisfies OptionTable;
 

@@ -1,10 +1,11 @@
 /** Supervised contrastive loss. */
 import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven } from '../options/resolve.ts';
 import type { NestedArray } from '../tensor/nested.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { contrastiveLoss, type LossValue } from './contrastive-loss.ts';
 import type { LabelSets, Labels } from './labels.ts';
-import { asGiven, batchOptions, hardNegatives, labelledBank, lossOptions } from './options.ts';
+import { batchOptions, hardNegatives, labelledBank, lossOptions } from './options.ts';
 import { defineLoss } from './registry.ts';
 
 const spec = {
@@ -35,7 +36,7 @@ const spec = {
     help: 'an anchor without a positive: left out of the mean, counted as 0, or refused',
   },
   /** So many positives an anchor at most, chosen at random; default: all. The denominators stay as they are. */
-  maxPositives: { type: 'number', min: 1, integer: true, help: 'so many positives an anchor at most; by default all' },
+  maxPositives: { type: 'number', min: 1, integer: true, help: 'so many positives an anchor at most', usual: 'all' },
   /** Weights negatives by their nearness. A class prior is for samples without labels. */
   hardNegatives,
 } as const satisfies OptionTable;

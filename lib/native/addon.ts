@@ -100,6 +100,8 @@ export interface Addon {
   ): readonly TensorHandle[];
   /** A handle of each captured tensor, in order. */
   recordingCaptured(recording: RecordingHandle): readonly TensorHandle[];
+  /** As describe(), of any value. */
+  recordingDescribe(recording: RecordingHandle, value: number): TensorDescription;
   /** The value of a captured tensor. */
   recordingValue(recording: RecordingHandle, tensor: TensorHandle): number | undefined;
   recordingFits(recording: RecordingHandle): boolean;

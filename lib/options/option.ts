@@ -11,6 +11,8 @@ interface Common {
   readonly help?: string;
   /** What stands for the value in help and docs: `PIXELS`, `NAME[:PATH]`. */
   readonly value?: string;
+  /** What leaving it out means, in words, where that is no constant: `as many as the CPU has cores`. */
+  readonly usual?: string;
   /** There is no default: it must be given. */
   readonly required?: true;
 }

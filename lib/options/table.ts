@@ -28,6 +28,11 @@ function typeOf(option: Option): string {
   }
 }
 
+function usualOf({ required, usual, default: value }: Option): string {
+  if (required) return 'needed';
+  return usual ?? (value === undefined ? '' : `\`${literal(value)}\``);
+}
+
 const literal = (value: unknown): string => JSON.stringify(value).replaceAll('"', "'");
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 
@@ -35,8 +40,7 @@ const cell = (text: string): string => text.replaceAll('|', '\\|');
 export function optionRows(declared: OptionTable): string {
   const rows = Object.entries(declared).flatMap(([name, option]) => {
     if (option.help === undefined) return [];
-    const usual = option.required ? 'needed' : option.default === undefined ? '' : `\`${literal(option.default)}\``;
-    return [[`\`${name}\``, typeOf(option), usual, option.help].map(cell).join(' | ')];
+    return [[`\`${name}\``, typeOf(option), usualOf(option), option.help].map(cell).join(' | ')];
   });
   return ['| option | takes | default | |', '|---|---|---|---|', ...rows.map((row) => `| ${row} |`)].join('\n');
 }

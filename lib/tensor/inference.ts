@@ -121,17 +121,21 @@ function fusedOperation({ convolution, norm, residual, activation, end }: Fused)
 export function forInference(recording: Recording, like: readonly Tensor[]): Recording {
   const users = onlyUsers(recording);
   if (!changesOnlyOwn(recording, users)) return recording.with(like, recording.operations);
-  const captured = new Set(recording.captured.keys());
+  const { captured } = recording;
+  const types = new Map<number | undefined, string>([[undefined, '']]);
   const facts: Facts = {
     typeOf: (value) => {
-      const { shape, dtype } = (value !== undefined && recording.values.get(value)) || {};
+      const known = types.get(value);
+      if (known !== undefined) return known;
+      const { shape, dtype } = recording.describe(value as number);
+      types.set(value, `${dtype} ${shape}`);
       return `${dtype} ${shape}`;
     },
     isFixed: (args) => args.flatMap(valuesOf).every((value) => captured.has(value)),
   };
   const { typeOf } = facts;
   const isFoldable = ({ args: [input, weight, bias] }: RecordedOperation): boolean =>
-    recording.values.get(numberOf(input) as number)?.shape?.length === 4 && facts.isFixed([weight, bias]);
+    recording.describe(numberOf(input) as number).shape?.length === 4 && facts.isFixed([weight, bias]);
   const absorbed = new Set<RecordedOperation>();
   const fusedAt = new Map<RecordedOperation, Fused>();
   for (const operation of recording.operations) {

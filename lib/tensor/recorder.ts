@@ -6,7 +6,6 @@ import {
   type OperationResult,
   type RecorderHandle,
   type RecordingHandle,
-  type TensorDescription,
   type TensorHandle,
 } from '../native/addon.ts';
 import { formatPlace, guard } from '../native/errors.ts';
@@ -35,8 +34,6 @@ export interface RecordedOperation {
 export interface Notes {
   readonly handle: RecordingHandle;
   readonly operations: readonly RecordedOperation[];
-  /** Shapes, dtypes and devices of values. */
-  readonly values: ReadonlyMap<number, TensorDescription>;
   /** The last of them are hidden ones. */
   readonly inputs: readonly number[];
   /** What makes those of each replay. */
@@ -54,9 +51,7 @@ export class Recorder {
   readonly isInference: boolean;
   readonly #handle: RecorderHandle = guard(() => loadAddon().makeRecorder());
   readonly #operations: RecordedOperation[] = [];
-  readonly #values = new Map<number, TensorDescription>();
   readonly #made: TensorHandle[] = [];
-  readonly #inputs: TensorDescription[] = [];
   readonly #hidden: (() => TensorHandle)[] = [];
   readonly #assumptions: (() => boolean)[] = [];
 
@@ -68,7 +63,6 @@ export class Recorder {
   input(like: TensorHandle): TensorHandle {
     const handle = guard(() => loadAddon().recordInput(this.#handle, like));
     this.#made.push(handle);
-    this.#inputs.push(loadAddon().describe(handle));
     return handle;
   }
 
@@ -79,11 +73,9 @@ export class Recorder {
     flags: number,
     frames: readonly Frame[],
   ): OperationResult {
-    const addon = loadAddon();
-    const [made, taken, results, sharesMemory] = guard(() => addon.record(this.#handle, reference, args, flags));
+    const [made, taken, results, sharesMemory] = guard(() => loadAddon().record(this.#handle, reference, args, flags));
     const handles = made === undefined ? [] : Array.isArray(made) ? made : [made as TensorHandle];
     this.#made.push(...handles);
-    for (const [i, value] of results.entries()) this.#values.set(value, addon.describe(handles[i] as TensorHandle));
     let next = 0;
     const plain = (arg: unknown): unknown => {
       if (Array.isArray(arg)) return arg.map(plain);
@@ -111,17 +103,10 @@ export class Recorder {
   }
 
   finish(outputs: readonly TensorHandle[]): Notes {
-    const addon = loadAddon();
-    const { recording, ...values } = guard(() => addon.finishRecorder(this.#handle, outputs));
-    for (const [i, value] of values.inputs.entries()) this.#values.set(value, this.#inputs[i] as TensorDescription);
-    for (const [i, handle] of addon.recordingCaptured(recording).entries()) {
-      this.#values.set(values.captured[i] as number, addon.describe(handle));
-      addon.dispose(handle);
-    }
+    const { recording, ...values } = guard(() => loadAddon().finishRecorder(this.#handle, outputs));
     return {
       handle: recording,
       operations: this.#operations,
-      values: this.#values,
       hidden: this.#hidden,
       assumptions: this.#assumptions,
       ...values,

@@ -52,8 +52,6 @@ export function madeAtEachCall(make: () => Tensor): Tensor {
 
 export class Recording {
   readonly operations: readonly RecordedOperation[];
-  /** Shapes, dtypes and devices of values. */
-  readonly values: ReadonlyMap<number, TensorDescription>;
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
   readonly #handle: RecordingHandle;
@@ -64,17 +62,21 @@ export class Recording {
   readonly #frames: readonly (readonly Frame[])[];
   readonly #hasBackward: boolean;
 
-  private constructor({ handle, hidden, assumptions, operations, values, inputs, outputs, captured }: Notes) {
+  private constructor({ handle, hidden, assumptions, operations, inputs, outputs, captured }: Notes) {
     this.#handle = handle;
     this.#hidden = hidden;
     this.#assumptions = assumptions;
     this.#frames = operations.map(({ frames }) => frames);
     this.#hasBackward = operations.some(({ name }) => /backward/.test(name));
     this.operations = operations;
-    this.values = values;
     this.inputs = inputs;
     this.outputs = outputs;
     this.#capturedValues = captured;
+  }
+
+  /** Shape, dtype and device of a value. */
+  describe(value: number): TensorDescription {
+    return guard(() => loadAddon().recordingDescribe(this.#handle, value));
   }
 
   /** Tensors from outside, which are read at each replay. The recording's own handles of them. */
@@ -166,7 +168,7 @@ export class Recording {
     const names = this.#namesOf(tensors);
     const shown = (value: number): string => names.get(value) ?? `%${value}`;
     const typeOf = (value: number): string => {
-      const { dtype = '?', shape, device } = this.values.get(value) as TensorDescription;
+      const { dtype = '?', shape, device } = this.describe(value);
       return `${dtype}[${shape ?? '?'}]${device === 'cpu' ? '' : ` ${device}`}`;
     };
     const line = (operation: RecordedOperation): [string, string] => {

@@ -61,12 +61,18 @@ struct FinishedRecording {
         inputs(std::move(recorder.inputs)),
         captured(std::move(recorder.captured)),
         recording(slots.size(), std::move(recorder.operations), std::move(outputs)) {
-    // Of results only the twins of outputs are needed from here on.
-    std::vector<SlotPtr> needed(slots.size());
+    std::vector<bool> is_needed(slots.size());
     for (const std::vector<size_t>* list : {&std::as_const(captured), &recording.outputs()})
-      for (const size_t value : *list) needed[value] = slots[value];
-    slots.swap(needed);
+      for (const size_t value : *list) is_needed[value] = true;
+    for (size_t value = 0; value < slots.size(); ++value)
+      if (!is_needed[value]) slots[value] = described(*slots[value]);
     for (const size_t value : captured) requires_grad.push_back(requires_gradient(value));
+  }
+
+  // What tells shape, dtype and device, and holds no graph of twins.
+  static SlotPtr described(Slot& slot) {
+    const at::Tensor& twin = slot.twin();
+    return Slot::recorded(twin.defined() ? twin.detach() : twin, slot.device());
   }
 
   bool requires_gradient(size_t value) const {
@@ -81,7 +87,7 @@ struct FinishedRecording {
     return true;
   }
 
-  std::vector<SlotPtr> slots;  // by value; null where there is no need
+  std::vector<SlotPtr> slots;  // by value
   std::vector<size_t> inputs, captured;
   std::vector<bool> requires_grad;  // as captured
   Recording recording;
@@ -301,6 +307,14 @@ Napi::Value recording_captured(const Napi::CallbackInfo& info) {
   return handles;
 }
 
+// recordingDescribe(recording, value) -> as describe() of a tensor
+Napi::Value recording_describe(const Napi::CallbackInfo& info) {
+  const FinishedRecording& finished = *RecordingHandle::get(info[0], "recording");
+  const uint32_t value = info[1].As<Napi::Number>().Uint32Value();
+  CONTRASTIVE_CHECK(value < finished.slots.size(), kNativeError, "a recording has no value ", value);
+  return description_of(info.Env(), *finished.slots[value]);
+}
+
 // recordingValue(recording, tensor) -> the value of a captured tensor, or undefined
 Napi::Value recording_value(const Napi::CallbackInfo& info) {
   const FinishedRecording& finished = *RecordingHandle::get(info[0], "recording");
@@ -360,6 +374,7 @@ void export_recording(Napi::Env env, Napi::Object exports) {
   exports.Set("finishRecorder", Napi::Function::New<guarded<finish_recorder>>(env));
   exports.Set("replay", Napi::Function::New<guarded<replay>>(env));
   exports.Set("recordingCaptured", Napi::Function::New<guarded<recording_captured>>(env));
+  exports.Set("recordingDescribe", Napi::Function::New<guarded<recording_describe>>(env));
   exports.Set("recordingValue", Napi::Function::New<guarded<recording_value>>(env));
   exports.Set("recordingFits", Napi::Function::New<guarded<recording_fits>>(env));
   exports.Set("recordingDispose", Napi::Function::New<guarded<recording_dispose>>(env));

@@ -45,7 +45,7 @@ describe('flags', () => {
 
   it('of several variants say whose they are', () => {
     const { temperature, temperatureEnd, sigma } = flagsOfVariants(variants);
-    expect(temperature?.help).toBe('of dcl, dclw: of the loss; default 0.1; of supcon: of the loss; default 0.07');
+    expect(temperature?.help).toBe('of the loss; default 0.1 of dcl, dclw; 0.07 of supcon');
     expect(temperatureEnd?.help).toBe('that it reaches at the end, along half a cosine');
     expect(sigma?.help).toBe('of dclw: width of the weights; default 0.5');
   });

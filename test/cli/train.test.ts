@@ -286,7 +286,10 @@ describe('where the weights begin', () => {
     const file = join(folder, 'init.safetensors');
     await new Classifier({ encoder, head, evaluation }).save(file);
     const out = join(folder, 'initialised');
-    expect(await train(...small, ...few, '--epochs', '0', '--init', file, '--out', out)).toMatchObject({ code: 0 });
+    expect(await train(...small, ...few, '--epochs', '0', '--init', file, '--out', out)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/init\.safetensors: 120 tensors; left out 'fc\.bias', 'fc\.weight'\n/),
+    });
     using trained = await loadEncoder({ checkpoint: out });
     const [expected, got] = [encoder, trained].map((module) => module.parameters().map((value) => value.toArray()));
     expect(await Promise.all(got as Promise<unknown>[])).toEqual(await Promise.all(expected as Promise<unknown>[]));
