@@ -34,12 +34,12 @@ export interface PickleReader {
 }
 
 /** Each makes one value at most, so that this bounds the memory too. 1000 parameters and their AdamW take about 100 000. */
-const mostInstructions = 2_000_000;
+const mostInstructions = 1_000_000;
 const mostNameBytes = 256;
 
 /**
  * The value that a pickle holds.
- * @throws {Error} a pickle that is damaged, has another protocol or instructions that torch.save() does not write, or more than two
+ * @throws {Error} a pickle that is damaged, has another protocol or instructions that torch.save() does not write, or more than a
  * million of them; the message has no file name.
  */
 export function unpickle(bytes: Uint8Array, reader: PickleReader): PickleValue {

@@ -32,9 +32,9 @@ const dtypes: Readonly<Record<string, SafetensorsDType>> = {
 };
 
 const mostPickleBytes = 32 * 2 ** 20;
-const mostValues = 1_000_000;
+const mostValues = 500_000;
 /** Tensors, and what is left out by its name. */
-export const mostTensors = 100_000;
+export const mostTensors = 20_000;
 const mostDepth = 32;
 const mostNameLength = 256;
 const mostRank = 64;

@@ -22,7 +22,7 @@ export interface LossBatch {
   readonly labels?: Tensor | undefined;
   /** int64 (batch): which samples they are, where the trainer knows. */
   readonly ids?: Tensor | undefined;
-  /** The views are a query and its key, of a momentum encoder. */
+  /** The views are a query and its key, of MoCo's second network. */
   readonly hasKeys?: boolean | undefined;
   /** With keys: those of earlier batches, once there are some. */
   readonly bank?: KeyBank | undefined;

@@ -93,7 +93,7 @@ export function matchNames(own: ReadonlySet<string>, names: Iterable<string>, pr
 }
 
 function bestOf(candidates: readonly NameMatch[]): NameMatch[] {
-  const most = Math.max(...candidates.map(({ names }) => names.size));
+  const most = candidates.reduce((size, { names }) => Math.max(size, names.size), 0);
   const best = candidates.filter(({ names }) => names.size === most);
   const leading = best.filter(({ prefix }) => !follower.test(prefix));
   const byPrefix = new Map<string, NameMatch>();

@@ -169,10 +169,15 @@ describe("a file of PyTorch's torch.save()", () => {
     const nested = (depth: number): Written => (depth === 0 ? tensorCall() : [nested(depth - 1)]);
     expect(Object.keys(await valuesOf(archive(nested(32))))).toEqual([new Array(32).fill('0').join('.')]);
     await refuses(archive(nested(33)), 'nested deeper than 32');
-    // A list of two of a list of two of …, each kept once: 2^30 values in 200 bytes.
-    const pair = (i: number) => [0x71, i, 0x30 + 0x38, i, 0x68, i, 0x86];
+    // A pair of a pair of …, each kept once: 2^30 values in 200 bytes.
+    const pair = (i: number) => [0x71, i, 0x68, i, 0x86];
     const bomb = Array.from({ length: 30 }, (_, i) => pair(i)).flat();
-    await refuses(archive({ raw: [0x4b, 1, ...bomb] }), 'holds more than 1000000 values');
+    await refuses(archive({ raw: [0x4b, 1, ...bomb] }), 'holds more than 500000 values');
+    const object = [...Buffer.from('ca\nb\n'), 0x29, 0x52, 0x71, 0];
+    const recalled = new Array<number[]>(20_002).fill([0x68, 0]).flat();
+    await refuses(archive({ raw: [...object, 0x5d, 0x28, ...recalled, 0x65] }), 'holds more than 20000 tensors');
+    const crowd = Array.from({ length: 20_000 }, (_, i) => [`net/data/${i + 1}`, ''] as const);
+    await refuses(archive(tensorCall(), crowd), 'must have at most 20000 members, got 20002');
     // A list that is in itself.
     await refuses(archive({ raw: [0x5d, 0x71, 0, 0x68, 0, 0x61] }), 'nested deeper than 32');
     await refuses(archive({ dict: [['n'.repeat(257), tensorCall()]] }), 'names must have at most 256 characters');

@@ -1,4 +1,4 @@
-/** What a step with a momentum encoder reports of its queries and keys, against nested loops. */
+/** What a step of MoCo reports of its queries and keys, against nested loops. */
 import { describe, expect, test } from 'vitest';
 import { queryMetrics, zeros } from '../../lib/tensor/ops.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
