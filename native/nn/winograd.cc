@@ -78,11 +78,14 @@ void convolve(const WinogradKernels& kernels, const WinogradShape& s, const at::
   });
 }
 
-at::Tensor transform(const WinogradKernels& kernels, const WinogradShape& s, const WinogradWeight& weight) {
-  at::Tensor transformed = at::empty({kernels.points * s.outputs * s.channels});
+WinogradWeight strides_of(const at::Tensor& w) { return {w.stride(0), w.stride(1), w.stride(2), w.stride(3)}; }
+
+at::Tensor transform(const WinogradKernels& kernels, const WinogradShape& s, const WinogradWeight& weight,
+                     const float* data) {
+  at::Tensor transformed = at::empty({kernels.points * (s.outputs * s.channels + kWinogradPadding)});
   auto* out = transformed.mutable_data_ptr<float>();
   at::parallel_for(0, pieces(s.outputs, kPart), 1, [&](int64_t begin, int64_t end) {
-    kernels.transform_weight(s, weight, {begin * kPart, std::min(s.outputs, end * kPart)}, out);
+    kernels.transform_weight(s, weight, data, {begin * kPart, std::min(s.outputs, end * kPart)}, out);
   });
   return transformed;
 }
@@ -126,9 +129,7 @@ std::optional<Winograd> winograd_for_inference(const at::Tensor& input, const at
 }
 
 at::Tensor transformed_weight(const Winograd& winograd, const at::Tensor& weight) {
-  return transform(
-      *winograd.kernels, winograd.shape,
-      {weight.const_data_ptr<float>(), weight.stride(0), weight.stride(1), weight.stride(2), weight.stride(3)});
+  return transform(*winograd.kernels, winograd.shape, strides_of(weight), weight.const_data_ptr<float>());
 }
 
 at::Tensor winograd_convolution(const Winograd& winograd, const at::Tensor& input, const at::Tensor& transformed,
@@ -149,12 +150,12 @@ at::Tensor winograd_input_gradient(const Winograd& winograd, const at::Tensor& g
   const WinogradShape& s = winograd.shape;
   const WinogradShape back =
       shape_of(s.images, s.outputs, s.output_height, s.output_width, s.channels, 2 - s.padding, winograd.kernels->side);
-  const int64_t row = weight.stride(2), column = weight.stride(3);
-  const WinogradWeight turned = {weight.const_data_ptr<float>() + 2 * row + 2 * column, weight.stride(1),
-                                 weight.stride(0), -row, -column};
+  const WinogradWeight w = strides_of(weight), turned = {w.channel, w.output, -w.row, -w.column};
+  const at::Tensor transformed =
+      transform(*winograd.kernels, back, turned, weight.const_data_ptr<float>() + 2 * w.row + 2 * w.column);
   const at::Tensor dx = empty_images(s.images, s.channels, s.height, s.width);
-  convolve(*winograd.kernels, back, grad_output.contiguous(at::MemoryFormat::ChannelsLast),
-           transform(*winograd.kernels, back, turned), {nullptr, nullptr, false}, dx);
+  convolve(*winograd.kernels, back, grad_output.contiguous(at::MemoryFormat::ChannelsLast), transformed,
+           {nullptr, nullptr, false}, dx);
   return dx;
 }
 
@@ -182,7 +183,7 @@ at::Tensor winograd_weight_gradient(const Winograd& winograd, const at::Tensor& 
     }
   });
   at::Tensor dw = at::empty_like(weight);
-  const WinogradWeight to = {nullptr, dw.stride(0), dw.stride(1), dw.stride(2), dw.stride(3)};
+  const WinogradWeight to = strides_of(dw);
   auto* out = dw.mutable_data_ptr<float>();
   at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block)

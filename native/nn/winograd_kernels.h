@@ -26,9 +26,8 @@ struct Range {
   int64_t begin, end;
 };
 
-// Strides in elements. Negative ones turn the kernel round, as the gradient of the input wants it.
+// Strides of a weight, in elements. Negative ones turn it round, as the gradient of the input wants it.
 struct WinogradWeight {
-  const float* data;
   int64_t output, channel, row, column;
 };
 
@@ -43,8 +42,9 @@ struct WinogradKernels {
   int64_t side;    // of a tile of outputs
   int64_t points;  // (side + 2)²
 
-  // G g Gᵀ, points x channels x outputs floats in all; of some outputs, from a multiple of 32.
-  void (*transform_weight)(const WinogradShape& shape, const WinogradWeight& weight, Range outputs, float* transformed);
+  // G g Gᵀ, points x (channels x outputs + kWinogradPadding) floats in all; of some outputs, from a multiple of 32.
+  void (*transform_weight)(const WinogradShape& shape, const WinogradWeight& weight, const float* data, Range outputs,
+                           float* transformed);
 
   // Some outputs (from a multiple of 32) of some tiles, which are numbered through all images. `workspace` holds
   // points x (tiles x (channels + outputs) + 2 kWinogradPadding) floats.
