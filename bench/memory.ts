@@ -10,7 +10,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { loadDataset, memory, presets, projectionHead, resnet18, Trainer } from '../lib/index.ts';
+import { loadDataset, memory, moco, presets, projectionHead, resnet18, Trainer } from '../lib/index.ts';
 import { median } from './peer.ts';
 
 const { values } = parseArgs({
@@ -27,7 +27,7 @@ const trainer = new Trainer({
   augment: presets.supcon({ size: 28, mean: 0.286, std: 0.353 }),
   batchSize,
   ...(values.micro !== undefined && { microBatch: Number(values.micro) }),
-  ...(values.queue !== undefined && { momentumEncoder: { queueSize: Number(values.queue) } }),
+  ...(values.queue !== undefined && { method: moco({ queueSize: Number(values.queue), loss: { name: 'supcon' } }) }),
   epochs: Math.ceil(steps / Math.floor(dataset.length / batchSize)),
 });
 

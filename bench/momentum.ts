@@ -31,13 +31,13 @@ interface Figures {
   readonly knnTop1: number;
 }
 
-function train(batch: string, seed: number, queue: readonly string[]): Figures {
+function train(batch: string, seed: number, method: readonly string[]): Figures {
   const folder = mkdtempSync(join(tmpdir(), 'bench-momentum-'));
   try {
     const line = runOurs([
       ...['train', '--json', '--data', 'fashion-mnist:bundled', '--limit-train', values.limit, '--limit-test', '2000'],
-      ...['--method', values.method, '--width', '16', '--epochs', values.epochs],
-      ...['--batch-size', batch, '--seed', String(seed), '--out', join(folder, 'run'), ...queue],
+      ...['--width', '16', '--epochs', values.epochs],
+      ...['--batch-size', batch, '--seed', String(seed), '--out', join(folder, 'run'), ...method],
     ]);
     return JSON.parse(line) as Figures;
   } finally {
@@ -45,7 +45,9 @@ function train(batch: string, seed: number, queue: readonly string[]): Figures {
   }
 }
 
-const withQueue = ['--momentum-encoder', values.momentum, '--queue', values.queue];
+const loss = values.method === 'supcon' ? 'supcon' : 'nt-xent';
+const alone = ['--method', values.method];
+const withQueue = ['--method', 'moco', '--loss', loss, '--teacher-momentum', values.momentum, '--queue', values.queue];
 if (values.symmetric) withQueue.push('--symmetric');
 
 const mean = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length;
@@ -56,7 +58,7 @@ for (const batch of values.batches.split(',')) {
   const plain: Figures[] = [];
   const queued: Figures[] = [];
   for (let seed = 0; seed < Number(values.runs); seed++) {
-    plain.push(train(batch, seed, []));
+    plain.push(train(batch, seed, alone));
     queued.push(train(batch, seed, withQueue));
     console.log(
       `${values.method}, batch ${batch}, seed ${seed}: batch alone ${show(plain[seed] as Figures)} | queue of ${values.queue} ${show(queued[seed] as Figures)}`,

@@ -18,6 +18,7 @@ import {
 import { fitPrecision } from '../lib/train/fit-precision.ts';
 import { checkTrainerOptions, type TrainerOptions } from '../lib/train/options.ts';
 import { makeStep } from '../lib/train/step.ts';
+import { makeMethod } from '../lib/train/trained.ts';
 import { median } from './peer.ts';
 
 const { values } = parseArgs({ options: { steps: { type: 'string', default: '25' } } });
@@ -33,12 +34,12 @@ function setUp(precision: PrecisionOption): TrainerOptions {
 }
 
 const dataset = await loadDataset('fashion-mnist', { subset: 'bundled', split: 'train' });
-const { precision } = await fitPrecision(checkTrainerOptions(setUp('auto')), dataset, [], undefined);
+const { precision } = await fitPrecision(checkTrainerOptions(setUp('auto')), dataset, undefined);
 
 async function synthetic(): Promise<number> {
   const options = { ...checkTrainerOptions(setUp(precision)), precision };
   const parameters = new Map([...options.encoder.namedParameters()]);
-  const step = makeStep(options, makeOptimizer(options.optimizer, parameters));
+  const step = makeStep(options, makeOptimizer(options.optimizer, parameters), makeMethod(options));
   const nchw = ops.randn([2 * batchSize, 28, 28, 3], { seed: 1 }).permute([0, 3, 1, 2]); // channels last in memory
   const batch = {
     images: [nchw.to(precision)],

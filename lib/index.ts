@@ -33,11 +33,14 @@ export { type MultiCropOptions, type MultiCropView, multiCrop } from './augment/
 export { normalize } from './augment/normalize.ts';
 export { posterize } from './augment/posterize.ts';
 export {
+  type ByolPresetOptions,
   type EvaluationOptions,
+  type MocoV2PresetOptions,
   type MultiCropPresetOptions,
   type PresetOptions,
   presets,
-  type SimclrOptions,
+  type SimclrPresetOptions,
+  type SupconPresetOptions,
 } from './augment/presets.ts';
 export { policyOperations, randAugment } from './augment/rand-augment.ts';
 export { randomAffine } from './augment/random-affine.ts';
@@ -90,9 +93,19 @@ export {
   loadDataset,
 } from './data/load.ts';
 export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts';
+export { type ConvNeXt, type ConvNeXtOptions, convnextS, convnextT } from './encoders/convnext.ts';
+export { type EfficientNet, type EfficientNetOptions, efficientnetB0 } from './encoders/efficientnet.ts';
 export { type LinearHead, type LinearHeadOptions, linearHead } from './encoders/linear-head.ts';
+export { type MobileNetV3, type MobileNetV3Options, mobilenetV3Large } from './encoders/mobilenet-v3.ts';
 export { type ProjectionHead, type ProjectionHeadOptions, projectionHead } from './encoders/projection-head.ts';
-export { type Encoder, type EncoderFactory, encoderNames, makeEncoder, registerEncoder } from './encoders/registry.ts';
+export {
+  type Encoder,
+  type EncoderFactory,
+  type EncoderFacts,
+  encoderNames,
+  makeEncoder,
+  registerEncoder,
+} from './encoders/registry.ts';
 export {
   type ResNet,
   type ResNetOptions,
@@ -101,7 +114,16 @@ export {
   resnet50,
   resnet101,
   resnet152,
+  resnext50_32x4d,
+  wideResnet50_2,
 } from './encoders/resnet.ts';
+export {
+  type VisionTransformer,
+  type VisionTransformerOptions,
+  vitB16,
+  vitS16,
+  vitTi16,
+} from './encoders/vision-transformer.ts';
 export * from './errors.ts';
 export { type ExtractOptions, extractFeatures, type Features } from './evaluate/features.ts';
 export type { ProgressOptions } from './evaluate/in-turn.ts';
@@ -121,23 +143,63 @@ export {
   type ExportOptions,
   exportOnnx,
 } from './export/export-onnx.ts';
-export { type DclwLossOptions, dclLoss, dclwLoss } from './losses/dcl.ts';
+export {
+  type ContrastiveLossSpec,
+  type DefinedLoss,
+  defineLoss,
+  type KeyBank,
+  type LossBatch,
+  type LossDefinition,
+  type LossSpec,
+  type LossValue,
+} from './losses/all.ts';
+export type { CrossEntropyLossSpec } from './losses/cross-entropy.ts';
+export { type DclLossSpec, type DclwLossOptions, type DclwLossSpec, dclLoss, dclwLoss } from './losses/dcl.ts';
 export type { LabelSets, Labels, SampleIds } from './losses/labels.ts';
 export { type ContrastiveMetrics, type ContrastiveMetricsOptions, contrastiveMetrics } from './losses/metrics.ts';
-export { type NtXentLossOptions, ntXentLoss } from './losses/nt-xent.ts';
+export { type NtXentLossOptions, type NtXentLossSpec, ntXentLoss } from './losses/nt-xent.ts';
 export type { ContrastiveLossOptions, FeatureBank, HardNegatives } from './losses/options.ts';
 export {
   type Denominators,
   type SupConLossOptions,
   type SupConLossResult,
+  type SupConLossSpec,
   supConLoss,
   supConLossWithStats,
 } from './losses/sup-con.ts';
+export { type ByolOptions, byol } from './methods/byol.ts';
+export { type CrossEntropyOptions, crossEntropy } from './methods/cross-entropy.ts';
+export type { CustomLoss, CustomLossBatch } from './methods/custom-loss.ts';
+export { type DclOptions, dcl } from './methods/dcl.ts';
+export { KeyQueue, type KeyQueueOptions } from './methods/key-queue.ts';
+export {
+  FeatureMethod,
+  Method,
+  type MethodBatch,
+  type MethodParts,
+  type MethodValue,
+  type Targets,
+} from './methods/method.ts';
+export { type MocoOptions, moco } from './methods/moco.ts';
+export type { CustomHead, Network, NetworkParts } from './methods/network.ts';
+export {
+  type Around,
+  defineMethod,
+  type LabelUse,
+  type MethodDefinition,
+  type MethodSpec,
+} from './methods/registry.ts';
+export { type SimclrOptions, simclr } from './methods/simclr.ts';
+export { type SimsiamOptions, simsiam } from './methods/simsiam.ts';
+export { type SupconOptions, supcon } from './methods/supcon.ts';
+export { Teacher } from './methods/teacher.ts';
+export type { Views } from './methods/views.ts';
 export { type DoctorFinding, type DoctorReport, doctor } from './native/doctor.ts';
 export * as nn from './nn/index.ts';
+export type { InputAdaptation } from './nn/input-channels.ts';
 export type { Module, ModuleConfig } from './nn/module.ts';
 export type { LoadStateDictOptions, LoadStateDictResult } from './nn/state-dict.ts';
-export { type LoadWeightsOptions, readSafetensors } from './nn/weights-file.ts';
+export { type LoadedWeights, type LoadWeightsOptions, readWeights } from './nn/weights-file.ts';
 export { AdamW, type AdamWOptions } from './optim/adamw.ts';
 export { LARS, type LARSOptions } from './optim/lars.ts';
 export { makeOptimizer, type Optimizer, type OptimizerSpec, type Parameters } from './optim/optimizer.ts';
@@ -149,6 +211,7 @@ export {
   type ScheduleSpec,
 } from './optim/schedule.ts';
 export { SGD, type SGDOptions } from './optim/sgd.ts';
+export type { Ramp } from './options/ramp.ts';
 export {
   createEmbedder,
   Embedder,
@@ -169,7 +232,6 @@ export { manualSeed, randomKey } from './tensor/random.ts';
 export type { Recording } from './tensor/recording.ts';
 export { devices, memory, setThreads, sync } from './tensor/runtime.ts';
 export { type DType, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';
-export type { CrossEntropyLossSpec } from './train/cross-entropy.ts';
 export type {
   CheckpointEvent,
   EndEvent,
@@ -180,18 +242,5 @@ export type {
   WarningEvent,
 } from './train/events.ts';
 export type { FitOptions, MonitorContext } from './train/fit-options.ts';
-export type {
-  ContrastiveLossSpec,
-  CustomLoss,
-  CustomLossBatch,
-  DclLossSpec,
-  DclwLossSpec,
-  KeyBank,
-  LossSpec,
-  NtXentLossSpec,
-  SupConLossSpec,
-} from './train/loss.ts';
-export type { MomentumEncoderOptions } from './train/momentum-options.ts';
-export type { CustomHead, TrainerOptions } from './train/options.ts';
-export type { Ramp } from './train/ramp.ts';
+export type { TrainerOptions } from './train/options.ts';
 export { Trainer } from './train/trainer.ts';

@@ -60,11 +60,11 @@ export function checkOptions(where: string, options: object | undefined, known: 
 }
 
 export interface NumberRange {
-  min?: number;
-  max?: number;
-  /** min itself is refused. */
-  above?: number;
-  integer?: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  /** The value must be larger than this. */
+  readonly above?: number;
+  readonly integer?: boolean;
 }
 
 /** Returns `value` when it is a finite number inside the range; the message names `name`. */

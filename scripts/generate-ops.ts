@@ -158,7 +158,10 @@ function typeOf(schemaType: string, name: string, operation: string): string | u
   return undefined;
 }
 
-/** A parameter that a caller can write, with its TypeScript name and type; and whether any required one comes after it. */
+/**
+ * The parameters that a caller can write, with their TypeScript names and types. What may be left out goes by name where its
+ * place would have to be filled with undefined: from the first optional tensor on, or the first before a required one.
+ */
 function visible(schema: Schema) {
   const shown = schema.parameters.flatMap((p) => {
     const type = typeOf(p.type, p.name, schema.tsName);
@@ -166,8 +169,12 @@ function visible(schema: Schema) {
     const key = keys[`${schema.tsName}.${ts}`];
     return type === undefined ? [] : [{ ...p, ts, type, key, optional: p.optional || key !== undefined }];
   });
-  const positional = shown.filter((p) => !p.keyword);
-  return { shown, positional, keywords: shown.filter((p) => p.keyword) };
+  const isRequired = (p: (typeof shown)[number]): boolean => !p.keyword && !p.optional;
+  const first = shown.findIndex(
+    (p, i) => p.keyword || (p.optional && (p.type === 'Tensor' || shown.slice(i).some(isRequired))),
+  );
+  const count = first === -1 ? shown.length : first;
+  return { shown, positional: shown.slice(0, count), keywords: shown.slice(count) };
 }
 
 function signature(schema: Schema): { parameters: string[]; result: string } {
@@ -178,7 +185,8 @@ function signature(schema: Schema): { parameters: string[]; result: string } {
     return p.optional ? (last ? `${p.ts}?: ${p.type}` : `${p.ts}: ${p.type} | undefined`) : `${p.ts}: ${p.type}`;
   });
   if (keywords.length > 0) {
-    const bag = keywords.map((p) => `readonly ${p.ts}${p.optional ? '?' : ''}: ${p.type} | undefined`);
+    const orNone = (p: (typeof keywords)[number]) => (p.type === 'Tensor' ? '| null | undefined' : '| undefined'); // as modules' fields
+    const bag = keywords.map((p) => `readonly ${p.ts}${p.optional ? `?: ${p.type} ${orNone(p)}` : `: ${p.type}`}`);
     parameters.push(`options${bagIsOptional ? '?' : ''}: { ${bag.join('; ')} }`);
   }
   const [only] = schema.returns;
@@ -202,13 +210,14 @@ function docstring(schema: Schema): string {
 
 function renderFunction(schema: Schema): string {
   const { shown, keywords } = visible(schema);
+  const bagIsOptional = keywords.every((p) => p.optional);
   const { parameters, result } = signature(schema);
   const byName = new Map(shown.map((p) => [p.name, p]));
   const args = schema.parameters.map((p) => {
     const seen = byName.get(p.name);
     if (seen === undefined) return fixed[p.name] ?? 'undefined';
-    if (seen.type === 'Reduction') return `reductionCode(${seen.ts})`;
-    const given = p.keyword ? `options?.${seen.ts}` : seen.ts;
+    const given = keywords.includes(seen) ? `options${bagIsOptional ? '?' : ''}.${seen.ts}` : seen.ts;
+    if (seen.type === 'Reduction') return `reductionCode(${given})`;
     if (seen.type === 'MemoryFormat') return `memoryFormatCode(${given})`;
     return seen.key === undefined ? given : `${given} ?? ${seen.key}`;
   });

@@ -10,12 +10,13 @@ import { describe, expect, it } from 'vitest';
 /** From the bottom up. Folders in one row never import each other. */
 const libRows = [
   ['errors.ts', 'validate.ts', 'symbol-dispose.ts', 'lock-file.ts'],
-  ['files'],
+  ['files', 'options'],
   ['native'],
   ['tensor'],
   ['augment', 'nn', 'losses', 'optim', 'data'],
   ['encoders'],
   ['checkpoint'],
+  ['methods'],
   ['train', 'evaluate', 'serve', 'export'],
   ['classify'],
   ['cli'],

@@ -1,11 +1,13 @@
-import { checkOptions, expectNumber } from '../validate.ts';
-import { probability } from './arguments.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { applied, type TransformOf, transformOf } from './arguments.ts';
 
-export interface AdjustSharpness {
-  readonly kind: 'adjustSharpness';
-  readonly factor: number;
-  readonly p: number;
-}
+const declared = {
+  factor: { type: 'number', required: true, min: 0 },
+  ...applied(1),
+} as const satisfies OptionTable;
+
+export interface AdjustSharpnessOptions extends Omit<OptionsOf<typeof declared>, 'factor'> {}
+export interface AdjustSharpness extends TransformOf<'adjustSharpness', typeof declared> {}
 
 /**
  * Blends the image with its 3 × 3 smoothed self: s + factor · (x − s), clamped to [0, 1]. 0 smooths, 1 changes nothing, 2
@@ -16,12 +18,6 @@ export interface AdjustSharpness {
  * @param options.p default 1.
  * @throws {OptionError} a negative or non-finite factor.
  */
-export function adjustSharpness(factor: number, options: { readonly p?: number } = {}): AdjustSharpness {
-  const kind = 'adjustSharpness';
-  checkOptions(kind, options, ['p']);
-  return {
-    kind,
-    factor: expectNumber(`${kind}: factor`, factor, { min: 0 }),
-    p: probability(kind, options.p ?? 1),
-  };
+export function adjustSharpness(factor: number, options: AdjustSharpnessOptions = {}): AdjustSharpness {
+  return transformOf('adjustSharpness', declared, options, { factor });
 }

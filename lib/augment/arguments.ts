@@ -1,6 +1,8 @@
-/** Checks that transforms share: sizes, ranges, probabilities. Messages start with the transform's name. */
+/** What transforms share: checks of sizes and ranges, options that many have, and the way from options to a transform. */
 import { OptionError } from '../errors.ts';
-import { describe, expectNumber, expectOneOf } from '../validate.ts';
+import type { OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
+import { checkOptions, describe, expectNumber } from '../validate.ts';
 
 /** A number of pixels for a square, or [height, width]. */
 export type Size = number | readonly [number, number];
@@ -8,14 +10,10 @@ export type Size = number | readonly [number, number];
 export type Range = readonly [number, number];
 export type Interpolation = 'nearest' | 'bilinear';
 
-// Wider than any image that fits into memory; keeps products inside 32 bits.
-const largestSize = 65_535;
+/** A number of pixels: wider than any image that fits into memory; keeps products inside 32 bits. */
+export const pixelCount = { type: 'number', min: 1, max: 65_535, integer: true } as const;
 
-export const pixels = (name: string, value: unknown): number =>
-  expectNumber(name, value, { min: 1, max: largestSize, integer: true });
-
-export const probability = (where: string, value: unknown): number =>
-  expectNumber(`${where}: p`, value, { min: 0, max: 1 });
+export const pixels = (name: string, value: unknown): number => expectNumber(name, value, pixelCount);
 
 /** A list of `length` numbers, each as `check` wants it. */
 export function expectList(
@@ -32,12 +30,12 @@ export function expectList(
   return value.map((element, i) => check(`${name}[${i}]`, element));
 }
 
-export function sizePair(where: string, value: unknown): [number, number] {
+export function sizePair(name: string, value: Size): readonly [number, number] {
   if (!Array.isArray(value)) {
-    const side = pixels(`${where}: size`, value);
+    const side = pixels(name, value);
     return [side, side];
   }
-  return expectList(`${where}: size`, value, 2, pixels) as [number, number];
+  return expectList(name, value, 2, pixels) as [number, number];
 }
 
 /** [min, max] with bounds on both; `above` leaves the bound itself out. */
@@ -54,16 +52,56 @@ export function expectRange(
 /** A number d for [-d, d], or [min, max]. */
 export function symmetricRange(
   name: string,
-  value: unknown,
+  value: number | Range,
   bounds: { min?: number; max?: number } = {},
-): [number, number] {
+): Range {
   if (typeof value !== 'number') return expectRange(name, value, bounds);
   const d = expectNumber(name, value, { min: 0, ...(bounds.max !== undefined && { max: bounds.max }) });
   return [d === 0 ? 0 : -d, d];
 }
 
-export const interpolation = (where: string, value: unknown): Interpolation =>
-  expectOneOf(`${where}: interpolation`, value, ['nearest', 'bilinear']);
+/** [min, max], both above 0. */
+export const positiveRange = (name: string, value: Range): Range => expectRange(name, value, { above: 0 });
 
 /** The value of pixels that lie outside the image, in the image's own range [0, 1]. */
-export const fillValue = (where: string, value: unknown): number => expectNumber(`${where}: fill`, value);
+export const fill = { type: 'number', default: 0 } as const;
+
+export const interpolation = { type: 'string', choices: ['nearest', 'bilinear'] } as const;
+
+/** Options of transforms that move pixels. */
+export const warp = <const I extends Interpolation>(byDefault: I) =>
+  ({
+    interpolation: { ...interpolation, default: byDefault },
+    /**
+     * The value of pixels from outside the image, in [0, 1]; default 0, the black that torchvision's policies take for none
+     * (which differs under 'bilinear' alone: the edge is then not blended with black a second time).
+     */
+    fill,
+  }) as const;
+
+export const applied = (byDefault: number) =>
+  ({
+    /** The probability that it is applied, drawn for each sample and view. */
+    p: { type: 'number', default: byDefault, min: 0, max: 1 },
+  }) as const;
+
+/** A transform as plain data: its kind, and its options with the defaults filled in. */
+export type TransformOf<K extends string, T extends OptionTable> = { readonly kind: K } & ResolvedOf<T>;
+
+/**
+ * @param positional what its function takes before the options.
+ * @throws {OptionError} an unknown option or a wrong value, in a message that begins with the kind.
+ */
+export function transformOf<const K extends string, const T extends OptionTable>(
+  kind: K,
+  declared: T,
+  options: object,
+  positional: { readonly [name in keyof T]?: unknown } = {},
+): TransformOf<K, T> {
+  checkOptions(
+    kind,
+    options,
+    Object.keys(declared).filter((name) => !(name in positional)),
+  );
+  return { kind, ...resolveOptions(kind, declared, { ...options, ...positional }, `${kind}: `) };
+}

@@ -1,7 +1,8 @@
 /** A pipeline of transforms: plain data on this side, one fused native pass for each view on the other. */
 import { DataError, OptionError } from '../errors.ts';
 import { loadAddon, type PipelineHandle } from '../native/addon.ts';
-import { guard, newJob } from '../native/errors.ts';
+import { guard } from '../native/errors.ts';
+import { newJob } from '../native/jobs.ts';
 import { flags } from '../tensor/modes.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectNumber, expectOneOf } from '../validate.ts';

@@ -1,22 +1,17 @@
-import { checkOptions, expectOneOf } from '../validate.ts';
-import { fillValue, type Interpolation, interpolation, probability } from './arguments.ts';
-import type { WarpOptions } from './random-rotation.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { applied, type TransformOf, transformOf, warp } from './arguments.ts';
 
-const policies = ['imagenet', 'cifar10', 'svhn'] as const;
-export type AutoAugmentPolicy = (typeof policies)[number];
-
-export interface AutoAugmentOptions extends WarpOptions {
+const declared = {
   /** The data set that the policy was learned on, default 'imagenet'. */
-  readonly policy?: AutoAugmentPolicy;
-}
+  policy: { type: 'string', choices: ['imagenet', 'cifar10', 'svhn'], default: 'imagenet' },
+  ...warp('nearest'),
+  ...applied(1),
+} as const satisfies OptionTable;
 
-export interface AutoAugment {
-  readonly kind: 'autoAugment';
-  readonly policy: AutoAugmentPolicy;
-  readonly interpolation: Interpolation;
-  readonly fill: number;
-  readonly p: number;
-}
+export interface AutoAugmentOptions extends OptionsOf<typeof declared> {}
+export type AutoAugmentPolicy = (typeof declared.policy.choices)[number];
+
+export interface AutoAugment extends TransformOf<'autoAugment', typeof declared> {}
 
 /**
  * One of a learned policy's 25 pairs of operations, drawn uniformly; each of the two is applied with its own probability
@@ -27,13 +22,5 @@ export interface AutoAugment {
  * @throws {OptionError} an unknown policy or interpolation.
  */
 export function autoAugment(options: AutoAugmentOptions = {}): AutoAugment {
-  const kind = 'autoAugment';
-  checkOptions(kind, options, ['policy', 'interpolation', 'fill', 'p']);
-  return {
-    kind,
-    policy: expectOneOf(`${kind}: policy`, options.policy ?? 'imagenet', policies),
-    interpolation: interpolation(kind, options.interpolation ?? 'nearest'),
-    fill: fillValue(kind, options.fill ?? 0),
-    p: probability(kind, options.p ?? 1),
-  };
+  return transformOf('autoAugment', declared, options);
 }

@@ -1,10 +1,10 @@
-import { checkOptions } from '../validate.ts';
-import { probability } from './arguments.ts';
+import type { OptionsOf } from '../options/option.ts';
+import { applied, type TransformOf, transformOf } from './arguments.ts';
 
-export interface Autocontrast {
-  readonly kind: 'autocontrast';
-  readonly p: number;
-}
+const declared = applied(1);
+
+export interface AutocontrastOptions extends OptionsOf<typeof declared> {}
+export interface Autocontrast extends TransformOf<'autocontrast', typeof declared> {}
 
 /**
  * Stretches each channel: x → (x − min) / (max − min); a channel of one value stays. Any number of channels, each by
@@ -12,8 +12,6 @@ export interface Autocontrast {
  *
  * @param options.p default 1.
  */
-export function autocontrast(options: { readonly p?: number } = {}): Autocontrast {
-  const kind = 'autocontrast';
-  checkOptions(kind, options, ['p']);
-  return { kind, p: probability(kind, options.p ?? 1) };
+export function autocontrast(options: AutocontrastOptions = {}): Autocontrast {
+  return transformOf('autocontrast', declared, options);
 }

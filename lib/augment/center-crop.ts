@@ -1,11 +1,13 @@
-import { checkOptions } from '../validate.ts';
-import { probability, type Size, sizePair } from './arguments.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { applied, type Size, sizePair, type TransformOf, transformOf } from './arguments.ts';
 
-export interface CenterCrop {
-  readonly kind: 'centerCrop';
-  readonly size: readonly [number, number];
-  readonly p: number;
-}
+const declared = {
+  size: { type: 'checked', required: true, check: sizePair },
+  ...applied(1),
+} as const satisfies OptionTable;
+
+export interface CenterCropOptions extends Omit<OptionsOf<typeof declared>, 'size'> {}
+export interface CenterCrop extends TransformOf<'centerCrop', typeof declared> {}
 
 /**
  * The window of `size` at the centre. Source: torchvision v2 CenterCrop; an image smaller than the window is a
@@ -14,8 +16,6 @@ export interface CenterCrop {
  * @param size pixels: a number for a square, or [height, width].
  * @throws {OptionError} a size below 1.
  */
-export function centerCrop(size: Size, options: { readonly p?: number } = {}): CenterCrop {
-  const kind = 'centerCrop';
-  checkOptions(kind, options, ['p']);
-  return { kind, size: sizePair(kind, size), p: probability(kind, options.p ?? 1) };
+export function centerCrop(size: Size, options: CenterCropOptions = {}): CenterCrop {
+  return transformOf('centerCrop', declared, options, { size });
 }

@@ -1,32 +1,29 @@
-import { checkOptions, expectNumber } from '../validate.ts';
-import { expectRange, probability, type Range, symmetricRange } from './arguments.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { expectNumber } from '../validate.ts';
+import { applied, expectRange, type Range, symmetricRange, type TransformOf, transformOf } from './arguments.ts';
 
 /** x for the factors [max(0, 1 - x), 1 + x] (for hue: [-x, x]), or [min, max]. */
 export type Strength = number | Range;
 
-export interface ColorJitterOptions {
-  readonly brightness?: Strength;
-  readonly contrast?: Strength;
-  readonly saturation?: Strength;
-  /** In turns of the colour circle, at most 0.5. */
-  readonly hue?: Strength;
-  readonly p?: number;
-}
-
-export interface ColorJitter {
-  readonly kind: 'colorJitter';
-  readonly brightness: Range;
-  readonly contrast: Range;
-  readonly saturation: Range;
-  readonly hue: Range;
-  readonly p: number;
-}
-
-function factors(name: string, value: unknown): [number, number] {
+function factors(name: string, value: Strength): Range {
   if (typeof value !== 'number') return expectRange(name, value, { min: 0 });
   const x = expectNumber(name, value, { min: 0 });
   return [Math.max(0, 1 - x), 1 + x];
 }
+
+const turns = (name: string, value: Strength): Range => symmetricRange(name, value, { min: -0.5, max: 0.5 });
+
+const declared = {
+  brightness: { type: 'checked', default: 0, check: factors },
+  contrast: { type: 'checked', default: 0, check: factors },
+  saturation: { type: 'checked', default: 0, check: factors },
+  /** In turns of the colour circle, at most 0.5. */
+  hue: { type: 'checked', default: 0, check: turns },
+  ...applied(1),
+} as const satisfies OptionTable;
+
+export interface ColorJitterOptions extends OptionsOf<typeof declared> {}
+export interface ColorJitter extends TransformOf<'colorJitter', typeof declared> {}
 
 /**
  * Brightness, contrast, saturation and hue, each by a random factor, in a fresh random order for each sample and view.
@@ -39,14 +36,5 @@ function factors(name: string, value: unknown): [number, number] {
  * @throws {OptionError} a negative strength, min above max, a hue beyond 0.5.
  */
 export function colorJitter(options: ColorJitterOptions = {}): ColorJitter {
-  const kind = 'colorJitter';
-  checkOptions(kind, options, ['brightness', 'contrast', 'saturation', 'hue', 'p']);
-  return {
-    kind,
-    brightness: factors(`${kind}: brightness`, options.brightness ?? 0),
-    contrast: factors(`${kind}: contrast`, options.contrast ?? 0),
-    saturation: factors(`${kind}: saturation`, options.saturation ?? 0),
-    hue: symmetricRange(`${kind}: hue`, options.hue ?? 0, { min: -0.5, max: 0.5 }),
-    p: probability(kind, options.p ?? 1),
-  };
+  return transformOf('colorJitter', declared, options);
 }

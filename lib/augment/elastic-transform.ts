@@ -1,25 +1,28 @@
-import { checkOptions, expectNumber } from '../validate.ts';
-import { expectList, fillValue, type Interpolation, interpolation, probability } from './arguments.ts';
-import type { WarpOptions } from './random-rotation.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { expectNumber, type NumberRange } from '../validate.ts';
+import { applied, expectList, type TransformOf, transformOf, warp } from './arguments.ts';
 
 /** One number for both axes, or [x, y]. */
 export type PerAxis = number | readonly [number, number];
 
-export interface ElasticTransformOptions extends WarpOptions {
-  /** Strength: displacements before smoothing are uniform in ± alpha / 2 pixels; default 50. */
-  readonly alpha?: PerAxis;
-  /** Standard deviation of the smoothing in pixels, above 0; default 5. */
-  readonly sigma?: PerAxis;
-}
+const perAxis =
+  (range: NumberRange) =>
+  (name: string, value: PerAxis): readonly [number, number] =>
+    expectList(name, typeof value === 'number' ? [value, value] : value, 2, (inner, x) =>
+      expectNumber(inner, x, range),
+    ) as [number, number];
 
-export interface ElasticTransform {
-  readonly kind: 'elasticTransform';
-  readonly alpha: readonly [number, number];
-  readonly sigma: readonly [number, number];
-  readonly interpolation: Interpolation;
-  readonly fill: number;
-  readonly p: number;
-}
+const declared = {
+  /** Strength: displacements before smoothing are uniform in ± alpha / 2 pixels; default 50. */
+  alpha: { type: 'checked', default: 50, check: perAxis({}) },
+  /** Standard deviation of the smoothing in pixels, above 0; default 5. */
+  sigma: { type: 'checked', default: 5, check: perAxis({ above: 0, max: 8192 }) },
+  ...warp('bilinear'),
+  ...applied(1),
+} as const satisfies OptionTable;
+
+export interface ElasticTransformOptions extends OptionsOf<typeof declared> {}
+export interface ElasticTransform extends TransformOf<'elasticTransform', typeof declared> {}
 
 /**
  * Moves every pixel by a smooth random displacement, bilinear by default: uniform noise, blurred with a Gaussian of
@@ -32,18 +35,5 @@ export interface ElasticTransform {
  * @throws {OptionError} a sigma that is not positive, a number that is not finite, not one number or [x, y].
  */
 export function elasticTransform(options: ElasticTransformOptions = {}): ElasticTransform {
-  const kind = 'elasticTransform';
-  checkOptions(kind, options, ['alpha', 'sigma', 'interpolation', 'fill', 'p']);
-  const perAxis = (name: string, value: unknown, bounds: { above?: number; max?: number }) =>
-    expectList(`${kind}: ${name}`, typeof value === 'number' ? [value, value] : value, 2, (inner, x) =>
-      expectNumber(inner, x, bounds),
-    ) as [number, number];
-  return {
-    kind,
-    alpha: perAxis('alpha', options.alpha ?? 50, {}),
-    sigma: perAxis('sigma', options.sigma ?? 5, { above: 0, max: 8192 }),
-    interpolation: interpolation(kind, options.interpolation ?? 'bilinear'),
-    fill: fillValue(kind, options.fill ?? 0),
-    p: probability(kind, options.p ?? 1),
-  };
+  return transformOf('elasticTransform', declared, options);
 }

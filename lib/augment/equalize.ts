@@ -1,10 +1,10 @@
-import { checkOptions } from '../validate.ts';
-import { probability } from './arguments.ts';
+import type { OptionsOf } from '../options/option.ts';
+import { applied, type TransformOf, transformOf } from './arguments.ts';
 
-export interface Equalize {
-  readonly kind: 'equalize';
-  readonly p: number;
-}
+const declared = applied(1);
+
+export interface EqualizeOptions extends OptionsOf<typeof declared> {}
+export interface Equalize extends TransformOf<'equalize', typeof declared> {}
 
 /**
  * Spreads the values of each channel so that the 256 levels of a byte are about equally frequent: a value becomes the
@@ -13,8 +13,6 @@ export interface Equalize {
  *
  * @param options.p default 1.
  */
-export function equalize(options: { readonly p?: number } = {}): Equalize {
-  const kind = 'equalize';
-  checkOptions(kind, options, ['p']);
-  return { kind, p: probability(kind, options.p ?? 1) };
+export function equalize(options: EqualizeOptions = {}): Equalize {
+  return transformOf('equalize', declared, options);
 }

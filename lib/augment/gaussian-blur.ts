@@ -1,19 +1,24 @@
 import { OptionError } from '../errors.ts';
-import { checkOptions, expectNumber } from '../validate.ts';
-import { expectRange, probability, type Range } from './arguments.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { applied, pixels, positiveRange, type Range, type TransformOf, transformOf } from './arguments.ts';
 
-export interface GaussianBlurOptions {
+function oddPixels(name: string, value: number): number {
+  if (pixels(name, value) % 2 === 0) throw new OptionError(`${name} must be odd, got ${value}`);
+  return value;
+}
+
+const fixedOrRange = (name: string, value: number | Range): Range =>
+  positiveRange(name, typeof value === 'number' ? [value, value] : value);
+
+const declared = {
+  kernelSize: { type: 'checked', required: true, check: oddPixels },
   /** Standard deviation in pixels, default [0.1, 2]; a number fixes it. */
-  readonly sigma?: number | Range;
-  readonly p?: number;
-}
+  sigma: { type: 'checked', default: [0.1, 2], check: fixedOrRange },
+  ...applied(1),
+} as const satisfies OptionTable;
 
-export interface GaussianBlur {
-  readonly kind: 'gaussianBlur';
-  readonly kernelSize: number;
-  readonly sigma: Range;
-  readonly p: number;
-}
+export interface GaussianBlurOptions extends Omit<OptionsOf<typeof declared>, 'kernelSize'> {}
+export interface GaussianBlur extends TransformOf<'gaussianBlur', typeof declared> {}
 
 /**
  * Gaussian blur with reflected borders. Draws `sigma`, one for both axes. Source: torchvision v2 GaussianBlur.
@@ -22,17 +27,7 @@ export interface GaussianBlur {
  * @throws {OptionError} an even or non-positive kernel, a sigma that is not 0 < min <= max.
  */
 export function gaussianBlur(kernelSize: number, options: GaussianBlurOptions = {}): GaussianBlur {
-  const kind = 'gaussianBlur';
-  checkOptions(kind, options, ['sigma', 'p']);
-  expectNumber(`${kind}: kernelSize`, kernelSize, { min: 1, max: 65_535, integer: true });
-  if (kernelSize % 2 === 0) throw new OptionError(`${kind}: kernelSize must be odd, got ${kernelSize}`);
-  const sigma = options.sigma ?? [0.1, 2];
-  return {
-    kind,
-    kernelSize,
-    sigma: expectRange(`${kind}: sigma`, typeof sigma === 'number' ? [sigma, sigma] : sigma, { above: 0 }),
-    p: probability(kind, options.p ?? 1),
-  };
+  return transformOf('gaussianBlur', declared, options, { kernelSize });
 }
 
 /** The odd kernel size near a tenth of the image: 224 → 23, 32 → 3. Source: Chen et al. 2020, appendix A. */

@@ -1,23 +1,18 @@
-import { checkOptions, expectBoolean, expectNumber } from '../validate.ts';
-import { probability } from './arguments.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { applied, type TransformOf, transformOf } from './arguments.ts';
 
-export interface GaussianNoiseOptions {
+const declared = {
   /** In the image's range [0, 1]; default 0. */
-  readonly mean?: number;
+  mean: { type: 'number', default: 0 },
   /** Standard deviation, at least 0; default 0.1. */
-  readonly sigma?: number;
+  sigma: { type: 'number', default: 0.1, min: 0 },
   /** Clamps the result to [0, 1]; default true. */
-  readonly clip?: boolean;
-  readonly p?: number;
-}
+  clip: { type: 'boolean', default: true },
+  ...applied(1),
+} as const satisfies OptionTable;
 
-export interface GaussianNoise {
-  readonly kind: 'gaussianNoise';
-  readonly mean: number;
-  readonly sigma: number;
-  readonly clip: boolean;
-  readonly p: number;
-}
+export interface GaussianNoiseOptions extends OptionsOf<typeof declared> {}
+export interface GaussianNoise extends TransformOf<'gaussianNoise', typeof declared> {}
 
 /**
  * x → x + mean + sigma · N(0, 1), independent for each value of each channel. Draws a `noiseKey`, of which the noise is a
@@ -26,13 +21,5 @@ export interface GaussianNoise {
  * @throws {OptionError} a negative sigma, a number that is not finite.
  */
 export function gaussianNoise(options: GaussianNoiseOptions = {}): GaussianNoise {
-  const kind = 'gaussianNoise';
-  checkOptions(kind, options, ['mean', 'sigma', 'clip', 'p']);
-  return {
-    kind,
-    mean: expectNumber(`${kind}: mean`, options.mean ?? 0),
-    sigma: expectNumber(`${kind}: sigma`, options.sigma ?? 0.1, { min: 0 }),
-    clip: expectBoolean(`${kind}: clip`, options.clip ?? true),
-    p: probability(kind, options.p ?? 1),
-  };
+  return transformOf('gaussianNoise', declared, options);
 }

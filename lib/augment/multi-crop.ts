@@ -1,8 +1,10 @@
 /** Views of two sizes: a few large crops, and more of small parts of the image. */
 import { OptionError } from '../errors.ts';
-import { checkOptions, describe, expectNumber } from '../validate.ts';
-import { expectRange, pixels, type Range } from './arguments.ts';
-import { type Augmentation, type AugmentOptions, augment } from './augment.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
+import { describe } from '../validate.ts';
+import { pixelCount, positiveRange } from './arguments.ts';
+import { type Augmentation, augment } from './augment.ts';
 import { randomResizedCrop } from './random-resized-crop.ts';
 import type { Transform } from './transform.ts';
 
@@ -15,26 +17,40 @@ export interface MultiCropView {
   readonly size: number;
 }
 
-export interface MultiCropOptions extends AugmentOptions {
-  /** Side of the square global views in pixels, default 224. */
-  readonly globalSize?: number;
+const count = { type: 'number', max: 64, integer: true, value: 'N' } as const;
+
+/** How many crops there are, and how large. */
+export const cropOptions = {
   /** Default 2. */
-  readonly globalViews?: number;
+  globalViews: { ...count, default: 2, min: 1, help: 'large views' },
   /** Part of the image's area, default [0.14, 1]. */
-  readonly globalScale?: Range;
+  globalScale: { type: 'checked', default: [0.14, 1], check: positiveRange },
   /** Side of the square local views in pixels, default 96. */
-  readonly localSize?: number;
+  localSize: { ...pixelCount, default: 96, value: 'PIXELS', help: 'side of the small views' },
   /** Default 6. */
-  readonly localViews?: number;
+  localViews: { ...count, default: 6, min: 0, help: 'small views' },
   /** Default [0.05, 0.14]. */
-  readonly localScale?: Range;
-  /** What follows the crop: the same for all views, or a function of the view. Default: nothing. */
-  readonly transforms?: readonly Transform[] | ((view: MultiCropView) => readonly Transform[]);
+  localScale: { type: 'checked', default: [0.05, 0.14], check: positiveRange },
+} as const satisfies OptionTable;
+
+type Transforms = readonly Transform[] | ((view: MultiCropView) => readonly Transform[]);
+
+function transformsOf(name: string, value: Transforms): Transforms {
+  if (Array.isArray(value) || typeof value === 'function') return value;
+  throw new OptionError(`${name} must be an array or a function, got ${describe(value)}`);
 }
 
-/** The options that say how many crops there are, and how large. */
-export const cropNames = ['globalSize', 'globalViews', 'globalScale', 'localSize', 'localViews', 'localScale'] as const;
-const known = [...cropNames, 'transforms', 'channels'] as const;
+const declared = {
+  /** Side of the square global views in pixels, default 224. */
+  globalSize: { ...pixelCount, default: 224 },
+  ...cropOptions,
+  /** What follows the crop: the same for all views, or a function of the view. Default: nothing. */
+  transforms: { type: 'checked', default: [], check: transformsOf },
+  /** 3: gray images are replicated to three channels. Default: the images' own. */
+  channels: { type: 'checked', check: asGiven<1 | 3> },
+} as const satisfies OptionTable;
+
+export interface MultiCropOptions extends OptionsOf<typeof declared> {}
 
 /**
  * Multi-crop: one augmentation a view, global views first, each a random resized crop and then `transforms`. The views'
@@ -48,25 +64,13 @@ const known = [...cropNames, 'transforms', 'channels'] as const;
  * const views = multiCrop({ globalSize: 32, localSize: 16, transforms: [randomHorizontalFlip(), normalize(0.5, 0.25)] });
  */
 export function multiCrop(options: MultiCropOptions = {}): Augmentation[] {
-  const where = 'multiCrop';
-  checkOptions(where, options, known);
-  const globalSize = pixels(`${where}: globalSize`, options.globalSize ?? 224);
-  const localSize = pixels(`${where}: localSize`, options.localSize ?? 96);
-  const countOf = (name: string, value: number, min: number) =>
-    expectNumber(`${where}: ${name}`, value, { min, max: 64, integer: true });
-  const globalViews = countOf('globalViews', options.globalViews ?? 2, 1);
-  const localViews = countOf('localViews', options.localViews ?? 6, 0);
-  const globalScale = expectRange(`${where}: globalScale`, options.globalScale ?? [0.14, 1], { above: 0 });
-  const localScale = expectRange(`${where}: localScale`, options.localScale ?? [0.05, 0.14], { above: 0 });
-  const { transforms = [], channels } = options;
-  if (!Array.isArray(transforms) && typeof transforms !== 'function')
-    throw new OptionError(`${where}: transforms must be an array or a function, got ${describe(transforms)}`);
+  const { globalSize, globalViews, globalScale, localSize, localViews, localScale, transforms, channels } =
+    resolveOptions('multiCrop', declared, options, 'multiCrop: ');
   return Array.from({ length: globalViews + localViews }, (_, index) => {
     const isGlobal = index < globalViews;
     const size = isGlobal ? globalSize : localSize;
     const crop = randomResizedCrop(size, { scale: isGlobal ? globalScale : localScale });
-    const rest: readonly Transform[] =
-      typeof transforms === 'function' ? transforms({ index, isGlobal, size }) : transforms;
+    const rest = typeof transforms === 'function' ? transforms({ index, isGlobal, size }) : transforms;
     return augment([crop, ...rest], channels === undefined ? {} : { channels });
   });
 }

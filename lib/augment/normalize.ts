@@ -1,13 +1,7 @@
 import { OptionError } from '../errors.ts';
-import { checkOptions, expectNumber, type NumberRange } from '../validate.ts';
-import { expectList, probability } from './arguments.ts';
-
-export interface Normalize {
-  readonly kind: 'normalize';
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-  readonly p: number;
-}
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { expectNumber, type NumberRange } from '../validate.ts';
+import { applied, expectList, type TransformOf, transformOf } from './arguments.ts';
 
 /** Pixels are in [0, 1], normalised ones a few units around 0: what is larger is a statistic of pixels in 0…255. */
 const largest = 16;
@@ -20,6 +14,20 @@ function statistic(name: string, value: unknown, range: NumberRange = {}): numbe
   return expectNumber(name, value, range);
 }
 
+const statistics =
+  (range: NumberRange) =>
+  (name: string, value: number | readonly number[]): readonly number[] =>
+    expectList(name, typeof value === 'number' ? [value] : value, [1, 1024], (inner, x) => statistic(inner, x, range));
+
+const declared = {
+  mean: { type: 'checked', required: true, check: statistics({}) },
+  std: { type: 'checked', required: true, check: statistics({ above: 0 }) },
+  ...applied(1),
+} as const satisfies OptionTable;
+
+export interface NormalizeOptions extends Omit<OptionsOf<typeof declared>, 'mean' | 'std'> {}
+export interface Normalize extends TransformOf<'normalize', typeof declared> {}
+
 /**
  * (x − mean) / std, on pixels in [0, 1]. Source: torchvision v2 Normalize.
  *
@@ -30,15 +38,10 @@ function statistic(name: string, value: unknown, range: NumberRange = {}): numbe
 export function normalize(
   mean: number | readonly number[],
   std: number | readonly number[],
-  options: { readonly p?: number } = {},
+  options: NormalizeOptions = {},
 ): Normalize {
-  const kind = 'normalize';
-  checkOptions(kind, options, ['p']);
-  const list = (name: string, value: unknown, check: (name: string, x: unknown) => number) =>
-    expectList(`${kind}: ${name}`, typeof value === 'number' ? [value] : value, [1, 1024], check);
-  const means = list('mean', mean, (name, x) => statistic(name, x));
-  const stds = list('std', std, (name, x) => statistic(name, x, { above: 0 }));
-  if (means.length !== stds.length)
-    throw new OptionError(`${kind}: mean and std must have one length, got ${means.length} and ${stds.length}`);
-  return { kind, mean: means, std: stds, p: probability(kind, options.p ?? 1) };
+  const made = transformOf('normalize', declared, options, { mean, std });
+  const [means, stds] = [made.mean.length, made.std.length];
+  if (means !== stds) throw new OptionError(`normalize: mean and std must have one length, got ${means} and ${stds}`);
+  return made;
 }

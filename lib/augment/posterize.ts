@@ -1,11 +1,13 @@
-import { checkOptions, expectNumber } from '../validate.ts';
-import { probability } from './arguments.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { applied, type TransformOf, transformOf } from './arguments.ts';
 
-export interface Posterize {
-  readonly kind: 'posterize';
-  readonly bits: number;
-  readonly p: number;
-}
+const declared = {
+  bits: { type: 'number', required: true, min: 0, max: 8, integer: true },
+  ...applied(1),
+} as const satisfies OptionTable;
+
+export interface PosterizeOptions extends Omit<OptionsOf<typeof declared>, 'bits'> {}
+export interface Posterize extends TransformOf<'posterize', typeof declared> {}
 
 /**
  * Keeps `bits` bits of each value: x → ⌊x · 2^bits⌋ / 2^bits, at most 1 − 2^−bits. Any number of channels. Source:
@@ -15,12 +17,6 @@ export interface Posterize {
  * @param options.p default 1.
  * @throws {OptionError} bits that are not an integer in [0, 8].
  */
-export function posterize(bits: number, options: { readonly p?: number } = {}): Posterize {
-  const kind = 'posterize';
-  checkOptions(kind, options, ['p']);
-  return {
-    kind,
-    bits: expectNumber(`${kind}: bits`, bits, { min: 0, max: 8, integer: true }),
-    p: probability(kind, options.p ?? 1),
-  };
+export function posterize(bits: number, options: PosterizeOptions = {}): Posterize {
+  return transformOf('posterize', declared, options, { bits });
 }

@@ -1,6 +1,6 @@
-import { checkOptions, expectNumber } from '../validate.ts';
-import { fillValue, type Interpolation, interpolation, probability } from './arguments.ts';
-import type { WarpOptions } from './random-rotation.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { expectNumber } from '../validate.ts';
+import { applied, type TransformOf, transformOf, warp } from './arguments.ts';
 
 /**
  * The operations of `randAugment`, `trivialAugmentWide` and `autoAugment`: a drawn `op` is an index into this list. Its
@@ -27,28 +27,22 @@ export const policyOperations = [
   'invert',
 ] as const;
 
-export interface RandAugmentOptions extends WarpOptions {
-  /** Operations in sequence, 1 to 16; default 2. */
-  readonly numOps?: number;
-  /** The strength of all of them: a bin from 0 to numMagnitudeBins − 1, default 9. */
-  readonly magnitude?: number;
-  /** At least 2, default 31. */
-  readonly numMagnitudeBins?: number;
-}
-
-export interface RandAugment {
-  readonly kind: 'randAugment';
-  readonly numOps: number;
-  readonly magnitude: number;
-  readonly numMagnitudeBins: number;
-  readonly interpolation: Interpolation;
-  readonly fill: number;
-  readonly p: number;
-}
-
 /** The number of magnitude bins: one divides by their number less one. */
-export const magnitudeBins = (where: string, value: unknown): number =>
-  expectNumber(`${where}: numMagnitudeBins`, value, { min: 2, max: 65_535, integer: true });
+export const magnitudeBins = { type: 'number', default: 31, min: 2, max: 65_535, integer: true } as const;
+
+const declared = {
+  /** Operations in sequence, 1 to 16; default 2. */
+  numOps: { type: 'number', default: 2, min: 1, max: 16, integer: true },
+  /** The strength of all of them: a bin from 0 to numMagnitudeBins − 1, default 9. */
+  magnitude: { type: 'number', default: 9, min: 0, integer: true },
+  /** At least 2, default 31. */
+  numMagnitudeBins: magnitudeBins,
+  ...warp('nearest'),
+  ...applied(1),
+} as const satisfies OptionTable;
+
+export interface RandAugmentOptions extends OptionsOf<typeof declared> {}
+export interface RandAugment extends TransformOf<'randAugment', typeof declared> {}
 
 /**
  * `numOps` operations in sequence, drawn uniformly and with repetition from `policyOperations` without invert, all of
@@ -59,16 +53,7 @@ export const magnitudeBins = (where: string, value: unknown): number =>
  * @throws {OptionError} counts or bins out of range, an unknown interpolation.
  */
 export function randAugment(options: RandAugmentOptions = {}): RandAugment {
-  const kind = 'randAugment';
-  checkOptions(kind, options, ['numOps', 'magnitude', 'numMagnitudeBins', 'interpolation', 'fill', 'p']);
-  const bins = magnitudeBins(kind, options.numMagnitudeBins ?? 31);
-  return {
-    kind,
-    numOps: expectNumber(`${kind}: numOps`, options.numOps ?? 2, { min: 1, max: 16, integer: true }),
-    magnitude: expectNumber(`${kind}: magnitude`, options.magnitude ?? 9, { min: 0, max: bins - 1, integer: true }),
-    numMagnitudeBins: bins,
-    interpolation: interpolation(kind, options.interpolation ?? 'nearest'),
-    fill: fillValue(kind, options.fill ?? 0),
-    p: probability(kind, options.p ?? 1),
-  };
+  const made = transformOf('randAugment', declared, options);
+  expectNumber('randAugment: magnitude', made.magnitude, { ...declared.magnitude, max: made.numMagnitudeBins - 1 });
+  return made;
 }

@@ -1,46 +1,46 @@
 import { OptionError } from '../errors.ts';
-import { checkOptions, expectNumber } from '../validate.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { expectNumber } from '../validate.ts';
 import {
+  applied,
   expectList,
-  expectRange,
-  fillValue,
-  type Interpolation,
-  interpolation,
-  probability,
+  positiveRange,
   type Range,
   symmetricRange,
+  type TransformOf,
+  transformOf,
+  warp,
 } from './arguments.ts';
-import type { WarpOptions } from './random-rotation.ts';
 
-export interface RandomAffineOptions extends WarpOptions {
-  /** Largest shift as a part of [width, height], each in [0, 1]; default [0, 0]. */
-  readonly translate?: Range;
-  /** Default [1, 1]. */
-  readonly scale?: Range;
-  /** Degrees: d for x in U(−d, d), [min, max] for x, or [x min, x max, y min, y max]; default 0. */
-  readonly shear?: number | readonly number[];
-}
+type Shear = readonly [xMin: number, xMax: number, yMin: number, yMax: number];
 
-export interface RandomAffine {
-  readonly kind: 'randomAffine';
-  readonly degrees: Range;
-  readonly translate: Range;
-  readonly scale: Range;
-  readonly shear: readonly [number, number, number, number];
-  readonly interpolation: Interpolation;
-  readonly fill: number;
-  readonly p: number;
-}
-
-function shearOf(kind: string, value: unknown): [number, number, number, number] {
-  const name = `${kind}: shear`;
+function shearOf(name: string, value: number | readonly number[]): Shear {
   const within = { min: -89, max: 89 };
-  if (!Array.isArray(value) || value.length === 2) return [...symmetricRange(name, value, within), 0, 0];
+  if (!Array.isArray(value) || value.length === 2)
+    return [...symmetricRange(name, value as number | Range, within), 0, 0];
   const all = expectList(name, value, 4, (inner, x) => expectNumber(inner, x, within));
   const [x0, x1, y0, y1] = all as [number, number, number, number];
   if (x0 > x1 || y0 > y1) throw new OptionError(`${name} must be [x min, x max, y min, y max], got [${all}]`);
   return [x0, x1, y0, y1];
 }
+
+const parts = (name: string, value: Range): Range =>
+  expectList(name, value, 2, (inner, x) => expectNumber(inner, x, { min: 0, max: 1 })) as [number, number];
+
+const declared = {
+  degrees: { type: 'checked', required: true, check: symmetricRange },
+  /** Largest shift as a part of [width, height], each in [0, 1]; default [0, 0]. */
+  translate: { type: 'checked', default: [0, 0], check: parts },
+  /** Default [1, 1]. */
+  scale: { type: 'checked', default: [1, 1], check: positiveRange },
+  /** Degrees: d for x in U(−d, d), [min, max] for x, or [x min, x max, y min, y max]; default 0. */
+  shear: { type: 'checked', default: 0, check: shearOf },
+  ...warp('nearest'),
+  ...applied(1),
+} as const satisfies OptionTable;
+
+export interface RandomAffineOptions extends Omit<OptionsOf<typeof declared>, 'degrees'> {}
+export interface RandomAffine extends TransformOf<'randomAffine', typeof declared> {}
 
 /**
  * Rotation, translation, scale and shear about the centre; the size stays. Draws `angle` (degrees), `translate` (whole
@@ -49,17 +49,5 @@ function shearOf(kind: string, value: unknown): [number, number, number, number]
  * @param degrees d for U(−d, d), or [min, max].
  */
 export function randomAffine(degrees: number | Range, options: RandomAffineOptions = {}): RandomAffine {
-  const kind = 'randomAffine';
-  checkOptions(kind, options, ['translate', 'scale', 'shear', 'interpolation', 'fill', 'p']);
-  const part = (name: string, x: unknown) => expectNumber(name, x, { min: 0, max: 1 });
-  return {
-    kind,
-    degrees: symmetricRange(`${kind}: degrees`, degrees),
-    translate: expectList(`${kind}: translate`, options.translate ?? [0, 0], 2, part) as [number, number],
-    scale: expectRange(`${kind}: scale`, options.scale ?? [1, 1], { above: 0 }),
-    shear: shearOf(kind, options.shear ?? 0),
-    interpolation: interpolation(kind, options.interpolation ?? 'nearest'),
-    fill: fillValue(kind, options.fill ?? 0),
-    p: probability(kind, options.p ?? 1),
-  };
+  return transformOf('randomAffine', declared, options, { degrees });
 }

@@ -1,32 +1,38 @@
+import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { checkOptions, expectNumber, expectOneOf } from '../validate.ts';
-import { expectList, expectRange, probability, type Range } from './arguments.ts';
+import {
+  applied,
+  expectList,
+  expectRange,
+  positiveRange,
+  type Range,
+  type TransformOf,
+  transformOf,
+} from './arguments.ts';
 
 /** One value for all channels or one for each, in the image's range at that point; 'noise' is N(0, 1). */
 export type EraseValue = number | readonly number[] | 'noise';
 
-export interface RandomErasingOptions {
-  /** Part of the image's area, default [0.02, 0.33]. */
-  readonly scale?: Range;
-  /** Height over width, default [0.3, 3.3]. */
-  readonly ratio?: Range;
-  readonly value?: EraseValue;
-  readonly p?: number;
-}
-
-export interface RandomErasing {
-  readonly kind: 'randomErasing';
-  readonly scale: Range;
-  readonly ratio: Range;
-  readonly value: EraseValue;
-  readonly p: number;
-}
-
-function eraseValue(kind: string, value: unknown): EraseValue {
-  const name = `${kind}: value`;
+function eraseValue(name: string, value: EraseValue): EraseValue {
   if (typeof value === 'string') return expectOneOf<'noise'>(name, value, ['noise']);
   if (!Array.isArray(value)) return expectNumber(name, value);
   return expectList(name, value, [1, 1024], (inner, x) => expectNumber(inner, x));
 }
+
+const share = (name: string, value: Range): Range => expectRange(name, value, { min: 0, max: 1 });
+
+const declared = {
+  /** Part of the image's area, default [0.02, 0.33]. */
+  scale: { type: 'checked', default: [0.02, 0.33], check: share },
+  /** Height over width, default [0.3, 3.3]. */
+  ratio: { type: 'checked', default: [0.3, 3.3], check: positiveRange },
+  /** Default 0. */
+  value: { type: 'checked', default: 0, check: eraseValue },
+  ...applied(0.5),
+} as const satisfies OptionTable;
+
+export interface RandomErasingOptions extends OptionsOf<typeof declared> {}
+export interface RandomErasing extends TransformOf<'randomErasing', typeof declared> {}
 
 /**
  * Fills a random rectangle, strictly smaller than the image, with probability `p` (default 0.5). Up to 10 tries; when no
@@ -36,15 +42,7 @@ function eraseValue(kind: string, value: unknown): EraseValue {
  * @throws {OptionError} a scale outside [0, 1], a ratio that is not 0 < min <= max, another word than 'noise'.
  */
 export function randomErasing(options: RandomErasingOptions = {}): RandomErasing {
-  const kind = 'randomErasing';
-  checkOptions(kind, options, ['scale', 'ratio', 'value', 'p']);
-  return {
-    kind,
-    scale: expectRange(`${kind}: scale`, options.scale ?? [0.02, 0.33], { min: 0, max: 1 }),
-    ratio: expectRange(`${kind}: ratio`, options.ratio ?? [0.3, 3.3], { above: 0 }),
-    value: eraseValue(kind, options.value ?? 0),
-    p: probability(kind, options.p ?? 0.5),
-  };
+  return transformOf('randomErasing', declared, options);
 }
 
 /**

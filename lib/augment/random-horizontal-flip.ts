@@ -1,14 +1,12 @@
-import { checkOptions } from '../validate.ts';
-import { probability } from './arguments.ts';
+import type { OptionsOf } from '../options/option.ts';
+import { applied, type TransformOf, transformOf } from './arguments.ts';
 
-export interface RandomHorizontalFlip {
-  readonly kind: 'randomHorizontalFlip';
-  readonly p: number;
-}
+const declared = applied(0.5);
+
+export interface RandomHorizontalFlipOptions extends OptionsOf<typeof declared> {}
+export interface RandomHorizontalFlip extends TransformOf<'randomHorizontalFlip', typeof declared> {}
 
 /** Swaps left and right with probability `p` (default 0.5). Source: torchvision v2 RandomHorizontalFlip. */
-export function randomHorizontalFlip(options: { readonly p?: number } = {}): RandomHorizontalFlip {
-  const kind = 'randomHorizontalFlip';
-  checkOptions(kind, options, ['p']);
-  return { kind, p: probability(kind, options.p ?? 0.5) };
+export function randomHorizontalFlip(options: RandomHorizontalFlipOptions = {}): RandomHorizontalFlip {
+  return transformOf('randomHorizontalFlip', declared, options);
 }

@@ -1,19 +1,15 @@
-import { checkOptions, expectNumber } from '../validate.ts';
-import { fillValue, type Interpolation, interpolation, probability } from './arguments.ts';
-import type { WarpOptions } from './random-rotation.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { applied, type TransformOf, transformOf, warp } from './arguments.ts';
 
-export interface RandomPerspectiveOptions extends WarpOptions {
+const declared = {
   /** How far corners move inwards, as a part of half the image, in [0, 1]; default 0.5. */
-  readonly distortionScale?: number;
-}
+  distortionScale: { type: 'number', default: 0.5, min: 0, max: 1 },
+  ...warp('bilinear'),
+  ...applied(0.5),
+} as const satisfies OptionTable;
 
-export interface RandomPerspective {
-  readonly kind: 'randomPerspective';
-  readonly distortionScale: number;
-  readonly interpolation: Interpolation;
-  readonly fill: number;
-  readonly p: number;
-}
+export interface RandomPerspectiveOptions extends OptionsOf<typeof declared> {}
+export interface RandomPerspective extends TransformOf<'randomPerspective', typeof declared> {}
 
 /**
  * Moves the four corners inwards at random and maps the image along, with probability `p` (default 0.5), bilinear by
@@ -22,13 +18,5 @@ export interface RandomPerspective {
  * Source: torchvision v2 RandomPerspective.
  */
 export function randomPerspective(options: RandomPerspectiveOptions = {}): RandomPerspective {
-  const kind = 'randomPerspective';
-  checkOptions(kind, options, ['distortionScale', 'interpolation', 'fill', 'p']);
-  return {
-    kind,
-    distortionScale: expectNumber(`${kind}: distortionScale`, options.distortionScale ?? 0.5, { min: 0, max: 1 }),
-    interpolation: interpolation(kind, options.interpolation ?? 'bilinear'),
-    fill: fillValue(kind, options.fill ?? 0),
-    p: probability(kind, options.p ?? 0.5),
-  };
+  return transformOf('randomPerspective', declared, options);
 }

@@ -1,21 +1,17 @@
-import { checkOptions } from '../validate.ts';
-import { expectRange, probability, type Range, type Size, sizePair } from './arguments.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { applied, positiveRange, type Size, sizePair, type TransformOf, transformOf } from './arguments.ts';
 
-export interface RandomResizedCropOptions {
+const declared = {
+  size: { type: 'checked', required: true, check: sizePair },
   /** Part of the image's area, default [0.08, 1]. */
-  readonly scale?: Range;
+  scale: { type: 'checked', default: [0.08, 1], check: positiveRange },
   /** Width over height before resizing, default [3/4, 4/3]. */
-  readonly ratio?: Range;
-  readonly p?: number;
-}
+  ratio: { type: 'checked', default: [3 / 4, 4 / 3], check: positiveRange },
+  ...applied(1),
+} as const satisfies OptionTable;
 
-export interface RandomResizedCrop {
-  readonly kind: 'randomResizedCrop';
-  readonly size: readonly [number, number];
-  readonly scale: Range;
-  readonly ratio: Range;
-  readonly p: number;
-}
+export interface RandomResizedCropOptions extends Omit<OptionsOf<typeof declared>, 'size'> {}
+export interface RandomResizedCrop extends TransformOf<'randomResizedCrop', typeof declared> {}
 
 /**
  * A random window of the image, resized to `size` (bilinear, antialiased).
@@ -27,13 +23,5 @@ export interface RandomResizedCrop {
  * @throws {OptionError} a size below 1, a range that is not 0 < min <= max.
  */
 export function randomResizedCrop(size: Size, options: RandomResizedCropOptions = {}): RandomResizedCrop {
-  const kind = 'randomResizedCrop';
-  checkOptions(kind, options, ['scale', 'ratio', 'p']);
-  return {
-    kind,
-    size: sizePair(kind, size),
-    scale: expectRange(`${kind}: scale`, options.scale ?? [0.08, 1], { above: 0 }),
-    ratio: expectRange(`${kind}: ratio`, options.ratio ?? [3 / 4, 4 / 3], { above: 0 }),
-    p: probability(kind, options.p ?? 1),
-  };
+  return transformOf('randomResizedCrop', declared, options, { size });
 }

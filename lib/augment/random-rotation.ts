@@ -1,23 +1,14 @@
-import { checkOptions } from '../validate.ts';
-import { fillValue, type Interpolation, interpolation, probability, type Range, symmetricRange } from './arguments.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { applied, type Range, symmetricRange, type TransformOf, transformOf, warp } from './arguments.ts';
 
-export interface WarpOptions {
-  readonly interpolation?: Interpolation;
-  /**
-   * The value of pixels from outside the image, in [0, 1]; default 0, the black that torchvision's policies take for none
-   * (which differs under 'bilinear' alone: the edge is then not blended with black a second time).
-   */
-  readonly fill?: number;
-  readonly p?: number;
-}
+const declared = {
+  degrees: { type: 'checked', required: true, check: symmetricRange },
+  ...warp('nearest'),
+  ...applied(1),
+} as const satisfies OptionTable;
 
-export interface RandomRotation {
-  readonly kind: 'randomRotation';
-  readonly degrees: Range;
-  readonly interpolation: Interpolation;
-  readonly fill: number;
-  readonly p: number;
-}
+export interface RandomRotationOptions extends Omit<OptionsOf<typeof declared>, 'degrees'> {}
+export interface RandomRotation extends TransformOf<'randomRotation', typeof declared> {}
 
 /**
  * Rotation about the centre, counter-clockwise; the size stays. Draws `angle` (degrees). Source: torchvision v2
@@ -25,14 +16,6 @@ export interface RandomRotation {
  *
  * @param degrees d for U(−d, d), or [min, max].
  */
-export function randomRotation(degrees: number | Range, options: WarpOptions = {}): RandomRotation {
-  const kind = 'randomRotation';
-  checkOptions(kind, options, ['interpolation', 'fill', 'p']);
-  return {
-    kind,
-    degrees: symmetricRange(`${kind}: degrees`, degrees),
-    interpolation: interpolation(kind, options.interpolation ?? 'nearest'),
-    fill: fillValue(kind, options.fill ?? 0),
-    p: probability(kind, options.p ?? 1),
-  };
+export function randomRotation(degrees: number | Range, options: RandomRotationOptions = {}): RandomRotation {
+  return transformOf('randomRotation', declared, options, { degrees });
 }

@@ -1,10 +1,10 @@
-import { checkOptions } from '../validate.ts';
-import { probability } from './arguments.ts';
+import type { OptionsOf } from '../options/option.ts';
+import { applied, type TransformOf, transformOf } from './arguments.ts';
 
-export interface RandomRotation90 {
-  readonly kind: 'randomRotation90';
-  readonly p: number;
-}
+const declared = applied(1);
+
+export interface RandomRotation90Options extends OptionsOf<typeof declared> {}
+export interface RandomRotation90 extends TransformOf<'randomRotation90', typeof declared> {}
 
 /**
  * Turns the image counter-clockwise by a random number of quarter turns, each equally likely; pixels are moved, not
@@ -14,8 +14,6 @@ export interface RandomRotation90 {
  *
  * @param options.p default 1.
  */
-export function randomRotation90(options: { readonly p?: number } = {}): RandomRotation90 {
-  const kind = 'randomRotation90';
-  checkOptions(kind, options, ['p']);
-  return { kind, p: probability(kind, options.p ?? 1) };
+export function randomRotation90(options: RandomRotation90Options = {}): RandomRotation90 {
+  return transformOf('randomRotation90', declared, options);
 }

@@ -1,14 +1,12 @@
-import { checkOptions } from '../validate.ts';
-import { probability } from './arguments.ts';
+import type { OptionsOf } from '../options/option.ts';
+import { applied, type TransformOf, transformOf } from './arguments.ts';
 
-export interface RandomVerticalFlip {
-  readonly kind: 'randomVerticalFlip';
-  readonly p: number;
-}
+const declared = applied(0.5);
+
+export interface RandomVerticalFlipOptions extends OptionsOf<typeof declared> {}
+export interface RandomVerticalFlip extends TransformOf<'randomVerticalFlip', typeof declared> {}
 
 /** Swaps top and bottom with probability `p` (default 0.5). Source: torchvision v2 RandomVerticalFlip. */
-export function randomVerticalFlip(options: { readonly p?: number } = {}): RandomVerticalFlip {
-  const kind = 'randomVerticalFlip';
-  checkOptions(kind, options, ['p']);
-  return { kind, p: probability(kind, options.p ?? 0.5) };
+export function randomVerticalFlip(options: RandomVerticalFlipOptions = {}): RandomVerticalFlip {
+  return transformOf('randomVerticalFlip', declared, options);
 }

@@ -1,10 +1,10 @@
-import { checkOptions } from '../validate.ts';
-import { probability } from './arguments.ts';
+import type { OptionsOf } from '../options/option.ts';
+import { applied, type TransformOf, transformOf } from './arguments.ts';
 
-export interface Sobel {
-  readonly kind: 'sobel';
-  readonly p: number;
-}
+const declared = applied(1);
+
+export interface SobelOptions extends OptionsOf<typeof declared> {}
+export interface Sobel extends TransformOf<'sobel', typeof declared> {}
 
 /**
  * Edges: the length of each channel's gradient, r = min(1, √(x² + y²)). x and y are the responses of Sobel's operator in
@@ -15,8 +15,6 @@ export interface Sobel {
  *
  * @param options.p default 1.
  */
-export function sobel(options: { readonly p?: number } = {}): Sobel {
-  const kind = 'sobel';
-  checkOptions(kind, options, ['p']);
-  return { kind, p: probability(kind, options.p ?? 1) };
+export function sobel(options: SobelOptions = {}): Sobel {
+  return transformOf('sobel', declared, options);
 }

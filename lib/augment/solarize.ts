@@ -1,11 +1,14 @@
-import { checkOptions, expectNumber } from '../validate.ts';
-import { probability } from './arguments.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { applied, type TransformOf, transformOf } from './arguments.ts';
 
-export interface Solarize {
-  readonly kind: 'solarize';
-  readonly threshold: number;
-  readonly p: number;
-}
+const declared = {
+  /** In [0, 1], default 0.5. */
+  threshold: { type: 'number', default: 0.5, min: 0, max: 1 },
+  ...applied(1),
+} as const satisfies OptionTable;
+
+export interface SolarizeOptions extends OptionsOf<typeof declared> {}
+export interface Solarize extends TransformOf<'solarize', typeof declared> {}
 
 /**
  * x → 1 − x where x is at least `threshold`. Source: torchvision v2 RandomSolarize on float images; its threshold for
@@ -14,12 +17,6 @@ export interface Solarize {
  * @param options.threshold in [0, 1], default 0.5.
  * @param options.p default 1.
  */
-export function solarize(options: { readonly threshold?: number; readonly p?: number } = {}): Solarize {
-  const kind = 'solarize';
-  checkOptions(kind, options, ['threshold', 'p']);
-  return {
-    kind,
-    threshold: expectNumber(`${kind}: threshold`, options.threshold ?? 0.5, { min: 0, max: 1 }),
-    p: probability(kind, options.p ?? 1),
-  };
+export function solarize(options: SolarizeOptions = {}): Solarize {
+  return transformOf('solarize', declared, options);
 }

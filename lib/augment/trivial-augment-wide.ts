@@ -1,20 +1,16 @@
-import { checkOptions } from '../validate.ts';
-import { fillValue, type Interpolation, interpolation, probability } from './arguments.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { applied, type TransformOf, transformOf, warp } from './arguments.ts';
 import { magnitudeBins } from './rand-augment.ts';
-import type { WarpOptions } from './random-rotation.ts';
 
-export interface TrivialAugmentWideOptions extends WarpOptions {
+const declared = {
   /** At least 2, default 31. */
-  readonly numMagnitudeBins?: number;
-}
+  numMagnitudeBins: magnitudeBins,
+  ...warp('nearest'),
+  ...applied(1),
+} as const satisfies OptionTable;
 
-export interface TrivialAugmentWide {
-  readonly kind: 'trivialAugmentWide';
-  readonly numMagnitudeBins: number;
-  readonly interpolation: Interpolation;
-  readonly fill: number;
-  readonly p: number;
-}
+export interface TrivialAugmentWideOptions extends OptionsOf<typeof declared> {}
+export interface TrivialAugmentWide extends TransformOf<'trivialAugmentWide', typeof declared> {}
 
 /**
  * One operation, drawn uniformly from `policyOperations` without invert, of a strength drawn uniformly from a wide range,
@@ -24,13 +20,5 @@ export interface TrivialAugmentWide {
  * @throws {OptionError} fewer than 2 bins, an unknown interpolation.
  */
 export function trivialAugmentWide(options: TrivialAugmentWideOptions = {}): TrivialAugmentWide {
-  const kind = 'trivialAugmentWide';
-  checkOptions(kind, options, ['numMagnitudeBins', 'interpolation', 'fill', 'p']);
-  return {
-    kind,
-    numMagnitudeBins: magnitudeBins(kind, options.numMagnitudeBins ?? 31),
-    interpolation: interpolation(kind, options.interpolation ?? 'nearest'),
-    fill: fillValue(kind, options.fill ?? 0),
-    p: probability(kind, options.p ?? 1),
-  };
+  return transformOf('trivialAugmentWide', declared, options);
 }

@@ -22,8 +22,8 @@ export interface CheckpointContent {
   /** The encoder's program, as program-file.ts writes it. */
   encoder?: string;
   optimizer?: ReadonlyMap<string, RawTensor>;
-  /** Tensors named encoder.*, head.* and queue.*. */
-  momentumEncoder?: ReadonlyMap<string, RawTensor>;
+  /** What the method adds: a predictor, a teacher, a queue. */
+  method?: ReadonlyMap<string, RawTensor>;
   state: CheckpointState;
 }
 
@@ -35,7 +35,7 @@ export interface Checkpoint extends CheckpointContent {
 const kModel = 'model.safetensors';
 const kEncoder = 'encoder.json';
 const kOptimizer = 'optimizer.safetensors';
-const kMomentumEncoder = 'momentum-encoder.safetensors';
+const kMethod = 'method.safetensors';
 const kState = 'state.json';
 /** As the program sha256sum writes and checks it. */
 const kSums = 'SHA256SUMS';
@@ -47,12 +47,12 @@ async function sha256(data: Uint8Array): Promise<string> {
 
 /** @throws {CheckpointError} a tensor that is not valid. Otherwise rejects with the file system's own error. */
 export async function writeCheckpoint(folder: string, content: CheckpointContent): Promise<void> {
-  const { model, encoder, optimizer, momentumEncoder, state } = content;
+  const { model, encoder, optimizer, method, state } = content;
   const files: Record<string, Uint8Array> = {
     [kModel]: encodeSafetensors(model),
     ...(encoder !== undefined && { [kEncoder]: new TextEncoder().encode(encoder) }),
     ...(optimizer && { [kOptimizer]: encodeSafetensors(optimizer) }),
-    ...(momentumEncoder && { [kMomentumEncoder]: encodeSafetensors(momentumEncoder) }),
+    ...(method && { [kMethod]: encodeSafetensors(method) }),
     [kState]: new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`),
   };
   const sums: string[] = [];
@@ -93,13 +93,13 @@ export async function readCheckpoint(folder: string, withOptimizer: boolean): Pr
   const model = await tensors(kModel);
   if (model.size === 0) throw new CheckpointError(`${join(folder, kModel)}: holds no tensors`);
   const encoder = sums.has(kEncoder) ? new TextDecoder().decode(await read(kEncoder)) : undefined;
-  const [optimizer, momentumEncoder] = [await optional(kOptimizer), await optional(kMomentumEncoder)];
+  const [optimizer, method] = [await optional(kOptimizer), await optional(kMethod)];
   return {
     folder,
     model,
     ...(encoder !== undefined && { encoder }),
     ...(optimizer && { optimizer }),
-    ...(momentumEncoder && { momentumEncoder }),
+    ...(method && { method }),
     state: state as CheckpointState,
   };
 }

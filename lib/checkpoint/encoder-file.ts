@@ -1,28 +1,29 @@
 /** Files of weights that say which encoder they are of, in the metadata of their header. */
 import { CheckpointError } from '../errors.ts';
 import { parseJson } from '../files/read.ts';
-import { type RawTensor, readRawSafetensors } from '../files/safetensors.ts';
+import type { RawTensor } from '../files/safetensors.ts';
 import { isObject } from '../files/strict-json.ts';
+import { withTensorFile } from '../files/tensor-file.ts';
 import type { ModuleConfig } from '../nn/module.ts';
 
 /**
  * The encoder of a file that `module.save()` or `classifier.save()` wrote: its config, and its tensors as a checkpoint names them.
  * @throws {CheckpointError} a file that is damaged, or does not say which encoder it is of.
  */
-export async function readEncoderFile(
+export function readEncoderFile(
   file: string,
 ): Promise<{ readonly config: ModuleConfig; readonly model: ReadonlyMap<string, RawTensor> }> {
-  const { tensors, metadata } = await readRawSafetensors(file);
-  if (metadata.module === undefined)
-    throw new CheckpointError(
-      `${file}: does not say which encoder its weights are of; make one and load them: resnet18().load(file, { ignore: ['fc.'] })`,
-    );
-  const config = parseJson(new TextEncoder().encode(metadata.module), `${file}: metadata.module`);
-  if (!isObject(config) || typeof config.name !== 'string')
-    throw new CheckpointError(`${file}: metadata.module must be { name, … }, got '${metadata.module.slice(0, 60)}'`);
-  const ofEncoder = [...tensors].filter(([name]) => !name.startsWith('fc.')); // a classifier's head
-  return {
-    config: config as unknown as ModuleConfig,
-    model: new Map(ofEncoder.map(([name, raw]) => [`encoder.${name}`, raw])),
-  };
+  return withTensorFile(file, async ({ tensors, metadata }) => {
+    if (metadata.module === undefined)
+      throw new CheckpointError(
+        `${file}: does not say which encoder its weights are of; make one and load them: resnet18().load(file)`,
+      );
+    const config = parseJson(new TextEncoder().encode(metadata.module), `${file}: metadata.module`);
+    if (!isObject(config) || typeof config.name !== 'string')
+      throw new CheckpointError(`${file}: metadata.module must be { name, … }, got '${metadata.module.slice(0, 60)}'`);
+    const model = new Map<string, RawTensor>();
+    for (const [name, stored] of tensors)
+      if (!name.startsWith('fc.')) model.set(`encoder.${name}`, await stored.read()); // without a classifier's head
+    return { config: config as unknown as ModuleConfig, model };
+  });
 }

@@ -1,7 +1,7 @@
 /** The head of a run, made again from its config and its checkpoint. */
 
 import { type LinearHeadOptions, linearHead } from '../encoders/linear-head.ts';
-import { type ProjectionHeadOptions, projectionHead } from '../encoders/projection-head.ts';
+import { type ProjectionHeadOptions, projectionHead, projectionHeadShapes } from '../encoders/projection-head.ts';
 import type { Encoder, Shapes } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
 import type { Checkpoint } from './checkpoint-files.ts';
@@ -9,15 +9,9 @@ import { moduleOf } from './module-of.ts';
 import type { JsonObject } from './run-config.ts';
 
 /** The matrices that decide its memory. */
-function shapesOf(config: JsonObject): Shapes {
-  const { name, kind = 'mlp', inFeatures, hiddenFeatures = inFeatures, outFeatures = 128 } = config;
-  const matrix = (rows: unknown, columns: unknown) => [Number(rows), Number(columns)];
-  if (name === 'linear') return new Map([['weight', matrix(outFeatures, inFeatures)]]);
-  if (kind === 'linear') return new Map([['0.weight', matrix(outFeatures, inFeatures)]]);
-  return new Map([
-    ['0.weight', matrix(hiddenFeatures, inFeatures)],
-    [kind === 'mlp' ? '2.weight' : '6.weight', matrix(outFeatures, hiddenFeatures)],
-  ]);
+function shapesOf({ name, ...options }: JsonObject): Shapes {
+  if (name === 'projection-head') return projectionHeadShapes(options as unknown as ProjectionHeadOptions);
+  return new Map([['weight', [Number(options.outFeatures), Number(options.inFeatures)]]]);
 }
 
 function make({ name, ...options }: JsonObject): Encoder {

@@ -1,4 +1,4 @@
-/** What a run was made with: enough to rebuild its encoder, head, loss and input, and to say how it was trained. */
+/** What a run was made with: enough to rebuild its encoder, head, method and input, and to say how it was trained. */
 import { CheckpointError } from '../errors.ts';
 import { isObject } from '../files/strict-json.ts';
 import { describe } from '../validate.ts';
@@ -20,7 +20,8 @@ export interface RunConfig {
   encoder: { readonly name: string; readonly [option: string]: boolean | number | string };
   /** Options of the projection head; null without one. */
   head: JsonObject | null;
-  loss: JsonObject;
+  /** What made the loss: the name of a method, and its options. */
+  method: { readonly name: string; readonly [option: string]: JsonValue };
   /** The augmentation of each view, as plain data. */
   augment: JsonObject[];
   input: {
@@ -36,8 +37,6 @@ export interface RunConfig {
   batchSize: number;
   /** Samples at once, where gradients are cached; absent elsewhere. */
   microBatch?: number;
-  /** Momentum contrast: { momentum, queueSize }; absent elsewhere. */
-  momentumEncoder?: JsonObject;
   epochs: number;
   seed: number;
   precision: 'float32' | 'bfloat16';
@@ -109,7 +108,8 @@ const kFields: readonly [string, string, Check][] = [
   ['encoder.name', 'a non-empty string', isString],
   ['encoder.file', 'a non-empty string, or absent', (value) => value === undefined || isString(value)],
   ['head', 'an object or null', orNull(isObject)],
-  ['loss', 'an object', isObject],
+  ['method', 'an object', isObject],
+  ['method.name', 'a non-empty string', isString],
   ['augment', 'an array of objects', (value) => Array.isArray(value) && value.every(isObject)],
   ['input', 'an object', isObject],
   // A file from elsewhere decides the memory of the first pass: 2048² pixels are a gigabyte in a wide layer.

@@ -5,6 +5,7 @@ import { readLabels } from '../data/labels.ts';
 import { linearHead } from '../encoders/linear-head.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
+import { crossEntropy } from '../methods/cross-entropy.ts';
 import { Module } from '../nn/module.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { ScheduleSpec } from '../optim/schedule.ts';
@@ -25,8 +26,10 @@ export interface FineTuneOptions
   readonly test?: Dataset;
   /** Number of classes; default that of the data set's class names, else one more than the largest label. */
   readonly classes?: number;
+  /** A file of weights that the encoder's copy begins with, as `encoder.load()` takes it. Default: those of the encoder. */
+  readonly init?: string;
   /** Of the classifier's weights: 'zeros' (default), 'normal' (deviation 0.01), 'uniform' (PyTorch's nn.Linear). */
-  readonly init?: 'zeros' | 'normal' | 'uniform';
+  readonly headInit?: 'zeros' | 'normal' | 'uniform';
   /** ε in [0, 1] of the targets (1 − ε)·one-hot + ε / classes; default 0. */
   readonly labelSmoothing?: number;
   /** Default { name: 'sgd', lr: 0.05, momentum: 0.9, nesterov: true }: no weight decay. */
@@ -65,7 +68,18 @@ export interface FineTuneResult {
 }
 
 const optionNames = [
-  ...['augment', 'evaluation', 'test', 'classes', 'init', 'labelSmoothing', 'optimizer', 'schedule', 'batchSize'],
+  ...[
+    'augment',
+    'evaluation',
+    'test',
+    'classes',
+    'init',
+    'headInit',
+    'labelSmoothing',
+    'optimizer',
+    'schedule',
+    'batchSize',
+  ],
   ...['microBatch', 'epochs', 'precision', 'device', 'seed', 'signal', 'onEvent', 'onProgress'],
   ...['out', 'resume', 'checkpointEvery', 'data', 'encoderFile'],
 ];
@@ -107,7 +121,7 @@ export async function fineTune(encoder: Encoder, train: Dataset, options: FineTu
     );
   const dataset = checkDataset(train);
   const { signal, onProgress, onEvent, out, resume, checkpointEvery, data, encoderFile } = options;
-  const { augment, evaluation, labelSmoothing, init, microBatch, precision } = options;
+  const { augment, evaluation, labelSmoothing, init, headInit, microBatch, precision } = options;
   checkEvaluation(evaluation);
   const test = options.test === undefined ? undefined : checkDataset(options.test);
   const wanted = expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true });
@@ -116,14 +130,20 @@ export async function fineTune(encoder: Encoder, train: Dataset, options: FineTu
   const { optimizer = { name: 'sgd', lr: 0.05, momentum: 0.9, nesterov: true } as const, seed = 0 } = options;
   throwIfAborted(signal);
   const classes = await countClasses(dataset, options);
-  const head = linearHead({ inFeatures: encoder.featureDim, outFeatures: classes, seed, ...(init && { init }) });
+  const head = linearHead({
+    inFeatures: encoder.featureDim,
+    outFeatures: classes,
+    seed,
+    ...(headInit && { init: headInit }),
+  });
   let copy: Encoder | undefined;
   try {
     copy = encoder.clone();
+    if (init !== undefined) await copy.load(init);
     const trainer = new Trainer({
       encoder: copy,
       head,
-      loss: { name: 'cross-entropy', ...given({ labelSmoothing }) },
+      method: crossEntropy(given({ labelSmoothing })),
       augment,
       views: 1,
       optimizer,

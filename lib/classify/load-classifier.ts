@@ -29,9 +29,9 @@ export async function loadClassifier(options: LoadClassifierOptions): Promise<Cl
   const { run, checkpoint } = await openCheckpoint(path, { optimizer: false });
   const { config } = run;
   const { size, mean, std, channels } = config.input;
-  if (config.head?.name !== 'linear' || config.loss.name !== 'cross-entropy')
+  if (config.head?.name !== 'linear' || config.method.name !== 'cross-entropy')
     throw new CheckpointError(
-      `${run.path}: holds no classifier (its loss is ${JSON.stringify(config.loss.name)}); fineTune makes one of its encoder`,
+      `${run.path}: holds no classifier (its method is ${JSON.stringify(config.method.name)}); fineTune makes one of its encoder`,
     );
   const parts: Module[] = [];
   try {

@@ -1,6 +1,7 @@
 /** `contrastive augment`: a contact sheet of augmented views, so that a person sees what the network sees. */
 import { basename, dirname, resolve } from 'node:path';
 import type { Augmentation, DrawnTransform } from '../augment/augment.ts';
+import { presetVariants, presetViews } from '../augment/presets.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { kImageExtensions } from '../data/walk.ts';
 import { DataError, messageOf, OptionError, ShapeError } from '../errors.ts';
@@ -9,8 +10,9 @@ import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import { type ContactSheet, type Picture, renderSheet } from './contact-sheet.ts';
 import { describeDrawn, jitterLegend } from './drawn-caption.ts';
+import { flagsOfVariants, optionsFrom, refuseOthers } from './flags.ts';
 import { readSources, type Source } from './sheet-images.ts';
-import { namesOfOwnViews, presetAt, presetNames, readPipeline, viewsOf } from './sheet-views.ts';
+import { namesOfOwnViews, presetNames, readPipeline, viewsOf } from './sheet-views.ts';
 import { pictureOfView } from './view-picture.ts';
 
 export const command = defineCommand({
@@ -75,16 +77,27 @@ With --json, one object: out, width, height, seed, augment (the pipeline of each
       help: 'of the draws',
     },
   },
-  async run({ options, signal, output }) {
+  derived: () => flagsOfVariants(presetVariants),
+  async run({ options, given, signal, output }) {
     const { input, samples: count, seed } = options;
     const out = await placeFor(options.out);
+    const name = options.preset ?? 'simclr';
     checkCombination(options);
+    refuseOthers(
+      given,
+      options.augment === undefined ? presetVariants : { ...presetVariants, [name]: {} },
+      name,
+      'preset',
+    );
     const data = options.augment === undefined ? undefined : await readPipeline(options.augment);
     const { sources, skipped } = await readSources(input, count, signal, output);
     const [first] = sources as [Source];
-    const name = options.preset ?? 'simclr';
     const size = options.size ?? Math.min(224, first.sample.height, first.sample.width);
-    const views = viewsOf(data ?? presetAt(name, size), options.views, options.augment ?? `preset ${name}`);
+    const views = viewsOf(
+      data ?? presetViews(name, { ...optionsFrom(options, presetVariants[name]), size }),
+      options.views,
+      options.augment ?? `preset ${name}`,
+    );
     const rows: { source: Source; drawn: DrawnTransform[][]; pictures: Picture[] }[] = [];
     for (const source of sources) {
       throwIfAborted(signal);

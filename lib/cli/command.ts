@@ -1,52 +1,29 @@
 /** What a command of the `contrastive` program is: a table of typed options, a help text and a function. */
+import type * as Declared from '../options/option.ts';
 import type { Output } from './output.ts';
 
-interface OptionBase {
+interface FlagBase {
   /** One line; the default is added to it. Units are part of it. */
   readonly help: string;
   /** One letter, for `-o`. */
   readonly short?: string;
 }
 
-export interface StringOption extends OptionBase {
-  readonly type: 'string';
-  /** What stands for the value in the help: `DIR`, `NAME[:PATH]`. */
-  readonly value: string;
-  readonly choices?: readonly string[];
-  readonly default?: string;
-  readonly required?: boolean;
-}
+type FlagWithValue = FlagBase & { readonly value: string };
 
-export interface NumberOption extends OptionBase {
-  readonly type: 'number';
-  readonly value: string;
-  readonly default?: number;
-  readonly required?: boolean;
-  readonly min?: number;
-  readonly max?: number;
-  /** The value must be larger than this. */
-  readonly above?: number;
-  readonly integer?: boolean;
-}
-
-/** A switch: absent is false. */
-export interface BooleanOption extends OptionBase {
-  readonly type: 'boolean';
-}
-
-export type OptionSpec = StringOption | NumberOption | BooleanOption;
+/** A declared option that a command line can say. A switch that is absent is false. */
+export type OptionSpec =
+  | (Declared.StringOption & FlagWithValue)
+  | (Declared.NumberOption & FlagWithValue)
+  | (Declared.BooleanOption & FlagBase & { readonly default?: false });
 
 /** Options by their camelCase name; `batchSize` is `--batch-size` on the command line. */
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
 
-type Choice<S> = S extends { readonly choices: readonly (infer C extends string)[] } ? C : string;
-type Plain<S> = S extends BooleanOption ? boolean : S extends NumberOption ? number : Choice<S>;
-type Certain = { readonly type: 'boolean' } | { readonly default: string | number } | { readonly required: true };
-
-/** The type of the parsed options: `undefined` is possible where there is neither a default nor `required: true`. */
-export type OptionValues<O extends OptionTable> = {
-  readonly [K in keyof O]: O[K] extends Certain ? Plain<O[K]> : Plain<O[K]> | undefined;
-};
+/** The parsed options: `undefined` is possible where there is neither a default nor `required: true`. */
+export type OptionValues<O extends OptionTable> = Declared.ResolvedOf<{
+  [K in keyof O]: O[K] extends Declared.BooleanOption ? O[K] & { readonly default: false } : O[K];
+}>;
 
 export interface CommandContext<O extends OptionTable = OptionTable> {
   readonly options: OptionValues<O>;
@@ -71,6 +48,11 @@ export interface Command<O extends OptionTable = OptionTable> {
   readonly help: string;
   readonly examples: readonly { readonly run: string; readonly explains: string }[];
   readonly options: O;
+  /**
+   * Flags that are declared elsewhere, such as the losses' options; `optionsFrom` reads their values.
+   * @param argv what was typed: a file that it names may declare more.
+   */
+  readonly derived?: (argv: readonly string[]) => OptionTable | Promise<OptionTable>;
   /** Throws for failure (exit code 1); an OptionError counts as wrong usage (exit code 2). */
   run(context: CommandContext<O>): Promise<void>;
 }

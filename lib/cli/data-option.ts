@@ -5,8 +5,8 @@ import type { FolderSplit } from '../data/folder-splits.ts';
 import { type DatasetName, loadDataset } from '../data/load.ts';
 import type { Stl10Split } from '../data/stl10.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
+import type { StringOption } from '../options/option.ts';
 import { expectOneOf } from '../validate.ts';
-import type { StringOption } from './command.ts';
 import type { Output } from './output.ts';
 
 export interface DataSource {

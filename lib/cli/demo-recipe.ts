@@ -1,7 +1,8 @@
 /** What the demo trains: one recipe, by three methods, from the same start. */
 import { makeEncoder } from '../encoders/all.ts';
 import { parseData, profileOf } from './data-option.ts';
-import { type Method, type RecipeChoices, recipeOf } from './recipe.ts';
+import type { MethodName } from './methods.ts';
+import { type RecipeChoices, recipeOf } from './recipe.ts';
 import { makeTraining, type Training } from './training.ts';
 
 export const bundled = parseData('fashion-mnist:bundled');
@@ -34,7 +35,7 @@ export interface DemoChoices {
 /** A training, with its encoder as the seed makes it. The caller disposes it. */
 export function prepareDemo(
   { epochs, batchSize, precision }: Pick<RecipeChoices, 'epochs' | 'batchSize' | 'precision'>,
-  { method, variant }: { readonly method: Method; readonly variant?: 'out' | 'in' },
+  { method, variant }: { readonly method: MethodName; readonly variant?: 'out' | 'in' },
   { device, seed }: DemoChoices,
 ): Training {
   const spec = recipeOf({ ...recipe, method, variant, epochs, batchSize, precision, seed }, profileOf(bundled));

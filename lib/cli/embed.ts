@@ -13,7 +13,8 @@ import { defineCommand } from './command.ts';
 import { formatDuration } from './format.ts';
 import { NpyWriter } from './npy.ts';
 import type { Output } from './output.ts';
-import { floatType, ofDevice, ofRun, positive } from './shared-options.ts';
+import { floatType, ofDevice, positive } from './shared-options.ts';
+import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
 interface Skipped {
   readonly name: string;
@@ -24,11 +25,12 @@ export const command = defineCommand({
   name: 'embed',
   summary: 'write the features of images to a .npy file, with an index of their names',
   help: `
-Reads images with the encoder of a run (its projection head is dropped) and writes two files:
+Reads images with the encoder of a run (its projection head is dropped) or with weights from elsewhere, and writes two files:
   FILE.npy    float32 (images, dim), one row an image: numpy.load reads it
-  FILE.json   { names, skipped, dim, normalized, run, step, … }; names are in the order of the rows
+  FILE.json   { names, skipped, dim, normalized, encoder, run and step, or weights, … }; names are in
+              the order of the rows
 
-Both appear when all is done, or not at all. Images are found below a folder by their file names (${kImageExtensions.join(', ')}), in natural order; EXIF orientation is applied, transparency goes onto white. Each is scaled and normalised as in the evaluation of the run. An image that cannot be decoded is left out with a warning and listed under "skipped"; with --strict it is an error.`,
+Both appear when all is done, or not at all. Images are found below a folder by their file names (${kImageExtensions.join(', ')}), in natural order; EXIF orientation is applied, transparency goes onto white. Each is scaled and normalised as in the evaluation of the run. ${sourceHelp} An image that cannot be decoded is left out with a warning and listed under "skipped"; with --strict it is an error.`,
   examples: [
     {
       run: 'contrastive embed --run runs/supcon --input photos --out features.npy',
@@ -38,9 +40,14 @@ Both appear when all is done, or not at all. Images are found below a folder by 
       run: 'contrastive embed --run runs/supcon/checkpoints/400 --input cat.jpg --out cat --normalize',
       explains: 'One image, an earlier checkpoint, features of length 1: their dot products are cosine similarities.',
     },
+    {
+      run: 'contrastive embed --encoder resnet50 --weights resnet50-11ad3fa6.pth --input photos --out features',
+      explains:
+        "With torchvision's weights, which download.pytorch.org has: features of ImageNet, without any training.",
+    },
   ],
   options: {
-    ...ofRun,
+    ...ofSource,
     input: { type: 'string', value: 'PATH', required: true, help: 'folder of images, or one image' },
     out: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to write; .npy may be left out' },
     batchSize: { ...positive, default: 64, help: 'images a forward pass' },
@@ -54,13 +61,14 @@ Both appear when all is done, or not at all. Images are found below a folder by 
     strict: { type: 'boolean', help: 'fail at the first image that cannot be decoded' },
   },
   async run({ options, signal, output }) {
-    const { run, input, batchSize, normalize, precision, device, strict } = options;
+    const { input, batchSize, normalize, precision, device, strict } = options;
     const npy = resolve(options.out.endsWith('.npy') ? options.out : `${options.out}.npy`);
     if ((await statOrUndefined(npy))?.isDirectory()) throw new DataError(`${npy}: is a folder`);
+    const source = sourceOf(options);
     const files = await findImages(input, output);
     const started = performance.now();
     const embedder = await createEmbedder({
-      checkpoint: run,
+      ...source,
       maxBatch: batchSize,
       maxWaitMs: 250, // full batches matter more than a quick first row
       normalize,
@@ -68,6 +76,7 @@ Both appear when all is done, or not at all. Images are found below a folder by 
       device,
       priority: 'bulk',
     });
+    printLoaded(embedder.info, output);
     let writer: NpyWriter | undefined;
     try {
       await mkdir(dirname(npy), { recursive: true });
@@ -75,7 +84,9 @@ Both appear when all is done, or not at all. Images are found below a folder by 
       const { names, skipped } = await embedFiles(embedder, files, { writer, strict, signal, output, batchSize });
       if (names.length === 0)
         throw new DataError(`${input}: none of ${files.length} images could be decoded: ${skipped[0]?.reason}`);
-      const about = { run: resolve(run), input: resolve(input), normalized: normalize, names, skipped };
+      const from =
+        options.run === undefined ? { weights: resolve(options.weights ?? '') } : { run: resolve(options.run) };
+      const about = { ...from, input: resolve(input), normalized: normalize, names, skipped };
       const index = await publish(writer, embedder, about);
       output.progress.done();
       const seconds = (performance.now() - started) / 1000;

@@ -29,7 +29,7 @@ function optionLines(table: OptionTable): string[] {
 }
 
 /** The help of one command: usage, what it does, options with defaults and units, examples. */
-export function commandHelp(command: Command): string {
+export function commandHelp(command: Command, derived: OptionTable = {}): string {
   const positionals = command.positionals === undefined ? '' : ` ${command.positionals}`;
   const required = Object.entries(command.options)
     .map(([name, spec]) => (spec.type !== 'boolean' && spec.required ? ` --${flagOf(name)} ${spec.value}` : ''))
@@ -40,7 +40,7 @@ export function commandHelp(command: Command): string {
     ...wrap(command.help.trim(), width),
     '',
     'Options:',
-    ...optionLines({ ...command.options, ...globalOptions }),
+    ...optionLines({ ...command.options, ...derived, ...globalOptions }),
     '',
     'Examples:',
     ...command.examples.flatMap(({ run, explains }) => [...wrap(`# ${explains}`, width - 2), run]).map((l) => `  ${l}`),

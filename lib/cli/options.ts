@@ -1,8 +1,8 @@
 /** From the command line to typed options, with errors that name the nearest known flag. */
 import { parseArgs } from 'node:util';
 import { OptionError } from '../errors.ts';
-import { expectNumber, expectOneOf, nearest } from '../validate.ts';
-import type { NumberOption, OptionSpec, OptionTable } from './command.ts';
+import { expectNumber, expectOneOf, type NumberRange, nearest } from '../validate.ts';
+import type { OptionSpec, OptionTable } from './command.ts';
 
 /** `batchSize` → `batch-size`. */
 export function flagOf(name: string): string {
@@ -22,16 +22,10 @@ export interface ParsedArguments {
   readonly positionals: readonly string[];
 }
 
-function numberOf(flag: string, text: string, spec: NumberOption): number {
-  const { min, max, above, integer } = spec;
+function numberOf(flag: string, text: string, range: NumberRange): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
   if (Number.isNaN(value)) throw new OptionError(`--${flag} must be a number, got '${text}'`);
-  return expectNumber(`--${flag}`, value, {
-    ...(min !== undefined && { min }),
-    ...(max !== undefined && { max }),
-    ...(above !== undefined && { above }),
-    ...(integer !== undefined && { integer }),
-  });
+  return expectNumber(`--${flag}`, value, range);
 }
 
 function parseValue(flag: string, text: string, spec: OptionSpec): string | number | boolean {

@@ -55,10 +55,11 @@ async function runCommand(argv: readonly string[], output: Output, context: Prog
 
   const command = await loadCommand(name, commands);
   const where = `contrastive ${name}`;
-  const table = { ...command.options, ...globalOptions };
   const rest = words.slice(asksHelp ? 2 : 1);
+  const derived = (await command.derived?.(rest)) ?? {};
+  const table = { ...command.options, ...derived, ...globalOptions };
   if (asksHelp || topLevel.options.help || rest.includes('--help') || rest.includes('-h'))
-    return output.print(commandHelp(command));
+    return output.print(commandHelp(command, derived));
   const { options, given, positionals } = parseOptions(rest, table, {
     where,
     maxPositionals: command.maxPositionals ?? 0,

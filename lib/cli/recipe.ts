@@ -3,50 +3,29 @@ import type { Augmentation } from '../augment/augment.ts';
 import { blurWith, colorDistortion, isSmall, recipe } from '../augment/presets/options.ts';
 import { randomHorizontalFlip } from '../augment/random-horizontal-flip.ts';
 import { randomResizedCrop } from '../augment/random-resized-crop.ts';
+import { encoderFacts } from '../encoders/all.ts';
 import { OptionError } from '../errors.ts';
-import type { Denominators } from '../losses/sup-con.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
 import { json } from '../train/config-of.ts';
-import type { LossSpec } from '../train/loss.ts';
-import type { MomentumEncoderOptions } from '../train/momentum-options.ts';
 import type { DataProfile } from './data-option.ts';
 import { encoderConfig } from './encoder-option.ts';
+import { type MethodChoices, type MethodName, methodRecipes } from './methods.ts';
 import type { TrainingSpec } from './training.ts';
 
-export type Method = 'supcon' | 'simclr' | 'moco';
-
 /** What was chosen; the rest gets the default that goes with it. */
-export interface RecipeChoices {
-  readonly method: Method;
-  /** Of supcon. Default 'out'. */
-  readonly variant?: 'out' | 'in' | undefined;
-  /** Of supcon. Default 'all'. */
-  readonly denominators?: Denominators | undefined;
-  /** Of simclr and moco. Default 'nt-xent'. */
-  readonly loss?: 'nt-xent' | 'dcl' | 'dclw' | undefined;
-  /** β of the weights of negatives, not of dcl and dclw. Default: no weights. */
-  readonly hardNegatives?: number | undefined;
+export interface RecipeChoices extends MethodChoices {
+  readonly method: MethodName;
   /** A name, or the path of a file. */
   readonly encoder: string;
-  /** Of the package's encoders. Default 64. */
+  /** Of the package's encoders that have them; the default goes with the size of the images. */
   readonly width?: number | undefined;
-  /** Default 'cifar' up to 64 pixels, 'imagenet' above. */
   readonly stem?: 'imagenet' | 'cifar' | undefined;
+  readonly patch?: number | undefined;
   /** Default: the data set's. */
   readonly size?: number | undefined;
-  readonly headDim: number;
-  /** Of a key encoder. Default 0.99 for moco, else there is none. */
-  readonly momentumEncoder?: number | undefined;
-  /** What that comes to at the end, along half a cosine. Default: it stays. */
-  readonly momentumEnd?: number | undefined;
-  /** Keys. Default 4096. */
-  readonly queue?: number | undefined;
-  /** Whether both views are queries in turn. Default false. */
-  readonly symmetric?: boolean | undefined;
-  readonly temperature: number;
-  /** What the temperature comes to at the end, along half a cosine. Default: it stays. */
-  readonly temperatureEnd?: number | undefined;
+  /** Default: what goes with the method. */
+  readonly headDim?: number | undefined;
   readonly optimizer: OptimizerSpec['name'];
   /** Default 0.05 for sgd, 0.001 for adamw, 0.3 for lars. */
   readonly lr?: number | undefined;
@@ -97,34 +76,6 @@ function viewsOf(choices: RecipeChoices, { size, mean, std }: TrainingSpec['inpu
   ]);
 }
 
-function momentumEncoderOf(choices: RecipeChoices): MomentumEncoderOptions | undefined {
-  const {
-    method,
-    momentumEncoder = method === 'moco' ? 0.99 : undefined,
-    momentumEnd,
-    queue,
-    symmetric = false,
-  } = choices;
-  if (momentumEncoder === undefined) return undefined;
-  const momentum =
-    momentumEnd === undefined
-      ? momentumEncoder
-      : { from: momentumEncoder, to: momentumEnd, schedule: 'cosine' as const };
-  return { momentum, symmetric, ...(queue !== undefined && { queueSize: queue }) };
-}
-
-function lossOf(choices: RecipeChoices): LossSpec {
-  const { method, variant = 'out', denominators, loss = 'nt-xent', hardNegatives, temperatureEnd } = choices;
-  const temperature =
-    temperatureEnd === undefined
-      ? choices.temperature
-      : { from: choices.temperature, to: temperatureEnd, schedule: 'cosine' as const };
-  const mined = hardNegatives !== undefined && { hardNegatives: { concentration: hardNegatives } };
-  if (method === 'supcon')
-    return { name: 'supcon', variant, temperature, ...(denominators && { denominators }), ...mined };
-  return loss === 'nt-xent' ? { name: loss, temperature, ...mined } : { name: loss, temperature };
-}
-
 function optimizerOf({ optimizer, lr, weightDecay }: RecipeChoices): OptimizerSpec {
   const defaults = optimizers[optimizer];
   return {
@@ -143,35 +94,33 @@ export function recipeOf(choices: RecipeChoices, profile: DataProfile): Training
   const { size = profile.size, headDim, warmup, seed, batchSize, microBatch, epochs, precision } = choices;
   const input = { size, channels, mean: aChannel(profile.mean), std: aChannel(profile.std) };
   const view = json(viewsOf(choices, input));
-  const momentumEncoder = momentumEncoderOf(choices);
+  const { head, specOf } = methodRecipes[choices.method];
   return {
     encoder: encoderOf(choices, size),
-    head: { name: 'projection-head', outFeatures: headDim, seed },
-    loss: json(lossOf(choices)),
+    head: { name: 'projection-head', ...head, ...(headDim !== undefined && { outFeatures: headDim }), seed },
+    method: json(specOf(choices)) as TrainingSpec['method'],
     augment: [view, view],
     input,
     optimizer: json(optimizerOf(choices)),
     schedule: { name: 'cosine', warmup },
     ...(batchSize !== undefined && { batchSize }),
     ...(microBatch !== undefined && { microBatch }),
-    ...(momentumEncoder && { momentumEncoder: json(momentumEncoder) }),
     epochs,
     precision,
     seed,
   };
 }
 
-function encoderOf({ encoder, width, stem, seed }: RecipeChoices, size: number): TrainingSpec['encoder'] {
+function encoderOf({ encoder, width, stem, patch, seed }: RecipeChoices, size: number): TrainingSpec['encoder'] {
   const config = encoderConfig(encoder);
-  if (config.file === undefined)
-    return {
-      ...config,
-      stem: stem ?? (size <= 64 ? 'cifar' : 'imagenet'),
-      width: width ?? 64,
-      inChannels: channels,
-      seed,
-    };
-  for (const [flag, value] of Object.entries({ width, stem }))
-    if (value !== undefined) throw new OptionError(`--${flag} belongs to the encoders of the package, not to a file`);
-  return config;
+  const typed: Record<string, number | string> = {};
+  for (const [flag, value] of Object.entries({ width, stem, patch })) if (value !== undefined) typed[flag] = value;
+  const { options, forImages } = encoderFacts(config.name);
+  for (const flag of Object.keys(typed)) {
+    if (config.file !== undefined)
+      throw new OptionError(`--${flag} belongs to the encoders of the package, not to a file`);
+    if (options !== undefined && !(flag in options))
+      throw new OptionError(`--${flag} is no option of ${config.name}, which has ${Object.keys(options).join(', ')}`);
+  }
+  return config.file === undefined ? { ...config, ...forImages?.(size), ...typed, inChannels: channels, seed } : config;
 }

@@ -9,19 +9,22 @@ import { setThreads } from '../tensor/runtime.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import type { Output } from './output.ts';
-import { floatType, ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
+import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
+import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
 export const command = defineCommand({
   name: 'serve',
   summary: 'answer HTTP requests with the features of images',
   help: `
-Loads the encoder of a run (its projection head is dropped) and listens:
+Loads the encoder of a run (its projection head is dropped), or one with weights from elsewhere, and listens:
   POST /embed         an image, with its content-type (image/jpeg, image/png …)
                       → { "dim": 512, "embedding": [ … ] }
   POST /embed/batch   a form (multipart/form-data), each part an image
                       → { "dim": 512, "embeddings": [ [ … ], … ] }, in the order of the parts
   GET  /              what the model is, and the limits
   GET  /health        { "status": "ok", "dim": 512, "step": 400, "pending": 0, "bufferedBytes": 0 }
+
+${sourceHelp}
 
 Requests that arrive together share forward passes. Too much at once is answered with 503 and "retry-after". There is neither TLS nor a login: put it behind a proxy, and leave --host as it is where others reach the machine.
 
@@ -34,9 +37,13 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       run: 'contrastive serve --run runs/supcon/checkpoints/400 --host 0.0.0.0 --port 8080 --json',
       explains: 'An earlier checkpoint, in a container.',
     },
+    {
+      run: 'contrastive serve --encoder resnet50 --weights resnet50-11ad3fa6.pth',
+      explains: "The features of torchvision's network, trained on ImageNet.",
+    },
   ],
   options: {
-    ...ofRun,
+    ...ofSource,
     port: { ...positive, default: 3000, min: 0, max: 65_535, help: 'to listen on; 0 for any that is free' },
     host: { type: 'string', value: 'NAME', default: '127.0.0.1', help: 'address to listen on; 0.0.0.0 for all' },
     normalize: { type: 'boolean', help: 'scale each vector to length 1' },
@@ -69,7 +76,7 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       setAugmentThreads(threads);
     }
     const embedder = await createEmbedder({
-      checkpoint: options.run,
+      ...sourceOf(options),
       normalize: options.normalize,
       precision: options.precision,
       device: options.device,
@@ -88,8 +95,11 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       throwIfAborted(signal);
       const url = await listen(app, host, port);
       const { dim, info } = embedder;
-      output.emit({ url, dim, step: info.step, checkpoint: info.checkpoint });
-      output.print(`${url} answers: ${info.encoder.name}, ${dim} features, step ${info.step}. Ctrl-C ends it.`);
+      const { encoder, step, checkpoint, weights } = info;
+      printLoaded(info, output);
+      output.emit({ url, dim, ...(weights === undefined ? { step, checkpoint } : { weights: weights.file }) });
+      const of = step === undefined ? '' : `, step ${step}`;
+      output.print(`${url} answers: ${encoder.name}, ${dim} features${of}. Ctrl-C ends it.`);
       if (!signal.aborted) await once(signal, 'abort');
     } finally {
       await app.close();

@@ -1,25 +1,16 @@
 /** Which pipeline draws each view of a contact sheet: a preset, or a file. */
 import { readFile } from 'node:fs/promises';
 import { type Augmentation, type AugmentData, augment } from '../augment/augment.ts';
-import { presets } from '../augment/presets.ts';
+import { type PresetName, presets, presetViews } from '../augment/presets.ts';
 import type { Transform } from '../augment/transform.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
 import { isObject, parseStrictJson } from '../files/strict-json.ts';
 
-export type PresetName = keyof typeof presets;
-
 export const presetNames = Object.keys(presets) as PresetName[];
 
 /** Presets that make one augmentation a view. */
-export function namesOfOwnViews(): PresetName[] {
-  return presetNames.filter((name) => Array.isArray(presetAt(name, 224)));
-}
-
-export function presetAt(name: PresetName, size: number): Augmentation | Augmentation[] {
-  if (name === 'swav' || name === 'dino')
-    return presets[name]({ globalSize: size, localSize: Math.max(1, Math.round((size * 96) / 224)) });
-  return presets[name]({ size });
-}
+export const namesOfOwnViews = (): PresetName[] =>
+  presetNames.filter((name) => Array.isArray(presetViews(name, { size: 224 })));
 
 /** @throws {DataError} a file that is missing or not JSON. @throws {OptionError} no pipeline, or one that is refused. */
 export async function readPipeline(file: string): Promise<Augmentation | Augmentation[]> {

@@ -7,6 +7,7 @@ import { readJson } from '../files/read.ts';
 import { isObject } from '../files/strict-json.ts';
 import { checkOptions, describe } from '../validate.ts';
 import { type DataProfile, dataText } from './data-option.ts';
+import { type MethodChoices, recipeNames } from './methods.ts';
 import { recipeOf } from './recipe.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { TrainingSpec } from './training.ts';
@@ -14,7 +15,7 @@ import type { TrainingSpec } from './training.ts';
 /** A config of a run, or part of one that was written by hand. */
 export type PartialConfig = Partial<RunConfig>;
 
-const objects = ['encoder', 'head', 'loss', 'input', 'optimizer', 'schedule', 'momentumEncoder', 'data'] as const;
+const objects = ['encoder', 'head', 'method', 'input', 'optimizer', 'schedule', 'data'] as const;
 const fields = [
   ...objects,
   ...['format', 'augment', 'batchSize', 'microBatch', 'epochs', 'seed', 'precision'],
@@ -63,18 +64,22 @@ function withAbsolutePaths(config: PartialConfig, folder: string): PartialConfig
   };
 }
 
+const methodFlags = [
+  ...['variant', 'denominators', 'loss', 'weighted', 'hardNegatives', 'temperature', 'temperatureEnd'],
+  ...['teacherMomentum', 'teacherMomentumEnd', 'queue', 'symmetric'],
+] as readonly (keyof MethodChoices)[];
+
 /** Which options decide a field: where none of them was typed, it is the config's, word for word. */
 const deciders: Readonly<Record<keyof TrainingSpec, readonly (keyof TrainOptions)[]>> = {
-  encoder: ['encoder', 'width', 'stem'],
-  head: ['headDim'],
-  loss: ['method', 'variant', 'denominators', 'loss', 'hardNegatives', 'temperature', 'temperatureEnd'],
+  encoder: ['encoder', 'width', 'stem', 'patch'],
+  head: ['headDim', 'method'],
+  method: ['method', ...methodFlags],
   augment: ['data', 'method', 'size', 'cropMin', 'jitter', 'blur'],
   input: ['data', 'size'],
   optimizer: ['optimizer', 'lr', 'weightDecay'],
   schedule: ['warmup'],
   batchSize: ['batchSize'],
   microBatch: ['microBatch'],
-  momentumEncoder: ['method', 'momentumEncoder', 'momentumEnd', 'queue', 'symmetric'],
   epochs: ['epochs'],
   seed: ['seed'],
   precision: ['precision'],
@@ -95,7 +100,9 @@ export function specOf(
 ): TrainingSpec {
   if (config === undefined) return recipeOf(options, usual);
   const isMoved = isKindOf(options.data, config.data);
-  const isDecided = (option: string): boolean => given.has(option) && !(option === 'data' && isMoved);
+  const isSame = (option: string): boolean =>
+    (option === 'data' && isMoved) || (option === 'method' && options.method === config.method?.name);
+  const isDecided = (option: string): boolean => given.has(option) && !isSame(option);
   const kept = Object.entries(deciders)
     .filter(([field, by]) => field in config && !by.some(isDecided))
     .map(([field]) => [field, config[field as keyof TrainingSpec]]);
@@ -136,13 +143,18 @@ function choicesOf(config: PartialConfig, typed: Choices): Choices {
   const isTyped = (name: keyof TrainOptions, own: unknown): boolean => name in typed && typed[name] !== own;
   const name = encoder?.file ?? encoder?.name;
   const choices = {
-    headDim: head?.outFeatures,
     size: input?.size,
     warmup: schedule?.warmup,
     ...{ batchSize, microBatch, epochs, seed, precision },
     ...viewChoices(config),
-    ...lossChoices(config, isTyped),
-    ...(!isTyped('encoder', name) && { encoder: name, width: encoder?.width, stem: encoder?.stem }),
+    ...(!isTyped('method', config.method?.name) && { headDim: head?.outFeatures }),
+    ...methodChoices(config.method, isTyped),
+    ...(!isTyped('encoder', name) && {
+      encoder: name,
+      width: encoder?.width,
+      stem: encoder?.stem,
+      patch: encoder?.patch,
+    }),
     ...(!isTyped('optimizer', optimizer?.name) && {
       optimizer: optimizer?.name,
       lr: optimizer?.lr,
@@ -159,32 +171,29 @@ const dataChoices = ({ limit, split, skipDamaged, ...data }: RunConfig['data']):
   ...{ split, skipDamaged },
 });
 
-function lossChoices(config: PartialConfig, isTyped: (name: keyof TrainOptions, own: unknown) => boolean): object {
-  const { loss = {}, momentumEncoder } = config;
-  const { name, temperature, variant, denominators, hardNegatives } = loss;
-  const method = methodOf(config);
-  const temperatures = { temperature: from(temperature), temperatureEnd: to(temperature) };
-  if (isTyped('method', method)) return temperatures;
-  const { momentum, queueSize, symmetric } = momentumEncoder ?? {};
+function methodChoices(
+  method: PartialConfig['method'],
+  isTyped: (name: keyof TrainOptions, own: unknown) => boolean,
+): object {
+  if (method === undefined || !(recipeNames as readonly string[]).includes(method.name)) return {};
+  const { name, loss, momentum, queueSize, symmetric, weighted } = method;
+  const compared = isObject(loss) ? loss : method; // of moco, the loss is inside
+  const { temperature, variant, denominators, hardNegatives } = compared;
+  if (isTyped('method', name)) return {};
   return {
-    method,
-    ...temperatures,
-    ...(!isTyped('loss', name) && {
-      loss: name === 'supcon' ? undefined : name,
-      ...{ variant, denominators },
+    method: name,
+    temperature: from(temperature),
+    temperatureEnd: to(temperature),
+    ...(!isTyped('loss', compared.name) && {
+      loss: isObject(loss) ? loss.name : undefined,
+      ...{ variant, denominators, weighted: weighted || undefined },
       hardNegatives: isObject(hardNegatives) ? hardNegatives.concentration : undefined,
     }),
-    momentumEncoder: from(momentum),
-    momentumEnd: to(momentum),
+    teacherMomentum: from(momentum),
+    teacherMomentumEnd: to(momentum),
     queue: queueSize,
-    symmetric,
+    symmetric: symmetric || undefined,
   };
-}
-
-function methodOf({ loss, momentumEncoder }: PartialConfig): string | undefined {
-  if (loss === undefined) return undefined;
-  if (loss.name === 'supcon') return 'supcon';
-  return momentumEncoder === undefined ? 'simclr' : 'moco';
 }
 
 /** Of a number that may change over the training: where it begins, and where it ends. */

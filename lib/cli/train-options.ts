@@ -1,9 +1,9 @@
 /** The options of `contrastive train`, and the way back from their values to a command line. */
 import { encoderNames } from '../encoders/all.ts';
-import { OptionError } from '../errors.ts';
-import { denominatorNames } from '../losses/sup-con.ts';
+import { supConOptions } from '../losses/sup-con.ts';
 import type { OptionSpec, OptionTable, OptionValues } from './command.ts';
 import { dataOption, skipDamaged } from './data-option.ts';
+import { recipeNames } from './methods.ts';
 import { flagOf } from './options.ts';
 import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
 
@@ -17,28 +17,29 @@ export const trainOptions = {
   method: {
     type: 'string',
     value: 'NAME',
-    choices: ['supcon', 'simclr', 'moco'],
+    choices: recipeNames,
     default: 'supcon',
-    help: 'supcon learns from labels, simclr and moco from images alone; moco compares with a queue of keys, for small batches',
+    help: 'supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol and simsiam compare views of one image only',
   },
   variant: {
     type: 'string',
     value: 'out|in',
     choices: ['out', 'in'],
-    help: 'of supcon: where the mean over the positives stands; default out',
+    help: 'of supcon and moco with that loss: where the mean over the positives stands; default out',
   },
   denominators: {
     type: 'string',
     value: 'NAME',
-    choices: denominatorNames,
-    help: 'of supcon: what a positive is compared with; default all',
+    choices: supConOptions.denominators.choices,
+    help: 'of supcon and moco with that loss: what a positive is compared with; default all',
   },
   loss: {
     type: 'string',
     value: 'NAME',
-    choices: ['nt-xent', 'dcl', 'dclw'],
-    help: 'of simclr and moco: dcl leaves the positive out of the denominator, dclw also weights positives; default nt-xent',
+    choices: ['nt-xent', 'supcon', 'dcl', 'dclw'],
+    help: 'of moco: supcon looks at labels, dcl leaves the positive out of the denominator, dclw also weights positives; default nt-xent',
   },
+  weighted: { type: 'boolean', help: 'of dcl: weights positives by how far apart they are' },
   hardNegatives: {
     type: 'number',
     value: 'BETA',
@@ -53,20 +54,25 @@ export const trainOptions = {
   },
   width: {
     ...positive,
-    help: "channels of the encoder's first stage; each later stage doubles them; default 64",
+    help: "channels of the encoder's first stage, each later stage doubles them: default 64 of a ResNet, 96 of a ConvNeXt; length of the tokens of a ViT",
   },
   stem: {
     type: 'string',
     value: 'NAME',
     choices: ['imagenet', 'cifar'],
-    help: "the encoder's first layers; default cifar (keeps the resolution) up to 64 pixels, else imagenet (a quarter)",
+    help: 'first layers of a ResNet, MobileNet or EfficientNet; default cifar (keeps the resolution) up to 64 pixels, else imagenet',
+  },
+  patch: {
+    ...positive,
+    value: 'PIXELS',
+    help: 'side of the patches that a ViT or ConvNeXt begins with; default 16 and 4, less for images up to 112 and 64 pixels',
   },
   size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
-  headDim: { ...positive, default: 128, help: 'length of the vectors that the loss compares' },
+  headDim: { ...positive, help: 'length of the vectors that the loss compares; default 128, 512 for simsiam' },
   init: {
     type: 'string',
     value: 'FILE',
-    help: "weights that the encoder begins with, safetensors under torchvision's names; a classifier in it (fc) is left out",
+    help: "weights that the encoder begins with, safetensors or .pth: torchvision's, timm's, or a checkpoint of MoCo, SupContrast, lightly, solo-learn …; heads are left out",
   },
   epochs: {
     ...positive,
@@ -79,20 +85,27 @@ export const trainOptions = {
     ...positive,
     help: 'images that go through the encoder at once; below --batch-size, gradients are cached: less memory, a third more time',
   },
-  momentumEncoder: {
+  teacherMomentum: {
     type: 'number',
     value: 'M',
     min: 0,
     max: 1,
-    help: 'part of the key encoder that stays at each step, for any method; default 0.99 for moco, else there is none',
+    help: 'of moco and byol: part of the second network that stays at each step; default 0.99',
   },
-  momentumEnd: { type: 'number', value: 'M', min: 0, max: 1, help: 'that it reaches at the end, along half a cosine' },
-  queue: { ...positive, value: 'KEYS', help: 'keys that the queue holds, at least --batch-size; default 4096' },
-  symmetric: {
-    type: 'boolean',
-    help: 'both views are queries in turn, where there is a queue: twice the time and the anchors',
+  teacherMomentumEnd: {
+    type: 'number',
+    value: 'M',
+    min: 0,
+    max: 1,
+    help: 'that it reaches at the end, along half a cosine; default: it stays for moco, 1 for byol',
   },
-  temperature: { type: 'number', value: 'T', default: 0.1, above: 0, help: 'of the loss' },
+  queue: {
+    ...positive,
+    value: 'KEYS',
+    help: 'of moco: keys that the queue holds, at least --batch-size; default 4096',
+  },
+  symmetric: { type: 'boolean', help: 'of moco: both views are queries in turn, twice the time and the anchors' },
+  temperature: { type: 'number', value: 'T', above: 0, help: 'of the contrastive losses; default 0.1' },
   temperatureEnd: { type: 'number', value: 'T', above: 0, help: 'that it reaches at the end, along half a cosine' },
   optimizer: {
     type: 'string',
@@ -172,26 +185,6 @@ export const trainOptions = {
 } as const satisfies OptionTable;
 
 export type TrainOptions = OptionValues<typeof trainOptions>;
-
-/** Refuses options of one method beside another. @throws {OptionError} */
-export function checkLossOptions(options: TrainOptions): void {
-  const { method, variant, denominators, loss, hardNegatives, momentumEncoder, momentumEnd, queue, symmetric } =
-    options;
-  const belongs = (flag: string, owner: string): OptionError =>
-    new OptionError(`--${flag} belongs to --method ${owner}`);
-  if (method !== 'supcon' && variant !== undefined) throw belongs('variant', 'supcon');
-  if (method !== 'supcon' && denominators !== undefined) throw belongs('denominators', 'supcon');
-  if (method === 'supcon' && loss !== undefined) throw belongs('loss', 'simclr or moco');
-  for (const [flag, value] of [
-    ['queue', queue],
-    ['momentum-end', momentumEnd],
-    ['symmetric', symmetric || undefined],
-  ] as const)
-    if (value !== undefined && method !== 'moco' && momentumEncoder === undefined)
-      throw new OptionError(`--${flag} needs --method moco or --momentum-encoder`);
-  if (hardNegatives !== undefined && (loss === 'dcl' || loss === 'dclw'))
-    throw new OptionError(`--hard-negatives goes with --loss nt-xent or --method supcon, got --loss ${loss}`);
-}
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 

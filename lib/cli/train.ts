@@ -6,6 +6,7 @@ import type { RunConfig } from '../checkpoint/run-config.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
+import { describeLoaded } from '../nn/weights-file.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import type { EndEvent, TrainEvent } from '../train/events.ts';
 import type { MonitorContext } from '../train/fit-options.ts';
@@ -14,20 +15,21 @@ import { type DataSource, dataHelp, loadSplits, parseData, profileOf } from './d
 import { encoderHelp, newEncoder } from './encoder-option.ts';
 import { extractSplits, judge, type LabelledSplits, missingClasses } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
+import { checkMethodChoices } from './methods.ts';
 import type { Output } from './output.ts';
 import { percent } from './report/results.ts';
 import { readConfig, specOf, withConfig } from './train-config.ts';
-import { checkLossOptions, resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
+import { resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
 import { makeTraining, sideOf, type Training, type TrainingSpec } from './training.ts';
 
 export const command = defineCommand({
   name: 'train',
-  summary: 'pre-train an encoder on images with SimCLR, SupCon or MoCo',
+  summary: 'pre-train an encoder on images with SupCon, SimCLR, MoCo, BYOL and others',
   help: `
-Shows the encoder two random views of every image and pulls the features of views that belong together: of one image (simclr, moco), or of one class (supcon).
+Shows the encoder two random views of every image and pulls the features of views that belong together: of one class (supcon), or of one image (the other methods).
 
-A batch is compared with itself, so that small batches learn less. With moco, or --momentum-encoder beside another method, images are compared with a queue of thousands of vectors of earlier batches instead, which a second encoder made that follows the first one slowly; --batch-size 32 to 256 will do.
+A batch is compared with itself, so that small batches learn less. With moco, images are compared with a queue of thousands of vectors of earlier batches instead, which a second encoder made that follows the first one slowly; --batch-size 32 to 256 will do.
 
 ${dataHelp}
 
@@ -54,7 +56,7 @@ With --json, one object a line: the events start, step, checkpoint, epoch and en
       explains: 'MoCo: small batches against 8192 keys.',
     },
     {
-      run: 'contrastive train --data folder:photos --method simclr --encoder resnet50 --size 224 --init resnet50.safetensors',
+      run: 'contrastive train --data folder:photos --method simclr --encoder resnet50 --init resnet50-11ad3fa6.pth',
       explains: "Begins with torchvision's weights instead of random ones.",
     },
     {
@@ -79,7 +81,7 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
   const config = await readConfig(context.options);
   const options = withConfig(context.options, given, config);
   const { method, epochs, threads, resume } = options;
-  checkLossOptions(options);
+  checkMethodChoices(method, options);
   if (options.data === undefined) throw new OptionError('contrastive train: --data NAME[:PATH] is required');
   const source = parseData(options.data);
   const spec = specOf(options, given, profileOf(source), config);
@@ -100,7 +102,7 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
     setAugmentThreads(threads);
   }
   using training = makeTraining(spec, encoder, options.device);
-  if (options.init !== undefined) await encoder.load(options.init, { ignore: ['fc.'] });
+  if (options.init !== undefined) output.print(`${options.init}: ${describeLoaded(await encoder.load(options.init))}`);
   const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${source.name}-${method}`)));
   const progress = new TrainProgress(output, epochs);
   let knnTop1: number | undefined;

@@ -8,18 +8,14 @@ import { OptionError } from '../errors.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { ScheduleSpec } from '../optim/schedule.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
-import type { LossSpec } from '../train/loss.ts';
-import type { MomentumEncoderOptions } from '../train/momentum-options.ts';
 import { Trainer } from '../train/trainer.ts';
 import { describe } from '../validate.ts';
 import { neededSide, presetInput } from './fine-tune-run.ts';
 
-type Parts = 'encoder' | 'head' | 'loss' | 'augment' | 'input' | 'optimizer' | 'schedule' | 'epochs' | 'seed';
+type Parts = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' | 'schedule' | 'epochs' | 'seed';
 
 /** What decides the weights, under the names of config.json; what is checked is checked by the part that it is of. */
-export interface TrainingSpec
-  extends Pick<RunConfig, Parts>,
-    Partial<Pick<RunConfig, 'batchSize' | 'microBatch' | 'momentumEncoder'>> {
+export interface TrainingSpec extends Pick<RunConfig, Parts>, Partial<Pick<RunConfig, 'batchSize' | 'microBatch'>> {
   readonly precision: PrecisionOption;
 }
 
@@ -63,7 +59,7 @@ function headOf(config: TrainingSpec['head'], { featureDim }: Encoder): Encoder 
  * @throws {OptionError} a value that a part refuses, by its name there.
  */
 export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: string): Training {
-  const { batchSize, microBatch, momentumEncoder, epochs, precision, seed } = spec;
+  const { batchSize, microBatch, epochs, precision, seed } = spec;
   let head: Encoder | null = null;
   const dispose = (): void => {
     encoder.dispose();
@@ -74,13 +70,12 @@ export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: strin
     const trainer = new Trainer({
       encoder,
       head,
-      loss: spec.loss as unknown as LossSpec,
+      method: spec.method,
       augment: viewsOf(spec.augment),
       optimizer: spec.optimizer as unknown as OptimizerSpec,
       schedule: spec.schedule as unknown as ScheduleSpec,
       ...(batchSize !== undefined && { batchSize }),
       ...(microBatch !== undefined && { microBatch }),
-      ...(momentumEncoder && { momentumEncoder: momentumEncoder as unknown as MomentumEncoderOptions }),
       epochs,
       precision,
       device,

@@ -1,49 +1,80 @@
 /** The head between an encoder's features and the contrastive loss; dropped after pre-training. */
-import { ReLU } from '../nn/activations.ts';
+import { GELU, ReLU } from '../nn/activations.ts';
 import { Sequential } from '../nn/containers.ts';
 import { Linear } from '../nn/linear.ts';
 import type { Module, ModuleConfig } from '../nn/module.ts';
 import { BatchNorm1d } from '../nn/normalization.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { Generator } from '../tensor/generator.ts';
 import { tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
 import { checkFeatures } from './inputs.ts';
 
-export interface ProjectionHeadOptions {
-  /**
-   * 'mlp' (default): Linear – ReLU – Linear (SimCLR, SupContrast). 'linear': one linear layer. 'mlp-bn': three linear
-   * layers without bias, each followed by batch normalisation, ReLU between them (SimCLR v2, arXiv:2006.10029; the last
-   * normalisation keeps a bias here, as PyTorch's BatchNorm1d does).
-   */
-  readonly kind?: 'linear' | 'mlp' | 'mlp-bn';
+const size = { type: 'number', min: 1, max: 2 ** 24, integer: true } as const;
+
+const table = {
   /** The encoder's `featureDim`. */
-  readonly inFeatures: number;
-  /** Default inFeatures. Without effect on 'linear'. */
-  readonly hiddenFeatures?: number;
+  inFeatures: { ...size, required: true },
+  /** Linear layers, with an activation between them. Default 2: SimCLR, SupContrast, MoCo v2. 1: a linear head. */
+  layers: { type: 'number', min: 1, max: 8, integer: true, default: 2, help: 'linear layers of the head' },
+  /** Of the layers but the last. Default inFeatures. */
+  hiddenFeatures: size,
   /** Default 128. */
-  readonly outFeatures?: number;
+  outFeatures: { ...size, default: 128, help: 'length of the vectors that are compared' },
+  /**
+   * Which layers are followed by batch normalisation, in the place of their bias: 'none' (default); 'hidden', all but the last
+   * (BYOL, SwAV, Barlow Twins, VICReg); 'all' (SimCLR v2, arXiv:2006.10029, with three layers; the last normalisation keeps
+   * a bias here, as PyTorch's BatchNorm1d does); 'all-but-scale', the last one without weight and bias (SimSiam, MoCo v3).
+   */
+  batchNorm: { type: 'string', choices: ['none', 'hidden', 'all', 'all-but-scale'], default: 'none' },
+  /** Default 'relu'; 'gelu' in DINO. */
+  activation: { type: 'string', choices: ['relu', 'gelu'], default: 'relu' },
   /** L2-normalises the output. Default false: the losses do it. */
-  readonly normalize?: boolean;
+  normalize: { type: 'boolean', default: false },
   /** Of the initial weights, default 0. */
-  readonly seed?: number;
+  seed: { type: 'number', min: 0, integer: true, default: 0 },
+} as const satisfies OptionTable;
+
+export type ProjectionHeadOptions = OptionsOf<typeof table>;
+type Resolved = ResolvedOf<typeof table> & { readonly hiddenFeatures: number };
+
+/** @throws {OptionError} an unknown or wrong option. */
+function resolve(options: ProjectionHeadOptions): Resolved {
+  const resolved = resolveOptions('projectionHead', table, options ?? {});
+  return { ...resolved, hiddenFeatures: resolved.hiddenFeatures ?? resolved.inFeatures };
 }
 
-const known = ['kind', 'inFeatures', 'hiddenFeatures', 'outFeatures', 'normalize', 'seed'] as const;
-const size = { min: 1, max: 2 ** 24, integer: true } as const;
-
-/** Linear layers of these sizes with ReLU between them, each with batch normalisation in the place of its bias if asked. */
-function layersOf(sizes: readonly number[], isNormalized: boolean, generator: Generator): Module[] {
-  return sizes
-    .slice(1)
-    .flatMap((out, i) => [
-      ...(i > 0 ? [new ReLU()] : []),
-      new Linear(sizes[i] as number, out, { bias: !isNormalized, generator }),
-      ...(isNormalized ? [new BatchNorm1d(out)] : []),
-    ]);
+function layersOf({ layers, inFeatures, hiddenFeatures, outFeatures, batchNorm, ...options }: Resolved): Module[] {
+  const generator = new Generator(options.seed);
+  const hidden = new Array<number>(layers - 1).fill(hiddenFeatures);
+  const sizes = [inFeatures, ...hidden, outFeatures];
+  const parts: Module[] = [];
+  for (let layer = 0; layer < layers; layer++) {
+    const isLast = layer + 1 === layers;
+    const isNormalized = batchNorm !== 'none' && !(isLast && batchNorm === 'hidden');
+    const out = sizes[layer + 1] as number;
+    parts.push(new Linear(sizes[layer] as number, out, { bias: !isNormalized, generator }));
+    if (isNormalized) parts.push(new BatchNorm1d(out, { affine: !(isLast && batchNorm === 'all-but-scale') }));
+    if (!isLast) parts.push(options.activation === 'gelu' ? new GELU() : new ReLU());
+  }
+  return parts;
 }
 
-/** Linear layers, ReLU and batch normalisation in order. Made by `projectionHead()`. */
+/** The matrices of a head that decide its memory, by their names, without the memory of one. */
+export function projectionHeadShapes(options: ProjectionHeadOptions): Map<string, readonly number[]> {
+  const { layers, inFeatures, hiddenFeatures, outFeatures, batchNorm } = resolve(options);
+  const apart = batchNorm === 'none' ? 2 : 3; // modules of a layer
+  const rows = (layer: number): number => (layer + 1 === layers ? outFeatures : hiddenFeatures);
+  return new Map(
+    Array.from({ length: layers }, (_, layer) => [
+      `${apart * layer}.weight`,
+      [rows(layer), layer === 0 ? inFeatures : hiddenFeatures],
+    ]),
+  );
+}
+
+/** Linear layers, activations and batch normalisation in order. Made by `projectionHead()`. */
 export class ProjectionHead extends Sequential {
   override readonly config: ModuleConfig;
   /** Length of the vectors that forward() returns. */
@@ -53,21 +84,12 @@ export class ProjectionHead extends Sequential {
 
   /** @throws {OptionError} an unknown or wrong option. */
   constructor(options: ProjectionHeadOptions) {
-    checkOptions('projectionHead', options, known);
-    const inFeatures = expectNumber('inFeatures', options?.inFeatures, size);
-    const kind = expectOneOf('kind', options.kind ?? 'mlp', ['linear', 'mlp', 'mlp-bn']);
-    const hiddenFeatures = expectNumber('hiddenFeatures', options.hiddenFeatures ?? inFeatures, size);
-    const outFeatures = expectNumber('outFeatures', options.outFeatures ?? 128, size);
-    const normalize = expectBoolean('normalize', options.normalize ?? false);
-    const seed = expectNumber('seed', options.seed ?? 0, { min: 0, integer: true });
-    const hidden = { linear: [], mlp: [hiddenFeatures], 'mlp-bn': [hiddenFeatures, hiddenFeatures] }[kind];
-    super(layersOf([inFeatures, ...hidden, outFeatures], kind === 'mlp-bn', new Generator(seed)));
-    this.config = Object.freeze({
-      ...{ name: 'projection-head', kind, inFeatures, hiddenFeatures, outFeatures, normalize, seed },
-    });
-    this.featureDim = outFeatures;
-    this.inFeatures = inFeatures;
-    this.normalize = normalize;
+    const resolved = resolve(options);
+    super(layersOf(resolved));
+    this.config = Object.freeze({ name: 'projection-head', ...resolved });
+    this.featureDim = resolved.outFeatures;
+    this.inFeatures = resolved.inFeatures;
+    this.normalize = resolved.normalize;
   }
 
   override get isPure(): boolean {

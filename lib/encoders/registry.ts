@@ -1,6 +1,7 @@
 /** Encoders by name, so that a run's config can make them again. An encoder's file registers it. */
 import { OptionError } from '../errors.ts';
 import type { Module, ModuleConfig } from '../nn/module.ts';
+import type { OptionTable } from '../options/option.ts';
 import { expectOneOf } from '../validate.ts';
 
 /** A module (batch, …) → (batch, featureDim). */
@@ -17,19 +18,34 @@ export type Shapes = ReadonlyMap<string, readonly number[]>;
 /** The shapes that an encoder with these options would have, without the memory of one. */
 export type EncoderShapes = (options: Readonly<Record<string, unknown>>) => Shapes;
 
-const encoders = new Map<string, { readonly make: EncoderFactory; readonly shapes: EncoderShapes | undefined }>();
+export interface EncoderFacts {
+  /** Declares the options that `make` takes. */
+  readonly options?: OptionTable;
+  /** The options that go with square images of `size` pixels, where its defaults are for others. */
+  readonly forImages?: (size: number) => Readonly<Record<string, number | string>>;
+  /** With it, weights from a file are compared before anything is made. */
+  readonly shapes?: EncoderShapes;
+}
+
+interface Registered extends EncoderFacts {
+  readonly make: EncoderFactory;
+}
+
+const encoders = new Map<string, Registered>();
 
 /**
  * Adds an encoder under a new name. `make` checks its options.
- * @param shapes with it, weights from a file are compared before anything is made.
  * @throws {OptionError} a name that is taken.
  */
-export function registerEncoder(name: string, make: EncoderFactory, shapes?: EncoderShapes): void {
+export function registerEncoder(name: string, make: EncoderFactory, facts: EncoderFacts = {}): void {
   if (encoders.has(name)) throw new OptionError(`an encoder named '${name}' is already registered`);
-  encoders.set(name, { make, shapes });
+  encoders.set(name, { ...facts, make });
 }
 
 export const encoderNames = (): readonly string[] => [...encoders.keys()];
+
+/** What `registerEncoder` was told of an encoder; nothing of an unknown one. */
+export const encoderFacts = (name: string): EncoderFacts => encoders.get(name) ?? {};
 
 /**
  * An encoder from plain data: `{ name: 'resnet18', stem: 'cifar', width: 16 }`, as `encoder.config` holds it.
@@ -46,5 +62,4 @@ export function encoderShapes(config: ModuleConfig): Shapes | undefined {
   return registered(name).shapes?.(options);
 }
 
-const registered = (name: string) =>
-  encoders.get(expectOneOf('encoder', name, encoderNames())) as NonNullable<ReturnType<typeof encoders.get>>;
+const registered = (name: string) => encoders.get(expectOneOf('encoder', name, encoderNames())) as Registered;

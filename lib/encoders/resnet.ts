@@ -1,118 +1,47 @@
 /**
  * Residual networks without the classifier: images in, globally averaged features out.
  * Source: He et al. 2016, arXiv:1512.03385, in torchvision's form: the stride sits in the 3×3 of a bottleneck. The 'cifar'
- * stem is SupContrast's and SimCLR's (arXiv:2002.05709, appendix B.9).
+ * stem is SupContrast's and SimCLR's (arXiv:2002.05709, appendix B.9). Wide ones (Zagoruyko & Komodakis 2016,
+ * arXiv:1605.07146) have more channels inside a bottleneck; ResNeXt (Xie et al. 2017, arXiv:1611.05431) has them in groups.
  */
 
 import { Sequential } from '../nn/containers.ts';
-import { Conv2d } from '../nn/conv2d.ts';
-import { kaimingNormal, zeros } from '../nn/init.ts';
+import type { Conv2d } from '../nn/conv2d.ts';
+import { zeros } from '../nn/init.ts';
 import { Module, type ModuleConfig } from '../nn/module.ts';
 import { BatchNorm2d } from '../nn/normalization.ts';
 import type { Parameter } from '../nn/parameter.ts';
 import { MaxPool2d } from '../nn/pooling.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { Generator } from '../tensor/generator.ts';
 import { tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectBoolean, expectNumber, expectOneOf } from '../validate.ts';
 import { checkImages } from './inputs.ts';
-import { registerEncoder, type Shapes } from './registry.ts';
+import { checkMultiple, commonOptions, stemFor, stemOption, widthOption } from './network-options.ts';
+import { registerEncoder } from './registry.ts';
+import { BasicBlock, type Block, Bottleneck, conv, type Groups } from './resnet-blocks.ts';
+import { shapesAtWidth } from './shapes.ts';
 
-export interface ResNetOptions {
+const declared = {
   /**
    * 'imagenet' (default): 7×7, stride 2, then a max-pool of stride 2. 'cifar': 3×3, stride 1, no pool, for images of
    * about 32 pixels (SimCLR, appendix B.9).
    */
-  readonly stem?: 'imagenet' | 'cifar';
-  /** Channels of the first stage; each of the three later ones doubles them. Default 64, torchvision's. */
-  readonly width?: number;
-  /** Default 3. */
-  readonly inChannels?: number;
+  stem: stemOption,
+  /**
+   * Channels of the first stage; each of the three later ones doubles them. Default 64, torchvision's; a multiple of 16 for
+   * ResNeXt, whose groups are that narrow.
+   */
+  width: { ...widthOption, default: 64, help: 'channels of the first stage; each later stage doubles them' },
   /** Starts the last normalisation of each block at 0, so that it begins as the identity (Goyal et al. 2017). Default false. */
-  readonly zeroInitResidual?: boolean;
-  /** Of the initial weights, default 0. Equal seeds give equal weights. */
-  readonly seed?: number;
-}
+  zeroInitResidual: { type: 'boolean', default: false },
+  ...commonOptions,
+} as const satisfies OptionTable;
 
-/** A convolution without bias that keeps the size, up to its stride; Kaiming-normal in its fan-out (He et al. 2015). */
-function conv(inChannels: number, channels: number, kernel: number, stride: number, generator: Generator): Conv2d {
-  return new Conv2d(inChannels, channels, kernel, {
-    stride,
-    padding: Math.floor(kernel / 2),
-    bias: false,
-    init: (weight) => kaimingNormal(weight, { mode: 'fan_out', nonlinearity: 'relu', generator }),
-  });
-}
+export type ResNetOptions = OptionsOf<typeof declared>;
 
-/** Where the shortcut of a block has another shape than its output. */
-function downsample(inChannels: number, channels: number, stride: number, generator: Generator): Sequential | null {
-  if (stride === 1 && inChannels === channels) return null;
-  return new Sequential([conv(inChannels, channels, 1, stride, generator), new BatchNorm2d(channels)]);
-}
-
-/** Two 3×3 convolutions beside a shortcut. */
-class BasicBlock extends Module {
-  static readonly expansion = 1;
-  readonly conv1: Conv2d;
-  readonly bn1: BatchNorm2d;
-  readonly conv2: Conv2d;
-  readonly bn2: BatchNorm2d;
-  readonly downsample: Sequential | null;
-
-  constructor(inChannels: number, channels: number, stride: number, generator: Generator) {
-    super();
-    this.conv1 = conv(inChannels, channels, 3, stride, generator);
-    this.bn1 = new BatchNorm2d(channels);
-    this.conv2 = conv(channels, channels, 3, 1, generator);
-    this.bn2 = new BatchNorm2d(channels);
-    this.downsample = downsample(inChannels, channels, stride, generator);
-  }
-
-  override forward(x: Tensor): Tensor {
-    const residual = this.downsample?.forward(x) ?? x;
-    const y = this.bn1.forward(this.conv1.forward(x), { relu: true });
-    return this.bn2.forward(this.conv2.forward(y), { residual, relu: true });
-  }
-}
-
-/** 1×1, 3×3 and 1×1 convolutions, with four times the channels at the end, beside a shortcut. */
-class Bottleneck extends Module {
-  static readonly expansion = 4;
-  readonly conv1: Conv2d;
-  readonly bn1: BatchNorm2d;
-  readonly conv2: Conv2d;
-  readonly bn2: BatchNorm2d;
-  readonly conv3: Conv2d;
-  readonly bn3: BatchNorm2d;
-  readonly downsample: Sequential | null;
-
-  constructor(inChannels: number, channels: number, stride: number, generator: Generator) {
-    super();
-    const outChannels = channels * Bottleneck.expansion;
-    this.conv1 = conv(inChannels, channels, 1, 1, generator);
-    this.bn1 = new BatchNorm2d(channels);
-    this.conv2 = conv(channels, channels, 3, stride, generator);
-    this.bn2 = new BatchNorm2d(channels);
-    this.conv3 = conv(channels, outChannels, 1, 1, generator);
-    this.bn3 = new BatchNorm2d(outChannels);
-    this.downsample = downsample(inChannels, outChannels, stride, generator);
-  }
-
-  override forward(x: Tensor): Tensor {
-    const residual = this.downsample?.forward(x) ?? x;
-    const y = this.bn1.forward(this.conv1.forward(x), { relu: true });
-    const z = this.bn2.forward(this.conv2.forward(y), { relu: true });
-    return this.bn3.forward(this.conv3.forward(z), { residual, relu: true });
-  }
-}
-
-interface Block {
-  /** Channels that a block gives, over those of its 3×3 convolution. */
-  readonly expansion: number;
-  new (inChannels: number, channels: number, stride: number, generator: Generator): Module;
-}
-
-interface Stage {
+interface Stage extends Groups {
   readonly block: Block;
   readonly count: number;
   readonly inChannels: number;
@@ -121,23 +50,31 @@ interface Stage {
   readonly stride: number;
 }
 
-function stage({ block, count, inChannels, channels, stride }: Stage, generator: Generator): Sequential {
-  const first = new block(inChannels, channels, stride, generator);
-  const others = Array.from({ length: count - 1 }, () => new block(channels * block.expansion, channels, 1, generator));
+function stage({ block, count, inChannels, channels, stride, ...groups }: Stage, generator: Generator): Sequential {
+  const first = new block(inChannels, channels, stride, generator, groups);
+  const others = Array.from(
+    { length: count - 1 },
+    () => new block(channels * block.expansion, channels, 1, generator, groups),
+  );
   return new Sequential([first, ...others]);
 }
 
-const depths = {
-  resnet18: { block: BasicBlock, blocks: [2, 2, 2, 2] },
-  resnet34: { block: BasicBlock, blocks: [3, 4, 6, 3] },
-  resnet50: { block: Bottleneck, blocks: [3, 4, 6, 3] },
-  resnet101: { block: Bottleneck, blocks: [3, 4, 23, 3] },
-  resnet152: { block: Bottleneck, blocks: [3, 8, 36, 3] },
+const plain = { groups: 1, widthPerGroup: 64 } as const;
+
+const networks = {
+  resnet18: { block: BasicBlock, blocks: [2, 2, 2, 2], ...plain },
+  resnet34: { block: BasicBlock, blocks: [3, 4, 6, 3], ...plain },
+  resnet50: { block: Bottleneck, blocks: [3, 4, 6, 3], ...plain },
+  resnet101: { block: Bottleneck, blocks: [3, 4, 23, 3], ...plain },
+  resnet152: { block: Bottleneck, blocks: [3, 8, 36, 3], ...plain },
+  'wide-resnet50-2': { block: Bottleneck, blocks: [3, 4, 6, 3], groups: 1, widthPerGroup: 128 },
+  'resnext50-32x4d': { block: Bottleneck, blocks: [3, 4, 6, 3], groups: 32, widthPerGroup: 4 },
 } as const;
 
-const known = ['stem', 'width', 'inChannels', 'zeroInitResidual', 'seed'] as const;
+type Name = keyof typeof networks;
 
-const expectWidth = (width: unknown = 64): number => expectNumber('width', width, { min: 1, max: 4096, integer: true });
+/** Of which a width must be a multiple, so that a group has whole channels. */
+const widthUnit = (name: Name): number => Math.max(1, 64 / networks[name].widthPerGroup);
 
 /** A residual network. Made by `resnet18()` and its like. */
 export class ResNet extends Module {
@@ -154,18 +91,14 @@ export class ResNet extends Module {
   readonly layer4: Sequential;
 
   /** @throws {OptionError} an unknown or wrong option. */
-  constructor(name: keyof typeof depths, options: ResNetOptions = {}) {
+  constructor(name: Name, options: ResNetOptions = {}) {
     super();
-    checkOptions(name, options, known);
-    const stem = expectOneOf('stem', options.stem ?? 'imagenet', ['imagenet', 'cifar']);
-    const width = expectWidth(options.width);
-    const inChannels = expectNumber('inChannels', options.inChannels ?? 3, { min: 1, max: 4096, integer: true });
-    const zeroInitResidual = expectBoolean('zeroInitResidual', options.zeroInitResidual ?? false);
-    const seed = expectNumber('seed', options.seed ?? 0, { min: 0, integer: true });
+    const { stem, width, inChannels, zeroInitResidual, seed } = resolveOptions(name, declared, options);
+    checkMultiple(width, widthUnit(name));
     this.config = Object.freeze({ name, stem, width, inChannels, zeroInitResidual, seed });
     this.inChannels = inChannels;
 
-    const { block, blocks } = depths[name];
+    const { block, blocks, ...groups } = networks[name];
     this.featureDim = 8 * width * block.expansion;
     const generator = new Generator(seed);
     const isLarge = stem === 'imagenet';
@@ -174,10 +107,12 @@ export class ResNet extends Module {
     this.maxpool = isLarge ? new MaxPool2d(3, { stride: 2, padding: 1 }) : null;
     const [one, two, three, four] = blocks;
     const wide = width * block.expansion;
-    this.layer1 = stage({ block, count: one, inChannels: width, channels: width, stride: 1 }, generator);
-    this.layer2 = stage({ block, count: two, inChannels: wide, channels: 2 * width, stride: 2 }, generator);
-    this.layer3 = stage({ block, count: three, inChannels: 2 * wide, channels: 4 * width, stride: 2 }, generator);
-    this.layer4 = stage({ block, count: four, inChannels: 4 * wide, channels: 8 * width, stride: 2 }, generator);
+    const stageOf = (count: number, inChannels: number, channels: number, stride: number): Sequential =>
+      stage({ block, count, inChannels, channels, stride, ...groups }, generator);
+    this.layer1 = stageOf(one, width, width, 1);
+    this.layer2 = stageOf(two, wide, 2 * width, 2);
+    this.layer3 = stageOf(three, 2 * wide, 4 * width, 2);
+    this.layer4 = stageOf(four, 4 * wide, 8 * width, 2);
     if (zeroInitResidual)
       for (const part of this.namedModules().values()) {
         if (part instanceof BasicBlock) zeros(part.bn2.weight as Parameter);
@@ -197,7 +132,9 @@ export class ResNet extends Module {
   override forward(x: Tensor): Tensor {
     checkImages(x, this.inChannels, this.conv1.weight);
     return tidy(() => {
-      let y = this.bn1.forward(this.conv1.forward(x.contiguous({ memoryFormat: 'channels_last' })), { relu: true });
+      let y = this.bn1.forward(this.conv1.forward(x.contiguous({ memoryFormat: 'channels_last' })), {
+        activation: 'relu',
+      });
       y = this.maxpool?.forward(y) ?? y;
       for (const stage of [this.layer1, this.layer2, this.layer3, this.layer4]) y = stage.forward(y);
       return y.mean([2, 3]);
@@ -240,23 +177,22 @@ export function resnet152(options: ResNetOptions = {}): ResNet {
   return new ResNet('resnet152', options);
 }
 
-/** From the two smallest networks: every size of a ResNet's tensors is linear in its width. */
-function resnetShapes(name: keyof typeof depths, options: ResNetOptions): Shapes {
-  const width = expectWidth(options.width);
-  using one = new ResNet(name, { ...options, width: 1 });
-  using two = new ResNet(name, { ...options, width: 2 });
-  const wider = two.stateDict();
-  const extrapolate = (at: number, atTwo: number): number => at + (atTwo - at) * (width - 1);
-  return new Map(
-    [...one.stateDict()]
-      .filter(([, { shape }]) => shape.length > 0) // num_batches_tracked may be missing in a file
-      .map(([key, { shape }]) => [key, shape.map((size, i) => extrapolate(size, wider.get(key)?.shape[i] as number))]),
-  );
+/** Wide ResNet-50-2: twice the channels in the 3×3 convolutions of ResNet-50. As resnet50. */
+export function wideResnet50_2(options: ResNetOptions = {}): ResNet {
+  return new ResNet('wide-resnet50-2', options);
 }
 
-for (const name of Object.keys(depths) as (keyof typeof depths)[])
-  registerEncoder(
-    name,
-    (options) => new ResNet(name, options),
-    (options) => resnetShapes(name, options),
-  );
+/** ResNeXt-50 32×4d: 32 groups in the 3×3 convolutions, of 4 channels in the first stage. As resnet50. */
+export function resnext50_32x4d(options: ResNetOptions = {}): ResNet {
+  return new ResNet('resnext50-32x4d', options);
+}
+
+for (const name of Object.keys(networks) as Name[])
+  registerEncoder(name, (options) => new ResNet(name, options), {
+    options: declared,
+    forImages: stemFor,
+    shapes: (options) => {
+      const { width } = resolveOptions(name, declared, options);
+      return shapesAtWidth((width) => new ResNet(name, { ...options, width }), width, widthUnit(name));
+    },
+  });

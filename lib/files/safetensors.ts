@@ -9,7 +9,7 @@ import { readBytes } from './read.ts';
 import { isObject, parseStrictJson } from './strict-json.ts';
 
 /** Bytes a value, by the format's names. */
-const kSizes = {
+export const valueSizes = {
   F64: 8,
   F32: 4,
   F16: 2,
@@ -25,7 +25,7 @@ const kSizes = {
   BOOL: 1,
 } as const;
 
-export type SafetensorsDType = keyof typeof kSizes;
+export type SafetensorsDType = keyof typeof valueSizes;
 
 export interface RawTensor {
   dtype: SafetensorsDType;
@@ -45,14 +45,14 @@ const kMetadata = '__metadata__';
 const kMaxRank = 64;
 
 const isDType = (value: unknown): value is SafetensorsDType =>
-  typeof value === 'string' && Object.hasOwn(kSizes, value);
+  typeof value === 'string' && Object.hasOwn(valueSizes, value);
 
 /** Bytes that `shape` needs, or undefined when it is no shape or they exceed what an array can index exactly. */
-function byteLength(dtype: SafetensorsDType, shape: unknown): number | undefined {
+export function byteLength(dtype: SafetensorsDType, shape: unknown): number | undefined {
   if (!Array.isArray(shape) || shape.length > kMaxRank) return undefined;
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) return undefined;
   if (shape.includes(0)) return 0;
-  const bytes = shape.reduce((product: number, size: number) => product * size, kSizes[dtype]);
+  const bytes = shape.reduce((product: number, size: number) => product * size, valueSizes[dtype]);
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
@@ -67,7 +67,7 @@ export function encodeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const entries = [...tensors].sort(
-    ([a, x], [b, y]) => kSizes[y.dtype] - kSizes[x.dtype] || (a < b ? -1 : Number(a > b)),
+    ([a, x], [b, y]) => valueSizes[y.dtype] - valueSizes[x.dtype] || (a < b ? -1 : Number(a > b)),
   );
   const header: [string, unknown][] = Object.keys(metadata).length === 0 ? [] : [[kMetadata, sorted(metadata)]];
   let offset = 0;
@@ -105,7 +105,7 @@ function checkTensor(name: string, dtype: unknown, shape: unknown, data: unknown
   if (name === kMetadata) throw new CheckpointError(`${where}: the name is reserved`);
   if (!isDType(dtype))
     throw new CheckpointError(
-      `${where}: dtype must be one of ${Object.keys(kSizes).join(', ')}, got ${describe(dtype)}`,
+      `${where}: dtype must be one of ${Object.keys(valueSizes).join(', ')}, got ${describe(dtype)}`,
     );
   const expected = byteLength(dtype, shape);
   if (expected === undefined)
@@ -130,7 +130,6 @@ export function decodeSafetensors(bytes: Uint8Array, file = 'safetensors data'):
   const fail = (message: string, cause?: unknown): CheckpointError =>
     new CheckpointError(`${file}: ${message}`, cause === undefined ? {} : { cause });
   if (bytes.length < 8) throw fail(`expected at least 8 bytes, got ${bytes.length}`);
-  if (isPyTorch(bytes)) throw fail(pyTorch);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getBigUint64(0, true);
   const most = Math.min(kMaxHeader, bytes.length - 8);
@@ -152,17 +151,6 @@ export function decodeSafetensors(bytes: Uint8Array, file = 'safetensors data'):
   checkSpans(spans, bytes.length - start, fail);
   return { tensors, metadata };
 }
-
-/** What torch.save() writes: a zip archive, or a pickle with PyTorch's older magic number in front. */
-const isPyTorch = (bytes: Uint8Array): boolean =>
-  [
-    [0x50, 0x4b, 0x03, 0x04],
-    [0x80, 0x02, 0x8a, 0x0a],
-  ].some((magic) => magic.every((byte, i) => bytes[i] === byte));
-
-const pyTorch = `is a file of PyTorch's torch.save() (.pth, .pt), not safetensors; it can hold code, and is not read. Python converts it:
-  import torch; from safetensors.torch import save_file
-  save_file({k: v.contiguous() for k, v in torch.load('weights.pth', weights_only=True).items()}, 'weights.safetensors')`;
 
 type Fail = (message: string, cause?: unknown) => CheckpointError;
 
@@ -192,7 +180,7 @@ function parseEntry(
     throw fail(`${where} must have exactly dtype, shape and data_offsets`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isDType(dtype))
-    throw fail(`${where}: dtype must be one of ${Object.keys(kSizes).join(', ')}, got ${describe(dtype)}`);
+    throw fail(`${where}: dtype must be one of ${Object.keys(valueSizes).join(', ')}, got ${describe(dtype)}`);
   const expected = byteLength(dtype, shape);
   if (expected === undefined) throw fail(`${where}: shape must be non-negative integers of a size that fits`);
   const isPair =
@@ -244,7 +232,7 @@ export type RawTypedArray = InstanceType<(typeof kArrays)[SafetensorsDType]>;
 
 /** The values as a typed array; F16 and BF16 as their bits. A view where alignment allows, else a copy. */
 export function typedArrayOf({ dtype, data }: RawTensor): RawTypedArray {
-  const size = kSizes[dtype];
+  const size = valueSizes[dtype];
   const aligned = data.byteOffset % size === 0 ? data : Uint8Array.from(data); // a Buffer's slice() would be a view
   return new kArrays[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.length / size);
 }

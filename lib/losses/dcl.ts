@@ -1,16 +1,25 @@
 /** Decoupled contrastive losses. */
-import { tidy } from '../tensor/modes.ts';
-import * as ops from '../tensor/ops.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { expectBoolean, expectNumber } from '../validate.ts';
-import { type ContrastiveLossOptions, commonArguments, commonNames, refuseBankLabels } from './options.ts';
+import { contrastiveLoss } from './contrastive-loss.ts';
+import { batchOptions, type ContrastiveLossOptions, contrastiveOptions, lossOptions } from './options.ts';
+import { againstBank, defineLoss } from './registry.ts';
 
-export interface DclwLossOptions extends ContrastiveLossOptions {
+const preset = { minViews: 2, denominators: 'negatives' } as const;
+
+const dclwSpec = {
+  ...lossOptions,
   /** σ > 0 of the weights of the positives, unitless; default 0.5. */
-  readonly sigma?: number;
+  sigma: { type: 'number', default: 0.5, above: 0, value: 'S', help: 'σ of the weights of the positives' },
   /** Whether the weights have a gradient, as in the authors' code; default false, as in lightly. */
-  readonly weightGradient?: boolean;
-}
+  weightGradient: { type: 'boolean', default: false, help: 'the weights of the positives have a gradient' },
+} as const satisfies OptionTable;
+
+export const dclwOptions = { ...dclwSpec, ...batchOptions } as const satisfies OptionTable;
+export interface DclwLossOptions extends OptionsOf<typeof dclwOptions> {}
+
+export type DclLossSpec = { readonly name: 'dcl' } & OptionsOf<typeof lossOptions>;
+export type DclwLossSpec = { readonly name: 'dclw' } & OptionsOf<typeof dclwSpec>;
 
 /**
  * Decoupled contrastive loss, mean over all views of all samples: NT-Xent whose denominator holds the negatives only.
@@ -31,11 +40,7 @@ export interface DclwLossOptions extends ContrastiveLossOptions {
  * const loss = dclLoss(features, { temperature: 0.1 });
  */
 export function dclLoss(features: Tensor, options: ContrastiveLossOptions = {}): Tensor {
-  return tidy(() => {
-    const common = commonArguments('dclLoss', features, options);
-    refuseBankLabels('dclLoss', options.bank);
-    return ops.dclLoss(features, common.ids, common.bank, common.bankIds, common.learnedTemperature, common.numbers);
-  });
+  return contrastiveLoss('dclLoss', features, contrastiveOptions, options, preset).loss;
 }
 
 /**
@@ -55,13 +60,17 @@ export function dclLoss(features: Tensor, options: ContrastiveLossOptions = {}):
  * const loss = dclwLoss(features, { temperature: 0.1, sigma: 0.5 });
  */
 export function dclwLoss(features: Tensor, options: DclwLossOptions = {}): Tensor {
-  return tidy(() => {
-    const common = commonArguments('dclwLoss', features, options, [...commonNames, 'sigma', 'weightGradient']);
-    refuseBankLabels('dclwLoss', options.bank);
-    return ops.dclwLoss(features, common.ids, common.bank, common.bankIds, common.learnedTemperature, {
-      ...common.numbers,
-      sigma: expectNumber('sigma', options.sigma ?? 0.5, { above: 0 }),
-      weightGradient: expectBoolean('weightGradient', options.weightGradient ?? false),
-    });
-  });
+  return contrastiveLoss('dclwLoss', features, dclwOptions, options, preset).loss;
 }
+
+defineLoss({
+  name: 'dcl',
+  options: lossOptions,
+  loss: (features, options, batch) => dclLoss(features, { ...options, ...againstBank(batch) }),
+});
+
+defineLoss({
+  name: 'dclw',
+  options: dclwSpec,
+  loss: (features, options, batch) => dclwLoss(features, { ...options, ...againstBank(batch) }),
+});

@@ -75,7 +75,7 @@ export async function contrastiveMetrics(
     options.block === undefined ? undefined : expectNumber('block', options.block, { min: 1, integer: true });
   const labels = options.labels === undefined ? undefined : labelTensor(options.labels, features.device);
   try {
-    using values = ops.contrastiveMetrics(features, labels, { block });
+    using values = ops.contrastiveMetrics(features, { labels, block });
     return metricsFrom((await values.data()) as Float32Array);
   } finally {
     if (labels !== options.labels) labels?.dispose();

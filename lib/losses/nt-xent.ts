@@ -1,20 +1,20 @@
 /** Self-supervised contrastive loss. */
-import { tidy } from '../tensor/modes.ts';
-import * as ops from '../tensor/ops.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import {
-  type ContrastiveLossOptions,
-  commonArguments,
-  commonNames,
-  type HardNegatives,
-  hardNegativeNumbers,
-  refuseBankLabels,
-} from './options.ts';
+import { contrastiveLoss } from './contrastive-loss.ts';
+import { batchOptions, hardNegatives, lossOptions } from './options.ts';
+import { againstBank, defineLoss } from './registry.ts';
 
-export interface NtXentLossOptions extends ContrastiveLossOptions {
+const spec = {
+  ...lossOptions,
   /** Weights negatives by their nearness, and corrects for those of them that are of the anchor's class. */
-  readonly hardNegatives?: HardNegatives;
-}
+  hardNegatives,
+} as const satisfies OptionTable;
+
+export const ntXentOptions = { ...spec, ...batchOptions } as const satisfies OptionTable;
+export interface NtXentLossOptions extends OptionsOf<typeof ntXentOptions> {}
+
+export type NtXentLossSpec = { readonly name: 'nt-xent' } & OptionsOf<typeof spec>;
 
 /**
  * Normalised temperature-scaled cross entropy (NT-Xent), mean over all views of all samples.
@@ -45,12 +45,11 @@ export interface NtXentLossOptions extends ContrastiveLossOptions {
  * const loss = ntXentLoss(features, { temperature: 0.5, hardNegatives: { concentration: 1, classPrior: 0.1 } });
  */
 export function ntXentLoss(features: Tensor, options: NtXentLossOptions = {}): Tensor {
-  return tidy(() => {
-    const common = commonArguments('ntXentLoss', features, options, [...commonNames, 'hardNegatives']);
-    refuseBankLabels('ntXentLoss', options.bank);
-    return ops.ntXentLoss(features, common.ids, common.bank, common.bankIds, common.learnedTemperature, {
-      ...common.numbers,
-      ...hardNegativeNumbers(options.hardNegatives),
-    });
-  });
+  return contrastiveLoss('ntXentLoss', features, ntXentOptions, options, { minViews: 2 }).loss;
 }
+
+defineLoss({
+  name: 'nt-xent',
+  options: spec,
+  loss: (features, options, batch) => ntXentLoss(features, { ...options, ...againstBank(batch) }),
+});

@@ -1,112 +1,90 @@
 /** Supervised contrastive loss. */
-import { OptionError } from '../errors.ts';
-import { tidy } from '../tensor/modes.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven } from '../options/resolve.ts';
 import type { NestedArray } from '../tensor/nested.ts';
-import * as ops from '../tensor/ops.ts';
-import { Tensor, tensor } from '../tensor/tensor.ts';
-import { expectNumber, expectOneOf } from '../validate.ts';
-import { type LabelSets, type Labels, labelOrSetTensor } from './labels.ts';
-import {
-  type ContrastiveLossOptions,
-  commonArguments,
-  commonNames,
-  type HardNegatives,
-  hardNegativeNumbers,
-} from './options.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { contrastiveLoss, type LossValue } from './contrastive-loss.ts';
+import type { LabelSets, Labels } from './labels.ts';
+import { batchOptions, hardNegatives, labelledBank, lossOptions } from './options.ts';
+import { defineLoss } from './registry.ts';
 
-export const denominatorNames = ['all', 'negatives-and-one-positive', 'negatives'] as const;
-/** What the denominator of a positive holds beside the negatives. */
-export type Denominators = (typeof denominatorNames)[number];
-
-export interface SupConLossOptions extends Omit<ContrastiveLossOptions, 'anchors'> {
-  /**
-   * Integers (batch): samples with equal labels are positives of each other. 0 and 1 (batch, classes): the weight of a
-   * positive is the overlap |y_i ∩ y_j| / |y_i ∪ y_j| of the label sets, 1 between views of a sample.
-   */
-  readonly labels?: Labels | LabelSets;
-  /**
-   * (batch, batch) finite weights ≥ 0: row i holds the weight of each sample as a positive of sample i. It may be
-   * asymmetric. The diagonal is the weight of a sample's own other views.
-   */
-  readonly mask?: Tensor | NestedArray;
+const spec = {
+  ...lossOptions,
   /** 'out' (default): the mean over positives outside the logarithm; 'in': inside. */
-  readonly variant?: 'out' | 'in';
+  variant: {
+    ...{ type: 'string', choices: ['out', 'in'], default: 'out', value: 'out|in' },
+    help: 'where the mean over the positives stands, outside the logarithm or inside',
+  },
   /**
    * 'all' (default): every other row; 'negatives-and-one-positive': the negatives and the positive of the term;
    * 'negatives': the negatives only. A negative is a row whose weight as a positive is 0.
    */
-  readonly denominators?: Denominators;
+  denominators: {
+    ...{ type: 'string', choices: ['all', 'negatives-and-one-positive', 'negatives'], default: 'all' },
+    help: 'what a positive is compared with',
+  },
+  /** 'all' (default): every view is an anchor; 'first': view 0 only, against all. */
+  anchors: {
+    type: 'string',
+    choices: ['all', 'first'],
+    default: 'all',
+    help: 'views that are compared with all others',
+  },
+  /** An anchor without a positive: 'ignore' (default) leaves it out of the mean, 'zero' counts it as 0, 'error' refuses. */
+  noPositives: {
+    ...{ type: 'string', choices: ['ignore', 'zero', 'error'], default: 'ignore' },
+    help: 'an anchor without a positive: left out of the mean, counted as 0, or refused',
+  },
+  /** So many positives an anchor at most, chosen at random; default: all. The denominators stay as they are. */
+  maxPositives: { type: 'number', min: 1, integer: true, help: 'so many positives an anchor at most', usual: 'all' },
+  /** Weights negatives by their nearness. A class prior is for samples without labels. */
+  hardNegatives,
+} as const satisfies OptionTable;
+
+export const supConOptions = {
+  ...spec,
+  ...batchOptions,
+  bank: labelledBank,
   /**
    * 'all' (default): every view is an anchor; 'first': view 0 only, against all; 'queries': view 0 of two, against view 1
    * of its own sample, its key, and the bank (MoCo).
    */
-  readonly anchors?: 'all' | 'first' | 'queries';
-  /** An anchor without a positive: 'ignore' (default) leaves it out of the mean, 'zero' counts it as 0, 'error' refuses. */
-  readonly noPositives?: 'ignore' | 'zero' | 'error';
-  /** So many positives an anchor at most, chosen at random; default: all. The denominators stay as they are. */
-  readonly maxPositives?: number;
+  anchors: { ...batchOptions.anchors, choices: ['all', 'first', 'queries'] },
+  /**
+   * Integers (batch): samples with equal labels are positives of each other. 0 and 1 (batch, classes): the weight of a
+   * positive is the overlap |y_i ∩ y_j| / |y_i ∪ y_j| of the label sets, 1 between views of a sample.
+   */
+  labels: {
+    ...{ type: 'checked', check: asGiven<Labels | LabelSets>, value: 'integers' },
+    help: 'classes, one a sample; or label sets, 0 and 1 of (batch, classes)',
+  },
+  /**
+   * (batch, batch) finite weights ≥ 0: row i holds the weight of each sample as a positive of sample i. It may be
+   * asymmetric. The diagonal is the weight of a sample's own other views.
+   */
+  mask: {
+    ...{ type: 'checked', check: asGiven<Tensor | NestedArray>, value: '(batch, batch)' },
+    help: 'the weight of each sample as a positive of each other one, in place of labels',
+  },
   /** Of the choice of positives; default 0. */
-  readonly seed?: number;
-  /** Weights negatives by their nearness. A class prior is for samples without labels. */
-  readonly hardNegatives?: HardNegatives;
-}
+  seed: { type: 'number', default: 0, min: 0, integer: true, help: 'of the choice that maxPositives makes' },
+} as const satisfies OptionTable;
 
-export interface SupConLossResult {
-  /** scalar (), differentiable in features and temperature. */
-  readonly loss: Tensor;
-  /** int64 (): how many anchors have a positive and, with denominators 'negatives', a negative. */
-  readonly validAnchors: Tensor;
-}
+export interface SupConLossOptions extends OptionsOf<typeof supConOptions> {}
+export type SupConLossResult = LossValue;
 
-const names = [
-  'labels',
-  'mask',
-  'variant',
-  'denominators',
-  'noPositives',
-  'maxPositives',
-  'seed',
-  'hardNegatives',
-  ...commonNames,
-] as const;
+export type SupConLossSpec = { readonly name: 'supcon' } & OptionsOf<typeof spec>;
+
+/** What the denominator of a positive holds beside the negatives. */
+export type Denominators = (typeof spec.denominators.choices)[number];
 
 /**
  * As supConLoss, with the number of anchors that have a positive.
  * @throws as supConLoss.
  */
 export function supConLossWithStats(features: Tensor, options: SupConLossOptions = {}): SupConLossResult {
-  return tidy(() => {
-    const common = commonArguments('supConLoss', features, options, names, ['all', 'first', 'queries']);
-    const { labels, mask, variant = 'out', denominators = 'all', noPositives = 'ignore' } = options;
-    const { maxPositives, seed = 0 } = options;
-    if (labels !== undefined && mask !== undefined)
-      throw new OptionError('supConLoss: labels and mask exclude each other, got both');
-    const [loss, validAnchors] = ops.supConLoss(
-      features,
-      labels === undefined ? undefined : labelOrSetTensor(labels, features.device),
-      mask === undefined || mask instanceof Tensor ? mask : maskTensor(mask, features),
-      common.ids,
-      common.bank,
-      common.bankLabels,
-      common.bankIds,
-      common.learnedTemperature,
-      {
-        ...common.numbers,
-        ...hardNegativeNumbers(options.hardNegatives),
-        variant: expectOneOf('variant', variant, ['out', 'in']),
-        denominators: expectOneOf('denominators', denominators, denominatorNames),
-        noPositives: expectOneOf('noPositives', noPositives, ['ignore', 'zero', 'error']),
-        maxPositives:
-          maxPositives === undefined ? 0 : expectNumber('maxPositives', maxPositives, { min: 1, integer: true }),
-        seed: expectNumber('seed', seed, { min: 0, integer: true }),
-      },
-    );
-    return { loss, validAnchors };
-  });
+  return contrastiveLoss('supConLoss', features, supConOptions, options);
 }
-
-const maskTensor = (mask: NestedArray, features: Tensor): Tensor =>
-  tensor(mask, { dtype: features.dtype === 'float64' ? 'float64' : 'float32', device: features.device });
 
 /**
  * Supervised contrastive loss, mean over the anchors that have a positive.
@@ -152,3 +130,12 @@ export function supConLoss(features: Tensor, options: SupConLossOptions = {}): T
   validAnchors.dispose();
   return loss;
 }
+
+// Without a seed: batches are shuffled, and so is the choice of positives.
+defineLoss({
+  name: 'supcon',
+  options: spec,
+  usesLabels: true,
+  loss: (features, { anchors, ...options }, { labels, ids, bank, hasKeys }) =>
+    supConLossWithStats(features, { ...options, labels, ids, bank, anchors: hasKeys ? 'queries' : anchors }),
+});

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { LibtorchError } from '../errors.ts';
 import { addonPath, coreBeside } from './addon-path.ts';
 import { nativeError } from './errors.ts';
+import { followProgress } from './jobs.ts';
 import { findLibtorch, type Libtorch, preloadList, refuseVersion } from './libtorch.ts';
 
 declare const brand: unique symbol;
@@ -57,6 +58,8 @@ export interface Addon {
   info(): AddonInfo;
   setThreads(threads: number): void;
   depth(): number;
+  /** What followProgress() takes. */
+  progress(): Int32Array;
   /** Drops what is queued and waits for what runs; later calls fail with ERR_ABORTED. */
   close(): void;
 
@@ -68,13 +71,16 @@ export interface Addon {
   makeRecorder(): RecorderHandle;
   /** A handle that stands for what is given in its place at replay; of the same shape, dtype and device as `like`. */
   recordInput(recorder: RecorderHandle, like: TensorHandle): TensorHandle;
-  /** What call() would give, on twins; the values of the arguments that are tensors, and those of the results. */
+  /**
+   * What call() would give, on twins; the values of the arguments that are tensors, and those of the results; whether a
+   * result lies in the memory of an argument.
+   */
   record(
     recorder: RecorderHandle,
     reference: CallableReference,
     args: readonly unknown[],
     flags: number,
-  ): [OperationResult, readonly number[], readonly number[]];
+  ): [OperationResult, readonly number[], readonly number[], boolean];
   /** Ends the recorder. Captured tensors are those from outside. */
   finishRecorder(
     recorder: RecorderHandle,
@@ -94,6 +100,8 @@ export interface Addon {
   ): readonly TensorHandle[];
   /** A handle of each captured tensor, in order. */
   recordingCaptured(recording: RecordingHandle): readonly TensorHandle[];
+  /** As describe(), of any value. */
+  recordingDescribe(recording: RecordingHandle, value: number): TensorDescription;
   /** The value of a captured tensor. */
   recordingValue(recording: RecordingHandle, tensor: TensorHandle): number | undefined;
   recordingFits(recording: RecordingHandle): boolean;
@@ -203,6 +211,7 @@ function open(): { addon: Addon; libtorch: Libtorch } {
   } catch (error) {
     throw nativeError(error);
   }
+  followProgress(addon.progress());
   const { torchVersion } = addon.info();
   const refusal = refuseVersion(torchVersion, libtorch.libDir);
   if (refusal !== undefined) throw new LibtorchError(refusal);

@@ -96,8 +96,8 @@ export class MultiheadAttention extends Module {
     const isSelf = query === key && key === value;
     const biases = inProjBias?.chunk(3);
     const projected = isSelf
-      ? ops.linear(inputs[0], inProjWeight, inProjBias ?? undefined).chunk(3, -1)
-      : inProjWeight.chunk(3).map((weight, i) => ops.linear(inputs[i] as Tensor, weight, biases?.[i]));
+      ? ops.linear(inputs[0], inProjWeight, { bias: inProjBias }).chunk(3, -1)
+      : inProjWeight.chunk(3).map((weight, i) => ops.linear(inputs[i] as Tensor, weight, { bias: biases?.[i] }));
     return projected.map((x) => x.unflatten(2, [this.numHeads, -1]).transpose(1, 2)) as [Tensor, Tensor, Tensor];
   }
 }

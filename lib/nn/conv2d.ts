@@ -73,6 +73,6 @@ export class Conv2d extends Module {
 
   override forward(x: Tensor): Tensor {
     const { weight, bias, stride, padding, dilation, groups } = this;
-    return ops.conv2d(x, weight, bias ?? undefined, stride, padding, dilation, groups);
+    return ops.conv2d(x, weight, { bias, stride, padding, dilation, groups });
   }
 }

@@ -26,6 +26,7 @@ export {
   GroupNorm,
   type GroupNormOptions,
   LayerNorm,
+  LayerNorm2d,
   type LayerNormOptions,
 } from './normalization.ts';
 export { Parameter, type ParameterOptions } from './parameter.ts';
@@ -38,3 +39,5 @@ export {
   MaxPool2d,
   type MaxPool2dOptions,
 } from './pooling.ts';
+export { SqueezeExcitation, type SqueezeExcitationOptions } from './squeeze-excitation.ts';
+export { StochasticDepth } from './stochastic-depth.ts';

@@ -48,6 +48,6 @@ export class Linear extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return ops.linear(x, this.weight, this.bias ?? undefined);
+    return ops.linear(x, this.weight, { bias: this.bias });
   }
 }

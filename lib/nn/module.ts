@@ -1,9 +1,9 @@
 /** Parts of a network: a forward pass, and the parameters, running statistics and parts that the fields hold. */
-import { CheckpointError, messageOf, OptionError, StateError } from '../errors.ts';
+import { OptionError, StateError } from '../errors.ts';
 import { loadAddon } from '../native/addon.ts';
-import { guard, newJob } from '../native/errors.ts';
-import { flags, ownElsewhere, tidy } from '../tensor/modes.ts';
-import { tensorState } from '../tensor/raw-tensors.ts';
+import { guard } from '../native/errors.ts';
+import { newJob } from '../native/jobs.ts';
+import { flags, ownElsewhere } from '../tensor/modes.ts';
 import { currentRecorder } from '../tensor/recorder.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { describe, expectBoolean, expectString } from '../validate.ts';
@@ -14,7 +14,7 @@ import { modeKeyOf } from './mode-key.ts';
 import { isTraining, stateOf } from './module-state.ts';
 import { Parameter } from './parameter.ts';
 import { copyState, type LoadStateDictOptions, type LoadStateDictResult } from './state-dict.ts';
-import { type LoadWeightsOptions, readWeights, writeWeights } from './weights-file.ts';
+import { type LoadedWeights, type LoadWeightsOptions, loadWeights, writeWeights } from './weights-file.ts';
 
 /** What makes a module again: a registered name and its options, as plain data. */
 export interface ModuleConfig {
@@ -116,31 +116,35 @@ export abstract class Module {
   }
 
   /**
-   * Reads parameters and buffers from a safetensors file. Every name must be there, and none left over, but for what the
-   * options say.
+   * Reads parameters and buffers from safetensors, or from a .pth or .pt of PyTorch's torch.save(), of which only tensors are read
+   * and no code is run. Where the names of the file begin otherwise ('state_dict.module.encoder_q.'), that is found, and names
+   * of SupContrast, lightly and timm are translated. Parts that this module lacks, such as a classifier, are left out. A first
+   * convolution for other channels is adapted: summed for gray images, else its channels repeated and scaled, as in timm.
    *
-   * @returns the names that were missing and left over, where `strict` is false.
+   * @returns what was loaded, left out and adapted.
    * @throws {CheckpointError} a file that is missing, damaged or does not fit the module; nothing is copied then.
    * @throws {OptionError} an unknown or wrong option.
    * @example
-   * await resnet18().load('resnet18.safetensors', { ignore: ['fc.'] }); // torchvision's weights
+   * await resnet18().load('resnet18-f37072fd.pth'); // torchvision's weights
    */
-  async load(file: string, options: LoadWeightsOptions = {}): Promise<LoadStateDictResult> {
+  async load(file: string, options: LoadWeightsOptions = {}): Promise<LoadedWeights> {
     checkAlive(this);
-    const { weights, options: rest } = await readWeights(file, options);
-    try {
-      return tidy(() => this.loadStateDict(tensorState(weights), rest));
-    } catch (error) {
-      if (error instanceof OptionError) throw error;
-      throw new CheckpointError(`${file}: ${messageOf(error)}`, { cause: error });
-    }
+    return loadWeights(this.stateDict(), file, options);
   }
 
-  /** Whether normalisation uses the statistics of the batch and updates the running ones, and dropout drops. */
+  /**
+   * Whether normalisation uses the statistics of the batch and updates the running ones, and dropout drops.
+   * @throws {StateError} where this is so, and the forward pass is being compiled for inference.
+   */
   get training(): boolean {
     const state = stateOf(this);
     const training = isTraining(state);
-    currentRecorder()?.assume(() => isTraining(state) === training);
+    const recorder = currentRecorder();
+    if (training && recorder?.isInference)
+      throw new StateError(
+        `${this.constructor.name} is in training mode, but is compiled for inference; call eval() first`,
+      );
+    recorder?.assume(() => isTraining(state) === training);
     return training;
   }
 

@@ -11,8 +11,8 @@ import { Parameter } from './parameter.ts';
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   readonly eps?: number;
-  /** Part of the batch in the running statistics, in [0, 1]. Default 0.1. */
-  readonly momentum?: number;
+  /** Part of the batch in the running statistics, in [0, 1]; null: they are the mean over all batches. Default 0.1. */
+  readonly momentum?: number | null;
   /** Whether there are a weight and a bias. Default true. */
   readonly affine?: boolean;
   /** Without running statistics, those of the batch are taken in evaluation too. Default true. */
@@ -23,8 +23,8 @@ export interface BatchNormOptions {
 export interface After {
   /** Of the input's shape; added to the normalised values. */
   readonly residual?: Tensor;
-  /** Then ReLU. Default false. */
-  readonly relu?: boolean;
+  /** Then one of these. Default 'none'. */
+  readonly activation?: 'none' | 'relu' | 'hardswish' | 'silu';
 }
 
 /**
@@ -34,7 +34,7 @@ export interface After {
 abstract class BatchNorm extends Module {
   readonly numFeatures: number;
   readonly eps: number;
-  readonly momentum: number;
+  readonly momentum: number | null;
   /** (numFeatures), initially 1; null without `affine`. */
   readonly weight: Parameter | null;
   /** (numFeatures), initially 0; null without `affine`. */
@@ -51,7 +51,8 @@ abstract class BatchNorm extends Module {
     checkOptions(new.target.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats']);
     this.numFeatures = expectNumber('numFeatures', numFeatures, size);
     this.eps = expectNumber('eps', options.eps ?? 1e-5, { min: 0 });
-    this.momentum = expectNumber('momentum', options.momentum ?? 0.1, { min: 0, max: 1 });
+    const { momentum = 0.1 } = options;
+    this.momentum = momentum === null ? null : expectNumber('momentum', momentum, { min: 0, max: 1 });
     const affine = expectBoolean('affine', options.affine ?? true);
     this.weight = affine ? new Parameter(ops.ones([numFeatures])) : null;
     this.bias = affine ? new Parameter(ops.zeros([numFeatures])) : null;
@@ -62,12 +63,11 @@ abstract class BatchNorm extends Module {
   }
 
   protected normalize(x: Tensor, after: After): Tensor {
-    checkOptions('forward', after, ['residual', 'relu']);
+    checkOptions('forward', after, ['residual', 'activation']);
     const { weight, bias, runningMean, runningVar, numBatchesTracked, training, momentum, eps } = this;
-    const given = [weight, bias, runningMean, runningVar, numBatchesTracked].map((each) => each ?? undefined);
-    const [w, b, mean, variance, count] = given;
-    const { residual, relu = false } = after;
-    return ops.batchNormAct(x, w, b, mean, variance, count, residual, { training, momentum, eps, relu });
+    const { residual, activation = 'none' } = after;
+    const tensors = { weight, bias, runningMean, runningVar, numBatchesTracked, residual };
+    return ops.batchNormAct(x, { ...tensors, training, momentum: momentum ?? undefined, eps, activation });
   }
 }
 
@@ -124,7 +124,17 @@ export class LayerNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return ops.layerNorm(x, this.normalizedShape, this.weight ?? undefined, this.bias ?? undefined, this.eps);
+    return ops.layerNorm(x, this.normalizedShape, { weight: this.weight, bias: this.bias, eps: this.eps });
+  }
+}
+
+/**
+ * Layer normalisation of each pixel over its channels: (batch, channels, height, width). In channels_last memory nothing is
+ * copied for it. As torchvision's in its ConvNeXt.
+ */
+export class LayerNorm2d extends LayerNorm {
+  override forward(x: Tensor): Tensor {
+    return super.forward(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]);
   }
 }
 
@@ -161,6 +171,6 @@ export class GroupNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return ops.groupNorm(x, this.numGroups, this.weight ?? undefined, this.bias ?? undefined, this.eps);
+    return ops.groupNorm(x, this.numGroups, { weight: this.weight, bias: this.bias, eps: this.eps });
   }
 }

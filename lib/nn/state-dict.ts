@@ -3,7 +3,7 @@ import { ShapeError, StateError } from '../errors.ts';
 import { noGrad } from '../tensor/modes.ts';
 import { copy_ } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectBoolean } from '../validate.ts';
+import { checkOptions, clip, expectBoolean } from '../validate.ts';
 
 export interface LoadStateDictOptions {
   /** Whether a missing or an unknown name is an error. Default true. */
@@ -19,7 +19,7 @@ export interface LoadStateDictResult {
 
 // Counts batches and takes no part in the computation. Files written before PyTorch 0.4.1 lack it, torchvision's oldest
 // weights among them; PyTorch loads those too.
-const optionalName = /(^|\.)num_batches_tracked$/;
+export const optionalName = /(^|\.)num_batches_tracked$/;
 
 /** `Module.loadStateDict` into the tensors `own`. Nothing is copied where it throws. */
 export function copyState(
@@ -46,8 +46,8 @@ export function copyState(
   return { missing, unexpected };
 }
 
-/** "'a', 'b', 'c' and 59 more" */
-function quoted(names: readonly string[]): string {
-  const shown = names.slice(0, 3).map((name) => `'${name}'`);
+/** "'a', 'b', 'c' and 59 more". Names may be a stranger's: they are short, and do nothing to a terminal. */
+export function quoted(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map((name) => `'${clip(name).replace(/\p{C}/gu, '?')}'`);
   return names.length > 3 ? `${shown.join(', ')} and ${names.length - 3} more` : shown.join(', ');
 }

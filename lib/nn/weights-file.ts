@@ -1,18 +1,43 @@
-/** Weights as safetensors files, under PyTorch's names. */
-import { CheckpointError, messageOf, OptionError } from '../errors.ts';
+/** Weights in files: written as safetensors under PyTorch's names, and read from that or from a .pth, also under others' names. */
+import { CheckpointError, messageOf, OptionError, StateError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
-import { encodeSafetensors, type RawTensor, readRawSafetensors } from '../files/safetensors.ts';
+import { encodeSafetensors, type RawTensor } from '../files/safetensors.ts';
+import { type TensorFile, withTensorFile } from '../files/tensor-file.ts';
+import { tidy } from '../tensor/modes.ts';
 import { rawState, tensorState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectString } from '../validate.ts';
+import { checkOptions, describe, expectBoolean, expectString } from '../validate.ts';
+import { adaptInput, type InputAdaptation, inputAdaptation } from './input-channels.ts';
 import type { ModuleConfig } from './module.ts';
-import type { LoadStateDictOptions } from './state-dict.ts';
+import { copyState, optionalName, quoted } from './state-dict.ts';
+import { matchNames, type NameMatch, ownNameOf } from './weight-names.ts';
 
-export interface LoadWeightsOptions extends LoadStateDictOptions {
-  /** Takes the tensors whose name begins with it, without it: 'encoder.' of a run's model.safetensors. Default: all. */
+export interface LoadWeightsOptions {
+  /**
+   * Whether every tensor of the module must be in the file, and for no part of the module more than it has: what a ResNet-34 has
+   * and a ResNet-18 has not. Parts that the module lacks, such as a classifier, are left out either way. Default true.
+   */
+  readonly strict?: boolean;
+  /** What stands before the module's names in the file, 'state_dict.encoder.'. Default: it is found. */
   readonly prefix?: string;
-  /** Passes over tensors whose name, without `prefix`, begins with one of these: ['fc.'], torchvision's classifier. */
+  /** Leaves out the tensors whose name in the file, without the prefix, begins with one of these: ['fc.']. */
   readonly ignore?: readonly string[];
+}
+
+/** What `Module.load` did. */
+export interface LoadedWeights {
+  /** What stood before the names in the file. */
+  readonly prefix: string;
+  /** Whose names they were, where they are not the module's: 'SupContrast'. */
+  readonly naming?: string;
+  /** Names of the module whose values come from the file. */
+  readonly loaded: readonly string[];
+  /** Names of the module that the file lacks. None with `strict`, but for counts of batches. */
+  readonly missing: readonly string[];
+  /** The other names of the file; of what is no tensor, with what would make it: 'opt (argparse.Namespace)'. */
+  readonly leftOut: readonly string[];
+  /** The first convolution, where the module has another number of input channels than the file. */
+  readonly adapted: readonly InputAdaptation[];
 }
 
 /** Of a file's header: the marker of PyTorch's tensors, for which torchvision's loaders look, and what makes the module again. */
@@ -31,38 +56,131 @@ export async function writeWeights(
   await writeFileAtomic(path, encodeSafetensors(await rawState(state), weightsMetadata(config)));
 }
 
-/** The tensors of a file that `Module.load` takes with these options. */
-export async function readWeights(
+/** `Module.load` into the tensors `own`. */
+export async function loadWeights(
+  own: ReadonlyMap<string, Tensor>,
   file: string,
   options: LoadWeightsOptions,
-): Promise<{ readonly weights: ReadonlyMap<string, RawTensor>; readonly options: LoadStateDictOptions }> {
+): Promise<LoadedWeights> {
   checkOptions('load', options, ['strict', 'prefix', 'ignore']);
-  const { prefix = '', ignore = [], ...rest } = options;
-  if (typeof prefix !== 'string') throw new OptionError(`prefix must be a string, got ${describe(prefix)}`);
+  const { prefix, ignore = [] } = options;
+  if (prefix !== undefined && typeof prefix !== 'string')
+    throw new OptionError(`prefix must be a string, got ${describe(prefix)}`);
   if (!Array.isArray(ignore)) throw new OptionError(`ignore must be an array of strings, got ${describe(ignore)}`);
   for (const [i, name] of ignore.entries()) expectString(`ignore[${i}]`, name);
-  const { tensors } = await readRawSafetensors(expectString('file', file));
-  const weights = new Map<string, RawTensor>();
-  for (const [name, raw] of tensors) {
-    const own = name.slice(prefix.length);
-    if (name.startsWith(prefix) && !ignore.some((start) => own.startsWith(start))) weights.set(own, raw);
+  const strict = expectBoolean('strict', options.strict ?? true);
+  const path = expectString('file', file);
+  return await withTensorFile(path, async (content) => {
+    try {
+      const match = onlyMatch(own, content, prefix);
+      const taken = new Map([...match.names].filter(([, name]) => !isIgnored(name, match, ignore)));
+      if (strict) checkFit(own, content, { ...match, names: taken }, ignore);
+      return await copyTaken(own, content, { ...match, names: taken });
+    } catch (error) {
+      throw new CheckpointError(`${path}: ${messageOf(error)}`, { cause: error });
+    }
+  });
+}
+
+const isIgnored = (name: string, { prefix }: NameMatch, ignore: readonly string[]): boolean =>
+  ignore.some((start) => name.startsWith(start, prefix.length));
+
+/** @throws {StateError} the module lies nowhere in the file, or in several places. */
+function onlyMatch(own: ReadonlyMap<string, Tensor>, { tensors }: TensorFile, prefix: string | undefined): NameMatch {
+  const [match, ...others] = matchNames(new Set(own.keys()), tensors.keys(), prefix);
+  if (match === undefined) {
+    const where = prefix === undefined ? '' : ` under '${prefix}'`;
+    throw new StateError(
+      `holds none of the module's ${quoted([...own.keys()])}${where}, but ${quoted([...tensors.keys()])}`,
+    );
   }
-  return { weights, options: rest };
+  if (others.length > 0)
+    throw new StateError(
+      `the module fits at ${quoted([match, ...others].map((one) => one.prefix))}: choose one as prefix`,
+    );
+  return match;
+}
+
+/** @throws {StateError} names that are missing, or left over in a part that the module has. */
+function checkFit(
+  own: ReadonlyMap<string, Tensor>,
+  { tensors }: TensorFile,
+  match: NameMatch,
+  ignore: readonly string[],
+): void {
+  const { prefix, naming, names } = match;
+  const at = prefix === '' ? '' : ` at '${prefix}'`;
+  const missing = [...own.keys()].filter((name) => !names.has(name) && !optionalName.test(name));
+  if (missing.length > 0) throw new StateError(`lacks ${quoted(missing)}${at}`);
+  const partOf = (name: string): string => name.split('.', 1)[0] as string;
+  const parts = new Set([...own.keys()].map(partOf));
+  const unknown = [...tensors.keys()].filter((name) => {
+    if (!name.startsWith(prefix) || isIgnored(name, match, ignore)) return false;
+    const ownName = ownNameOf(name.slice(prefix.length), naming);
+    return !own.has(ownName) && parts.has(partOf(ownName));
+  });
+  if (unknown.length > 0) throw new StateError(`holds ${quoted(unknown)}, which the module has not`);
+}
+
+async function copyTaken(
+  own: ReadonlyMap<string, Tensor>,
+  { tensors, others }: TensorFile,
+  { prefix, naming, names }: NameMatch,
+): Promise<LoadedWeights> {
+  const weights = new Map<string, RawTensor>();
+  for (const [ownName, name] of names) {
+    const raw = await tensors.get(name)?.read();
+    if (raw !== undefined) weights.set(ownName, raw);
+  }
+  const adaptation = inputAdaptation(own, weights);
+  tidy(() => {
+    const state = tensorState(weights);
+    if (adaptation !== undefined) adaptInput(state, adaptation);
+    copyState(own, state, { strict: false });
+  });
+  const used = new Set(names.values());
+  return {
+    prefix,
+    ...(naming.rules.length > 0 && { naming: naming.of }),
+    loaded: [...own.keys()].filter((name) => names.has(name)),
+    missing: [...own.keys()].filter((name) => !names.has(name)),
+    leftOut: [...[...tensors.keys()].filter((name) => !used.has(name)), ...others],
+    adapted: adaptation === undefined ? [] : [adaptation],
+  };
+}
+
+/** A report of `Module.load` in a line or two, for people. */
+export function describeLoaded({ prefix, naming, loaded, missing, leftOut, adapted }: LoadedWeights): string {
+  const of = naming === undefined ? '' : `, names of ${naming}`;
+  const at = prefix === '' ? '' : ` at '${prefix}'`;
+  return [
+    `${loaded.length} tensors${at}${of}`,
+    ...adapted.map(({ name, from, to }) => `${name} adapted from ${from} input channels to ${to}`),
+    ...(missing.length > 0 ? [`missing ${quoted(missing)}`] : []),
+    ...(leftOut.length > 0 ? [`left out ${quoted(leftOut)}`] : []),
+  ].join('; ');
 }
 
 /**
- * The tensors of a safetensors file by name, on the CPU, half precisions as float32; the caller disposes them.
+ * The tensors of a file by name, on the CPU, half precisions as float32; the caller disposes them. Of safetensors, or of a .pth or
+ * .pt that PyTorch's torch.save() wrote since version 1.6, of which only tensors are read and nothing is run; those in dicts and
+ * lists have the keys and indices on the way in their names: 'state_dict.fc.weight'.
  *
- * @throws {CheckpointError} a file that is missing, damaged or not safetensors, or holds a type that tensors do not have.
+ * @throws {CheckpointError} a file that is missing, damaged or of another format, or holds a type that tensors do not have.
  * @example
- * const weights = await readSafetensors('resnet18.safetensors');
+ * const weights = await readWeights('resnet18.safetensors');
  * console.log(weights.get('fc.weight')?.shape); // [ 1000, 512 ]
  */
-export async function readSafetensors(file: string): Promise<ReadonlyMap<string, Tensor>> {
-  const { tensors } = await readRawSafetensors(expectString('file', file));
+export async function readWeights(file: string): Promise<ReadonlyMap<string, Tensor>> {
+  const path = expectString('file', file);
+  const raw = await withTensorFile(path, async ({ tensors }) => {
+    const read = new Map<string, RawTensor>();
+    for (const [name, stored] of tensors) read.set(name, await stored.read());
+    return read;
+  });
   try {
-    return tensorState(tensors);
+    return tensorState(raw);
   } catch (error) {
-    throw new CheckpointError(`${file}: ${messageOf(error)}`, { cause: error });
+    throw new CheckpointError(`${path}: ${messageOf(error)}`, { cause: error });
   }
 }

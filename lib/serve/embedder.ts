@@ -1,18 +1,16 @@
 /** Images to feature vectors inside a Node service: concurrent calls share forward passes, the event loop stays free. */
-import type { RunConfig } from '../checkpoint/run-config.ts';
 import { type DecodedImage, type ImageFileOptions, imageFileNames, resolveImageFile } from '../data/decode.ts';
 import type { DecodePriority } from '../data/decode-queue.ts';
 import { ContrastiveError, errorOf, StateError } from '../errors.ts';
 import { type Precision, type PrecisionOption, precisionOptions } from '../tensor/precision.ts';
 import { checkOptions, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
 import { Batcher } from './batcher.ts';
+import { checkSource, type EncoderOrigin, type EncoderSource, sourceNames } from './encoder-source.ts';
 import { FeatureModel } from './feature-model.ts';
 import { filePixels, type ImageInput, imagePixels, type PixelOptions } from './image-input.ts';
 import { mapOrdered } from './ordered.ts';
 
-export interface EmbedderOptions extends ImageFileOptions {
-  /** The folder of a run (its newest good checkpoint is taken) or one of its checkpoint folders. */
-  readonly checkpoint: string;
+export interface EmbedderOptions extends EncoderSource, ImageFileOptions {
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
   readonly device?: string;
   /**
@@ -34,20 +32,12 @@ export interface EmbedderOptions extends ImageFileOptions {
   readonly priority?: DecodePriority;
 }
 
-export interface EmbedderInfo {
-  /** What the encoder was made with. */
-  readonly encoder: RunConfig['encoder'];
-  /** Size in pixels, channels and normalisation of the encoder's input. */
-  readonly input: RunConfig['input'];
+export interface EmbedderInfo extends EncoderOrigin {
   /** Length of a vector. */
   readonly dim: number;
   readonly device: string;
   readonly precision: Precision;
   readonly normalize: boolean;
-  /** Folder of the checkpoint that was loaded. */
-  readonly checkpoint: string;
-  /** Optimizer steps that the checkpoint has seen. */
-  readonly step: number;
 }
 
 export interface EmbedOptions {
@@ -55,7 +45,10 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal;
 }
 
-type Resolved = Required<EmbedderOptions>;
+interface Resolved extends Required<Omit<EmbedderOptions, keyof EncoderSource>> {
+  readonly source: EncoderSource;
+}
+
 type Reader<T> = (image: T, options: PixelOptions) => Promise<DecodedImage>;
 
 /** Made by `createEmbedder()`. Holds native memory until `close()`. */
@@ -68,10 +61,8 @@ export class Embedder {
   /** @internal Use `createEmbedder()`. */
   constructor(model: FeatureModel, options: Resolved) {
     const { normalize, maxBatch, maxWaitMs } = options;
-    const { config, folder: checkpoint, step } = model.run;
-    const { encoder, input } = config;
-    const { dim, device, precision } = model;
-    this.info = Object.freeze({ encoder, input, dim, device, precision, normalize, checkpoint, step });
+    const { dim, device, precision, origin } = model;
+    this.info = Object.freeze({ ...origin, dim, device, precision, normalize });
     this.#model = model;
     this.#options = options;
     this.#batcher = new Batcher<DecodedImage, Float32Array>({
@@ -182,7 +173,7 @@ function atIndex(error: unknown, index: number): unknown {
 
 function resolveOptions(options: EmbedderOptions): Resolved {
   checkOptions('createEmbedder', options, [
-    'checkpoint',
+    ...sourceNames,
     'device',
     'precision',
     'normalize',
@@ -192,7 +183,7 @@ function resolveOptions(options: EmbedderOptions): Resolved {
     ...imageFileNames,
   ]);
   return {
-    checkpoint: expectString('checkpoint', options?.checkpoint),
+    source: checkSource('createEmbedder', options ?? {}),
     device: expectString('device', options.device ?? 'cpu'),
     precision: expectOneOf('precision', options.precision ?? 'float32', precisionOptions),
     normalize: expectBoolean('normalize', options.normalize ?? false),
@@ -204,16 +195,19 @@ function resolveOptions(options: EmbedderOptions): Resolved {
 }
 
 /**
- * Loads the encoder of a run for use in a service. The projection head is dropped; normalisation layers use their running
- * statistics.
+ * Loads an encoder for use in a service: that of a run, of which the projection head is dropped, or a network by name with weights
+ * from elsewhere. Normalisation layers use their running statistics.
  *
- * @throws {CheckpointError} a checkpoint that is missing, damaged or does not fit its config.
+ * @throws {CheckpointError} a checkpoint or a file of weights that is missing, damaged or does not fit.
  * @throws {DeviceError} a device that is not there.
  * @throws {OptionError} an unknown or wrong option.
  * @example
  * const embedder = await createEmbedder({ checkpoint: 'runs/supcon' });
  * const vector = await embedder.embedFile('cat.jpg'); // Float32Array of embedder.dim values
  * await embedder.close();
+ * @example
+ * // torchvision's: 224 pixels and ImageNet's normalisation, unless `input` says otherwise
+ * const embedder = await createEmbedder({ encoder: 'resnet50', weights: 'resnet50-11ad3fa6.pth' });
  */
 export async function createEmbedder(options: EmbedderOptions): Promise<Embedder> {
   const resolved = resolveOptions(options);

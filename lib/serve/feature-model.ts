@@ -1,14 +1,10 @@
-/** The encoder of a run, from its checkpoint to the features of pixels. */
+/** From the pixels of images to an encoder's features. */
 import type { Augmentation } from '../augment/augment.ts';
 import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
-import { encoderOf } from '../checkpoint/encoder.ts';
-import { openCheckpoint } from '../checkpoint/run.ts';
-import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { DecodedImage } from '../data/decode.ts';
 import { inferencePass } from '../encoders/inference.ts';
 import type { Encoder } from '../encoders/registry.ts';
-import { CheckpointError } from '../errors.ts';
 import type { Compiled } from '../tensor/compile.ts';
 import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
@@ -20,9 +16,10 @@ import {
   warnOfPrecision,
 } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { type EncoderOrigin, type EncoderSource, type OpenedEncoder, openEncoder } from './encoder-source.ts';
 
 export interface FeatureModelOptions {
-  readonly checkpoint: string;
+  readonly source: EncoderSource;
   readonly device: string;
   readonly precision: PrecisionOption;
   /** L2, each row. */
@@ -34,7 +31,7 @@ export interface FeatureModelOptions {
 const mostMeasured = 8;
 
 export class FeatureModel {
-  readonly run: { readonly folder: string; readonly config: RunConfig; readonly step: number };
+  readonly origin: EncoderOrigin;
   readonly channels: 1 | 3;
   readonly #encoder: Encoder;
   readonly #forward: Compiled<[Tensor], Tensor>;
@@ -42,30 +39,27 @@ export class FeatureModel {
   readonly #options: FeatureModelOptions;
   #precision: Precision = 'float32';
 
-  private constructor(run: FeatureModel['run'], channels: 1 | 3, encoder: Encoder, options: FeatureModelOptions) {
-    const { size, mean, std } = run.config.input;
-    this.run = run;
-    this.channels = channels;
+  private constructor({ encoder, origin }: OpenedEncoder, options: FeatureModelOptions) {
+    const { size, mean, std } = origin.input;
+    this.origin = origin;
+    this.channels = origin.input.channels === 1 ? 1 : 3;
     this.#encoder = encoder;
     this.#forward = inferencePass(encoder);
-    this.#augmentation = presets.evaluation({ size, mean, std, channels });
+    this.#augmentation = presets.evaluation({ size, mean, std, channels: this.channels });
     this.#options = options;
   }
 
   /**
    * Loads, settles the precision and warms up: the first features of one image come as fast as later ones. The first batch
    * of each other size is recorded before it runs.
-   * @throws {CheckpointError} a checkpoint that is missing, damaged or does not fit its config.
+   * @throws {CheckpointError} a checkpoint or a file of weights that is missing, damaged or does not fit.
    * @throws {DeviceError} a device that is not there.
    */
   static async load(options: FeatureModelOptions): Promise<FeatureModel> {
-    const { run, checkpoint } = await openCheckpoint(options.checkpoint, { optimizer: false });
-    const { channels, size } = run.config.input;
-    if (channels !== 1 && channels !== 3)
-      throw new CheckpointError(`${run.path}: images have 1 or 3 channels, the encoder's input has ${channels}`);
-    const encoder = inModes(options, () => encoderOf(run.config, checkpoint, options.device));
-    const about = { folder: checkpoint.folder, config: run.config, step: checkpoint.state.step };
-    const model = new FeatureModel(about, channels, encoder, options);
+    const opened = await inModes(options, () => openEncoder(options.source, options.device));
+    const model = new FeatureModel(opened, options);
+    const { channels } = model;
+    const { size } = opened.origin.input;
     try {
       const blank: DecodedImage = {
         pixels: new Uint8Array(size * size * channels),

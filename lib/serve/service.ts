@@ -141,7 +141,7 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     app.register(one);
     app.register(batch);
     app.get('/', async () => {
-      const { checkpoint: _, ...facts } = embedder.info; // a path of the server is nobody's business
+      const { checkpoint: _, weights: __, ...facts } = embedder.info; // paths of the server are nobody's business
       return { ...facts, limits };
     });
     app.get('/health', async () => {

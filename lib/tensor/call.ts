@@ -7,7 +7,7 @@ import { Tensor } from './tensor.ts';
 
 const unwrap = (value: unknown): unknown => {
   if (value instanceof Tensor || value instanceof Generator) return value.handle;
-  return Array.isArray(value) ? value.map(unwrap) : value;
+  return Array.isArray(value) ? value.map(unwrap) : (value ?? undefined);
 };
 
 /** Calls an operation that yields one tensor. `args` in the order of its schema; undefined takes the default. */

@@ -28,7 +28,8 @@ export interface CompileOptions {
   readonly key?: () => string | undefined;
   /**
    * For a forward pass in evaluation: no gradients; batch normalisation folded into the convolution before it, additions and
-   * ReLU done inside, weights in the layout of this machine's kernels. Changes of the weights are seen. Default false.
+   * ReLU done inside, weights in the layout of this machine's kernels. Changes of the weights are seen. A module in training
+   * mode is a StateError. Default false.
    */
   readonly inference?: boolean;
   /** Recordings that are kept, the last used ones; default 8. Beyond that many, a warning says what keeps changing. */
@@ -99,7 +100,7 @@ export function compile<Args extends readonly unknown[], Result>(
 
   const record = (given: Structure): Entry => {
     let results: Structure | undefined;
-    const recording = Recording.of(given.tensors, (inputs) => {
+    const forward = (inputs: readonly Tensor[]): readonly Tensor[] => {
       const result: unknown = call(...(given.rebuild(inputs) as Args));
       if (typeof (result as Partial<PromiseLike<unknown>> | undefined)?.then === 'function') {
         (result as PromiseLike<unknown>).then(undefined, () => {}); // its own failure is a consequence
@@ -107,7 +108,8 @@ export function compile<Args extends readonly unknown[], Result>(
       }
       results = structureOf('the result', result);
       return results.tensors;
-    });
+    };
+    const recording = Recording.of(given.tensors, forward, { inference });
     const { rebuild } = results as unknown as Structure;
     if (!inference) return { recording, rebuild };
     const fused = forInference(recording, given.tensors);

@@ -1,7 +1,8 @@
 /** The one door to native operations: what comes through it is enqueued, or, while a function is recorded, noted. */
 import { type CallableReference, loadAddon, type TensorHandle } from '../native/addon.ts';
-import { framesOf, guard, newJob } from '../native/errors.ts';
-import { flags } from './modes.ts';
+import { guard } from '../native/errors.ts';
+import { framesBelow, newJob } from '../native/jobs.ts';
+import { flags, streamIn } from './modes.ts';
 import { currentRecorder } from './recorder.ts';
 
 const references = new Map<string, CallableReference>();
@@ -28,8 +29,9 @@ export function invoke(
   name: string,
   args: readonly unknown[],
 ): TensorHandle | readonly TensorHandle[] | undefined {
-  const job = newJob(below);
+  const modes = flags();
   const recorder = currentRecorder();
-  if (recorder !== undefined) return recorder.note(name, reference(name), args, flags(), framesOf(job));
-  return guard(() => loadAddon().call(reference(name), args, flags(), job));
+  if (recorder !== undefined) return recorder.note(name, reference(name), args, modes, framesBelow(below));
+  const job = newJob(below, streamIn(modes));
+  return guard(() => loadAddon().call(reference(name), args, modes, job));
 }

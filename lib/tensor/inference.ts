@@ -8,7 +8,7 @@ interface Fused {
   readonly convolution: RecordedOperation;
   norm?: { readonly tensors: readonly unknown[]; readonly eps: unknown };
   residual?: unknown;
-  relu: boolean;
+  activation: string;
   /** The operation that gives the result. */
   end: RecordedOperation;
 }
@@ -30,6 +30,29 @@ function onlyUsers({ operations, outputs }: Recording): ReadonlyMap<number, Reco
   return new Map([...users].filter((entry): entry is [number, RecordedOperation] => entry[1] !== undefined));
 }
 
+/** What a convolution's kernel does to its result, by the operation that does it alone. */
+const activations: Readonly<Record<string, string>> = {
+  'aten::relu': 'relu',
+  'aten::hardswish': 'hardswish',
+  'aten::silu': 'silu',
+};
+
+/** The mark of an operation that changes its first argument: 'aten::relu_', 'aten::add_.Tensor'. */
+const inPlace = /_(?=\.|$)/;
+
+/** Whether what works in place does so on results that nobody else takes: it is then as good as what does not. */
+function changesOnlyOwn({ operations }: Recording, users: ReturnType<typeof onlyUsers>): boolean {
+  const own = new Set<number>();
+  for (const operation of operations) {
+    const { name, args, results, sharesMemory } = operation;
+    const changes = inPlace.test(name);
+    const changed = numberOf(args[0]) as number;
+    if (changes && !(name.startsWith('aten::') && own.has(changed) && users.get(changed) === operation)) return false;
+    if (changes || !sharesMemory) for (const value of results) own.add(value);
+  }
+  return true;
+}
+
 interface Facts {
   /** Shape and dtype of a value: what is done inside a convolution gives its own. */
   readonly typeOf: (value?: number) => string;
@@ -39,15 +62,16 @@ interface Facts {
 
 /** What `next` does to the value that it takes, if that can be done with the convolution. */
 function absorb(fused: Fused, next: RecordedOperation, value: number, { typeOf, isFixed }: Facts): boolean {
-  const { name, args } = next;
-  if (fused.relu || next.flags !== fused.convolution.flags) return false;
+  const { args } = next;
+  const name = next.name.replace(inPlace, '');
+  if (fused.activation !== 'none' || next.flags !== fused.convolution.flags) return false;
   const isFirst = numberOf(args[0]) === value;
   const untouched = fused.norm === undefined && fused.residual === undefined;
   if (name === 'batch_norm_act' && untouched && isFirst) {
-    const [, weight, bias, mean, variance, , residual, training, , eps, relu] = args;
+    const [, weight, bias, mean, variance, , residual, training, , eps, activation = 'none'] = args;
     if (training === true || mean === undefined || !isFixed([weight, bias, mean, variance])) return false;
     if (residual !== undefined && typeOf(numberOf(residual)) !== typeOf(value)) return false;
-    Object.assign(fused, { norm: { tensors: [weight, bias, mean, variance], eps }, residual, relu: relu === true });
+    Object.assign(fused, { norm: { tensors: [weight, bias, mean, variance], eps }, residual, activation });
     return true;
   }
   if (name === 'aten::batch_norm' && untouched && isFirst) {
@@ -62,11 +86,10 @@ function absorb(fused: Fused, next: RecordedOperation, value: number, { typeOf, 
     fused.residual = other;
     return true;
   }
-  if (name === 'aten::relu') {
-    fused.relu = true;
-    return true;
-  }
-  return false;
+  const activation = activations[name];
+  if (activation === undefined) return false;
+  fused.activation = activation;
+  return true;
 }
 
 const pair = (arg: unknown, byDefault: number): readonly number[] => {
@@ -74,47 +97,50 @@ const pair = (arg: unknown, byDefault: number): readonly number[] => {
   return [Number(arg ?? byDefault), Number(arg ?? byDefault)];
 };
 
-function fusedOperation({ convolution, norm, residual, relu, end }: Fused): RecordedOperation {
+function fusedOperation({ convolution, norm, residual, activation, end }: Fused): RecordedOperation {
   const [input, weight, bias, stride, padding, dilation, groups] = convolution.args;
   return {
     name: 'inference_convolution',
     args: [
       ...[input, weight, bias],
       ...(norm?.tensors ?? [undefined, undefined, undefined, undefined]),
-      ...[residual, norm?.eps, relu, pair(stride, 1), pair(padding, 0), pair(dilation, 1), groups],
+      ...[residual, norm?.eps, activation, pair(stride, 1), pair(padding, 0), pair(dilation, 1), groups],
     ],
     results: end.results,
+    sharesMemory: false,
     flags: convolution.flags,
     frames: convolution.frames,
   };
 }
 
-const isInPlace = ({ name }: RecordedOperation): boolean => /_(\.|$)/.test(name);
-
 /**
- * The same recording with batch normalisation in evaluation folded into the convolution before it, and additions and ReLU
- * behind it done inside.
+ * The same recording with batch normalisation in evaluation folded into the convolution before it, and additions and
+ * activations behind it done inside.
  * @param like tensors like its inputs.
  */
 export function forInference(recording: Recording, like: readonly Tensor[]): Recording {
-  if (recording.operations.some(isInPlace)) return recording.with(like, recording.operations);
   const users = onlyUsers(recording);
-  const captured = new Set(recording.captured.keys());
+  if (!changesOnlyOwn(recording, users)) return recording.with(like, recording.operations);
+  const { captured } = recording;
+  const types = new Map<number | undefined, string>([[undefined, '']]);
   const facts: Facts = {
     typeOf: (value) => {
-      const { shape, dtype } = (value !== undefined && recording.values.get(value)) || {};
+      const known = types.get(value);
+      if (known !== undefined) return known;
+      const { shape, dtype } = recording.describe(value as number);
+      types.set(value, `${dtype} ${shape}`);
       return `${dtype} ${shape}`;
     },
     isFixed: (args) => args.flatMap(valuesOf).every((value) => captured.has(value)),
   };
   const { typeOf } = facts;
   const isFoldable = ({ args: [input, weight, bias] }: RecordedOperation): boolean =>
-    recording.values.get(numberOf(input) as number)?.shape?.length === 4 && facts.isFixed([weight, bias]);
+    recording.describe(numberOf(input) as number).shape?.length === 4 && facts.isFixed([weight, bias]);
   const absorbed = new Set<RecordedOperation>();
   const fusedAt = new Map<RecordedOperation, Fused>();
   for (const operation of recording.operations) {
     if (operation.name !== 'aten::conv2d' || !isFoldable(operation)) continue;
-    const fused: Fused = { convolution: operation, relu: false, end: operation };
+    const fused: Fused = { convolution: operation, activation: 'none', end: operation };
     for (;;) {
       const value = fused.end.results[0] as number;
       const next = users.get(value);

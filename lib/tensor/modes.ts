@@ -37,6 +37,9 @@ const current = (): Context => storage.getStore() ?? outside;
 /** The modes in force here, as the addon takes them. */
 export const flags = (): number => current().flags;
 
+/** The stream among flags: 0 the bulk one, 1 the interactive one. */
+export const streamIn = (flags: number): number => ((flags & interactive) === 0 ? 0 : 1);
+
 /** Flags without the choice of stream. */
 export const modesIn = (flags: number): number => flags & ~interactive;
 

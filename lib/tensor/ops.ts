@@ -15,13 +15,13 @@ export function adamw_(
   steps: readonly Tensor[],
   learningRate: Tensor,
   options: {
-    readonly status?: Tensor | undefined;
-    readonly largest?: Tensor | undefined;
-    readonly beta1: number | undefined;
-    readonly beta2: number | undefined;
-    readonly epsilon: number | undefined;
-    readonly weightDecay: number | undefined;
-    readonly excludeBiasAndNorm: boolean | undefined;
+    readonly status?: Tensor | null | undefined;
+    readonly largest?: Tensor | null | undefined;
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly epsilon: number;
+    readonly weightDecay: number;
+    readonly excludeBiasAndNorm: boolean;
   },
 ): Tensor {
   checkOptions('adamw_', options, [
@@ -39,45 +39,56 @@ export function adamw_(
     squares,
     steps,
     learningRate,
-    options?.status,
-    options?.largest,
-    options?.beta1,
-    options?.beta2,
-    options?.epsilon,
-    options?.weightDecay,
-    options?.excludeBiasAndNorm,
+    options.status,
+    options.largest,
+    options.beta1,
+    options.beta2,
+    options.epsilon,
+    options.weightDecay,
+    options.excludeBiasAndNorm,
   ]);
 }
 
 /** `batch_norm_act` */
 export function batchNormAct(
   input: Tensor,
-  weight?: Tensor,
-  bias?: Tensor,
-  runningMean?: Tensor,
-  runningVar?: Tensor,
-  numBatchesTracked?: Tensor,
-  residual?: Tensor,
   options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly bias?: Tensor | null | undefined;
+    readonly runningMean?: Tensor | null | undefined;
+    readonly runningVar?: Tensor | null | undefined;
+    readonly numBatchesTracked?: Tensor | null | undefined;
+    readonly residual?: Tensor | null | undefined;
     readonly training?: boolean | undefined;
     readonly momentum?: number | undefined;
     readonly eps?: number | undefined;
-    readonly relu?: boolean | undefined;
+    readonly activation?: string | undefined;
   },
 ): Tensor {
-  checkOptions('batchNormAct', options, ['training', 'momentum', 'eps', 'relu']);
+  checkOptions('batchNormAct', options, [
+    'weight',
+    'bias',
+    'runningMean',
+    'runningVar',
+    'numBatchesTracked',
+    'residual',
+    'training',
+    'momentum',
+    'eps',
+    'activation',
+  ]);
   return call('batch_norm_act', [
     input,
-    weight,
-    bias,
-    runningMean,
-    runningVar,
-    numBatchesTracked,
-    residual,
+    options?.weight,
+    options?.bias,
+    options?.runningMean,
+    options?.runningVar,
+    options?.numBatchesTracked,
+    options?.residual,
     options?.training,
     options?.momentum,
     options?.eps,
-    options?.relu,
+    options?.activation,
   ]);
 }
 
@@ -86,86 +97,92 @@ export function beginStep_(statistics: readonly Tensor[], before: readonly Tenso
   return call('begin_step_', [statistics, before, status]);
 }
 
+/** `contrastive_loss` */
+export function contrastiveLoss(
+  features: Tensor,
+  options?: {
+    readonly labels?: Tensor | null | undefined;
+    readonly mask?: Tensor | null | undefined;
+    readonly ids?: Tensor | null | undefined;
+    readonly bank?: Tensor | null | undefined;
+    readonly bankLabels?: Tensor | null | undefined;
+    readonly bankIds?: Tensor | null | undefined;
+    readonly learnedTemperature?: Tensor | null | undefined;
+    readonly temperature?: number | undefined;
+    readonly minViews?: number | undefined;
+    readonly variant?: string | undefined;
+    readonly denominators?: string | undefined;
+    readonly anchors?: string | undefined;
+    readonly noPositives?: string | undefined;
+    readonly maxPositives?: number | undefined;
+    readonly seed?: number | undefined;
+    readonly concentration?: number | undefined;
+    readonly classPrior?: number | undefined;
+    readonly sigma?: number | undefined;
+    readonly weightGradient?: boolean | undefined;
+    readonly lossScale?: number | undefined;
+    readonly normalize?: boolean | undefined;
+    readonly block?: number | undefined;
+  },
+): [Tensor, Tensor] {
+  checkOptions('contrastiveLoss', options, [
+    'labels',
+    'mask',
+    'ids',
+    'bank',
+    'bankLabels',
+    'bankIds',
+    'learnedTemperature',
+    'temperature',
+    'minViews',
+    'variant',
+    'denominators',
+    'anchors',
+    'noPositives',
+    'maxPositives',
+    'seed',
+    'concentration',
+    'classPrior',
+    'sigma',
+    'weightGradient',
+    'lossScale',
+    'normalize',
+    'block',
+  ]);
+  return callMany('contrastive_loss', [
+    features,
+    options?.labels,
+    options?.mask,
+    options?.ids,
+    options?.bank,
+    options?.bankLabels,
+    options?.bankIds,
+    options?.learnedTemperature,
+    options?.temperature,
+    options?.minViews,
+    options?.variant,
+    options?.denominators,
+    options?.anchors,
+    options?.noPositives,
+    options?.maxPositives,
+    options?.seed,
+    options?.concentration,
+    options?.classPrior,
+    options?.sigma,
+    options?.weightGradient,
+    options?.lossScale,
+    options?.normalize,
+    options?.block,
+  ]) as [Tensor, Tensor];
+}
+
 /** `contrastive_metrics` */
 export function contrastiveMetrics(
   features: Tensor,
-  labels?: Tensor,
-  options?: { readonly block?: number | undefined },
+  options?: { readonly labels?: Tensor | null | undefined; readonly block?: number | undefined },
 ): Tensor {
-  checkOptions('contrastiveMetrics', options, ['block']);
-  return call('contrastive_metrics', [features, labels, options?.block]);
-}
-
-/** `dcl_loss` */
-export function dclLoss(
-  features: Tensor,
-  ids?: Tensor,
-  bank?: Tensor,
-  bankIds?: Tensor,
-  learnedTemperature?: Tensor,
-  options?: {
-    readonly temperature?: number | undefined;
-    readonly anchors?: string | undefined;
-    readonly lossScale?: number | undefined;
-    readonly normalize?: boolean | undefined;
-    readonly block?: number | undefined;
-  },
-): Tensor {
-  checkOptions('dclLoss', options, ['temperature', 'anchors', 'lossScale', 'normalize', 'block']);
-  return call('dcl_loss', [
-    features,
-    ids,
-    bank,
-    bankIds,
-    learnedTemperature,
-    options?.temperature,
-    options?.anchors,
-    options?.lossScale,
-    options?.normalize,
-    options?.block,
-  ]);
-}
-
-/** `dclw_loss` */
-export function dclwLoss(
-  features: Tensor,
-  ids?: Tensor,
-  bank?: Tensor,
-  bankIds?: Tensor,
-  learnedTemperature?: Tensor,
-  options?: {
-    readonly temperature?: number | undefined;
-    readonly anchors?: string | undefined;
-    readonly sigma?: number | undefined;
-    readonly lossScale?: number | undefined;
-    readonly normalize?: boolean | undefined;
-    readonly weightGradient?: boolean | undefined;
-    readonly block?: number | undefined;
-  },
-): Tensor {
-  checkOptions('dclwLoss', options, [
-    'temperature',
-    'anchors',
-    'sigma',
-    'lossScale',
-    'normalize',
-    'weightGradient',
-    'block',
-  ]);
-  return call('dclw_loss', [
-    features,
-    ids,
-    bank,
-    bankIds,
-    learnedTemperature,
-    options?.temperature,
-    options?.anchors,
-    options?.sigma,
-    options?.lossScale,
-    options?.normalize,
-    options?.weightGradient,
-    options?.block,
-  ]);
+  checkOptions('contrastiveMetrics', options, ['labels', 'block']);
+  return call('contrastive_metrics', [features, options?.labels, options?.block]);
 }
 
 /**
@@ -183,7 +200,7 @@ export function dclwLoss(
  */
 export function dropout(
   input: Tensor,
-  options?: { readonly p?: number | undefined; readonly key?: Tensor | undefined },
+  options?: { readonly p?: number | undefined; readonly key?: Tensor | null | undefined },
 ): Tensor {
   checkOptions('dropout', options, ['p', 'key']);
   return call('dropout', [input, options?.p, options?.key ?? randomKey()]);
@@ -421,7 +438,7 @@ export function knnClassify(
   bank: Tensor,
   bankLabels: Tensor,
   options: {
-    readonly classes: number | undefined;
+    readonly classes: number;
     readonly k?: number | undefined;
     readonly temperature?: number | undefined;
     readonly unit?: boolean | undefined;
@@ -433,11 +450,11 @@ export function knnClassify(
     features,
     bank,
     bankLabels,
-    options?.classes,
-    options?.k,
-    options?.temperature,
-    options?.unit,
-    options?.block,
+    options.classes,
+    options.k,
+    options.temperature,
+    options.unit,
+    options.block,
   ]) as [Tensor, Tensor];
 }
 
@@ -447,13 +464,13 @@ export function lars_(
   momenta: readonly Tensor[],
   learningRate: Tensor,
   options: {
-    readonly status?: Tensor | undefined;
-    readonly largest?: Tensor | undefined;
-    readonly momentum: number | undefined;
-    readonly weightDecay: number | undefined;
-    readonly trustCoefficient: number | undefined;
-    readonly nesterov: boolean | undefined;
-    readonly excludeBiasAndNorm: boolean | undefined;
+    readonly status?: Tensor | null | undefined;
+    readonly largest?: Tensor | null | undefined;
+    readonly momentum: number;
+    readonly weightDecay: number;
+    readonly trustCoefficient: number;
+    readonly nesterov: boolean;
+    readonly excludeBiasAndNorm: boolean;
   },
 ): Tensor {
   checkOptions('lars_', options, [
@@ -469,13 +486,13 @@ export function lars_(
     parameters,
     momenta,
     learningRate,
-    options?.status,
-    options?.largest,
-    options?.momentum,
-    options?.weightDecay,
-    options?.trustCoefficient,
-    options?.nesterov,
-    options?.excludeBiasAndNorm,
+    options.status,
+    options.largest,
+    options.momentum,
+    options.weightDecay,
+    options.trustCoefficient,
+    options.nesterov,
+    options.excludeBiasAndNorm,
   ]);
 }
 
@@ -526,48 +543,6 @@ export function normalize(
   return call('normalize', [input, options?.p, options?.dim, options?.eps]);
 }
 
-/** `nt_xent_loss` */
-export function ntXentLoss(
-  features: Tensor,
-  ids?: Tensor,
-  bank?: Tensor,
-  bankIds?: Tensor,
-  learnedTemperature?: Tensor,
-  options?: {
-    readonly temperature?: number | undefined;
-    readonly anchors?: string | undefined;
-    readonly concentration?: number | undefined;
-    readonly classPrior?: number | undefined;
-    readonly lossScale?: number | undefined;
-    readonly normalize?: boolean | undefined;
-    readonly block?: number | undefined;
-  },
-): Tensor {
-  checkOptions('ntXentLoss', options, [
-    'temperature',
-    'anchors',
-    'concentration',
-    'classPrior',
-    'lossScale',
-    'normalize',
-    'block',
-  ]);
-  return call('nt_xent_loss', [
-    features,
-    ids,
-    bank,
-    bankIds,
-    learnedTemperature,
-    options?.temperature,
-    options?.anchors,
-    options?.concentration,
-    options?.classPrior,
-    options?.lossScale,
-    options?.normalize,
-    options?.block,
-  ]);
-}
-
 /** `probe_inputs` */
 export function probeInputs(features: Tensor, mean: Tensor, deviation: Tensor): Tensor {
   return call('probe_inputs', [features, mean, deviation]);
@@ -591,9 +566,9 @@ export function probeSteps(
   labels: Tensor,
   learningRates: Tensor,
   options: {
-    readonly step: number | undefined;
-    readonly count: number | undefined;
-    readonly total: number | undefined;
+    readonly step: number;
+    readonly count: number;
+    readonly total: number;
     readonly batch?: number | undefined;
     readonly seed?: number | undefined;
   },
@@ -605,11 +580,11 @@ export function probeSteps(
     inputs,
     labels,
     learningRates,
-    options?.step,
-    options?.count,
-    options?.total,
-    options?.batch,
-    options?.seed,
+    options.step,
+    options.count,
+    options.total,
+    options.batch,
+    options.seed,
   ]) as [Tensor, Tensor];
 }
 
@@ -620,25 +595,40 @@ export function pushKeys_(
   ids: Tensor,
   pushed: Tensor,
   keys: Tensor,
-  keyLabels: Tensor | undefined,
-  keyIds: Tensor,
-  status: Tensor,
-  options?: { readonly normalize?: boolean | undefined },
+  options: {
+    readonly keyLabels?: Tensor | null | undefined;
+    readonly keyIds: Tensor;
+    readonly status: Tensor;
+    readonly normalize?: boolean | undefined;
+  },
 ): Tensor {
-  checkOptions('pushKeys_', options, ['normalize']);
-  return call('push_keys_', [features, labels, ids, pushed, keys, keyLabels, keyIds, status, options?.normalize]);
+  checkOptions('pushKeys_', options, ['keyLabels', 'keyIds', 'status', 'normalize']);
+  return call('push_keys_', [
+    features,
+    labels,
+    ids,
+    pushed,
+    keys,
+    options.keyLabels,
+    options.keyIds,
+    options.status,
+    options.normalize,
+  ]);
 }
 
 /** `query_metrics` */
 export function queryMetrics(
   features: Tensor,
   ids: Tensor,
-  labels?: Tensor,
-  bank?: Tensor,
-  bankIds?: Tensor,
-  bankLabels?: Tensor,
+  options?: {
+    readonly labels?: Tensor | null | undefined;
+    readonly bank?: Tensor | null | undefined;
+    readonly bankIds?: Tensor | null | undefined;
+    readonly bankLabels?: Tensor | null | undefined;
+  },
 ): Tensor {
-  return call('query_metrics', [features, ids, labels, bank, bankIds, bankLabels]);
+  checkOptions('queryMetrics', options, ['labels', 'bank', 'bankIds', 'bankLabels']);
+  return call('query_metrics', [features, ids, options?.labels, options?.bank, options?.bankIds, options?.bankLabels]);
 }
 
 /**
@@ -699,10 +689,10 @@ export function randperm(
 export function refuseNonFinite_(
   values: readonly Tensor[],
   status: Tensor,
-  options: { readonly reason: number | undefined },
+  options: { readonly reason: number },
 ): Tensor {
   checkOptions('refuseNonFinite_', options, ['reason']);
-  return call('refuse_non_finite_', [values, status, options?.reason]);
+  return call('refuse_non_finite_', [values, status, options.reason]);
 }
 
 /**
@@ -728,11 +718,11 @@ export function scaledDotProductAttention(
   key: Tensor,
   value: Tensor,
   options?: {
-    readonly attnMask?: Tensor | undefined;
+    readonly attnMask?: Tensor | null | undefined;
     readonly dropoutP?: number | undefined;
     readonly isCausal?: boolean | undefined;
     readonly scale?: number | undefined;
-    readonly dropoutKey?: Tensor | undefined;
+    readonly dropoutKey?: Tensor | null | undefined;
   },
 ): Tensor {
   checkOptions('scaledDotProductAttention', options, ['attnMask', 'dropoutP', 'isCausal', 'scale', 'dropoutKey']);
@@ -754,12 +744,12 @@ export function sgd_(
   momenta: readonly Tensor[],
   learningRate: Tensor,
   options: {
-    readonly status?: Tensor | undefined;
-    readonly largest?: Tensor | undefined;
-    readonly momentum: number | undefined;
-    readonly weightDecay: number | undefined;
-    readonly nesterov: boolean | undefined;
-    readonly excludeBiasAndNorm: boolean | undefined;
+    readonly status?: Tensor | null | undefined;
+    readonly largest?: Tensor | null | undefined;
+    readonly momentum: number;
+    readonly weightDecay: number;
+    readonly nesterov: boolean;
+    readonly excludeBiasAndNorm: boolean;
   },
 ): Tensor {
   checkOptions('sgd_', options, ['status', 'largest', 'momentum', 'weightDecay', 'nesterov', 'excludeBiasAndNorm']);
@@ -767,12 +757,12 @@ export function sgd_(
     parameters,
     momenta,
     learningRate,
-    options?.status,
-    options?.largest,
-    options?.momentum,
-    options?.weightDecay,
-    options?.nesterov,
-    options?.excludeBiasAndNorm,
+    options.status,
+    options.largest,
+    options.momentum,
+    options.weightDecay,
+    options.nesterov,
+    options.excludeBiasAndNorm,
   ]);
 }
 
@@ -784,69 +774,6 @@ export function softmaxCrossEntropy(
 ): Tensor {
   checkOptions('softmaxCrossEntropy', options, ['labelSmoothing']);
   return call('softmax_cross_entropy', [logits, labels, options?.labelSmoothing]);
-}
-
-/** `sup_con_loss` */
-export function supConLoss(
-  features: Tensor,
-  labels?: Tensor,
-  mask?: Tensor,
-  ids?: Tensor,
-  bank?: Tensor,
-  bankLabels?: Tensor,
-  bankIds?: Tensor,
-  learnedTemperature?: Tensor,
-  options?: {
-    readonly temperature?: number | undefined;
-    readonly variant?: string | undefined;
-    readonly denominators?: string | undefined;
-    readonly anchors?: string | undefined;
-    readonly noPositives?: string | undefined;
-    readonly maxPositives?: number | undefined;
-    readonly seed?: number | undefined;
-    readonly concentration?: number | undefined;
-    readonly classPrior?: number | undefined;
-    readonly lossScale?: number | undefined;
-    readonly normalize?: boolean | undefined;
-    readonly block?: number | undefined;
-  },
-): [Tensor, Tensor] {
-  checkOptions('supConLoss', options, [
-    'temperature',
-    'variant',
-    'denominators',
-    'anchors',
-    'noPositives',
-    'maxPositives',
-    'seed',
-    'concentration',
-    'classPrior',
-    'lossScale',
-    'normalize',
-    'block',
-  ]);
-  return callMany('sup_con_loss', [
-    features,
-    labels,
-    mask,
-    ids,
-    bank,
-    bankLabels,
-    bankIds,
-    learnedTemperature,
-    options?.temperature,
-    options?.variant,
-    options?.denominators,
-    options?.anchors,
-    options?.noPositives,
-    options?.maxPositives,
-    options?.seed,
-    options?.concentration,
-    options?.classPrior,
-    options?.lossScale,
-    options?.normalize,
-    options?.block,
-  ]) as [Tensor, Tensor];
 }
 
 /** `unit_bank` */
@@ -1296,8 +1223,12 @@ export function prod(
 }
 
 /** `aten::bincount` */
-export function bincount(input: Tensor, weights?: Tensor, minlength?: number): Tensor {
-  return call('aten::bincount', [input, weights, minlength]);
+export function bincount(
+  input: Tensor,
+  options?: { readonly weights?: Tensor | null | undefined; readonly minlength?: number | undefined },
+): Tensor {
+  checkOptions('bincount', options, ['weights', 'minlength']);
+  return call('aten::bincount', [input, options?.weights, options?.minlength]);
 }
 
 /** `aten::reshape` */
@@ -1572,21 +1503,33 @@ export function cdist(x1: Tensor, x2: Tensor, p?: number, computeMode?: number):
 }
 
 /** `aten::linear` */
-export function linear(input: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  return call('aten::linear', [input, weight, bias]);
+export function linear(input: Tensor, weight: Tensor, options?: { readonly bias?: Tensor | null | undefined }): Tensor {
+  checkOptions('linear', options, ['bias']);
+  return call('aten::linear', [input, weight, options?.bias]);
 }
 
 /** `aten::conv2d` */
 export function conv2d(
   input: Tensor,
   weight: Tensor,
-  bias?: Tensor,
-  stride?: number | readonly number[],
-  padding?: number | readonly number[],
-  dilation?: number | readonly number[],
-  groups?: number,
+  options?: {
+    readonly bias?: Tensor | null | undefined;
+    readonly stride?: number | readonly number[] | undefined;
+    readonly padding?: number | readonly number[] | undefined;
+    readonly dilation?: number | readonly number[] | undefined;
+    readonly groups?: number | undefined;
+  },
 ): Tensor {
-  return call('aten::conv2d', [input, weight, bias, stride, padding, dilation, groups]);
+  checkOptions('conv2d', options, ['bias', 'stride', 'padding', 'dilation', 'groups']);
+  return call('aten::conv2d', [
+    input,
+    weight,
+    options?.bias,
+    options?.stride,
+    options?.padding,
+    options?.dilation,
+    options?.groups,
+  ]);
 }
 
 /** `aten::cosine_similarity` */
@@ -1597,31 +1540,56 @@ export function cosineSimilarity(x1: Tensor, x2: Tensor, dim?: number, eps?: num
 /** `aten::batch_norm` */
 export function batchNorm(
   input: Tensor,
-  weight: Tensor | undefined,
-  bias: Tensor | undefined,
-  runningMean: Tensor | undefined,
-  runningVar: Tensor | undefined,
-  training: boolean,
-  momentum: number,
-  eps: number,
+  options: {
+    readonly weight?: Tensor | null | undefined;
+    readonly bias?: Tensor | null | undefined;
+    readonly runningMean?: Tensor | null | undefined;
+    readonly runningVar?: Tensor | null | undefined;
+    readonly training: boolean;
+    readonly momentum: number;
+    readonly eps: number;
+  },
 ): Tensor {
-  return call('aten::batch_norm', [input, weight, bias, runningMean, runningVar, training, momentum, eps, true]);
+  checkOptions('batchNorm', options, ['weight', 'bias', 'runningMean', 'runningVar', 'training', 'momentum', 'eps']);
+  return call('aten::batch_norm', [
+    input,
+    options.weight,
+    options.bias,
+    options.runningMean,
+    options.runningVar,
+    options.training,
+    options.momentum,
+    options.eps,
+    true,
+  ]);
 }
 
 /** `aten::layer_norm` */
 export function layerNorm(
   input: Tensor,
   normalizedShape: number | readonly number[],
-  weight?: Tensor,
-  bias?: Tensor,
-  eps?: number,
+  options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly bias?: Tensor | null | undefined;
+    readonly eps?: number | undefined;
+  },
 ): Tensor {
-  return call('aten::layer_norm', [input, normalizedShape, weight, bias, eps, true]);
+  checkOptions('layerNorm', options, ['weight', 'bias', 'eps']);
+  return call('aten::layer_norm', [input, normalizedShape, options?.weight, options?.bias, options?.eps, true]);
 }
 
 /** `aten::group_norm` */
-export function groupNorm(input: Tensor, numGroups: number, weight?: Tensor, bias?: Tensor, eps?: number): Tensor {
-  return call('aten::group_norm', [input, numGroups, weight, bias, eps, true]);
+export function groupNorm(
+  input: Tensor,
+  numGroups: number,
+  options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly bias?: Tensor | null | undefined;
+    readonly eps?: number | undefined;
+  },
+): Tensor {
+  checkOptions('groupNorm', options, ['weight', 'bias', 'eps']);
+  return call('aten::group_norm', [input, numGroups, options?.weight, options?.bias, options?.eps, true]);
 }
 
 /** `aten::softmax.int` */
@@ -1638,18 +1606,21 @@ export function logSoftmax(input: Tensor, dim: number, dtype?: DType): Tensor {
 export function crossEntropyLoss(
   input: Tensor,
   target: Tensor,
-  weight?: Tensor,
-  reduction?: Reduction,
-  ignoreIndex?: number,
-  labelSmoothing?: number,
+  options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly reduction?: Reduction | undefined;
+    readonly ignoreIndex?: number | undefined;
+    readonly labelSmoothing?: number | undefined;
+  },
 ): Tensor {
+  checkOptions('crossEntropyLoss', options, ['weight', 'reduction', 'ignoreIndex', 'labelSmoothing']);
   return call('aten::cross_entropy_loss', [
     input,
     target,
-    weight,
-    reductionCode(reduction),
-    ignoreIndex,
-    labelSmoothing,
+    options?.weight,
+    reductionCode(options?.reduction),
+    options?.ignoreIndex,
+    options?.labelSmoothing,
   ]);
 }
 
@@ -1657,11 +1628,20 @@ export function crossEntropyLoss(
 export function nllLoss(
   input: Tensor,
   target: Tensor,
-  weight?: Tensor,
-  reduction?: Reduction,
-  ignoreIndex?: number,
+  options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly reduction?: Reduction | undefined;
+    readonly ignoreIndex?: number | undefined;
+  },
 ): Tensor {
-  return call('aten::nll_loss', [input, target, weight, reductionCode(reduction), ignoreIndex]);
+  checkOptions('nllLoss', options, ['weight', 'reduction', 'ignoreIndex']);
+  return call('aten::nll_loss', [
+    input,
+    target,
+    options?.weight,
+    reductionCode(options?.reduction),
+    options?.ignoreIndex,
+  ]);
 }
 
 /** `aten::smooth_l1_loss` */
@@ -1689,11 +1669,20 @@ export function mseLoss(input: Tensor, target: Tensor, reduction?: Reduction): T
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
   target: Tensor,
-  weight?: Tensor,
-  posWeight?: Tensor,
-  reduction?: Reduction,
+  options?: {
+    readonly weight?: Tensor | null | undefined;
+    readonly posWeight?: Tensor | null | undefined;
+    readonly reduction?: Reduction | undefined;
+  },
 ): Tensor {
-  return call('aten::binary_cross_entropy_with_logits', [input, target, weight, posWeight, reductionCode(reduction)]);
+  checkOptions('binaryCrossEntropyWithLogits', options, ['weight', 'posWeight', 'reduction']);
+  return call('aten::binary_cross_entropy_with_logits', [
+    input,
+    target,
+    options?.weight,
+    options?.posWeight,
+    reductionCode(options?.reduction),
+  ]);
 }
 
 /** `aten::embedding` */
@@ -1754,21 +1743,27 @@ export function upsampleNearest2d(
 /** `aten::upsample_bilinear2d.vec` */
 export function upsampleBilinear2d(
   input: Tensor,
-  outputSize: number | readonly number[] | undefined,
-  alignCorners: boolean,
-  scaleFactors?: readonly number[],
+  options: {
+    readonly outputSize?: number | readonly number[] | undefined;
+    readonly alignCorners: boolean;
+    readonly scaleFactors?: readonly number[] | undefined;
+  },
 ): Tensor {
-  return call('aten::upsample_bilinear2d.vec', [input, outputSize, alignCorners, scaleFactors]);
+  checkOptions('upsampleBilinear2d', options, ['outputSize', 'alignCorners', 'scaleFactors']);
+  return call('aten::upsample_bilinear2d.vec', [input, options.outputSize, options.alignCorners, options.scaleFactors]);
 }
 
 /** `aten::upsample_bicubic2d.vec` */
 export function upsampleBicubic2d(
   input: Tensor,
-  outputSize: number | readonly number[] | undefined,
-  alignCorners: boolean,
-  scaleFactors?: readonly number[],
+  options: {
+    readonly outputSize?: number | readonly number[] | undefined;
+    readonly alignCorners: boolean;
+    readonly scaleFactors?: readonly number[] | undefined;
+  },
 ): Tensor {
-  return call('aten::upsample_bicubic2d.vec', [input, outputSize, alignCorners, scaleFactors]);
+  checkOptions('upsampleBicubic2d', options, ['outputSize', 'alignCorners', 'scaleFactors']);
+  return call('aten::upsample_bicubic2d.vec', [input, options.outputSize, options.alignCorners, options.scaleFactors]);
 }
 
 /** `aten::full` */
@@ -1925,10 +1920,10 @@ export function normal_(
   input: Tensor,
   mean: number | undefined,
   std: number | undefined,
-  options: { readonly generator: Generator | undefined },
+  options: { readonly generator: Generator },
 ): Tensor {
   checkOptions('normal_', options, ['generator']);
-  return call('aten::normal_', [input, mean, std, options?.generator]);
+  return call('aten::normal_', [input, mean, std, options.generator]);
 }
 
 /** `aten::uniform_` */
@@ -1936,10 +1931,10 @@ export function uniform_(
   input: Tensor,
   from: number | undefined,
   to: number | undefined,
-  options: { readonly generator: Generator | undefined },
+  options: { readonly generator: Generator },
 ): Tensor {
   checkOptions('uniform_', options, ['generator']);
-  return call('aten::uniform_', [input, from, to, options?.generator]);
+  return call('aten::uniform_', [input, from, to, options.generator]);
 }
 
 /** `aten::empty.memory_format` */
@@ -2131,7 +2126,10 @@ declare module './tensor.ts' {
     /** `aten::prod.dim_int` */
     prod(dim: number, keepdim?: boolean, options?: { readonly dtype?: DType | undefined }): Tensor;
     /** `aten::bincount` */
-    bincount(weights?: Tensor, minlength?: number): Tensor;
+    bincount(options?: {
+      readonly weights?: Tensor | null | undefined;
+      readonly minlength?: number | undefined;
+    }): Tensor;
     /** `aten::reshape` */
     reshape(shape: number | readonly number[]): Tensor;
     /** `aten::permute` */
@@ -2225,13 +2223,22 @@ declare module './tensor.ts' {
     /** `aten::cross_entropy_loss` */
     crossEntropyLoss(
       target: Tensor,
-      weight?: Tensor,
-      reduction?: Reduction,
-      ignoreIndex?: number,
-      labelSmoothing?: number,
+      options?: {
+        readonly weight?: Tensor | null | undefined;
+        readonly reduction?: Reduction | undefined;
+        readonly ignoreIndex?: number | undefined;
+        readonly labelSmoothing?: number | undefined;
+      },
     ): Tensor;
     /** `aten::nll_loss` */
-    nllLoss(target: Tensor, weight?: Tensor, reduction?: Reduction, ignoreIndex?: number): Tensor;
+    nllLoss(
+      target: Tensor,
+      options?: {
+        readonly weight?: Tensor | null | undefined;
+        readonly reduction?: Reduction | undefined;
+        readonly ignoreIndex?: number | undefined;
+      },
+    ): Tensor;
     /** `aten::smooth_l1_loss` */
     smoothL1Loss(target: Tensor, reduction?: Reduction, beta?: number): Tensor;
     /** `aten::kl_div` */
@@ -2239,7 +2246,14 @@ declare module './tensor.ts' {
     /** `aten::mse_loss` */
     mseLoss(target: Tensor, reduction?: Reduction): Tensor;
     /** `aten::binary_cross_entropy_with_logits` */
-    binaryCrossEntropyWithLogits(target: Tensor, weight?: Tensor, posWeight?: Tensor, reduction?: Reduction): Tensor;
+    binaryCrossEntropyWithLogits(
+      target: Tensor,
+      options?: {
+        readonly weight?: Tensor | null | undefined;
+        readonly posWeight?: Tensor | null | undefined;
+        readonly reduction?: Reduction | undefined;
+      },
+    ): Tensor;
     /** `aten::max_pool2d` */
     maxPool2d(
       kernelSize: number | readonly number[],
@@ -2294,17 +2308,9 @@ declare module './tensor.ts' {
     /** `aten::relu_` */
     relu_(): Tensor;
     /** `aten::normal_` */
-    normal_(
-      mean: number | undefined,
-      std: number | undefined,
-      options: { readonly generator: Generator | undefined },
-    ): Tensor;
+    normal_(mean: number | undefined, std: number | undefined, options: { readonly generator: Generator }): Tensor;
     /** `aten::uniform_` */
-    uniform_(
-      from: number | undefined,
-      to: number | undefined,
-      options: { readonly generator: Generator | undefined },
-    ): Tensor;
+    uniform_(from: number | undefined, to: number | undefined, options: { readonly generator: Generator }): Tensor;
     /** `aten::erfinv` */
     erfinv(): Tensor;
   }

@@ -107,7 +107,9 @@ export function programOf(
       const outputs = a.outputs.slice(0, a.outputs.length - names.size);
       const { captured, tensors } = nameCaptured(a, b, names, new Set([...outputs, ...operations.flatMap(takenBy)]));
       const program = { inputs: a.inputs, outputs, captured, operations };
-      return { program, tensors, places: a.operations.map(placeOf), values: a.values };
+      const all = [...a.inputs, ...a.captured.keys(), ...a.operations.flatMap(({ results }) => results)];
+      const values = new Map(all.map((value) => [value, a.describe(value)]));
+      return { program, tensors, places: a.operations.map(placeOf), values };
     } finally {
       b.dispose();
     }

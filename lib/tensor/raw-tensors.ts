@@ -38,13 +38,14 @@ function widen(bits: Uint16Array, dtype: 'F16' | 'BF16'): Float32Array {
 }
 
 /**
- * A tensor on the CPU with the array's elements; half precisions become float32.
- * @throws {CheckpointError} a dtype that tensors do not have (I8, U16, …).
+ * A tensor on the CPU with the array's elements; half precisions become float32, short integers int32.
+ * @throws {CheckpointError} a dtype that tensors do not have (U16, U64, …).
  */
 export function tensorOf(raw: RawTensor): Tensor {
   const { dtype, shape } = raw;
   const array = typedArrayOf(raw);
   if (dtype === 'F16' || dtype === 'BF16') return tensor(widen(array as Uint16Array, dtype), { shape });
+  if (dtype === 'I8' || dtype === 'I16') return tensor(Int32Array.from(array as Int16Array), { shape, dtype: 'int32' });
   const target = (Object.keys(names) as DType[]).find((name) => names[name] === dtype);
   if (target === undefined) throw new CheckpointError(`a tensor of dtype ${dtype} cannot be loaded`);
   return tensor(array as TypedArray, { shape, dtype: target });

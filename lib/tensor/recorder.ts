@@ -6,10 +6,10 @@ import {
   type OperationResult,
   type RecorderHandle,
   type RecordingHandle,
-  type TensorDescription,
   type TensorHandle,
 } from '../native/addon.ts';
-import { type Frame, formatPlace, framesBelow, guard } from '../native/errors.ts';
+import { formatPlace, guard } from '../native/errors.ts';
+import { type Frame, framesBelow } from '../native/jobs.ts';
 
 /** A tensor of a recording, by its number. */
 export interface Value {
@@ -22,6 +22,8 @@ export interface RecordedOperation {
   /** In the order of its schema: plain values, values for tensors, arrays of either; undefined takes the default. */
   readonly args: readonly unknown[];
   readonly results: readonly number[];
+  /** Whether a result lies in the memory of an argument. */
+  readonly sharesMemory: boolean;
   /** The modes that it was called under. */
   readonly flags: number;
   /** The stack of its call. */
@@ -32,8 +34,6 @@ export interface RecordedOperation {
 export interface Notes {
   readonly handle: RecordingHandle;
   readonly operations: readonly RecordedOperation[];
-  /** Shapes, dtypes and devices of values. */
-  readonly values: ReadonlyMap<number, TensorDescription>;
   /** The last of them are hidden ones. */
   readonly inputs: readonly number[];
   /** What makes those of each replay. */
@@ -47,19 +47,22 @@ export interface Notes {
 const isHandle = (arg: unknown): arg is TensorHandle => typeof arg === 'object' && arg !== null;
 
 export class Recorder {
+  /** What is recorded will be run for inference. */
+  readonly isInference: boolean;
   readonly #handle: RecorderHandle = guard(() => loadAddon().makeRecorder());
   readonly #operations: RecordedOperation[] = [];
-  readonly #values = new Map<number, TensorDescription>();
   readonly #made: TensorHandle[] = [];
-  readonly #inputs: TensorDescription[] = [];
   readonly #hidden: (() => TensorHandle)[] = [];
   readonly #assumptions: (() => boolean)[] = [];
+
+  constructor(isInference = false) {
+    this.isInference = isInference;
+  }
 
   /** A handle that stands for what is given in its place at replay; of the shape, dtype and device of `like`. */
   input(like: TensorHandle): TensorHandle {
     const handle = guard(() => loadAddon().recordInput(this.#handle, like));
     this.#made.push(handle);
-    this.#inputs.push(loadAddon().describe(handle));
     return handle;
   }
 
@@ -70,17 +73,15 @@ export class Recorder {
     flags: number,
     frames: readonly Frame[],
   ): OperationResult {
-    const addon = loadAddon();
-    const [made, taken, results] = guard(() => addon.record(this.#handle, reference, args, flags));
+    const [made, taken, results, sharesMemory] = guard(() => loadAddon().record(this.#handle, reference, args, flags));
     const handles = made === undefined ? [] : Array.isArray(made) ? made : [made as TensorHandle];
     this.#made.push(...handles);
-    for (const [i, value] of results.entries()) this.#values.set(value, addon.describe(handles[i] as TensorHandle));
     let next = 0;
     const plain = (arg: unknown): unknown => {
       if (Array.isArray(arg)) return arg.map(plain);
       return isHandle(arg) ? { value: taken[next++] } : arg;
     };
-    this.#operations.push({ name, args: args.map(plain), results, flags, frames });
+    this.#operations.push({ name, args: args.map(plain), results, sharesMemory, flags, frames });
     return made;
   }
 
@@ -102,17 +103,10 @@ export class Recorder {
   }
 
   finish(outputs: readonly TensorHandle[]): Notes {
-    const addon = loadAddon();
-    const { recording, ...values } = guard(() => addon.finishRecorder(this.#handle, outputs));
-    for (const [i, value] of values.inputs.entries()) this.#values.set(value, this.#inputs[i] as TensorDescription);
-    for (const [i, handle] of addon.recordingCaptured(recording).entries()) {
-      this.#values.set(values.captured[i] as number, addon.describe(handle));
-      addon.dispose(handle);
-    }
+    const { recording, ...values } = guard(() => loadAddon().finishRecorder(this.#handle, outputs));
     return {
       handle: recording,
       operations: this.#operations,
-      values: this.#values,
       hidden: this.#hidden,
       assumptions: this.#assumptions,
       ...values,

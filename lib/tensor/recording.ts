@@ -7,10 +7,11 @@ import {
   type TensorDescription,
   type TensorHandle,
 } from '../native/addon.ts';
-import { type Frame, formatPlace, guard, newJob } from '../native/errors.ts';
+import { formatPlace, guard } from '../native/errors.ts';
+import { type Frame, newJob } from '../native/jobs.ts';
 import { throwIfAborted } from '../validate.ts';
 import { reference } from './door.ts';
-import { flags, outsideTidy } from './modes.ts';
+import { flags, outsideTidy, streamIn } from './modes.ts';
 import { currentRecorder, type Notes, type RecordedOperation, Recorder, recordInto, type Value } from './recorder.ts';
 import { noteBackward, Tensor } from './tensor.ts';
 
@@ -51,8 +52,6 @@ export function madeAtEachCall(make: () => Tensor): Tensor {
 
 export class Recording {
   readonly operations: readonly RecordedOperation[];
-  /** Shapes, dtypes and devices of values. */
-  readonly values: ReadonlyMap<number, TensorDescription>;
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
   readonly #handle: RecordingHandle;
@@ -63,17 +62,21 @@ export class Recording {
   readonly #frames: readonly (readonly Frame[])[];
   readonly #hasBackward: boolean;
 
-  private constructor({ handle, hidden, assumptions, operations, values, inputs, outputs, captured }: Notes) {
+  private constructor({ handle, hidden, assumptions, operations, inputs, outputs, captured }: Notes) {
     this.#handle = handle;
     this.#hidden = hidden;
     this.#assumptions = assumptions;
     this.#frames = operations.map(({ frames }) => frames);
     this.#hasBackward = operations.some(({ name }) => /backward/.test(name));
     this.operations = operations;
-    this.values = values;
     this.inputs = inputs;
     this.outputs = outputs;
     this.#capturedValues = captured;
+  }
+
+  /** Shape, dtype and device of a value. */
+  describe(value: number): TensorDescription {
+    return guard(() => loadAddon().recordingDescribe(this.#handle, value));
   }
 
   /** Tensors from outside, which are read at each replay. The recording's own handles of them. */
@@ -89,9 +92,14 @@ export class Recording {
    * Runs `fn` once on tensors without values and keeps its operations.
    * @param like tensors of the shapes, dtypes and devices that replays will give.
    * @param fn returns the outputs. It must not wait for anything.
+   * @param options.inference refuses modules in training mode.
    */
-  static of(like: readonly Tensor[], fn: (inputs: readonly Tensor[]) => readonly Tensor[]): Recording {
-    const recorder = new Recorder();
+  static of(
+    like: readonly Tensor[],
+    fn: (inputs: readonly Tensor[]) => readonly Tensor[],
+    { inference = false } = {},
+  ): Recording {
+    const recorder = new Recorder(inference);
     try {
       const inputs = like.map(({ handle }) => new Tensor(recorder.input(handle)));
       const outputs = recordInto(recorder, () => fn(inputs));
@@ -143,9 +151,10 @@ export class Recording {
     throwIfAborted(signal);
     const fresh = this.#hidden.map((make) => make());
     const handles = [...inputs.map(({ handle }) => handle), ...fresh];
-    const job = newJob(this.replay, this.#frames);
+    const modes = flags();
+    const job = newJob(this.replay, streamIn(modes), this.#frames);
     const abort = signal && abortFlagOf(signal);
-    const outputs = guard(() => loadAddon().replay(this.#handle, handles, abort, flags(), job));
+    const outputs = guard(() => loadAddon().replay(this.#handle, handles, abort, modes, job));
     for (const handle of fresh) loadAddon().dispose(handle);
     if (this.#hasBackward) noteBackward();
     return outputs.map((handle) => new Tensor(handle));
@@ -159,7 +168,7 @@ export class Recording {
     const names = this.#namesOf(tensors);
     const shown = (value: number): string => names.get(value) ?? `%${value}`;
     const typeOf = (value: number): string => {
-      const { dtype = '?', shape, device } = this.values.get(value) as TensorDescription;
+      const { dtype = '?', shape, device } = this.describe(value);
       return `${dtype}[${shape ?? '?'}]${device === 'cpu' ? '' : ` ${device}`}`;
     };
     const line = (operation: RecordedOperation): [string, string] => {

@@ -4,10 +4,11 @@
  */
 import { ShapeError, StateError } from '../errors.ts';
 import { type DType, loadAddon, type TensorHandle, type TypedArray } from '../native/addon.ts';
-import { guard, guardAsync, newJob } from '../native/errors.ts';
+import { guard, guardAsync } from '../native/errors.ts';
+import { newJob } from '../native/jobs.ts';
 import { checkOptions, expectNumber } from '../validate.ts';
 import { invoke } from './door.ts';
-import { flags, noteInScope } from './modes.ts';
+import { flags, noteInScope, streamIn } from './modes.ts';
 import { flatArray, type NestedArray, nest, type TensorData } from './nested.ts';
 import { refuseWhileRecording } from './recorder.ts';
 
@@ -238,10 +239,8 @@ export function tensor(data: TensorData, options: TensorOptions & { readonly sha
   const { array, shape: natural, dtype } = flatArray(data, options.dtype);
   const shape = options.shape ?? natural;
   for (const n of shape) expectNumber('shape', n, { min: 0, integer: true });
-  const job = newJob(tensor);
-  return new Tensor(
-    guard(() =>
-      loadAddon().fromData(array, shape, dtype, options.device ?? 'cpu', options.requiresGrad ?? false, flags(), job),
-    ),
-  );
+  const { device = 'cpu', requiresGrad = false } = options;
+  const modes = flags();
+  const job = newJob(tensor, streamIn(modes));
+  return new Tensor(guard(() => loadAddon().fromData(array, shape, dtype, device, requiresGrad, modes, job)));
 }

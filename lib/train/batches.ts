@@ -5,7 +5,6 @@ import type { Dataset, LoadedSample, Sample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { ContrastiveError, DataError, errorOf } from '../errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { nativeLoss } from './loss.ts';
 import type { ResolvedOptions } from './options.ts';
 
 export interface TrainBatch extends Disposable {
@@ -49,15 +48,15 @@ function naming<T>(what: string, work: () => T): T {
 }
 
 export function batchMaker(dataset: Dataset, options: ResolvedOptions): BatchMaker {
-  const { augment, seed, precision, encoder, loss } = options;
-  const lossName = typeof loss === 'function' ? 'custom' : loss.name;
-  const needsLabels = typeof loss !== 'function' && nativeLoss(loss).usesLabels;
+  const { augment, seed, precision, encoder, method } = options;
   return async (samples, epoch) => {
     // A thousand samples take milliseconds, and an epoch begins with several batches: timers must get their turn between.
     await eventLoopTurn();
     const labels = labelsOf(samples);
-    if (labels === undefined && needsLabels)
-      throw new DataError(`${dataset.name}: the ${lossName} loss needs a label for every sample; 'nt-xent' needs none`);
+    if (labels === undefined && method.labels === 'required')
+      throw new DataError(
+        `${dataset.name}: the method '${method.spec.name}' needs a label for every sample; 'simclr' needs none`,
+      );
     const [first] = samples as readonly [LoadedSample];
     const groups = naming(`${dataset.name}: sample ${first.id}`, () => viewsBySize(augment, first));
     const inGroups = groups.flat();

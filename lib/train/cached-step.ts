@@ -1,4 +1,7 @@
 /** A step over a batch that is larger than what the encoder holds at once: gradient caching. */
+import { StateError } from '../errors.ts';
+import { FeatureMethod, type Method } from '../methods/method.ts';
+import { Views } from '../methods/views.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { compile } from '../tensor/compile.ts';
 import { keepRunningStatistics, noGrad, tidy } from '../tensor/modes.ts';
@@ -7,15 +10,15 @@ import { randomState, withRandomState } from '../tensor/random.ts';
 import { sync } from '../tensor/runtime.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
-import { forward, modeKeyOf } from './forward.ts';
 import { refusalOf, StepGuard } from './guard.ts';
 import type { LargeBatch } from './large-batches.ts';
-import { temperatureAt } from './loss.ts';
-import { lossCall, metricsOf, reportOf, resultOf, type StepResult, targetsOf } from './loss-call.ts';
 import type { ResolvedOptions } from './options.ts';
-import { type StepContext, scalarOf } from './step.ts';
+import { isRecorded, modeKeyOf } from './purity.ts';
+import { reportOf, resultOf, type StepResult } from './report.ts';
+import type { StepContext } from './step.ts';
+import { scalarOf, targetsOf } from './targets.ts';
 
-type Views = Pick<TrainBatch, 'images' | 'viewOrder'>;
+type ViewTensors = Pick<TrainBatch, 'images' | 'viewOrder'>;
 
 /** The labels and ids of a batch, from its micro-batches'. */
 class TargetCollector {
@@ -53,12 +56,12 @@ function oneBehind(): (done: Promise<unknown>) => Promise<void> {
  * Source: Gao et al. 2021, arXiv:2101.06983, section 3.2. Batch normalisation takes its statistics within micro-batches;
  * the running ones move in the second pass alone, once a micro-batch.
  */
-export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
-  const loss = lossCall(options.loss);
-  const guard = new StepGuard(options, optimizer);
-  const whole = (views: Views): Tensor => forward(views, options);
-  const compiled = options.compile ? compile(whole, { key: () => modeKeyOf(options) }) : undefined;
-  const pass = ({ images, viewOrder }: Views): Tensor => (compiled ?? whole)({ images, viewOrder });
+export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer, method: Method) {
+  if (!(method instanceof FeatureMethod)) throw new StateError('isOfFeatures is of methods that extend FeatureMethod');
+  const guard = new StepGuard(options, optimizer, method);
+  const whole = ({ images, viewOrder }: ViewTensors): Tensor => method.features(new Views(images, viewOrder));
+  const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
+  const pass = ({ images, viewOrder }: ViewTensors): Tensor => (compiled ?? whole)({ images, viewOrder });
 
   /** Features of all samples, (batch, views, dim), without autograd; and the targets, which are read on the way. */
   const cacheFeatures = async (batch: LargeBatch, signal: AbortSignal | undefined) => {
@@ -108,15 +111,16 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer) {
       try {
         let status = guard.begin();
         const { features, draws, targets } = await cacheFeatures(batch, signal);
-        const tensors = targetsOf(targets, options);
-        const value = loss(features, { ...tensors, temperature: scalarOf(temperatureAt(options.loss, progress)) });
-        const report = reportOf(value, options.metrics ? metricsOf(features, tensors) : undefined);
+        const tensors = targetsOf(targets, options, method, progress);
+        const value = { features, ...method.lossOf(features, tensors) };
+        const report = reportOf(value, options.metrics ? method.metrics(value, tensors) : undefined);
         status = guard.checkLoss(report.narrow(0, 0, 1), status);
         const result = resultOf(await report.data(), options);
         if (Number.isFinite(result.loss)) {
           value.loss.backward();
           await backPropagate(batch, features.grad as Tensor, draws, signal);
           status = guard.update(features, scalarOf(learningRate), status);
+          status = method.afterUpdate(value, tensors, status);
         }
         return { ...result, ...refusalOf(await guard.end(status).item()), targets };
       } catch (error) {

@@ -8,6 +8,8 @@ import { lockRun } from '../checkpoint/run-lock.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { CheckpointError, messageOf, NonFiniteLossError } from '../errors.ts';
 import type { Lock } from '../lock-file.ts';
+import type { Method } from '../methods/method.ts';
+import { movingBuffers } from '../methods/moving-buffers.ts';
 import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { noGrad } from '../tensor/modes.ts';
@@ -17,8 +19,6 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { configOf, json } from './config-of.ts';
 import type { EpochEvent, StepEvent } from './events.ts';
 import type { FitOptions } from './fit-options.ts';
-import type { MomentumEncoder } from './momentum-encoder.ts';
-import { movingBuffers } from './moving-buffers.ts';
 import type { CheckedOptions, ResolvedOptions } from './options.ts';
 import { refuseOtherRun, scheduleWarning } from './same-run.ts';
 
@@ -27,7 +27,7 @@ interface Trained {
   readonly options: ResolvedOptions;
   readonly choice: PrecisionChoice;
   readonly optimizer: Optimizer;
-  readonly momentum: MomentumEncoder | undefined;
+  readonly method: Method;
   readonly stepsPerEpoch: number;
 }
 
@@ -74,7 +74,7 @@ export class RunWriter implements AsyncDisposable {
     this.#trained = trained;
     this.#lock = lock;
     this.#records = records;
-    this.#notFinite = notFiniteIn(trained.options);
+    this.#notFinite = notFiniteIn(trained);
     this.#savedStep = savedStep;
     this.startStep = savedStep ?? 0;
     this.#program = program;
@@ -127,16 +127,16 @@ export class RunWriter implements AsyncDisposable {
    * @throws {NonFiniteLossError} they are not finite; nothing is written then.
    */
   async checkpoint(step: number): Promise<string> {
-    const { options, optimizer: trainedBy, momentum, stepsPerEpoch } = this.#trained;
+    const { options, optimizer: trainedBy, stepsPerEpoch } = this.#trained;
     const model = new Map();
     for (const [prefix, module] of modulesOf(options))
       for (const [name, raw] of await rawState(stateOf(module), `${prefix}.`)) model.set(name, raw);
     const optimizer = await rawState(trainedBy.stateDict());
-    const momentumEncoder = momentum && (await rawState(momentum.stateDict()));
+    const method = await rawState(this.#trained.method.stateDict());
     const name =
       (await findNonFinite(model, this.#notFinite)) ??
       (await findNonFinite(optimizer)) ??
-      (momentumEncoder && (await findNonFinite(momentumEncoder, this.#notFinite)));
+      (await findNonFinite(method, this.#notFinite));
     if (name !== undefined)
       throw new NonFiniteLossError(
         `${name} is not finite after step ${step}, which is not saved; ${this.#savedStep === undefined ? 'there is no checkpoint yet' : `the newest checkpoint is that of step ${this.#savedStep}`}. A lower learning rate usually helps`,
@@ -148,7 +148,7 @@ export class RunWriter implements AsyncDisposable {
       model: new Map([...model, ...constants]),
       ...(text !== undefined && { encoder: text }),
       ...(optimizer.size > 0 && { optimizer }),
-      ...(momentumEncoder && { momentumEncoder }),
+      ...(method.size > 0 && { method }),
       state,
     });
     this.#savedStep = step;
@@ -213,11 +213,11 @@ async function resume(path: string, config: RunConfig, trained: Trained, fit: Fi
   };
 }
 
-async function load(checkpoint: Checkpoint, { options, optimizer, momentum }: Trained): Promise<void> {
+async function load(checkpoint: Checkpoint, { options, optimizer, method }: Trained): Promise<void> {
   try {
     for (const [prefix, module] of modulesOf(options)) loadState(module, tensorState(checkpoint.model, `${prefix}.`));
     if (checkpoint.optimizer) optimizer.loadStateDict(tensorState(checkpoint.optimizer));
-    if (momentum) await momentum.loadStateDict(tensorState(checkpoint.momentumEncoder ?? new Map()));
+    method.loadStateDict(tensorState(checkpoint.method ?? new Map()));
   } catch (error) {
     throw new CheckpointError(`${checkpoint.folder}: ${messageOf(error)}`, { cause: error });
   }
@@ -234,11 +234,15 @@ function modulesOf({ encoder, head }: ResolvedOptions): [string, Part][] {
       ];
 }
 
-function notFiniteIn(options: ResolvedOptions): Set<string> {
-  const names = modulesOf(options).flatMap(([prefix, module]) => {
+function notFiniteIn({ options, method }: Trained): Set<string> {
+  const parts: [string, Part][] = [
+    ...modulesOf(options).map(([name, part]): [string, Part] => [`${name}.`, part]),
+    ['', method],
+  ];
+  const names = parts.flatMap(([prefix, module]) => {
     if (!(module instanceof Module)) return [];
     const moving = movingBuffers(module);
-    return [...module.namedBuffers().keys()].filter((name) => !moving.has(name)).map((name) => `${prefix}.${name}`);
+    return [...module.namedBuffers().keys()].filter((name) => !moving.has(name)).map((name) => `${prefix}${name}`);
   });
   return new Set(names);
 }

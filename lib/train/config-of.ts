@@ -31,14 +31,17 @@ async function inputOf(augmentation: Augmentation, dataset: Dataset): Promise<Ru
 const configJson = (part: object): JsonObject =>
   part instanceof Module && part.config ? json(part.config) : { name: part.constructor.name || 'custom' };
 
+/** A loss of the user's own has no name. */
+const methodJson = (spec: object): RunConfig['method'] =>
+  JSON.parse(JSON.stringify(spec, (_, value) => (typeof value === 'function' ? { name: 'custom' } : value)));
+
 export async function configOf(
   options: ResolvedOptions,
   choice: PrecisionChoice,
   dataset: Dataset,
   fit: FitOptions,
 ): Promise<RunConfig> {
-  const { encoder, head, loss, augment, optimizer, schedule, batchSize, microBatch, epochs, seed } = options;
-  const { momentumEncoder } = options;
+  const { encoder, head, method, augment, optimizer, schedule, batchSize, microBatch, epochs, seed } = options;
   const { encoderFile } = fit;
   const first = augment[0] as Augmentation;
   return {
@@ -48,21 +51,18 @@ export async function configOf(
       ...(encoderFile !== undefined && { file: encoderFile }),
     } as RunConfig['encoder'],
     head: head === null ? null : configJson(head),
-    loss: typeof loss === 'function' ? { name: 'custom' } : json(loss),
+    method: methodJson(method.spec),
     augment: augment.map((view) => json(view)),
     input: await inputOf(first, dataset),
     optimizer: json(optimizer),
     schedule: json(schedule),
     batchSize,
     ...(microBatch < batchSize && { microBatch }),
-    ...(momentumEncoder && { momentumEncoder: json(momentumEncoder) }),
     epochs,
     seed,
     precision: choice.precision,
     ...(choice.speeds && { precisionSpeeds: { ...choice.speeds } }),
-    ...(typeof loss === 'object' &&
-      loss.name === 'cross-entropy' &&
-      dataset.classes && { classes: [...dataset.classes] }),
+    ...(method.spec.name === 'cross-entropy' && dataset.classes && { classes: [...dataset.classes] }),
     data: fit.data ?? { name: dataset.name, path: null, limit: null },
     dataset: await markOf(dataset),
   };

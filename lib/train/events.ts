@@ -26,7 +26,7 @@ export interface StepEvent {
   /** Anchors that had a positive, where the loss reports it. */
   readonly validAnchors?: number;
   /**
-   * Of the step's features, before its update; with the positives that the loss has. With `momentumEncoder`, of the pairs
+   * Of the step's features, before its update; with the positives that the loss has. In `moco`, of the pairs
    * of a query with its own key and with the queue: top1 is the part of the queries whose nearest key is a positive.
    * Without `metrics: false`.
    */

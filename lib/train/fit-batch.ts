@@ -1,19 +1,18 @@
 /** The size of a training's batches, once its data are known. */
 import type { Dataset } from '../data/dataset.ts';
 import { OptionError } from '../errors.ts';
-import { expectBatchOfKeys } from './momentum-options.ts';
-import type { CheckedOptions } from './options.ts';
+import { type CheckedOptions, expectMethodFits } from './options.ts';
 
 /**
  * The default size is at most the data set's; one that was given has to fit.
  * @returns the options, and what there is to warn of.
- * @throws {OptionError} a batch size that is larger than the data set, or does not go with the momentum encoder.
+ * @throws {OptionError} a batch size that is larger than the data set, or does not go with the method.
  */
 export function fitBatch(
   options: CheckedOptions,
   { name, length }: Dataset,
 ): { readonly sized: CheckedOptions; readonly warnings: readonly string[] } {
-  const { isDefaultBatch, microBatch, loss, momentumEncoder } = options;
+  const { isDefaultBatch, microBatch, method } = options;
   if (options.batchSize > length && !isDefaultBatch)
     throw new OptionError(`batchSize must be at most the ${length} samples of ${name}, got ${options.batchSize}`);
   const batchSize = Math.min(options.batchSize, length);
@@ -22,12 +21,11 @@ export function fitBatch(
     warnings.push(
       `${name} has ${length} samples, fewer than the default batchSize of ${options.batchSize}: each step takes all of them`,
     );
-  const comparesInBatch = typeof loss === 'object' && loss.name !== 'cross-entropy' && momentumEncoder === undefined;
-  if (batchSize === 1 && comparesInBatch)
+  if (batchSize === 1 && method.comparesBatch)
     warnings.push(
       'batchSize is 1: an image is compared with no other one, and nothing is learned. Contrastive batches hold hundreds',
     );
   const sized = { ...options, batchSize, microBatch: Math.min(microBatch, batchSize) };
-  if (momentumEncoder !== undefined) expectBatchOfKeys(momentumEncoder, sized);
+  expectMethodFits(sized, { isBatchKnown: true });
   return { sized, warnings };
 }

@@ -1,12 +1,12 @@
 /** What surrounds a training step: nothing that is not finite is kept, and nothing of a step that failed. */
 import { StateError } from '../errors.ts';
+import type { Method } from '../methods/method.ts';
+import { movingBuffers } from '../methods/moving-buffers.ts';
 import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
-import { outsideTidy } from '../tensor/modes.ts';
+import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import type { MomentumEncoder } from './momentum-encoder.ts';
-import { movingBuffers } from './moving-buffers.ts';
 import type { ResolvedOptions } from './options.ts';
 
 // The values of a status that are read here; all of them are in native/optim/status.h.
@@ -38,21 +38,21 @@ export function refusalOf(status: number): { readonly refused?: string } {
  */
 export class StepGuard implements Disposable {
   readonly #optimizer: Optimizer;
-  /** What the forward pass moves: running statistics, those of a momentum encoder too. */
+  /** What the forward pass moves: running statistics, those of the method's own parts too. */
   readonly #statistics: readonly Tensor[];
-  /** The statistics as they were before the step. */
+  /** The statistics as they were before the step: copied by beginStep_ where they have moved since, so that a constant is not. */
   readonly #before: readonly Tensor[];
   readonly #status: Tensor;
 
-  constructor({ encoder, head }: ResolvedOptions, optimizer: Optimizer, momentum?: MomentumEncoder) {
+  constructor({ encoder, head }: ResolvedOptions, optimizer: Optimizer, method: Method) {
     this.#optimizer = optimizer;
-    const modules = [encoder, head, momentum?.encoder, momentum?.head].filter((part) => part instanceof Module);
+    const modules = [encoder, head, ...method.movedModules].filter((part) => part instanceof Module);
     this.#statistics = modules.flatMap((module) => [...movingBuffers(module).values()]);
-    this.#before = outsideTidy(() => this.#statistics.map((value) => ops.zerosLike(value)));
+    this.#before = outsideTidy(() => noGrad(() => this.#statistics.map((value) => value.clone())));
     this.#status = outsideTidy(() => tensor(0n));
   }
 
-  /** Before the forward pass: no gradients, and a copy of the running statistics. */
+  /** Before the forward pass: no gradients, and the running statistics are kept. */
   begin(): Tensor {
     this.#optimizer.zeroGrad();
     return ops.beginStep_(this.#statistics, this.#before, this.#status);

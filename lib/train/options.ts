@@ -1,28 +1,24 @@
 /** The trainer's options: checked, with their defaults filled in. */
 import type { Augmentation } from '../augment/augment.ts';
 import { OptionError } from '../errors.ts';
+import type { LossSpec } from '../losses/all.ts';
+import { type BoundMethod, type MethodSpec, methodOf } from '../methods/all.ts';
+import type { CustomLoss } from '../methods/custom-loss.ts';
+import type { CustomHead } from '../methods/network.ts';
+import { methodOfLoss } from '../methods/short-form.ts';
 import { Module } from '../nn/module.ts';
 import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
 import { checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
 import { type Precision, type PrecisionOption, precisionOptions } from '../tensor/precision.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
-import { type CustomLoss, checkLoss, type LossSpec } from './loss.ts';
-import { checkMomentumEncoder, type MomentumEncoderOptions, type ResolvedMomentumOptions } from './momentum-options.ts';
-
-/** A projection head of your own that is no Module: a function and the tensors that it is trained by. */
-export interface CustomHead {
-  /** (n, featureDim) → (n, dim), differentiable. */
-  forward(features: Tensor): Tensor;
-  /** What the optimizer trains, by name. */
-  namedParameters(): ReadonlyMap<string, Tensor>;
-}
 
 export interface TrainerOptions {
   readonly encoder: Module;
   /** A projection head, one of your own, or null: the loss then sees the encoder's features. Default null. */
   readonly head?: Module | CustomHead | null;
-  /** Default { name: 'supcon' }. */
+  /** What `simclr()`, `byol()` and the other methods return, or a name for their defaults. Default 'supcon'. */
+  readonly method?: string | MethodSpec;
+  /** In the place of `method`: the contrastive loss of a batch by name, a classifier's, or one of your own. */
   readonly loss?: LossSpec | CustomLoss;
   /** One for all views, or one a view (asymmetric views), whose sizes may differ (`multiCrop`). */
   readonly augment: Augmentation | readonly Augmentation[];
@@ -49,19 +45,12 @@ export interface TrainerOptions {
    * micro-batches are made as even as can be.
    */
   readonly microBatch?: number;
-  /**
-   * Momentum contrast (MoCo; He et al. 2020, arXiv:1911.05722): view 0 goes through the encoder, view 1 through a copy that
-   * follows it slowly, and a query is compared with its own key and a queue of keys of earlier batches, in place of the
-   * rest of its batch. `{}` for the defaults. Not with microBatch, more than two views or a head that is no Module.
-   * Default: none.
-   */
-  readonly momentumEncoder?: MomentumEncoderOptions;
-  /** Whether the events of steps have contrastive metrics (`contrastiveMetrics`). Default true; false for cross-entropy. */
+  /** Whether the events of steps have contrastive metrics (`contrastiveMetrics`). Default true, but for cross-entropy. */
   readonly metrics?: boolean;
   /**
-   * Records the first step and runs each one as one native job (`compile`). Encoder, head and loss must then be functions of
-   * tensors, which read no values and keep no count of their calls. Default: true where the loss is one by name and the
-   * modules say that they are (`isPure`), as those of the package do.
+   * Records the first step and runs each one as one native job (`compile`). Encoder, head and method must then be functions of
+   * tensors, which read no values and keep no count of their calls. Default: true where they say that they are (`isPure`), as those
+   * of the package do; a loss that is a function does not.
    */
   readonly compile?: boolean;
   /** Default 10. With 0 nothing is trained: a run of the weights as they are, to compare with. */
@@ -80,7 +69,7 @@ export interface CheckedOptions extends Omit<ResolvedOptions, 'precision'> {
 export interface ResolvedOptions {
   readonly encoder: Module;
   readonly head: Module | CustomHead | null;
-  readonly loss: LossSpec | CustomLoss;
+  readonly method: BoundMethod;
   /** One a view. */
   readonly augment: readonly Augmentation[];
   readonly optimizer: OptimizerSpec;
@@ -90,9 +79,9 @@ export interface ResolvedOptions {
   readonly batchSize: number;
   /** At most batchSize. */
   readonly microBatch: number;
-  readonly momentumEncoder: ResolvedMomentumOptions | undefined;
   readonly metrics: boolean;
-  readonly compile: boolean;
+  /** Undefined: where encoder, head and method are pure. */
+  readonly compile: boolean | undefined;
   readonly epochs: number;
   readonly seed: number;
 }
@@ -100,6 +89,7 @@ export interface ResolvedOptions {
 const known = [
   'encoder',
   'head',
+  'method',
   'loss',
   'augment',
   'views',
@@ -109,7 +99,6 @@ const known = [
   'precision',
   'batchSize',
   'microBatch',
-  'momentumEncoder',
   'metrics',
   'compile',
   'epochs',
@@ -123,10 +112,11 @@ const isHead = (value: unknown): boolean =>
     typeof (value as CustomHead).forward === 'function' &&
     typeof (value as CustomHead).namedParameters === 'function');
 
-const isPure = (part: Module | CustomHead | null): boolean => part === null || (part instanceof Module && part.isPure);
-
-const isClassifiers = (loss: LossSpec | CustomLoss): boolean =>
-  typeof loss !== 'function' && loss?.name === 'cross-entropy';
+function resolveMethod({ method, loss }: TrainerOptions): BoundMethod {
+  if (method !== undefined && loss !== undefined)
+    throw new OptionError('loss does not go with method: it is a short form of one');
+  return methodOf(loss === undefined ? (method ?? 'supcon') : methodOfLoss(loss));
+}
 
 function resolveViews(augment: TrainerOptions['augment'], views: number | undefined): readonly Augmentation[] {
   const list: readonly Augmentation[] = Array.isArray(augment) ? augment : [];
@@ -143,16 +133,17 @@ function resolveViews(augment: TrainerOptions['augment'], views: number | undefi
 /** @throws {OptionError} naming the option, what was expected and what came. */
 export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
   checkOptions('Trainer', options, known);
-  const { encoder, head = null, loss = { name: 'supcon' } } = options;
+  const { encoder, head = null } = options;
   if (!(encoder instanceof Module))
     throw new OptionError(`encoder must be a Module such as resnet18() returns, got ${describe(encoder)}`);
   if (head !== null && !isHead(head))
     throw new OptionError(`head must be a Module, { forward, namedParameters } or null, got ${describe(head)}`);
   const batchSize = expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true });
+  const method = resolveMethod(options);
   const resolved = {
     encoder,
     head,
-    loss: typeof loss === 'function' ? loss : checkLoss(loss),
+    method,
     augment: resolveViews(options.augment, options.views),
     optimizer: checkOptimizer(options.optimizer ?? { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 }),
     schedule: checkSchedule(options.schedule ?? { name: 'cosine', warmup: 0.05 }),
@@ -161,17 +152,18 @@ export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
     batchSize,
     isDefaultBatch: options.batchSize === undefined,
     microBatch: expectNumber('microBatch', options.microBatch ?? batchSize, { min: 1, max: batchSize, integer: true }),
-    metrics: expectBoolean('metrics', options.metrics ?? !isClassifiers(loss)),
-    compile: expectBoolean(
-      'compile',
-      options.compile ?? (typeof loss !== 'function' && isPure(encoder) && isPure(head)),
-    ),
+    metrics: expectBoolean('metrics', options.metrics ?? method.hasMetrics),
+    compile: options.compile === undefined ? undefined : expectBoolean('compile', options.compile),
     epochs: expectNumber('epochs', options.epochs ?? 10, { min: 0, integer: true }),
     seed: expectNumber('seed', options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
   };
-  const { momentumEncoder } = options;
-  return {
-    ...resolved,
-    momentumEncoder: momentumEncoder === undefined ? undefined : checkMomentumEncoder(momentumEncoder, resolved),
-  };
+  expectMethodFits(resolved, { isBatchKnown: !resolved.isDefaultBatch });
+  return resolved;
+}
+
+/** @param isBatchKnown the batch size is one that was given, or follows from the data. @throws {OptionError} */
+export function expectMethodFits(options: CheckedOptions, { isBatchKnown }: { readonly isBatchKnown: boolean }): void {
+  const { method, encoder, head, augment, batchSize, microBatch } = options;
+  const batch = { batchSize: isBatchKnown ? batchSize : undefined, microBatch: isBatchKnown ? microBatch : undefined };
+  method.expectFit({ encoder, head, views: augment.length, ...batch });
 }

@@ -1,15 +1,14 @@
 /** An epoch as a row of steps that are ready to run, whether a batch goes through the encoder at once or in parts. */
 import type { Dataset } from '../data/dataset.ts';
 import { isSingleClass } from '../losses/labels.ts';
+import { Method } from '../methods/method.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { throwIfAborted } from '../validate.ts';
 import { type TrainBatch, trainBatches } from './batches.ts';
 import { makeCachedStep } from './cached-step.ts';
 import { largeBatches } from './large-batches.ts';
-import { nativeLoss } from './loss.ts';
-import type { StepResult } from './loss-call.ts';
-import type { MomentumEncoder } from './momentum-encoder.ts';
 import type { ResolvedOptions } from './options.ts';
+import type { StepResult } from './report.ts';
 import { makeStep, type Step, type StepContext } from './step.ts';
 
 export interface StepOutcome extends StepResult {
@@ -41,20 +40,21 @@ export function makePipeline(
   dataset: Dataset,
   options: ResolvedOptions,
   optimizer: Optimizer,
-  momentum: MomentumEncoder | undefined,
+  method: Method,
 ): Pipeline {
-  const { loss } = options;
-  const usesLabels = typeof loss !== 'function' && loss.name !== 'cross-entropy' && nativeLoss(loss).usesLabels;
-  const comparesSamples = typeof loss === 'function' || loss.name !== 'cross-entropy';
+  const { usesIds, comparesBatch, labels: use } = options.method;
   const outcome: Outcome = (result, { labels, ids }) => ({
     ...result,
-    isSingleClass: usesLabels && momentum === undefined && labels !== undefined && isSingleClass(labels),
-    hasEqualIds: comparesSamples && new Set(ids).size < ids.length,
+    isSingleClass: use === 'required' && comparesBatch && labels !== undefined && isSingleClass(labels),
+    hasEqualIds: usesIds && new Set(ids).size < ids.length,
   });
   return options.microBatch < options.batchSize
-    ? cachedPipeline(dataset, options, optimizer, outcome)
-    : plainPipeline(dataset, options, makeStep(options, optimizer, momentum), outcome, momentum === undefined);
+    ? cachedPipeline(dataset, options, makeCachedStep(options, optimizer, method), outcome)
+    : plainPipeline(dataset, options, makeStep(options, optimizer, method), outcome, !hasFollowUp(method));
 }
+
+/** What changes behind the update is not put back where a step fails then. */
+const hasFollowUp = (method: Method): boolean => method.afterUpdate !== Method.prototype.afterUpdate;
 
 type Outcome = (result: StepResult, targets: Pick<TrainBatch, 'labels' | 'ids'>) => StepOutcome;
 
@@ -69,7 +69,7 @@ function plainPipeline(
   return {
     stepsPerEpoch: loader.length,
     inFlight: step.inFlight,
-    undoesFailures, // but for a momentum encoder, which follows after the update
+    undoesFailures,
     async *epoch(epoch, { startStep, signal }) {
       for await (const batch of loader.epoch(epoch, { startStep, ...(signal && { signal }) }))
         yield {
@@ -81,9 +81,13 @@ function plainPipeline(
   };
 }
 
-function cachedPipeline(dataset: Dataset, options: ResolvedOptions, optimizer: Optimizer, outcome: Outcome): Pipeline {
+function cachedPipeline(
+  dataset: Dataset,
+  options: ResolvedOptions,
+  step: ReturnType<typeof makeCachedStep>,
+  outcome: Outcome,
+): Pipeline {
   const batches = largeBatches(dataset, options);
-  const step = makeCachedStep(options, optimizer);
   return {
     stepsPerEpoch: batches.length,
     inFlight: 1,

@@ -4,25 +4,24 @@ import { NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import { throwIfAborted } from '../validate.ts';
 import { precisionOfRun, RunWriter } from './checkpointing.ts';
 import type { EndEvent, TrainEvent } from './events.ts';
 import { fitBatch } from './fit-batch.ts';
 import { checkFitOptions, checkMonitorResult, type FitOptions } from './fit-options.ts';
 import { fitPrecision } from './fit-precision.ts';
-import { MomentumEncoder } from './momentum-encoder.ts';
 import { type CheckedOptions, checkTrainerOptions, type ResolvedOptions, type TrainerOptions } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
+import { makeMethod, trainedParameters } from './trained.ts';
 
 /**
- * Trains an encoder and a head with a contrastive loss. They are in training mode while it trains, in evaluation mode in monitors
+ * Trains an encoder and a head by a method. They are in training mode while it trains, in evaluation mode in monitors
  * and at the end. A part that is in evaluation when the trainer is made, while the module around it is in training, stays in
  * evaluation: a normalisation that is to keep its running statistics.
  *
  * @example
- * const trainer = new Trainer({ encoder, head, augment: presets.simclr({ size: 32 }), loss: { name: 'supcon' } });
+ * const trainer = new Trainer({ encoder, head, augment: presets.simclr({ size: 32 }), method: simclr() });
  * await trainer.fit(dataset, { out: 'runs/first', onEvent: (event) => console.log(event) });
  */
 export class Trainer {
@@ -81,21 +80,20 @@ export class Trainer {
     options: ReturnType<typeof checkFitOptions>,
   ): AsyncGenerator<TrainEvent, void, undefined> {
     const { sized, warnings } = fitBatch(this.#options, dataset);
-    const { encoder, head, epochs, batchSize, schedule, momentumEncoder } = sized;
+    const { encoder, head, epochs, batchSize, schedule } = sized;
     const { signal, monitor, checkpointEvery } = options;
     encoder.to(sized.device);
     if (head instanceof Module) head.to(sized.device);
-    const parameters = namedParameters(sized);
     this.#setTraining(true);
     const asked = (await precisionOfRun(sized, options)) ?? sized.precision;
-    const choice = await fitPrecision({ ...sized, precision: asked }, dataset, parameters.values(), signal);
+    const choice = await fitPrecision({ ...sized, precision: asked }, dataset, signal);
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision };
-    using optimizer = makeOptimizer(resolved.optimizer, parameters);
-    using momentum = momentumEncoder && new MomentumEncoder(resolved, momentumEncoder);
-    using pipeline = makePipeline(dataset, resolved, optimizer, momentum);
+    using method = makeMethod(resolved);
+    using optimizer = makeOptimizer(resolved.optimizer, trainedParameters(resolved, method));
+    using pipeline = makePipeline(dataset, resolved, optimizer, method);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
-    const trained = { options: resolved, choice, optimizer, momentum, stepsPerEpoch };
+    const trained = { options: resolved, choice, optimizer, method, stepsPerEpoch };
     await using writer = await RunWriter.open(trained, dataset, options);
     const startStep = writer?.startStep ?? 0;
     yield {
@@ -195,15 +193,4 @@ export class Trainer {
     const { done, samplesPerSecond, seconds } = reports;
     yield { kind: 'end', step: done, loss, samplesPerSecond, seconds };
   }
-}
-
-/** What the optimizer trains, named as in a checkpoint. */
-function namedParameters({ encoder, head }: CheckedOptions): Map<string, Tensor> {
-  const all = new Map<string, Tensor>();
-  for (const [prefix, module] of [
-    ['encoder', encoder],
-    ['head', head],
-  ] as const)
-    for (const [name, value] of module?.namedParameters() ?? []) all.set(`${prefix}.${name}`, value);
-  return all;
 }

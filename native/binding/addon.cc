@@ -58,6 +58,9 @@ Napi::Value depth(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(State::of(info.Env()).bulk().depth()));
 }
 
+// progress(): the numbers that streams tell how far they are
+Napi::Value progress(const Napi::CallbackInfo& info) { return State::of(info.Env()).progress(); }
+
 // close(): drops what is queued and waits for what runs; called when the process is about to exit.
 Napi::Value close(const Napi::CallbackInfo& info) {
   State::of(info.Env()).close();
@@ -70,6 +73,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New<guarded<info_of>>(env));
   exports.Set("setThreads", Napi::Function::New<guarded<set_threads>>(env));
   exports.Set("depth", Napi::Function::New<guarded<depth>>(env));
+  exports.Set("progress", Napi::Function::New<guarded<progress>>(env));
   exports.Set("close", Napi::Function::New<guarded<close>>(env));
   export_tensor(env, exports);
   export_call(env, exports);

@@ -11,7 +11,6 @@ namespace contrastive::binding {
 template <>
 struct HandleTraits<augment_tensor::TensorPipeline> {
   static constexpr const char* kName = "pipeline";
-  static constexpr napi_type_tag kTag = {0x2c9e4f11d7a05b83, 0xb3647a0c15e8d29f};
 };
 using PipelineHandle = Handle<augment_tensor::TensorPipeline>;
 

@@ -105,8 +105,9 @@ Napi::Value call(const Napi::CallbackInfo& info) {
       throw;
     }
   };
-  state.stream(flags).enqueue(
-      make_job([run, arguments = std::move(arguments), promises = Promises(slots, job)]() mutable {
+  Stream& stream = state.stream(flags);
+  stream.enqueue(
+      make_job([run, arguments = std::move(arguments), promises = Promises(slots, job, stream.progress())]() mutable {
         promises.settle([&] { return run(arguments); });
       }));
   return wrap_results(info.Env(), callable, slots);

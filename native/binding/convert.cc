@@ -215,9 +215,9 @@ Arguments::Argument Arguments::convert(const c10::Argument& parameter, const Nap
   const std::string argument = parameter.name() == "self" ? "input" : parameter.name();
   if (type->kind() == c10::TypeKind::GeneratorType) {
     // Optional in libtorch, where none means that of the process.
-    CONTRASTIVE_CHECK(GeneratorHandle::is(value), kOptionError, argument, " must be a Generator, got ",
-                      received(value));
-    result.value = *GeneratorHandle::get(value, argument.c_str());
+    const std::shared_ptr<at::Generator>* generator = GeneratorHandle::find(value, argument.c_str());
+    CONTRASTIVE_CHECK(generator, kOptionError, argument, " must be a Generator, got ", received(value));
+    result.value = **generator;
     return result;
   }
   if (value.IsUndefined() && parameter.default_value()) {
@@ -233,9 +233,10 @@ Arguments::Argument Arguments::convert(const c10::Argument& parameter, const Nap
       result.value = scalar;
       return result;
     }
-    CONTRASTIVE_CHECK(TensorHandle::is(value), kOptionError, argument, " must be a Tensor",
-                      optional ? " or undefined" : "", ", got ", received(value));
-    result.slots.push_back(TensorHandle::get(value, argument.c_str()));
+    const SlotPtr* slot = TensorHandle::find(value, argument.c_str());
+    CONTRASTIVE_CHECK(slot, kOptionError, argument, " must be a Tensor", optional ? " or undefined" : "", ", got ",
+                      received(value));
+    result.slots.push_back(*slot);
     note_device(*result.slots.back(), argument);
     return result;
   }
@@ -292,6 +293,7 @@ bool Arguments::twins(Stack& stack, std::optional<at::ScalarType> cast) {
     at::Tensor tensor = slot.twin();
     return cast && is_cast(tensor) ? tensor.to(*cast) : tensor;
   };
+  stack.reserve(arguments_.size());
   for (const Argument& argument : arguments_) {
     for (const SlotPtr& slot : argument.slots)
       if (slot && !slot->twin().defined()) return false;

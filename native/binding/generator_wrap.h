@@ -11,7 +11,6 @@ namespace contrastive::binding {
 template <>
 struct HandleTraits<at::Generator> {
   static constexpr const char* kName = "generator";
-  static constexpr napi_type_tag kTag = {0x2f8c61d09ab34e75, 0x8a53e0f7d41c9b26};
 };
 
 using GeneratorHandle = Handle<at::Generator>;

@@ -61,12 +61,18 @@ struct FinishedRecording {
         inputs(std::move(recorder.inputs)),
         captured(std::move(recorder.captured)),
         recording(slots.size(), std::move(recorder.operations), std::move(outputs)) {
-    // Of results only the twins of outputs are needed from here on.
-    std::vector<SlotPtr> needed(slots.size());
+    std::vector<bool> is_needed(slots.size());
     for (const std::vector<size_t>* list : {&std::as_const(captured), &recording.outputs()})
-      for (const size_t value : *list) needed[value] = slots[value];
-    slots.swap(needed);
+      for (const size_t value : *list) is_needed[value] = true;
+    for (size_t value = 0; value < slots.size(); ++value)
+      if (!is_needed[value]) slots[value] = described(*slots[value]);
     for (const size_t value : captured) requires_grad.push_back(requires_gradient(value));
+  }
+
+  // What tells shape, dtype and device, and holds no graph of twins.
+  static SlotPtr described(Slot& slot) {
+    const at::Tensor& twin = slot.twin();
+    return Slot::recorded(twin.defined() ? twin.detach() : twin, slot.device());
   }
 
   bool requires_gradient(size_t value) const {
@@ -81,7 +87,7 @@ struct FinishedRecording {
     return true;
   }
 
-  std::vector<SlotPtr> slots;  // by value; null where there is no need
+  std::vector<SlotPtr> slots;  // by value
   std::vector<size_t> inputs, captured;
   std::vector<bool> requires_grad;  // as captured
   Recording recording;
@@ -92,17 +98,14 @@ struct FinishedRecording {
 template <>
 struct HandleTraits<Recorder> {
   static constexpr const char* kName = "recorder";
-  static constexpr napi_type_tag kTag = {0x5b1f8ac3e07d4962, 0xa8e2630df94c7b15};
 };
 template <>
 struct HandleTraits<FinishedRecording> {
   static constexpr const char* kName = "recording";
-  static constexpr napi_type_tag kTag = {0xc07e52b9164da38f, 0x8d35f1e6a29b0c47};
 };
 template <>
 struct HandleTraits<std::atomic<bool>> {
   static constexpr const char* kName = "abort flag";
-  static constexpr napi_type_tag kTag = {0x19e4c6d2785ab0f3, 0xb7508ed1c36f429a};
 };
 
 namespace {
@@ -175,7 +178,7 @@ Napi::Value record_input(const Napi::CallbackInfo& info) {
 }
 
 // record(recorder, reference, args, flags) -> [handles as call() gives them, the values of the arguments that are
-// tensors, those of the results]
+// tensors, those of the results, whether a result lies in the memory of an argument]
 Napi::Value record(const Napi::CallbackInfo& info) {
   Recorder& recorder = *RecorderHandle::get(info[0], "recorder");
   const Callable& callable = *CallableHandle::get(info[1], "reference");
@@ -195,16 +198,19 @@ Napi::Value record(const Napi::CallbackInfo& info) {
         !operand.constant.isGenerator(), kStateError, callable.schema().name(),
         ": a Generator gives other numbers at each call, which a recording cannot; use randomKey() inside");
   std::vector<SlotPtr> slots;
+  bool shares_memory = false;
   for (ResultTwin& twin : twins) {
+    shares_memory |= twin.is_alias;
     slots.push_back(Slot::recorded(std::move(twin.twin), arguments.device(), twin.is_alias));
     made.push_back(recorder.add(slots.back()));
   }
   recorder.operations.push_back({&callable, std::move(operands), made, modes, arguments.device().type()});
 
-  Napi::Array result = Napi::Array::New(info.Env(), 3);
+  Napi::Array result = Napi::Array::New(info.Env(), 4);
   result.Set(0u, wrap_results(info.Env(), callable, slots));
   result.Set(1u, from_values(info.Env(), taken));
   result.Set(2u, from_values(info.Env(), made));
+  result.Set(3u, shares_memory);
   return result;
 }
 
@@ -278,8 +284,9 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
       throw;
     }
   };
-  state.stream(flags).enqueue(make_job([run, given = std::move(given), places = std::move(places),
-                                        promises = Promises(std::move(promised), job)]() mutable {
+  Stream& stream = state.stream(flags);
+  stream.enqueue(make_job([run, given = std::move(given), places = std::move(places),
+                           promises = Promises(std::move(promised), job, stream.progress())]() mutable {
     promises.settle([&] {
       std::vector<at::Tensor> all = run(given), results;
       for (const size_t place : places) results.push_back(std::move(all[place]));
@@ -298,6 +305,14 @@ Napi::Value recording_captured(const Napi::CallbackInfo& info) {
   for (uint32_t i = 0; i < finished.captured.size(); ++i)
     handles.Set(i, TensorHandle::make(info.Env(), finished.slots[finished.captured[i]]));
   return handles;
+}
+
+// recordingDescribe(recording, value) -> as describe() of a tensor
+Napi::Value recording_describe(const Napi::CallbackInfo& info) {
+  const FinishedRecording& finished = *RecordingHandle::get(info[0], "recording");
+  const uint32_t value = info[1].As<Napi::Number>().Uint32Value();
+  CONTRASTIVE_CHECK(value < finished.slots.size(), kNativeError, "a recording has no value ", value);
+  return description_of(info.Env(), *finished.slots[value]);
 }
 
 // recordingValue(recording, tensor) -> the value of a captured tensor, or undefined
@@ -359,6 +374,7 @@ void export_recording(Napi::Env env, Napi::Object exports) {
   exports.Set("finishRecorder", Napi::Function::New<guarded<finish_recorder>>(env));
   exports.Set("replay", Napi::Function::New<guarded<replay>>(env));
   exports.Set("recordingCaptured", Napi::Function::New<guarded<recording_captured>>(env));
+  exports.Set("recordingDescribe", Napi::Function::New<guarded<recording_describe>>(env));
   exports.Set("recordingValue", Napi::Function::New<guarded<recording_value>>(env));
   exports.Set("recordingFits", Napi::Function::New<guarded<recording_fits>>(env));
   exports.Set("recordingDispose", Napi::Function::New<guarded<recording_dispose>>(env));

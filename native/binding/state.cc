@@ -29,16 +29,27 @@ struct AtExit {
 thread_local AtExit at_exit;  // NOLINT(cert-err58-cpp): its constructor does not throw
 #endif
 
+Napi::Int32Array make_progress(Napi::Env env) {
+  Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env, 2 * sizeof(Progress));
+  std::uninitialized_default_construct_n(static_cast<Progress*>(memory.Data()), 2);
+  return Napi::Int32Array::New(env, 4, memory, 0);
+}
+
 }  // namespace
 
 // An interactive job takes all cores where no bulk job computes or waits; beside one, it shares a core with its team.
 State::State(Napi::Env env)
     : env_(env),
-      bulk_("contrastive", default_threads()),
-      interactive_("contrastive-i", 1, [this] { return bulk_.depth() == 0 ? bulk_.threads() : 1; }) {
+      progress_(Napi::Persistent(make_progress(env))),
+      bulk_("contrastive", default_threads(), progress_of(0)),
+      interactive_("contrastive-i", 1, progress_of(1), [this] { return bulk_.depth() == 0 ? bulk_.threads() : 1; }) {
   Napi::Function nothing = Napi::Function::New(env, [](const Napi::CallbackInfo&) {});
   completions_ = Napi::ThreadSafeFunction::New(env, nothing, "contrastive", 0, 1);
   completions_.Unref(env);
+}
+
+Progress& State::progress_of(size_t stream) {
+  return static_cast<Progress*>(progress_.Value().ArrayBuffer().Data())[stream];
 }
 
 void State::create(Napi::Env env) {
@@ -89,16 +100,6 @@ void State::post(std::function<void(Napi::Env)> callback) {
         (*owned)(env);
       });
   if (status != napi_ok) delete boxed;
-}
-
-void State::effect(uint32_t flags, uint64_t job, std::function<void()> work) {
-  stream(flags).enqueue(make_job([this, flags, job, work = std::move(work)] {
-    try {
-      work();
-    } catch (...) {
-      note_effect_failure(flags, job);
-    }
-  }));
 }
 
 void State::note_effect_failure(uint32_t flags, uint64_t job) {

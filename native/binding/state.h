@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -30,6 +31,9 @@ class State {
     return chosen;
   }
 
+  // The streams' progress as an Int32Array: done and failed of the bulk stream, then of the interactive one.
+  Napi::Value progress() const { return progress_.Value(); }
+
   // A promise that native work will settle. While one is open, the process stays alive.
   // `settle` may be called from any thread, once; `make` then runs on the JavaScript thread and makes the value.
   class Settler {
@@ -45,10 +49,9 @@ class State {
   };
   std::pair<Napi::Promise, Settler> promise();
 
-  // Enqueues work that changes something and yields no tensor (backward, an optimizer's step). Its failure surfaces at
-  // the next read or sync() on the same stream, as nothing else depends on it by name.
-  void effect(uint32_t flags, uint64_t job, std::function<void()> work);
-  // On the stream of `flags`, in a handler: notes what is being handled as the failure of an effect.
+  // On the stream of `flags`, in a handler: notes what is being handled as the failure of work that changes something
+  // (backward, an optimizer's step). It surfaces at the next read or sync() on the same stream, as nothing else depends
+  // on it by name.
   void note_effect_failure(uint32_t flags, uint64_t job);
   // On the stream of `flags`: throws the first failure of an effect on it since the last call, if there was one.
   void throw_effect_failure(uint32_t flags);
@@ -67,11 +70,13 @@ class State {
   explicit State(Napi::Env env);
   static bool is_interactive(uint32_t flags) { return (flags & 8) != 0; }
   FailurePtr& effect_failure(uint32_t flags) { return is_interactive(flags) ? interactive_failure_ : bulk_failure_; }
+  Progress& progress_of(size_t stream);
   void post(std::function<void(Napi::Env)> callback);
 
   Napi::Env env_;
   Napi::ThreadSafeFunction completions_;
-  size_t open_ = 0;  // promises not settled yet; JavaScript thread only
+  Napi::Reference<Napi::Int32Array> progress_;  // JavaScript's memory, since not every runtime lets it see ours
+  size_t open_ = 0;                             // promises not settled yet; JavaScript thread only
   std::atomic<bool> closing_{false};
   Stream bulk_, interactive_;
   FailurePtr bulk_failure_, interactive_failure_;  // of effects; each belongs to its stream's thread

@@ -38,8 +38,9 @@ at::ScalarType dtype_of(napi_typedarray_type type) {
 // Enqueues work that yields one tensor for a new slot.
 template <typename Work>
 Napi::Value enqueue(Napi::Env env, const SlotPtr& slot, uint32_t flags, uint64_t job, Work work) {
-  State::of(env).stream(flags).enqueue(make_job([promises = Promises({slot}, job), work = std::move(work),
-                                                 modes = Modes::from_flags(flags), device = slot->device()]() mutable {
+  Stream& stream = State::of(env).stream(flags);
+  stream.enqueue(make_job([promises = Promises({slot}, job, stream.progress()), work = std::move(work),
+                           modes = Modes::from_flags(flags), device = slot->device()]() mutable {
     promises.settle([&] {
       const ModeGuard guard(modes, device.type());
       return std::vector<at::Tensor>{work()};
@@ -87,18 +88,9 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
                  });
 }
 
-// describe(tensor) -> { shape, dtype, device, requiresGrad, isLeaf } or { device } while the shape depends on data
+// describe(tensor) -> { shape, dtype, device, requiresGrad, isLeaf } or { device }
 Napi::Value describe_tensor(const Napi::CallbackInfo& info) {
-  Slot& slot = *TensorHandle::get(info[0], "tensor");
-  Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("device", device_name(slot.device()));
-  const at::Tensor& twin = slot.twin();
-  if (!twin.defined()) return result;
-  result.Set("shape", from_ints(info.Env(), twin.sizes()));
-  result.Set("dtype", dtype_name(twin.scalar_type()));
-  result.Set("requiresGrad", twin.requires_grad());
-  result.Set("isLeaf", twin.is_leaf());
-  return result;
+  return description_of(info.Env(), *TensorHandle::get(info[0], "tensor"));
 }
 
 // What JavaScript reads: contiguous, on the CPU, of a type that has a typed array, and its own copy, because operations
@@ -265,6 +257,18 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
 Napi::Object wrap(Napi::Env env, SlotPtr slot) {
   const int64_t bytes = slot->own_bytes();
   return TensorHandle::make(env, std::move(slot), bytes);
+}
+
+Napi::Object description_of(Napi::Env env, Slot& slot) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("device", device_name(slot.device()));
+  const at::Tensor& twin = slot.twin();
+  if (!twin.defined()) return result;
+  result.Set("shape", from_ints(env, twin.sizes()));
+  result.Set("dtype", dtype_name(twin.scalar_type()));
+  result.Set("requiresGrad", twin.requires_grad());
+  result.Set("isLeaf", twin.is_leaf());
+  return result;
 }
 
 void export_tensor(Napi::Env env, Napi::Object exports) {

@@ -11,13 +11,15 @@ namespace contrastive::binding {
 template <>
 struct HandleTraits<Slot> {
   static constexpr const char* kName = "tensor";
-  static constexpr napi_type_tag kTag = {0x5d1b7a2f90c34e68, 0x8f0e61c2ab9d4713};
 };
 
 using TensorHandle = Handle<Slot>;
 
 // A handle for a slot; reports the twin's bytes to V8 (0 while the shape is unknown, and for a view of something else).
 Napi::Object wrap(Napi::Env env, SlotPtr slot);
+
+// Shape, dtype, device, requiresGrad and isLeaf; the device alone while the shape depends on data.
+Napi::Object description_of(Napi::Env env, Slot& slot);
 
 void export_tensor(Napi::Env env, Napi::Object exports);
 

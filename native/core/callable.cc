@@ -39,6 +39,20 @@ const std::set<std::string> kFullElsewhere = {AT_FORALL_FP32(CONTRASTIVE_NAME)
 #undef CONTRASTIVE_NAME
 // NOLINTEND(bugprone-suspicious-missing-comma)
 
+// libtorch's batch_norm moves its running statistics without counting their versions up, by which others see that a
+// tensor has changed; and it keeps them for its backward pass, which does not look at them, but refuses to compute once
+// their version is another. It is given them with a version of their own.
+void count_statistics(Stack& arguments) {
+  constexpr size_t kRunningMean = 3, kRunningVar = 4, kTraining = 5;
+  if (!arguments[kTraining].toBool()) return;
+  for (const size_t i : {kRunningMean, kRunningVar}) {
+    if (!arguments[i].isTensor()) continue;
+    const at::Tensor moved = arguments[i].toTensor();
+    moved.unsafeGetTensorImpl()->bump_version();
+    arguments[i] = moved.variable_data();
+  }
+}
+
 Callable make(const std::string& name) {
   if (name.starts_with("aten::")) {
     const auto dot = name.find('.');
@@ -60,7 +74,8 @@ Callable::Callable(c10::FunctionSchema schema, BoxedFunction own, std::optional<
       aten_(aten ? std::make_shared<c10::OperatorHandle>(*aten) : nullptr),
       low_(kLow.contains(schema_.name())),
       full_on_cpu_(kFullOnCpu.contains(schema_.name())),
-      full_elsewhere_(kFullElsewhere.contains(schema_.name())) {}
+      full_elsewhere_(kFullElsewhere.contains(schema_.name())),
+      moves_statistics_(schema_.name() == "aten::batch_norm") {}
 
 std::optional<at::ScalarType> Callable::autocast_dtype(at::DeviceType device, at::ScalarType low) const {
   if (low_) return low;
@@ -84,6 +99,7 @@ std::vector<std::string> Callable::own_names() {
 }
 
 void Callable::call(Stack& stack) const {
+  if (moves_statistics_) count_statistics(stack);
   if (own_)
     own_(stack);
   else

@@ -32,7 +32,7 @@ class Callable {
   c10::FunctionSchema schema_;
   BoxedFunction own_;
   std::shared_ptr<c10::OperatorHandle> aten_;
-  bool low_ = false, full_on_cpu_ = false, full_elsewhere_ = false;
+  bool low_ = false, full_on_cpu_ = false, full_elsewhere_ = false, moves_statistics_ = false;
 };
 
 }  // namespace contrastive

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/failure.h"
+#include "core/progress.h"
 
 namespace contrastive {
 
@@ -66,7 +67,9 @@ class Slot {
 // Owns the duty to fill slots: whatever is left unfilled when it goes (a job dropped at shutdown) fails.
 class Promises {
  public:
-  explicit Promises(std::vector<SlotPtr> slots, uint64_t job) : slots_(std::move(slots)), job_(job) {}
+  // `progress`: of the stream, where the job has a number and is on one.
+  Promises(std::vector<SlotPtr> slots, uint64_t job, Progress* progress = nullptr)
+      : slots_(std::move(slots)), job_(job), progress_(progress) {}
   Promises(Promises&&) = default;
   Promises& operator=(Promises&&) = delete;  // would forget the slots of the one before
   ~Promises();
@@ -78,8 +81,10 @@ class Promises {
       std::vector<at::Tensor> values = work();
       fill(std::move(values));
     } catch (...) {
+      if (progress_) progress_->failed = static_cast<int32_t>(job_);
       fail(std::make_shared<Failure>(describe(std::current_exception(), job_)));
     }
+    if (progress_) progress_->done = static_cast<int32_t>(job_);
   }
   void fail(const FailurePtr& failure) noexcept;
 
@@ -87,6 +92,7 @@ class Promises {
   void fill(std::vector<at::Tensor> values);
   std::vector<SlotPtr> slots_;
   uint64_t job_;
+  Progress* progress_;
 };
 
 // A twin on the meta device: same sizes, strides, dtype and requires_grad, no storage.

@@ -20,8 +20,8 @@ void set_team_size(int threads) {
   if (set) set(threads);
 }
 
-Stream::Stream(std::string name, int threads, std::function<int()> team)
-    : name_(std::move(name)), team_(std::move(team)), threads_(threads) {}
+Stream::Stream(std::string name, int threads, Progress& progress, std::function<int()> team)
+    : name_(std::move(name)), progress_(progress), team_(std::move(team)), threads_(threads) {}
 
 void Stream::start() {
   const std::lock_guard lock(mutex_);
@@ -34,6 +34,7 @@ void Stream::enqueue(std::unique_ptr<Job> job) {
   if (stopping_) return;
   jobs_.push_back(std::move(job));
   lock.unlock();  // so that the thread does not wake up into a taken lock
+  ++enqueued_;
   arrived_.notify_one();
 }
 
@@ -65,6 +66,24 @@ void Stream::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+// A small job takes less time than waking a thread does. Where jobs come one soon after the other, as from a script
+// that calls operation by operation, the thread looks for the next one for a while before it sleeps; where the last one
+// was long in coming, it sleeps at once, so that an idle process takes no time.
+void Stream::wait(std::unique_lock<std::mutex>& lock) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::microseconds kSoon{50};
+  static const bool has_cores = std::thread::hardware_concurrency() > 1;
+  const Clock::time_point began = Clock::now();
+  if (looks_) {
+    lock.unlock();
+    while (enqueued_ <= taken_ && !stopping_ && Clock::now() - began < kSoon) {
+    }
+    lock.lock();
+  }
+  arrived_.wait(lock, [&] { return !jobs_.empty() || stopping_; });
+  looks_ = has_cores && Clock::now() - began < kSoon;
+}
+
 void Stream::loop() {
 #ifdef __linux__
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
@@ -75,10 +94,11 @@ void Stream::loop() {
     {
       std::unique_lock lock(mutex_);
       running_ = false;
-      arrived_.wait(lock, [&] { return !jobs_.empty() || stopping_; });
+      if (jobs_.empty()) wait(lock);
       if (stopping_) return;
       job = std::move(jobs_.front());
       jobs_.pop_front();
+      ++taken_;
       running_ = true;
       if (jobs_.size() == kMaxDepth / 2) drained_.notify_all();
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -10,6 +11,8 @@
 #include <mutex>
 #include <string>
 #include <thread>
+
+#include "core/progress.h"
 
 namespace contrastive {
 
@@ -33,7 +36,8 @@ std::unique_ptr<Job> make_job(Work work) {
 class Stream {
  public:
   // `threads`: the size of the OpenMP team. `team`, where given, says before each job what it is for that one.
-  Stream(std::string name, int threads, std::function<int()> team = nullptr);
+  // `progress` is what its jobs write to, and outlives it.
+  Stream(std::string name, int threads, Progress& progress, std::function<int()> team = nullptr);
   ~Stream() {
     stop();
     join();
@@ -51,6 +55,7 @@ class Stream {
   void join();
 
   size_t depth() const;
+  Progress* progress() { return &progress_; }
   int threads() const { return threads_.load(); }
   void set_threads(int threads);
 
@@ -61,14 +66,20 @@ class Stream {
 
  private:
   void loop();
+  // Waits for a job, or the end; `lock` holds `mutex_`.
+  void wait(std::unique_lock<std::mutex>& lock);
 
   const std::string name_;
+  Progress& progress_;
   const std::function<int()> team_;
   std::atomic<int> threads_;
   std::atomic<bool> stopping_{false};
   mutable std::mutex mutex_;
   std::condition_variable arrived_, drained_;
   std::deque<std::unique_ptr<Job>> jobs_;
+  std::atomic<int64_t> enqueued_{0};  // jobs so far, for a look without the lock; told when the lock is free
+  int64_t taken_ = 0;                 // of these, by the thread
+  bool looks_ = false;                // the next job is looked for: the one before came soon
   bool running_ = false;
   std::thread thread_;
 };

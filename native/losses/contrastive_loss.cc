@@ -1,15 +1,23 @@
-#include "losses/contrastive_loss.h"
-
+// The family of contrastive losses: one formula with the choices of LossOptions, over the kernel's sums.
+//
+//   L_i = −Σ_p w_ip / W_i · ( s_ip − log D_ip )              (variant "out")
+//   L_i = −log( Σ_p w_ip / W_i · exp(s_ip) / D_ip )          (variant "in")
+//
+// s_ij = z_i·z_j / τ, w_ip the weight of p as a positive of i, W_i = Σ_p w_ip, D_ip the denominator.
+#include <ATen/ATen.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "core/error.h"
+#include "core/op.h"
 #include "losses/block_size.h"
 #include "losses/candidates.h"
+#include "losses/loss_inputs.h"
 #include "losses/positive_terms.h"
 
 namespace contrastive::losses {
@@ -30,7 +38,7 @@ double bound_of(const Candidates& candidates, bool normalize, double temperature
 }
 
 // 0, or NaN when x holds one.
-at::Tensor poison(const at::Tensor& x) { return x.detach().sum(1).mul_(0).sum(); }
+at::Tensor zero_or_nan(const at::Tensor& x) { return x.detach().sum(1).mul_(0).sum(); }
 
 struct Anchors {
   at::Tensor valid;  // bool (anchors)
@@ -52,7 +60,7 @@ Anchors valid_anchors(const PairCounts& counts, const LossOptions& options) {
 // L (anchors); not finite, perhaps, where an anchor is not valid.
 at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& counts, const LossInputs& inputs,
                      const LossOptions& options) {
-  const bool in = options.variant == "in", mises = options.mises_sigma.has_value();
+  const bool in = options.variant == "in", mises = options.sigma.has_value();
   const Denominators kind = denominators_of(options.denominators);
   const bool shared = kind != Denominators::kNegativesAndOnePositive;  // one denominator for all positives of an anchor
   const auto& learned = inputs.learned_temperature;
@@ -63,19 +71,19 @@ at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& 
 
   const DenominatorSums denominators(kind, options.hard_negatives);
   std::vector<PairSum> sums = denominators.needed();
-  const double mises_exponent = mises ? pairs.temperature / *options.mises_sigma : 0;
+  const double mises_exponent = mises ? pairs.temperature / *options.sigma : 0;
   if (!mises && shared) sums.push_back({Role::kWeighted, in ? std::optional(1.0) : std::nullopt});
-  if (mises && !options.mises_gradient) sums.push_back({Role::kWeighted, mises_exponent});
+  if (mises && !options.weight_gradient) sums.push_back({Role::kWeighted, mises_exponent});
   const at::Tensor made = pair_sums(z, learned, pairs, sums);
   const at::Tensor denominator = denominators.log_of(made, counts, temperature);
 
   if (mises) {
     // With a gradient it is a sum of its own: the exponent holds no τ, so that no gradient of τ may come by it.
-    const at::Tensor log_sums = options.mises_gradient
+    const at::Tensor log_sums = options.weight_gradient
                                     ? pair_sums(z, std::nullopt, pairs, {{Role::kWeighted, mises_exponent}})[0]
                                     : made[-1].detach();
     const at::Tensor log_mean = log_sums.logsumexp(0) - counts.totals.sum().log();
-    const VonMises weighting{mises_exponent, log_mean, options.mises_gradient};
+    const VonMises weighting{mises_exponent, log_mean, options.weight_gradient};
     return denominator - positive_terms(z, denominator, learned, pairs, PositiveTerm::kVonMises, weighting) / totals;
   }
   if (shared) return denominator - (in ? made[-1] - totals.log() : made[-1] / totals);
@@ -83,9 +91,10 @@ at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& 
   return totals.log() - positive_terms(z, denominator, learned, pairs, PositiveTerm::kShares);
 }
 
-}  // namespace
-
-std::tuple<at::Tensor, at::Tensor> contrastive_loss(const LossInputs& inputs, const LossOptions& options) {
+// Mean over anchors, times loss_scale; and how many anchors have a value, int64 (). Computed in float32, float64
+// features in float64. An anchor has a value when it has a positive, and under denominators "negatives" a negative too.
+// The loss is NaN when a feature is. Differentiable once in features and learned_temperature.
+std::tuple<at::Tensor, at::Tensor> mean_loss(const LossInputs& inputs, const LossOptions& options) {
   // Autocast would run the similarities in bfloat16.
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   check(inputs, options);
@@ -122,16 +131,43 @@ std::tuple<at::Tensor, at::Tensor> contrastive_loss(const LossInputs& inputs, co
   const at::Tensor counted =
       options.no_positives == "zero" ? at::full({}, anchors, z.options()) : count.clamp_min(1).to(dtype);
   at::Tensor loss = at::where(valid, losses, at::zeros_like(losses)).sum() * (options.loss_scale / counted);
-  loss = loss + poison(z);
-  if (pairs.bank.defined()) loss = loss + poison(pairs.bank);
+  loss = loss + zero_or_nan(z);
+  if (pairs.bank.defined()) loss = loss + zero_or_nan(pairs.bank);
   return {loss, count};
 }
 
-at::Tensor self_supervised_loss(const LossInputs& inputs, const LossOptions& options) {
-  const at::Tensor& features = inputs.features;
-  CONTRASTIVE_CHECK(features.dim() != 3 || features.size(1) != 1, kShapeError,
-                    "features must have at least two views, (batch, views, dim), got ", features.sizes());
-  return std::get<0>(contrastive_loss(inputs, options));
+std::tuple<at::Tensor, at::Tensor> contrastive_loss(
+    const at::Tensor& features, const OptionalTensor& labels, const OptionalTensor& mask, const OptionalTensor& ids,
+    const OptionalTensor& bank, const OptionalTensor& bank_labels, const OptionalTensor& bank_ids,
+    const OptionalTensor& learned_temperature, double temperature, int64_t min_views, const std::string& variant,
+    const std::string& denominators, const std::string& anchors, const std::string& no_positives, int64_t max_positives,
+    int64_t seed, double concentration, double class_prior, std::optional<double> sigma, bool weight_gradient,
+    double loss_scale, bool normalize, int64_t block) {
+  return mean_loss({features, labels, mask, ids, bank, bank_labels, bank_ids, learned_temperature},
+                   {temperature,
+                    min_views,
+                    variant,
+                    denominators,
+                    anchors,
+                    no_positives,
+                    max_positives,
+                    seed,
+                    {concentration, class_prior},
+                    sigma,
+                    weight_gradient,
+                    loss_scale,
+                    normalize,
+                    block});
 }
 
+CONTRASTIVE_OP(
+    contrastive_loss,
+    "contrastive_loss(Tensor features, Tensor? labels=None, Tensor? mask=None, Tensor? ids=None, Tensor? bank=None, "
+    "Tensor? bank_labels=None, Tensor? bank_ids=None, Tensor? learned_temperature=None, "
+    "*, float temperature=0.1, int min_views=1, str variant='out', str denominators='all', str anchors='all', "
+    "str no_positives='ignore', int max_positives=0, int seed=0, float concentration=0.0, float class_prior=0.0, "
+    "float? sigma=None, bool weight_gradient=False, float loss_scale=1.0, bool normalize=True, int block=0) "
+    "-> (Tensor loss, Tensor valid_anchors)");
+
+}  // namespace
 }  // namespace contrastive::losses

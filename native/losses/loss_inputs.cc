@@ -17,9 +17,11 @@ void check_device(const char* name, const at::Tensor& x, const at::Tensor& featu
 
 bool is_integer(const at::Tensor& x) { return at::isIntegralType(x.scalar_type(), /*includeBool=*/true); }
 
-void check_features(const at::Tensor& features) {
+void check_features(const at::Tensor& features, int64_t min_views) {
   CONTRASTIVE_CHECK(features.dim() == 3, kShapeError, "features must have shape (batch, views, dim), got ",
                     features.sizes());
+  CONTRASTIVE_CHECK(features.size(1) >= min_views, kShapeError,
+                    "features must have at least two views, (batch, views, dim), got ", features.sizes());
   CONTRASTIVE_CHECK(features.numel() > 0, kShapeError, "features must hold at least one value, got shape ",
                     features.sizes());
   CONTRASTIVE_CHECK(at::isFloatingType(features.scalar_type()), kDTypeError, "features must be floating, got ",
@@ -117,9 +119,9 @@ void check_options(const LossOptions& options) {
                     "concentration must be finite and >= 0, got ", concentration);
   CONTRASTIVE_CHECK(class_prior >= 0 && class_prior < 1, kOptionError, "class_prior must be in [0, 1), got ",
                     class_prior);
-  if (options.mises_sigma)
-    CONTRASTIVE_CHECK(*options.mises_sigma > 0 && std::isfinite(*options.mises_sigma), kOptionError,
-                      "sigma must be a finite number > 0, got ", *options.mises_sigma);
+  if (options.sigma)
+    CONTRASTIVE_CHECK(*options.sigma > 0 && std::isfinite(*options.sigma), kOptionError,
+                      "sigma must be a finite number > 0, got ", *options.sigma);
   CONTRASTIVE_CHECK(std::isfinite(options.loss_scale), kOptionError, "loss_scale must be finite, got ",
                     options.loss_scale);
   CONTRASTIVE_CHECK(options.block >= 0, kOptionError, "block must be >= 0, got ", options.block);
@@ -129,7 +131,7 @@ void check_options(const LossOptions& options) {
 
 void check(const LossInputs& inputs, const LossOptions& options) {
   const at::Tensor& features = inputs.features;
-  check_features(features);
+  check_features(features, options.min_views);
   CONTRASTIVE_CHECK(!(inputs.labels && inputs.mask), kOptionError, "labels and mask exclude each other, got both");
   if (inputs.labels) check_labels(*inputs.labels, features);
   if (inputs.mask) check_mask(*inputs.mask, features);

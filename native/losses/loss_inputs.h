@@ -26,6 +26,7 @@ struct LossInputs {
 
 struct LossOptions {
   double temperature = 0.1;             // τ > 0
+  int64_t min_views = 1;                // 2 where the other views of a sample are its only positives
   std::string variant = "out";          // or "in"
   std::string denominators = "all";     // or "negatives-and-one-positive", "negatives"
   std::string anchors = "all";          // or "first", "queries"
@@ -33,8 +34,8 @@ struct LossOptions {
   int64_t max_positives = 0;            // 0: no cap
   int64_t seed = 0;                     // of the cap's choice
   HardNegatives hard_negatives;
-  std::optional<double> mises_sigma;  // σ > 0 of DCLW's weights of the positives
-  bool mises_gradient = false;        // whether these have a gradient
+  std::optional<double> sigma;   // σ > 0 of DCLW's weights of the positives
+  bool weight_gradient = false;  // whether these have a gradient
   double loss_scale = 1;
   bool normalize = true;
   int64_t block = 0;  // candidates of a block; 0: chosen for the device

@@ -1,7 +1,7 @@
-// The passes of batch normalisation in training, fused with what follows it in a residual network: an addition and
-// ReLU. Free of torch headers. A tensor is a matrix of `rows` by `lanes`: channels_last memory, where the channels of
-// several pixels may stand side by side in one row, so that `lanes` is a multiple of kLanes. Parameters are repeated
-// likewise.
+// The passes of batch normalisation in training, fused with what follows it in a network: an addition and an
+// activation. Free of torch headers. A tensor is a matrix of `rows` by `lanes`: channels_last memory, where the
+// channels of several pixels may stand side by side in one row, so that `lanes` is a multiple of kLanes. Parameters are
+// repeated likewise.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,8 @@ namespace contrastive::nn {
 inline constexpr int64_t kLanes = 64;
 
 enum class Element { kFloat32, kBFloat16 };
+
+enum class Activation { kNone, kRelu, kHardswish, kSilu };
 
 struct Matrix {
   Element element;
@@ -31,16 +33,17 @@ struct BatchNormKernels {
   // sums[0 .. lanes) = Σ (x - shift), sums[lanes .. 2 lanes) = Σ (x - shift)².
   void (*statistics)(Matrix m, const void* x, const float* shift, float* sums);
 
-  // y = scale * x + offset (+ residual), then ReLU when `relu`; a NaN stays one.
-  void (*normalize)(Matrix m, const void* x, const void* residual, bool relu, const LaneParameters& p, void* y);
+  // y = act(scale * x + offset (+ residual)); a NaN stays one.
+  void (*normalize)(Matrix m, const void* x, const void* residual, Activation act, const LaneParameters& p, void* y);
 
-  // g is the gradient behind ReLU: dy where y > 0. sums = Σ g and Σ g (x - mean).
-  // Without `y`, y > 0 is decided from x again. With `g`, it is written there.
-  void (*gradient_sums)(Matrix m, const void* x, const void* dy, const void* y, bool relu, const LaneParameters& p,
+  // g is the gradient before the activation: dy · act'(z). sums = Σ g and Σ g (x - mean).
+  // Without `y`, z is computed from x again. With it, the activation is ReLU: y > 0 is its derivative, and g is
+  // written.
+  void (*gradient_sums)(Matrix m, const void* x, const void* dy, const void* y, Activation act, const LaneParameters& p,
                         void* g, float* sums);
 
-  // dx from g; `relu` when dy is given in its place, as above.
-  void (*input_gradient)(Matrix m, const void* x, const void* dy, bool relu, const LaneParameters& p, void* dx);
+  // dx from g, or from dy in its place, where `act` is what lies between, as above.
+  void (*input_gradient)(Matrix m, const void* x, const void* dy, Activation act, const LaneParameters& p, void* dx);
 };
 
 // The widest that this processor runs.

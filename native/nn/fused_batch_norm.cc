@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -25,7 +26,7 @@ using torch::autograd::variable_list;
 struct Blocks {
   explicit Blocks(const at::Tensor& x)
       : channels(x.size(1)),
-        lanes(std::max(channels, kLanes)),
+        lanes(std::lcm(channels, kLanes)),
         rows(x.numel() / lanes),
         element(x.scalar_type() == at::kFloat ? Element::kFloat32 : Element::kBFloat16),
         stride(lanes * x.element_size()),
@@ -131,30 +132,30 @@ LaneParameters forward_parameters(Lanes& lanes, const at::Tensor& weight, const 
 }
 
 // y = act(scale x + offset + residual); y may be x.
-void normalize(const Blocks& blocks, const at::Tensor& x, const at::Tensor& residual, bool relu,
+void normalize(const Blocks& blocks, const at::Tensor& x, const at::Tensor& residual, Activation act,
                const LaneParameters& p, const at::Tensor& y) {
   const char *in = bytes(x), *more = residual.defined() ? bytes(residual) : nullptr;
   char* out = mutable_bytes(y);
   blocks.for_each([&](Matrix m, int64_t offset, int64_t) {
-    batch_norm_kernels().normalize(m, in + offset, more ? more + offset : nullptr, relu, p, out + offset);
+    batch_norm_kernels().normalize(m, in + offset, more ? more + offset : nullptr, act, p, out + offset);
   });
 }
 
 struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
   static Variable forward(AutogradContext* context, const Variable& x, const std::optional<Variable>& residual,
-                          const Variable& weight, const Variable& bias, bool relu, const BatchNormState& state) {
+                          const Variable& weight, const Variable& bias, Activation act, const BatchNormState& state) {
     const Blocks blocks(x);
     const Statistics statistics = measure(x, blocks, state);
     Lanes lanes(blocks);
     const LaneParameters p = forward_parameters(lanes, weight, bias, statistics);
     const at::Tensor y = at::empty_like(x);
-    normalize(blocks, x, residual.value_or(at::Tensor()), relu, p, y);
+    normalize(blocks, x, residual.value_or(at::Tensor()), act, p, y);
 
     // With a residual, only the output says where ReLU was active.
-    context->saved_data["relu"] = relu;
+    context->saved_data["activation"] = static_cast<int64_t>(act);
     context->saved_data["residual"] = residual.has_value();
-    context->save_for_backward(
-        {x, relu && residual ? y : Variable(), weight, bias, statistics.mean, statistics.inverse_deviation});
+    context->save_for_backward({x, act == Activation::kRelu && residual ? y : Variable(), weight, bias, statistics.mean,
+                                statistics.inverse_deviation});
     return y;
   }
 
@@ -164,7 +165,7 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
     const variable_list saved = context->get_saved_variables();
     const Variable &x = saved[0], &y = saved[1], &weight = saved[2], &bias = saved[3];
     const Statistics statistics{saved[4], saved[5]};
-    const bool relu = context->saved_data["relu"].toBool();
+    const auto act = static_cast<Activation>(context->saved_data["activation"].toInt());
     const bool residual = context->saved_data["residual"].toBool();
     const at::Tensor dy = gradients[0].to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
 
@@ -172,7 +173,7 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
     Lanes lanes(blocks);
     LaneParameters p = forward_parameters(lanes, weight, bias, statistics);
     const at::Tensor masked = y.defined() ? at::empty_like(dy) : at::Tensor();
-    const std::vector<double> sums = gradient_sums(blocks, x, dy, y, relu, p, masked);
+    const std::vector<double> sums = gradient_sums(blocks, x, dy, y, act, p, masked);
 
     const int64_t positions = x.numel() / blocks.channels;
     const auto n = static_cast<double>(positions);
@@ -186,8 +187,8 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
     const char *in = bytes(x), *gradient = bytes(g);
     char* out = mutable_bytes(dx);
     blocks.for_each([&](Matrix m, int64_t offset, int64_t) {
-      batch_norm_kernels().input_gradient(m, in + offset, gradient + offset, relu && !masked.defined(), p,
-                                          out + offset);
+      batch_norm_kernels().input_gradient(m, in + offset, gradient + offset, masked.defined() ? Activation::kNone : act,
+                                          p, out + offset);
     });
 
     at::Tensor dweight = at::empty_like(weight), dbias = at::empty_like(bias);
@@ -200,13 +201,13 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
 
  private:
   static std::vector<double> gradient_sums(const Blocks& blocks, const at::Tensor& x, const at::Tensor& dy,
-                                           const at::Tensor& y, bool relu, const LaneParameters& p,
+                                           const at::Tensor& y, Activation act, const LaneParameters& p,
                                            const at::Tensor& masked) {
     std::vector<float> partial(2 * blocks.lanes * blocks.count);
     const char *in = bytes(x), *gradient = bytes(dy), *output = y.defined() ? bytes(y) : nullptr;
     char* g = masked.defined() ? mutable_bytes(masked) : nullptr;
     blocks.for_each([&](Matrix m, int64_t offset, int64_t i) {
-      batch_norm_kernels().gradient_sums(m, in + offset, gradient + offset, output ? output + offset : nullptr, relu, p,
+      batch_norm_kernels().gradient_sums(m, in + offset, gradient + offset, output ? output + offset : nullptr, act, p,
                                          g ? g + offset : nullptr, &partial[2 * blocks.lanes * i]);
     });
     return blocks.reduce(partial);
@@ -220,26 +221,26 @@ bool has_layout(const at::Tensor& tensor) {
 
 }  // namespace
 
-bool can_fuse_batch_norm(const at::Tensor& x, const at::Tensor& residual, const BatchNormState& state) {
-  if (!has_layout(x) || x.numel() % kLanes != 0) return false;
+bool can_fuse_batch_norm(const at::Tensor& x, const at::Tensor& residual, Activation act, const BatchNormState& state) {
+  if (!has_layout(x) || x.numel() % std::lcm(x.size(1), kLanes) != 0) return false;
   if (!state.weight.defined() || !state.bias.defined() || state.weight.scalar_type() != at::kFloat) return false;
-  const int64_t channels = x.size(1);
-  if (channels % kLanes != 0 && kLanes % channels != 0) return false;
   if (!residual.defined()) return true;
+  if (act != Activation::kNone && act != Activation::kRelu) return false;
   return has_layout(residual) && residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type();
 }
 
-at::Tensor fused_batch_norm(const at::Tensor& x, const at::Tensor& residual, bool relu, const BatchNormState& state) {
+at::Tensor fused_batch_norm(const at::Tensor& x, const at::Tensor& residual, Activation act,
+                            const BatchNormState& state) {
   const std::optional<at::Tensor> added = residual.defined() ? std::optional(residual) : std::nullopt;
-  return FusedBatchNorm::apply(x, added, state.weight, state.bias, relu, state);
+  return FusedBatchNorm::apply(x, added, state.weight, state.bias, act, state);
 }
 
-void evaluate_batch_norm(const at::Tensor& x, const at::Tensor& residual, bool relu, const BatchNormState& state,
+void evaluate_batch_norm(const at::Tensor& x, const at::Tensor& residual, Activation act, const BatchNormState& state,
                          const at::Tensor& y) {
   const Blocks blocks(x);
   Lanes lanes(blocks);
   const Statistics running{state.running_mean, (state.running_var + state.epsilon).rsqrt_()};
-  normalize(blocks, x, residual, relu, forward_parameters(lanes, state.weight, state.bias, running), y);
+  normalize(blocks, x, residual, act, forward_parameters(lanes, state.weight, state.bias, running), y);
 }
 
 }  // namespace contrastive::nn

@@ -1,8 +1,10 @@
-// Batch normalisation in training with the addition and ReLU that follow it, in fewer passes over memory than
+// Batch normalisation in training with the addition and the activation that follow it, in fewer passes over memory than
 // libtorch's separate operators take.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include "nn/batch_norm_kernels.h"
 
 namespace contrastive::nn {
 
@@ -13,15 +15,16 @@ struct BatchNormState {
 };
 
 // Whether fused_batch_norm takes x (and residual, which may be undefined): on the CPU, channels_last, float32 or
-// bfloat16, and of a number of channels that fits its vectors.
-bool can_fuse_batch_norm(const at::Tensor& x, const at::Tensor& residual, const BatchNormState& state);
+// bfloat16, and of a number of values that fits its vectors. With a residual, the activation is ReLU or none.
+bool can_fuse_batch_norm(const at::Tensor& x, const at::Tensor& residual, Activation act, const BatchNormState& state);
 
 // act(batch_norm(x) + residual) with the statistics of the batch, which also move the running ones. As at::batch_norm,
-// at::add and at::relu; float32 inside. Differentiable once: a second derivative throws kAutogradError.
-at::Tensor fused_batch_norm(const at::Tensor& x, const at::Tensor& residual, bool relu, const BatchNormState& state);
+// at::add and the activation; float32 inside. Differentiable once: a second derivative throws kAutogradError.
+at::Tensor fused_batch_norm(const at::Tensor& x, const at::Tensor& residual, Activation act,
+                            const BatchNormState& state);
 
 // The same in evaluation, with the running statistics, into y, which may be x. Records no gradient.
-void evaluate_batch_norm(const at::Tensor& x, const at::Tensor& residual, bool relu, const BatchNormState& state,
+void evaluate_batch_norm(const at::Tensor& x, const at::Tensor& residual, Activation act, const BatchNormState& state,
                          const at::Tensor& y);
 
 }  // namespace contrastive::nn

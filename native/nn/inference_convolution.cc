@@ -1,4 +1,4 @@
-// A convolution with the batch normalisation, addition and ReLU behind it as one operation, for inference: the
+// A convolution with the batch normalisation, addition and activation behind it as one operation, for inference: the
 // normalisation folded into the weight and the bias (Jacob et al. 2018, arXiv:1712.05877, section 3.2), the weight in
 // the layout that this machine's kernels want, the rest inside the kernel.
 #include <ATen/ATen.h>
@@ -13,6 +13,7 @@
 #include "core/cpu.h"
 #include "core/error.h"
 #include "core/op.h"
+#include "nn/activation.h"
 #include "nn/packed_weights.h"
 #include "nn/winograd.h"
 
@@ -105,6 +106,20 @@ Folded fold(const at::Tensor& weight, const OptionalTensor& bias, const Normalis
   return {w.to(dtype).contiguous(at::MemoryFormat::ChannelsLast), b.to(dtype)};
 }
 
+// What oneDNN's operators of libtorch call it.
+const char* attribute_of(Activation act) {
+  switch (act) {
+    case Activation::kRelu:
+      return "relu";
+    case Activation::kHardswish:
+      return "hardswish";
+    case Activation::kSilu:
+      return "swish";
+    default:
+      return "none";
+  }
+}
+
 at::ScalarType dtype_of_result(const at::Tensor& input) {
   const at::DeviceType device = input.device().type();
   const bool is_cast = at::autocast::is_autocast_enabled(device) && input.scalar_type() != at::kDouble;
@@ -114,11 +129,12 @@ at::ScalarType dtype_of_result(const at::Tensor& input) {
 at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, const OptionalTensor& bias,
                                  const OptionalTensor& norm_weight, const OptionalTensor& norm_bias,
                                  const OptionalTensor& running_mean, const OptionalTensor& running_var,
-                                 OptionalTensor residual, double eps, bool relu, const std::vector<int64_t>& stride,
-                                 const std::vector<int64_t>& padding, const std::vector<int64_t>& dilation,
-                                 int64_t groups) {
+                                 OptionalTensor residual, double eps, const std::string& activation,
+                                 const std::vector<int64_t>& stride, const std::vector<int64_t>& padding,
+                                 const std::vector<int64_t>& dilation, int64_t groups) {
   CONTRASTIVE_CHECK(running_mean.has_value() == running_var.has_value(), kOptionError,
                     "running_mean and running_var come together");
+  const Activation act = activation_of(activation);
   const Geometry geometry{stride, padding, dilation, groups};
   if (input.is_meta()) return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
 
@@ -149,24 +165,29 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
 
   const at::Tensor other = residual ? residual->to(dtype).contiguous(at::MemoryFormat::ChannelsLast) : at::Tensor();
   const bool in_place = other.defined() && (is_owned || !other.is_same(*residual));
+  const bool is_relu = act == Activation::kRelu;
   if (winograd) {
     const OptionalTensor added = other.defined() ? OptionalTensor(other) : std::nullopt;
-    return winograd_convolution(*winograd, x, folded.weight, {folded.bias, added, in_place, relu});
+    const at::Tensor y = winograd_convolution(*winograd, x, folded.weight, {folded.bias, added, in_place, is_relu});
+    return is_relu ? y : activated(y, act);
   }
   if (!packs) {
     at::Tensor y = at::conv2d(x, folded.weight, folded.bias, stride, padding, dilation, groups);
     if (other.defined()) y = y.add_(other);
-    return relu ? y.relu_() : y;
+    return activated(y, act);
   }
-  if (!other.defined()) return kernels.run(x, folded, geometry, relu ? "relu" : "none");
-  return kernels.run_and_add(x, other, in_place, folded, geometry, relu ? c10::IValue("relu") : c10::IValue());
+  if (!other.defined()) return kernels.run(x, folded, geometry, attribute_of(act));
+  // Behind an addition, oneDNN's kernels know no other.
+  const at::Tensor sum =
+      kernels.run_and_add(x, other, in_place, folded, geometry, is_relu ? c10::IValue("relu") : c10::IValue());
+  return is_relu ? sum : activated(sum, act);
 }
 
 CONTRASTIVE_OP(
     inference_convolution,
     "_inference_convolution(Tensor input, Tensor weight, Tensor? bias=None, Tensor? norm_weight=None, "
     "Tensor? norm_bias=None, Tensor? running_mean=None, Tensor? running_var=None, Tensor? residual=None, *, "
-    "float eps=1e-05, bool relu=False, int[] stride, int[] padding, int[] dilation, int groups=1) -> Tensor");
+    "float eps=1e-05, str activation='none', int[] stride, int[] padding, int[] dilation, int groups=1) -> Tensor");
 
 }  // namespace
 }  // namespace contrastive::nn

@@ -18,15 +18,33 @@ void check_status(const at::Tensor& status) {
 
 namespace {
 
-// Before the forward pass: copies the running statistics into `before`. A status that a step left under way is that of
-// one that failed: its statistics are put back, and no later step changes anything.
+int64_t version_of(const at::Tensor& tensor) {
+  return tensor.unsafeGetTensorImpl()->version_counter().current_version();
+}
+
+// Copies into `before` what has changed since it was copied last. A copy is given the version of its source.
+void copy_changed(const Tensors& before, const Tensors& statistics) {
+  Tensors targets, sources;
+  for (size_t i = 0; i < statistics.size(); ++i) {
+    if (version_of(before[i]) == version_of(statistics[i])) continue;
+    targets.push_back(before[i]);
+    sources.push_back(statistics[i]);
+  }
+  copy_all(targets, sources);
+  for (size_t i = 0; i < targets.size(); ++i)
+    targets[i].unsafeGetTensorImpl()->set_version_counter(c10::VariableVersion(version_of(sources[i])));
+}
+
+// Before the forward pass: copies the running statistics into `before`, where they have moved. A status that a step
+// left under way is that of one that failed: its statistics are put back, and no later step changes anything. before:
+// at first clones, which are of the version 0 as what never changed is.
 at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const at::Tensor& status) {
   check_alike("before", before, "statistics", statistics);
   check_status(status);
   if (status.is_meta()) return status;
   const int64_t now = status.item<int64_t>();
   if (now == kFine) {
-    copy_all(before, statistics);
+    copy_changed(before, statistics);
     return status.fill_(kUnderWay);
   }
   if (now == kUnderWay) copy_all(statistics, before);

@@ -151,8 +151,8 @@ describe('pipelines on the device equal the pool', () => {
     ...single.map((name) => [name, twice(presets[name]({ size: 40 }))] as const),
     ['simclr with blur', twice(presets.simclr({ size: 40, blur: 0.5 }))] as const,
     ['byol', presets.byol({ size: 40 })] as const,
-    ['swav', presets.swav({ globalSize: 40 }).slice(0, 2)] as const,
-    ['dino', presets.dino({ globalSize: 40 }).slice(0, 2)] as const,
+    ['swav', presets.swav({ size: 40, localSize: 96 }).slice(0, 2)] as const,
+    ['dino', presets.dino({ size: 40, localSize: 96 }).slice(0, 2)] as const,
   ])('presets.%s', async (_name, views) => {
     const off = await differences(views, imagesOf([64, 48, 3], [64, 48, 3], [50, 70, 3]), { seed: 9 });
     expect(outliers(off)).toBeLessThanOrEqual(0.001); // solarisation has a step

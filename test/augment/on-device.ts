@@ -1,7 +1,8 @@
 /** The batched operations of the device path, forced onto any device, the CPU too; and how far their views are off. */
 import { type ApplyOptions, type Augmentation, applyViews, type ImageSample } from '../../lib/augment/augment.ts';
 import { loadAddon } from '../../lib/native/addon.ts';
-import { guard, newJob } from '../../lib/native/errors.ts';
+import { guard } from '../../lib/native/errors.ts';
+import { newJob } from '../../lib/native/jobs.ts';
 import { flags } from '../../lib/tensor/modes.ts';
 import { Tensor } from '../../lib/tensor/tensor.ts';
 import { formulaImage } from './formula-image.ts';

@@ -81,7 +81,7 @@ describe('presets', () => {
   test('swav and dino: crops of two sizes', () => {
     const crops = (views: Augmentation[]) =>
       views.map((view) => of(view, 'randomResizedCrop') as unknown as { size: number[]; scale: number[] });
-    const swav = presets.swav();
+    const swav = presets.swav({ size: 224 });
     expect(crops(swav).map(({ size }) => size[0])).toEqual([224, 224, 96, 96, 96, 96, 96, 96]);
     expect(crops(swav).map(({ scale }) => scale)).toEqual([
       ...new Array(2).fill([0.14, 1]),
@@ -91,7 +91,7 @@ describe('presets', () => {
       expect(of(view, 'colorJitter')).toMatchObject(jitter(0.8, 0.8, 0.8, 0.2));
       expect(of(view, 'gaussianBlur')).toMatchObject({ kernelSize: 23, sigma: [0.1, 2], p: 0.5 });
     }
-    const dino = presets.dino({ globalSize: 64, localSize: 32 });
+    const dino = presets.dino({ size: 64, localSize: 32 });
     expect(crops(dino).map(({ size }) => size[0])).toEqual([64, 64, ...new Array(8).fill(32)]);
     expect(crops(dino).map(({ scale }) => scale)).toEqual([
       ...new Array(2).fill([0.4, 1]),
@@ -134,7 +134,7 @@ describe('presets', () => {
     const { swav, dino, ...single } = presets;
     const made = [
       ...Object.values(single).flatMap((make) => make({ size: 28, ...input })),
-      ...[swav, dino].flatMap((make) => make({ globalSize: 28, localSize: 12, ...input })),
+      ...[swav, dino].flatMap((make) => make({ size: 28, localSize: 12, ...input })),
     ];
     for (const preset of made) {
       const again = augment(JSON.parse(JSON.stringify(preset)));
@@ -168,8 +168,12 @@ describe('presets', () => {
     expectError(() => presets.evaluation({ size: 32, cropRatio: 0 }), 'ERR_OPTION', /cropRatio must be .*> 0/);
     expectError(() => presets.cifar({ size: 32, mean: [0.5] }), 'ERR_OPTION', /one length, got 1 and 3/);
     expectError(() => presets.byol({} as never), 'ERR_OPTION', /presets.byol: size must be .*got undefined/);
-    expectError(() => presets.dino({ size: 32 } as never), 'ERR_OPTION', /presets.dino: unknown option 'size'/);
-    expectError(() => presets.mocoV2({ size: 32, blur: 1 } as never), 'ERR_OPTION', /unknown option 'blur'/);
+    expectError(
+      () => presets.dino({ globalSize: 32 } as never),
+      'ERR_OPTION',
+      /presets.dino: unknown option 'globalSize'/,
+    );
+    expectError(() => presets.supcon({ size: 32, blur: 1 } as never), 'ERR_OPTION', /unknown option 'blur'/);
   });
 });
 

@@ -155,9 +155,9 @@ describe('headOf', () => {
 
   it.each([
     () => linearHead({ inFeatures: 4, outFeatures: 3, init: 'normal' }),
-    () => projectionHead({ kind: 'linear', inFeatures: 4, outFeatures: 3 }),
-    () => projectionHead({ kind: 'mlp', inFeatures: 4, hiddenFeatures: 5, outFeatures: 3 }),
-    () => projectionHead({ kind: 'mlp-bn', inFeatures: 4, hiddenFeatures: 5, outFeatures: 3 }),
+    () => projectionHead({ layers: 1, inFeatures: 4, outFeatures: 3 }),
+    () => projectionHead({ layers: 2, inFeatures: 4, hiddenFeatures: 5, outFeatures: 3 }),
+    () => projectionHead({ layers: 3, batchNorm: 'all', inFeatures: 4, hiddenFeatures: 5, outFeatures: 3 }),
   ])('makes every kind of head again, and none that is larger than its weights (%#)', async (make) => {
     using head = make();
     const checkpoint = await checkpointOf(head);

@@ -17,8 +17,8 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const config: RunConfig = {
   format: 1,
   encoder: { name: 'resnet18', stem: 'cifar', width: 16, inChannels: 1, zeroInitResidual: false },
-  head: { kind: 'mlp', dim: 128 },
-  loss: { name: 'supcon', temperature: 0.1 },
+  head: { layers: 2, dim: 128 },
+  method: { name: 'supcon', temperature: 0.1 },
   augment: [{ op: 'randomHorizontalFlip', p: 0.5 }],
   input: { size: 28, channels: 1, mean: [0.286], std: [0.353] },
   optimizer: { name: 'sgd', lr: 0.05 },

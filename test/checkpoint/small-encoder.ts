@@ -17,9 +17,15 @@ export function smallEncoder(): RecordedProgram & { readonly forward: (x: Tensor
   };
   const forward = (x: Tensor) => {
     const batch = x.shape[0] as number;
-    const y = ops.conv2d(x, weights['conv.weight'], undefined, 1, 1);
+    const y = ops.conv2d(x, weights['conv.weight'], { stride: 1, padding: 1 });
     const z = ops
-      .batchNorm(y, undefined, undefined, weights.mean, weights.variance, false, 0.1, 1e-5)
+      .batchNorm(y, {
+        runningMean: weights.mean,
+        runningVar: weights.variance,
+        training: false,
+        momentum: 0.1,
+        eps: 1e-5,
+      })
       .gelu({ approximate: 'tanh' });
     const tokens = z.maxPool2d([2, 2]).reshape([batch, 4, -1]).transpose(1, 2);
     const [q, k, v] = ops.linear(tokens, weights['qkv.weight']).chunk(3, -1) as [Tensor, Tensor, Tensor];

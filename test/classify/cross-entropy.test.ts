@@ -1,8 +1,9 @@
 /** Cross entropy as a trainer's loss by name. */
 import { describe, expect, test } from 'vitest';
 import { linearHead } from '../../lib/encoders/linear-head.ts';
+import type { LossSpec } from '../../lib/losses/all.ts';
+import { moco } from '../../lib/methods/moco.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
-import type { LossSpec } from '../../lib/train/loss.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { firstBatch, gradientOf, optionsOf, parametersOf } from '../train/one-step.ts';
 import { tinyDataset, tinyModels } from '../train/tiny.ts';
@@ -58,7 +59,7 @@ describe('the cross-entropy loss of a Trainer', () => {
     expect(loss({ name: 'cross-entropy', labelSmoothing: 2 })).toThrow(code(/labelSmoothing must be/));
     expect(loss({ name: 'cross-entropy', temperature: 1 })).toThrow(code(/unknown option 'temperature'/));
     expect(loss({ name: 'crossentropy' })).toThrow(code(/did you mean 'cross-entropy'/));
-    const withKeys = () => optionsOf({ loss: { name: 'cross-entropy' }, momentumEncoder: {} });
-    expect(withKeys).toThrow(code(/momentumEncoder needs a contrastive loss/));
+    const withKeys = () => moco({ loss: { name: 'cross-entropy' } });
+    expect(withKeys).toThrow(code(/moco.loss must be a contrastive loss: cross-entropy has no keys/));
   });
 });

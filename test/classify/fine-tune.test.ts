@@ -18,6 +18,8 @@ import { Identity } from '../../lib/nn/activations.ts';
 import { Linear } from '../../lib/nn/linear.ts';
 import { createEmbedder } from '../../lib/serve/embedder.ts';
 import type { RawImage } from '../../lib/serve/image-input.ts';
+import { noGrad } from '../../lib/tensor/modes.ts';
+import { mul_ } from '../../lib/tensor/ops.ts';
 import { tensorState } from '../../lib/tensor/raw-tensors.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
@@ -41,7 +43,7 @@ const options = (changed: Partial<FineTuneOptions> = {}): FineTuneOptions => ({
   ...changed,
 });
 
-const values = async (classifier: Classifier): Promise<Record<string, number[]>> => {
+const values = async (classifier: Pick<Classifier, 'stateDict'>): Promise<Record<string, number[]>> => {
   const entries = [...classifier.stateDict()].map(async ([name, value]) => [
     name,
     Array.from(await value.data(), Number),
@@ -175,13 +177,30 @@ describe('fineTune', () => {
   test('the same seed gives the same bits; another seed does not', async () => {
     const { encoder } = tinyModels();
     const run = async (seed: number) => {
-      const { classifier } = await fineTune(encoder, train, options({ seed, init: 'normal', epochs: 1 }));
+      const { classifier } = await fineTune(encoder, train, options({ seed, headInit: 'normal', epochs: 1 }));
       using _ = classifier;
       return values(classifier);
     };
     const first = await run(3);
     expect(await run(3)).toEqual(first);
     expect((await run(4))['fc.weight']).not.toEqual(first['fc.weight']);
+  });
+
+  test('begins with the weights of a file', async () => {
+    const { encoder } = tinyModels();
+    using other = encoder.clone();
+    noGrad(() => other.parameters().forEach((parameter) => void mul_(parameter, 2).dispose()));
+    const file = join(folder, 'init.safetensors');
+    await other.save(file);
+    const tuned = async (from: typeof encoder, init?: string) => {
+      const { classifier } = await fineTune(from, train, options({ epochs: 1, ...(init && { init }) }));
+      using _ = classifier;
+      return values(classifier);
+    };
+    const before = await values(encoder);
+    expect(await tuned(encoder, file)).toEqual(await tuned(other));
+    expect(await values(encoder)).toEqual(before);
+    await expect(tuned(encoder, join(folder, 'none.pth'))).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' });
   });
 
   test('writes a run that loads as a classifier and as an embedder, and a file under torchvision’s names', async () => {
@@ -304,7 +323,7 @@ describe('fineTune', () => {
     await failing({ augment: undefined }, 'ERR_OPTION', /augment must be/);
     await failing({ evaluation: [] }, 'ERR_OPTION', /evaluation must be what presets.evaluation/);
     await failing({ labelSmoothing: 2 }, 'ERR_OPTION', /labelSmoothing must be/);
-    await failing({ init: 'ones' }, 'ERR_OPTION', /init must be one of 'zeros', 'normal', 'uniform'/);
+    await failing({ headInit: 'ones' }, 'ERR_OPTION', /init must be one of 'zeros', 'normal', 'uniform'/);
     await failing({ classes: 0 }, 'ERR_OPTION', /classes must be/);
     await failing({ classes: 1 }, 'ERR_DATA', /labels must be in \[0, 1\)/);
     await failing({}, 'ERR_DATA', /sample 0 must have a label/, tinyDataset(40, { labels: false }));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ProgramContext, runProgram } from '../../lib/cli/program.ts';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { createEmbedder } from '../../lib/serve/embedder.ts';
 import { writeTinyRun } from '../serve/tiny-run.ts';
 
@@ -112,6 +113,25 @@ describe('contrastive embed', () => {
     ]);
     expect(Math.hypot(...(await readNpy(`${out}.npy`)).values)).toBeCloseTo(1, 5);
     expect(JSON.parse(await readFile(`${out}.json`, 'utf8')).names).toEqual(['img2.png']);
+  });
+
+  it('takes weights from a file in place of a run, and says what it loaded', async () => {
+    const weights = join(folder, 'resnet18.pth');
+    using encoder = resnet18({ stem: 'cifar' });
+    await encoder.save(weights);
+    const out = join(folder, 'pretrained');
+    const source = ['--encoder', 'resnet18', '--weights', weights, '--stem', 'cifar', '--size', '16'];
+    const { code, out: text } = await embed([...source, '--input', join(images, 'img2.png'), '--out', out]);
+    expect(code).toBe(0);
+    expect(text).toMatch(/resnet18\.pth: 120 tensors\n1 images, 512 features each/);
+    const index = JSON.parse(await readFile(`${out}.json`, 'utf8'));
+    expect(index).toMatchObject({ weights, encoder: { name: 'resnet18', stem: 'cifar' }, dim: 512 });
+    expect('run' in index || 'step' in index).toBe(false);
+    for (const half of [[], ['--encoder', 'resnet18'], ['--run', run, '--size', '8'], ['--run', run, ...source]])
+      expect(await embed([...half, '--input', images, '--out', out])).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/give --run DIR, or --encoder NAME and --weights FILE \[ERR_OPTION\]/),
+      });
   });
 
   it('replaces what an earlier call wrote', async () => {

@@ -30,7 +30,7 @@ beforeAll(async () => {
   const pixels = Uint8Array.from({ length: 64 * size * size * 3 }, (_, i) => (i * i * 31 + i * 7919) % 251);
   const labels = Array.from({ length: 64 }, (_, i) => i % 4);
   using encoder = resnet18({ stem: 'cifar', width: 4 });
-  using head = projectionHead({ kind: 'mlp-bn', inFeatures: encoder.featureDim, outFeatures: 10 });
+  using head = projectionHead({ layers: 3, batchNorm: 'all', inFeatures: encoder.featureDim, outFeatures: 10 });
   const augment = presets.simclr({ size, mean, std });
   const trainer = new Trainer({ encoder, head, augment, batchSize: 16, epochs: 2 });
   await trainer.fit(arrayDataset(pixels, { shape: [64, size, size, 3], labels }), { out: trained });

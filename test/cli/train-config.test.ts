@@ -16,6 +16,7 @@ import { type TrainOptions, trainOptions } from '../../lib/cli/train-options.ts'
 import { loadDataset } from '../../lib/data/load.ts';
 import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { supcon } from '../../lib/methods/supcon.ts';
 import { json } from '../../lib/train/config-of.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { type Ran, runWith } from './run-cli.ts';
@@ -40,11 +41,25 @@ describe('options and back', () => {
   const usual = ['--data', 'cifar10:/data'];
   const lists = [
     [],
-    ['--method', 'simclr', '--loss', 'dclw', '--size', '96'],
+    ['--method', 'dcl', '--weighted', '--size', '96'],
     ['--method', 'simclr', '--hard-negatives', '0.5', '--stem', 'cifar', '--jitter', '0.7', '--size', '128'],
     ['--variant', 'in', '--denominators', 'negatives', '--temperature', '0.2', '--temperature-end', '0.05'],
-    ['--method', 'moco', '--queue', '512', '--momentum-end', '1', '--symmetric', '--blur', '0.3', '--crop-min', '0.4'],
-    ['--momentum-encoder', '0.9', '--optimizer', 'lars', '--warmup', '0.2', '--head-dim', '32'],
+    [
+      '--method',
+      'moco',
+      '--queue',
+      '512',
+      '--teacher-momentum-end',
+      '1',
+      '--symmetric',
+      '--blur',
+      '0.3',
+      '--crop-min',
+      '0.4',
+    ],
+    ['--method', 'moco', '--loss', 'supcon', '--teacher-momentum', '0.9', '--variant', 'in', '--temperature', '0.3'],
+    ['--method', 'byol', '--teacher-momentum', '0.9', '--optimizer', 'lars', '--warmup', '0.2', '--head-dim', '32'],
+    ['--method', 'simsiam'],
     ['--optimizer', 'adamw', '--lr', '0.003', '--weight-decay', '0', '--encoder', 'resnet50', '--width', '8'],
     ['--encoder', './net.ts', '--seed', '7', '--precision', 'bfloat16', '--micro-batch', '8', '--batch-size', '64'],
   ];
@@ -63,7 +78,7 @@ describe('options and back', () => {
 
   it('what is typed wins, and leaves the rest as it was', () => {
     const config = json({
-      loss: { name: 'supcon', temperature: 0.3, noPositives: 'zero' },
+      method: { name: 'supcon', temperature: 0.3, noPositives: 'zero' },
       optimizer: { name: 'sgd', lr: 0.4, momentum: 0.5 },
       augment: [{ transforms: [{ kind: 'normalize', mean: 0, std: 1 }] }],
       encoder: { name: 'resnet34', width: 8, stem: 'imagenet' },
@@ -76,7 +91,8 @@ describe('options and back', () => {
     expect(specWith('--lr', '0.1').optimizer).toMatchObject({ name: 'sgd', lr: 0.1 });
     expect(specWith('--optimizer', 'adamw').optimizer).toMatchObject({ name: 'adamw', lr: 0.001 });
     expect(specWith('--width', '16').encoder).toMatchObject({ name: 'resnet34', width: 16, stem: 'imagenet' });
-    expect(specWith('--method', 'simclr').loss).toEqual({ name: 'nt-xent', temperature: 0.3 });
+    expect(specWith('--method', 'simclr').method).toEqual({ name: 'simclr', temperature: 0.1 });
+    expect(specWith('--temperature', '0.2').method).toMatchObject({ name: 'supcon', temperature: 0.2 });
   });
 });
 
@@ -105,14 +121,15 @@ describe('--resume', () => {
     ['encoder.width was 4, and is now 8', ['--width', '8']],
     ['encoder.name was "resnet18"', ['--encoder', 'resnet34']],
     ['head.outFeatures was 128', ['--head-dim', '64']],
-    ['loss.temperature.from was 0.1', ['--temperature', '0.2']],
-    ['momentumEncoder', ['--method', 'simclr']],
+    ['method.loss.temperature.from was 0.1', ['--temperature', '0.2']],
+    ['head.hiddenFeatures', ['--method', 'simsiam']],
+    ['method.name was "moco"', ['--method', 'simclr']],
     ['augment[0].transforms[2].brightness[0] was 0.7, and is now 0.6', ['--jitter', '0.4']],
     ['augment[0].transforms[0].size[0] was 24', ['--size', '28']],
     ['optimizer.lr was 0.001, and is now 0.1', ['--lr', '0.1']],
     ['schedule.warmup was 0.05', ['--warmup', '0.5']],
     ['batchSize', ['--batch-size', '16']],
-    ['momentumEncoder.queueSize was 64', ['--queue', '128']],
+    ['method.queueSize was 64', ['--queue', '128']],
     ['seed was 3, and is now 4', ['--seed', '4']],
     ['the data set had 64 samples', ['--limit-train', '100']],
   ])('says that %s is another, of %j', async (field, args) => {
@@ -127,11 +144,11 @@ describe('--resume', () => {
     const encoder = resnet18({ width: 4, stem: 'cifar', zeroInitResidual: true });
     const trainer = new Trainer({
       encoder,
-      head: projectionHead({ inFeatures: encoder.featureDim, kind: 'mlp-bn' }),
+      head: projectionHead({ inFeatures: encoder.featureDim, layers: 3, batchNorm: 'all' }),
       augment: [presets.supcon(input), presets.evaluation(input)],
       optimizer: { name: 'sgd', lr: 0.02, nesterov: true, momentum: 0.8 },
       schedule: { name: 'constant', warmupEpochs: 1 },
-      loss: { name: 'supcon', noPositives: 'zero' },
+      method: supcon({ noPositives: 'zero' }),
       batchSize: 32,
       epochs: 1,
     });
@@ -198,7 +215,7 @@ describe('--config', () => {
     const file = await write('by-hand.json', {
       encoder: { name: 'SmallNet', file: './net.ts' },
       head: null,
-      loss: { name: 'nt-xent', temperature: 0.5 },
+      method: { name: 'simclr', temperature: 0.5 },
       data: { name: 'fashion-mnist', path: 'bundled', limit: 64 },
       batchSize: 32,
       epochs: 1,
@@ -208,7 +225,7 @@ describe('--config', () => {
     expect((await RunFolder.open(out)).config).toMatchObject({
       encoder: { name: 'SmallNet', file: join(folder, 'net.ts') },
       head: null,
-      loss: { name: 'nt-xent', temperature: 0.5 },
+      method: { name: 'simclr', temperature: 0.5 },
       batchSize: 32,
       data: { limit: 64 },
       seed: 0,
@@ -222,9 +239,9 @@ describe('--config', () => {
   it.each([
     [{ epoch: 3 }, /unknown option 'epoch'; did you mean 'epochs'/],
     [[], /must hold a JSON object, got an array/],
-    [{ loss: 'supcon' }, /loss must be an object, got 'supcon'/],
+    [{ method: 'supcon' }, /method must be an object, got 'supcon'/],
     [{ augment: [1] }, /augment must be an array with an object a view/],
-    [{ loss: { name: 'supcno' } }, /loss\.name must be one of .*did you mean 'supcon'/],
+    [{ method: { name: 'supcno' } }, /method must be one of .*did you mean 'supcon'/],
     [{ optimizer: { name: 'adam' } }, /optimizer\.name must be one of/],
     [{ epochs: 'ten' }, /epochs must be an integer/],
     [{ head: { name: 'linear' } }, /head\.name must be 'projection-head' for a training by command, got 'linear'/],

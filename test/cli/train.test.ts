@@ -97,7 +97,7 @@ describe('contrastive train', () => {
     const { config } = await RunFolder.open(out);
     expect(config).toMatchObject({
       encoder: { name: 'resnet18', stem: 'cifar', width: 4, inChannels: 3 },
-      loss: { name: 'supcon', variant: 'out', temperature: 0.1 },
+      method: { name: 'supcon', variant: 'out', temperature: 0.1 },
       input: { size: 28, channels: 3, mean: [0.286, 0.286, 0.286], std: [0.353, 0.353, 0.353] },
       optimizer: { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 },
       data: { name: 'fashion-mnist', path: 'bundled', limit: 256 },
@@ -131,7 +131,7 @@ describe('contrastive train', () => {
       expect(config).toMatchObject({
         encoder: { stem: 'imagenet', seed: 3 },
         head: { outFeatures: 32, seed: 3 },
-        loss: { name: 'nt-xent', temperature: 0.5 },
+        method: { name: 'simclr', temperature: 0.5 },
         optimizer: { name: 'adamw', lr: 0.002, weightDecay: 0 },
         schedule: { name: 'cosine', warmup: 0.1 },
         precision: 'bfloat16',
@@ -160,14 +160,17 @@ describe('contrastive train', () => {
     expect(step).toMatchObject({ validAnchors: 128, metrics: { validAnchors: 128, spread: expect.any(Number) } });
   });
 
-  it('trains by moco, or another method with a key encoder, and resumes', async () => {
-    const moco = ['--method', 'moco', '--queue', '150', '--momentum-end', '1', '--loss', 'dcl', '--symmetric'];
+  it('trains by moco, with labels too, and resumes', async () => {
+    const moco = ['--method', 'moco', '--queue', '150', '--teacher-momentum-end', '1', '--loss', 'dcl', '--symmetric'];
     const out = join(folder, 'moco');
     expect(await train(...small, ...few, ...moco, '--out', out)).toMatchObject({ code: 0 });
     const { config } = await RunFolder.open(out);
     expect(config).toMatchObject({
-      loss: { name: 'dcl', temperature: 0.1 },
-      momentumEncoder: { momentum: { from: 0.99, to: 1, schedule: 'cosine' }, queueSize: 150, symmetric: true },
+      method: {
+        name: 'moco',
+        loss: { name: 'dcl', temperature: 0.1 },
+        ...{ momentum: { from: 0.99, to: 1, schedule: 'cosine' }, queueSize: 150, symmetric: true },
+      },
     });
     // Those of presets.mocoV2, without blur at this size.
     const names = ['randomResizedCrop', 'randomHorizontalFlip', 'colorJitter', 'randomGrayscale', 'normalize'];
@@ -180,11 +183,10 @@ describe('contrastive train', () => {
     expect(await lossesOf(out)).toHaveLength(8);
 
     const supcon = join(folder, 'supcon-queue');
-    const args = ['--momentum-encoder', '0.9', '--out', supcon];
+    const args = ['--method', 'moco', '--loss', 'supcon', '--teacher-momentum', '0.9', '--out', supcon];
     expect(await train(...small, ...few, ...args)).toMatchObject({ code: 0 });
     expect((await RunFolder.open(supcon)).config).toMatchObject({
-      loss: { name: 'supcon' },
-      momentumEncoder: { momentum: 0.9, queueSize: 4096 },
+      method: { name: 'moco', loss: { name: 'supcon' }, momentum: 0.9, queueSize: 4096 },
     });
   });
 
@@ -235,20 +237,21 @@ describe('wrong use', () => {
     [['--data', 'fashion-mnist:'], 'needs the folder'],
     [[...data, '--epoch', '3'], 'did you mean --epochs?'],
     [[...data, '--encoder', 'resnet19'], "did you mean 'resnet18'?"],
-    [[...data, '--method', 'simclr', '--variant', 'in'], '--variant belongs to --method supcon'],
-    [[...data, '--method', 'simclr', '--denominators', 'all'], '--denominators belongs to --method supcon'],
-    [[...data, '--loss', 'dcl'], '--loss belongs to --method simclr'],
+    [[...data, '--method', 'simclr', '--variant', 'in'], '--variant belongs to --method supcon or moco'],
+    [[...data, '--method', 'simclr', '--denominators', 'all'], '--denominators belongs to --method supcon or moco'],
+    [[...data, '--loss', 'dcl'], '--loss belongs to --method moco'],
+    [[...data, '--method', 'byol', '--temperature', '1'], '--temperature belongs to --method supcon or simclr or dcl'],
     [
-      [...data, '--method', 'simclr', '--loss', 'dclw', '--hard-negatives', '1'],
-      '--hard-negatives goes with --loss nt-xent or --method supcon, got --loss dclw',
+      [...data, '--method', 'moco', '--loss', 'dclw', '--hard-negatives', '1'],
+      '--hard-negatives goes with --loss nt-xent or supcon, got --loss dclw',
     ],
-    [[...data, '--method', 'moco', '--variant', 'in'], '--variant belongs to --method supcon'],
-    [[...data, '--queue', '512'], '--queue needs --method moco or --momentum-encoder'],
-    [[...data, '--symmetric'], '--symmetric needs --method moco or --momentum-encoder'],
-    [[...data, '--momentum-end', '1'], '--momentum-end needs --method moco or --momentum-encoder'],
-    [[...data, '--momentum-encoder', '1.5'], '--momentum-encoder must be a finite number >= 0 and <= 1, got 1.5'],
+    [[...data, '--method', 'moco', '--variant', 'in'], '--variant goes with --loss supcon, got --loss nt-xent'],
+    [[...data, '--queue', '512'], '--queue belongs to --method moco'],
+    [[...data, '--symmetric'], '--symmetric belongs to --method moco'],
+    [[...data, '--teacher-momentum-end', '1'], '--teacher-momentum-end belongs to --method moco or byol'],
+    [[...data, '--teacher-momentum', '1.5'], '--teacher-momentum must be a finite number >= 0 and <= 1, got 1.5'],
     [[...data, '--method', 'moco', '--queue', '100'], 'must hold a batch of keys at least: expected >= 256, got 100'],
-    [[...data, '--method', 'moco', '--micro-batch', '8'], 'momentumEncoder does not go with microBatch'],
+    [[...data, '--method', 'moco', '--micro-batch', '8'], "the method 'moco' does not go with microBatch"],
     [[...data, '--micro-batch', '300'], 'microBatch must be an integer >= 1 and <= 256, got 300'],
     [[...data, '--resume', 'runs/x', '--out', 'runs/y'], '--out does not go with --resume'],
     [[...data, '--encoder', './no-such-net.ts'], 'no-such-net.ts: there is no such file; it makes the encoder'],
@@ -283,7 +286,10 @@ describe('where the weights begin', () => {
     const file = join(folder, 'init.safetensors');
     await new Classifier({ encoder, head, evaluation }).save(file);
     const out = join(folder, 'initialised');
-    expect(await train(...small, ...few, '--epochs', '0', '--init', file, '--out', out)).toMatchObject({ code: 0 });
+    expect(await train(...small, ...few, '--epochs', '0', '--init', file, '--out', out)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/init\.safetensors: 120 tensors; left out 'fc\.bias', 'fc\.weight'\n/),
+    });
     using trained = await loadEncoder({ checkpoint: out });
     const [expected, got] = [encoder, trained].map((module) => module.parameters().map((value) => value.toArray()));
     expect(await Promise.all(got as Promise<unknown>[])).toEqual(await Promise.all(expected as Promise<unknown>[]));

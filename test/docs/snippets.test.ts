@@ -1,16 +1,23 @@
 /** Every TypeScript snippet of the README and the guides is type-checked as it stands, and run with small sizes. */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { format } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { type Block, root, taught } from './markdown.ts';
 
 /** In the checkout, so that packages resolve. */
 const folder = join(root, 'build/test-docs');
-beforeAll(() => mkdirSync(folder, { recursive: true }));
+/** A file that the pages speak of, with weights that nobody trained. */
+const downloaded = 'resnet18-f37072fd.pth';
+beforeAll(async () => {
+  mkdirSync(folder, { recursive: true });
+  using encoder = resnet18();
+  await encoder.save(join(folder, downloaded));
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const isTypeScript = ({ language }: Block): boolean => language === 'ts';
@@ -55,6 +62,7 @@ describe.each(taught.filter(({ blocks }) => blocks.some(isTypeScript)))('$name, 
   const place = mkdtempSync(join(tmpdir(), 'docs-'));
   beforeAll(() => {
     process.chdir(place);
+    symlinkSync(join(folder, downloaded), downloaded);
     for (const file of ['cat.jpg', 'photos/cats/1.jpg', 'photos/dogs/1.jpg']) {
       mkdirSync(dirname(file), { recursive: true });
       copyFileSync(join(root, 'test/fixtures/data/images/rgb.jpg'), file);

@@ -20,7 +20,8 @@ export function uniform(salt: number, shape: readonly number[], scale = 1, offse
 function filled(name: string, salt: number, shape: readonly number[]): Tensor {
   if (name.endsWith('num_batches_tracked')) return tensor(BigInt64Array.of(3n), { shape });
   if (name.endsWith('running_var')) return tensor(uniform(salt, shape, 0.5, 1), { shape });
-  if (shape.length === 4) return tensor(uniform(salt, shape, Math.sqrt(3 / product(shape.slice(1)))), { shape });
+  if (shape.length === 4 || shape.length === 2)
+    return tensor(uniform(salt, shape, Math.sqrt(3 / product(shape.slice(1)))), { shape });
   return tensor(name.endsWith('weight') ? uniform(salt, shape, 0.2, 1) : uniform(salt, shape, 0.1), { shape });
 }
 

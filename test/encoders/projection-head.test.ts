@@ -61,14 +61,14 @@ describe('projectionHead', () => {
   });
 
   it("'linear' is one layer; normalize gives unit rows", () => {
-    using head = projectionHead({ kind: 'linear', inFeatures: 4, outFeatures: 3, normalize: true });
+    using head = projectionHead({ layers: 1, inFeatures: 4, outFeatures: 3, normalize: true });
     const p = head.namedParameters();
     expect([...p.keys()]).toEqual(['0.weight', '0.bias']);
     expectClose(head.forward(x), unit(linear(matrix(x), matrix(p.get('0.weight')), matrix(p.get('0.bias')).flat())));
   });
 
   it("'mlp-bn' has three layers, each normalised, without bias", () => {
-    using head = projectionHead({ kind: 'mlp-bn', inFeatures: 4, hiddenFeatures: 5, outFeatures: 3 });
+    using head = projectionHead({ layers: 3, batchNorm: 'all', inFeatures: 4, hiddenFeatures: 5, outFeatures: 3 });
     const p = head.namedParameters();
     expect([...head.stateDict().keys()].filter((name) => !/running|tracked/.test(name))).toEqual([
       ...['0.weight', '1.weight', '1.bias', '3.weight', '4.weight', '4.bias', '6.weight', '7.weight', '7.bias'],
@@ -79,7 +79,7 @@ describe('projectionHead', () => {
   });
 
   it("starts as PyTorch's Linear: uniform within ±1/√in", () => {
-    using head = projectionHead({ kind: 'linear', inFeatures: 400, outFeatures: 500 });
+    using head = projectionHead({ layers: 1, inFeatures: 400, outFeatures: 500 });
     const values = Array.from((head.namedParameters().get('0.weight') as Tensor).dataSync(), Number);
     const bound = 1 / Math.sqrt(400);
     expect(values.every((value) => Math.abs(value) <= bound)).toBe(true);
@@ -102,7 +102,8 @@ describe('projectionHead', () => {
     [{ inFeatures: 0 }, /inFeatures must be an integer >= 1/],
     [{ inFeatures: 2, outFeatures: -1 }, /outFeatures/],
     [{ inFeatures: 2, hiddenFeatures: 0.5 }, /hiddenFeatures/],
-    [{ inFeatures: 2, kind: 'mpl' }, /kind must be one of 'linear', 'mlp', 'mlp-bn'.*did you mean 'mlp'\?/],
+    [{ inFeatures: 2, layers: 0 }, /layers must be an integer >= 1 and <= 8/],
+    [{ inFeatures: 2, batchNorm: 'hiden' }, /batchNorm must be one of 'none', 'hidden', .*did you mean 'hidden'\?/],
     [{ inFeatures: 2, normalise: true }, /did you mean 'normalize'\?/],
     [{ inFeatures: 2, normalize: 'yes' }, /normalize must be true or false/],
   ])('refuses %o', (options, message) => {

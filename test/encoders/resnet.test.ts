@@ -1,95 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { makeEncoder, registerEncoder } from '../../lib/encoders/registry.ts';
-import { resnet18, resnet34, resnet50, resnet101, resnet152 } from '../../lib/encoders/resnet.ts';
+import { resnet18, resnet34, resnet50, resnext50_32x4d, wideResnet50_2 } from '../../lib/encoders/resnet.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import { autocast, noGrad } from '../../lib/tensor/modes.ts';
-import { mul, randn, sum, zeros } from '../../lib/tensor/ops.ts';
+import { randn, sum, zeros } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { filledState, images, uniform } from './formula.ts';
-
-const fixture = (name: string): string =>
-  readFileSync(new URL(`../fixtures/encoders/${name}.json`, import.meta.url), 'utf8');
-const shapes = JSON.parse(fixture('shapes')) as Record<string, Record<string, number[]>>;
-
-interface FeatureCase {
-  name: 'resnet18' | 'resnet50';
-  stem: 'imagenet' | 'cifar';
-  size: number;
-  eval: number[];
-  train: number[];
-  gradients: Record<string, number[]>;
-  statistics: Record<string, number[]>;
-}
-
-const shapesOf = (state: ReadonlyMap<string, Tensor>): Record<string, readonly number[]> =>
-  Object.fromEntries([...state].map(([name, value]) => [name, value.shape]));
-
-/** 64 features of each sample, evenly spaced, as the fixture holds them. */
-const sampled = (features: Tensor): number[] => {
-  const [n, dim] = features.shape as [number, number];
-  const values = features.dataSync();
-  return Array.from({ length: n * 64 }, (_, i) => Number(values[Math.floor(i / 64) * dim + (i % 64) * (dim / 64)]));
-};
-
-/** Largest error, relative where a value is above 1. */
-function expectClose(actual: readonly number[], expected: readonly number[], tolerance: number): void {
-  expect(actual.length).toBe(expected.length);
-  const errors = expected.map((value, i) => Math.abs(value - (actual[i] as number)) / Math.max(1, Math.abs(value)));
-  expect(Math.max(...errors)).toBeLessThan(tolerance);
-}
-
-/** Root mean square of the error over that of the values. */
-function expectCloseOverall(actual: readonly number[], expected: readonly number[], tolerance: number): void {
-  expect(actual.length).toBe(expected.length);
-  const error = Math.hypot(...expected.map((value, i) => value - (actual[i] as number)));
-  expect(error / Math.hypot(...expected)).toBeLessThan(tolerance);
-}
-
-const numbers = (value: Tensor | undefined): number[] => Array.from((value as Tensor).dataSync(), Number);
-
-const firstEight = (value: Tensor | undefined): number[] => numbers(value).slice(0, 8);
-
-describe("torchvision's networks", () => {
-  for (const make of [resnet18, resnet34, resnet50, resnet101, resnet152])
-    it(`${make.name}: the same names and shapes, none missing and none left over`, () => {
-      using net = make();
-      expect(shapesOf(net.stateDict())).toEqual(shapes[make.name]);
-      expect(net.featureDim).toBe(make === resnet18 || make === resnet34 ? 512 : 2048);
-    });
-
-  const cases = JSON.parse(fixture('features')) as FeatureCase[];
-  for (const { name, stem, size, ...expected } of cases)
-    it(`${name}, ${stem} stem: features, gradients and running statistics agree`, () => {
-      using net = makeEncoder({ name, stem });
-      const state = filledState(shapesOf(net.stateDict()));
-      // The fixture numbers its tensors in torchvision's order.
-      const order = Object.keys(shapes[name] as object);
-      const inOrder = filledState(Object.fromEntries(order.map((key) => [key, state.get(key)?.shape ?? []])));
-      expect(net.loadStateDict(inOrder)).toEqual({ missing: [], unexpected: [] });
-      using x = images(size);
-
-      net.eval();
-      expectClose(sampled(noGrad(() => net.forward(x))), expected.eval, 1e-4);
-      expectClose(sampled(net.forward(x)), expected.eval, 1e-4); // with gradients: not the folded path
-      net.train();
-      const features = net.forward(x);
-      // Normalising 16 values a channel amplifies float32 rounding: torchvision's own float32 features are up to 3e-4
-      // from its float64 ones, which are the reference here.
-      expectCloseOverall(sampled(features), expected.train, 1e-4);
-
-      const weights = tensor(uniform(999, features.shape), { shape: features.shape });
-      sum(mul(features, weights)).backward();
-      // Behind many layers a unit near 0 may switch by rounding; torchvision's own float32 gradients of ResNet-50's first
-      // layers are 3 % from its float64 ones.
-      for (const [key, values] of Object.entries(expected.gradients)) {
-        const tolerance = key.startsWith('layer4') ? 1e-5 : name === 'resnet18' ? 0.02 : 0.1;
-        expectCloseOverall(firstEight(net.namedParameters().get(key)?.grad ?? undefined), values, tolerance);
-      }
-      for (const [key, values] of Object.entries(expected.statistics))
-        expectClose(firstEight(net.namedBuffers().get(key)), values, 1e-5);
-    });
-});
+import { caught, expectClose, numbers } from './expect-close.ts';
 
 describe('options', () => {
   it('width and input channels scale the network', () => {
@@ -98,6 +14,17 @@ describe('options', () => {
     expect(net.featureDim).toBe(32);
     expect(net.namedParameters().get('conv1.weight')?.shape).toEqual([4, 1, 3, 3]);
     expect(net.forward(zeros([2, 1, 8, 8])).shape).toEqual([2, 32]);
+  });
+
+  it('groups scale with the width, which must divide them', () => {
+    using wide = wideResnet50_2({ width: 2 });
+    expect(wide.namedParameters().get('layer1.0.conv2.weight')?.shape).toEqual([4, 4, 3, 3]);
+    using grouped = resnext50_32x4d({ width: 32 });
+    expect(grouped.namedParameters().get('layer1.0.conv2.weight')?.shape).toEqual([64, 2, 3, 3]);
+    expect(caught(() => resnext50_32x4d({ width: 24 }))).toMatchObject({
+      code: 'ERR_OPTION',
+      message: 'width must be a multiple of 16, got 24',
+    });
   });
 
   it('zeroInitResidual makes every block the identity, projected where it must be', () => {
@@ -125,16 +52,16 @@ describe('options', () => {
     [{ zeroInitResidual: 1 }, /zeroInitResidual must be true or false/],
     [{ seed: -1 }, /seed must be an integer >= 0/],
   ])('refuses %o', (options, pattern) => {
-    const error = catchError(() => resnet18(options as object));
+    const error = caught(() => resnet18(options as object));
     expect(error).toMatchObject({ code: 'ERR_OPTION', message: expect.stringMatching(pattern) });
   });
 
   it('refuses an unknown encoder with the nearest name, and a second registration', () => {
-    expect(catchError(() => makeEncoder({ name: 'resnet19' }))).toMatchObject({
+    expect(caught(() => makeEncoder({ name: 'resnet19' }))).toMatchObject({
       code: 'ERR_OPTION',
       message: expect.stringMatching(/did you mean 'resnet1?8'|did you mean/),
     });
-    expect(catchError(() => registerEncoder('resnet18', () => resnet18()))).toMatchObject({ code: 'ERR_OPTION' });
+    expect(caught(() => registerEncoder('resnet18', () => resnet18()))).toMatchObject({ code: 'ERR_OPTION' });
   });
 });
 
@@ -148,7 +75,7 @@ describe('forward', () => {
     [[2, 3, 0, 8], 'ERR_SHAPE', /at least one sample and one pixel/],
   ])('refuses shape %o at the call', (shape, code, pattern) => {
     using net = small();
-    expect(catchError(() => net.forward(zeros(shape)))).toMatchObject({
+    expect(caught(() => net.forward(zeros(shape)))).toMatchObject({
       code,
       message: expect.stringMatching(pattern),
     });
@@ -158,15 +85,15 @@ describe('forward', () => {
     using net = small();
     const bytes = tensor(new Uint8Array(192), { shape: [1, 3, 8, 8] });
     const doubles = tensor(new Float64Array(192), { shape: [1, 3, 8, 8] });
-    for (const x of [bytes, doubles]) expect(catchError(() => net.forward(x))).toMatchObject({ code: 'ERR_DTYPE' });
-    expect(catchError(() => autocast('bfloat16', () => net.forward(bytes)))).toMatchObject({ code: 'ERR_DTYPE' });
-    expect(catchError(() => net.forward(3 as unknown as Tensor))).toMatchObject({ code: 'ERR_OPTION' });
+    for (const x of [bytes, doubles]) expect(caught(() => net.forward(x))).toMatchObject({ code: 'ERR_DTYPE' });
+    expect(caught(() => autocast('bfloat16', () => net.forward(bytes)))).toMatchObject({ code: 'ERR_DTYPE' });
+    expect(caught(() => net.forward(3 as unknown as Tensor))).toMatchObject({ code: 'ERR_OPTION' });
   });
 
   it('refuses one value per channel in training mode, and takes it in evaluation mode', async () => {
     using net = small();
     const x = zeros([1, 3, 8, 8]);
-    expect(catchError(() => net.forward(x))).toMatchObject({ code: 'ERR_SHAPE' });
+    expect(caught(() => net.forward(x))).toMatchObject({ code: 'ERR_SHAPE' });
     net.eval();
     expect((await net.forward(x).data()).length).toBe(16);
   });
@@ -242,12 +169,3 @@ describe('initial weights', () => {
     expect(weights(6)).not.toEqual(first);
   });
 });
-
-function catchError(run: () => unknown): unknown {
-  try {
-    run();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('nothing was thrown');
-}

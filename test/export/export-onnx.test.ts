@@ -96,12 +96,18 @@ describe('encoders', () => {
 });
 
 describe('heads', () => {
-  const kinds = ['linear', 'mlp', 'mlp-bn'] as const;
+  const kinds = [
+    { layers: 1 },
+    { layers: 2 },
+    { layers: 2, activation: 'gelu' },
+    { layers: 3, batchNorm: 'all' },
+    { layers: 3, batchNorm: 'all-but-scale' },
+  ] as const;
   const variants = kinds.flatMap((kind) => [true, false].map((flag) => [kind, flag] as const));
-  it.each(variants)('%s, %s', async (kind, flag) => {
+  it.each(variants)('%o, %s', async (kind, flag) => {
     using encoder = trained(resnet18({ stem: 'cifar', width: 2 }));
     const sizes = { inFeatures: encoder.featureDim, hiddenFeatures: 24, outFeatures: 7 };
-    using head = trained(projectionHead({ kind, ...sizes, normalize: flag, seed: 3 }));
+    using head = trained(projectionHead({ ...kind, ...sizes, normalize: flag, seed: 3 }));
     await expectEqual({ encoder, head }, [12, 12], { foldBatchNorm: flag });
   });
 

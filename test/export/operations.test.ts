@@ -220,30 +220,32 @@ const shapes: Cases = {
   'no operation': [(x) => x],
 };
 
-const norm = (channels: number) =>
-  [weight(20, channels), weight(21, channels), weight(22, channels), positive(23, channels)] as const;
+const normOf = (channels: number) => ({
+  ...{ weight: weight(20, channels), bias: weight(21, channels) },
+  ...{ runningMean: weight(22, channels), runningVar: positive(23, channels) },
+  ...{ training: false, momentum: 0.1, eps: 1e-5 },
+});
 
 const layers: Cases = {
-  'convolution with a bias': [(x) => ops.conv2d(x, weight(11, 6, 4, 3, 3), weight(12, 6), 1, 1), images],
+  'convolution with a bias': [
+    (x) => ops.conv2d(x, weight(11, 6, 4, 3, 3), { bias: weight(12, 6), stride: 1, padding: 1 }),
+    images,
+  ],
   'convolution with stride, dilation and padding': [
-    (x) => ops.conv2d(x, weight(13, 5, 4, 3, 2), undefined, [2, 1], [2, 1], [2, 3]),
+    (x) => ops.conv2d(x, weight(13, 5, 4, 3, 2), { stride: [2, 1], padding: [2, 1], dilation: [2, 3] }),
     images,
   ],
   'depthwise convolution, and in groups': [
     (x) =>
       ops.conv2d(
-        ops.conv2d(x, weight(14, 4, 1, 7, 7), weight(15, 4), 1, 3, 1, 4),
+        ops.conv2d(x, weight(14, 4, 1, 7, 7), { bias: weight(15, 4), stride: 1, padding: 3, dilation: 1, groups: 4 }),
         weight(16, 6, 2, 1, 1),
-        undefined,
-        1,
-        0,
-        1,
-        2,
+        { stride: 1, padding: 0, dilation: 1, groups: 2 },
       ),
     images,
   ],
   'linear of rows and of more dimensions': [
-    (x) => ops.linear(ops.linear(x, weight(17, 5, 8), weight(18, 5)).flatten(1), weight(19, 7, 120)),
+    (x) => ops.linear(ops.linear(x, weight(17, 5, 8), { bias: weight(18, 5) }).flatten(1), weight(19, 7, 120)),
   ],
   'matrix products': [
     (x) => {
@@ -262,35 +264,50 @@ const layers: Cases = {
         .addmm(weight(26, 5), x.flatten(1), weight(27, 192, 5), { beta: 0.5, alpha: 2 })
         .add(ops.einsum('bchw,wk->bk', [x, weight(28, 8, 5)])),
   ],
-  'batch normalisation': [(x) => ops.batchNorm(x, ...norm(4), false, 0.1, 1e-5), images],
+  'batch normalisation': [(x) => ops.batchNorm(x, normOf(4)), images],
   'batch normalisation without weights': [
-    (x) => ops.batchNorm(x, undefined, undefined, norm(4)[2], norm(4)[3], false, 0.1, 1e-3),
+    (x) => ops.batchNorm(x, { ...normOf(4), weight: null, bias: null, eps: 1e-3 }),
   ],
   'convolution and batch normalisation, folded': [
-    (x) => ops.batchNorm(ops.conv2d(x, weight(11, 6, 4, 3, 3), weight(12, 6), 1, 1), ...norm(6), false, 0.1, 1e-5),
+    (x) =>
+      ops.batchNorm(ops.conv2d(x, weight(11, 6, 4, 3, 3), { bias: weight(12, 6), stride: 1, padding: 1 }), normOf(6)),
     { ...images, fold: true },
   ],
   'linear and batch normalisation, folded': [
-    (x) => ops.batchNorm(ops.linear(x.flatten(1), weight(19, 7, 192)), ...norm(7), false, 0.1, 1e-5),
+    (x) => ops.batchNorm(ops.linear(x.flatten(1), weight(19, 7, 192)), normOf(7)),
     { fold: true },
   ],
   'batch normalisation, a residual and relu': [
     (x) => {
-      const [w, b, mean, variance] = norm(4);
-      const y = ops.batchNormAct(x, w, b, mean, variance, undefined, x.mul(0.3), { relu: true });
-      return y.add(ops.batchNormAct(x, undefined, undefined, mean, variance));
+      const { training: _, momentum: __, ...norm } = normOf(4);
+      const y = ops.batchNormAct(x, { ...norm, residual: x.mul(0.3), activation: 'relu' });
+      return y.add(ops.batchNormAct(x, { ...norm, weight: null, bias: null }));
+    },
+    images,
+  ],
+  'batch normalisation, hardswish and SiLU': [
+    (x) => {
+      const { training: _, momentum: __, ...norm } = normOf(4);
+      const of = (activation: string) => ops.batchNormAct(x.mul(3), { ...norm, activation });
+      return of('hardswish').add(of('silu'));
     },
     images,
   ],
   'layer normalisation of the last dimensions': [
     (x) =>
-      ops.layerNorm(x, [8], weight(29, 8), weight(30, 8)).add(ops.layerNorm(x, [6, 8], undefined, undefined, 1e-3)),
+      ops
+        .layerNorm(x, [8], { weight: weight(29, 8), bias: weight(30, 8) })
+        .add(ops.layerNorm(x, [6, 8], { eps: 1e-3 })),
   ],
   'layer normalisation of channels': [
-    (x) => ops.layerNorm(x.permute([0, 2, 3, 1]), 4, weight(31, 4), weight(32, 4)).permute([0, 3, 1, 2]),
+    (x) =>
+      ops.layerNorm(x.permute([0, 2, 3, 1]), 4, { weight: weight(31, 4), bias: weight(32, 4) }).permute([0, 3, 1, 2]),
     images,
   ],
-  'group normalisation': [(x) => ops.groupNorm(x, 2, weight(33, 4), weight(34, 4)).add(ops.groupNorm(x, 4)), images],
+  'group normalisation': [
+    (x) => ops.groupNorm(x, 2, { weight: weight(33, 4), bias: weight(34, 4) }).add(ops.groupNorm(x, 4)),
+    images,
+  ],
   'largest of windows': [(x) => x.maxPool2d(3, 2, 1), images],
   'largest of windows, the last one short': [(x) => x.maxPool2d(2, 2, 0, 1, true), { shape: [4, 7, 9] }],
   'mean of windows': [(x) => x.avgPool2d(2).sub(0.5), images],
@@ -324,8 +341,8 @@ describe.each(Object.entries({ pointwise, reductions, shapes, layers, attention 
 });
 
 describe('batch normalisation is folded', () => {
-  const conv = (x: Tensor): Tensor => ops.conv2d(x, weight(11, 6, 4, 3, 3), undefined, 1, 1);
-  const normalized = (x: Tensor): Tensor => ops.batchNorm(x, ...norm(6), false, 0.1, 1e-5);
+  const conv = (x: Tensor): Tensor => ops.conv2d(x, weight(11, 6, 4, 3, 3), { stride: 1, padding: 1 });
+  const normalized = (x: Tensor): Tensor => ops.batchNorm(x, normOf(6));
   const withItself = (x: Tensor, fn: Fn): Tensor => fn(x).add(x);
   const cases: [string, Fn, number][] = [
     ['into a convolution', (x) => normalized(conv(x)), 0],

@@ -95,7 +95,7 @@ test('errors', () => {
   for (const loss of [dclLoss, dclwLoss]) {
     expect(() => loss(one)).toThrow(refused('ERR_SHAPE', /at least two views/));
     expect(() => loss(features(2), { labels: [1] } as never)).toThrow(refused('ERR_OPTION', /unknown option 'labels'/));
-    expect(() => loss(features(2), { bank })).toThrow(refused('ERR_OPTION', /takes no labels, got bank.labels/));
+    expect(() => loss(features(2), { bank })).toThrow(refused('ERR_OPTION', /bank: unknown option 'labels'/));
   }
   expect(() => dclwLoss(features(2), { weightGradient: 1 as never })).toThrow(
     refused('ERR_OPTION', /weightGradient must be true or false/),

@@ -1,4 +1,4 @@
-/** What a step with a momentum encoder reports of its queries and keys, against nested loops. */
+/** What a step of MoCo reports of its queries and keys, against nested loops. */
 import { describe, expect, test } from 'vitest';
 import { queryMetrics, zeros } from '../../lib/tensor/ops.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
@@ -59,14 +59,12 @@ describe('queryMetrics', () => {
     [size, true],
     [3, true],
   ])('a bank of %d keys, labels %s', (count, withLabels) => {
-    const values = queryMetrics(
-      tensor(features),
-      integers(ids),
-      withLabels ? integers(labels) : undefined,
-      tensor(bank.slice(0, count)),
-      integers(bankIds.slice(0, count)),
-      integers(bankLabels.slice(0, count)),
-    ).dataSync();
+    const values = queryMetrics(tensor(features), integers(ids), {
+      labels: withLabels ? integers(labels) : undefined,
+      bank: tensor(bank.slice(0, count)),
+      bankIds: integers(bankIds.slice(0, count)),
+      bankLabels: integers(bankLabels.slice(0, count)),
+    }).dataSync();
     for (const [i, value] of expected(count, withLabels).entries()) expect(values[i]).toBeCloseTo(value, 5);
   });
 
@@ -84,7 +82,7 @@ describe('queryMetrics', () => {
     const many = 2 ** 18; // four queries at once
     const keys = zeros([many, dim]);
     const named = integers(new Array(many).fill(-1));
-    const values = queryMetrics(tensor(features), integers(ids), undefined, keys, named).dataSync();
+    const values = queryMetrics(tensor(features), integers(ids), { bank: keys, bankIds: named }).dataSync();
     expect(values[2]).toBe(0);
     const nearest = features.map(([q, k]) => Number(dot(unit(q as number[]), unit(k as number[])) > 0));
     expect(values[0]).toBeCloseTo(mean(nearest), 6);
@@ -97,8 +95,8 @@ describe('queryMetrics', () => {
       [tensor(bank), undefined],
       [tensor(bank), integers(bankIds)],
     ] as const)
-      expect(() => queryMetrics(tensor(features), integers(ids), integers(labels), bankOnly, named)).toThrow(
-        expect.objectContaining({ code: 'ERR_OPTION' }),
-      );
+      expect(() =>
+        queryMetrics(tensor(features), integers(ids), { labels: integers(labels), bank: bankOnly, bankIds: named }),
+      ).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }));
   });
 });

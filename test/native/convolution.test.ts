@@ -55,7 +55,7 @@ describe('a 1 x 1 convolution with a stride', () => {
     const weight = tensor(values(8), { dtype: 'float64' }).reshape([4, 2, 1, 1]);
     const bias = tensor([1, 2, 3, 4], { dtype: 'float64' });
     for (const each of [x, weight, bias]) each.requiresGrad = true;
-    const y = ops.conv2d(x, weight, bias, [2, 3], 0, 1, 2);
+    const y = ops.conv2d(x, weight, { bias, stride: [2, 3], padding: 0, dilation: 1, groups: 2 });
     expect(y.shape).toEqual([1, 4, 2, 2]);
     const gradient = values(16);
     y.backward(tensor(gradient, { dtype: 'float64' }).reshape([1, 4, 2, 2]));
@@ -90,7 +90,7 @@ describe('a 1 x 1 convolution with a stride', () => {
       .detach();
     const weight = tensor(Float32Array.from(values(12))).reshape([4, 3, 1, 1]);
     weight.requiresGrad = true;
-    const y = ops.conv2d(last, weight, undefined, 2);
+    const y = ops.conv2d(last, weight, { stride: 2 });
     y.sum().backward();
     expect(last.grad).toBeNull(); // no gradient where none is asked for
     const ofLast = await numbers(weight.grad);
@@ -99,7 +99,7 @@ describe('a 1 x 1 convolution with a stride', () => {
     const wider = ops.cat([last.contiguous(), ops.zeros([2, 3, 8, 4])], 3);
     for (const input of [last.contiguous(), wider.narrow(3, 0, 8)]) {
       weight.zeroGrad();
-      const same = ops.conv2d(input, weight, undefined, 2);
+      const same = ops.conv2d(input, weight, { stride: 2 });
       same.sum().backward();
       results.push(await numbers(same));
       gradients.push(await numbers(weight.grad));
@@ -109,7 +109,7 @@ describe('a 1 x 1 convolution with a stride', () => {
     expect(gradients[1]).toEqual(gradients[0]);
     expect(gradients[2]).toEqual(gradients[0]);
     weight.zeroGrad();
-    const none = ops.conv2d(ops.zeros([0, 3, 8, 8]), weight, undefined, 2);
+    const none = ops.conv2d(ops.zeros([0, 3, 8, 8]), weight, { stride: 2 });
     none.sum().backward();
     expect(none.shape).toEqual([0, 4, 4, 4]);
     expect(await numbers(weight.grad)).toEqual(new Array(12).fill(0));

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ContrastiveError, type ErrorCode, ShapeError } from '../../lib/errors.ts';
-import { guard, guardAsync, nativeError, newJob } from '../../lib/native/errors.ts';
+import { guard, guardAsync, nativeError } from '../../lib/native/errors.ts';
+import { newJob } from '../../lib/native/jobs.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 

@@ -28,9 +28,18 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
   batch_norm_act: () => {
     const [weight, bias, mean, variance] = [ops.ones([4]), ops.zeros([4]), ops.zeros([4]), ops.ones([4])];
     const x = ops.randn([2, 4, 3, 3]);
-    return ops.batchNormAct(x, weight, bias, mean, variance, tensor(0n), x, { training: true, relu: true });
+    return ops.batchNormAct(x, {
+      weight,
+      bias,
+      runningMean: mean,
+      runningVar: variance,
+      numBatchesTracked: tensor(0n),
+      residual: x,
+      training: true,
+      activation: 'relu',
+    });
   },
-  contrastive_metrics: () => ops.contrastiveMetrics(ops.randn([6, 2, 8]), labels(6)),
+  contrastive_metrics: () => ops.contrastiveMetrics(ops.randn([6, 2, 8]), { labels: labels(6) }),
   end_step_: () => ops.endStep_(parameters(), parameters(), like(parameters()), status(), { failed: true }),
   guarded_backward_: () => ops.guardedBackward_(tensor([1, 2], { requiresGrad: true }).sum(), status()),
   image_adjust_brightness: () => ops.imageAdjustBrightness(images(), 1.2),
@@ -65,30 +74,29 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
   },
   moving_average_: () => ops.movingAverage_(parameters(), parameters(), rate, status()),
   nearest_neighbours: () => ops.nearestNeighbours(ops.randn([5, 4]), ops.randn([9, 4]), { k: 2 }),
-  dcl_loss: () => ops.dclLoss(ops.randn([4, 2, 8]), labels(4), ops.randn([5, 8]), labels(5)),
-  dclw_loss: () => ops.dclwLoss(ops.randn([4, 2, 8])),
-  nt_xent_loss: () => ops.ntXentLoss(ops.randn([4, 2, 8]), undefined, undefined, undefined, tensor(0.5)),
   push_keys_: () =>
-    ops.pushKeys_(ops.zeros([5, 4]), labels(5), labels(5), status(), ops.randn([3, 4]), undefined, labels(3), status()),
-  query_metrics: () => ops.queryMetrics(ops.randn([4, 2, 8]), labels(4), undefined, ops.randn([5, 8]), labels(5)),
+    ops.pushKeys_(ops.zeros([5, 4]), labels(5), labels(5), status(), ops.randn([3, 4]), {
+      keyIds: labels(3),
+      status: status(),
+    }),
+  query_metrics: () =>
+    ops.queryMetrics(ops.randn([4, 2, 8]), labels(4), { bank: ops.randn([5, 8]), bankIds: labels(5) }),
   refuse_non_finite_: () => ops.refuseNonFinite_(parameters(), status(), { reason: 1 }),
   sgd_: () => {
     const all = parameters();
     const largest = tensor(Number.POSITIVE_INFINITY, { dtype: 'float64' });
     return ops.sgd_(all, like(all), rate, { ...factors, status: status(), largest });
   },
-  sup_con_loss: () =>
-    ops.supConLoss(
-      ops.randn([6, 2, 8]),
-      labels(6),
-      undefined,
-      undefined,
-      ops.randn([5, 8]),
-      labels(5),
-      undefined,
-      undefined,
-      { denominators: 'negatives-and-one-positive', maxPositives: 2, concentration: 1 },
-    ),
+  contrastive_loss: () =>
+    ops.contrastiveLoss(ops.randn([6, 2, 8]), {
+      labels: labels(6),
+      bank: ops.randn([5, 8]),
+      bankLabels: labels(5),
+      denominators: 'negatives-and-one-positive',
+      maxPositives: 2,
+      concentration: 1,
+      learnedTemperature: tensor(0.5),
+    }),
   probe_inputs: () => ops.probeInputs(ops.randn([5, 4]), ops.zeros([4]), ops.ones([4])),
   probe_logits: () => ops.probeLogits(ops.randn([2, 3, 5]), ops.randn([7, 5])),
   probe_scale: () => ops.probeScale(ops.randn([5, 4])),

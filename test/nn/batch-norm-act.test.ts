@@ -2,7 +2,19 @@ import { describe, expect, it } from 'vitest';
 import { resnet18, resnet50 } from '../../lib/encoders/resnet.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import { autocast } from '../../lib/tensor/modes.ts';
-import { add, batchNorm, conv2d, mean, mul, randn, relu, sum } from '../../lib/tensor/ops.ts';
+import {
+  add,
+  batchNorm,
+  batchNormAct,
+  conv2d,
+  mean,
+  mul,
+  ones,
+  randn,
+  relu,
+  sum,
+  zeros,
+} from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 
 const numbers = (value: Tensor | null | undefined): number[] => Array.from((value as Tensor).dataSync(), Number);
@@ -29,19 +41,18 @@ function reference(
   const get = (name: string): Tensor => (parameters.get(name) ?? buffers.get(name)) as Tensor;
   const conv = (name: string, input: Tensor, stride: number): Tensor => {
     const weight = get(`${name}.weight`);
-    return conv2d(input, weight, undefined, [stride, stride], [weight.shape[2] === 3 ? 1 : 0]);
+    return conv2d(input, weight, { stride: [stride, stride], padding: [weight.shape[2] === 3 ? 1 : 0] });
   };
   const normalized = (name: string, input: Tensor): Tensor =>
-    batchNorm(
-      input,
-      get(`${name}.weight`),
-      get(`${name}.bias`),
-      get(`${name}.running_mean`),
-      get(`${name}.running_var`),
-      true,
-      0.1,
-      1e-5,
-    );
+    batchNorm(input, {
+      weight: get(`${name}.weight`),
+      bias: get(`${name}.bias`),
+      runningMean: get(`${name}.running_mean`),
+      runningVar: get(`${name}.running_var`),
+      training: true,
+      momentum: 0.1,
+      eps: 1e-5,
+    });
   let y = relu(normalized('bn1', conv('conv1', x, 1)));
   blocks.forEach((count, stage) => {
     for (let i = 0; i < count; i++) {
@@ -70,7 +81,13 @@ const cases = [
   { name: 'channels side by side in a vector', make: resnet18, width: 8, blocks: [2, 2, 2, 2], convolutions: 2 },
   { name: 'whole vectors of channels', make: resnet18, width: 64, blocks: [2, 2, 2, 2], convolutions: 2 },
   { name: 'bottlenecks', make: resnet50, width: 4, blocks: [3, 4, 6, 3], convolutions: 3 },
-  { name: 'a width that is not fused', make: resnet18, width: 6, blocks: [2, 2, 2, 2], convolutions: 2 },
+  {
+    name: 'channels of which several pixels fill a vector',
+    make: resnet18,
+    width: 6,
+    blocks: [2, 2, 2, 2],
+    convolutions: 2,
+  },
 ] as const;
 
 describe('training passes', () => {
@@ -137,4 +154,12 @@ describe('training passes', () => {
     };
     expect(run()).toEqual(run());
   });
+});
+
+it('needs a count of batches where there is no momentum', () => {
+  const statistics = { runningMean: zeros([8]), runningVar: ones([8]) };
+  const forward = () => batchNormAct(randn([4, 8, 2, 2]), { ...statistics, training: true });
+  expect(forward).toThrow(
+    expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringMatching(/num_batches_tracked/) }),
+  );
 });

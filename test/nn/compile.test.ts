@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ResNet, resnet18 } from '../../lib/encoders/resnet.ts';
+import { ReLU } from '../../lib/nn/activations.ts';
 import { Conv2d } from '../../lib/nn/conv2d.ts';
 import { Dropout } from '../../lib/nn/dropout.ts';
 import * as init from '../../lib/nn/init.ts';
@@ -17,7 +18,7 @@ class Net extends Module {
   readonly norm = new BatchNorm2d(64);
 
   override forward(x: Tensor): Tensor {
-    return this.norm.forward(this.conv.forward(x), { relu: true }).mean([2, 3]);
+    return this.norm.forward(this.conv.forward(x), { activation: 'relu' }).mean([2, 3]);
   }
 }
 
@@ -199,14 +200,20 @@ describe('compile of a function that calls modules', () => {
     expect(compiled.recordings()[0]).not.toBe(recording);
   });
 
-  it('does so for inference too', async () => {
+  it('does so for inference too, which refuses a part that is in training mode and asks for it', async () => {
     using net = new Net().eval();
     using compiled = compile((x: Tensor) => net.forward(x), { inference: true });
     const before = await numbers(compiled(images(1)));
     expect(compiled.recordings()[0]?.operations.some(({ name }) => name === 'inference_convolution')).toBe(true);
     net.norm.train();
-    const after = await numbers(compiled(images(1)));
-    expect(after).toEqual(await numbers(noGrad(() => net.forward(images(1)))));
-    expect(after).not.toEqual(before);
+    const refusal = { code: 'ERR_STATE', message: expect.stringMatching(/^BatchNorm2d is in training mode.*eval\(\)/) };
+    expect(() => compiled(images(1))).toThrow(expect.objectContaining(refusal));
+    net.norm.eval();
+    expect(await numbers(compiled(images(1)))).toEqual(before);
+    net.train();
+    using whole = compile(net, { inference: true });
+    expect(() => whole(images(1))).toThrow(expect.objectContaining(refusal));
+    using relu = compile(new ReLU().train(), { inference: true });
+    expect(await numbers(relu(ops.ones([2])))).toEqual([1, 1]);
   });
 });

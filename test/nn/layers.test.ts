@@ -30,6 +30,20 @@ class CrossAttention extends nn.MultiheadAttention {
   }
 }
 
+/** Of values that reach both ends of hardswish. */
+class NormAct extends nn.BatchNorm2d {
+  readonly activation: 'hardswish' | 'silu';
+
+  constructor(channels: number, activation: 'hardswish' | 'silu') {
+    super(channels);
+    this.activation = activation;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return super.forward(x.pow(5), { activation: this.activation });
+  }
+}
+
 /** The cases of test/fixtures/make_nn.py. */
 const layers: Readonly<Record<string, () => nn.Module>> = {
   Conv2d: () => new nn.Conv2d(4, 6, 3),
@@ -41,10 +55,15 @@ const layers: Readonly<Record<string, () => nn.Module>> = {
   'BatchNorm1d of sequences': () => new nn.BatchNorm1d(5, { eps: 1e-3, momentum: 0.3 }),
   BatchNorm2d: () => new nn.BatchNorm2d(5),
   'BatchNorm2d, fused width': () => new nn.BatchNorm2d(8),
+  'BatchNorm2d, averaging': () => new nn.BatchNorm2d(5, { momentum: null }),
+  'BatchNorm2d, averaging, fused width': () => new nn.BatchNorm2d(8, { momentum: null }),
   'BatchNorm2d, not affine': () => new nn.BatchNorm2d(8, { affine: false }),
   'BatchNorm2d, not tracking': () => new nn.BatchNorm2d(8, { trackRunningStats: false }),
+  'BatchNorm2d and hardswish': () => new NormAct(24, 'hardswish'),
+  'BatchNorm2d and SiLU': () => new NormAct(8, 'silu'),
   LayerNorm: () => new nn.LayerNorm([4, 3]),
   'LayerNorm without bias': () => new nn.LayerNorm(6, { eps: 1e-3, bias: false }),
+  LayerNorm2d: () => new nn.LayerNorm2d(5),
   GroupNorm: () => new nn.GroupNorm(2, 6),
   ReLU: () => new nn.ReLU(),
   GELU: () => new nn.GELU(),
@@ -62,6 +81,9 @@ const layers: Readonly<Record<string, () => nn.Module>> = {
   AvgPool2d: () => new nn.AvgPool2d([2, 3], { stride: [2, 1], padding: [1, 0], countIncludePad: false }),
   AdaptiveAvgPool2d: () => new nn.AdaptiveAvgPool2d([2, 3]),
   Flatten: () => new nn.Flatten(),
+  SqueezeExcitation: () => new nn.SqueezeExcitation(6, 3),
+  'SqueezeExcitation, SiLU and hardsigmoid': () =>
+    new nn.SqueezeExcitation(6, 2, { activation: new nn.SiLU(), scaleActivation: new nn.Hardsigmoid() }),
   Sequential: () => new nn.Sequential([new nn.Linear(5, 8), new nn.ReLU(), new nn.Linear(8, 3)]),
   MultiheadAttention: () => new nn.MultiheadAttention(8, 2, { batchFirst: true }),
   'MultiheadAttention, lengths first, without bias': () => new nn.MultiheadAttention(8, 4, { bias: false }),

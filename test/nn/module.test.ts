@@ -73,7 +73,7 @@ describe('state dict', () => {
   });
 
   it('converts the dtype', () => {
-    using head = projectionHead({ kind: 'linear', inFeatures: 2, outFeatures: 1 });
+    using head = projectionHead({ layers: 1, inFeatures: 2, outFeatures: 1 });
     head.loadStateDict(
       new Map([
         ['0.weight', tensor([[1.5, -2]], { dtype: 'float64' })],

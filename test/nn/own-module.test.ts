@@ -309,7 +309,7 @@ describe('batch normalisation in evaluation', () => {
     noGrad(() => layer.runningMean?.fill_(1));
     const input = ops.randn([2, 8, 4, 4], { seed: 1 }).contiguous({ memoryFormat: 'channels_last' });
     const before = numbers(input);
-    const y = noGrad(() => layer.forward(input, { residual: input, relu: true }));
+    const y = noGrad(() => layer.forward(input, { residual: input, activation: 'relu' }));
     const expected = before.map((value) => Math.max(0, (value - 1) / Math.sqrt(1 + 1e-5) + value));
     const errors = numbers(y).map((value, i) => Math.abs(value - (expected[i] as number)));
     expect(Math.max(...errors)).toBeLessThan(1e-5);

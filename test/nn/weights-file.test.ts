@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { encodeSafetensors, type RawTensor, readRawSafetensors } from '../../lib/files/safetensors.ts';
-import { readSafetensors } from '../../lib/nn/weights-file.ts';
+import { describeLoaded, readWeights } from '../../lib/nn/weights-file.ts';
 import { rawState } from '../../lib/tensor/raw-tensors.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 
@@ -14,6 +14,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+const refusal = (message: string | RegExp) => ({ code: 'ERR_CHECKPOINT', message: expect.stringMatching(message) });
+const values = async (module: ReturnType<typeof small>) =>
+  Promise.all([...module.stateDict().values()].map(async (tensor) => Array.from(await tensor.data(), Number)));
 const small = (seed: number, width = 2) => resnet18({ stem: 'cifar', width, seed });
 
 describe('save and load of a module', () => {
@@ -21,8 +24,6 @@ describe('save and load of a module', () => {
     const file = join(folder, 'encoder.safetensors');
     using first = small(1);
     using second = small(2);
-    const values = async (module: typeof first) =>
-      Promise.all([...module.stateDict().values()].map(async (tensor) => Array.from(await tensor.data(), Number)));
     expect(await values(second)).not.toEqual(await values(first));
     await first.save(file);
     await sync();
@@ -37,50 +38,117 @@ describe('save and load of a module', () => {
     expect(await readdir(folder)).toEqual(['encoder.safetensors']);
   });
 
-  it('leave out what is to be ignored, and take what has a prefix', async () => {
+  it('find what stands before the names, and leave out what is of no part of the module', async () => {
     using first = small(1);
     const states = await rawState(first.stateDict());
+    const zeros = (...shape: number[]): RawTensor => ({
+      dtype: 'F32',
+      shape,
+      data: new Uint8Array(4 * shape.reduce((a, b) => a * b)),
+    });
     const classifier: [string, RawTensor][] = [
-      ['fc.weight', { dtype: 'F32', shape: [3, 16], data: new Uint8Array(3 * 16 * 4) }],
-      ['fc.bias', { dtype: 'F32', shape: [3], data: new Uint8Array(12) }],
+      ['fc.weight', zeros(3, 16)],
+      ['fc.bias', zeros(3)],
     ];
     const plain = join(folder, 'torchvision.safetensors');
     await writeFile(plain, encodeSafetensors(new Map([...states, ...classifier])));
     const inside = join(folder, 'model.safetensors');
     const prefixed = [...states, ...classifier].map(([name, raw]) => [`encoder.${name}`, raw] as const);
     await writeFile(inside, encodeSafetensors(new Map([...prefixed, ...classifier])));
-    const values = async (module: typeof first) =>
-      Promise.all([...module.stateDict().values()].map(async (tensor) => Array.from(await tensor.data(), Number)));
-    for (const [file, options] of [
-      [plain, { ignore: ['fc.'] }],
-      [inside, { prefix: 'encoder.', ignore: ['fc.'] }],
-    ] as const) {
-      using second = small(2);
-      expect(await second.load(file, options)).toEqual({ missing: [], unexpected: [] });
-      expect(await values(second)).toEqual(await values(first));
-    }
+    const names = [...first.stateDict().keys()];
+    for (const [file, prefix, leftOut] of [
+      [plain, '', ['fc.bias', 'fc.weight']],
+      [inside, 'encoder.', ['encoder.fc.bias', 'encoder.fc.weight', 'fc.bias', 'fc.weight']],
+    ] as const)
+      for (const options of [{}, { prefix }]) {
+        using second = small(2);
+        const loaded = await second.load(file, options);
+        expect({ ...loaded, leftOut: [...loaded.leftOut].sort() }).toEqual({
+          prefix,
+          loaded: names,
+          missing: [],
+          leftOut,
+          adapted: [],
+        });
+        expect(await values(second)).toEqual(await values(first));
+      }
     using third = small(3);
-    await expect(third.load(plain)).rejects.toMatchObject({
-      code: 'ERR_CHECKPOINT',
-      message: expect.stringMatching(/torchvision\.safetensors: .*unknown 'fc\.\w+'/),
-    });
-    const { missing, unexpected } = await third.load(plain, { strict: false, ignore: ['conv1.', 'fc.b'] });
-    expect([missing, unexpected]).toEqual([['conv1.weight'], ['fc.weight']]);
+    await expect(third.load(plain, { prefix: 'encoder.' })).rejects.toMatchObject(
+      refusal(/torchvision\.safetensors: holds none of the module's 'conv1\.weight', .* under 'encoder\.', but '/),
+    );
     for (const wrong of [{ strct: true }, { prefix: 3 }, { ignore: 'fc.' }, { ignore: [''] }, { strict: 1 }])
       await expect(third.load(plain, wrong as object)).rejects.toMatchObject({ code: 'ERR_OPTION' });
   });
 
-  it.each([
-    ['a zip archive', [0x50, 0x4b, 0x03, 0x04, 0, 0, 8, 8, 0, 0]],
-    ['an older pickle', [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9]],
-  ])('say of a .pth that is %s what it is, and how to convert it', async (_, bytes) => {
-    const file = join(folder, 'resnet18.pth');
-    await writeFile(file, Uint8Array.from(bytes));
-    using module = small(1);
-    await expect(module.load(file)).rejects.toMatchObject({
-      code: 'ERR_CHECKPOINT',
-      message: expect.stringMatching(/resnet18\.pth: is a file of PyTorch's torch\.save\(\).*\n.*\n.*save_file\(/),
-    });
+  it('refuse a file that lacks names or has more of a part, unless strict is false', async () => {
+    using first = small(1);
+    const states = await rawState(first.stateDict());
+    const extra = states.get('layer1.0.conv1.weight') as RawTensor;
+    const deeper = join(folder, 'deeper.safetensors');
+    await writeFile(deeper, encodeSafetensors(new Map([...states, ['layer1.2.conv1.weight', extra]])));
+    using second = small(2);
+    await expect(second.load(deeper)).rejects.toMatchObject(
+      refusal(/deeper\.safetensors: holds 'layer1\.2\.conv1\.weight', which the module has not/),
+    );
+    expect((await second.load(deeper, { ignore: ['layer1.2.'] })).leftOut).toEqual(['layer1.2.conv1.weight']);
+    expect((await second.load(deeper, { strict: false })).leftOut).toEqual(['layer1.2.conv1.weight']);
+    await expect(second.load(deeper, { ignore: ['layer1.2.', 'conv1.'] })).rejects.toMatchObject(
+      refusal(/deeper\.safetensors: lacks 'conv1\.weight'/),
+    );
+    const part = await second.load(deeper, { ignore: ['conv1.'], strict: false });
+    expect([part.missing, [...part.leftOut].sort()]).toEqual([
+      ['conv1.weight'],
+      ['conv1.weight', 'layer1.2.conv1.weight'],
+    ]);
+    expect(describeLoaded(part)).toMatch(
+      /^\d+ tensors; missing 'conv1\.weight'; left out 'conv1\.weight', 'layer1\.2\.conv1\.weight'$/,
+    );
+  });
+
+  it('ask which, where a module fits in several places', async () => {
+    using first = small(1);
+    const states = await rawState(first.stateDict());
+    const file = join(folder, 'two.safetensors');
+    const twice = ['a.', 'b.'].flatMap((prefix) =>
+      [...states].map(([name, raw]) => [`${prefix}${name}`, raw] as const),
+    );
+    await writeFile(file, encodeSafetensors(new Map(twice)));
+    using second = small(2);
+    await expect(second.load(file)).rejects.toMatchObject(
+      refusal("the module fits at 'a.', 'b.': choose one as prefix"),
+    );
+    expect(await second.load(file, { prefix: 'b.' })).toMatchObject({ prefix: 'b.' });
+  });
+
+  it('adapt a first convolution to other channels', async () => {
+    using colour = small(1);
+    using gray = resnet18({ stem: 'cifar', width: 2, seed: 2, inChannels: 1 });
+    using five = resnet18({ stem: 'cifar', width: 2, seed: 2, inChannels: 5 });
+    const file = join(folder, 'colour.safetensors');
+    await colour.save(file);
+    const adapted = async (module: typeof gray) => {
+      const report = await module.load(file);
+      return { report, weight: (await module.conv1.weight.toArray()) as number[][][][] };
+    };
+    const w = (await colour.conv1.weight.toArray()) as [number[][], number[][], number[][]][];
+    const sum = await adapted(gray);
+    expect(sum.report.adapted).toEqual([{ name: 'conv1.weight', from: 3, to: 1 }]);
+    expect(describeLoaded(sum.report)).toContain('; conv1.weight adapted from 3 input channels to 1');
+    const many = await adapted(five);
+    expect(many.report.adapted).toEqual([{ name: 'conv1.weight', from: 3, to: 5 }]);
+    for (const [o, [r, g, b]] of w.entries())
+      for (const y of [0, 1, 2])
+        for (const x of [0, 1, 2]) {
+          const at = (plane: number[][] | undefined) => plane?.[y]?.[x] as number;
+          expect(at(sum.weight[o]?.[0])).toBeCloseTo(at(r) + at(g) + at(b), 6);
+          for (const [c, plane] of [r, g, b, r, g].entries())
+            expect(at(many.weight[o]?.[c])).toBeCloseTo((at(plane) * 3) / 5, 6);
+        }
+    const back = join(folder, 'five.safetensors');
+    await five.save(back);
+    await expect(gray.load(back)).rejects.toMatchObject(
+      refusal(/'conv1\.weight' must have shape \[2,1,3,3\], got \[2,5,3,3\]/),
+    );
   });
 
   it('refuse what is missing, damaged, of another shape, and no path at all', async () => {
@@ -97,7 +165,7 @@ describe('save and load of a module', () => {
   });
 });
 
-describe('readSafetensors', () => {
+describe('readWeights', () => {
   it('gives tensors by name', async () => {
     const file = join(folder, 'some.safetensors');
     const data = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
@@ -106,7 +174,7 @@ describe('readSafetensors', () => {
       ['half', { dtype: 'F16', shape: [1], data: Uint8Array.of(0, 0x3c) }],
     ]);
     await writeFile(file, encodeSafetensors(raw));
-    const tensors = await readSafetensors(file);
+    const tensors = await readWeights(file);
     expect([...tensors.keys()].sort()).toEqual(['fc.weight', 'half']);
     expect(await tensors.get('fc.weight')?.toArray()).toEqual([[1], [-2]]);
     expect(await tensors.get('half')?.toArray()).toEqual([1]);
@@ -114,11 +182,11 @@ describe('readSafetensors', () => {
   });
 
   it('refuses no path, no file, and a type that tensors do not have', async () => {
-    await expect(readSafetensors('')).rejects.toMatchObject({ code: 'ERR_OPTION' });
-    await expect(readSafetensors(join(folder, 'none'))).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' });
+    await expect(readWeights('')).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(readWeights(join(folder, 'none'))).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' });
     const file = join(folder, 'u64.safetensors');
     await writeFile(file, encodeSafetensors(new Map([['x', { dtype: 'U64', shape: [0], data: new Uint8Array() }]])));
-    await expect(readSafetensors(file)).rejects.toMatchObject({
+    await expect(readWeights(file)).rejects.toMatchObject({
       code: 'ERR_CHECKPOINT',
       message: expect.stringContaining(`${file}: a tensor of dtype U64`),
     });

@@ -48,7 +48,7 @@ async function results(from: ReturnType<typeof tensors>, padding: number): Promi
     leaf.requiresGrad = true;
     return leaf;
   }) as [Tensor, Tensor, Tensor];
-  const y = ops.conv2d(x, weight, bias, 1, padding);
+  const y = ops.conv2d(x, weight, { bias, padding });
   y.backward(from.gradient);
   const all = [y, x.grad, weight.grad, bias.grad] as Tensor[];
   return Promise.all(all.map(async (each) => (await each.to('float64').data()) as Float64Array));
@@ -106,7 +106,7 @@ it('has derivatives of its gradients', async () => {
     const [x, weight] = [from.x.detach(), from.weight.detach()];
     x.requiresGrad = true;
     weight.requiresGrad = true;
-    const y = ops.conv2d(x, weight, undefined, 1, 1);
+    const y = ops.conv2d(x, weight, { padding: 1 });
     const [gradient] = grad([y.mul(from.gradient).sum()], [x], { createGraph: true });
     (gradient as Tensor).mul(from.x).sum().backward();
     return [((await weight.grad?.to('float64').data()) ?? new Float64Array()) as Float64Array];
@@ -118,20 +118,24 @@ it('gives what is not a number to what it reaches', async () => {
   const { x, weight } = tensors(cases[0] as Case, true);
   const one = ops.zerosLike(x);
   one.narrow(0, 1, 1).narrow(2, 0, 1).narrow(3, 0, 1).fill_(Number.NaN);
-  const y = (await ops.conv2d(x.add(one), weight, undefined, 1, 1).data()) as Float32Array;
-  const clean = (await ops.conv2d(x, weight, undefined, 1, 1).data()) as Float32Array;
+  const y = (await ops.conv2d(x.add(one), weight, { padding: 1 }).data()) as Float32Array;
+  const clean = (await ops.conv2d(x, weight, { padding: 1 }).data()) as Float32Array;
   const imageSize = y.length / 8;
   expect(Number.isNaN(y[imageSize])).toBe(true);
   for (const [i, value] of clean.entries()) if (Math.floor(i / imageSize) !== 1) expect(y[i]).toBe(value);
 });
 
 describe('in inference', () => {
+  const evaluation = { training: false, momentum: 0.1, eps: 1e-5 };
   const forward = ({ weight, bias }: ReturnType<typeof tensors>, padding: number) => {
     const [mean, variance] = [bias.mul(0.5), bias.square().add(1)];
     return (x: Tensor, residual: Tensor) => {
-      const convolved = ops.conv2d(x, weight, bias, 1, padding);
-      const one = ops.batchNorm(convolved, bias, bias, mean, variance, false, 0.1, 1e-5).add(residual).relu();
-      const two = ops.conv2d(x, weight, undefined, 1, padding).relu();
+      const convolved = ops.conv2d(x, weight, { bias, padding });
+      const one = ops
+        .batchNorm(convolved, { weight: bias, bias, runningMean: mean, runningVar: variance, ...evaluation })
+        .add(residual)
+        .relu();
+      const two = ops.conv2d(x, weight, { padding }).relu();
       return ops.cat([one, two], 0);
     };
   };

@@ -120,7 +120,7 @@ describe('the status of a step', () => {
   /** Statistics that a forward pass moves, and a weight with a gradient. */
   function setUp() {
     const statistics = [tensor([1, 2]), tensor(3n)];
-    const before = statistics.map((value) => ops.zerosLike(value));
+    const before = statistics.map((value) => value.clone());
     const own = status();
     const weight = leaf([1]);
     const begin = () => ops.beginStep_(statistics, before, own);
@@ -159,6 +159,34 @@ describe('the status of a step', () => {
     expect(() => (weight.grad as Tensor).dataSync()).toThrow(thrown('ERR_AUTOGRAD', /no gradient/));
   });
 
+  it('copies what has moved since it was copied last, and no constants', () => {
+    const [moving, constant, normalized] = [tensor([1]), tensor([2]), ops.zeros([2])];
+    // A copy is known by its version, which a constant's never leaves: the wrong copy of one stays.
+    const before = [moving.clone(), tensor([7]), normalized.clone()];
+    const own = status();
+    const step = (reason: number, move: () => void) => {
+      const under = ops.beginStep_([moving, constant, normalized], before, own);
+      move();
+      const judged = ops.refuseNonFinite_([tensor([reason === 0 ? 1 : Number.NaN])], under, { reason: 1 });
+      ops.endStep_([], [moving, constant, normalized], before, judged).dispose();
+    };
+    step(0, () => moving.add_(1).dispose());
+    step(0, () => {}); // nothing moves
+    step(0, () => moving.add_(1).dispose());
+    expect(before.map(numbers)).toEqual([[2], [7], [0, 0]]);
+    const input = ops.randn([3, 2]);
+    const statistics = { runningMean: normalized, runningVar: ops.ones([2]) };
+    const norm = () => ops.batchNorm(input, { ...statistics, training: true, momentum: 0.1, eps: 1e-5 }).dispose();
+    step(0, norm); // libtorch's own, which does not count the versions of what it moves
+    const moved = numbers(normalized);
+    expect(moved).not.toEqual([0, 0]);
+    step(1, () => {
+      moving.add_(1).dispose();
+      norm();
+    });
+    expect([moving, constant, normalized].map(numbers)).toEqual([[3], [7], moved]);
+  });
+
   it('takes integers and large numbers for finite', () => {
     const values = [tensor([2n ** 62n]), tensor([1e38, -1e38]), tensor([])];
     expect(ops.refuseNonFinite_(values, status(), { reason: 1 }).itemSync()).toBe(0);
@@ -191,7 +219,7 @@ describe('the status of a step', () => {
     const queue = [ops.zeros([2, 2]), status(), status()] as const;
     const [labels, ids] = [tensor([7n, 7n]), tensor([8n, 8n])];
     const push = (from: Tensor) =>
-      ops.pushKeys_(queue[0], labels, ids, queue[1], tensor([[3, 4]]), undefined, tensor([9n]), from);
+      ops.pushKeys_(queue[0], labels, ids, queue[1], tensor([[3, 4]]), { keyIds: tensor([9n]), status: from });
     ops.movingAverage_([average], [tensor([3, 4])], scalar(0.5), status(3));
     push(status(3));
     expect([average, queue[0], labels, ids, queue[1]].map(numbers)).toEqual([
@@ -240,16 +268,10 @@ describe('errors', () => {
     [
       'a queue of nothing',
       () =>
-        ops.pushKeys_(
-          ops.zeros([0, 2]),
-          status(),
-          status(),
-          status(),
-          ops.zeros([1, 2]),
-          undefined,
-          status(),
-          status(),
-        ),
+        ops.pushKeys_(ops.zeros([0, 2]), status(), status(), status(), ops.zeros([1, 2]), {
+          keyIds: status(),
+          status: status(),
+        }),
       'ERR_SHAPE',
       /features must have shape \(size, dim\)/,
     ],

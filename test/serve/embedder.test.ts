@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,7 @@ import { autocast, noGrad, tidy } from '../../lib/tensor/modes.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
+import { stored } from '../files/torch-archive.ts';
 import { writeTinyRun } from './tiny-run.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/data/images/${name}`, import.meta.url));
@@ -37,8 +38,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function open(options: Partial<EmbedderOptions> = {}): Promise<Embedder> {
-  const embedder = await createEmbedder({ checkpoint, ...options });
+async function open(options: EmbedderOptions = {}): Promise<Embedder> {
+  const source = options.weights === undefined ? { checkpoint } : {};
+  const embedder = await createEmbedder({ ...source, ...options });
   onTestFinished(() => embedder.close());
   return embedder;
 }
@@ -80,6 +82,66 @@ describe('createEmbedder', () => {
     ).data();
     expect(Math.max(...vector)).toBeGreaterThan(0.01);
     expectClose(vector, expected as Float32Array);
+  });
+
+  it('takes a network by name with weights from a file, normalised as ImageNet unless told otherwise', async () => {
+    const file = join(folder, 'weights.pth');
+    using same = resnet18({ stem: 'cifar', width: 4, seed: 9 }).eval();
+    await same.save(file);
+    const encoder = { name: 'resnet18', stem: 'cifar', width: 4 };
+    const embedder = await open({ encoder, weights: file, input: { size: 16 } });
+    expect(embedder.info).toMatchObject({
+      encoder,
+      input: { size: 16, channels: 3, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+      dim: 32,
+      weights: { file, missing: [], leftOut: [], adapted: [] },
+    });
+    expect('checkpoint' in embedder.info || 'step' in embedder.info).toBe(false);
+    const image = imageOf(1);
+    const views = presets.evaluation({ size: 16 }).apply([{ ...image, pixels: image.data, id: 0 }], { seed: 1 });
+    const expected = await noGrad(() => same.forward(views)).data();
+    expectClose(await embedder.embed(image), expected as Float32Array);
+
+    const gray = await open({
+      encoder: { ...encoder, inChannels: 1 },
+      weights: file,
+      input: { size: 8, mean: 0.5 },
+    });
+    expect(gray.info.weights?.adapted).toEqual([{ name: 'conv1.weight', from: 3, to: 1 }]);
+    expect(gray.info.input).toMatchObject({ channels: 1, mean: [0.5], std: [expect.closeTo(0.226, 6)] });
+    expect(await gray.embed(image)).toHaveLength(32);
+  });
+
+  it('refuses half a source, two of them, and weights that do not fit', async () => {
+    const failing = (options: object, code: string, message: RegExp) =>
+      expect(createEmbedder(options)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    const which = /createEmbedder: give checkpoint, or encoder and weights/;
+    const file = join(folder, 'other.pth');
+    await writeFile(file, stored('timm-vit.pth'));
+    const source = { encoder: 'resnet18', weights: file };
+    for (const options of [
+      {},
+      { encoder: 'resnet18' },
+      { weights: file },
+      { checkpoint, ...source },
+      { checkpoint, input: {} },
+    ])
+      await failing(options, 'ERR_OPTION', which);
+    await failing({ ...source, encoder: 'resnet19' }, 'ERR_OPTION', /did you mean|one of/);
+    await failing({ ...source, encoder: { stem: 'cifar' } }, 'ERR_OPTION', /encoder must be/);
+    await failing(source, 'ERR_CHECKPOINT', /other\.pth: holds none of the module's/);
+    const fitting = join(folder, 'fitting.pth');
+    await writeFile(fitting, stored('torchvision.pth'));
+    const small = { encoder: { name: 'resnet18', width: 1 }, weights: fitting };
+    await failing({ ...small, input: { sise: 3 } }, 'ERR_OPTION', /did you mean 'size'/);
+    await failing({ ...small, input: { size: 0 } }, 'ERR_OPTION', /input\.size must be/);
+    await failing(
+      { ...small, input: { mean: [0, 0], std: [1, 1] } },
+      'ERR_OPTION',
+      /input\.mean must be a number or 3/,
+    );
+    const five = { encoder: { ...small.encoder, inChannels: 5 }, weights: fitting };
+    await failing(five, 'ERR_OPTION', /images have 1 or 3 channels, the encoder's input has 5/);
   });
 
   it('scales and crops as presets.evaluation', async () => {

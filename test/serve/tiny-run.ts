@@ -19,7 +19,7 @@ export async function writeTinyRun(folder: string, options: TinyRunOptions = {})
     format: 1,
     encoder: { name: 'resnet18', stem: 'cifar', width: 4, inChannels: channels, zeroInitResidual: false },
     head: null,
-    loss: { name: 'supcon' },
+    method: { name: 'supcon' },
     augment: [],
     input: { size, channels, mean: new Array(channels).fill(0.4), std: new Array(channels).fill(0.3) },
     optimizer: { name: 'sgd' },

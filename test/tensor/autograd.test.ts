@@ -102,24 +102,17 @@ describe('finite differences', () => {
           ),
         )
         .square(),
-    'batch norm': (x) => ops.batchNorm(x, undefined, undefined, undefined, undefined, true, 0.1, 1e-5).pow(3),
+    'batch norm': (x) => ops.batchNorm(x, { training: true, momentum: 0.1, eps: 1e-5 }).pow(3),
     pooling: (x) => ops.avgPool2d(image(x), [2, 2], [1, 1]).mul(ops.maxPool2d(image(x), [2, 2], [1, 1])),
-    upsampling: (x) => ops.upsampleBilinear2d(image(x), [4, 5], false).square(),
+    upsampling: (x) => ops.upsampleBilinear2d(image(x), { outputSize: [4, 5], alignCorners: false }).square(),
     einsum: (x) => ops.einsum('ij,kj->ik', [x, x]),
     'supervised contrastive': (x) =>
-      ops.supConLoss(
+      ops.contrastiveLoss(
         x
           .reshape([3, 2, 1])
           .expand([3, 2, 2])
           .add(ops.eye(2, { dtype: 'float64' })),
-        tensor([0, 1, 0]).to('int64'),
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-        { temperature: 0.5 },
+        { labels: tensor([0, 1, 0]).to('int64'), temperature: 0.5 },
       )[0],
   };
 

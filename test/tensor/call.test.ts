@@ -186,6 +186,6 @@ describe('lists of a convolution', () => {
     ['padding', [1, -1, 1], /padding must be/],
     ['dilation', [1, 0, [0]], /dilation must be/],
   ] as const)('are as long as its dimensions: %s', (_, [stride, padding, dilation], message) => {
-    expect(() => ops.conv2d(x, weight, undefined, stride, padding, dilation)).toThrow(message);
+    expect(() => ops.conv2d(x, weight, { stride, padding, dilation })).toThrow(message);
   });
 });

@@ -49,17 +49,7 @@ describe('a loss written in TypeScript', () => {
     const z = features();
     supCon(z, labelTensor(), 0.1).backward();
     const native = features();
-    const [loss] = ops.supConLoss(
-      native.unsqueeze(1),
-      labelTensor(),
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      { temperature: 0.1 },
-    );
+    const [loss] = ops.contrastiveLoss(native.unsqueeze(1), { labels: labelTensor(), temperature: 0.1 });
     loss.backward();
     const expected = await (native.grad as Tensor).data();
     const got = await (z.grad as Tensor).data();

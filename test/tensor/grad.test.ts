@@ -123,16 +123,13 @@ describe('second derivatives', () => {
 
   const features = () => ops.randn([4, 2, 8], { seed: 1 });
   const labels = () => tensor([0, 1, 0, 1], { dtype: 'int64' });
-  const none = undefined;
   const fused: Record<string, (x: Tensor) => Tensor> = {
-    ntXentLoss: (x) => ops.ntXentLoss(x),
-    supConLoss: (x) => ops.supConLoss(x, labels())[0] as Tensor,
+    ntXentLoss: (x) => ops.contrastiveLoss(x)[0],
+    supConLoss: (x) => ops.contrastiveLoss(x, { labels: labels() })[0],
     'supConLoss of one denominator': (x) =>
-      ops.supConLoss(x, labels(), none, none, none, none, none, none, {
-        denominators: 'negatives-and-one-positive',
-      })[0],
-    dclLoss: (x) => ops.dclLoss(x),
-    dclwLoss: (x) => ops.dclwLoss(x),
+      ops.contrastiveLoss(x, { labels: labels(), denominators: 'negatives-and-one-positive' })[0],
+    dclLoss: (x) => ops.contrastiveLoss(x, { denominators: 'negatives' })[0],
+    dclwLoss: (x) => ops.contrastiveLoss(x, { denominators: 'negatives', sigma: 0.5 })[0],
   };
 
   it.each(Object.entries(fused))('do not exist for %s, whose first ones do', async (_, loss) => {

@@ -24,7 +24,15 @@ function normOf(channels: number, seed: number) {
 type Norm = ReturnType<typeof normOf>;
 
 const normalized = (x: Tensor, { weight, bias, mean, variance }: Norm) =>
-  ops.batchNorm(x, weight, bias, mean, variance, false, 0.1, 1e-3);
+  ops.batchNorm(x, {
+    weight,
+    bias,
+    runningMean: mean,
+    runningVar: variance,
+    training: false,
+    momentum: 0.1,
+    eps: 1e-3,
+  });
 
 /** Of the first recording. */
 const operations = (compiled: { recordings(): readonly Recording[] }) =>
@@ -53,11 +61,15 @@ function blocks(inputs: number, channels: number, stride: number, { groups = 1, 
     return { weight: weight.to(dtype), bias: bias.to(dtype), mean: mean.to(dtype), variance: variance.to(dtype) };
   }) as [Norm, Norm, Norm];
   const forward = (x: Tensor) => {
-    const y = normalized(ops.conv2d(x, weights.one, undefined, stride, 1, 1, groups), norms[0]).relu();
-    const z = normalized(ops.conv2d(y, weights.two, undefined, 1, 1), norms[1]);
-    const shortcut = normalized(ops.conv2d(x, weights.short, undefined, stride), norms[2]);
+    const y = normalized(ops.conv2d(x, weights.one, { stride, padding: 1, dilation: 1, groups }), norms[0]).relu();
+    const z = normalized(ops.conv2d(y, weights.two, { stride: 1, padding: 1 }), norms[1]);
+    const shortcut = normalized(ops.conv2d(x, weights.short, { stride }), norms[2]);
     const first = z.add(shortcut).relu();
-    return ops.conv2d(first, weights.three, weights.bias, 1, 1).add(first).relu().mean([2, 3]);
+    return ops
+      .conv2d(first, weights.three, { bias: weights.bias, stride: 1, padding: 1 })
+      .add(first)
+      .relu()
+      .mean([2, 3]);
   };
   return { forward, weights, norms };
 }
@@ -73,7 +85,7 @@ class Net extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return this.norm.forward(this.conv.forward(x), { relu: true });
+    return this.norm.forward(this.conv.forward(x), { activation: 'relu' });
   }
 }
 
@@ -141,7 +153,7 @@ describe('compile for inference', () => {
     const weight = ops.randn([8, 8, 3, 3]).clone();
     weight.requiresGrad = true;
     const optimizer = make([weight]);
-    const forward = (x: Tensor) => ops.conv2d(x, weight, undefined, 1, 1);
+    const forward = (x: Tensor) => ops.conv2d(x, weight, { stride: 1, padding: 1 });
     using compiled = compile(forward, { inference: true });
     const x = ops.randn([2, 8, 6, 6]);
     for (let i = 0; i < 3; i++) {
@@ -182,7 +194,7 @@ describe('compile for inference', () => {
 
   it('is right where a weight or a bias is made at each call', async () => {
     const weight = ops.randn([8, 8, 3, 3]);
-    const forward = (x: Tensor, bias: Tensor) => ops.conv2d(x, weight, bias.mul(2), 1, 1);
+    const forward = (x: Tensor, bias: Tensor) => ops.conv2d(x, weight, { bias: bias.mul(2), stride: 1, padding: 1 });
     using compiled = compile(forward, { inference: true });
     const x = ops.randn([1, 8, 4, 4]);
     for (let i = 0; i < 100; i++) {
@@ -210,8 +222,8 @@ describe('compile for inference', () => {
   it('leaves what others still need: the input, a shortcut, a result in the middle', async () => {
     const weight = ops.randn([8, 8, 3, 3]);
     const forward = (x: Tensor) => {
-      const y = ops.conv2d(x, weight, undefined, 1, 1);
-      return [y, y.relu(), ops.conv2d(x, weight, undefined, 1, 1).add(x).relu(), x.mul(1)] as const;
+      const y = ops.conv2d(x, weight, { stride: 1, padding: 1 });
+      return [y, y.relu(), ops.conv2d(x, weight, { stride: 1, padding: 1 }).add(x).relu(), x.mul(1)] as const;
     };
     using compiled = compile(forward, { inference: true });
     for (const seed of [1, 2]) {
@@ -227,7 +239,13 @@ describe('compile for inference', () => {
     const norm = normOf(8, 3);
     const bias = ops.randn([8, 1, 1]);
     const forward = (x: Tensor) => [
-      ops.batchNorm(ops.conv2d(x, weight), norm.weight, norm.bias, undefined, undefined, true, 0.1, 1e-5),
+      ops.batchNorm(ops.conv2d(x, weight), {
+        weight: norm.weight,
+        bias: norm.bias,
+        training: true,
+        momentum: 0.1,
+        eps: 1e-5,
+      }),
       ops.conv2d(x, weight).add(bias),
       ops.conv2d(x, weight).add(x, { alpha: 2 }),
       ops.conv2d(x.select(0, 0), weight),
@@ -237,6 +255,48 @@ describe('compile for inference', () => {
     for (const [i, each] of compiled(x).entries()) await expectClose(each, noGrad(() => forward(x))[i] as Tensor, 1e-5);
     expect(operations(compiled).filter((name) => name === 'aten::add.Tensor')).toHaveLength(2);
     expect(operations(compiled)).toContain('aten::batch_norm');
+  });
+
+  it('fuses what works in place on a result that nobody else takes', async () => {
+    const [weight, norm] = [ops.randn([8, 8, 3, 3]), normOf(8, 3)];
+    const conv = (x: Tensor) => ops.conv2d(x, weight, { padding: 1 });
+    const forward = (x: Tensor) => {
+      const y = normalized(conv(x), norm).relu_();
+      const sum = y.mul(2).add_(conv(y)); // the convolution is what is added
+      return conv(sum).add_(y).relu_().mul_(3).add_(1);
+    };
+    using compiled = compile(forward, { inference: true });
+    const x = ops.randn([2, 8, 5, 5]);
+    for (let i = 0; i < 2; i++)
+      await expectClose(
+        compiled(x),
+        noGrad(() => forward(x)),
+        1e-5,
+      );
+    expect(operations(compiled)).toEqual([
+      'inference_convolution',
+      'aten::mul.Tensor',
+      'inference_convolution',
+      'inference_convolution',
+      'aten::mul_.Tensor',
+      'aten::add_.Tensor',
+    ]);
+  });
+
+  it.each<[string, (y: Tensor, x: Tensor) => Tensor]>([
+    ['a result that is used again', (y) => y.relu_().add(y)],
+    ['a part of one', (y) => y.add(y.select(0, 0).relu_())],
+    ['a view that hides it', (y) => y.flatten(1).relu_().add(y.flatten(1))],
+    ['an input', (y, x) => y.add(x.mul_(1))],
+    ['itself, twice', (y) => y.add_(y)],
+  ])('leaves operations as they are where one works in place on %s', async (_, after) => {
+    const weight = ops.randn([8, 8, 1, 1]);
+    const forward = (x: Tensor) => after(ops.conv2d(x, weight), x);
+    using compiled = compile(forward, { inference: true });
+    const x = ops.randn([2, 8, 5, 5]);
+    const expected = noGrad(() => forward(x));
+    await expectClose(compiled(x), expected, 1e-5);
+    expect(operations(compiled)).toContain('aten::conv2d');
   });
 
   it('records no gradient', () => {

@@ -619,7 +619,7 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
     want: [A.map((x) => B.map((y) => Math.hypot(...x.map((v, k) => v - (y[k] as number)))))],
   },
   linear: {
-    run: () => ops.linear(a(), b(), tensor([1, -1])),
+    run: () => ops.linear(a(), b(), { bias: tensor([1, -1]) }),
     want: [map(multiply(A, turn(B)), (v, _, j) => v + 1 - 2 * j)],
   },
   conv2d: {
@@ -634,8 +634,7 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
             ],
           ],
         ]),
-        tensor([10]),
-        2,
+        { bias: tensor([10]), stride: 2 },
       ),
     want: [
       [
@@ -658,7 +657,7 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
     ],
   },
   batchNorm: {
-    run: () => ops.batchNorm(a(), undefined, undefined, undefined, undefined, true, 0.1, 1e-5),
+    run: () => ops.batchNorm(a(), { training: true, momentum: 0.1, eps: 1e-5 }),
     want: [turn(turn(A).map((column) => standardise(column)))],
   },
   layerNorm: { run: () => ops.layerNorm(a(), [3]), want: [A.map((row) => standardise(row))] },
@@ -669,7 +668,7 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
     run: () => ops.crossEntropyLoss(s(), int([2, 0])),
     want: [average([-Math.log(softmax(S[0] as number[])[2]!), -Math.log(softmax(S[1] as number[])[0]!)])],
   },
-  nllLoss: { run: () => ops.nllLoss(s(), int([2, 0]), undefined, 'sum'), want: [-0.7 + 1.5] },
+  nllLoss: { run: () => ops.nllLoss(s(), int([2, 0]), { reduction: 'sum' }), want: [-0.7 + 1.5] },
   smoothL1Loss: {
     run: () => ops.smoothL1Loss(a(), b(), 'none', 2),
     want: [zip(A, B, (v, w) => (Math.abs(v - w) < 2 ? (v - w) ** 2 / 4 : Math.abs(v - w) - 1))],
@@ -713,12 +712,12 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
   adaptiveAvgPool2d: { run: () => ops.adaptiveAvgPool2d(image(), [1, 1]), want: [[[[[7.5]]]]] },
   upsampleNearest2d: { run: () => ops.upsampleNearest2d(tensor([[[[0, 2]]]]), [1, 4]), want: [[[[[0, 0, 2, 2]]]]] },
   upsampleBicubic2d: {
-    run: () => ops.upsampleBicubic2d(tensor([[[[0, 2]]]]), [1, 3], true),
+    run: () => ops.upsampleBicubic2d(tensor([[[[0, 2]]]]), { outputSize: [1, 3], alignCorners: true }),
     want: [[[[[0, 1, 2]]]]], // in the middle, weights -3/32, 19/32, 19/32, -3/32 of 0, 0, 2, 2
   },
   pad: { run: () => ops.pad(tensor([[1, 2]]), [1, 2], 'constant', 9), want: [[[9, 1, 2, 9, 9]]] },
   upsampleBilinear2d: {
-    run: () => ops.upsampleBilinear2d(tensor([[[[0, 2]]]]), [1, 3], true),
+    run: () => ops.upsampleBilinear2d(tensor([[[[0, 2]]]]), { outputSize: [1, 3], alignCorners: true }),
     want: [[[[[0, 1, 2]]]]],
   },
   full: {

@@ -149,7 +149,7 @@ describe('the curated operators', () => {
       dropout: () => ops.dropout(x()),
       normalize: () => ops.normalize(x()),
       hardswish: () => x().hardswish(),
-      upsample: () => ops.upsampleBicubic2d(x().reshape([1, 1, 2, 2]), [3, 3], false),
+      upsample: () => ops.upsampleBicubic2d(x().reshape([1, 1, 2, 2]), { outputSize: [3, 3], alignCorners: false }),
     };
     block();
     const promised = Object.entries(cases).map(([name, run]) => {

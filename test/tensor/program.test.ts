@@ -28,19 +28,18 @@ function convolutional(): Case {
     'fc.bias': weight([4], 7),
   };
   const forward = (x: Tensor) => {
-    const y = ops.conv2d(x, weights['conv.weight'], undefined, 2, 1);
-    const z = ops.batchNorm(
-      y,
-      weights['bn.weight'],
-      weights['bn.bias'],
-      weights['bn.running_mean'],
-      weights['bn.running_var'],
-      false,
-      0.1,
-      1e-5,
-    );
+    const y = ops.conv2d(x, weights['conv.weight'], { stride: 2, padding: 1 });
+    const z = ops.batchNorm(y, {
+      weight: weights['bn.weight'],
+      bias: weights['bn.bias'],
+      runningMean: weights['bn.running_mean'],
+      runningVar: weights['bn.running_var'],
+      training: false,
+      momentum: 0.1,
+      eps: 1e-5,
+    });
     const pooled = z.relu().adaptiveAvgPool2d([2, 2]);
-    return ops.linear(pooled.flatten(1), weights['fc.weight'], weights['fc.bias']);
+    return ops.linear(pooled.flatten(1), weights['fc.weight'], { bias: weights['fc.bias'] });
   };
   return { weights, shape: [3, 9, 8], forward };
 }
@@ -233,7 +232,7 @@ describe('programOf', () => {
     ['zeroGrad()', (x) => [x, x.zeroGrad()][0] as Tensor, /'drop_gradients' at .* gives nothing/],
     [
       'training mode',
-      (x) => ops.batchNorm(x, undefined, undefined, undefined, undefined, true, 0.1, 1e-5),
+      (x) => ops.batchNorm(x, { training: true, momentum: 0.1, eps: 1e-5 }),
       /'aten::batch_norm' at .* is in training mode/,
     ],
     [

@@ -346,7 +346,7 @@ describe('hostile arguments', () => {
     ['an unknown autocast dtype', () => ops.gelu(x(), { approximate: hostile(1) })],
     ['a symbol', () => x().add(hostile(Symbol('x')))],
     ['a function', () => x().add(hostile(() => 1))],
-    ['number lists for a number', () => ops.upsampleBilinear2d(x(), undefined, true, hostile(2))],
+    ['number lists for a number', () => ops.upsampleBilinear2d(x(), { alignCorners: true, scaleFactors: hostile(2) })],
   ])('%s: ERR_OPTION', (_, call) => {
     expect(call).toThrow(code('ERR_OPTION'));
   });

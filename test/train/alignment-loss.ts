@@ -1,6 +1,7 @@
 /** A loss in a file of its own: alignment and uniformity (Wang & Isola 2020, arXiv:2005.10242, equations 4 and 5). */
+
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import { normalize } from '../../lib/tensor/ops.ts';
-import type { CustomLoss } from '../../lib/train/loss.ts';
 
 const alignment: CustomLoss = (features) => {
   const z = normalize(features, { dim: 2 }); // (batch, 2, dim)

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import type { LossSpec } from '../../lib/losses/all.ts';
 import type { ContrastiveMetrics } from '../../lib/losses/metrics.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import { CollapseWatch, collapsedBelow, collapsedSteps } from '../../lib/train/collapse.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
-import type { CustomLoss, LossSpec } from '../../lib/train/loss.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 

@@ -1,5 +1,6 @@
 /** Parts that stay in evaluation during a training. */
 import { expect, test } from 'vitest';
+import { moco } from '../../lib/methods/moco.ts';
 import { BatchNorm2d } from '../../lib/nn/normalization.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
@@ -9,7 +10,7 @@ import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 const kinds: [string, number, Partial<TrainerOptions>][] = [
   ['a step at once', 1, {}],
   ['micro-batches', 2, { microBatch: 4 }],
-  ['a momentum encoder', 1, { momentumEncoder: { queueSize: 16 } }],
+  ['moco', 1, { method: moco({ queueSize: 16 }) }],
 ];
 
 test.each(kinds)(
@@ -22,7 +23,7 @@ test.each(kinds)(
     first.eval();
     const trained: boolean[] = [];
     const trainer = new Trainer({
-      ...{ encoder, head, loss: { name: 'nt-xent' }, augment: tinyViews(), batchSize: 8, epochs: 2 },
+      ...{ encoder, head, method: 'simclr', augment: tinyViews(), batchSize: 8, epochs: 2 },
       ...options,
     });
     const onEvent = () => void trained.push(first.training);

@@ -6,6 +6,10 @@ import { openCheckpoint } from '../../lib/checkpoint/run.ts';
 import type { Dataset } from '../../lib/data/dataset.ts';
 import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
+import type { CustomHead } from '../../lib/methods/network.ts';
+import { Network } from '../../lib/methods/network.ts';
+import { Views } from '../../lib/methods/views.ts';
 import { Dropout } from '../../lib/nn/dropout.ts';
 import { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
@@ -15,9 +19,8 @@ import { memory } from '../../lib/tensor/runtime.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import { makeCachedStep } from '../../lib/train/cached-step.ts';
 import type { StepEvent } from '../../lib/train/events.ts';
-import { forward } from '../../lib/train/forward.ts';
-import type { CustomLoss } from '../../lib/train/loss.ts';
-import type { CustomHead, TrainerOptions } from '../../lib/train/options.ts';
+import type { TrainerOptions } from '../../lib/train/options.ts';
+import { makeMethod } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { collect } from './collect.ts';
 import {
@@ -112,7 +115,13 @@ describe('a step with cached gradients', () => {
   test('moves running statistics by its second pass alone', async () => {
     const make = () => {
       const { encoder } = tinyModels();
-      const head = projectionHead({ kind: 'mlp-bn', inFeatures: encoder.featureDim, outFeatures: 16, seed: 1 });
+      const head = projectionHead({
+        layers: 3,
+        batchNorm: 'all',
+        inFeatures: encoder.featureDim,
+        outFeatures: 16,
+        seed: 1,
+      });
       return optionsOf({ encoder, head, microBatch: 5 });
     };
     const options = make();
@@ -122,7 +131,7 @@ describe('a step with cached gradients', () => {
     const alone = make();
     const features: Tensor[] = [];
     for await (const micro of firstLargeBatch(tinyDataset(), alone).microBatches())
-      features.push(forward(micro, alone));
+      features.push(new Network(alone, 'float32').features(new Views(micro.images, micro.viewOrder)));
     expect(features).toHaveLength(4);
     expect(await valuesOf(buffersOf(options))).toEqual(await valuesOf(buffersOf(alone)));
     const [tracked] = await valuesOf([alone.encoder.namedBuffers().get('bn1.num_batches_tracked') as Tensor]);
@@ -176,7 +185,7 @@ describe('a step with cached gradients', () => {
     const options = optionsOf({ microBatch: 5 });
     const tensors = [...parametersOf(options), ...buffersOf(options)];
     const before = await valuesOf(tensors);
-    const step = makeCachedStep(options, new SGD(parametersOf(options), { lr: 1 }));
+    const step = makeCachedStep(options, new SGD(parametersOf(options), { lr: 1 }), makeMethod(options));
     const context = { learningRate: 1, progress: 0, signal: undefined };
     await expect(step.run(firstLargeBatch(failing, options), context)).rejects.toMatchObject({
       code: 'ERR_DATA',

@@ -1,17 +1,19 @@
-/** Nothing that is not finite reaches weights, running statistics, the momentum encoder or its queue; the fit says what it was. */
+/** Nothing that is not finite reaches weights, running statistics, or what a method keeps; the fit says what it was. */
 import { describe, expect, test } from 'vitest';
 import { NonFiniteLossError } from '../../lib/errors.ts';
+import { byol } from '../../lib/methods/byol.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
+import { moco } from '../../lib/methods/moco.ts';
+import { simsiam } from '../../lib/methods/simsiam.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import type { TrainBatch } from '../../lib/train/batches.ts';
-import type { CustomLoss } from '../../lib/train/loss.ts';
-import { MomentumEncoder } from '../../lib/train/momentum-encoder.ts';
-import type { ResolvedMomentumOptions } from '../../lib/train/momentum-options.ts';
 import type { ResolvedOptions, TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
+import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { buffersOf, firstBatch, gradientOf, optionsOf, parametersOf, valuesOf } from './one-step.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
@@ -26,10 +28,12 @@ const kinds: [string, () => Partial<TrainerOptions>][] = [
   ['native', () => ({ loss: { name: 'nt-xent' } })],
   ['a loss in TypeScript', () => ({ loss: ordinary })],
   ['in micro-batches', () => ({ loss: { name: 'nt-xent' }, microBatch: 4 })],
-  ['with a momentum encoder', () => ({ loss: { name: 'nt-xent' }, momentumEncoder: { queueSize: 16 } })],
+  ['moco', () => ({ method: moco({ queueSize: 16 }) })],
+  ['byol', () => ({ method: byol({ predictorFeatures: 8 }) })],
+  ['simsiam', () => ({ method: simsiam({ predictorFeatures: 8 }) })],
 ];
 
-/** All that a fit moves, but for the momentum encoder, which is gone after it. */
+/** All that a fit moves, but for what the method keeps, which is gone after it. */
 async function fitted(options: Partial<TrainerOptions>) {
   const all = { ...tinyModels(), augment: tinyViews(), batchSize: 8, epochs: 1, seed: 3, ...options };
   const state = () => valuesOf([...all.encoder.stateDict().values(), ...tinyHead(all).stateDict().values()]);
@@ -79,14 +83,13 @@ describe('one step, refused', () => {
   test.each(kinds.filter(([kind]) => kind !== 'in micro-batches'))('NaN in the images: %s', async (_, make) => {
     const options = optionsOf({ ...make(), batchSize: 8 });
     const tensors = [...parametersOf(options), ...buffersOf(options)];
-    const momentum =
-      options.momentumEncoder && new MomentumEncoder(options, options.momentumEncoder as ResolvedMomentumOptions);
-    tensors.push(...(momentum?.stateDict().values() ?? []));
+    const method = makeMethod(options);
+    tensors.push(...method.stateDict().values());
     const before = await valuesOf(tensors);
     using batch = await firstBatch(tinyDataset(), options);
     for (const images of batch.images) noGrad(() => images.narrow(0, 1, 1).fill_(Number.NaN));
-    const optimizer = new SGD(parametersOf(options), { lr: 0.1, momentum: 0.9 });
-    const outcome = await makeStep(options, optimizer, momentum ?? undefined).run(batch, {
+    const optimizer = new SGD(trainedParameters(options, method), { lr: 0.1, momentum: 0.9 });
+    const outcome = await makeStep(options, optimizer, method).run(batch, {
       learningRate: 0.1,
       progress: 0,
     });
@@ -124,7 +127,7 @@ describe('one step, refused', () => {
     const before = await valuesOf(tensors);
     using batch = await firstBatch(tinyDataset(), options);
     const short = { ...batch, labels: new Int32Array(5) };
-    const step = makeStep(options, new SGD(parametersOf(options), { lr: 1 }));
+    const step = makeStep(options, new SGD(parametersOf(options), { lr: 1 }), makeMethod(options));
     await expect(step.run(short, { learningRate: 1, progress: 0 })).rejects.toMatchObject({ code: 'ERR_SHAPE' });
     expect(await valuesOf(tensors)).toEqual(before);
   });
@@ -160,13 +163,12 @@ describe('a later step, refused', () => {
 describe('a step that was enqueued behind one that is refused, or fails', () => {
   /** Two steps at once, of which `spoil` spoils the first. */
   async function twoSteps(options: ResolvedOptions, spoil: (batch: TrainBatch) => Partial<TrainBatch>) {
-    const momentum =
-      options.momentumEncoder && new MomentumEncoder(options, options.momentumEncoder as ResolvedMomentumOptions);
-    const optimizer = new SGD(parametersOf(options), { lr: 0.1, momentum: 0.9 });
+    const method = makeMethod(options);
+    const optimizer = new SGD(trainedParameters(options, method), { lr: 0.1, momentum: 0.9 });
     const state = [...parametersOf(options), ...buffersOf(options), ...optimizer.stateDict().values()];
-    state.push(...(momentum?.stateDict().values() ?? []));
+    state.push(...method.stateDict().values());
     const before = await valuesOf(state);
-    const step = makeStep(options, optimizer, momentum ?? undefined);
+    const step = makeStep(options, optimizer, method);
     const [spoilt, good] = [await firstBatch(tinyDataset(), options), await firstBatch(tinyDataset(), options)];
     const context = { learningRate: 0.1, progress: 0 };
     const outcomes = await Promise.allSettled([
@@ -176,12 +178,12 @@ describe('a step that was enqueued behind one that is refused, or fails', () => 
     return { outcomes, before, after: await valuesOf(state), again: () => step.run(good, context) };
   }
 
-  const momentumKinds: [string, Partial<TrainerOptions>][] = [
+  const methodKinds: [string, Partial<TrainerOptions>][] = [
     ['alone', { loss: { name: 'supcon' } }],
-    ['with a momentum encoder', { loss: { name: 'supcon' }, momentumEncoder: { queueSize: 16 } }],
+    ['moco', { method: moco({ queueSize: 16, loss: { name: 'supcon' } }) }],
   ];
 
-  test.each(momentumKinds)('changes nothing, NaN: %s', async (_, chosen) => {
+  test.each(methodKinds)('changes nothing, NaN: %s', async (_, chosen) => {
     const { outcomes, before, after, again } = await twoSteps(optionsOf({ ...chosen, batchSize: 8 }), ({ images }) => {
       for (const each of images) noGrad(() => each.narrow(0, 1, 1).fill_(Number.NaN));
       return {};
@@ -191,7 +193,7 @@ describe('a step that was enqueued behind one that is refused, or fails', () => 
     await expect(again()).rejects.toMatchObject({ code: 'ERR_STATE', message: /stopped at an earlier step/ });
   });
 
-  test.each(momentumKinds)('changes nothing, a failure in a job: %s', async (_, chosen) => {
+  test.each(methodKinds)('changes nothing, a failure in a job: %s', async (_, chosen) => {
     const { outcomes, before, after } = await twoSteps(optionsOf({ ...chosen, batchSize: 8 }), () => ({
       labels: Int32Array.of(0, 1, 2, 3, 4, 5, 6, -1),
     }));

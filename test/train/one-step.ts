@@ -6,9 +6,10 @@ import type { Tensor } from '../../lib/tensor/tensor.ts';
 import { type TrainBatch, trainBatches } from '../../lib/train/batches.ts';
 import { makeCachedStep } from '../../lib/train/cached-step.ts';
 import { type LargeBatch, largeBatches } from '../../lib/train/large-batches.ts';
-import type { StepResult } from '../../lib/train/loss-call.ts';
 import { checkTrainerOptions, type ResolvedOptions, type TrainerOptions } from '../../lib/train/options.ts';
+import type { StepResult } from '../../lib/train/report.ts';
 import { makeStep } from '../../lib/train/step.ts';
+import { makeMethod } from '../../lib/train/trained.ts';
 import { tinyModels, tinyViews } from './tiny.ts';
 
 export function optionsOf(options: Partial<TrainerOptions> = {}): ResolvedOptions {
@@ -50,10 +51,13 @@ export async function gradientOf(
   let result: StepResult;
   if (options.microBatch < options.batchSize) {
     const large = firstLargeBatch(dataset, options);
-    result = await makeCachedStep(options, optimizer).run(large, { ...context, signal: undefined });
+    result = await makeCachedStep(options, optimizer, makeMethod(options)).run(large, {
+      ...context,
+      signal: undefined,
+    });
   } else {
     using batch = await firstBatch(dataset, options);
-    result = await makeStep(options, optimizer).run(batch, context);
+    result = await makeStep(options, optimizer, makeMethod(options)).run(batch, context);
   }
   const after = await valuesOf(parameters);
   const gradient = before.map((values, i) => values.map((value, j) => value - (after[i]?.[j] as number)));

@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
+import { moco } from '../../lib/methods/moco.ts';
+import { movingBuffers } from '../../lib/methods/moving-buffers.ts';
 import { Conv2d } from '../../lib/nn/conv2d.ts';
 import { Module } from '../../lib/nn/module.ts';
 import { BatchNorm2d } from '../../lib/nn/normalization.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
-import type { CustomLoss } from '../../lib/train/loss.ts';
-import { movingBuffers } from '../../lib/train/moving-buffers.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { valuesOf } from './one-step.ts';
@@ -32,10 +33,14 @@ class Masked extends Module {
 }
 
 const trained = (encoder: Masked, options: Partial<TrainerOptions> = {}, out?: string) =>
-  new Trainer({ encoder, loss: { name: 'nt-xent' }, augment: tinyViews(), batchSize: 8, epochs: 1, ...options }).fit(
-    tinyDataset(16),
-    out === undefined ? {} : { out },
-  );
+  new Trainer({
+    encoder,
+    ...(options.loss === undefined && { method: 'simclr' }),
+    augment: tinyViews(),
+    batchSize: 8,
+    epochs: 1,
+    ...options,
+  }).fit(tinyDataset(16), out === undefined ? {} : { out });
 
 const negativeInfinity = (mask: readonly number[] = []) =>
   mask.filter((value) => value === Number.NEGATIVE_INFINITY).length;
@@ -44,8 +49,8 @@ describe('a mask of -Infinity', () => {
   const kinds: [string, Partial<TrainerOptions>][] = [
     ['a step at once', {}],
     ['micro-batches', { microBatch: 4 }],
-    ['a momentum encoder', { momentumEncoder: { queueSize: 16, momentum: 1 } }],
-    ['averaged statistics', { momentumEncoder: { queueSize: 16, momentum: 1, statistics: 'average' } }],
+    ['moco', { method: moco({ queueSize: 16, momentum: 1 }) }],
+    ['averaged statistics', { method: moco({ queueSize: 16, momentum: 1, statistics: 'average' }) }],
   ];
   test.each(kinds)('trains and is saved: %s', async (_, options) => {
     const folder = mkdtempSync(join(tmpdir(), 'contrastive-'));
@@ -58,9 +63,9 @@ describe('a mask of -Infinity', () => {
       const [mask] = await valuesOf([encoder.mask]);
       expect(negativeInfinity(mask)).toBe(28);
       const run = await RunFolder.open(join(folder, 'run'));
-      const { model, momentumEncoder } = await run.loadCheckpoint('latest');
+      const { model, method } = await run.loadCheckpoint('latest');
       expect(model.has('encoder.mask')).toBe(true);
-      const saved = momentumEncoder?.get('encoder.mask')?.data;
+      const saved = method?.get('teacher.encoder.mask')?.data;
       if (saved !== undefined) expect(negativeInfinity(Array.from(new Float32Array(saved.slice().buffer)))).toBe(28);
     } finally {
       rmSync(folder, { recursive: true });

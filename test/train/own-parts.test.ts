@@ -33,7 +33,10 @@ it('they train, resume by the trainer, and are judged and embedded by command', 
   const second = await trainOn(4, true);
   expect(second.step).toBe(16);
   expect(second.loss).toBeLessThan(first.loss);
-  expect((await RunFolder.open(out)).config).toMatchObject({ encoder: { name: 'SmallNet' }, loss: { name: 'custom' } });
+  expect((await RunFolder.open(out)).config).toMatchObject({
+    encoder: { name: 'SmallNet' },
+    method: { name: 'custom' },
+  });
 
   const run = (...args: string[]) => runWith([trainCommand, evalCommand, embedCommand], args);
   const judged = await run('eval', '--run', out, '--limit-test', '40', '--protocol', 'knn', '--json');
@@ -50,5 +53,5 @@ it('they train, resume by the trainer, and are judged and embedded by command', 
   const library = fileURLToPath(new URL('../../lib/index.ts', import.meta.url));
   await writeFile(net, source.replace("'contrastive'", JSON.stringify(library)));
   const withNet = await run('train', '--resume', out, '--epochs', '5', '--encoder', net);
-  expect(withNet).toMatchObject({ code: 2, stderr: expect.stringMatching(/loss\.name must be one of .*'custom'/) });
+  expect(withNet).toMatchObject({ code: 2, stderr: expect.stringMatching(/a custom loss must be a function/) });
 });

@@ -10,13 +10,15 @@ import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { concat } from '../../lib/data/concat.ts';
 import { type Dataset, subset } from '../../lib/data/dataset.ts';
 import { extractFeatures } from '../../lib/evaluate/features.ts';
+import { moco } from '../../lib/methods/moco.ts';
+import type { CustomHead } from '../../lib/methods/network.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import type { OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
-import type { CustomHead, TrainerOptions } from '../../lib/train/options.ts';
+import type { TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { collect } from './collect.ts';
 import { firstBatch, optionsOf } from './one-step.ts';
@@ -236,7 +238,7 @@ describe('a run on disk', () => {
     const run = await RunFolder.open(out);
     expect(run.config).toMatchObject({
       encoder: { name: 'resnet18', stem: 'cifar', width: 4, inChannels: 1 },
-      loss: { name: 'supcon' },
+      method: { name: 'supcon' },
       input: { size: 12, channels: 1, mean: [0.4], std: [0.25] },
       batchSize: 8,
       epochs: 2,
@@ -308,7 +310,7 @@ describe('a run on disk', () => {
     await expect(make().fit(tinyDataset(), { out })).rejects.toEqual(code('ERR_CHECKPOINT'));
     const other = make({ loss: { name: 'supcon', temperature: 0.5 } });
     await expect(other.fit(tinyDataset(), { out, resume: true })).rejects.toThrow(
-      /cannot resume: loss\.temperature was absent, and is now 0\.5/,
+      /cannot resume: method\.temperature was absent, and is now 0\.5/,
     );
     await expect(make().fit(tinyDataset(), { resume: true })).rejects.toEqual(code('ERR_OPTION'));
   });
@@ -406,7 +408,7 @@ describe('what a user gets wrong', () => {
     const one = { batchSize: 1, epochs: 2 };
     const expected = [expect.stringMatching(/batchSize is 1: .*nothing is learned/)];
     expect(await warningsOf(tinyDataset(4), { ...one, loss: { name: 'nt-xent' } })).toEqual(expected);
-    const queue = { momentumEncoder: { queueSize: 8 }, loss: { name: 'nt-xent' } } as const;
+    const queue = { method: moco({ queueSize: 8 }) };
     expect(await warningsOf(tinyDataset(4), { ...one, ...queue })).toEqual([]);
     expect(await warningsOf(tinyDataset(4), { ...one, loss: (features) => features.square().mean() })).toEqual([]);
   });

@@ -67,7 +67,7 @@ export function crop(images: Tensor, options: CropOptions): Tensor {
   checkOptions(where, options, ['top', 'left', 'size', 'padding', 'fill', 'paddingMode']);
   const { top, left, size, padding = 0 } = options;
   const corners = side({ [`${where}: top`]: top, [`${where}: left`]: left }, whole);
-  return ops.imageCrop(expectImages(where, images), corners, sizePair(where, size), {
+  return ops.imageCrop(expectImages(where, images), corners, sizePair(`${where}: size`, size), {
     padding: sides(where, padding),
     ...padOptions(where, options),
   });
@@ -104,7 +104,7 @@ function heightAndWidth(where: string, images: Tensor): [number, number] {
  */
 export function centerCrop(images: Tensor, size: Size): Tensor {
   const where = 'centerCrop';
-  const [tall, wide] = sizePair(where, size);
+  const [tall, wide] = sizePair(`${where}: size`, size);
   const [height, width] = heightAndWidth(where, images);
   // Half to even, as Python's round().
   const middle = (room: number): number => Math.max(0, room % 4 === 1 ? (room - 1) / 2 : Math.ceil(room / 2));
@@ -130,7 +130,7 @@ export function resizedCrop(images: Tensor, options: ResizedCropOptions): Tensor
     { [`${where}: top`]: top, [`${where}: left`]: left, [`${where}: height`]: height, [`${where}: width`]: width },
     whole,
   );
-  return ops.imageResizedCrop(expectImages(where, images), windows, sizePair(where, size));
+  return ops.imageResizedCrop(expectImages(where, images), windows, sizePair(`${where}: size`, size));
 }
 
 /**
@@ -141,7 +141,7 @@ export function resizedCrop(images: Tensor, options: ResizedCropOptions): Tensor
 export function resize(images: Tensor, size: Size): Tensor {
   const where = 'resize';
   const [height, width] = heightAndWidth(where, images);
-  if (typeof size !== 'number') return ops.imageResize(images, sizePair(where, size));
+  if (typeof size !== 'number') return ops.imageResize(images, sizePair(`${where}: size`, size));
   const shorter = pixels(`${where}: size`, size);
   const longer = (edge: number, other: number): number => Math.floor((shorter * edge) / other);
   return ops.imageResize(images, width <= height ? [longer(height, width), shorter] : [shorter, longer(width, height)]);

@@ -1,35 +1,29 @@
 /** Rotation, affine and projective maps and elastic distortion of image tensors, each image by its own. */
 
 import { DTypeError, OptionError, ShapeError } from '../../errors.ts';
+import type { OptionsOf, OptionTable } from '../../options/option.ts';
+import { resolveOptions } from '../../options/resolve.ts';
 import * as ops from '../../tensor/ops.ts';
 import { Tensor } from '../../tensor/tensor.ts';
-import { checkOptions, describe } from '../../validate.ts';
-import { fillValue, type Interpolation, interpolation } from '../arguments.ts';
+import { describe } from '../../validate.ts';
+import { warp } from '../arguments.ts';
 import { expectImages, list, type PairPerImage, type PerImage, pairs } from './arguments.ts';
 
-export interface WarpOptions {
-  readonly interpolation?: Interpolation;
-  /** The value of what lies outside the image; default 0. */
-  readonly fill?: number;
-}
+export interface WarpOptions extends OptionsOf<ReturnType<typeof warp>> {}
 
-export interface AffineOptions extends WarpOptions {
+const affineOptions = {
   /** Degrees, clockwise; default 0. */
-  readonly angle?: PerImage;
+  angle: { type: 'checked', default: 0, check: (name: string, value: PerImage) => list(name, value) },
   /** [x, y] in pixels; default [0, 0]. */
-  readonly translate?: PairPerImage;
+  translate: { type: 'checked', default: [0, 0], check: (name: string, value: PairPerImage) => pairs(name, value) },
   /** > 0; default 1. */
-  readonly scale?: PerImage;
+  scale: { type: 'checked', default: 1, check: (name: string, value: PerImage) => list(name, value, { above: 0 }) },
   /** [x, y] in degrees; default [0, 0]. */
-  readonly shear?: PairPerImage;
-}
+  shear: { type: 'checked', default: [0, 0], check: (name: string, value: PairPerImage) => pairs(name, value) },
+  ...warp('nearest'),
+} as const satisfies OptionTable;
 
-const warpNames = ['interpolation', 'fill'] as const;
-
-const warpOptions = (where: string, options: WarpOptions, usual: Interpolation) => ({
-  interpolation: interpolation(where, options.interpolation ?? usual),
-  fill: fillValue(where, options.fill ?? 0),
-});
+export interface AffineOptions extends OptionsOf<typeof affineOptions> {}
 
 /**
  * Rotation about the centre; the size stays.
@@ -44,12 +38,8 @@ const warpOptions = (where: string, options: WarpOptions, usual: Interpolation) 
  */
 export function rotate(images: Tensor, angle: PerImage, options: WarpOptions = {}): Tensor {
   const where = 'rotate';
-  checkOptions(where, options, warpNames);
-  return ops.imageRotate(
-    expectImages(where, images),
-    list(`${where}: angle`, angle),
-    warpOptions(where, options, 'nearest'),
-  );
+  const checked = resolveOptions(where, warp('nearest'), options, `${where}: `);
+  return ops.imageRotate(expectImages(where, images), list(`${where}: angle`, angle), checked);
 }
 
 /**
@@ -64,16 +54,8 @@ export function rotate(images: Tensor, angle: PerImage, options: WarpOptions = {
  */
 export function affine(images: Tensor, options: AffineOptions): Tensor {
   const where = 'affine';
-  checkOptions(where, options, ['angle', 'translate', 'scale', 'shear', ...warpNames]);
-  const { angle = 0, translate = [0, 0], scale = 1, shear = [0, 0] } = options;
-  return ops.imageAffine(
-    expectImages(where, images),
-    list(`${where}: angle`, angle),
-    pairs(`${where}: translate`, translate),
-    list(`${where}: scale`, scale, { above: 0 }),
-    pairs(`${where}: shear`, shear),
-    warpOptions(where, options, 'nearest'),
-  );
+  const { angle, translate, scale, shear, ...checked } = resolveOptions(where, affineOptions, options, `${where}: `);
+  return ops.imageAffine(expectImages(where, images), angle, translate, scale, shear, checked);
 }
 
 /**
@@ -92,7 +74,7 @@ export function perspective(
   options: WarpOptions = {},
 ): Tensor {
   const where = 'perspective';
-  checkOptions(where, options, warpNames);
+  const checked = resolveOptions(where, warp('bilinear'), options, `${where}: `);
   if (!Array.isArray(coefficients) || coefficients.length === 0)
     throw new OptionError(`${where}: coefficients must be eight numbers, got ${describe(coefficients)}`);
   const each = Array.isArray(coefficients[0]) ? (coefficients as readonly number[][]) : [coefficients as number[]];
@@ -101,7 +83,7 @@ export function perspective(
       throw new ShapeError(`${where}: coefficients must be eight numbers for each image, got ${row.length}`);
     return list(`${where}: coefficients[${i}]`, row);
   });
-  return ops.imagePerspective(expectImages(where, images), flat, warpOptions(where, options, 'bilinear'));
+  return ops.imagePerspective(expectImages(where, images), flat, checked);
 }
 
 /**
@@ -118,8 +100,8 @@ export function perspective(
  */
 export function elastic(images: Tensor, displacement: Tensor, options: WarpOptions = {}): Tensor {
   const where = 'elastic';
-  checkOptions(where, options, warpNames);
+  const checked = resolveOptions(where, warp('bilinear'), options, `${where}: `);
   if (!(displacement instanceof Tensor))
     throw new DTypeError(`${where}: displacement must be a Tensor, got ${describe(displacement)}`);
-  return ops.imageElastic(expectImages(where, images), displacement, warpOptions(where, options, 'bilinear'));
+  return ops.imageElastic(expectImages(where, images), displacement, checked);
 }

@@ -1,9 +1,11 @@
-import { checkOptions } from '../../validate.ts';
+import type { OptionsOf } from '../../options/option.ts';
+import { resolveOptions } from '../../options/resolve.ts';
 import type { Augmentation } from '../augment.ts';
-import { randomHorizontalFlip } from '../random-horizontal-flip.ts';
-import { randomResizedCrop } from '../random-resized-crop.ts';
 import { solarize } from '../solarize.ts';
-import { blurWith, colorDistortion, type PresetOptions, presetNames, recipe, sizeOf } from './options.ts';
+import { blurWith, colorOptions, cropAndColors, recipe } from './options.ts';
+
+export const byolOptions = colorOptions(0.08);
+export interface ByolPresetOptions extends OptionsOf<typeof byolOptions> {}
 
 /**
  * BYOL's two views, which differ: crop scale (0.08, 1), flip, jitter (0.4, 0.4, 0.2, 0.1) p 0.8, gray 0.2; then the first
@@ -15,17 +17,12 @@ import { blurWith, colorDistortion, type PresetOptions, presetNames, recipe, siz
  *
  * @returns one augmentation a view.
  */
-export function byol(options: PresetOptions): [Augmentation, Augmentation] {
+export function byol(options: ByolPresetOptions): [Augmentation, Augmentation] {
   const where = 'presets.byol';
-  checkOptions(where, options, presetNames);
-  const size = sizeOf(where, options);
-  const both = [
-    randomResizedCrop(size, { scale: [0.08, 1] }),
-    randomHorizontalFlip(),
-    ...colorDistortion({ brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1 }),
-  ];
+  const all = resolveOptions(where, byolOptions, options, `${where}: `);
+  const both = cropAndColors(all, { brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1 });
   return [
-    recipe(options, [...both, ...blurWith(1, size)]),
-    recipe(options, [...both, ...blurWith(0.1, size), solarize({ p: 0.2 })]),
+    recipe(all, [...both, ...blurWith(1, all.size)]),
+    recipe(all, [...both, ...blurWith(0.1, all.size), solarize({ p: 0.2 })]),
   ];
 }

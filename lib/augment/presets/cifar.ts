@@ -1,8 +1,8 @@
-import { checkOptions } from '../../validate.ts';
+import { resolveOptions } from '../../options/resolve.ts';
 import type { Augmentation } from '../augment.ts';
 import { randomCrop } from '../random-crop.ts';
 import { randomHorizontalFlip } from '../random-horizontal-flip.ts';
-import { type PresetOptions, presetNames, recipe, sizeOf } from './options.ts';
+import { type PresetOptions, presetOptions, recipe } from './options.ts';
 
 /**
  * Supervised training on small images, which must have the given size: pad by an eighth of it (4 pixels at 32), random
@@ -11,8 +11,6 @@ import { type PresetOptions, presetNames, recipe, sizeOf } from './options.ts';
  * Source: He et al. 2016, arXiv:1512.03385, section 4.2.
  */
 export function cifar(options: PresetOptions): Augmentation {
-  const where = 'presets.cifar';
-  checkOptions(where, options, presetNames);
-  const size = sizeOf(where, options);
-  return recipe(options, [randomCrop(size, { padding: Math.floor(size / 8) }), randomHorizontalFlip()]);
+  const all = resolveOptions('presets.cifar', presetOptions, options, 'presets.cifar: ');
+  return recipe(all, [randomCrop(all.size, { padding: Math.floor(all.size / 8) }), randomHorizontalFlip()]);
 }

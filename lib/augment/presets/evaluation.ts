@@ -1,18 +1,26 @@
-import { checkOptions, expectNumber } from '../../validate.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../../options/option.ts';
+import { resolveOptions } from '../../options/resolve.ts';
 import type { Augmentation } from '../augment.ts';
 import { centerCrop } from '../center-crop.ts';
 import { resize } from '../resize.ts';
-import { isSmall, type PresetOptions, presetNames, recipe, sizeOf } from './options.ts';
+import { isSmall, type PresetOptions, presetOptions, recipe } from './options.ts';
 
-export interface EvaluationOptions extends PresetOptions {
+export const evaluationOptions = {
+  ...presetOptions,
   /** Part of the shorter edge that the centre crop keeps. Default 1 up to 64 pixels, 0.875 above (224 of 256). */
-  readonly cropRatio?: number;
-}
+  cropRatio: {
+    ...{ type: 'number', above: 0, max: 1, value: 'SHARE' },
+    help: 'part of the shorter edge that the centre crop keeps',
+    usual: '1 up to 64 pixels, else 0.875',
+  },
+} as const satisfies OptionTable;
+
+export interface EvaluationOptions extends OptionsOf<typeof evaluationOptions> {}
 
 const imagenetRatio = 224 / 256;
 
-const resizeAndCrop = (options: PresetOptions, size: number, ratio: number): Augmentation =>
-  recipe(options, [resize(Math.round(size / ratio)), centerCrop(size)]);
+const resizeAndCrop = (all: ResolvedOf<typeof presetOptions>, ratio: number): Augmentation =>
+  recipe(all, [resize(Math.round(all.size / ratio)), centerCrop(all.size)]);
 
 /**
  * No randomness: shorter edge to size / cropRatio, centre crop, normalise; for evaluation and embedding. Small images
@@ -22,10 +30,8 @@ const resizeAndCrop = (options: PresetOptions, size: number, ratio: number): Aug
  */
 export function evaluation(options: EvaluationOptions): Augmentation {
   const where = 'presets.evaluation';
-  checkOptions(where, options, [...presetNames, 'cropRatio']);
-  const size = sizeOf(where, options);
-  const ratio = options.cropRatio ?? (isSmall(size) ? 1 : imagenetRatio);
-  return resizeAndCrop(options, size, expectNumber(`${where}: cropRatio`, ratio, { above: 0, max: 1 }));
+  const all = resolveOptions(where, evaluationOptions, options, `${where}: `);
+  return resizeAndCrop(all, all.cropRatio ?? (isSmall(all.size) ? 1 : imagenetRatio));
 }
 
 /** The shorter side, in pixels, that `evaluation` scales images to before the centre crop. */
@@ -41,6 +47,5 @@ export function resizedSide({ transforms }: Augmentation): number {
  */
 export function imagenetEval(options: PresetOptions): Augmentation {
   const where = 'presets.imagenetEval';
-  checkOptions(where, options, presetNames);
-  return resizeAndCrop(options, sizeOf(where, options), imagenetRatio);
+  return resizeAndCrop(resolveOptions(where, presetOptions, options, `${where}: `), imagenetRatio);
 }

@@ -1,14 +1,48 @@
 /** The multi-crop views of SwAV and DINO. */
-import { checkOptions } from '../../validate.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../../options/option.ts';
+import { resolveOptions } from '../../options/resolve.ts';
 import type { Augmentation } from '../augment.ts';
-import { cropNames, type MultiCropOptions, multiCrop } from '../multi-crop.ts';
+import { cropOptions, type MultiCropView, multiCrop } from '../multi-crop.ts';
+import { normalize } from '../normalize.ts';
 import { randomHorizontalFlip } from '../random-horizontal-flip.ts';
 import { solarize } from '../solarize.ts';
-import { blurWith, colorDistortion, type InputOptions, inputNames, normalization } from './options.ts';
+import type { Transform } from '../transform.ts';
+import { blurWith, colorDistortion, presetOptions } from './options.ts';
 
-export interface MultiCropPresetOptions extends InputOptions, Omit<MultiCropOptions, 'transforms' | 'channels'> {}
+const { default: _, ...localSize } = cropOptions.localSize;
 
-const known = [...cropNames, ...inputNames] as const;
+export const swavOptions = {
+  ...presetOptions,
+  ...cropOptions,
+  /** Side of the square local views in pixels; default 96 of 224, as a part of `size`. */
+  localSize: { ...localSize, usual: '96 for 224 large pixels' },
+} as const satisfies OptionTable;
+
+export const dinoOptions = {
+  ...swavOptions,
+  /** Part of the image's area, default [0.4, 1]. */
+  globalScale: { ...swavOptions.globalScale, default: [0.4, 1] },
+  /** Default 8. */
+  localViews: { ...swavOptions.localViews, default: 8 },
+  /** Default [0.05, 0.4]. */
+  localScale: { ...swavOptions.localScale, default: [0.05, 0.4] },
+} as const satisfies OptionTable;
+
+/** `size` is the side of the global views. */
+export interface MultiCropPresetOptions extends OptionsOf<typeof swavOptions> {}
+
+function views(
+  { size, mean, std, channels, localSize, ...crops }: ResolvedOf<typeof swavOptions>,
+  transforms: (view: MultiCropView) => readonly Transform[],
+): Augmentation[] {
+  return multiCrop({
+    ...crops,
+    globalSize: size,
+    localSize: localSize ?? Math.max(1, Math.round((size * 96) / 224)),
+    channels,
+    transforms: (view) => [...transforms(view), normalize(mean, std)],
+  });
+}
 
 /**
  * SwAV's views, 2×224 with crop scale (0.14, 1) and 6×96 with (0.05, 0.14): flip, jitter (0.8, 0.8, 0.8, 0.2) p 0.8, gray
@@ -18,18 +52,13 @@ const known = [...cropNames, ...inputNames] as const;
  *
  * @returns one augmentation a view, global views first.
  */
-export function swav(options: MultiCropPresetOptions = {}): Augmentation[] {
-  checkOptions('presets.swav', options, known);
-  const { mean: _mean, std: _std, ...crops } = options;
-  return multiCrop({
-    ...crops,
-    transforms: [
-      randomHorizontalFlip(),
-      ...colorDistortion({ brightness: 0.8, contrast: 0.8, saturation: 0.8, hue: 0.2 }),
-      ...blurWith(0.5, crops.globalSize ?? 224),
-      normalization(options),
-    ],
-  });
+export function swav(options: MultiCropPresetOptions): Augmentation[] {
+  const all = resolveOptions('presets.swav', swavOptions, options, 'presets.swav: ');
+  return views(all, () => [
+    randomHorizontalFlip(),
+    ...colorDistortion({ brightness: 0.8, contrast: 0.8, saturation: 0.8, hue: 0.2 }),
+    ...blurWith(0.5, all.size),
+  ]);
 }
 
 /**
@@ -42,20 +71,12 @@ export function swav(options: MultiCropPresetOptions = {}): Augmentation[] {
  *
  * @returns one augmentation a view, global views first.
  */
-export function dino(options: MultiCropPresetOptions = {}): Augmentation[] {
-  checkOptions('presets.dino', options, known);
-  const { mean: _mean, std: _std, ...crops } = options;
-  return multiCrop({
-    globalScale: [0.4, 1],
-    localViews: 8,
-    localScale: [0.05, 0.4],
-    ...crops,
-    transforms: ({ index, isGlobal }) => [
-      randomHorizontalFlip(),
-      ...colorDistortion({ brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1 }),
-      ...blurWith(index === 0 ? 1 : isGlobal ? 0.1 : 0.5, crops.globalSize ?? 224),
-      ...(isGlobal && index > 0 ? [solarize({ threshold: 128 / 255, p: 0.2 })] : []),
-      normalization(options),
-    ],
-  });
+export function dino(options: MultiCropPresetOptions): Augmentation[] {
+  const all = resolveOptions('presets.dino', dinoOptions, options, 'presets.dino: ');
+  return views(all as ResolvedOf<typeof swavOptions>, ({ index, isGlobal }) => [
+    randomHorizontalFlip(),
+    ...colorDistortion({ brightness: 0.4, contrast: 0.4, saturation: 0.2, hue: 0.1 }),
+    ...blurWith(index === 0 ? 1 : isGlobal ? 0.1 : 0.5, all.size),
+    ...(isGlobal && index > 0 ? [solarize({ threshold: 128 / 255, p: 0.2 })] : []),
+  ]);
 }

@@ -1,27 +1,28 @@
 /** The views of SimCLR and SimCLR v2. */
-import { checkOptions, expectNumber } from '../../validate.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../../options/option.ts';
+import { resolveOptions } from '../../options/resolve.ts';
 import type { Augmentation } from '../augment.ts';
-import { randomHorizontalFlip } from '../random-horizontal-flip.ts';
-import { randomResizedCrop } from '../random-resized-crop.ts';
-import { blurWith, colorDistortion, isSmall, type PresetOptions, presetNames, recipe, sizeOf } from './options.ts';
+import { blurOption, blurWith, bySize, colorOptions, cropAndColors, isSmall, recipe } from './options.ts';
 
-export interface SimclrOptions extends PresetOptions {
-  /** Strength s of the colour jitter (0.8s, 0.8s, 0.8s, 0.2s). */
-  readonly strength?: number;
+export const simclrV2Options = {
+  ...colorOptions(0.08),
   /** Probability of the blur. */
-  readonly blur?: number;
-}
+  blur: blurOption(0.5),
+} as const satisfies OptionTable;
 
-function views(where: string, options: SimclrOptions, defaults: { strength: number; blur: number }): Augmentation {
-  const size = sizeOf(where, options);
-  const s = expectNumber(`${where}: strength`, options.strength ?? defaults.strength, { min: 0, max: 2.5 });
-  const blur = expectNumber(`${where}: blur`, options.blur ?? defaults.blur, { min: 0, max: 1 });
-  return recipe(options, [
-    randomResizedCrop(size, { scale: [0.08, 1] }),
-    randomHorizontalFlip(),
-    ...colorDistortion({ brightness: 0.8 * s, contrast: 0.8 * s, saturation: 0.8 * s, hue: 0.2 * s }),
-    ...blurWith(blur, size),
-  ]);
+export const simclrOptions = {
+  ...simclrV2Options,
+  /** Strength s of the colour jitter (0.8s, 0.8s, 0.8s, 0.2s); default 0.5 up to 64 pixels, else 1. */
+  strength: bySize.strength,
+  /** Probability of the blur; default 0 up to 64 pixels, else 0.5. */
+  blur: bySize.blur,
+} as const satisfies OptionTable;
+
+export interface SimclrPresetOptions extends OptionsOf<typeof simclrOptions> {}
+
+function views(all: ResolvedOf<typeof simclrV2Options>): Augmentation {
+  const colors = cropAndColors(all, { brightness: 0.8, contrast: 0.8, saturation: 0.8, hue: 0.2 });
+  return recipe(all, [...colors, ...blurWith(all.blur, all.size)]);
 }
 
 /**
@@ -32,10 +33,11 @@ function views(where: string, options: SimclrOptions, defaults: { strength: numb
  * github.com/google-research/simclr. Differs: brightness multiplies (theirs adds in version 1), the crop is bilinear
  * (bicubic there), and pixels are normalised (left in [0, 1] there).
  */
-export function simclr(options: SimclrOptions): Augmentation {
+export function simclr(options: SimclrPresetOptions): Augmentation {
   const where = 'presets.simclr';
-  checkOptions(where, options, [...presetNames, 'strength', 'blur']);
-  return views(where, options, isSmall(options.size) ? { strength: 0.5, blur: 0 } : { strength: 1, blur: 0.5 });
+  const all = resolveOptions(where, simclrOptions, options, `${where}: `);
+  const { strength = isSmall(all.size) ? 0.5 : 1, blur = isSmall(all.size) ? 0 : 0.5 } = all;
+  return views({ ...all, strength, blur });
 }
 
 /**
@@ -44,8 +46,6 @@ export function simclr(options: SimclrOptions): Augmentation {
  *
  * Source: Chen et al. 2020, arXiv:2006.10029, section 3; data_util.py of github.com/google-research/simclr.
  */
-export function simclrV2(options: SimclrOptions): Augmentation {
-  const where = 'presets.simclrV2';
-  checkOptions(where, options, [...presetNames, 'strength', 'blur']);
-  return views(where, options, { strength: 1, blur: 0.5 });
+export function simclrV2(options: SimclrPresetOptions): Augmentation {
+  return views(resolveOptions('presets.simclrV2', simclrV2Options, options, 'presets.simclrV2: '));
 }

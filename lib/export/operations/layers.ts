@@ -51,7 +51,16 @@ function batchNormAct(call: Call): string {
   const normalized = batchNorm(call);
   const residual = call.optional('residual');
   const sum = residual === undefined ? normalized : call.add('Add', [normalized, residual]);
-  return call.flag('relu') ? call.add('Relu', [sum]) : sum;
+  switch (call.text('activation')) {
+    case 'relu':
+      return call.add('Relu', [sum]);
+    case 'hardswish':
+      return call.add('HardSwish', [sum]);
+    case 'silu':
+      return call.add('Mul', [sum, call.add('Sigmoid', [sum])]);
+    default:
+      return sum;
+  }
 }
 
 function layerNorm(call: Call): string {

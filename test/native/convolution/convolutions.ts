@@ -38,6 +38,11 @@ function geometries(): Geometry[] {
           for (const outChannels of [8, 64])
             for (const batch of [1, 16])
               found.push({ inChannels, outChannels, kernel, stride, groups: 1, size, batch });
+  // Batches that are large enough for native/nn/winograd.cc.
+  for (const size of [4, 5, 7, 14])
+    for (const inChannels of [16, 48, 128])
+      for (const outChannels of [32, 80])
+        found.push({ inChannels, outChannels, kernel: 3, stride: 1, groups: 1, size, batch: 16 });
   return found;
 }
 
@@ -79,7 +84,7 @@ async function check(geometry: Geometry, variant: Variant, expected: Convolution
   using gradient = laidOut(gradientOf(geometry), [batch, outChannels, out], variant);
   input.requiresGrad = true;
   weight.requiresGrad = true;
-  using output = ops.conv2d(input, weight, undefined, stride, Math.floor(kernel / 2), 1, groups);
+  using output = ops.conv2d(input, weight, { stride, padding: Math.floor(kernel / 2), dilation: 1, groups });
   output.backward(gradient);
   using inputGradient = input.grad as Tensor;
   using weightGradient = weight.grad as Tensor;

@@ -28,10 +28,16 @@ function reference({ name, stem }: Case, weights: ReadonlyMap<string, Tensor>, i
   const weight = (key: string): Tensor => weights.get(key) as Tensor;
   const convolution = (x: Tensor, key: string, stride: number): Tensor => {
     const w = weight(`${key}.weight`);
-    return ops.conv2d(x, w, undefined, stride, Math.floor((w.shape[2] as number) / 2));
+    return ops.conv2d(x, w, { stride, padding: Math.floor((w.shape[2] as number) / 2) });
   };
   const normalised = (x: Tensor, key: string): Tensor =>
-    ops.batchNorm(x, weight(`${key}.weight`), weight(`${key}.bias`), undefined, undefined, true, 0.1, 1e-5);
+    ops.batchNorm(x, {
+      weight: weight(`${key}.weight`),
+      bias: weight(`${key}.bias`),
+      training: true,
+      momentum: 0.1,
+      eps: 1e-5,
+    });
   const depth = name === 'resnet50' ? 3 : 2;
   const strided = name === 'resnet50' ? 2 : 1;
   const block = (x: Tensor, key: string, stride: number): Tensor => {

@@ -7,6 +7,7 @@ import {
   arrayDataset,
   augment,
   type Module,
+  moco,
   noGrad,
   normalize,
   ops,
@@ -26,12 +27,12 @@ const labels = Int32Array.from({ length: 32 }, (_, i) => i % 4);
 const dataset = arrayDataset(pixels, { shape: [32, size, size, 3], labels });
 const image = { pixels: pixels.subarray(0, size * size * 3), height: size, width: size, channels: 3 } as const;
 
-/** A training with a momentum encoder, whose views come from the pool. */
+/** A training with a queue of keys, whose views come from the pool. */
 async function train(): Promise<void> {
   const encoder = resnet18({ stem: 'cifar', width: 4 });
   const head = projectionHead({ inFeatures: encoder.featureDim });
-  const options = { augment: presets.simclr({ size }), loss: { name: 'nt-xent' }, batchSize: 16, epochs: 3 } as const;
-  await new Trainer({ encoder, head, momentumEncoder: { queueSize: 32 }, ...options }).fit(dataset);
+  const options = { augment: presets.simclr({ size }), batchSize: 16, epochs: 3 } as const;
+  await new Trainer({ encoder, head, method: moco({ queueSize: 32 }), ...options }).fit(dataset);
 }
 
 /** Short passes on the interactive stream, beside the training. */

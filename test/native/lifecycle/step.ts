@@ -12,17 +12,7 @@ export function enqueueSteps(count: number): Tensor {
   for (let step = 0; step < count; step++) {
     const features = x.matmul(weight).tanh();
     const similarity = x.matmul(x.t()).mul(0.01).softmax(1);
-    [loss] = ops.supConLoss(
-      features.reshape([128, 2, 64]),
-      labels,
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      { temperature: 0.1 },
-    );
+    [loss] = ops.contrastiveLoss(features.reshape([128, 2, 64]), { labels, temperature: 0.1 });
     loss.add(similarity.matmul(features).square().mean()).backward();
     weight.zeroGrad();
   }

@@ -1,0 +1,121 @@
+/** Flags from declarations of options, and the options that their values say: an option is declared once, where it acts. */
+import { OptionError } from '../errors.ts';
+import type * as Declared from '../options/option.ts';
+import { type Ramp, rampAt } from '../options/ramp.ts';
+import type { OptionSpec, OptionTable } from './command.ts';
+import { flagOf } from './options.ts';
+
+/** Tables by the name that chooses one: the losses, the encoders. */
+export type Variants = Readonly<Record<string, Declared.OptionTable>>;
+
+type Values = Readonly<Record<string, unknown>>;
+
+const nameWithin = (group: string, name: string): string => `${group}${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+
+interface Derived {
+  readonly name: string;
+  /** Without the default, so that it is known whether the flag was typed; whoever takes the options fills it in. */
+  readonly flag: OptionSpec;
+  /** The default, in words. */
+  readonly usual: string | undefined;
+}
+
+function usualOf({ usual, default: value }: Declared.Option): string | undefined {
+  if (usual !== undefined || value === undefined || value === false) return usual;
+  return String(typeof value === 'object' ? rampAt(value as Ramp, 0) : value);
+}
+
+function derive(name: string, option: Declared.Option): Derived[] {
+  if (option.type === 'group')
+    return Object.entries(option.options).flatMap(([inner, of]) => derive(nameWithin(name, inner), of));
+  if (option.help === undefined || option.type === 'checked') return [];
+  const { default: _, required: __, usual: ___, ...rest } = option;
+  const flag = { ...rest, help: option.help };
+  const usual = usualOf(option);
+  switch (flag.type) {
+    case 'boolean': // a switch can only say yes
+      return option.default === true ? [] : [{ name, flag, usual }];
+    case 'string':
+      return [{ name, flag: { value: 'NAME', ...flag }, usual }];
+    case 'number':
+      return [{ name, flag: { value: 'N', ...flag }, usual }];
+    case 'ramp': {
+      const number = { value: 'N', ...flag, type: 'number' } as const;
+      const end = { ...number, help: 'that it reaches at the end, along half a cosine' };
+      return [
+        { name, flag: number, usual },
+        { name: `${name}End`, flag: end, usual: undefined },
+      ];
+    }
+  }
+}
+
+const derivedFrom = (declared: Declared.OptionTable): Derived[] =>
+  Object.entries(declared).flatMap(([name, option]) => derive(name, option));
+
+/** A flag for each number, word and switch that has a line of help; those of a group have its name before theirs. */
+export const flagsOf = (declared: Declared.OptionTable): OptionTable => flagsOfVariants({ '': declared });
+
+/** The flags of all variants, each with the names of those that have it, and its defaults, where they differ. */
+export function flagsOfVariants(variants: Variants): OptionTable {
+  const found = new Map<string, (Derived & { readonly owner: string })[]>();
+  for (const [owner, declared] of Object.entries(variants))
+    for (const derived of derivedFrom(declared))
+      found.set(derived.name, [...(found.get(derived.name) ?? []), { ...derived, owner }]);
+  const count = Object.keys(variants).length;
+  return Object.fromEntries(
+    [...found].map(([name, all]) => {
+      const { flag } = all[0] as Derived;
+      const owners = all.length === count ? '' : `of ${all.map(({ owner }) => owner).join(', ')}: `;
+      return [name, { ...flag, help: `${owners}${flag.help}${defaultsOf(all)}` }];
+    }),
+  );
+}
+
+/** '; default 0.1', or '; default 0.08 of simclr, byol, 0.2 of supcon'. */
+function defaultsOf(all: readonly (Derived & { readonly owner: string })[]): string {
+  const usual = [...new Set(all.map((derived) => derived.usual))].filter((text) => text !== undefined);
+  if (usual.length === 0) return '';
+  if (usual.length === 1 && all.every((derived) => derived.usual === usual[0])) return `; default ${usual[0]}`;
+  const owners = (text: string): string =>
+    all
+      .filter((derived) => derived.usual === text)
+      .map(({ owner }) => owner)
+      .join(', ');
+  return `; default ${usual.map((text) => `${text} of ${owners(text)}`).join('; ')}`;
+}
+
+/**
+ * Refuses a flag that was typed and is not one of the chosen variant's.
+ * @param chooser the flag that chose it, without dashes.
+ */
+export function refuseOthers(given: ReadonlySet<string>, variants: Variants, chosen: string, chooser: string): void {
+  const own = new Set(Object.keys(flagsOf(variants[chosen] ?? {})));
+  for (const [owner, declared] of Object.entries(variants))
+    for (const name of Object.keys(flagsOf(declared)))
+      if (given.has(name) && !own.has(name))
+        throw new OptionError(`--${flagOf(name)} belongs to --${chooser} ${owner}, got --${chooser} ${chosen}`);
+}
+
+function givenValue(name: string, option: Declared.Option, values: Values): unknown {
+  if (option.type === 'group') {
+    const inner = optionsFrom(values, option.options, (of) => nameWithin(name, of));
+    return Object.keys(inner).length === 0 ? undefined : inner;
+  }
+  const { [name]: value, [`${name}End`]: end } = values;
+  if (option.type === 'boolean') return value || undefined;
+  if (option.type !== 'ramp' || end === undefined) return value;
+  return { from: value ?? option.default, to: end, schedule: 'cosine' };
+}
+
+/** The options that flags gave, as plain data; what was not typed is left out. */
+export function optionsFrom(
+  values: Values,
+  declared: Declared.OptionTable,
+  nameOf: (option: string) => string = (option) => option,
+): Record<string, unknown> {
+  const given = Object.entries(declared).map(
+    ([name, option]) => [name, givenValue(nameOf(name), option, values)] as const,
+  );
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,48 @@
+/** Which encoder a command computes features with: that of a run, or a network with weights from a file. */
+import { OptionError } from '../errors.ts';
+import { describeLoaded } from '../nn/weights-file.ts';
+import type { EmbedderInfo } from '../serve/embedder.ts';
+import type { EncoderSource } from '../serve/encoder-source.ts';
+import type { OptionTable, OptionValues } from './command.ts';
+import type { Output } from './output.ts';
+import { ofRun, positive } from './shared-options.ts';
+
+const { required: _, ...run } = ofRun.run;
+
+export const ofSource = {
+  run,
+  encoder: { type: 'string', value: 'NAME', help: 'in place of --run, with --weights: the network, resnet50' },
+  weights: {
+    type: 'string',
+    value: 'FILE',
+    help: "its weights, safetensors or .pth: torchvision's, timm's, or a checkpoint of MoCo, SupContrast, lightly, solo-learn …",
+  },
+  stem: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['imagenet', 'cifar'],
+    help: "with --weights: the encoder's first layers, as in train; default imagenet",
+  },
+  size: { ...positive, value: 'PIXELS', help: 'with --weights: side of the square input; default 224' },
+} as const satisfies OptionTable;
+
+/** What `--help` says of them. */
+export const sourceHelp = `With --encoder and --weights in place of --run, images are scaled to --size and normalised as ImageNet's.`;
+
+/** @throws {OptionError} neither, or parts of both. */
+export function sourceOf({ run, encoder, weights, stem, size }: OptionValues<typeof ofSource>): EncoderSource {
+  const ofWeights = [encoder, weights, stem, size].some((value) => value !== undefined);
+  if (run !== undefined && !ofWeights) return { checkpoint: run };
+  if (run !== undefined || encoder === undefined || weights === undefined)
+    throw new OptionError('give --run DIR, or --encoder NAME and --weights FILE');
+  return {
+    encoder: { name: encoder, ...(stem && { stem }) },
+    weights,
+    ...(size !== undefined && { input: { size } }),
+  };
+}
+
+/** Says what was loaded of a file of weights. */
+export function printLoaded({ weights }: EmbedderInfo, output: Output): void {
+  if (weights !== undefined) output.print(`${weights.file}: ${describeLoaded(weights)}`);
+}

@@ -1,0 +1,42 @@
+/** Where a patch lies in its image, as vectors that are added to the tokens of a vision transformer. */
+import * as ops from '../tensor/ops.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
+
+/**
+ * Fixed positions of side × side patches: (1, 1 + side², width), 0 for the class token. A quarter of the width each holds the
+ * sine and the cosine of the row, then of the column, at the frequencies 10000^(−i / (width / 4)).
+ * Source: Chen et al. 2021, arXiv:2104.02057, section 4.1, in the order of its published code.
+ * @param width a multiple of 4.
+ */
+export function sinCosPositions(side: number, width: number): Tensor {
+  const quarter = width / 4;
+  const values = new Float32Array((1 + side ** 2) * width);
+  for (let row = 0; row < side; row++)
+    for (let column = 0; column < side; column++)
+      for (let i = 0; i < quarter; i++) {
+        const frequency = 10000 ** (-i / quarter);
+        const at = (1 + row * side + column) * width + i;
+        for (const [j, angle] of [row * frequency, column * frequency].entries()) {
+          values[at + 2 * j * quarter] = Math.sin(angle);
+          values[at + (2 * j + 1) * quarter] = Math.cos(angle);
+        }
+      }
+  return tensor(values, { shape: [1, 1 + side ** 2, width] });
+}
+
+/**
+ * The positions of another grid of patches: interpolated bicubically, between the middles of patches (as DINO and timm do;
+ * torchvision aligns the corners). Those of the grid itself as they are.
+ * @param positions (1, 1 + side², width), the class token's first, which stays.
+ */
+export function positionsAt(positions: Tensor, rows: number, columns: number): Tensor {
+  const patches = (positions.shape[1] as number) - 1;
+  const side = Math.round(Math.sqrt(patches));
+  if (rows === side && columns === side) return positions;
+  const grid = positions.narrow(1, 1, patches).transpose(1, 2).unflatten(2, [side, side]); // (1, width, side, side)
+  const resized = ops
+    .upsampleBicubic2d(grid, { outputSize: [rows, columns], alignCorners: false })
+    .flatten(2)
+    .transpose(1, 2);
+  return ops.cat([positions.narrow(1, 0, 1), resized], 1);
+}

@@ -1,0 +1,54 @@
+/** Files of named tensors, of either format: safetensors, or PyTorch's torch.save() (.pth, .pt). */
+import { type FileHandle, open } from 'node:fs/promises';
+import { CheckpointError, messageOf } from '../errors.ts';
+import { decodeSafetensors } from './safetensors.ts';
+import { mostTensors, readTorchFile, type StoredTensor } from './torch-file.ts';
+
+export interface TensorFile {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Names of what else a file of torch.save() holds, with what would make it: 'opt (argparse.Namespace)'. */
+  readonly others: readonly string[];
+  /** Of safetensors. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const zipMagic = [0x50, 0x4b, 0x03, 0x04];
+/** A pickled 0x1950a86a20f9469cfc6c. */
+const legacyMagic = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+
+/**
+ * Opens a file, whose first bytes tell its format, for as long as `use` takes.
+ *
+ * @throws {CheckpointError} a file that is missing, damaged, of another format or of PyTorch before 1.6; what `use` throws.
+ */
+export async function withTensorFile<T>(path: string, use: (file: TensorFile) => Promise<T>): Promise<T> {
+  const handle = await reading(path, open(path));
+  try {
+    return await use(await read(handle, path));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function reading<T>(path: string, promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw new CheckpointError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function read(handle: FileHandle, path: string): Promise<TensorFile> {
+  const start = new Uint8Array(legacyMagic.length);
+  await reading(path, handle.read(start, 0, start.length, 0));
+  const begins = (magic: readonly number[]): boolean => magic.every((byte, i) => start[i] === byte);
+  if (begins(legacyMagic))
+    throw new CheckpointError(`${path}: was written by PyTorch before 1.6, or for it. Python converts it:
+  import torch; torch.save(torch.load('old.pth', map_location='cpu', weights_only=True), 'new.pth')`);
+  if (begins(zipMagic)) return { ...(await readTorchFile(handle, path)), metadata: {} };
+  const { tensors, metadata } = decodeSafetensors(await reading(path, handle.readFile()), path);
+  if (tensors.size > mostTensors)
+    throw new CheckpointError(`${path}: must have at most ${mostTensors} tensors, got ${tensors.size}`);
+  const stored = [...tensors].map(([name, raw]) => [name, { ...raw, read: async () => raw }] as const);
+  return { tensors: new Map(stored), others: [], metadata };
+}

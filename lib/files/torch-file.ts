@@ -1,0 +1,233 @@
+/**
+ * Files of PyTorch's torch.save(), since its version 1.6: a zip archive of NAME/data.pkl, a pickle, and NAME/data/KEY, the bytes of
+ * a storage each. Only tensors are taken out of the pickle, with the dicts and lists that hold them, whoever wrote it.
+ * Source: torch/serialization.py and torch/_utils.py of github.com/pytorch/pytorch.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { types } from 'node:util';
+import { CheckpointError, messageOf } from '../errors.ts';
+import { PickleName, PickleObject, type PickleValue, unpickle } from './pickle.ts';
+import { byteLength, type RawTensor, type SafetensorsDType, valueSizes } from './safetensors.ts';
+import { readSpan, type Span, storedMembers } from './stored-zip.ts';
+
+/** A tensor in a file: what it is, and the way to its values. */
+export interface StoredTensor {
+  readonly dtype: SafetensorsDType;
+  readonly shape: readonly number[];
+  /** @throws {CheckpointError} the file is damaged. */
+  read(): Promise<RawTensor>;
+}
+
+const dtypes: Readonly<Record<string, SafetensorsDType>> = {
+  'torch.DoubleStorage': 'F64',
+  'torch.FloatStorage': 'F32',
+  'torch.HalfStorage': 'F16',
+  'torch.BFloat16Storage': 'BF16',
+  'torch.LongStorage': 'I64',
+  'torch.IntStorage': 'I32',
+  'torch.ShortStorage': 'I16',
+  'torch.CharStorage': 'I8',
+  'torch.ByteStorage': 'U8',
+  'torch.BoolStorage': 'BOOL',
+};
+
+const mostPickleBytes = 32 * 2 ** 20;
+const mostValues = 500_000;
+/** Tensors, and what is left out by its name. */
+export const mostTensors = 20_000;
+const mostDepth = 32;
+const mostNameLength = 256;
+const mostRank = 64;
+/** Tensors may share a storage, and so need more than the file has. */
+const mostBytesFor = (fileBytes: number): number => Math.max(4 * fileBytes, 64 * 2 ** 20);
+
+/** A call that makes a tensor, not yet looked at: a message about it names the tensor, whose place is known later. */
+class TensorCall {
+  readonly storage: PickleValue | undefined;
+  readonly offset: PickleValue | undefined;
+  readonly shape: PickleValue | undefined;
+  readonly stride: PickleValue | undefined;
+
+  constructor([storage, offset, shape, stride]: readonly PickleValue[]) {
+    this.storage = storage;
+    this.offset = offset;
+    this.shape = shape;
+    this.stride = stride;
+  }
+}
+
+/** A persistent id: ('storage', type, key, device, number of values). */
+class StorageId {
+  readonly parts: readonly PickleValue[];
+
+  constructor(id: PickleValue) {
+    this.parts = Array.isArray(id) ? id : [];
+  }
+}
+
+/** The calls that are known. Everything else becomes a PickleObject, and is left out. */
+function call(name: string, args: readonly PickleValue[]): PickleValue | undefined {
+  const [first, , third] = args;
+  switch (name) {
+    case 'collections.OrderedDict':
+      return new Map();
+    case 'torch._utils._rebuild_tensor':
+    case 'torch._utils._rebuild_tensor_v2':
+      return new TensorCall(args);
+    case 'torch._utils._rebuild_parameter':
+    case 'torch._utils._rebuild_parameter_with_state':
+      return first;
+    case 'torch._tensor._rebuild_from_type_v2': // function, class, arguments, attributes
+      return first instanceof PickleName && first.name !== name && Array.isArray(third)
+        ? call(first.name, third)
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * The tensors of an archive by name. Those in dicts and lists have the keys and indices on the way joined by dots:
+ * 'state_dict.conv1.weight'.
+ *
+ * @param handle stays open while tensors are read.
+ * @returns `others`: names of what was left out because it is no tensor, dict, list, number or text, with what would make it.
+ * @throws {CheckpointError} an archive that is damaged, is none of torch.save(), or asks for more memory than it has bytes for.
+ */
+export async function readTorchFile(
+  handle: FileHandle,
+  file: string,
+): Promise<{ readonly tensors: ReadonlyMap<string, StoredTensor>; readonly others: readonly string[] }> {
+  const fail = (message: string, cause?: unknown) =>
+    new CheckpointError(`${file}: ${message}`, cause === undefined ? {} : { cause });
+  const members = await storedMembers(handle, file);
+  const [pickle, ...more] = [...members.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
+  if (pickle === undefined || more.length > 0)
+    throw fail('is a zip archive, but none of torch.save(), which has one NAME/data.pkl, not compressed');
+  const root = pickle.slice(0, -'data.pkl'.length);
+  if (members.has(`${root}constants.pkl`))
+    throw fail('is a program of torch.jit.save(); save its state_dict() by torch.save()');
+  const read = async (name: string, most: number): Promise<Uint8Array> => {
+    const span = members.get(name) as Span;
+    if (span.bytes > most) throw fail(`'${name}' must have at most ${most} bytes, got ${span.bytes}`);
+    return readSpan(handle, span, file);
+  };
+  if (members.has(`${root}byteorder`)) {
+    const order = new TextDecoder().decode(await read(`${root}byteorder`, 16));
+    if (order !== 'little') throw fail(`its values must be little-endian, got '${order}'`);
+  }
+  const bytes = await read(pickle, mostPickleBytes);
+  try {
+    const value = unpickle(bytes, { call, persistent: (id) => new StorageId(id) });
+    const { found, others } = tensorsIn(value);
+    if (found.size === 0)
+      throw new Error(
+        `holds no tensors${others.length > 0 ? `, but ${others.slice(0, 3).join(', ')}` : ''}; save a state_dict()`,
+      );
+    const tensors = new Map<string, StoredTensor>();
+    for (const [name, made] of found) tensors.set(name, storedTensor(name, made, { handle, file, members, root }));
+    checkBytes(tensors, (await handle.stat()).size);
+    return { tensors, others };
+  } catch (error) {
+    throw fail(`data.pkl: ${messageOf(error)}`, error);
+  }
+}
+
+/** All tensor calls in dicts and lists, by name. @throws {Error} values nested too deep, too many, or two of one name. */
+function tensorsIn(root: PickleValue): { found: Map<string, TensorCall>; others: string[] } {
+  const found = new Map<string, TensorCall>();
+  const others: string[] = [];
+  let count = 0;
+  const visit = (value: PickleValue, name: string, depth: number): void => {
+    if (++count > mostValues) throw new Error(`holds more than ${mostValues} values`);
+    if (depth > mostDepth) throw new Error(`values must not be nested deeper than ${mostDepth}`);
+    if (name.length > mostNameLength) throw new Error(`names must have at most ${mostNameLength} characters`);
+    if (found.size + others.length > mostTensors)
+      throw new Error(`holds more than ${mostTensors} tensors and other objects`);
+    const inner = (key: string): string => (name === '' ? key : `${name}.${key}`);
+    if (value instanceof TensorCall) {
+      if (found.has(name)) throw new Error(`two tensors are named '${name}'`);
+      found.set(name, value);
+    } else if (value instanceof PickleObject) others.push(name === '' ? value.madeBy : `${name} (${value.madeBy})`);
+    else if (types.isMap(value)) {
+      for (const [key, item] of value)
+        if (typeof key === 'string' || typeof key === 'number')
+          visit(item as PickleValue, inner(String(key)), depth + 1);
+    } else if (Array.isArray(value)) for (const [i, item] of value.entries()) visit(item, inner(String(i)), depth + 1);
+  };
+  visit(root, '', 0);
+  return { found, others };
+}
+
+interface Archive {
+  readonly handle: FileHandle;
+  readonly file: string;
+  readonly members: ReadonlyMap<string, Span>;
+  /** 'NAME/' */
+  readonly root: string;
+}
+
+const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const areSizes = (value: unknown): value is number[] => Array.isArray(value) && value.every(isSize);
+
+/** @throws {Error} a tensor that is not whole: it would read what is not its storage's. */
+function storedTensor(name: string, made: TensorCall, { handle, file, members, root }: Archive): StoredTensor {
+  const where = `tensor '${name}'`;
+  const { offset, shape, stride } = made;
+  const [kind, type, key, , count] = made.storage instanceof StorageId ? made.storage.parts : [];
+  const dtype = type instanceof PickleName && Object.hasOwn(dtypes, type.name) ? dtypes[type.name] : undefined;
+  if (kind !== 'storage' || typeof key !== 'string' || dtype === undefined)
+    throw new Error(
+      `${where}: its storage is of a kind that is not known${type instanceof PickleName ? `, ${type.name}` : ''}`,
+    );
+  const storage = members.get(`${root}data/${key}`);
+  const size = valueSizes[dtype];
+  if (storage === undefined) throw new Error(`${where}: the archive lacks its storage, data/${key}`);
+  if (!isSize(count) || storage.bytes !== count * size)
+    throw new Error(
+      `${where}: its storage must have ${String(count)} values of ${size} bytes, got ${storage.bytes} bytes`,
+    );
+  const bytes = byteLength(dtype, shape);
+  if (bytes === undefined || !areSizes(shape) || shape.length > mostRank)
+    throw new Error(`${where}: its shape must be non-negative integers of a size that fits`);
+  if (!isSize(offset) || !areSizes(stride) || stride.length !== shape.length)
+    throw new Error(`${where}: its offset and strides must be non-negative integers, a stride a dimension`);
+  const extent = bytes === 0 ? 0 : shape.reduce((sum, length, i) => sum + (length - 1) * (stride[i] as number), 1);
+  if (!(offset + extent <= count))
+    throw new Error(`${where}: reaches to value ${offset + extent} of a storage of ${count}`);
+  const span = { at: storage.at + offset * size, bytes: extent * size };
+  return {
+    dtype,
+    shape,
+    read: async () => ({ dtype, shape, data: inOrder(await readSpan(handle, span, file), size, shape, stride) }),
+  };
+}
+
+/** The values in row-major order. @param data from the first value to the last one. */
+function inOrder(data: Uint8Array, size: number, shape: readonly number[], stride: readonly number[]): Uint8Array {
+  const dense = shape.map((_, i) => shape.slice(i + 1).reduce((product, length) => product * length, 1));
+  if (data.length === 0 || shape.every((length, i) => length === 1 || stride[i] === dense[i])) return data;
+  const ordered = new Uint8Array(size * shape.reduce((product, length) => product * length, 1));
+  const index = shape.map(() => 0);
+  let from = 0; // in values
+  for (let to = 0; to < ordered.length; to += size) {
+    for (let i = 0; i < size; i++) ordered[to + i] = data[from * size + i] as number;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const step = stride[axis] as number;
+      from += step;
+      index[axis] = (index[axis] as number) + 1;
+      if ((index[axis] as number) < (shape[axis] as number)) break;
+      from -= step * (shape[axis] as number);
+      index[axis] = 0;
+    }
+  }
+  return ordered;
+}
+
+/** A file of a kilobyte must not ask for a terabyte: a stride of 0 repeats one value as often as it likes. */
+function checkBytes(tensors: ReadonlyMap<string, StoredTensor>, fileBytes: number): void {
+  const most = mostBytesFor(fileBytes);
+  let sum = 0;
+  for (const { dtype, shape } of tensors.values()) sum += byteLength(dtype, shape) as number;
+  if (sum > most) throw new Error(`its tensors must have at most ${most} bytes in a file of ${fileBytes}, got ${sum}`);
+}

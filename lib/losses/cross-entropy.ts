@@ -1,0 +1,34 @@
+/** The loss of a classifier on top of an encoder. */
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import * as ops from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { defineLoss } from './registry.ts';
+
+const spec = {
+  /**
+   * ε in [0, 1]: the targets are (1 − ε)·one-hot + ε / classes (Szegedy et al. 2016, arXiv:1512.00567, section 7).
+   * Default 0.
+   */
+  labelSmoothing: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    value: 'E',
+    help: 'part of a target that all classes share',
+  },
+} as const satisfies OptionTable;
+
+/**
+ * Cross entropy of the head's outputs, one logit a class, with every sample's label; all views of a sample have its label.
+ * For `views: 1` and `head: linearHead(…)`, as `fineTune` does it.
+ */
+export type CrossEntropyLossSpec = { readonly name: 'cross-entropy' } & OptionsOf<typeof spec>;
+
+defineLoss({
+  name: 'cross-entropy',
+  options: spec,
+  usesLabels: true,
+  loss: (logits, { labelSmoothing }, { labels }) =>
+    ops.softmaxCrossEntropy(logits, labels as Tensor, { labelSmoothing }),
+});

@@ -1,0 +1,11 @@
+/** The methods of this package: importing the file of one defines it. */
+import './simclr.ts';
+import './supcon.ts';
+import './dcl.ts';
+import './moco.ts';
+import './byol.ts';
+import './simsiam.ts';
+import './cross-entropy.ts';
+import './custom-loss.ts';
+
+export { type BoundMethod, type MethodSpec, methodNames, methodOf } from './registry.ts';

@@ -1,0 +1,38 @@
+/** DCL: SimCLR without the positive in the denominator. */
+import type { DclLossSpec, DclwLossSpec } from '../losses/dcl.ts';
+import { expectBoolean } from '../validate.ts';
+import { checkOptionsOf, NamedLoss } from './named-loss.ts';
+import { defineMethod } from './registry.ts';
+
+export interface DclOptions extends Omit<DclwLossSpec, 'name'> {
+  /** Weights the positives by how far apart they are, as `dclwLoss`; `sigma` and `weightGradient` are of these weights. Default false. */
+  readonly weighted?: boolean;
+}
+
+const lossName = (weighted: boolean | undefined): (DclLossSpec | DclwLossSpec)['name'] => (weighted ? 'dclw' : 'dcl');
+
+function check(options: DclOptions): DclOptions {
+  const { weighted = false, ...loss } = options;
+  expectBoolean('dcl.weighted', weighted);
+  return { weighted, ...checkOptionsOf('dcl', lossName(weighted), loss) };
+}
+
+/**
+ * Decoupled contrastive learning: the positive is left out of the denominator, so that the gradient does not fade as it becomes
+ * easy. For smaller batches than SimCLR's.
+ *
+ *     L_i = −z_i·z_j(i)/τ + log Σ_{n∈N(i)} exp(z_i·z_n/τ)
+ *
+ * Source: Yeh et al. 2022, arXiv:2110.06848, eq. 6; `weighted` is L_DCW, section 4.2. Published for CIFAR-10: ResNet-18, batch 32 to
+ * 256, SGD, lr 0.03, τ 0.07. Differs: τ is 0.1 by default.
+ * @example
+ * new Trainer({ encoder, head, augment: presets.simclr({ size: 32 }), method: dcl(), batchSize: 64 });
+ */
+export const dcl = defineMethod({
+  name: 'dcl',
+  usesIds: true,
+  comparesBatch: true,
+  isOfFeatures: true,
+  check,
+  make: ({ weighted, ...options }, parts) => new NamedLoss({ ...options, name: lossName(weighted) }, parts),
+});

@@ -1,0 +1,15 @@
+/** What methods without negatives share: a predictor, and how near a prediction comes. */
+import { type ProjectionHead, projectionHead } from '../encoders/projection-head.ts';
+import * as ops from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { MethodParts } from './method.ts';
+
+/** Linear – batch normalisation – ReLU – Linear, from vectors of length `dim` to vectors of that length. */
+export function predictor(dim: number, hiddenFeatures: number, { device, seed }: MethodParts): ProjectionHead {
+  return projectionHead({ inFeatures: dim, hiddenFeatures, outFeatures: dim, batchNorm: 'hidden', seed }).to(device);
+}
+
+/** The mean cosine of the rows of two tensors (batch, dim); scalar (). */
+export function meanCosine(a: Tensor, b: Tensor): Tensor {
+  return ops.normalize(a).mul(ops.normalize(b)).sum([1]).mean();
+}

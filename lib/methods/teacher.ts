@@ -1,0 +1,56 @@
+/** A copy of encoder and head that follows them slowly: MoCo's key encoder, BYOL's target network. */
+import { Module } from '../nn/module.ts';
+import { noGrad } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { movingBuffers } from './moving-buffers.ts';
+import { Network } from './network.ts';
+import type { Views } from './views.ts';
+
+/**
+ * θ_t ← m θ_t + (1 − m) θ_s after each step; no gradient. Its running statistics are its own, moved by its own forward passes.
+ *
+ * Source: He et al. 2020, arXiv:1911.05722, eq. 2. `statistics: 'average'` is Cai et al. 2021, arXiv:2101.08482.
+ */
+export class Teacher extends Network {
+  readonly #leading: readonly Tensor[];
+  readonly #following: readonly Tensor[];
+
+  /**
+   * @param student with a head that is a Module, or none; on its device, in the modes of training.
+   * @param options.statistics 'batch' (default): normalisation by the statistics of the teacher's own batch. 'average': by running
+   * statistics that follow the student's as the parameters do.
+   */
+  constructor(student: Network, { statistics = 'batch' }: { readonly statistics?: 'batch' | 'average' } = {}) {
+    const head = student.head as Module | null;
+    super({ encoder: student.encoder.clone(), head: head === null ? null : head.clone() }, student.precision);
+    for (const parameter of this.parameters()) parameter.requiresGrad = false;
+    const follows = statistics === 'average';
+    if (follows) for (const module of [this.encoder, this.head]) if (module instanceof Module) module.eval();
+    this.#leading = averaged(student, follows);
+    this.#following = averaged(this, follows);
+  }
+
+  override forward(images: Tensor): Tensor {
+    return noGrad(() => super.forward(images));
+  }
+
+  override features(views: Views): Tensor {
+    return noGrad(() => super.features(views));
+  }
+
+  /**
+   * Moves the parameters towards the student's, unless the step was refused.
+   * @param m float64 ()
+   * @param status of the step, int64 (); handed on.
+   */
+  follow(m: Tensor, status: Tensor): Tensor {
+    return ops.movingAverage_(this.#following, this.#leading, m, status);
+  }
+}
+
+/** Parameters and, where asked for, the running statistics but for the counts of batches. */
+function averaged(network: Network, withStatistics: boolean): Tensor[] {
+  const statistics = withStatistics ? [...movingBuffers(network).values()] : [];
+  return [...network.parameters(), ...statistics.filter(({ dtype }) => dtype.startsWith('float'))];
+}

@@ -1,0 +1,46 @@
+/** Declarations as a table in Markdown, for the docs. */
+import type { Option, OptionTable } from './option.ts';
+
+const bounds = ({ integer, above, min, max }: Extract<Option, { type: 'number' | 'ramp' }>): string =>
+  [
+    integer ? 'integer' : 'number',
+    above === undefined ? '' : `> ${above}`,
+    min === undefined ? '' : `>= ${min}`,
+    max === undefined ? '' : `<= ${max}`,
+  ]
+    .filter(Boolean)
+    .join(' ');
+
+function typeOf(option: Option): string {
+  switch (option.type) {
+    case 'number':
+      return bounds(option);
+    case 'ramp':
+      return `${bounds(option)}, or { from, to, schedule }`;
+    case 'string':
+      return option.choices?.map((choice) => `'${choice}'`).join(', ') ?? option.value ?? 'string';
+    case 'boolean':
+      return 'true, false';
+    case 'group':
+      return `{ ${Object.keys(option.options).join(', ')} }`;
+    case 'checked':
+      return option.value ?? '';
+  }
+}
+
+function usualOf({ required, usual, default: value }: Option): string {
+  if (required) return 'needed';
+  return usual ?? (value === undefined ? '' : `\`${literal(value)}\``);
+}
+
+const literal = (value: unknown): string => JSON.stringify(value).replaceAll('"', "'");
+const cell = (text: string): string => text.replaceAll('|', '\\|');
+
+/** A row an option that has a line of help: its name, what it takes, its default, the help. */
+export function optionRows(declared: OptionTable): string {
+  const rows = Object.entries(declared).flatMap(([name, option]) => {
+    if (option.help === undefined) return [];
+    return [[`\`${name}\``, typeOf(option), usualOf(option), option.help].map(cell).join(' | ')];
+  });
+  return ['| option | takes | default | |', '|---|---|---|---|', ...rows.map((row) => `| ${row} |`)].join('\n');
+}

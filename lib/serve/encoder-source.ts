@@ -1,0 +1,118 @@
+/** Where an embedder's encoder comes from: the checkpoint of a run, or a file of weights and the network that they are of. */
+import { normalize } from '../augment/normalize.ts';
+import { imagenet } from '../augment/presets/options.ts';
+import { encoderOf } from '../checkpoint/encoder.ts';
+import { openCheckpoint } from '../checkpoint/run.ts';
+import type { RunConfig } from '../checkpoint/run-config.ts';
+import { type Encoder, makeEncoder } from '../encoders/all.ts';
+import { CheckpointError, OptionError } from '../errors.ts';
+import type { ModuleConfig } from '../nn/module.ts';
+import type { LoadedWeights } from '../nn/weights-file.ts';
+import { checkOptions, expectNumber, expectString } from '../validate.ts';
+
+/** How images become the input of an encoder whose weights do not say so. */
+export interface WeightsInput {
+  /** Side of the square input in pixels, default 224. */
+  readonly size?: number;
+  /** Of pixels in [0, 1]: one number for all channels, or one for each. Default ImageNet's; for one channel, the means of them. */
+  readonly mean?: number | readonly number[];
+  readonly std?: number | readonly number[];
+}
+
+/** Either `checkpoint`, or `encoder` and `weights`. */
+export interface EncoderSource {
+  /** The folder of a run (its newest good checkpoint is taken) or one of its checkpoint folders. */
+  readonly checkpoint?: string;
+  /** What `weights` are of: a registered name, or a config, `{ name: 'resnet18', stem: 'cifar' }`. */
+  readonly encoder?: string | ModuleConfig;
+  /** A file of weights as `encoder.load()` takes it: safetensors or .pth, torchvision's, timm's, MoCo's … */
+  readonly weights?: string;
+  /** With `weights`: how images become the encoder's input. */
+  readonly input?: WeightsInput;
+}
+
+export const sourceNames = ['checkpoint', 'encoder', 'weights', 'input'] as const;
+
+/** What an encoder is and where it came from. */
+export interface EncoderOrigin {
+  /** What it was made with. */
+  readonly encoder: RunConfig['encoder'];
+  /** Size in pixels, channels and normalisation of its input. */
+  readonly input: RunConfig['input'];
+  /** Folder of the checkpoint that was loaded. */
+  readonly checkpoint?: string;
+  /** Optimizer steps that the checkpoint has seen. */
+  readonly step?: number;
+  /** Path of the file of weights, and what was loaded from it. */
+  readonly weights?: LoadedWeights & { readonly file: string };
+}
+
+export interface OpenedEncoder {
+  readonly encoder: Encoder;
+  readonly origin: EncoderOrigin;
+}
+
+/** @throws {OptionError} neither of the two sources, or parts of both. */
+export function checkSource(where: string, source: EncoderSource): EncoderSource {
+  const { checkpoint, encoder, weights, input } = source;
+  if (checkpoint !== undefined && encoder === undefined && weights === undefined && input === undefined)
+    return { checkpoint: expectString('checkpoint', checkpoint) };
+  if (checkpoint !== undefined || encoder === undefined || weights === undefined)
+    throw new OptionError(`${where}: give checkpoint, or encoder and weights`);
+  expectString('encoder', typeof encoder === 'object' ? encoder?.name : encoder);
+  checkOptions('input', input, ['size', 'mean', 'std']);
+  return { encoder, weights: expectString('weights', weights), ...(input && { input }) };
+}
+
+/**
+ * The encoder in evaluation mode; the caller disposes it.
+ * @throws {CheckpointError} what is missing, damaged or does not fit; {DeviceError} a device that is not there.
+ * @throws {OptionError} an encoder or an input that is not known.
+ */
+export const openEncoder = (source: EncoderSource, device: string): Promise<OpenedEncoder> =>
+  source.checkpoint === undefined ? openWeights(source, device) : openRun(source.checkpoint, device);
+
+async function openRun(path: string, device: string): Promise<OpenedEncoder> {
+  const { run, checkpoint } = await openCheckpoint(path, { optimizer: false });
+  const { encoder, input } = run.config;
+  if (input.channels !== 1 && input.channels !== 3)
+    throw new CheckpointError(`${run.path}: images have 1 or 3 channels, the encoder's input has ${input.channels}`);
+  return {
+    encoder: encoderOf(run.config, checkpoint, device),
+    origin: { encoder, input, checkpoint: checkpoint.folder, step: checkpoint.state.step },
+  };
+}
+
+async function openWeights({ encoder: of, weights, input }: EncoderSource, device: string): Promise<OpenedEncoder> {
+  const file = weights as string;
+  const config = typeof of === 'string' ? { name: of } : (of as ModuleConfig);
+  const encoder = makeEncoder(config);
+  try {
+    const made = encoder.config ?? config;
+    const origin = { encoder: made, input: inputOf(made, input), weights: { ...(await encoder.load(file)), file } };
+    return { encoder: encoder.eval().to(device), origin };
+  } catch (error) {
+    encoder.dispose();
+    throw error;
+  }
+}
+
+function inputOf({ inChannels = 3 }: ModuleConfig, { size, ...statistics }: WeightsInput = {}): RunConfig['input'] {
+  if (inChannels !== 1 && inChannels !== 3)
+    throw new OptionError(`images have 1 or 3 channels, the encoder's input has ${inChannels}`);
+  const usual = (values: readonly number[]) => (inChannels === 3 ? values : [average(values)]);
+  const { mean, std } = normalize(statistics.mean ?? usual(imagenet.mean), statistics.std ?? usual(imagenet.std));
+  const perChannel = (name: string, values: readonly number[]): number[] => {
+    if (values.length !== 1 && values.length !== inChannels)
+      throw new OptionError(`input.${name} must be a number or ${inChannels} of them, got ${values.length}`);
+    return Array.from({ length: inChannels }, (_, channel) => values[channel % values.length] as number);
+  };
+  return {
+    size: expectNumber('input.size', size ?? 224, { min: 1, max: 2048, integer: true }),
+    channels: inChannels,
+    mean: perChannel('mean', mean),
+    std: perChannel('std', std),
+  };
+}
+
+const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;

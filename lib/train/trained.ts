@@ -1,0 +1,20 @@
+/** What a training trains, from its options: the method's own modules, and all parameters by name. */
+import type { Method } from '../methods/method.ts';
+import { Network } from '../methods/network.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { ResolvedOptions } from './options.ts';
+
+/** New modules. Their initial weights are from another seed than encoder and head may have begun with. */
+export function makeMethod({ method, encoder, head, precision, seed }: ResolvedOptions): Method {
+  const student = new Network({ encoder, head }, precision);
+  return method.make({ student, device: encoder.device, seed: seed + 1 });
+}
+
+/** What the optimizer trains, named as in a checkpoint. */
+export function trainedParameters({ encoder, head }: ResolvedOptions, method: Method): Map<string, Tensor> {
+  const all = new Map<string, Tensor>();
+  for (const [prefix, module] of Object.entries({ encoder, head }))
+    for (const [name, value] of module?.namedParameters() ?? []) all.set(`${prefix}.${name}`, value);
+  for (const [name, value] of method.namedParameters()) if (value.requiresGrad) all.set(`method.${name}`, value);
+  return all;
+}

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { flagsOf, flagsOfVariants, optionsFrom, refuseOthers } from '../../lib/cli/flags.ts';
+import { parseOptions } from '../../lib/cli/options.ts';
+import type { OptionTable } from '../../lib/options/option.ts';
+
+const temperature = { type: 'ramp', default: 0.1, above: 0, value: 'T', help: 'of the loss' } as const;
+
+const variants = {
+  dcl: { temperature },
+  dclw: {
+    temperature,
+    sigma: { type: 'number', default: 0.5, above: 0, help: 'width of the weights' },
+    weightGradient: { type: 'boolean', default: false, help: 'differentiate them' },
+    normalize: { type: 'boolean', default: true, help: 'length one' },
+    block: { type: 'number', min: 1 },
+    check: { type: 'checked', check: (_: string, value: unknown) => value, help: 'of no flag' },
+  },
+  supcon: {
+    temperature: { ...temperature, default: 0.07 },
+    variant: { type: 'string', choices: ['out', 'in'], default: 'out', help: 'where the mean stands' },
+    hardNegatives: {
+      type: 'group',
+      options: { concentration: { type: 'number', default: 1, min: 0, value: 'BETA', help: 'of near ones' } },
+    },
+  },
+} as const satisfies Readonly<Record<string, OptionTable>>;
+
+const parse = (words: string) =>
+  parseOptions(words.split(' ').filter(Boolean), flagsOfVariants(variants), { where: 'train' });
+
+describe('flags', () => {
+  it('are the numbers, words and switches with a line of help, without their defaults', () => {
+    const range = { type: 'number', above: 0 } as const;
+    expect(flagsOf(variants.dclw)).toEqual({
+      temperature: { ...range, value: 'T', help: 'of the loss; default 0.1' },
+      temperatureEnd: { ...range, value: 'T', help: 'that it reaches at the end, along half a cosine' },
+      sigma: { ...range, value: 'N', help: 'width of the weights; default 0.5' },
+      weightGradient: { type: 'boolean', help: 'differentiate them' },
+    });
+    expect(flagsOf(variants.supcon)).toMatchObject({
+      variant: { type: 'string', choices: ['out', 'in'], value: 'NAME' },
+      hardNegativesConcentration: { type: 'number', min: 0, value: 'BETA', help: 'of near ones; default 1' },
+    });
+  });
+
+  it('of several variants say whose they are', () => {
+    const { temperature, temperatureEnd, sigma } = flagsOfVariants(variants);
+    expect(temperature?.help).toBe('of the loss; default 0.1 of dcl, dclw; 0.07 of supcon');
+    expect(temperatureEnd?.help).toBe('that it reaches at the end, along half a cosine');
+    expect(sigma?.help).toBe('of dclw: width of the weights; default 0.5');
+  });
+
+  it('become options, of which only those that were typed are there', () => {
+    expect(optionsFrom(parse('').options, variants.dclw)).toEqual({});
+    const { options } = parse('--temperature 0.2 --sigma 1 --weight-gradient --hard-negatives-concentration 2');
+    expect(optionsFrom(options, variants.dclw)).toEqual({ temperature: 0.2, sigma: 1, weightGradient: true });
+    expect(optionsFrom(options, variants.supcon)).toEqual({ temperature: 0.2, hardNegatives: { concentration: 2 } });
+    expect(optionsFrom(parse('--temperature-end 1').options, variants.supcon)).toEqual({
+      temperature: { from: 0.07, to: 1, schedule: 'cosine' },
+    });
+  });
+
+  it('of another variant are refused', () => {
+    const { given } = parse('--temperature 0.2 --sigma 1');
+    expect(() => refuseOthers(given, variants, 'dclw', 'loss')).not.toThrow();
+    expect(() => refuseOthers(given, variants, 'dcl', 'loss')).toThrow(
+      expect.objectContaining({ code: 'ERR_OPTION', message: '--sigma belongs to --loss dclw, got --loss dcl' }),
+    );
+  });
+});
