@@ -13,13 +13,14 @@ import { flagsOfVariants } from './flags.ts';
 import { methodFrom } from './methods.ts';
 import { chosenName, type Part, partOf, type Typed } from './parts.ts';
 import { recipeOf, usualPreset } from './recipe.ts';
+import { samplerChoices, samplerFlagNames } from './sampler-option.ts';
 import { encoderVariants, type TrainOptions } from './train-options.ts';
 import type { TrainingSpec } from './training.ts';
 
 /** A config of a run, or part of one that was written by hand. */
 export type PartialConfig = Partial<RunConfig>;
 
-const objects = ['encoder', 'head', 'method', 'input', 'optimizer', 'schedule', 'preset', 'data'] as const;
+const objects = ['encoder', 'head', 'method', 'input', 'optimizer', 'schedule', 'preset', 'sampler', 'data'] as const;
 const fields = [
   ...objects,
   ...['format', 'augment', 'batchSize', 'microBatch', 'epochs', 'seed', 'precision'],
@@ -59,11 +60,12 @@ export async function readConfig({
 }
 
 function withAbsolutePaths(config: PartialConfig, folder: string): PartialConfig {
-  const { encoder, data } = config;
+  const { encoder, sampler, data } = config;
   const isPath = typeof data?.path === 'string' && data.path !== 'bundled';
   return {
     ...config,
     ...(typeof encoder?.file === 'string' && { encoder: { ...encoder, file: resolve(folder, encoder.file) } }),
+    ...(typeof sampler?.file === 'string' && { sampler: { ...sampler, file: resolve(folder, sampler.file) } }),
     ...(isPath && { data: { ...data, path: resolve(folder, data.path as string) } }),
   };
 }
@@ -77,6 +79,7 @@ const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>>
   optimizer: ['optimizer', 'lr', 'weightDecay'],
   schedule: ['warmup'],
   batchSize: ['batchSize'],
+  sampler: samplerFlagNames,
   microBatch: ['microBatch'],
   epochs: ['epochs'],
   seed: ['seed'],
@@ -169,6 +172,7 @@ function choicesOf(config: PartialConfig, typed: Choices): Choices {
     warmup: schedule?.warmup,
     ...{ batchSize, microBatch, epochs, seed, precision },
     headDim: isTyped('method', config.method?.name) ? undefined : head?.outFeatures,
+    ...(!isTyped('sampler', config.sampler?.name) && samplerChoices(config.sampler)),
     ...(!isTyped('optimizer', optimizer?.name) && {
       optimizer: optimizer?.name,
       lr: optimizer?.lr,
