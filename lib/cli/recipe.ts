@@ -9,10 +9,11 @@ import { json } from '../train/config-of.ts';
 import { encoderConfig } from './encoder-option.ts';
 import { recipeOfMethod } from './methods.ts';
 import type { Part } from './parts.ts';
+import { type SamplerChoices, samplerConfig } from './sampler-option.ts';
 import type { TrainingSpec } from './training.ts';
 
 /** What was chosen; the rest gets the default that goes with it. */
-export interface RecipeChoices {
+export interface RecipeChoices extends SamplerChoices {
   /** With what was chosen of its options. */
   readonly method: MethodSpec;
   /** A name or the path of a file, with what was chosen of its options. */
@@ -61,6 +62,7 @@ export function recipeOf(choices: RecipeChoices, profile: DatasetInput): Trainin
   const input = { size, channels, mean: aChannel(profile.mean), std: aChannel(profile.std) };
   const { method, preset = { name: usualPreset(method.name, size) } } = choices;
   const { head } = recipeOfMethod(method.name);
+  const sampler = samplerConfig(choices);
   return {
     encoder: encoderOf(choices, size),
     head: json({ name: 'projection-head', ...head, ...(headDim !== undefined && { outFeatures: headDim }), seed }),
@@ -71,6 +73,7 @@ export function recipeOf(choices: RecipeChoices, profile: DatasetInput): Trainin
     optimizer,
     schedule,
     ...(batchSize !== undefined && { batchSize }),
+    ...(sampler !== undefined && { sampler }),
     ...(microBatch !== undefined && { microBatch }),
     ...(accumulate !== undefined && { accumulate }),
     ...(ema !== undefined && { ema: { decay: ema } }),

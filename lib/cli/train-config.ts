@@ -14,13 +14,25 @@ import { methodFrom } from './methods.ts';
 import { optimizerFrom, scheduleFrom } from './optimizers.ts';
 import { chosenName, type Part, partOf, type Typed } from './parts.ts';
 import { recipeOf, usualPreset } from './recipe.ts';
+import { samplerChoices, samplerFlagNames } from './sampler-option.ts';
 import { encoderVariants, type TrainOptions } from './train-options.ts';
 import type { TrainingSpec } from './training.ts';
 
 /** A config of a run, or part of one that was written by hand. */
 export type PartialConfig = Partial<RunConfig>;
 
-const objects = ['encoder', 'head', 'method', 'input', 'optimizer', 'schedule', 'preset', 'ema', 'data'] as const;
+const objects = [
+  'encoder',
+  'head',
+  'method',
+  'input',
+  'optimizer',
+  'schedule',
+  'preset',
+  'sampler',
+  'ema',
+  'data',
+] as const;
 const fields = [
   ...objects,
   ...['format', 'augment', 'batchSize', 'microBatch', 'accumulate', 'epochs', 'seed', 'precision'],
@@ -60,11 +72,12 @@ export async function readConfig({
 }
 
 function withAbsolutePaths(config: PartialConfig, folder: string): PartialConfig {
-  const { encoder, data } = config;
+  const { encoder, sampler, data } = config;
   const isPath = typeof data?.path === 'string' && data.path !== 'bundled';
   return {
     ...config,
     ...(typeof encoder?.file === 'string' && { encoder: { ...encoder, file: resolve(folder, encoder.file) } }),
+    ...(typeof sampler?.file === 'string' && { sampler: { ...sampler, file: resolve(folder, sampler.file) } }),
     ...(isPath && { data: { ...data, path: resolve(folder, data.path as string) } }),
   };
 }
@@ -76,6 +89,7 @@ const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>>
   preset: ['data', 'size', 'preset', ...Object.keys(flagsOfVariants(presetVariants))],
   input: ['data', 'size'],
   batchSize: ['batchSize'],
+  sampler: samplerFlagNames,
   microBatch: ['microBatch'],
   accumulate: ['accumulate'],
   ema: ['ema'],
@@ -171,6 +185,7 @@ function choicesOf(config: PartialConfig, typed: Choices): Choices {
     size: input?.size,
     ...{ batchSize, microBatch, accumulate, epochs, seed, precision },
     headDim: isTyped('method', config.method?.name) ? undefined : head?.outFeatures,
+    ...(!isTyped('sampler', config.sampler?.name) && samplerChoices(config.sampler)),
     ...(data !== undefined && (!('data' in typed) || isKindOf(typed.data, data)) && dataChoices(data)),
   };
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as Choices;

@@ -2,6 +2,7 @@
 import { type Augmentation, type AugmentData, augment } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
+import type { SamplerSpec } from '../data/samplers/samplers.ts';
 import { type ProjectionHeadOptions, projectionHead } from '../encoders/projection-head.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
@@ -18,7 +19,7 @@ type Parts = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' |
 /** What decides the weights, under the names of config.json; what is checked is checked by the part that it is of. */
 export interface TrainingSpec
   extends Pick<RunConfig, Parts>,
-    Partial<Pick<RunConfig, 'batchSize' | 'microBatch' | 'accumulate' | 'ema' | 'preset'>> {
+    Partial<Pick<RunConfig, 'batchSize' | 'sampler' | 'microBatch' | 'accumulate' | 'ema' | 'preset'>> {
   readonly precision: PrecisionOption;
 }
 
@@ -62,7 +63,7 @@ function headOf(config: TrainingSpec['head'], { featureDim }: Encoder): Encoder 
  * @throws {OptionError} a value that a part refuses, by its name there.
  */
 export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: string): Training {
-  const { batchSize, microBatch, accumulate, ema, epochs, precision, seed } = spec;
+  const { batchSize, sampler, microBatch, accumulate, ema, epochs, precision, seed } = spec;
   let head: Encoder | null = null;
   const dispose = (): void => {
     encoder.dispose();
@@ -78,6 +79,7 @@ export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: strin
       optimizer: spec.optimizer as unknown as OptimizerSpec,
       schedule: spec.schedule as unknown as ScheduleSpec,
       ...(batchSize !== undefined && { batchSize }),
+      ...(sampler !== undefined && { sampler: sampler as unknown as SamplerSpec }),
       ...(microBatch !== undefined && { microBatch }),
       ...(accumulate !== undefined && { accumulate }),
       ...(ema && { ema: ema as EmaOptions }),

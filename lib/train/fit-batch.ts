@@ -1,7 +1,7 @@
 /** The size of a training's batches, once its data are known. */
 import type { Dataset } from '../data/dataset.ts';
 import { OptionError } from '../errors.ts';
-import { type CheckedOptions, expectMethodFits, samplesOfStep } from './options.ts';
+import { type CheckedOptions, expectMethodFits } from './options.ts';
 
 /**
  * The default size is at most the data set's; one that was given has to fit.
@@ -25,10 +25,6 @@ export function fitBatch(
   if (batchSize === 1 && method.comparesBatch)
     warnings.push(
       'batchSize is 1: an image is compared with no other one, and nothing is learned. Contrastive batches hold hundreds',
-    );
-  if (samplesOfStep({ ...options, batchSize }) > length)
-    throw new OptionError(
-      `accumulate · batchSize must be at most the ${length} samples of ${name}, got ${accumulate} · ${batchSize}`,
     );
   const sized = { ...options, batchSize, microBatch: Math.min(microBatch, batchSize) };
   expectMethodFits(sized, { isBatchKnown: true });

@@ -14,6 +14,7 @@ import type { ResolvedOptions } from './options.ts';
 import { callsFunctions, isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
 import { scalarOf, targetsOf } from './targets.ts';
+import type { Watch } from './watch.ts';
 
 export interface StepContext {
   readonly learningRate: number;
@@ -55,6 +56,8 @@ interface StepOutputs {
   readonly report: Tensor;
   /** int64 (), of lib/train/guard.ts. */
   readonly status: Tensor;
+  /** For monitors. */
+  readonly encoded?: Tensor;
 }
 
 /** The step as a function of tensors: it reads none of their values. */
@@ -62,12 +65,14 @@ function stepFunction(
   { metrics, accumulate }: ResolvedOptions,
   guard: StepGuard,
   method: Method,
+  watch: Watch | undefined,
   average: AveragedWeights | undefined,
 ): (inputs: StepInputs) => StepOutputs {
   return ({ images, viewOrder, learningRate, decay, part, ...targets }) => {
     const batch: MethodBatch = { views: new Views(images, viewOrder), ...targets };
     let status = guard.begin(part);
     const value = method.loss(batch);
+    const encoded = watch?.features(batch.views.batch);
     const report = reportOf(value, metrics ? method.metrics(value, batch) : undefined);
     status = guard.checkLoss(report.narrow(0, 0, 1), status);
     status = ops.guardedBackward_(accumulate > 1 ? value.loss.div(accumulate) : value.loss, status);
@@ -77,7 +82,7 @@ function stepFunction(
       status = method.afterUpdate(value, batch, status);
       if (average && decay) status = average.follow(decay, status);
     }
-    return { report, status: guard.end(status, part) };
+    return { report, status: guard.end(status, part), ...(encoded && { encoded }) };
   };
 }
 
@@ -85,10 +90,11 @@ export function makeStep(
   options: ResolvedOptions,
   optimizer: Optimizer,
   method: Method,
+  watch?: Watch,
   average?: AveragedWeights,
 ): Step {
   const guard = new StepGuard(options, optimizer, method);
-  const whole = stepFunction(options, guard, method, average);
+  const whole = stepFunction(options, guard, method, watch, average);
   const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
   const step = compiled ?? whole;
 
@@ -117,7 +123,9 @@ export function makeStep(
 
   const run: Step['run'] = async (batch, context, part = onlyPart) => {
     try {
-      return await read(tidy(() => enqueue(batch, context, part)));
+      const outputs = tidy(() => enqueue(batch, context, part));
+      watch?.observe(outputs.encoded, batch);
+      return await read(outputs);
     } catch (error) {
       await sync().catch(() => {}); // this failure, which is heard here
       guard.abandon();

@@ -9,7 +9,7 @@ import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import { full } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { trainBatches } from '../../lib/train/batches.ts';
+import { samplerOf, trainBatches } from '../../lib/train/batches.ts';
 import type { StepEvent } from '../../lib/train/events.ts';
 import type { FitOptions } from '../../lib/train/fit-options.ts';
 import { checkTrainerOptions, type TrainerOptions } from '../../lib/train/options.ts';
@@ -54,7 +54,9 @@ describe('an update', () => {
     // The same by hand: two batches, whose gradients add up.
     const options = checkTrainerOptions({ ...before, ...settings });
     const losses: number[] = [];
-    for await (const batch of trainBatches(tinyDataset(16), { ...options, precision: 'float32' }).epoch(0)) {
+    const dataset = tinyDataset(16);
+    const sampler = await samplerOf(dataset, options);
+    for await (const batch of trainBatches(dataset, { ...options, precision: 'float32' }, sampler).epoch(0)) {
       const rows = before.head.forward(before.encoder.forward(batch.images[0] as Tensor));
       const features = rows.reshape([2, 8, -1]).transpose(0, 1);
       const loss = ntXentLoss(features);
@@ -188,7 +190,7 @@ test('what does not go together', async () => {
   expect(make({ accumulate: 0 })).toThrow(message(/accumulate must be an integer >= 1/));
   expect(make({ accumulate: 2, microBatch: 4 })).toThrow(message(/accumulate does not go with microBatch/));
   await expect(train({ accumulate: 6 })).rejects.toEqual(
-    message(/accumulate · batchSize must be at most the 40 samples .*, got 6 · 8/),
+    message(/accumulate must be at most the batches of an epoch: .* has 5 of 8 samples, got 6/),
   );
   const { batchSize: _, ...rest } = settings;
   const { encoder, head } = tinyModels();

@@ -45,7 +45,7 @@ async function train(options: Partial<TrainerOptions> = {}, fit: FitOptions = {}
   const seen: State[] = [];
   const monitor = async (): Promise<undefined> => void seen.push(await stateOf(encoder));
   const trainer = new Trainer({ encoder, head, ...settings, ...options });
-  const result = await trainer.fit(tinyDataset(8), { monitor, ...fit }).catch((error: unknown) => error);
+  const result = await trainer.fit(tinyDataset(8), { monitors: [monitor], ...fit }).catch((error: unknown) => error);
   return { first, seen, result, last: await stateOf(encoder), encoder };
 }
 
@@ -134,7 +134,7 @@ describe('the mean of the weights', () => {
     expect(last).toEqual(seen[1]);
 
     const whole = await train({ ema: {} });
-    const failing = await train({ ema: {} }, { monitor: () => Promise.reject(new Error('mine')) });
+    const failing = await train({ ema: {} }, { monitors: [() => Promise.reject(new Error('mine'))] });
     expect(failing.result).toMatchObject({ message: 'mine' });
     expect(failing.last).toEqual(whole.seen[0]);
   });
