@@ -141,9 +141,10 @@ export function forInference(recording: Recording, like: readonly Tensor[]): Rec
   };
   const { typeOf } = facts;
   const isFoldable = ({ name, args: [input, weight, bias] }: RecordedOperation): boolean => {
-    if (!facts.isFixed([weight, bias])) return false;
-    const dimensions = recording.describe(numberOf(input) as number).shape?.length ?? 0;
-    return (name === 'aten::conv2d' && dimensions === 4) || (name === 'aten::linear' && dimensions > 1);
+    const isLinear = name === 'aten::linear';
+    if (!(isLinear || name === 'aten::conv2d') || !facts.isFixed([weight, bias])) return false;
+    const { shape = [] } = recording.describe(numberOf(input) as number);
+    return isLinear ? shape.length > 1 : shape.length === 4;
   };
   const absorbed = new Set<RecordedOperation>();
   const fusedAt = new Map<RecordedOperation, Fused>();
