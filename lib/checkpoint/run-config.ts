@@ -35,6 +35,8 @@ export interface RunConfig {
   optimizer: JsonObject;
   schedule: JsonObject;
   batchSize: number;
+  /** Which samples make the batches; absent for all of them in a new order each epoch. */
+  sampler?: JsonObject;
   /** Samples at once, where gradients are cached; absent elsewhere. */
   microBatch?: number;
   epochs: number;
@@ -120,6 +122,7 @@ const kFields: readonly [string, string, Check][] = [
   ['optimizer', 'an object', isObject],
   ['schedule', 'an object', isObject],
   ['batchSize', 'an integer >= 1', isCount],
+  ['sampler', 'an object, or absent', (value) => value === undefined || isObject(value)],
   ['epochs', 'an integer >= 0', isNatural],
   ['seed', 'an integer >= 0', isNatural],
   ['precision', "'float32' or 'bfloat16'", (value) => value === 'float32' || value === 'bfloat16'],

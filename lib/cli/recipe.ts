@@ -11,10 +11,11 @@ import { json } from '../train/config-of.ts';
 import type { DataProfile } from './data-option.ts';
 import { encoderConfig } from './encoder-option.ts';
 import { type MethodChoices, type MethodName, methodRecipes } from './methods.ts';
+import { type SamplerChoices, samplerConfig } from './sampler-option.ts';
 import type { TrainingSpec } from './training.ts';
 
 /** What was chosen; the rest gets the default that goes with it. */
-export interface RecipeChoices extends MethodChoices {
+export interface RecipeChoices extends MethodChoices, SamplerChoices {
   readonly method: MethodName;
   /** A name, or the path of a file. */
   readonly encoder: string;
@@ -94,6 +95,7 @@ export function recipeOf(choices: RecipeChoices, profile: DataProfile): Training
   const { size = profile.size, headDim, warmup, seed, batchSize, microBatch, epochs, precision } = choices;
   const input = { size, channels, mean: aChannel(profile.mean), std: aChannel(profile.std) };
   const view = json(viewsOf(choices, input));
+  const sampler = samplerConfig(choices);
   const { head, specOf } = methodRecipes[choices.method];
   return {
     encoder: encoderOf(choices, size),
@@ -104,6 +106,7 @@ export function recipeOf(choices: RecipeChoices, profile: DataProfile): Training
     optimizer: json(optimizerOf(choices)),
     schedule: { name: 'cosine', warmup },
     ...(batchSize !== undefined && { batchSize }),
+    ...(sampler !== undefined && { sampler }),
     ...(microBatch !== undefined && { microBatch }),
     epochs,
     precision,

@@ -9,13 +9,14 @@ import { checkOptions, describe } from '../validate.ts';
 import { type DataProfile, dataText } from './data-option.ts';
 import { type MethodChoices, recipeNames } from './methods.ts';
 import { recipeOf } from './recipe.ts';
+import { samplerChoices, samplerFlagNames } from './sampler-option.ts';
 import type { TrainOptions } from './train-options.ts';
 import type { TrainingSpec } from './training.ts';
 
 /** A config of a run, or part of one that was written by hand. */
 export type PartialConfig = Partial<RunConfig>;
 
-const objects = ['encoder', 'head', 'method', 'input', 'optimizer', 'schedule', 'data'] as const;
+const objects = ['encoder', 'head', 'method', 'input', 'optimizer', 'schedule', 'sampler', 'data'] as const;
 const fields = [
   ...objects,
   ...['format', 'augment', 'batchSize', 'microBatch', 'epochs', 'seed', 'precision'],
@@ -55,11 +56,12 @@ export async function readConfig({
 }
 
 function withAbsolutePaths(config: PartialConfig, folder: string): PartialConfig {
-  const { encoder, data } = config;
+  const { encoder, sampler, data } = config;
   const isPath = typeof data?.path === 'string' && data.path !== 'bundled';
   return {
     ...config,
     ...(typeof encoder?.file === 'string' && { encoder: { ...encoder, file: resolve(folder, encoder.file) } }),
+    ...(typeof sampler?.file === 'string' && { sampler: { ...sampler, file: resolve(folder, sampler.file) } }),
     ...(isPath && { data: { ...data, path: resolve(folder, data.path as string) } }),
   };
 }
@@ -79,6 +81,7 @@ const deciders: Readonly<Record<keyof TrainingSpec, readonly (keyof TrainOptions
   optimizer: ['optimizer', 'lr', 'weightDecay'],
   schedule: ['warmup'],
   batchSize: ['batchSize'],
+  sampler: samplerFlagNames,
   microBatch: ['microBatch'],
   epochs: ['epochs'],
   seed: ['seed'],
@@ -146,6 +149,7 @@ function choicesOf(config: PartialConfig, typed: Choices): Choices {
     size: input?.size,
     warmup: schedule?.warmup,
     ...{ batchSize, microBatch, epochs, seed, precision },
+    ...(!isTyped('sampler', config.sampler?.name) && samplerChoices(config.sampler)),
     ...viewChoices(config),
     ...(!isTyped('method', config.method?.name) && { headDim: head?.outFeatures }),
     ...methodChoices(config.method, isTyped),

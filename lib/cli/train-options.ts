@@ -4,7 +4,9 @@ import { supConOptions } from '../losses/sup-con.ts';
 import type { OptionSpec, OptionTable, OptionValues } from './command.ts';
 import { dataOption, skipDamaged } from './data-option.ts';
 import { recipeNames } from './methods.ts';
+import { monitorOptions } from './monitor-option.ts';
 import { flagOf } from './options.ts';
+import { samplerFlags } from './sampler-option.ts';
 import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
 
 export const trainOptions = {
@@ -81,6 +83,7 @@ export const trainOptions = {
     help: 'passes over the training images; 0: a run of the untrained encoder, to compare with',
   },
   batchSize: { ...positive, help: 'images a step, each gives two views; default 256, or all of fewer images' },
+  ...samplerFlags,
   microBatch: {
     ...positive,
     help: 'images that go through the encoder at once; below --batch-size, gradients are cached: less memory, a third more time',
@@ -182,6 +185,7 @@ export const trainOptions = {
     integer: true,
     help: 'epochs between kNN accuracies; 0: at the end only',
   },
+  ...monitorOptions,
 } as const satisfies OptionTable;
 
 export type TrainOptions = OptionValues<typeof trainOptions>;
@@ -192,7 +196,9 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 export const shellWord = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : quoted(word));
 
 /** What a run does not keep, since it does not decide the weights. */
-const notKept = ['device', 'threads', 'limitTest', 'checkpointEvery', 'knnEvery'] as const;
+const notKept = [
+  ...['device', 'threads', 'limitTest', 'checkpointEvery', 'knnEvery', 'monitors', 'monitorEvery'],
+] as readonly (keyof TrainOptions)[];
 
 /** The command that goes on with the run in `out`, whose path is absolute: it may be typed elsewhere. */
 export function resumeCommand(out: string, values: TrainOptions): string {

@@ -3,6 +3,7 @@ import type { Augmentation } from '../augment/augment.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { readSample } from '../data/sample-reader.ts';
+import type { Sampler } from '../data/sampler.ts';
 import { CheckpointError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import type { PrecisionChoice } from '../tensor/precision.ts';
@@ -37,6 +38,7 @@ const methodJson = (spec: object): RunConfig['method'] =>
 
 export async function configOf(
   options: ResolvedOptions,
+  sampler: Sampler,
   choice: PrecisionChoice,
   dataset: Dataset,
   fit: FitOptions,
@@ -57,6 +59,7 @@ export async function configOf(
     optimizer: json(optimizer),
     schedule: json(schedule),
     batchSize,
+    ...(sampler.config && { sampler: json(sampler.config) }),
     ...(microBatch < batchSize && { microBatch }),
     epochs,
     seed,

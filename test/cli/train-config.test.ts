@@ -42,6 +42,7 @@ describe('options and back', () => {
   const lists = [
     [],
     ['--method', 'dcl', '--weighted', '--size', '96'],
+    ['--sampler', 'class-balanced', '--sampler-classes', '4', '--sampler-per-class', '16'],
     ['--method', 'simclr', '--hard-negatives', '0.5', '--stem', 'cifar', '--jitter', '0.7', '--size', '128'],
     ['--variant', 'in', '--denominators', 'negatives', '--temperature', '0.2', '--temperature-end', '0.05'],
     [
