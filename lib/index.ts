@@ -227,6 +227,7 @@ export {
   type EmbedderOptions,
   type EmbedOptions,
 } from './serve/embedder.ts';
+export type { EncoderOrigin, EncoderSource, WeightsInput } from './serve/encoder-source.ts';
 export type { ImageInput, RawImage } from './serve/image-input.ts';
 export { type EmbeddingServiceOptions, embeddingService, type FastifyPlugin } from './serve/service.ts';
 export { type Compiled, type CompileOptions, compile, type Given } from './tensor/compile.ts';

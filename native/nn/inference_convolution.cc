@@ -15,6 +15,7 @@
 #include "core/op.h"
 #include "nn/activation.h"
 #include "nn/packed_weights.h"
+#include "nn/winograd.h"
 
 namespace contrastive::nn {
 namespace {
@@ -142,8 +143,9 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
   // Nobody else sees a residual that is handed over: the sum may take its place.
   const bool is_owned = residual && residual->use_count() == 1 && residual->storage().use_count() == 1;
   const at::Tensor x = input.to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto winograd = winograd_for_inference(x, weight, {stride, padding, dilation, groups});
   const Kernels& kernels = Kernels::get();
-  const bool packs = kernels.take(x);
+  const bool packs = !winograd && kernels.take(x);
   const std::vector<at::Tensor> sources = [&] {
     std::vector<at::Tensor> all = {weight};
     for (const OptionalTensor* each : {&bias, &norm_weight, &norm_bias, &running_mean, &running_var})
@@ -152,14 +154,23 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
   }();
   const Normalisation norm{norm_weight, norm_bias, running_mean, running_var, eps};
   // The layout is chosen for the first batch size that comes; it differs little between them.
-  const std::string use = message(dtype, ' ', x.sizes().slice(1), stride, padding, dilation, groups, ' ', eps, packs);
+  const std::string use = message(dtype, ' ', x.sizes().slice(1), stride, padding, dilation, groups, ' ', eps, packs,
+                                  winograd ? winograd->kernels->side : 0);
   const Folded folded = folded_weights(sources, use, [&] {
     Folded made = fold(weight, bias, norm, dtype);
+    if (winograd) made.weight = transformed_weight(*winograd, made.weight);
     if (packs) made.weight = kernels.pack(made.weight, geometry, x.sizes());
     return made;
   });
 
   const at::Tensor other = residual ? residual->to(dtype).contiguous(at::MemoryFormat::ChannelsLast) : at::Tensor();
+  const bool in_place = other.defined() && (is_owned || !other.is_same(*residual));
+  const bool is_relu = act == Activation::kRelu;
+  if (winograd) {
+    const OptionalTensor added = other.defined() ? OptionalTensor(other) : std::nullopt;
+    const at::Tensor y = winograd_convolution(*winograd, x, folded.weight, {folded.bias, added, in_place, is_relu});
+    return is_relu ? y : activated(y, act);
+  }
   if (!packs) {
     at::Tensor y = at::conv2d(x, folded.weight, folded.bias, stride, padding, dilation, groups);
     if (other.defined()) y = y.add_(other);
@@ -167,10 +178,9 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
   }
   if (!other.defined()) return kernels.run(x, folded, geometry, attribute_of(act));
   // Behind an addition, oneDNN's kernels know no other.
-  const bool is_inside = act == Activation::kRelu;
-  const at::Tensor sum = kernels.run_and_add(x, other, is_owned || !other.is_same(*residual), folded, geometry,
-                                             is_inside ? c10::IValue("relu") : c10::IValue());
-  return is_inside ? sum : activated(sum, act);
+  const at::Tensor sum =
+      kernels.run_and_add(x, other, in_place, folded, geometry, is_relu ? c10::IValue("relu") : c10::IValue());
+  return is_relu ? sum : activated(sum, act);
 }
 
 CONTRASTIVE_OP(
