@@ -24,6 +24,8 @@ export interface RunConfig {
   method: { readonly name: string; readonly [option: string]: JsonValue };
   /** The augmentation of each view, as plain data. */
   augment: JsonObject[];
+  /** The preset that made it, { name, … }, and its options; absent where another program did. */
+  preset?: JsonObject;
   input: {
     /** Side of the encoder's square input, pixels. */
     size: number;

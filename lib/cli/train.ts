@@ -15,13 +15,12 @@ import { type DataSource, dataHelp, loadSplits, parseData, profileOf } from './d
 import { encoderHelp, newEncoder } from './encoder-option.ts';
 import { extractSplits, judge, type LabelledSplits, missingClasses } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
-import { checkMethodChoices } from './methods.ts';
 import { monitorsOf } from './monitor-option.ts';
 import type { Output } from './output.ts';
 import { percent } from './report/results.ts';
 import { checkSamplerFlags } from './sampler-option.ts';
 import { readConfig, specOf, withConfig } from './train-config.ts';
-import { resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
+import { partFlags, resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
 import { makeTraining, sideOf, type Training, type TrainingSpec } from './training.ts';
 
@@ -81,6 +80,7 @@ With --json, one object a line: the events start, step, monitor, checkpoint, epo
     },
   ],
   options: trainOptions,
+  derived: partFlags,
   run: train,
 });
 
@@ -88,8 +88,7 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
   const { given, signal, output } = context;
   const config = await readConfig(context.options);
   const options = withConfig(context.options, given, config);
-  const { method, epochs, threads, resume } = options;
-  checkMethodChoices(method, options);
+  const { epochs, threads, resume } = options;
   checkSamplerFlags(options, given);
   if (options.data === undefined) throw new OptionError('contrastive train: --data NAME[:PATH] is required');
   const source = parseData(options.data);
@@ -112,7 +111,7 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
   }
   using training = makeTraining(spec, encoder, options.device);
   if (options.init !== undefined) output.print(`${options.init}: ${describeLoaded(await encoder.load(options.init))}`);
-  const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${source.name}-${method}`)));
+  const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${source.name}-${spec.method.name}`)));
   const progress = new TrainProgress(output, epochs);
   let knnTop1: number | undefined;
   let startStep: number | undefined; // until training begins
@@ -136,6 +135,7 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
       onEvent,
       checkpointEvery: options.checkpointEvery,
       data: dataOf(source, options),
+      ...(spec.preset && { preset: spec.preset }),
       ...(typeof spec.encoder.file === 'string' && { encoderFile: spec.encoder.file }),
       monitors: [
         ...monitorsOf(options.monitors),

@@ -55,6 +55,7 @@ export async function configOf(
     head: head === null ? null : configJson(head),
     method: methodJson(method.spec),
     augment: augment.map((view) => json(view)),
+    ...(fit.preset && { preset: json(fit.preset) }),
     input: await inputOf(first, dataset),
     optimizer: json(optimizer),
     schedule: json(schedule),

@@ -28,12 +28,15 @@ export interface FitOptions {
   readonly checkpointEvery?: number;
   /** Where the data came from, for config.json. */
   readonly data?: RunConfig['data'];
+  /** The preset that the views were made by, { name, … }, for config.json. */
+  readonly preset?: RunConfig['preset'];
   /** The file that an encoder's code is in, where it is made by no name: for config.json. */
   readonly encoderFile?: string;
 }
 
 const names = [
-  ...['signal', 'onEvent', 'monitors', 'monitorEvery', 'out', 'resume', 'checkpointEvery', 'data', 'encoderFile'],
+  ...['signal', 'onEvent', 'monitors', 'monitorEvery', 'out', 'resume', 'checkpointEvery'],
+  ...['data', 'preset', 'encoderFile'],
 ] as const;
 
 function checkData(data: FitOptions['data']): void {
