@@ -116,14 +116,16 @@ export function recipeOf(choices: RecipeChoices, profile: DataProfile): Training
 
 function encoderOf({ encoder, width, stem, patch, seed }: RecipeChoices, size: number): TrainingSpec['encoder'] {
   const config = encoderConfig(encoder);
+  const flags = { stem, width, patch };
   const typed: Record<string, number | string> = {};
-  for (const [flag, value] of Object.entries({ width, stem, patch })) if (value !== undefined) typed[flag] = value;
+  for (const [flag, value] of Object.entries(flags)) if (value !== undefined) typed[flag] = value;
   const { options, forImages } = encoderFacts(config.name);
   for (const flag of Object.keys(typed)) {
     if (config.file !== undefined)
       throw new OptionError(`--${flag} belongs to the encoders of the package, not to a file`);
-    if (options !== undefined && !(flag in options))
-      throw new OptionError(`--${flag} is no option of ${config.name}, which has ${Object.keys(options).join(', ')}`);
+    if (options === undefined || flag in options) continue;
+    const own = Object.keys(flags).filter((name) => name in options);
+    throw new OptionError(`--${flag} is no option of ${config.name}, which has --${own.join(', --')}`);
   }
   return config.file === undefined ? { ...config, ...forImages?.(size), ...typed, inChannels: channels, seed } : config;
 }
