@@ -93,6 +93,9 @@ export {
   loadDataset,
 } from './data/load.ts';
 export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts';
+export type { Batches, Sampler } from './data/sampler.ts';
+export type { SamplerEpoch, SamplerFunction } from './data/samplers/custom.ts';
+export { type MakeSamplerOptions, makeSampler, type SamplerSpec } from './data/samplers/samplers.ts';
 export { type ConvNeXt, type ConvNeXtOptions, convnextS, convnextT } from './encoders/convnext.ts';
 export { type EfficientNet, type EfficientNetOptions, efficientnetB0 } from './encoders/efficientnet.ts';
 export { type LinearHead, type LinearHeadOptions, linearHead } from './encoders/linear-head.ts';
@@ -137,6 +140,7 @@ export {
 } from './evaluate/knn.ts';
 export type { LabelledFeatures } from './evaluate/labelled.ts';
 export { type LinearProbeOptions, type LinearProbeResult, linearProbe } from './evaluate/linear-probe.ts';
+export { rankMe } from './evaluate/rank-me.ts';
 export {
   type ExportedModel,
   type ExportModules,
@@ -195,6 +199,10 @@ export { type SimsiamOptions, simsiam } from './methods/simsiam.ts';
 export { type SupconOptions, supcon } from './methods/supcon.ts';
 export { Teacher } from './methods/teacher.ts';
 export type { Views } from './methods/views.ts';
+export { type FeatureRankOptions, featureRank } from './monitors/feature-rank.ts';
+export { featureSpread } from './monitors/feature-spread.ts';
+export { type OnlineKnnOptions, onlineKnn } from './monitors/online-knn.ts';
+export { type OnlineProbeOptions, onlineProbe } from './monitors/online-probe.ts';
 export { type DoctorFinding, type DoctorReport, doctor } from './native/doctor.ts';
 export * as nn from './nn/index.ts';
 export type { InputAdaptation } from './nn/input-channels.ts';
@@ -220,6 +228,7 @@ export {
   type EmbedderOptions,
   type EmbedOptions,
 } from './serve/embedder.ts';
+export type { EncoderOrigin, EncoderSource, WeightsInput } from './serve/encoder-source.ts';
 export type { ImageInput, RawImage } from './serve/image-input.ts';
 export { type EmbeddingServiceOptions, embeddingService, type FastifyPlugin } from './serve/service.ts';
 export { type Compiled, type CompileOptions, compile, type Given } from './tensor/compile.ts';
@@ -242,6 +251,16 @@ export type {
   TrainEvent,
   WarningEvent,
 } from './train/events.ts';
-export type { FitOptions, MonitorContext } from './train/fit-options.ts';
+export type { FitOptions } from './train/fit-options.ts';
+export type {
+  EpochMonitor,
+  FeatureContext,
+  FeatureMonitor,
+  Figures,
+  Monitor,
+  MonitorContext,
+  ObservedBatch,
+  QueuedFeatures,
+} from './train/monitors.ts';
 export type { TrainerOptions } from './train/options.ts';
 export { Trainer } from './train/trainer.ts';

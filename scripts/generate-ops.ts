@@ -35,6 +35,7 @@ const aten: readonly string[] = [
     'linalg_vector_norm',
     'linalg_svd',
     'linalg_eigh',
+    'linalg_eigvalsh',
     'logsumexp',
     'cumsum',
     'all.dims',
@@ -116,6 +117,7 @@ const names: Readonly<Record<string, string>> = {
   linalg_vector_norm: 'norm',
   linalg_svd: 'svd',
   linalg_eigh: 'eigh',
+  linalg_eigvalsh: 'eigvalsh',
 };
 
 /** Keys of random draws, by the function that has them: a fresh one where the caller gives none. */

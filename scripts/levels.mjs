@@ -1,7 +1,7 @@
 // Variables that stand in for an older processor, by the level of its instructions: oneDNN's limit, libtorch's own, and ours.
 export const levels = {
-  sse41: { ONEDNN_MAX_CPU_ISA: 'SSE41', ATEN_CPU_CAPABILITY: 'default', CONTRASTIVE_AUGMENT_ISA: 'baseline' },
-  avx2: { ONEDNN_MAX_CPU_ISA: 'AVX2', ATEN_CPU_CAPABILITY: 'avx2', CONTRASTIVE_AUGMENT_ISA: 'avx2' },
+  sse41: { ONEDNN_MAX_CPU_ISA: 'SSE41', ATEN_CPU_CAPABILITY: 'default', CONTRASTIVE_ISA: 'baseline' },
+  avx2: { ONEDNN_MAX_CPU_ISA: 'AVX2', ATEN_CPU_CAPABILITY: 'avx2', CONTRASTIVE_ISA: 'avx2' },
   native: {},
 };
 

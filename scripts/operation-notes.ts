@@ -70,6 +70,7 @@ none gives 0.
   svd: `U, S and Vᴴ, with input = U diag(S) Vᴴ and S falling. As torch.linalg.svd.`,
 
   eigh: `Eigenvalues, rising, and eigenvectors, as columns, of a symmetric matrix. As torch.linalg.eigh.`,
+  eigvalsh: `Eigenvalues, rising, of a symmetric matrix. As torch.linalg.eigvalsh.`,
 
   norm: `The norm of order \`ord\` (default 2) over \`dim\`, by default over all elements. As torch.linalg.vector_norm.`,
 };

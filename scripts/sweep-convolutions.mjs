@@ -1,7 +1,7 @@
 // `npm run sweep`: convolutions of every kind and encoders of many widths, forward and all gradients, against plain loops and
 // float64, in child processes, at each level of instructions, with one thread and two. Prints a table of what was wrong, died or
 // hung, by kind. `npm run sweep -- avx2` takes one level of sse41, avx2 and native; `--plain` shows libtorch without what
-// native/core/convolution_backward.cc does. About a quarter of an hour.
+// native/nn/convolution.cc does. About a quarter of an hour.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';

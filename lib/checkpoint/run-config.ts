@@ -24,6 +24,8 @@ export interface RunConfig {
   method: { readonly name: string; readonly [option: string]: JsonValue };
   /** The augmentation of each view, as plain data. */
   augment: JsonObject[];
+  /** The preset that made it, { name, … }, and its options; absent where another program did. */
+  preset?: JsonObject;
   input: {
     /** Side of the encoder's square input, pixels. */
     size: number;
@@ -35,6 +37,8 @@ export interface RunConfig {
   optimizer: JsonObject;
   schedule: JsonObject;
   batchSize: number;
+  /** Which samples make the batches; absent for all of them in a new order each epoch. */
+  sampler?: JsonObject;
   /** Samples at once, where gradients are cached; absent elsewhere. */
   microBatch?: number;
   epochs: number;
@@ -120,6 +124,7 @@ const kFields: readonly [string, string, Check][] = [
   ['optimizer', 'an object', isObject],
   ['schedule', 'an object', isObject],
   ['batchSize', 'an integer >= 1', isCount],
+  ['sampler', 'an object, or absent', (value) => value === undefined || isObject(value)],
   ['epochs', 'an integer >= 0', isNatural],
   ['seed', 'an integer >= 0', isNatural],
   ['precision', "'float32' or 'bfloat16'", (value) => value === 'float32' || value === 'bfloat16'],

@@ -5,7 +5,7 @@ import { loadAddon } from '../native/addon.ts';
 import { indexSelect } from '../tensor/ops.ts';
 import { tensor } from '../tensor/tensor.ts';
 import type { FittedPlan } from './demo-plan.ts';
-import { recipe } from './demo-recipe.ts';
+import { recipe, temperature } from './demo-recipe.ts';
 import type { Accuracies, LabelledSplits, SplitFeatures } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
 import { ImagePool } from './report/image-pool.ts';
@@ -62,12 +62,12 @@ export function demoFacts(
   return [
     { label: 'Training images', value: train.length.toLocaleString('en') },
     { label: 'Test images', value: test.length.toLocaleString('en') },
-    { label: 'Encoder', value: `ResNet-18, width ${recipe.width}` },
+    { label: 'Encoder', value: `ResNet-18, width ${recipe.encoder.width}` },
     { label: 'Epochs, each method', value: String(epochs) },
     { label: 'Batch', value: `${recipe.batchSize} images, 2 views each` },
     { label: 'Peak learning rate', value: String(recipe.lr) },
-    { label: 'Temperature', value: String(recipe.temperature) },
-    { label: 'Colour jitter', value: String(recipe.jitter) },
+    { label: 'Temperature', value: String(temperature) },
+    { label: 'Views', value: `preset ${recipe.preset.name}, colour jitter × ${recipe.preset.strength}` },
     { label: 'Precision', value: precision },
     { label: 'Seed', value: String(seed) },
     { label: 'Device', value: device === 'cpu' ? `cpu, ${threads} threads` : device },

@@ -29,7 +29,7 @@ export const command = defineCommand({
   name: 'demo',
   summary: 'train with SimCLR and SupCon on bundled images and write a report; a few minutes on two cores',
   help: `
-Trains one encoder (ResNet-18 of width ${recipe.width}) three times from the same start on up to 10 000 images of Fashion-MNIST, which this package carries; how many, and how often it sees them, follows from this machine's speed, so that training takes about three minutes: with SimCLR, which sees no labels, and with both forms of SupCon. Then 2 000 test images are classified by the features of the encoder before training and after each: by their nearest training images (kNN) and by a linear probe.
+Trains one encoder (ResNet-18 of width ${recipe.encoder.width}) three times from the same start on up to 10 000 images of Fashion-MNIST, which this package carries; how many, and how often it sees them, follows from this machine's speed, so that training takes about three minutes: with SimCLR, which sees no labels, and with both forms of SupCon. Then 2 000 test images are classified by the features of the encoder before training and after each: by their nearest training images (kNN) and by a linear probe.
 
 Writes report.html: the table, loss curves, maps of the test images by each encoder, and images with their nearest neighbours. It is one file that loads nothing.
 

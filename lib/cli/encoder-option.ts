@@ -71,15 +71,19 @@ function unknownName(name: string): string {
 
 type Make = (options: EncoderFileOptions) => unknown;
 
-async function defaultExport(file: string): Promise<Make> {
+/** @throws {OptionError} a file that is missing or cannot be run. */
+export async function importFile(file: string, purpose = ''): Promise<{ readonly default?: unknown }> {
   const stats = await stat(file).catch(() => undefined);
-  if (!stats?.isFile()) throw new OptionError(`${file}: there is no such file; it makes the encoder`);
-  let exported: unknown;
+  if (!stats?.isFile()) throw new OptionError(`${file}: there is no such file${purpose}`);
   try {
-    ({ default: exported } = (await import(pathToFileURL(file).href)) as { default?: unknown });
+    return (await import(pathToFileURL(file).href)) as { readonly default?: unknown };
   } catch (error) {
     throw new OptionError(`${file}: ${importFailure(error, file)}`, { cause: error });
   }
+}
+
+async function defaultExport(file: string): Promise<Make> {
+  const { default: exported } = await importFile(file, '; it makes the encoder');
   if (typeof exported !== 'function')
     throw new OptionError(
       `${file}: the default export must be a class that extends nn.Module or a function that returns such a module, got ${describe(exported)}`,

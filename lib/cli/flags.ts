@@ -1,5 +1,6 @@
 /** Flags from declarations of options, and the options that their values say: an option is declared once, where it acts. */
 import { OptionError } from '../errors.ts';
+import { isObject } from '../files/strict-json.ts';
 import type * as Declared from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
 import type { OptionSpec, OptionTable } from './command.ts';
@@ -10,7 +11,9 @@ export type Variants = Readonly<Record<string, Declared.OptionTable>>;
 
 type Values = Readonly<Record<string, unknown>>;
 
-const nameWithin = (group: string, name: string): string => `${group}${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+/** `hardNegatives` and `classPrior`: `hardNegativesClassPrior`. */
+const flagName = (group: string, name: string, { flag }: Declared.Option): string =>
+  flag ?? (group === '' ? name : `${group}${name.charAt(0).toUpperCase()}${name.slice(1)}`);
 
 interface Derived {
   readonly name: string;
@@ -27,9 +30,11 @@ function usualOf({ usual, default: value }: Declared.Option): string | undefined
 
 function derive(name: string, option: Declared.Option): Derived[] {
   if (option.type === 'group')
-    return Object.entries(option.options).flatMap(([inner, of]) => derive(nameWithin(name, inner), of));
+    return derivedFrom(option.options, name).map((of) =>
+      option.default === undefined ? { ...of, usual: undefined } : of,
+    );
   if (option.help === undefined || option.type === 'checked') return [];
-  const { default: _, required: __, usual: ___, ...rest } = option;
+  const { default: _, required: __, usual: ___, flag: ____, ...rest } = option;
   const flag = { ...rest, help: option.help };
   const usual = usualOf(option);
   switch (flag.type) {
@@ -50,8 +55,8 @@ function derive(name: string, option: Declared.Option): Derived[] {
   }
 }
 
-const derivedFrom = (declared: Declared.OptionTable): Derived[] =>
-  Object.entries(declared).flatMap(([name, option]) => derive(name, option));
+const derivedFrom = (declared: Declared.OptionTable, group = ''): Derived[] =>
+  Object.entries(declared).flatMap(([name, option]) => derive(flagName(group, name, option), option));
 
 /** A flag for each number, word and switch that has a line of help; those of a group have its name before theirs. */
 export const flagsOf = (declared: Declared.OptionTable): OptionTable => flagsOfVariants({ '': declared });
@@ -90,32 +95,40 @@ function defaultsOf(all: readonly (Derived & { readonly owner: string })[]): str
  * @param chooser the flag that chose it, without dashes.
  */
 export function refuseOthers(given: ReadonlySet<string>, variants: Variants, chosen: string, chooser: string): void {
-  const own = new Set(Object.keys(flagsOf(variants[chosen] ?? {})));
-  for (const [owner, declared] of Object.entries(variants))
-    for (const name of Object.keys(flagsOf(declared)))
-      if (given.has(name) && !own.has(name))
-        throw new OptionError(`--${flagOf(name)} belongs to --${chooser} ${owner}, got --${chooser} ${chosen}`);
+  const namesOf = new Map(Object.entries(variants).map(([owner, declared]) => [owner, Object.keys(flagsOf(declared))]));
+  for (const name of new Set([...namesOf.values()].flat())) {
+    const owners = [...namesOf].filter(([, names]) => names.includes(name)).map(([owner]) => owner);
+    if (given.has(name) && !owners.includes(chosen))
+      throw new OptionError(
+        `--${flagOf(name)} belongs to --${chooser} ${owners.join(' or ')}, got --${chooser} ${chosen}`,
+      );
+  }
 }
 
-function givenValue(name: string, option: Declared.Option, values: Values): unknown {
+function givenValue(name: string, option: Declared.Option, values: Values, base: unknown): unknown {
   if (option.type === 'group') {
-    const inner = optionsFrom(values, option.options, (of) => nameWithin(name, of));
+    const inner = optionsFrom(values, option.options, isObject(base) ? base : {}, name);
     return Object.keys(inner).length === 0 ? undefined : inner;
   }
   const { [name]: value, [`${name}End`]: end } = values;
   if (option.type === 'boolean') return value || undefined;
-  if (option.type !== 'ramp' || end === undefined) return value;
-  return { from: value ?? option.default, to: end, schedule: 'cosine' };
+  if (option.type !== 'ramp' || (end === undefined && (value === undefined || !isObject(base)))) return value;
+  const before = isObject(base) ? base : { from: base ?? option.default, schedule: 'cosine' };
+  return { ...before, ...(value !== undefined && { from: value }), ...(end !== undefined && { to: end }) };
 }
 
-/** The options that flags gave, as plain data; what was not typed is left out. */
+/**
+ * The options that flags gave, as plain data; what was not typed is left out.
+ * @param base the options that they come on top of: of a ramp, what was not typed is that of theirs.
+ */
 export function optionsFrom(
   values: Values,
   declared: Declared.OptionTable,
-  nameOf: (option: string) => string = (option) => option,
+  base: Values = {},
+  group = '',
 ): Record<string, unknown> {
   const given = Object.entries(declared).map(
-    ([name, option]) => [name, givenValue(nameOf(name), option, values)] as const,
+    ([name, option]) => [name, givenValue(flagName(group, name, option), option, values, base[name])] as const,
   );
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }

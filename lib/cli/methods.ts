@@ -1,134 +1,88 @@
 /** What `contrastive train --method NAME` comes to: the method's options by flags, and the head that goes with it. */
+import type { PresetName } from '../augment/presets.ts';
+import type { JsonObject } from '../checkpoint/run-config.ts';
 import type { ProjectionHeadOptions } from '../encoders/projection-head.ts';
 import { OptionError } from '../errors.ts';
-import type { ContrastiveLossSpec } from '../losses/all.ts';
-import type { Denominators } from '../losses/sup-con.ts';
-import { byol } from '../methods/byol.ts';
-import { dcl } from '../methods/dcl.ts';
-import { moco } from '../methods/moco.ts';
-import type { MethodSpec } from '../methods/registry.ts';
-import { simclr } from '../methods/simclr.ts';
-import { simsiam } from '../methods/simsiam.ts';
-import { supcon } from '../methods/supcon.ts';
-import type { Ramp } from '../options/ramp.ts';
-import { flagOf } from './options.ts';
-
-/** The flags that belong to some methods only. */
-export interface MethodChoices {
-  readonly variant?: 'out' | 'in' | undefined;
-  readonly denominators?: Denominators | undefined;
-  /** Of queries and keys. */
-  readonly loss?: ContrastiveLossSpec['name'] | undefined;
-  readonly weighted?: boolean | undefined;
-  /** β of the weights of negatives. */
-  readonly hardNegatives?: number | undefined;
-  readonly temperature?: number | undefined;
-  /** What the temperature comes to at the end, along half a cosine. */
-  readonly temperatureEnd?: number | undefined;
-  readonly teacherMomentum?: number | undefined;
-  /** What that comes to at the end, along half a cosine. */
-  readonly teacherMomentumEnd?: number | undefined;
-  /** Keys. */
-  readonly queue?: number | undefined;
-  readonly symmetric?: boolean | undefined;
-}
+import { isObject } from '../files/strict-json.ts';
+import { lossVariants, optionsOfLoss } from '../losses/all.ts';
+import { type MethodSpec, methodNames, optionsOfMethod } from '../methods/all.ts';
+import type { OptionTable } from '../options/option.ts';
+import { expectOneOf } from '../validate.ts';
+import type { Variants } from './flags.ts';
+import { chosenName, partOf, type Typed, withDefaults } from './parts.ts';
 
 interface MethodRecipe {
-  readonly flags: readonly (keyof MethodChoices)[];
   /** For small images; the method's own file says what was published. */
   readonly head: Omit<ProjectionHeadOptions, 'inFeatures'>;
-  readonly specOf: (choices: MethodChoices) => MethodSpec;
+  /** Options that are other ones than the method's own defaults, for small images too. */
+  readonly options?: JsonObject;
+  /** The preset of the views of images above 64 pixels. */
+  readonly preset: PresetName;
 }
 
-/** `values` without those that were not chosen. */
-const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+const usual: MethodRecipe = { head: { outFeatures: 128 }, preset: 'simclr' };
 
-const ramp = (from: number | undefined, to: number | undefined): number | Ramp | undefined =>
-  from === undefined || to === undefined ? from : { from, to, schedule: 'cosine' };
-
-const temperatureOf = ({ temperature = 0.1, temperatureEnd }: MethodChoices) => ({
-  temperature: ramp(temperature, temperatureEnd) as number | Ramp,
-});
-const minedOf = ({ hardNegatives }: MethodChoices) =>
-  hardNegatives === undefined ? {} : { hardNegatives: { concentration: hardNegatives } };
-const supconOf = (choices: MethodChoices) => {
-  const { variant = 'out', denominators } = choices;
-  return { variant, ...temperatureOf(choices), ...given({ denominators }), ...minedOf(choices) };
-};
-
-function keyLossOf(choices: MethodChoices): ContrastiveLossSpec {
-  const { loss = 'nt-xent' } = choices;
-  if (loss === 'supcon') return { name: loss, ...supconOf(choices) };
-  const named = { name: loss, ...temperatureOf(choices), ...minedOf(choices) };
-  return named;
-}
-
-const temperatures = ['temperature', 'temperatureEnd'] as const;
-const momenta = ['teacherMomentum', 'teacherMomentumEnd'] as const;
-const small = { outFeatures: 128 };
-
-export const methodRecipes = {
-  supcon: {
-    flags: ['variant', 'denominators', 'hardNegatives', ...temperatures],
-    head: small,
-    specOf: (choices) => supcon(supconOf(choices)),
-  },
-  simclr: {
-    flags: ['hardNegatives', ...temperatures],
-    head: small,
-    specOf: (choices) => simclr({ ...temperatureOf(choices), ...minedOf(choices) }),
-  },
-  dcl: {
-    flags: ['weighted', ...temperatures],
-    head: small,
-    specOf: (choices) => dcl({ ...temperatureOf(choices), ...given({ weighted: choices.weighted }) }),
-  },
-  moco: {
-    flags: [
-      ...(['loss', 'variant', 'denominators', 'hardNegatives', 'queue', 'symmetric'] as const),
-      ...temperatures,
-      ...momenta,
-    ],
-    head: small,
-    specOf: (choices) => {
-      const { queue: queueSize, symmetric, teacherMomentum = 0.99, teacherMomentumEnd } = choices;
-      const momentum = ramp(teacherMomentum, teacherMomentumEnd);
-      return moco({ loss: keyLossOf(choices), ...given({ momentum, queueSize, symmetric }) });
-    },
-  },
+const recipes: Readonly<Record<string, MethodRecipe>> = {
+  supcon: { ...usual, preset: 'supcon' },
+  moco: { ...usual, preset: 'mocoV2' },
   byol: {
-    flags: momenta,
     head: { batchNorm: 'hidden', hiddenFeatures: 512, outFeatures: 128 },
-    specOf: ({ teacherMomentum = 0.99, teacherMomentumEnd = 1 }) =>
-      byol({ predictorFeatures: 512, momentum: ramp(teacherMomentum, teacherMomentumEnd) as Ramp }),
+    options: { predictorFeatures: 512, momentum: { from: 0.99, to: 1, schedule: 'cosine' } },
+    preset: 'byol',
   },
   simsiam: {
-    flags: [],
+    ...usual,
     head: { batchNorm: 'all-but-scale', hiddenFeatures: 512, outFeatures: 512 },
-    specOf: () => simsiam({ predictorFeatures: 128 }),
+    options: { predictorFeatures: 128 },
   },
-} as const satisfies Readonly<Record<string, MethodRecipe>>;
+};
 
-export type MethodName = keyof typeof methodRecipes;
+export const recipeOfMethod = (name: string): MethodRecipe => recipes[name] ?? usual;
 
-export const recipeNames = Object.keys(methodRecipes) as MethodName[];
+/** Methods to pre-train with; 'custom' is a loss in the place of a method. */
+export const offeredMethods = (): readonly string[] => [
+  ...methodNames().filter((name) => name !== 'cross-entropy' && name !== 'custom'),
+  'custom',
+];
 
-/** Refuses flags of one method beside another. @throws {OptionError} */
-export function checkMethodChoices(method: MethodName, choices: MethodChoices): void {
-  const recipes: readonly (readonly [string, MethodRecipe])[] = Object.entries(methodRecipes);
-  const all = new Set(recipes.flatMap(([, { flags }]) => flags));
-  const own: readonly string[] = methodRecipes[method].flags;
-  for (const flag of all) {
-    if (choices[flag] === undefined || choices[flag] === false || own.includes(flag)) continue;
-    const owners = recipes.filter(([, { flags }]) => flags.includes(flag)).map(([name]) => name);
-    throw new OptionError(`--${flagOf(flag)} belongs to --method ${owners.join(' or ')}`);
+/** Whether its loss is chosen by name. */
+const takesLoss = (name: string): boolean => name === 'custom' || 'loss' in (optionsOfMethod(name) ?? {});
+
+/** The methods' options, by name; where a loss is chosen, with those of `loss`, or of any. */
+export function methodVariants(loss?: string): Variants {
+  const ofLoss = loss === undefined ? Object.assign({}, ...Object.values(lossVariants())) : optionsOfLoss(loss);
+  return Object.fromEntries(
+    offeredMethods().map((name) => {
+      const { loss: _, ...declared }: OptionTable = optionsOfMethod(name) ?? {};
+      return [name, { ...withDefaults(declared, recipeOfMethod(name).options), ...(takesLoss(name) && ofLoss) }];
+    }),
+  );
+}
+
+/**
+ * The method that was typed, with what was typed of its options, on top of a config's.
+ * @param config its method, if there is one.
+ * @throws {OptionError} an unknown method; a flag of another method or loss.
+ */
+export function methodFrom(typed: Typed, config: JsonObject | undefined): MethodSpec {
+  const chosen = chosenName('method', typed, config?.name, typed.given.has('loss') ? 'custom' : 'supcon');
+  const name = expectOneOf('method', chosen, methodNames());
+  const own = config?.name === name ? config : undefined;
+  const usual = { name, ...recipeOfMethod(name).options };
+  if (!takesLoss(name)) {
+    if (typed.given.has('loss'))
+      throw new OptionError(
+        `--loss belongs to --method ${offeredMethods().filter(takesLoss).join(' or ')}, got --method ${name}`,
+      );
+    return partOf('method', methodVariants(), typed, { config: own, usual });
   }
-  const { loss = 'nt-xent', hardNegatives, variant, denominators } = choices;
-  if (method !== 'moco') return;
-  if (hardNegatives !== undefined && (loss === 'dcl' || loss === 'dclw'))
-    throw new OptionError(`--hard-negatives goes with --loss nt-xent or supcon, got --loss ${loss}`);
-  for (const [flag, value] of Object.entries({ variant, denominators }))
-    if (value !== undefined && loss !== 'supcon')
-      throw new OptionError(`--${flag} goes with --loss supcon, got --loss ${loss}`);
+  const { loss: lossOfConfig, ...others }: JsonObject = own ?? usual;
+  const before = isObject(lossOfConfig) ? (lossOfConfig as JsonObject) : undefined;
+  const loss = chosenName('loss', typed, before?.name, 'nt-xent');
+  const ofLoss = optionsOfLoss(loss);
+  const flat = { ...others, ...(before?.name === loss && before), name };
+  const { name: _, ...options } = partOf('method', methodVariants(loss), typed, { config: undefined, usual: flat });
+  const pick = (isOfLoss: boolean): JsonObject =>
+    Object.fromEntries(Object.entries(options).filter(([option]) => option in ofLoss === isOfLoss));
+  return { name, ...pick(false), loss: { name: loss, ...pick(true) } } as MethodSpec;
 }

@@ -1,27 +1,26 @@
 /** A training recipe: from what was chosen, with the defaults that go with it, to a training as plain data. */
-import type { Augmentation } from '../augment/augment.ts';
-import { blurWith, colorDistortion, isSmall, recipe } from '../augment/presets/options.ts';
-import { randomHorizontalFlip } from '../augment/random-horizontal-flip.ts';
-import { randomResizedCrop } from '../augment/random-resized-crop.ts';
+import type { PresetName } from '../augment/presets.ts';
+import { presetViews } from '../augment/presets.ts';
+import type { DatasetInput } from '../data/load.ts';
 import { encoderFacts } from '../encoders/all.ts';
-import { OptionError } from '../errors.ts';
+import type { MethodSpec } from '../methods/all.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
 import { json } from '../train/config-of.ts';
-import type { DataProfile } from './data-option.ts';
 import { encoderConfig } from './encoder-option.ts';
-import { type MethodChoices, type MethodName, methodRecipes } from './methods.ts';
+import { recipeOfMethod } from './methods.ts';
+import type { Part } from './parts.ts';
+import { type SamplerChoices, samplerConfig } from './sampler-option.ts';
 import type { TrainingSpec } from './training.ts';
 
 /** What was chosen; the rest gets the default that goes with it. */
-export interface RecipeChoices extends MethodChoices {
-  readonly method: MethodName;
-  /** A name, or the path of a file. */
-  readonly encoder: string;
-  /** Of the package's encoders that have them; the default goes with the size of the images. */
-  readonly width?: number | undefined;
-  readonly stem?: 'imagenet' | 'cifar' | undefined;
-  readonly patch?: number | undefined;
+export interface RecipeChoices extends SamplerChoices {
+  /** With what was chosen of its options. */
+  readonly method: MethodSpec;
+  /** A name or the path of a file, with what was chosen of its options. */
+  readonly encoder: Part;
+  /** Of the views. Default: `usualPreset`. */
+  readonly preset?: Part | undefined;
   /** Default: the data set's. */
   readonly size?: number | undefined;
   /** Default: what goes with the method. */
@@ -33,12 +32,6 @@ export interface RecipeChoices extends MethodChoices {
   readonly weightDecay?: number | undefined;
   /** Share of all steps. */
   readonly warmup: number;
-  /** Least part of the image's area that a crop keeps. Default 0.2; 0.08 for simclr above 64 pixels. */
-  readonly cropMin?: number | undefined;
-  /** Strength x of the colour jitter (x, x, x, x/4). Default 0.4 up to 64 pixels and for moco, 0.8 above. */
-  readonly jitter?: number | undefined;
-  /** Probability. Default 0 up to 64 pixels, 0.5 above. */
-  readonly blur?: number | undefined;
   /** Default 256, or all of fewer images. */
   readonly batchSize?: number | undefined;
   /** Default: the batch size. */
@@ -57,23 +50,14 @@ const optimizers: Readonly<Record<OptimizerSpec['name'], { lr: number; weightDec
   lars: { lr: 0.3, weightDecay: 1e-6, momentum: 0.9 },
 };
 
-const cropMinOf = ({ method, cropMin }: RecipeChoices, size: number): number =>
-  cropMin ?? (isSmall(size) || method !== 'simclr' ? 0.2 : 0.08);
+/** Up to 64 pixels SupContrast's views for CIFAR; above, those of the method's own recipe. */
+export const usualPreset = (method: string, size: number): PresetName =>
+  size <= 64 ? 'supcon' : recipeOfMethod(method).preset;
 
-/**
- * Up to 64 pixels SupContrast's views for CIFAR: crop, flip, jitter (.4, .4, .4, .1) p 0.8, gray 0.2. Above, SimCLR's for
- * ImageNet: jitter (.8, .8, .8, .2), and blur; for moco MoCo v2's, `presets.mocoV2`: jitter as below, and blur.
- */
-function viewsOf(choices: RecipeChoices, { size, mean, std }: TrainingSpec['input']): Augmentation {
-  const { method } = choices;
-  const cropMin = cropMinOf(choices, size);
-  const { jitter = isSmall(size) || method === 'moco' ? 0.4 : 0.8, blur = isSmall(size) ? 0 : 0.5 } = choices;
-  return recipe({ mean, std, channels }, [
-    randomResizedCrop(size, { scale: [cropMin, 1] }),
-    randomHorizontalFlip(),
-    ...colorDistortion({ brightness: jitter, contrast: jitter, saturation: jitter, hue: jitter / 4 }),
-    ...blurWith(blur, size),
-  ]);
+/** One augmentation a view, as plain data. */
+function viewsOf({ name, ...options }: Part, { size, mean, std }: TrainingSpec['input']): TrainingSpec['augment'] {
+  const views = presetViews(name as PresetName, { ...options, size, mean, std, channels });
+  return (Array.isArray(views) ? views : [views, views]).map((view) => json(view));
 }
 
 function optimizerOf({ optimizer, lr, weightDecay }: RecipeChoices): OptimizerSpec {
@@ -89,21 +73,24 @@ function optimizerOf({ optimizer, lr, weightDecay }: RecipeChoices): OptimizerSp
 const aChannel = (value: number | readonly number[]): number[] =>
   typeof value === 'number' ? new Array<number>(channels).fill(value) : [...value];
 
-/** @throws {OptionError} views with a value out of range, or options of the package's encoders beside a file. */
-export function recipeOf(choices: RecipeChoices, profile: DataProfile): TrainingSpec {
+/** @throws {OptionError} views with a value out of range. */
+export function recipeOf(choices: RecipeChoices, profile: DatasetInput): TrainingSpec {
   const { size = profile.size, headDim, warmup, seed, batchSize, microBatch, epochs, precision } = choices;
   const input = { size, channels, mean: aChannel(profile.mean), std: aChannel(profile.std) };
-  const view = json(viewsOf(choices, input));
-  const { head, specOf } = methodRecipes[choices.method];
+  const { method, preset = { name: usualPreset(method.name, size) } } = choices;
+  const { head } = recipeOfMethod(method.name);
+  const sampler = samplerConfig(choices);
   return {
     encoder: encoderOf(choices, size),
-    head: { name: 'projection-head', ...head, ...(headDim !== undefined && { outFeatures: headDim }), seed },
-    method: json(specOf(choices)) as TrainingSpec['method'],
-    augment: [view, view],
+    head: json({ name: 'projection-head', ...head, ...(headDim !== undefined && { outFeatures: headDim }), seed }),
+    method: json(method) as TrainingSpec['method'],
+    augment: viewsOf(preset, input),
+    preset,
     input,
     optimizer: json(optimizerOf(choices)),
     schedule: { name: 'cosine', warmup },
     ...(batchSize !== undefined && { batchSize }),
+    ...(sampler !== undefined && { sampler }),
     ...(microBatch !== undefined && { microBatch }),
     epochs,
     precision,
@@ -111,16 +98,15 @@ export function recipeOf(choices: RecipeChoices, profile: DataProfile): Training
   };
 }
 
-function encoderOf({ encoder, width, stem, patch, seed }: RecipeChoices, size: number): TrainingSpec['encoder'] {
-  const config = encoderConfig(encoder);
-  const typed: Record<string, number | string> = {};
-  for (const [flag, value] of Object.entries({ width, stem, patch })) if (value !== undefined) typed[flag] = value;
-  const { options, forImages } = encoderFacts(config.name);
-  for (const flag of Object.keys(typed)) {
-    if (config.file !== undefined)
-      throw new OptionError(`--${flag} belongs to the encoders of the package, not to a file`);
-    if (options !== undefined && !(flag in options))
-      throw new OptionError(`--${flag} is no option of ${config.name}, which has ${Object.keys(options).join(', ')}`);
-  }
-  return config.file === undefined ? { ...config, ...forImages?.(size), ...typed, inChannels: channels, seed } : config;
+function encoderOf({ encoder, seed }: RecipeChoices, size: number): TrainingSpec['encoder'] {
+  const { name, ...options } = encoder;
+  const config = encoderConfig(name);
+  if (config.file !== undefined) return { ...config, ...options } as TrainingSpec['encoder'];
+  return {
+    ...config,
+    ...encoderFacts(name).forImages?.(size),
+    inChannels: channels,
+    seed,
+    ...options,
+  } as TrainingSpec['encoder'];
 }

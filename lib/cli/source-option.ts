@@ -21,7 +21,7 @@ export const ofSource = {
     type: 'string',
     value: 'NAME',
     choices: ['imagenet', 'cifar'],
-    help: "with --weights: the encoder's first layers, as in train; default imagenet",
+    help: 'with --weights: the first layers, as in train; default imagenet',
   },
   size: { ...positive, value: 'PIXELS', help: 'with --weights: side of the square input; default 224' },
 } as const satisfies OptionTable;

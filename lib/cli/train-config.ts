@@ -1,21 +1,26 @@
 /** `train --resume DIR` and `--config FILE`: a config's training, with the options that were typed beside it. */
 import { dirname, resolve } from 'node:path';
+import { type PresetName, presetVariants } from '../augment/presets.ts';
 import { RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
+import type { DatasetInput } from '../data/load.ts';
 import { OptionError } from '../errors.ts';
 import { readJson } from '../files/read.ts';
 import { isObject } from '../files/strict-json.ts';
 import { checkOptions, describe } from '../validate.ts';
-import { type DataProfile, dataText } from './data-option.ts';
-import { type MethodChoices, recipeNames } from './methods.ts';
-import { recipeOf } from './recipe.ts';
-import type { TrainOptions } from './train-options.ts';
+import { dataText } from './data-option.ts';
+import { flagsOfVariants } from './flags.ts';
+import { methodFrom } from './methods.ts';
+import { chosenName, type Part, partOf, type Typed } from './parts.ts';
+import { recipeOf, usualPreset } from './recipe.ts';
+import { samplerChoices, samplerFlagNames } from './sampler-option.ts';
+import { encoderVariants, type TrainOptions } from './train-options.ts';
 import type { TrainingSpec } from './training.ts';
 
 /** A config of a run, or part of one that was written by hand. */
 export type PartialConfig = Partial<RunConfig>;
 
-const objects = ['encoder', 'head', 'method', 'input', 'optimizer', 'schedule', 'data'] as const;
+const objects = ['encoder', 'head', 'method', 'input', 'optimizer', 'schedule', 'preset', 'sampler', 'data'] as const;
 const fields = [
   ...objects,
   ...['format', 'augment', 'batchSize', 'microBatch', 'epochs', 'seed', 'precision'],
@@ -55,30 +60,26 @@ export async function readConfig({
 }
 
 function withAbsolutePaths(config: PartialConfig, folder: string): PartialConfig {
-  const { encoder, data } = config;
+  const { encoder, sampler, data } = config;
   const isPath = typeof data?.path === 'string' && data.path !== 'bundled';
   return {
     ...config,
     ...(typeof encoder?.file === 'string' && { encoder: { ...encoder, file: resolve(folder, encoder.file) } }),
+    ...(typeof sampler?.file === 'string' && { sampler: { ...sampler, file: resolve(folder, sampler.file) } }),
     ...(isPath && { data: { ...data, path: resolve(folder, data.path as string) } }),
   };
 }
 
-const methodFlags = [
-  ...['variant', 'denominators', 'loss', 'weighted', 'hardNegatives', 'temperature', 'temperatureEnd'],
-  ...['teacherMomentum', 'teacherMomentumEnd', 'queue', 'symmetric'],
-] as readonly (keyof MethodChoices)[];
-
 /** Which options decide a field: where none of them was typed, it is the config's, word for word. */
-const deciders: Readonly<Record<keyof TrainingSpec, readonly (keyof TrainOptions)[]>> = {
-  encoder: ['encoder', 'width', 'stem', 'patch'],
+const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>> = {
   head: ['headDim', 'method'],
-  method: ['method', ...methodFlags],
-  augment: ['data', 'method', 'size', 'cropMin', 'jitter', 'blur'],
+  augment: ['data', 'size', 'preset', ...Object.keys(flagsOfVariants(presetVariants))],
+  preset: ['data', 'size', 'preset', ...Object.keys(flagsOfVariants(presetVariants))],
   input: ['data', 'size'],
   optimizer: ['optimizer', 'lr', 'weightDecay'],
   schedule: ['warmup'],
   batchSize: ['batchSize'],
+  sampler: samplerFlagNames,
   microBatch: ['microBatch'],
   epochs: ['epochs'],
   seed: ['seed'],
@@ -95,21 +96,46 @@ const isKindOf = (text: string | undefined, data: PartialConfig['data']): boolea
 export function specOf(
   options: TrainOptions,
   given: ReadonlySet<string>,
-  usual: DataProfile,
+  usual: DatasetInput,
   config: PartialConfig | undefined,
 ): TrainingSpec {
-  if (config === undefined) return recipeOf(options, usual);
-  const isMoved = isKindOf(options.data, config.data);
+  const typed = { options, given };
+  const isMoved = isKindOf(options.data, config?.data);
+  const method = methodFrom(typed, config?.method);
   const isSame = (option: string): boolean =>
-    (option === 'data' && isMoved) || (option === 'method' && options.method === config.method?.name);
+    (option === 'data' && isMoved) || (option === 'method' && method.name === config?.method?.name);
   const isDecided = (option: string): boolean => given.has(option) && !isSame(option);
+  const profile = { ...usual, ...(isDecided('data') ? {} : config?.input) };
+  const { size = profile.size } = options;
+  const spec = recipeOf(
+    {
+      ...options,
+      method,
+      encoder: encoderFrom(typed, config?.encoder),
+      preset: presetFrom(typed, config?.preset, usualPreset(method.name, size)),
+    },
+    profile,
+  );
+  if (config === undefined) return spec;
   const kept = Object.entries(deciders)
-    .filter(([field, by]) => field in config && !by.some(isDecided))
+    .filter(([field, by]) => (field in config || (field === 'preset' && 'augment' in config)) && !by.some(isDecided))
     .map(([field]) => [field, config[field as keyof TrainingSpec]]);
   const { input, ...others } = Object.fromEntries(kept) as Partial<TrainingSpec>;
-  const spec = recipeOf(options, { ...usual, ...(isDecided('data') ? {} : config.input) });
   const merged = { ...spec, ...others, input: { ...spec.input, ...input } };
   return given.has('seed') ? { ...merged, ...seeded(merged) } : merged;
+}
+
+/** The encoder that was typed, or the config's, with what was typed of its options. */
+function encoderFrom(typed: Typed, config: PartialConfig['encoder']): Part {
+  const name = chosenName('encoder', typed, config?.file ?? config?.name, 'resnet18');
+  const { file, ...own }: JsonObject = config ?? {};
+  const before = config !== undefined && name === (file ?? own.name) ? { ...own, name } : undefined;
+  return partOf('encoder', encoderVariants(), typed, { config: before, usual: { name } });
+}
+
+function presetFrom(typed: Typed, config: PartialConfig['preset'], usual: PresetName): Part {
+  const name = chosenName('preset', typed, config?.name, usual);
+  return partOf('preset', presetVariants, typed, { config, usual: { name } });
 }
 
 /** The parts that draw initial weights, with the seed of the training. */
@@ -138,23 +164,15 @@ type Choices = { readonly [K in keyof TrainOptions]?: TrainOptions[K] };
  * belongs to the config's own is left out. The values are checked by whoever takes them.
  */
 function choicesOf(config: PartialConfig, typed: Choices): Choices {
-  const { encoder, head, input, optimizer, schedule, data } = config;
+  const { head, input, optimizer, schedule, data } = config;
   const { batchSize, microBatch, epochs, seed, precision } = config;
   const isTyped = (name: keyof TrainOptions, own: unknown): boolean => name in typed && typed[name] !== own;
-  const name = encoder?.file ?? encoder?.name;
   const choices = {
     size: input?.size,
     warmup: schedule?.warmup,
     ...{ batchSize, microBatch, epochs, seed, precision },
-    ...viewChoices(config),
-    ...(!isTyped('method', config.method?.name) && { headDim: head?.outFeatures }),
-    ...methodChoices(config.method, isTyped),
-    ...(!isTyped('encoder', name) && {
-      encoder: name,
-      width: encoder?.width,
-      stem: encoder?.stem,
-      patch: encoder?.patch,
-    }),
+    headDim: isTyped('method', config.method?.name) ? undefined : head?.outFeatures,
+    ...(!isTyped('sampler', config.sampler?.name) && samplerChoices(config.sampler)),
     ...(!isTyped('optimizer', optimizer?.name) && {
       optimizer: optimizer?.name,
       lr: optimizer?.lr,
@@ -170,45 +188,3 @@ const dataChoices = ({ limit, split, skipDamaged, ...data }: RunConfig['data']):
   limitTrain: limit ?? undefined,
   ...{ split, skipDamaged },
 });
-
-function methodChoices(
-  method: PartialConfig['method'],
-  isTyped: (name: keyof TrainOptions, own: unknown) => boolean,
-): object {
-  if (method === undefined || !(recipeNames as readonly string[]).includes(method.name)) return {};
-  const { name, loss, momentum, queueSize, symmetric, weighted } = method;
-  const compared = isObject(loss) ? loss : method; // of moco, the loss is inside
-  const { temperature, variant, denominators, hardNegatives } = compared;
-  if (isTyped('method', name)) return {};
-  return {
-    method: name,
-    temperature: from(temperature),
-    temperatureEnd: to(temperature),
-    ...(!isTyped('loss', compared.name) && {
-      loss: isObject(loss) ? loss.name : undefined,
-      ...{ variant, denominators, weighted: weighted || undefined },
-      hardNegatives: isObject(hardNegatives) ? hardNegatives.concentration : undefined,
-    }),
-    teacherMomentum: from(momentum),
-    teacherMomentumEnd: to(momentum),
-    queue: queueSize,
-    symmetric: symmetric || undefined,
-  };
-}
-
-/** Of a number that may change over the training: where it begins, and where it ends. */
-const from = (value: unknown): unknown => (isObject(value) ? value.from : value);
-const to = (value: unknown): unknown => (isObject(value) ? value.to : undefined);
-
-/** Of views such as the command makes. */
-function viewChoices({ augment = [] }: PartialConfig): object {
-  const transforms = (augment[0]?.transforms ?? []) as JsonObject[];
-  const find = (kind: string): JsonObject | undefined => transforms.find((transform) => transform.kind === kind);
-  const [crop, jitter] = [find('randomResizedCrop'), find('colorJitter')];
-  const hue = (jitter?.hue as number[] | undefined)?.[1]; // a quarter of the others
-  return {
-    cropMin: (crop?.scale as number[] | undefined)?.[0],
-    jitter: hue === undefined ? undefined : 4 * hue,
-    blur: find('gaussianBlur')?.p ?? (transforms.length > 0 ? 0 : undefined),
-  };
-}

@@ -1,10 +1,17 @@
 /** The options of `contrastive train`, and the way back from their values to a command line. */
-import { encoderNames } from '../encoders/all.ts';
-import { supConOptions } from '../losses/sup-con.ts';
+import { resolve } from 'node:path';
+import { type PresetName, presetVariants } from '../augment/presets.ts';
+import { encoderFacts, encoderNames } from '../encoders/all.ts';
+import { OptionError } from '../errors.ts';
+import { lossVariants } from '../losses/all.ts';
 import type { OptionSpec, OptionTable, OptionValues } from './command.ts';
 import { dataOption, skipDamaged } from './data-option.ts';
-import { recipeNames } from './methods.ts';
+import { importFile } from './encoder-option.ts';
+import { flagsOfVariants, type Variants } from './flags.ts';
+import { methodVariants, offeredMethods } from './methods.ts';
+import { monitorOptions } from './monitor-option.ts';
 import { flagOf } from './options.ts';
+import { samplerFlags } from './sampler-option.ts';
 import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
 
 export const trainOptions = {
@@ -14,58 +21,26 @@ export const trainOptions = {
     value: 'FILE',
     help: "options of a training, under the names of a run's config.json; options beside it win",
   },
+  import: {
+    type: 'string',
+    value: 'FILE',
+    help: 'run this module first: it may add losses, methods and encoders (defineLoss, defineMethod, registerEncoder), whose options then are flags',
+  },
   method: {
     type: 'string',
     value: 'NAME',
-    choices: recipeNames,
-    default: 'supcon',
-    help: 'supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol and simsiam compare views of one image only',
-  },
-  variant: {
-    type: 'string',
-    value: 'out|in',
-    choices: ['out', 'in'],
-    help: 'of supcon and moco with that loss: where the mean over the positives stands; default out',
-  },
-  denominators: {
-    type: 'string',
-    value: 'NAME',
-    choices: supConOptions.denominators.choices,
-    help: 'of supcon and moco with that loss: what a positive is compared with; default all',
+    help: `${offeredMethods().join(', ')}: supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol and simsiam compare views of one image only; default supcon`,
   },
   loss: {
     type: 'string',
     value: 'NAME',
-    choices: ['nt-xent', 'supcon', 'dcl', 'dclw'],
-    help: 'of moco: supcon looks at labels, dcl leaves the positive out of the denominator, dclw also weights positives; default nt-xent',
-  },
-  weighted: { type: 'boolean', help: 'of dcl: weights positives by how far apart they are' },
-  hardNegatives: {
-    type: 'number',
-    value: 'BETA',
-    min: 0,
-    help: 'weight negatives by exp(BETA · similarity / temperature); not with dcl and dclw',
+    help: `of moco, of queries and keys: ${Object.keys(lossVariants()).join(', ')}; without --method, in the place of one`,
   },
   encoder: {
     type: 'string',
     value: 'NAME|FILE',
     default: 'resnet18',
     help: `the network whose features are trained: ${encoderNames().join(', ')}, or a file that makes one of your own`,
-  },
-  width: {
-    ...positive,
-    help: "channels of the encoder's first stage, each later stage doubles them: default 64 of a ResNet, 96 of a ConvNeXt; length of the tokens of a ViT",
-  },
-  stem: {
-    type: 'string',
-    value: 'NAME',
-    choices: ['imagenet', 'cifar'],
-    help: 'first layers of a ResNet, MobileNet or EfficientNet; default cifar (keeps the resolution) up to 64 pixels, else imagenet',
-  },
-  patch: {
-    ...positive,
-    value: 'PIXELS',
-    help: 'side of the patches that a ViT or ConvNeXt begins with; default 16 and 4, less for images up to 112 and 64 pixels',
   },
   size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
   headDim: { ...positive, help: 'length of the vectors that the loss compares; default 128, 512 for simsiam' },
@@ -81,32 +56,11 @@ export const trainOptions = {
     help: 'passes over the training images; 0: a run of the untrained encoder, to compare with',
   },
   batchSize: { ...positive, help: 'images a step, each gives two views; default 256, or all of fewer images' },
+  ...samplerFlags,
   microBatch: {
     ...positive,
     help: 'images that go through the encoder at once; below --batch-size, gradients are cached: less memory, a third more time',
   },
-  teacherMomentum: {
-    type: 'number',
-    value: 'M',
-    min: 0,
-    max: 1,
-    help: 'of moco and byol: part of the second network that stays at each step; default 0.99',
-  },
-  teacherMomentumEnd: {
-    type: 'number',
-    value: 'M',
-    min: 0,
-    max: 1,
-    help: 'that it reaches at the end, along half a cosine; default: it stays for moco, 1 for byol',
-  },
-  queue: {
-    ...positive,
-    value: 'KEYS',
-    help: 'of moco: keys that the queue holds, at least --batch-size; default 4096',
-  },
-  symmetric: { type: 'boolean', help: 'of moco: both views are queries in turn, twice the time and the anchors' },
-  temperature: { type: 'number', value: 'T', above: 0, help: 'of the contrastive losses; default 0.1' },
-  temperatureEnd: { type: 'number', value: 'T', above: 0, help: 'that it reaches at the end, along half a cosine' },
   optimizer: {
     type: 'string',
     value: 'NAME',
@@ -129,20 +83,11 @@ export const trainOptions = {
     max: 0.99,
     help: 'part of the steps over which the rate rises; then it falls as a cosine',
   },
-  cropMin: {
-    type: 'number',
-    value: 'SHARE',
-    above: 0,
-    max: 1,
-    help: "least part of an image's area that a view shows; default 0.2, 0.08 for simclr above 64 pixels",
-  },
-  jitter: { type: 'number', value: 'X', min: 0, max: 2, help: 'colour jitter; default 0.4 up to 64 pixels, else 0.8' },
-  blur: {
-    type: 'number',
-    value: 'P',
-    min: 0,
-    max: 1,
-    help: 'part of the views blurred; default 0 up to 64 pixels, else 0.5',
+  preset: {
+    type: 'string',
+    value: 'NAME',
+    choices: Object.keys(presetVariants) as PresetName[],
+    help: "a published recipe of views; default supcon up to 64 pixels, else the method's own",
   },
   precision: {
     ...floatType,
@@ -182,7 +127,30 @@ export const trainOptions = {
     integer: true,
     help: 'epochs between kNN accuracies; 0: at the end only',
   },
+  ...monitorOptions,
 } as const satisfies OptionTable;
+
+/** The encoders' options, by name. */
+export const encoderVariants = (): Variants =>
+  Object.fromEntries(encoderNames().map((name) => [name, encoderFacts(name).options ?? {}]));
+
+/** The flags of methods, losses, encoders and views. @param argv may name a file that adds some. */
+export async function partFlags(argv: readonly string[]): Promise<OptionTable> {
+  const at = argv.findIndex((word) => word === '--import' || word.startsWith('--import='));
+  const file = argv[at]?.includes('=') ? argv[at]?.slice('--import='.length) : argv[at + 1];
+  if (at !== -1 && file !== undefined) await importFile(resolve(file));
+  return disjoint(trainOptions, [methodVariants(), encoderVariants(), presetVariants].map(flagsOfVariants));
+}
+
+/** One table of all; a flag has one meaning. @throws {OptionError} */
+function disjoint(own: OptionTable, tables: readonly OptionTable[]): OptionTable {
+  const all: Record<string, OptionSpec> = {};
+  for (const [name, flag] of tables.flatMap((table) => Object.entries(table))) {
+    if (name in all || name in own) throw new OptionError(`--${flagOf(name)} is declared twice`);
+    all[name] = flag;
+  }
+  return all;
+}
 
 export type TrainOptions = OptionValues<typeof trainOptions>;
 
@@ -192,7 +160,9 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 export const shellWord = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : quoted(word));
 
 /** What a run does not keep, since it does not decide the weights. */
-const notKept = ['device', 'threads', 'limitTest', 'checkpointEvery', 'knnEvery'] as const;
+const notKept = [
+  ...['device', 'threads', 'limitTest', 'checkpointEvery', 'knnEvery', 'monitors', 'monitorEvery'],
+] as readonly (keyof TrainOptions)[];
 
 /** The command that goes on with the run in `out`, whose path is absolute: it may be typed elsewhere. */
 export function resumeCommand(out: string, values: TrainOptions): string {

@@ -1,6 +1,8 @@
 /** What a training run shows of itself: the live line, and a plain line for each epoch. */
 import type { StepEvent, TrainEvent } from '../train/events.ts';
+import type { Figures } from '../train/monitors.ts';
 import { formatDuration } from './format.ts';
+import { figureTexts } from './monitor-option.ts';
 import type { Output } from './output.ts';
 import { percent } from './report/results.ts';
 
@@ -12,6 +14,8 @@ export class TrainProgress {
   readonly #epochs: number;
   readonly #title: string;
   #stepsPerEpoch = 1;
+  /** The monitors' newest figures. */
+  #figures: Figures = {};
 
   /** @param title before the live line and the epochs' lines, where several runs follow each other. */
   constructor(output: Output, epochs: number, title = '') {
@@ -24,6 +28,7 @@ export class TrainProgress {
   show(event: TrainEvent): void {
     const { progress } = this.#output;
     if (event.kind === 'start') this.#stepsPerEpoch = event.stepsPerEpoch;
+    if (event.kind === 'monitor' || event.kind === 'epoch') this.#figures = event.metrics;
     if (event.kind === 'step') progress.update(() => this.#line(event));
     if (event.kind === 'warning') this.#output.warn(event.message);
   }
@@ -35,6 +40,7 @@ export class TrainProgress {
       `step ${inEpoch}/${this.#stepsPerEpoch}`,
       `loss ${loss.toFixed(4)}`,
       ...(metrics === undefined || Number.isNaN(metrics.top1) ? [] : [`top-1 ${percent(metrics.top1)}`]),
+      ...figureTexts(this.#figures),
       `${formatRate(samplesPerSecond)} images/s`,
       `${formatDuration(secondsLeft)} left`,
     ].join('  ');
@@ -48,7 +54,11 @@ export class TrainProgress {
   /** The line that an epoch leaves. */
   epochLine(event: TrainEvent & { readonly kind: 'epoch' }): string {
     const { knnTop1 } = event.metrics;
-    const accuracy = knnTop1 === undefined ? '' : `  kNN ${percent(knnTop1)}`;
-    return `${this.#title}epoch ${event.epoch + 1}/${this.#epochs}  loss ${event.loss.toFixed(4)}${accuracy}`;
+    return [
+      `${this.#title}epoch ${event.epoch + 1}/${this.#epochs}`,
+      `loss ${event.loss.toFixed(4)}`,
+      ...(knnTop1 === undefined ? [] : [`kNN ${percent(knnTop1)}`]),
+      ...figureTexts(event.metrics),
+    ].join('  ');
   }
 }

@@ -9,17 +9,18 @@ import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import type { EndEvent, TrainEvent } from '../train/events.ts';
-import type { MonitorContext } from '../train/fit-options.ts';
+import type { MonitorContext } from '../train/monitors.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 import { type DataSource, dataHelp, loadSplits, parseData, profileOf } from './data-option.ts';
 import { encoderHelp, newEncoder } from './encoder-option.ts';
 import { extractSplits, judge, type LabelledSplits, missingClasses } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
-import { checkMethodChoices } from './methods.ts';
+import { monitorsOf } from './monitor-option.ts';
 import type { Output } from './output.ts';
 import { percent } from './report/results.ts';
+import { checkSamplerFlags } from './sampler-option.ts';
 import { readConfig, specOf, withConfig } from './train-config.ts';
-import { resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
+import { partFlags, resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
 import { makeTraining, sideOf, type Training, type TrainingSpec } from './training.ts';
 
@@ -37,11 +38,13 @@ ${encoderHelp}
 
 --resume DIR needs no other option: data, encoder, method, views, schedule, batch and precision are those of the run. What is typed beside it must be the run's, but for --epochs, and for where the data lie. --config FILE begins a new training with the options of a config.json.
 
-Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others), checkpoints/STEP/ (weights as safetensors; the three newest are kept). At the end, the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1).
+Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others; of each epoch what the monitors say), checkpoints/STEP/ (weights as safetensors; the three newest are kept). At the end, the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1).
 
 Ctrl-C stops after the step under way, saves a checkpoint and says how to go on. A loss that becomes NaN or infinite stops the run with its step; the last checkpoint stays. Other errors, and a reader of the output that goes away (| head), come after a checkpoint too.
 
-With --json, one object a line: the events start, step, checkpoint, epoch and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; knnTop1 is null where there are no labelled test images.`,
+--monitors watch the encoder's features of the training's own batches: probe (a linear classifier that learns along: its accuracy on images before it learns from them), knn (each image's class by the newest others), rank (RankMe: how many dimensions are used), spread (alignment, uniformity, and collapse at 0). They tell whether a training gets better, and change nothing in it.
+
+With --json, one object a line: the events start, step, monitor, checkpoint, epoch and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; knnTop1 is null where there are no labelled test images.`,
   examples: [
     {
       run: 'contrastive train --data fashion-mnist:bundled --width 16 --epochs 5',
@@ -64,6 +67,10 @@ With --json, one object a line: the events start, step, checkpoint, epoch and en
       explains: 'Trains the network that my-net.ts makes.',
     },
     {
+      run: 'contrastive train --data folder:photos --sampler class-balanced --sampler-classes 8 --sampler-per-class 16',
+      explains: 'Batches of 8 classes with 16 images of each.',
+    },
+    {
       run: 'contrastive train --resume runs/photos',
       explains: 'Goes on where that run stopped; --epochs may be raised.',
     },
@@ -73,6 +80,7 @@ With --json, one object a line: the events start, step, checkpoint, epoch and en
     },
   ],
   options: trainOptions,
+  derived: partFlags,
   run: train,
 });
 
@@ -80,8 +88,8 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
   const { given, signal, output } = context;
   const config = await readConfig(context.options);
   const options = withConfig(context.options, given, config);
-  const { method, epochs, threads, resume } = options;
-  checkMethodChoices(method, options);
+  const { epochs, threads, resume } = options;
+  checkSamplerFlags(options, given);
   if (options.data === undefined) throw new OptionError('contrastive train: --data NAME[:PATH] is required');
   const source = parseData(options.data);
   const spec = specOf(options, given, profileOf(source), config);
@@ -103,7 +111,7 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
   }
   using training = makeTraining(spec, encoder, options.device);
   if (options.init !== undefined) output.print(`${options.init}: ${describeLoaded(await encoder.load(options.init))}`);
-  const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${source.name}-${method}`)));
+  const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${source.name}-${spec.method.name}`)));
   const progress = new TrainProgress(output, epochs);
   let knnTop1: number | undefined;
   let startStep: number | undefined; // until training begins
@@ -127,9 +135,13 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
       onEvent,
       checkpointEvery: options.checkpointEvery,
       data: dataOf(source, options),
+      ...(spec.preset && { preset: spec.preset }),
       ...(typeof spec.encoder.file === 'string' && { encoderFile: spec.encoder.file }),
-      ...(splits.test &&
-        labelled && { monitor: knnMonitor(training, { ...splits, test: splits.test }, options, progress) }),
+      monitors: [
+        ...monitorsOf(options.monitors),
+        ...(splits.test && labelled ? [knnMonitor(training, { ...splits, test: splits.test }, options, progress)] : []),
+      ],
+      ...(options.monitorEvery !== undefined && { monitorEvery: options.monitorEvery }),
     });
     output.progress.done();
     report(end, { startStep, knnTop1 }, { output, out, device: training.encoder.device });
@@ -188,7 +200,8 @@ function startLine(
   training: Training,
   out: string,
 ): string {
-  const network = file === undefined ? `${name} of width ${width}` : `the network of ${file}`;
+  const network =
+    file === undefined ? `${name}${width === undefined ? '' : ` of width ${width}`}` : `the network of ${file}`;
   const from = event.startStep > 0 ? `, from step ${event.startStep}` : '';
   return `${network} (${training.encoder.featureDim} features), ${precisionText(event)} on ${event.device}: ${epochs} epochs of ${event.stepsPerEpoch} steps${from}, into ${out}`;
 }

@@ -2,6 +2,7 @@
 import { type Augmentation, type AugmentData, augment } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
+import type { SamplerSpec } from '../data/samplers/samplers.ts';
 import { type ProjectionHeadOptions, projectionHead } from '../encoders/projection-head.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
@@ -15,7 +16,9 @@ import { neededSide, presetInput } from './fine-tune-run.ts';
 type Parts = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' | 'schedule' | 'epochs' | 'seed';
 
 /** What decides the weights, under the names of config.json; what is checked is checked by the part that it is of. */
-export interface TrainingSpec extends Pick<RunConfig, Parts>, Partial<Pick<RunConfig, 'batchSize' | 'microBatch'>> {
+export interface TrainingSpec
+  extends Pick<RunConfig, Parts>,
+    Partial<Pick<RunConfig, 'batchSize' | 'sampler' | 'microBatch' | 'preset'>> {
   readonly precision: PrecisionOption;
 }
 
@@ -59,7 +62,7 @@ function headOf(config: TrainingSpec['head'], { featureDim }: Encoder): Encoder 
  * @throws {OptionError} a value that a part refuses, by its name there.
  */
 export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: string): Training {
-  const { batchSize, microBatch, epochs, precision, seed } = spec;
+  const { batchSize, sampler, microBatch, epochs, precision, seed } = spec;
   let head: Encoder | null = null;
   const dispose = (): void => {
     encoder.dispose();
@@ -75,6 +78,7 @@ export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: strin
       optimizer: spec.optimizer as unknown as OptimizerSpec,
       schedule: spec.schedule as unknown as ScheduleSpec,
       ...(batchSize !== undefined && { batchSize }),
+      ...(sampler !== undefined && { sampler: sampler as unknown as SamplerSpec }),
       ...(microBatch !== undefined && { microBatch }),
       epochs,
       precision,

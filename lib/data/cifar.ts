@@ -7,9 +7,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { types } from 'node:util';
 import { DataError, messageOf } from '../errors.ts';
+import type { ResolvedOf } from '../options/option.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
 import { expectFolder, findFile, statOrUndefined } from './files.ts';
 import type { Split } from './idx.ts';
+import { datasetOptions, defineDataset } from './registry.ts';
 
 const kSide = 32;
 const kPlane = kSide * kSide;
@@ -81,7 +83,7 @@ async function readClassNames(folder: string, layout: Layout): Promise<string[] 
  */
 export async function cifarDataset(
   name: Layout['name'],
-  { root, split, limit = Number.POSITIVE_INFINITY }: { root: string; split: Split; limit?: number },
+  { root, split, limit = Number.POSITIVE_INFINITY }: ResolvedOf<typeof datasetOptions>,
 ): Promise<Dataset> {
   const layout = layouts[name];
   await expectFolder(name, root);
@@ -132,3 +134,20 @@ async function missing(path: string, root: string, layout: Layout, cause: unknow
       : `'${python}' belongs to the Python version; download the binary version`;
   return new DataError(`${path}: cannot be read: ${messageOf(cause)}; ${hint}`, { cause });
 }
+
+/** The figures are SupContrast's. */
+defineDataset({
+  name: 'cifar10',
+  input: { size: 32, mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] },
+  help: [['cifar10:DIR', 'the binary version']],
+  options: datasetOptions,
+  load: (options) => cifarDataset('cifar10', options),
+});
+
+defineDataset({
+  name: 'cifar100',
+  input: { size: 32, mean: [0.5071, 0.4867, 0.4408], std: [0.2675, 0.2565, 0.2761] },
+  help: [['cifar100:DIR', 'the binary version; labels are the fine ones']],
+  options: datasetOptions,
+  load: (options) => cifarDataset('cifar100', options),
+});

@@ -4,6 +4,8 @@ import { availableParallelism } from 'node:os';
 import { types } from 'node:util';
 import type { Metadata, Sharp, default as SharpModule } from 'sharp';
 import { AbortError, DataError, messageOf } from '../errors.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { checkOptions, clip, describe, expectColour, expectNumber, expectOneOf } from '../validate.ts';
 import { type DecodePriority, DecodeQueue, decodeSlots } from './decode-queue.ts';
 import { formatOf, isPlainYCbCr } from './image-header.ts';
@@ -17,12 +19,18 @@ export interface DecodedImage {
 }
 
 /** What a caller may choose about image files, wherever they are decoded. */
-export interface ImageFileOptions {
+export const imageFileOptions = {
   /** Refuses images of more pixels than this before they are decoded. Default 67 108 864 (8192 × 8192). */
-  readonly maxPixels?: number;
+  maxPixels: { type: 'number', default: 8192 * 8192, min: 1, integer: true },
   /** What transparent pixels lie on, as '#rrggbb'. Default '#ffffff'. */
-  readonly background?: string;
-}
+  background: {
+    type: 'checked',
+    default: '#ffffff',
+    check: (name: string, value: string) => expectColour(name, value),
+  },
+} as const satisfies OptionTable;
+
+export interface ImageFileOptions extends OptionsOf<typeof imageFileOptions> {}
 
 export interface DecodeOptions extends ImageFileOptions {
   /** 3: sRGB. 1: gray, luma of Rec. 601 as PIL's 'L'. Default 3. */
@@ -35,8 +43,8 @@ export interface DecodeOptions extends ImageFileOptions {
   readonly signal?: AbortSignal;
 }
 
-export const imageFileNames = ['maxPixels', 'background'] as const;
-const known = ['channels', 'size', 'priority', 'signal', ...imageFileNames] as const;
+export const imageFileNames = Object.keys(imageFileOptions);
+const known = ['channels', 'size', 'priority', 'signal', ...imageFileNames];
 const priorities = ['interactive', 'bulk'] as const;
 
 /** Bytes that decodes may take together. An image that takes more by itself is decoded alone. */
@@ -49,10 +57,8 @@ const places = new DecodeQueue(slots);
 const memory = new DecodeQueue(() => decodeMemory);
 
 /** @throws {OptionError} */
-export function resolveImageFile({ maxPixels = 8192 * 8192, background = '#ffffff' }: ImageFileOptions) {
-  expectNumber('maxPixels', maxPixels, { min: 1, integer: true });
-  return { maxPixels, background: expectColour('background', background) } as const;
-}
+export const resolveImageFile = ({ maxPixels, background }: ImageFileOptions): ResolvedOf<typeof imageFileOptions> =>
+  resolveOptions('image', imageFileOptions, { maxPixels, background });
 
 /**
  * Decodes one image. EXIF orientation is applied; embedded colour profiles, CMYK and 16-bit values are converted to

@@ -1,13 +1,15 @@
 /** Where Fashion-MNIST is: a folder, Debian's package, the per-user cache, or the subset that this package carries. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DataError } from '../errors.ts';
+import { DataError, OptionError } from '../errors.ts';
 import { cacheDir } from '../native/libtorch.ts';
+import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { checkOptions } from '../validate.ts';
 import type { Dataset } from './dataset.ts';
 import { downloadVerified } from './download.ts';
 import { expectFolder } from './files.ts';
-import { findIdxFiles, idxDataset, type Split } from './idx.ts';
+import { findIdxFiles, idxDataset } from './idx.ts';
+import { datasetOptions, defineDataset } from './registry.ts';
 
 export const kFashionMnistClasses: readonly string[] = [
   'T-shirt/top',
@@ -60,23 +62,29 @@ const cacheFolder = (): string => join(cacheDir(), 'data', 'fashion-mnist');
 /** torchvision keeps the raw files a level or two down. */
 const foldersIn = (root: string): string[] => [root, join(root, 'raw'), join(root, 'FashionMNIST', 'raw')];
 
+export const fashionMnistOptions = {
+  ...datasetOptions,
+  /** Folder of the files. Default: where the full set is installed, else the images of this package. */
+  root: { type: 'string' },
+  /** 'bundled': the 10 000 training and 2 000 test images that the package carries, whatever is installed. */
+  subset: { type: 'string', choices: ['bundled'] },
+} as const satisfies OptionTable;
+
 /**
  * Fashion-MNIST: gray 28×28, ten classes. `root` when given, else the full set (Debian's folder, then the cache), else
  * the bundled subset; `subset: 'bundled'` takes the subset whatever is installed. `source` says which.
  */
-export async function fashionMnistDataset(options: {
-  root?: string;
-  split: Split;
-  subset?: 'bundled';
-  limit?: number;
-}): Promise<Dataset> {
-  const { root, split, subset, limit } = options;
+export async function fashionMnistDataset(
+  { root, split, subset, limit }: ResolvedOf<typeof fashionMnistOptions>,
+  where = 'fashion-mnist',
+): Promise<Dataset> {
+  if (root !== undefined && subset !== undefined) throw new OptionError(`${where}: root and subset exclude each other`);
   const load = (files: { images: string; labels: string }, source: string): Promise<Dataset> =>
     idxDataset(files, {
       name: 'fashion-mnist',
       classes: kFashionMnistClasses,
       source,
-      ...(limit !== undefined && { limit }),
+      limit,
     });
   if (root !== undefined) {
     await expectFolder('fashion-mnist', root);
@@ -126,3 +134,14 @@ export async function downloadFashionMnist(options: DownloadFashionMnistOptions 
     });
   return folder;
 }
+
+defineDataset({
+  name: 'fashion-mnist',
+  input: { size: 28, mean: 0.286, std: 0.353 },
+  help: [
+    ['fashion-mnist', 'the full set where one is installed, else the 12 000 images of this package'],
+    ['fashion-mnist:bundled', 'those 10 000 training and 2 000 test images, whatever is installed'],
+  ],
+  options: fashionMnistOptions,
+  load: fashionMnistDataset,
+});

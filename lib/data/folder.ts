@@ -1,29 +1,39 @@
 /** A folder of image files as a data set: a class a sub-folder, or without labels. */
 import { join } from 'node:path';
-import { DataError, messageOf } from '../errors.ts';
-import { throwIfAborted } from '../validate.ts';
+import { DataError, messageOf, OptionError } from '../errors.ts';
+import type { OptionTable, ResolvedOf } from '../options/option.ts';
+import { asGiven } from '../options/resolve.ts';
+import { describe, throwIfAborted } from '../validate.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
-import { type DecodedImage, decodeImage, type ImageFileOptions, resolveImageFile } from './decode.ts';
+import { type DecodedImage, decodeImage, imageFileOptions } from './decode.ts';
 import { expectFolder } from './files.ts';
-import { type FolderLayout, type FolderSplit, type ResolvedSplit, resolveSplit } from './folder-splits.ts';
+import { type FolderLayout, type ResolvedSplit, resolveSplit } from './folder-splits.ts';
+import { datasetOptions, defineDataset, rootOption } from './registry.ts';
 import { compareUnits, kImageExtensions, listFolder, summarise, walkFolder } from './walk.ts';
 
-export interface FolderOptions extends ImageFileOptions {
-  root: string;
-  split: FolderSplit;
-  /** 'classes': each sub-folder is a class. 'flat': every image below the folder, no labels. 'auto' (default): by what is there. */
-  layout?: FolderLayout;
-  /** Shorter side that images are scaled down to while decoding, in pixels; never enlarges. Default: as stored. */
-  size?: number;
-  /** 3: sRGB (default). 1: gray. */
-  channels?: 1 | 3;
-  /** 'throw' (default): a file that cannot be decoded rejects when it is read. 'skip': all are decoded once at loading, bad ones left out. */
-  onError?: 'throw' | 'skip';
-  /** Ends the reading of `onError: 'skip'`. */
-  signal?: AbortSignal | undefined;
-  /** Keeps this many images, evenly spaced over the order, so that every class stays. */
-  limit?: number;
+function oneOrThree(name: string, value: 1 | 3): 1 | 3 {
+  if (value === 1 || value === 3) return value;
+  throw new OptionError(`${name} must be 1 or 3, got ${describe(value)}`);
 }
+
+export const folderOptions = {
+  root: rootOption,
+  /** Default 'train'. 'val' is the folder `val`; 'test' is `test`, else `val`. */
+  split: { type: 'string', choices: ['train', 'val', 'test'], default: 'train' },
+  /** Keeps this many images, evenly spaced over the order, so that every class stays. */
+  limit: datasetOptions.limit,
+  /** 'classes': each sub-folder is a class. 'flat': every image below the folder, no labels. 'auto' (default): by what is there. */
+  layout: { type: 'string', choices: ['auto', 'classes', 'flat'], default: 'auto' },
+  /** Shorter side that images are scaled down to while decoding, in pixels; never enlarges. Default: as stored. */
+  size: { type: 'number', min: 1, integer: true },
+  /** 3: sRGB (default). 1: gray. */
+  channels: { type: 'checked', default: 3, check: oneOrThree },
+  /** 'throw' (default): a file that cannot be decoded rejects when it is read. 'skip': all are decoded once at loading, bad ones left out. */
+  onError: { type: 'string', choices: ['throw', 'skip'], default: 'throw' },
+  /** Ends the reading of `onError: 'skip'`. */
+  signal: { type: 'checked', check: asGiven<AbortSignal> },
+  ...imageFileOptions,
+} as const satisfies OptionTable;
 
 export interface SkippedFile {
   file: string;
@@ -121,10 +131,10 @@ async function checkFiles(
  * @throws {DataError} no such folder, no images, no such split, or a layout that is not clear.
  * @throws {AbortError} the signal fired.
  */
-export async function folderDataset(options: FolderOptions): Promise<FolderDataset> {
-  const { root, split, layout = 'auto', size, channels = 3, onError = 'throw', limit, signal } = options;
+export async function folderDataset(options: ResolvedOf<typeof folderOptions>): Promise<FolderDataset> {
+  const { root, split, layout, size, channels, onError, limit, signal, maxPixels, background } = options;
   const decoding = {
-    ...resolveImageFile(options),
+    ...{ maxPixels, background },
     channels,
     priority: 'bulk',
     ...(size !== undefined && { size }),
@@ -165,3 +175,17 @@ export async function folderDataset(options: FolderOptions): Promise<FolderDatas
     },
   };
 }
+
+/** The figures are ImageNet's, as torchvision quotes them. */
+export const folder = defineDataset({
+  name: 'folder',
+  input: { size: 224, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+  help: [
+    [
+      'folder:DIR',
+      'JPEG, PNG, WebP, GIF, TIFF and AVIF files, a class a sub-folder; DIR/train and DIR/test (or DIR/val), if they are there, are the splits, by these names or like ones. Without sub-folders there are no labels, which is enough for simclr',
+    ],
+  ],
+  options: folderOptions,
+  load: folderDataset,
+});

@@ -111,7 +111,7 @@ export async function findIdxFiles(
 /** A data set over a pair of IDX files: gray images (count, height, width) and labels (count). */
 export async function idxDataset(
   files: { images: string; labels: string },
-  options: { name: string; classes: readonly string[]; source: string; limit?: number },
+  options: { name: string; classes: readonly string[]; source: string; limit?: number | undefined },
 ): Promise<Dataset> {
   const { name, classes, source, limit = Number.POSITIVE_INFINITY } = options;
   const images = await readIdx(files.images, 3);

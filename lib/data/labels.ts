@@ -1,7 +1,7 @@
-/** The labels of a whole data set. */
+/** The labels, and the ids, of a whole data set. */
 import { DataError } from '../errors.ts';
 import { describe } from '../validate.ts';
-import { checkDataset, type Dataset } from './dataset.ts';
+import { checkDataset, type Dataset, type LoadedSample } from './dataset.ts';
 import { DataLoader } from './loader.ts';
 
 /**
@@ -25,8 +25,30 @@ export async function readLabels(
     for (let i = 0; i < length; i++) put(i, known[i]);
     return labels;
   }
-  const loader = new DataLoader(dataset, { batchSize: 256, transform: (samples) => samples.map(({ label }) => label) });
   let at = 0;
-  for await (const batch of loader.epoch(0, signal ? { signal } : {})) for (const label of batch) put(at++, label);
+  for await (const { label } of readSamples(dataset, signal)) put(at++, label);
   return labels;
+}
+
+/** The id of every sample, read with the samples. @throws {AbortError} the signal fired. */
+export async function readIds(
+  dataset: Dataset,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Float64Array> {
+  const ids = new Float64Array(dataset.length); // safe integers
+  let at = 0;
+  for await (const { id } of readSamples(dataset, signal)) ids[at++] = id;
+  return ids;
+}
+
+/** What is known of each sample, without its pixels. */
+async function* readSamples(
+  dataset: Dataset,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Pick<LoadedSample, 'label' | 'id'>, void, undefined> {
+  const loader = new DataLoader(dataset, {
+    batchSize: 256,
+    transform: (samples) => samples.map(({ label, id }) => ({ id, ...(label !== undefined && { label }) })),
+  });
+  for await (const batch of loader.epoch(0, signal ? { signal } : {})) yield* batch;
 }

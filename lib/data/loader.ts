@@ -1,9 +1,9 @@
-/** Batches of an epoch, in a seeded order, prepared ahead of the consumer. */
+/** Batches of an epoch, of a sampler or in a seeded order, prepared ahead of the consumer. */
 import { AbortError, OptionError } from '../errors.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, throwIfAborted } from '../validate.ts';
 import { checkDataset, type Dataset, type LoadedSample } from './dataset.ts';
 import { SampleReader } from './sample-reader.ts';
-import { permutation } from './shuffle.ts';
+import { everySample, type Sampler } from './sampler.ts';
 
 /** What a loader without a transform gives. */
 export interface Batch {
@@ -14,7 +14,10 @@ export interface Batch {
 }
 
 export interface DataLoaderOptions<T> {
-  batchSize: number;
+  /** Needed where there is no `sampler`. */
+  batchSize?: number;
+  /** Which samples make the batches (`makeSampler`); in place of batchSize, shuffle, seed and dropLast. Default: all of them. */
+  sampler?: Sampler;
   /** A new order each epoch, a function of (seed, epoch). Default false: the data set's order. */
   shuffle?: boolean;
   /** Default 0. */
@@ -26,13 +29,14 @@ export interface DataLoaderOptions<T> {
   /** Calls of `dataset.get` that may be pending at once. Default 16. */
   concurrency?: number;
   /** Makes a batch from its samples. Calls for up to `prefetch + 1` batches may overlap. */
-  transform?: (samples: LoadedSample[], epoch: number) => T | Promise<T>;
+  transform?: (samples: LoadedSample[], epoch: number, step: number) => T | Promise<T>;
   /** Releases a prepared batch that nobody will receive. Default: its `Symbol.dispose`, if it has one. */
   discard?: (batch: T) => void;
 }
 
 const known = [
   'batchSize',
+  'sampler',
   'shuffle',
   'seed',
   'dropLast',
@@ -61,38 +65,23 @@ export interface EpochOptions {
  */
 export class DataLoader<T = Batch> {
   readonly dataset: Dataset;
-  readonly batchSize: number;
   /** Batches in an epoch. */
   readonly length: number;
+  readonly #sampler: Sampler;
   readonly #options: DataLoaderOptions<T>;
 
   constructor(dataset: Dataset, options: DataLoaderOptions<T>) {
     checkOptions('DataLoader', options, known);
     this.dataset = checkDataset(dataset);
-    const { shuffle, seed, dropLast = false, prefetch, concurrency, transform, discard } = options;
-    this.batchSize = expectNumber('batchSize', options.batchSize, { min: 1, integer: true });
-    if (shuffle !== undefined) expectBoolean('shuffle', shuffle);
-    if (seed !== undefined) expectNumber('seed', seed, { min: 0, integer: true });
-    expectBoolean('dropLast', dropLast);
+    const { prefetch, concurrency, transform, discard } = options;
     if (prefetch !== undefined) expectNumber('prefetch', prefetch, { min: 0, integer: true });
     if (concurrency !== undefined) expectNumber('concurrency', concurrency, { min: 1, integer: true });
     for (const [name, hook] of Object.entries({ transform, discard }))
       if (hook !== undefined && typeof hook !== 'function')
         throw new OptionError(`${name} must be a function, got ${describe(hook)}`);
-    this.length = (dropLast ? Math.floor : Math.ceil)(dataset.length / this.batchSize);
-    if (this.length === 0)
-      throw new OptionError(
-        `batchSize must be at most the ${dataset.length} samples of ${dataset.name} when dropLast is true, got ${this.batchSize}`,
-      );
+    this.#sampler = samplerOf(dataset, options);
+    this.length = this.#sampler.length;
     this.#options = options;
-  }
-
-  /** The order of the samples in an epoch: indices into the data set. */
-  order(epoch: number): Uint32Array {
-    const { shuffle = false, seed = 0 } = this.#options;
-    return shuffle
-      ? permutation(this.dataset.length, seed, epoch)
-      : Uint32Array.from({ length: this.dataset.length }, (_, i) => i);
   }
 
   /**
@@ -115,14 +104,14 @@ export class DataLoader<T = Batch> {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<T, void, undefined> {
     const { prefetch = 2, concurrency = 16, transform, discard = disposeOf } = this.#options;
-    const order = this.order(epoch);
+    const batches = await orAborted(Promise.resolve(this.#sampler.batches(epoch)), signal);
     const stop = new AbortController();
     const abort = (): void => stop.abort();
     signal?.addEventListener('abort', abort, { once: true });
     const reader = new SampleReader(this.dataset, concurrency, stop.signal);
     const prepare = async (step: number): Promise<T> => {
-      const samples = await reader.read(order.subarray(step * this.batchSize, (step + 1) * this.batchSize));
-      return transform ? transform(samples, epoch) : ({ samples, epoch, step } as T); // without a transform, T is Batch
+      const samples = await reader.read(batches[step] as Uint32Array);
+      return transform ? transform(samples, epoch, step) : ({ samples, epoch, step } as T); // without a transform, T is Batch
     };
     const ready: Promise<T>[] = [];
     try {
@@ -143,6 +132,25 @@ export class DataLoader<T = Batch> {
       for (const batch of ready) batch.then(discard).catch(() => {}); // nobody is left to hear of a failure
     }
   }
+}
+
+type LoaderOrder = Pick<DataLoaderOptions<unknown>, 'sampler' | 'batchSize' | 'shuffle' | 'seed' | 'dropLast'>;
+
+function samplerOf(dataset: Dataset, options: LoaderOrder): Sampler {
+  const { sampler, batchSize, shuffle = false, seed = 0, dropLast = false } = options;
+  if (sampler !== undefined) {
+    const beside = (['batchSize', 'shuffle', 'seed', 'dropLast'] as const).find((name) => options[name] !== undefined);
+    if (beside !== undefined) throw new OptionError(`${beside} does not go with sampler, which decides it`);
+    if (typeof sampler?.batches !== 'function')
+      throw new OptionError(`sampler must be what makeSampler() gives, got ${describe(sampler)}`);
+    return sampler;
+  }
+  return everySample(dataset, {
+    batchSize: expectNumber('batchSize', batchSize, { min: 1, integer: true }),
+    shuffle: expectBoolean('shuffle', shuffle),
+    seed: expectNumber('seed', seed, { min: 0, integer: true }),
+    dropLast: expectBoolean('dropLast', dropLast),
+  });
 }
 
 function disposeOf(batch: unknown): void {

@@ -1,6 +1,8 @@
 /** Seeded orders. A permutation is a pure function of (length, seed, epoch), on every machine. */
 
-const kShuffle = 4; // beside the purposes in native/core/philox.h, so that one seed never shares numbers between uses
+/** What draws are for, beside the purposes in native/core/philox.h: one seed never shares numbers between uses. */
+const purposes = { shuffle: 4, sample: 5 };
+type Purpose = keyof typeof purposes;
 
 /** High 32 bits of the product of two unsigned 32-bit integers. */
 function multiplyHigh(a: number, b: number): number {
@@ -38,35 +40,63 @@ export function philox(
   return [c0, c1, c2, c3];
 }
 
+/** A stream of draws: a pure function of (seed, epoch, purpose). */
+export class Draws {
+  readonly #key: [number, number];
+  readonly #epoch: number;
+  #block: number[] = [];
+  #blocks = 0;
+  #used = 4;
+
+  /** @param seed non-negative safe integer. @param epoch non-negative integer below 2^32. */
+  constructor(seed: number, epoch: number, purpose: Purpose) {
+    this.#key = [seed >>> 0, (Math.floor(seed / 0x100000000) ^ (purposes[purpose] << 16)) >>> 0];
+    this.#epoch = epoch >>> 0;
+  }
+
+  #next(): number {
+    if (this.#used === 4) {
+      this.#block = philox([this.#blocks++, this.#epoch, 0, 0], this.#key);
+      this.#used = 0;
+    }
+    return this.#block[this.#used++] as number;
+  }
+
+  /** Uniform among the integers 0 … range − 1, range from 1 to 2^32 (Lemire's rejection, unbiased). */
+  below(range: number): number {
+    const floor = (0x100000000 - range) % range; // 2^32 mod range: low products below it would be drawn too often
+    let draw = this.#next();
+    while (Math.imul(draw, range) >>> 0 < floor) draw = this.#next();
+    return multiplyHigh(draw, range);
+  }
+
+  /** Uniform in [0, 1), 53 bits. */
+  uniform(): number {
+    const high = this.#next() >>> 5;
+    return (high * 0x4000000 + (this.#next() >>> 6)) / 2 ** 53;
+  }
+
+  /** Puts `values` into a uniform random order, in place (Fisher–Yates); returns them. */
+  shuffle<T extends Uint32Array | number[]>(values: T): T {
+    for (let i = values.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      const held = values[i] as number;
+      values[i] = values[j] as number;
+      values[j] = held;
+    }
+    return values;
+  }
+}
+
+/** 0 … length − 1. */
+export const indicesUpTo = (length: number): Uint32Array => Uint32Array.from({ length }, (_, i) => i);
+
 /**
- * A uniform random order of 0 … length − 1 (Fisher–Yates, unbiased draws by Lemire's rejection).
+ * A uniform random order of 0 … length − 1.
  *
  * @param length below 2^32.
  * @param seed non-negative safe integer.
  * @param epoch non-negative integer below 2^32.
  */
-export function permutation(length: number, seed: number, epoch: number): Uint32Array {
-  const order = Uint32Array.from({ length }, (_, i) => i);
-  const key: [number, number] = [seed >>> 0, (Math.floor(seed / 0x100000000) ^ (kShuffle << 16)) >>> 0];
-  let block: number[] = [];
-  let blocks = 0;
-  let used = 4;
-  const next = (): number => {
-    if (used === 4) {
-      block = philox([blocks++, epoch >>> 0, 0, 0], key);
-      used = 0;
-    }
-    return block[used++] as number;
-  };
-  for (let i = length - 1; i > 0; i--) {
-    const range = i + 1;
-    const floor = (0x100000000 - range) % range; // 2^32 mod range: low products below it would be drawn too often
-    let draw = next();
-    while (Math.imul(draw, range) >>> 0 < floor) draw = next();
-    const j = multiplyHigh(draw, range);
-    const held = order[i] as number;
-    order[i] = order[j] as number;
-    order[j] = held;
-  }
-  return order;
-}
+export const permutation = (length: number, seed: number, epoch: number): Uint32Array =>
+  new Draws(seed, epoch, 'shuffle').shuffle(indicesUpTo(length));

@@ -5,9 +5,11 @@
  */
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DataError, messageOf } from '../errors.ts';
+import { DataError, messageOf, OptionError } from '../errors.ts';
+import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { checkIndex, type Dataset, subset } from './dataset.ts';
 import { expectFolder, statOrUndefined } from './files.ts';
+import { datasetOptions, defineDataset } from './registry.ts';
 
 const kSide = 96;
 const kPlane = kSide * kSide;
@@ -18,16 +20,13 @@ const kFolds = 10;
 /** A line of a fold is about 5 kB. */
 const kMaxFoldBytes = 1_000_000;
 
-export type Stl10Split = 'train' | 'test' | 'unlabeled';
-
-export interface Stl10Options {
-  readonly root: string;
-  readonly split: Stl10Split;
-  /** Of the training images: one of the ten predefined folds, 0 to 9. Default: all. */
-  readonly fold?: number;
-  /** Keeps the first ones. */
-  readonly limit?: number;
-}
+export const stl10Options = {
+  ...datasetOptions,
+  /** Default 'train'; 'unlabeled' are the 100 000 images without labels. */
+  split: { type: 'string', choices: ['train', 'test', 'unlabeled'], default: 'train' },
+  /** One of the ten predefined folds of the training images, 0 to 9. Default: all. */
+  fold: { type: 'number', min: 0, max: kFolds - 1, integer: true },
+} as const satisfies OptionTable;
 
 /** How many images a file holds. */
 async function countImages(file: string): Promise<number> {
@@ -104,7 +103,12 @@ async function readImage(file: string, index: number): Promise<Uint8Array> {
  *
  * @throws {DataError} naming the file: missing, truncated, or a label or index out of range.
  */
-export async function stl10Dataset({ root, split, fold, limit }: Stl10Options): Promise<Dataset> {
+export async function stl10Dataset(
+  { root, split, fold, limit }: ResolvedOf<typeof stl10Options>,
+  where = 'stl10',
+): Promise<Dataset> {
+  if (fold !== undefined && split !== 'train')
+    throw new OptionError(`${where}: fold is a part of split 'train', got split '${split}'`);
   await expectFolder('stl10', root);
   const inner = join(root, kFolder);
   const folder = (await statOrUndefined(inner))?.isDirectory() ? inner : root;
@@ -132,3 +136,12 @@ export async function stl10Dataset({ root, split, fold, limit }: Stl10Options): 
       : await readFold(join(folder, 'fold_indices.txt'), fold, count);
   return subset(whole, indices.slice(0, limit));
 }
+
+/** The figures are ImageNet's, whose images they are, as torchvision quotes them. */
+defineDataset({
+  name: 'stl10',
+  input: { size: 96, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+  help: [['stl10:DIR', 'the binary version']],
+  options: stl10Options,
+  load: stl10Dataset,
+});

@@ -2,26 +2,29 @@
 import { normal, zeros } from '../nn/init.ts';
 import { Linear } from '../nn/linear.ts';
 import type { ModuleConfig } from '../nn/module.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { Generator } from '../tensor/generator.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectNumber, expectOneOf } from '../validate.ts';
 import { checkFeatures } from './inputs.ts';
 
-export interface LinearHeadOptions {
+const size = { type: 'number', min: 1, max: 2 ** 24, integer: true } as const;
+
+const declared = {
   /** The encoder's `featureDim`. */
-  readonly inFeatures: number;
+  inFeatures: { ...size, required: true },
   /** Classes. */
-  readonly outFeatures: number;
+  outFeatures: { ...size, required: true },
   /**
    * 'zeros' (default): all 0. 'normal': weights of deviation 0.01, bias 0, as google-research/simclr. 'uniform': as
    * PyTorch's nn.Linear.
    */
-  readonly init?: 'zeros' | 'normal' | 'uniform';
+  init: { type: 'string', choices: ['zeros', 'normal', 'uniform'], default: 'zeros' },
   /** Of the initial weights, default 0. */
-  readonly seed?: number;
-}
+  seed: { type: 'number', default: 0, min: 0, integer: true },
+} as const satisfies OptionTable;
 
-const size = { min: 1, max: 2 ** 24, integer: true } as const;
+export interface LinearHeadOptions extends OptionsOf<typeof declared> {}
 
 /** A linear layer that checks what it takes. Made by `linearHead()`. */
 export class LinearHead extends Linear {
@@ -31,11 +34,7 @@ export class LinearHead extends Linear {
 
   /** @throws {OptionError} an unknown or wrong option. */
   constructor(options: LinearHeadOptions) {
-    checkOptions('linearHead', options, ['inFeatures', 'outFeatures', 'init', 'seed']);
-    const inFeatures = expectNumber('inFeatures', options?.inFeatures, size);
-    const outFeatures = expectNumber('outFeatures', options.outFeatures, size);
-    const init = expectOneOf('init', options.init ?? 'zeros', ['zeros', 'normal', 'uniform']);
-    const seed = expectNumber('seed', options.seed ?? 0, { min: 0, integer: true });
+    const { inFeatures, outFeatures, init, seed } = resolveOptions('linearHead', declared, options ?? {});
     const generator = new Generator(seed);
     super(inFeatures, outFeatures, {
       generator,

@@ -27,7 +27,7 @@ export async function storedMembers(handle: FileHandle, file: string): Promise<R
     if (zip.entryCount > mostMembers) throw fail(`must have at most ${mostMembers} members, got ${zip.entryCount}`);
     for await (const entry of zip.eachEntry()) {
       const { fileName: name, relativeOffsetOfLocalHeader: header, compressedSize: bytes } = entry;
-      if (names.has(name)) throw fail(`has two members named '${name}'`);
+      if (names.has(name)) throw fail('has two members of one name');
       names.add(name);
       const { fileDataStart: at } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
       if (entry.compressionMethod === 0) members.set(name, { at, bytes });

@@ -141,7 +141,8 @@ function tensorsIn(root: PickleValue): { found: Map<string, TensorCall>; others:
   const visit = (value: PickleValue, name: string, depth: number): void => {
     if (++count > mostValues) throw new Error(`holds more than ${mostValues} values`);
     if (depth > mostDepth) throw new Error(`values must not be nested deeper than ${mostDepth}`);
-    if (name.length > mostNameLength) throw new Error(`names must have at most ${mostNameLength} characters`);
+    if (name.length > mostNameLength || /\p{C}/u.test(name))
+      throw new Error(`names must have at most ${mostNameLength} characters, and none that does not print`);
     if (found.size + others.length > mostTensors)
       throw new Error(`holds more than ${mostTensors} tensors and other objects`);
     const inner = (key: string): string => (name === '' ? key : `${name}.${key}`);

@@ -27,15 +27,12 @@ export const hardNegatives = {
   options: {
     /** β ≥ 0: a negative n weighs exp(β s_in), with the similarity s over τ as in the authors' code; default 1. */
     concentration: {
-      type: 'number',
-      default: 1,
-      min: 0,
-      value: 'BETA',
+      ...{ type: 'number', default: 1, min: 0, value: 'BETA', flag: 'hardNegatives' },
       help: 'a negative weighs exp(β · similarity / τ)',
     },
     /** τ⁺ in [0, 1): the part of the negatives that is of the anchor's class after all; default 0. */
     classPrior: {
-      ...{ type: 'number', default: 0, min: 0, max: 1 - Number.EPSILON / 2, value: 'SHARE' },
+      ...{ type: 'number', default: 0, min: 0, max: 1 - Number.EPSILON / 2, value: 'SHARE', flag: 'classPrior' },
       help: "part of the negatives that is of the anchor's class after all",
     },
   },

@@ -4,7 +4,7 @@ import type { OptionsOf, OptionTable, RampOption, ResolvedOf } from '../options/
 import { rampAt } from '../options/ramp.ts';
 import { resolveVariant } from '../options/resolve.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { describe } from '../validate.ts';
+import { describe, expectOneOf } from '../validate.ts';
 
 /** Keys of earlier batches, for `bank` of the losses. */
 export interface KeyBank {
@@ -37,7 +37,11 @@ export interface LossValue {
 
 /** Options at a step: of one that changes over a training, the number, or float64 (), where it does. */
 type AtStep<T extends OptionTable> = {
-  readonly [K in keyof T]: T[K] extends RampOption ? number | Tensor : ResolvedOf<T>[K];
+  readonly [K in keyof ResolvedOf<T>]: K extends keyof T
+    ? T[K] extends RampOption
+      ? number | Tensor
+      : ResolvedOf<T>[K]
+    : never;
 };
 
 export interface LossDefinition<T extends OptionTable> {
@@ -63,7 +67,7 @@ const definitions = new Map<string, LossDefinition<OptionTable>>();
 
 /**
  * Adds a loss under a new name.
- * @returns a function from the loss's options to what a trainer takes as `loss`.
+ * @returns a function from the loss's options to what a trainer takes as `loss`; its `name` is the loss's.
  * @throws {OptionError} a name that is taken.
  */
 export function defineLoss<const T extends OptionTable>(
@@ -72,12 +76,17 @@ export function defineLoss<const T extends OptionTable>(
   const { name } = definition;
   if (definitions.has(name)) throw new OptionError(`a loss named '${name}' is already defined`);
   definitions.set(name, definition as unknown as LossDefinition<OptionTable>);
-  return (options) => checkLoss({ ...options, name }) as DefinedLoss & OptionsOf<T>;
+  const make = (options?: OptionsOf<T>) => checkLoss({ ...options, name }) as DefinedLoss & OptionsOf<T>;
+  return Object.defineProperty(make, 'name', { value: name });
 }
 
 /** The options of each loss, by its name. */
 export const lossVariants = (): Readonly<Record<string, OptionTable>> =>
   Object.fromEntries([...definitions].map(([name, { options }]) => [name, options]));
+
+/** @throws {OptionError} an unknown name. */
+export const optionsOfLoss = (name: string): OptionTable =>
+  (definitions.get(expectOneOf('loss.name', name, [...definitions.keys()])) as LossDefinition<OptionTable>).options;
 
 /** Returns `loss` as it is, when its name and options are right. @param where names it in messages. @throws {OptionError} */
 export function checkLoss<Loss extends { readonly name: string }>(loss: Loss, where = 'loss'): Loss {

@@ -9,4 +9,4 @@ import './simsiam.ts';
 import './cross-entropy.ts';
 import './custom-loss.ts';
 
-export { type BoundMethod, type MethodSpec, methodNames, methodOf } from './registry.ts';
+export { type BoundMethod, type MethodSpec, methodNames, methodOf, optionsOfMethod } from './registry.ts';

@@ -14,9 +14,9 @@ import { Teacher } from './teacher.ts';
 const table = {
   /** m in [0, 1]: the part of each target parameter that stays at a step. Default: from 0.996 to 1 along half a cosine. */
   momentum: {
-    type: 'ramp',
-    ...{ min: 0, max: 1, default: { from: 0.996, to: 1, schedule: 'cosine' } },
-    help: 'part of the target network that stays at a step',
+    ...{ type: 'ramp', min: 0, max: 1, default: { from: 0.996, to: 1, schedule: 'cosine' } },
+    ...{ value: 'M', flag: 'teacherMomentum' },
+    help: 'part of the second network that stays at a step',
   },
   /** Width of the predictor's hidden layer. Default 4096. */
   predictorFeatures: {
@@ -88,6 +88,7 @@ export class Byol extends Method<ByolNumbers> {
 export const byol = defineMethod({
   name: 'byol',
   views: [2, 2],
+  options: table,
   check: (options: ByolOptions) => resolveOptions('byol', table, options, 'byol.'),
   refuse: (_, around) => {
     expectModules('byol', around);

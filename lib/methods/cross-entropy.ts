@@ -1,4 +1,6 @@
 /** Supervised cross entropy: a classifier on top of an encoder, the baseline of what is learned without one. */
+
+import { optionsOfLoss } from '../losses/all.ts';
 import type { CrossEntropyLossSpec } from '../losses/cross-entropy.ts';
 import { checkOptionsOf, NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
@@ -17,6 +19,7 @@ export const crossEntropy = defineMethod({
   labels: 'required',
   hasMetrics: false,
   isOfFeatures: true,
+  options: optionsOfLoss('cross-entropy'),
   check: (options: CrossEntropyOptions) => checkOptionsOf('cross-entropy', 'cross-entropy', options),
   make: (options, parts) => new NamedLoss({ ...options, name: 'cross-entropy' }, parts),
 });

@@ -1,13 +1,18 @@
 /** DCL: SimCLR without the positive in the denominator. */
+
+import { optionsOfLoss } from '../losses/all.ts';
 import type { DclLossSpec, DclwLossSpec } from '../losses/dcl.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { expectBoolean } from '../validate.ts';
 import { checkOptionsOf, NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
 
-export interface DclOptions extends Omit<DclwLossSpec, 'name'> {
+const weighted = {
   /** Weights the positives by how far apart they are, as `dclwLoss`; `sigma` and `weightGradient` are of these weights. Default false. */
-  readonly weighted?: boolean;
-}
+  weighted: { type: 'boolean', default: false, help: 'weights positives by how far apart they are' },
+} as const satisfies OptionTable;
+
+export interface DclOptions extends Omit<DclwLossSpec, 'name'>, OptionsOf<typeof weighted> {}
 
 const lossName = (weighted: boolean | undefined): (DclLossSpec | DclwLossSpec)['name'] => (weighted ? 'dclw' : 'dcl');
 
@@ -33,6 +38,7 @@ export const dcl = defineMethod({
   usesIds: true,
   comparesBatch: true,
   isOfFeatures: true,
+  options: { ...optionsOfLoss('dclw'), ...weighted },
   check,
   make: ({ weighted, ...options }, parts) => new NamedLoss({ ...options, name: lossName(weighted) }, parts),
 });

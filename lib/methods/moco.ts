@@ -29,9 +29,15 @@ const table = {
    * m in [0, 1]: the part of each key parameter that stays at a step; the rest comes from the encoder. A number, or how it
    * changes over the training: { from: 0.99, to: 1, schedule: 'cosine' }. Default 0.99.
    */
-  momentum: { type: 'ramp', min: 0, max: 1, default: 0.99, help: 'part of the key network that stays at a step' },
+  momentum: {
+    ...{ type: 'ramp', min: 0, max: 1, default: 0.99, value: 'M', flag: 'teacherMomentum' },
+    help: 'part of the second network that stays at a step',
+  },
   /** Keys that the queue holds, at least a batch. Default 4096. */
-  queueSize: { type: 'number', integer: true, min: 1, max: 2 ** 31 - 1, default: 4096, help: 'keys in the queue' },
+  queueSize: {
+    ...{ type: 'number', integer: true, min: 1, max: 2 ** 31 - 1, default: 4096, value: 'KEYS', flag: 'queue' },
+    help: 'keys that the queue holds, at least a batch',
+  },
   /**
    * What batch normalisation of the key network takes: 'batch' (default), the statistics of the batch's keys, as MoCo does;
    * 'average', running statistics that follow the encoder's as the parameters do, so that no key knows of its batch (Cai
@@ -188,6 +194,7 @@ export const moco = defineMethod({
   },
   usesIds: true,
   views: [2, 2],
+  options: table,
   check: (options: MocoOptions) => resolveOptions('moco', table, options, 'moco.'),
   refuse,
   make: (options, parts) => new Moco(options, parts),

@@ -57,13 +57,13 @@ export class Network extends Module {
 
   /** @returns float32 (n, dim), differentiable. */
   override forward(images: Tensor): Tensor {
-    return this.run(() => this.project(this.encoder.forward(images)));
+    return this.run(() => this.project(this.encode(images)));
   }
 
   /** All views in one pass, or one a size; the head sees all of them at once. float32 (batch, views, dim). */
   features({ images, order }: Views): Tensor {
     const z = this.run(() => {
-      const ofSizes = images.map((tensor) => this.encoder.forward(tensor));
+      const ofSizes = images.map((tensor) => this.encode(tensor));
       const [first, ...others] = ofSizes as [Tensor, ...Tensor[]];
       return this.project(others.length === 0 ? first : byView(ops.cat(ofSizes), order));
     });
@@ -74,6 +74,11 @@ export class Network extends Module {
   /** What `pass` computes in this precision, as float32: for what a method adds, such as a predictor. */
   run(pass: () => Tensor): Tensor {
     return inPrecision(this.precision, pass).to('float32');
+  }
+
+  /** The encoder's features; all passes come through here. (n, featureDim) */
+  protected encode(images: Tensor): Tensor {
+    return this.encoder.forward(images);
   }
 
   private project(encoded: Tensor): Tensor {

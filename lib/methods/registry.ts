@@ -1,5 +1,6 @@
 /** Methods by name: what a method declares, and from plain data to a method. A method's file defines it. */
 import { OptionError } from '../errors.ts';
+import type { OptionTable } from '../options/option.ts';
 import { describe, expectOneOf } from '../validate.ts';
 import type { Method, MethodParts } from './method.ts';
 import type { NetworkParts } from './network.ts';
@@ -25,6 +26,8 @@ export type LabelUse = 'required' | 'optional' | 'none';
 export interface MethodDefinition<Options extends object, Checked extends object> {
   /** As a run's config and `--method` have it. */
   readonly name: string;
+  /** Declares its options, from which flags come. */
+  readonly options?: OptionTable;
   /** Fills in the defaults of what users give. @throws {OptionError} */
   readonly check: (options: Options) => Checked;
   /** Whether the loss looks at labels: it needs them, takes them where every sample has one, or does not. Default 'none'. */
@@ -46,7 +49,9 @@ export interface MethodDefinition<Options extends object, Checked extends object
 
 /** A method for given options. */
 export interface BoundMethod
-  extends Required<Omit<MethodDefinition<never, never>, 'name' | 'check' | 'labels' | 'views' | 'refuse' | 'make'>> {
+  extends Required<
+    Omit<MethodDefinition<never, never>, 'name' | 'options' | 'check' | 'labels' | 'views' | 'refuse' | 'make'>
+  > {
   readonly spec: MethodSpec;
   readonly labels: LabelUse;
   make(parts: MethodParts): Method;
@@ -71,6 +76,9 @@ export function defineMethod<Name extends string, Options extends object, Checke
   definitions.set(name, definition as unknown as AnyDefinition);
   return (options = {} as Options) => ({ name, ...check(options) });
 }
+
+/** The options of a method, declared; undefined where there is no such method. */
+export const optionsOfMethod = (name: string): OptionTable | undefined => definitions.get(name)?.options;
 
 export const methodNames = (): readonly string[] => [...definitions.keys()];
 

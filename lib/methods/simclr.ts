@@ -1,4 +1,6 @@
 /** SimCLR: views of one image attract each other, those of other images repel. */
+
+import { optionsOfLoss } from '../losses/all.ts';
 import type { NtXentLossSpec } from '../losses/nt-xent.ts';
 import { checkOptionsOf, NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
@@ -24,6 +26,7 @@ export const simclr = defineMethod({
   usesIds: true,
   comparesBatch: true,
   isOfFeatures: true,
+  options: optionsOfLoss('nt-xent'),
   check: (options: SimclrOptions) => checkOptionsOf('simclr', 'nt-xent', options),
   make: (options, parts) => new NamedLoss({ ...options, name: 'nt-xent' }, parts),
 });

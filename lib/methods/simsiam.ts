@@ -59,6 +59,7 @@ export class Simsiam extends Method {
 export const simsiam = defineMethod({
   name: 'simsiam',
   views: [2, 2],
+  options: table,
   check: (options: SimsiamOptions) => resolveOptions('simsiam', table, options, 'simsiam.'),
   refuse: (_, around) => void dimOf('simsiam', around),
   make: (options, parts) => new Simsiam(options, parts),

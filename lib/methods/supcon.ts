@@ -1,4 +1,6 @@
 /** SupCon: images of one class attract each other. */
+
+import { optionsOfLoss } from '../losses/all.ts';
 import type { SupConLossSpec } from '../losses/sup-con.ts';
 import { checkOptionsOf, NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
@@ -23,6 +25,7 @@ export const supcon = defineMethod({
   usesIds: true,
   comparesBatch: true,
   isOfFeatures: true,
+  options: optionsOfLoss('supcon'),
   check: (options: SupconOptions) => checkOptionsOf('supcon', 'supcon', options),
   make: (options, parts) => new NamedLoss({ ...options, name: 'supcon' }, parts),
 });

@@ -1,5 +1,5 @@
 /** Weights of a first convolution for another number of input channels than they were trained with. */
-import type { RawTensor } from '../files/safetensors.ts';
+import type { StoredTensor } from '../files/torch-file.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 export interface InputAdaptation {
@@ -14,13 +14,13 @@ export interface InputAdaptation {
 /** What the module's first weight of four dimensions needs; undefined where it has the channels of the file. */
 export function inputAdaptation(
   own: ReadonlyMap<string, Tensor>,
-  weights: ReadonlyMap<string, RawTensor>,
+  stored: ReadonlyMap<string, Pick<StoredTensor, 'shape'>>,
 ): InputAdaptation | undefined {
   for (const [name, { shape }] of own) {
     if (shape.length !== 4) continue;
-    const stored = weights.get(name)?.shape;
-    const [from, to] = [stored?.[1], shape[1]];
-    const isOtherwiseEqual = String(stored) === String([shape[0], from, shape[2], shape[3]]);
+    const there = stored.get(name)?.shape;
+    const [from, to] = [there?.[1], shape[1]];
+    const isOtherwiseEqual = String(there) === String([shape[0], from, shape[2], shape[3]]);
     return (from === 1 || from === 3) && to !== undefined && to !== from && isOtherwiseEqual
       ? { name, from, to }
       : undefined;

@@ -37,13 +37,17 @@ export function copyState(
     const source = state.get(name);
     return source === undefined ? [] : [{ name, target, source }];
   });
-  for (const { name, target, source } of pairs)
-    if (String(source.shape) !== String(target.shape))
-      throw new ShapeError(`'${name}' must have shape [${target.shape}], got [${source.shape}]`);
+  for (const { name, target, source } of pairs) checkShape(name, target.shape, source.shape);
   noGrad(() => {
     for (const { target, source } of pairs) copy_(target, source).dispose();
   });
   return { missing, unexpected };
+}
+
+/** @throws {ShapeError} */
+export function checkShape(name: string, expected: readonly number[], shape: readonly number[]): void {
+  if (String(shape) !== String(expected))
+    throw new ShapeError(`'${name}' must have shape [${expected}], got [${shape}]`);
 }
 
 /** "'a', 'b', 'c' and 59 more". Names may be a stranger's: they are short, and do nothing to a terminal. */

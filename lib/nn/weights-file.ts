@@ -3,13 +3,14 @@ import { CheckpointError, messageOf, OptionError, StateError } from '../errors.t
 import { writeFileAtomic } from '../files/atomic.ts';
 import { encodeSafetensors, type RawTensor } from '../files/safetensors.ts';
 import { type TensorFile, withTensorFile } from '../files/tensor-file.ts';
+import type { StoredTensor } from '../files/torch-file.ts';
 import { tidy } from '../tensor/modes.ts';
 import { rawState, tensorState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectString } from '../validate.ts';
 import { adaptInput, type InputAdaptation, inputAdaptation } from './input-channels.ts';
 import type { ModuleConfig } from './module.ts';
-import { copyState, optionalName, quoted } from './state-dict.ts';
+import { checkShape, copyState, optionalName, quoted } from './state-dict.ts';
 import { matchNames, type NameMatch, ownNameOf } from './weight-names.ts';
 
 export interface LoadWeightsOptions {
@@ -72,10 +73,11 @@ export async function loadWeights(
   const path = expectString('file', file);
   return await withTensorFile(path, async (content) => {
     try {
-      const match = onlyMatch(own, content, prefix);
-      const taken = new Map([...match.names].filter(([, name]) => !isIgnored(name, match, ignore)));
-      if (strict) checkFit(own, content, { ...match, names: taken }, ignore);
-      return await copyTaken(own, content, { ...match, names: taken });
+      const found = onlyMatch(own, content, prefix);
+      const names = new Map([...found.names].filter(([, name]) => !isIgnored(name, found, ignore)));
+      const match = { ...found, names };
+      if (strict) checkFit(own, content, match, ignore);
+      return await copyTaken(own, content, match);
     } catch (error) {
       throw new CheckpointError(`${path}: ${messageOf(error)}`, { cause: error });
     }
@@ -127,12 +129,12 @@ async function copyTaken(
   { tensors, others }: TensorFile,
   { prefix, naming, names }: NameMatch,
 ): Promise<LoadedWeights> {
+  const stored = new Map([...names].map(([ownName, name]) => [ownName, tensors.get(name) as StoredTensor]));
+  const adaptation = inputAdaptation(own, stored);
+  for (const [name, { shape }] of stored) // before anything is read: a file does not decide about memory
+    if (name !== adaptation?.name) checkShape(name, own.get(name)?.shape ?? [], shape);
   const weights = new Map<string, RawTensor>();
-  for (const [ownName, name] of names) {
-    const raw = await tensors.get(name)?.read();
-    if (raw !== undefined) weights.set(ownName, raw);
-  }
-  const adaptation = inputAdaptation(own, weights);
+  for (const [name, tensor] of stored) weights.set(name, await tensor.read());
   tidy(() => {
     const state = tensorState(weights);
     if (adaptation !== undefined) adaptInput(state, adaptation);

@@ -11,6 +11,8 @@ interface Common {
   readonly help?: string;
   /** What stands for the value in help and docs: `PIXELS`, `NAME[:PATH]`. */
   readonly value?: string;
+  /** Its name on the command line, where it is another one there. */
+  readonly flag?: string;
   /** What leaving it out means, in words, where that is no constant: `as many as the CPU has cores`. */
   readonly usual?: string;
   /** There is no default: it must be given. */
@@ -67,6 +69,7 @@ export type Option = NumberOption | RampOption | StringOption | BooleanOption | 
 export type OptionTable = Readonly<Record<string, Option>>;
 
 type Certain = { readonly required: true } | { readonly default: unknown };
+type CertainNames<T> = { [K in keyof T]: T[K] extends Certain ? K : never }[keyof T];
 type RequiredNames<T> = { [K in keyof T]: T[K] extends { readonly required: true } ? K : never }[keyof T];
 
 type Choice<O> = O extends { readonly choices: readonly (infer C extends string)[] } ? C : string;
@@ -97,8 +100,8 @@ export type OptionsOf<T extends OptionTable> = {
 
 /** What `resolveOptions` makes of it: undefined only where an option was left out and has no default. */
 export type ResolvedOf<T extends OptionTable> = {
-  readonly [K in keyof T]: T[K] extends Certain ? Resolved<T[K]> : Resolved<T[K]> | undefined;
-};
+  readonly [K in keyof Pick<T, CertainNames<T>>]: Resolved<T[K]>;
+} & { readonly [K in keyof Omit<T, CertainNames<T>>]?: Resolved<T[K]> | undefined };
 
 /** A choice among several tables: `{ name: 'sgd', lr: 0.05 }`. */
 export type VariantOf<V extends Readonly<Record<string, OptionTable>>> = {

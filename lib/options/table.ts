@@ -1,15 +1,12 @@
 /** Declarations as a table in Markdown, for the docs. */
+import type { NumberRange } from '../validate.ts';
 import type { Option, OptionTable } from './option.ts';
 
-const bounds = ({ integer, above, min, max }: Extract<Option, { type: 'number' | 'ramp' }>): string =>
-  [
-    integer ? 'integer' : 'number',
-    above === undefined ? '' : `> ${above}`,
-    min === undefined ? '' : `>= ${min}`,
-    max === undefined ? '' : `<= ${max}`,
-  ]
-    .filter(Boolean)
-    .join(' ');
+function bounds({ integer, above, min, max }: NumberRange): string {
+  const limits = Object.entries({ '>': above, '>=': min, '<=': max }).filter(([, limit]) => limit !== undefined);
+  const range = limits.map(([sign, limit]) => `${sign} ${limit}`).join(' and ');
+  return `${integer ? 'integer' : 'number'} ${range}`.trim();
+}
 
 function typeOf(option: Option): string {
   switch (option.type) {

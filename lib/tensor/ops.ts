@@ -1180,6 +1180,15 @@ export function eigh(input: Tensor, UPLO?: string): [Tensor, Tensor] {
   return callMany('aten::linalg_eigh', [input, UPLO]) as [Tensor, Tensor];
 }
 
+/**
+ * `aten::linalg_eigvalsh`
+ *
+ * Eigenvalues, rising, of a symmetric matrix. As torch.linalg.eigvalsh.
+ */
+export function eigvalsh(input: Tensor, UPLO?: string): Tensor {
+  return call('aten::linalg_eigvalsh', [input, UPLO]);
+}
+
 /** `aten::logsumexp` */
 export function logsumexp(input: Tensor, dim: number | readonly number[], keepdim?: boolean): Tensor {
   return call('aten::logsumexp', [input, dim, keepdim]);
@@ -2111,6 +2120,8 @@ declare module './tensor.ts' {
     ): Tensor;
     /** `aten::linalg_eigh` */
     eigh(UPLO?: string): [Tensor, Tensor];
+    /** `aten::linalg_eigvalsh` */
+    eigvalsh(UPLO?: string): Tensor;
     /** `aten::logsumexp` */
     logsumexp(dim: number | readonly number[], keepdim?: boolean): Tensor;
     /** `aten::cumsum` */
@@ -2385,6 +2396,7 @@ const methods = {
   variance,
   norm,
   eigh,
+  eigvalsh,
   logsumexp,
   cumsum,
   all,

@@ -3,6 +3,8 @@ import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { type Augmentation, applyViews, type ImageShape } from '../augment/augment.ts';
 import type { Dataset, LoadedSample, Sample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
+import { everySample, type Sampler } from '../data/sampler.ts';
+import { makeSampler } from '../data/samplers/samplers.ts';
 import { ContrastiveError, DataError, errorOf } from '../errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -21,8 +23,12 @@ export interface TrainBatch extends Disposable {
   readonly ids: BigInt64Array;
 }
 
-/** Makes a batch of samples; the views are a function of (seed, epoch, sample). */
-export type BatchMaker = (samples: readonly LoadedSample[], epoch: number) => Promise<TrainBatch>;
+/** Makes a batch of samples; the views are a function of (seed, round, sample). */
+export type BatchMaker = (samples: readonly LoadedSample[], round: number) => Promise<TrainBatch>;
+
+/** What a sample's views change with: the epoch; the step, where a sampler may give a sample several times an epoch. */
+export const roundOf = ({ config, length }: Sampler, epoch: number, step: number): number =>
+  config === undefined ? epoch : epoch * length + step;
 
 /** The indices of the views of each size, which go through the encoder together. */
 export function viewsBySize(augment: readonly Augmentation[], source: ImageShape): readonly (readonly number[])[] {
@@ -49,7 +55,7 @@ function naming<T>(what: string, work: () => T): T {
 
 export function batchMaker(dataset: Dataset, options: ResolvedOptions): BatchMaker {
   const { augment, seed, precision, encoder, method } = options;
-  return async (samples, epoch) => {
+  return async (samples, round) => {
     // A thousand samples take milliseconds, and an epoch begins with several batches: timers must get their turn between.
     await eventLoopTurn();
     const labels = labelsOf(samples);
@@ -65,7 +71,7 @@ export function batchMaker(dataset: Dataset, options: ResolvedOptions): BatchMak
         applyViews(
           viewNumbers.map((view) => augment[view] as Augmentation),
           samples,
-          { seed, epoch, device: encoder.device, dtype: precision, viewNumbers },
+          { seed, epoch: round, device: encoder.device, dtype: precision, viewNumbers },
         ),
       ),
     );
@@ -81,11 +87,24 @@ export function batchMaker(dataset: Dataset, options: ResolvedOptions): BatchMak
   };
 }
 
-/** Shuffled batches with fresh views; a function of (seed, epoch). */
-export function trainBatches(dataset: Dataset, options: ResolvedOptions): DataLoader<TrainBatch> {
-  const { batchSize, seed } = options;
-  const transform = batchMaker(dataset, options);
-  return new DataLoader(dataset, { batchSize, shuffle: true, seed, dropLast: true, transform });
+/** What makes the batches of a training: the sampler that was asked for, else every sample in a new order each epoch. */
+export async function samplerOf(
+  dataset: Dataset,
+  { sampler, batchSize, seed }: Pick<ResolvedOptions, 'sampler' | 'batchSize' | 'seed'>,
+  signal?: AbortSignal,
+): Promise<Sampler> {
+  return sampler === undefined
+    ? everySample(dataset, { batchSize, shuffle: true, seed, dropLast: true })
+    : makeSampler(sampler, dataset, { batchSize, seed, signal });
+}
+
+/** The sampler's batches with fresh views; a function of (seed, epoch). */
+export function trainBatches(dataset: Dataset, options: ResolvedOptions, sampler: Sampler): DataLoader<TrainBatch> {
+  const make = batchMaker(dataset, options);
+  return new DataLoader(dataset, {
+    sampler,
+    transform: (samples, epoch, step) => make(samples, roundOf(sampler, epoch, step)),
+  });
 }
 
 function labelsOf(samples: readonly Sample[]): Int32Array | undefined {

@@ -17,6 +17,7 @@ import { isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
 import type { StepContext } from './step.ts';
 import { scalarOf, targetsOf } from './targets.ts';
+import type { Watch } from './watch.ts';
 
 type ViewTensors = Pick<TrainBatch, 'images' | 'viewOrder'>;
 
@@ -56,16 +57,22 @@ function oneBehind(): (done: Promise<unknown>) => Promise<void> {
  * Source: Gao et al. 2021, arXiv:2101.06983, section 3.2. Batch normalisation takes its statistics within micro-batches;
  * the running ones move in the second pass alone, once a micro-batch.
  */
-export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer, method: Method) {
+export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer, method: Method, watch?: Watch) {
   if (!(method instanceof FeatureMethod)) throw new StateError('isOfFeatures is of methods that extend FeatureMethod');
   const guard = new StepGuard(options, optimizer, method);
-  const whole = ({ images, viewOrder }: ViewTensors): Tensor => method.features(new Views(images, viewOrder));
+  const whole = ({ images, viewOrder }: ViewTensors): { features: Tensor; encoded?: Tensor } => {
+    const views = new Views(images, viewOrder);
+    const features = method.features(views);
+    const encoded = watch?.features(views.batch);
+    return { features, ...(encoded && { encoded }) };
+  };
   const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
-  const pass = ({ images, viewOrder }: ViewTensors): Tensor => (compiled ?? whole)({ images, viewOrder });
+  const pass = ({ images, viewOrder }: ViewTensors) => (compiled ?? whole)({ images, viewOrder });
 
   /** Features of all samples, (batch, views, dim), without autograd; and the targets, which are read on the way. */
   const cacheFeatures = async (batch: LargeBatch, signal: AbortSignal | undefined) => {
     const parts: Tensor[] = [];
+    const encoded: Tensor[] = [];
     const draws: bigint[] = []; // of dropout: the second pass must drop what the first one did
     const targets = new TargetCollector();
     const paced = oneBehind();
@@ -73,12 +80,14 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer, m
       using _ = micro;
       draws.push(randomState());
       const part = tidy(() => noGrad(() => keepRunningStatistics(() => pass(micro))));
-      parts.push(part);
+      parts.push(part.features);
+      if (part.encoded) encoded.push(part.encoded);
       targets.add(micro);
-      await paced(part.ready());
+      await paced(part.features.ready());
     }
     const features = ops.cat(parts);
     features.requiresGrad = true;
+    if (encoded.length > 0) watch?.observe(ops.cat(encoded), targets.all());
     return { features, draws, targets: targets.all() };
   };
 
@@ -95,7 +104,7 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer, m
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
       const size = micro.ids.length;
-      const again = () => pass(micro).backward(gradient.narrow(0, start, size));
+      const again = () => pass(micro).features.backward(gradient.narrow(0, start, size));
       withRandomState(draws[i++] as bigint, () => tidy(again));
       start += size;
       await paced(sync());

@@ -6,6 +6,7 @@ import { RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import { lockRun } from '../checkpoint/run-lock.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { Sampler } from '../data/sampler.ts';
 import { CheckpointError, messageOf, NonFiniteLossError } from '../errors.ts';
 import type { Lock } from '../lock-file.ts';
 import type { Method } from '../methods/method.ts';
@@ -17,7 +18,7 @@ import type { Precision, PrecisionChoice } from '../tensor/precision.ts';
 import { rawState, tensorState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { configOf, json } from './config-of.ts';
-import type { EpochEvent, StepEvent } from './events.ts';
+import type { EpochEvent, MonitorEvent, StepEvent } from './events.ts';
 import type { FitOptions } from './fit-options.ts';
 import type { CheckedOptions, ResolvedOptions } from './options.ts';
 import { refuseOtherRun, scheduleWarning } from './same-run.ts';
@@ -25,6 +26,7 @@ import { refuseOtherRun, scheduleWarning } from './same-run.ts';
 /** What a checkpoint holds. */
 interface Trained {
   readonly options: ResolvedOptions;
+  readonly sampler: Sampler;
   readonly choice: PrecisionChoice;
   readonly optimizer: Optimizer;
   readonly method: Method;
@@ -88,7 +90,7 @@ export class RunWriter implements AsyncDisposable {
   static async open(trained: Trained, dataset: Dataset, fit: FitOptions): Promise<RunWriter | undefined> {
     if (fit.out === undefined) return undefined;
     if (fit.resume) await RunFolder.open(fit.out); // says that there is none, before a folder is made for the lock
-    const config = await configOf(trained.options, trained.choice, dataset, fit);
+    const config = await configOf(trained.options, trained.sampler, trained.choice, dataset, fit);
     const lock = await lockRun(fit.out);
     try {
       const start = fit.resume
@@ -118,7 +120,7 @@ export class RunWriter implements AsyncDisposable {
     return record && Number(record.loss);
   }
 
-  async record(event: StepEvent | EpochEvent): Promise<void> {
+  async record(event: StepEvent | MonitorEvent | EpochEvent): Promise<void> {
     await this.#run.metrics.append(json(event));
   }
 

@@ -3,6 +3,7 @@ import type { Augmentation } from '../augment/augment.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { readSample } from '../data/sample-reader.ts';
+import type { Sampler } from '../data/sampler.ts';
 import { CheckpointError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import type { PrecisionChoice } from '../tensor/precision.ts';
@@ -37,6 +38,7 @@ const methodJson = (spec: object): RunConfig['method'] =>
 
 export async function configOf(
   options: ResolvedOptions,
+  sampler: Sampler,
   choice: PrecisionChoice,
   dataset: Dataset,
   fit: FitOptions,
@@ -53,10 +55,12 @@ export async function configOf(
     head: head === null ? null : configJson(head),
     method: methodJson(method.spec),
     augment: augment.map((view) => json(view)),
+    ...(fit.preset && { preset: json(fit.preset) }),
     input: await inputOf(first, dataset),
     optimizer: json(optimizer),
     schedule: json(schedule),
     batchSize,
+    ...(sampler.config && { sampler: json(sampler.config) }),
     ...(microBatch < batchSize && { microBatch }),
     epochs,
     seed,

@@ -1,6 +1,7 @@
 /** What a training run reports, in order. `kind` tells them apart. */
 import type { ContrastiveMetrics } from '../losses/metrics.ts';
 import type { Precision, PrecisionSpeeds } from '../tensor/precision.ts';
+import type { Figures } from './monitors.ts';
 
 export interface StartEvent {
   readonly kind: 'start';
@@ -31,10 +32,20 @@ export interface StepEvent {
    * Without `metrics: false`.
    */
   readonly metrics?: ContrastiveMetrics;
-  /** Mean over this fit so far: samples (not views) per second of wall time, without the monitor's. */
+  /** Mean over this fit so far: samples (not views) per second of wall time, without the monitors'. */
   readonly samplesPerSecond: number;
   /** Estimate, seconds. */
   readonly secondsLeft: number;
+}
+
+/** Within an epoch, every `monitorEvery` steps. */
+export interface MonitorEvent {
+  readonly kind: 'monitor';
+  /** From 0. */
+  readonly epoch: number;
+  readonly step: number;
+  /** What the monitors of features said. */
+  readonly metrics: Figures;
 }
 
 export interface EpochEvent {
@@ -44,8 +55,8 @@ export interface EpochEvent {
   readonly step: number;
   /** Mean over the epoch's steps. */
   readonly loss: number;
-  /** What the monitor returned. */
-  readonly metrics: Readonly<Record<string, number>>;
+  /** What the monitors said. */
+  readonly metrics: Figures;
 }
 
 export interface CheckpointEvent {
@@ -65,8 +76,8 @@ export interface EndEvent {
   /** Mean over the last epoch's steps; NaN where there was none. */
   readonly loss: number;
   readonly samplesPerSecond: number;
-  /** Wall time of this fit, without the monitor's. */
+  /** Wall time of this fit, without the monitors'. */
   readonly seconds: number;
 }
 
-export type TrainEvent = StartEvent | StepEvent | EpochEvent | CheckpointEvent | WarningEvent | EndEvent;
+export type TrainEvent = StartEvent | StepEvent | MonitorEvent | EpochEvent | CheckpointEvent | WarningEvent | EndEvent;

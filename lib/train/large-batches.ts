@@ -1,8 +1,9 @@
 /** Batches larger than what goes through the encoder at once, as micro-batches that can be made again. */
 import { type Dataset, type LoadedSample, loadedSample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
+import type { Sampler } from '../data/sampler.ts';
 import { DataError, messageOf } from '../errors.ts';
-import { type BatchMaker, batchMaker, type TrainBatch } from './batches.ts';
+import { type BatchMaker, batchMaker, roundOf, type TrainBatch } from './batches.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** `dataset` at `indices`, failing with the index that the data set knows. */
@@ -29,34 +30,33 @@ export class LargeBatch {
   /** Samples in each micro-batch but the last, which may be smaller: sizes are as even as can be. */
   readonly microBatch: number;
   readonly #loader: DataLoader<TrainBatch>;
-  readonly #epoch: number;
+  readonly #round: number;
 
-  constructor(samples: Dataset, options: { readonly microBatch: number; readonly epoch: number; make: BatchMaker }) {
-    const { microBatch, epoch, make } = options;
+  constructor(samples: Dataset, options: { readonly microBatch: number; readonly round: number; make: BatchMaker }) {
+    const { microBatch, round, make } = options;
     this.microBatch = Math.ceil(samples.length / Math.ceil(samples.length / microBatch));
-    this.#epoch = epoch;
+    this.#round = round;
     this.#loader = new DataLoader(samples, { batchSize: this.microBatch, prefetch: 1, transform: make });
   }
 
   /** In the order of the samples; the next one is prepared while the consumer holds one. */
   microBatches(signal?: AbortSignal): AsyncGenerator<TrainBatch, void, undefined> {
-    return this.#loader.epoch(this.#epoch, signal === undefined ? {} : { signal });
+    return this.#loader.epoch(this.#round, signal === undefined ? {} : { signal });
   }
 }
 
 /** As trainBatches: the same samples in each batch, and the same views. */
-export function largeBatches(dataset: Dataset, options: ResolvedOptions) {
-  const { batchSize, microBatch, seed } = options;
+export function largeBatches(dataset: Dataset, options: ResolvedOptions, sampler: Sampler) {
+  const { microBatch } = options;
   const make = batchMaker(dataset, options);
-  const loader = new DataLoader(dataset, { batchSize, shuffle: true, seed, dropLast: true });
   return {
-    length: loader.length,
-    *epoch(epoch: number, startStep: number): Generator<LargeBatch, void, undefined> {
-      const order = loader.order(epoch);
-      for (let step = startStep; step < loader.length; step++) {
-        const indices = order.subarray(step * batchSize, (step + 1) * batchSize);
+    length: sampler.length,
+    async *epoch(epoch: number, startStep: number): AsyncGenerator<LargeBatch, void, undefined> {
+      const batches = await sampler.batches(epoch);
+      for (let step = startStep; step < sampler.length; step++) {
         const name = `${dataset.name}, batch ${step + 1} of epoch ${epoch + 1}`;
-        yield new LargeBatch(partOf(dataset, indices, name), { microBatch, epoch, make });
+        const samples = partOf(dataset, batches[step] as Uint32Array, name);
+        yield new LargeBatch(samples, { microBatch, round: roundOf(sampler, epoch, step), make });
       }
     },
   };

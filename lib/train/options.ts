@@ -1,5 +1,7 @@
 /** The trainer's options: checked, with their defaults filled in. */
 import type { Augmentation } from '../augment/augment.ts';
+import type { SamplerFunction } from '../data/samplers/custom.ts';
+import { batchSizeOf, checkSampler, type SamplerSpec } from '../data/samplers/samplers.ts';
 import { OptionError } from '../errors.ts';
 import type { LossSpec } from '../losses/all.ts';
 import { type BoundMethod, type MethodSpec, methodOf } from '../methods/all.ts';
@@ -36,8 +38,14 @@ export interface TrainerOptions {
    * A run that goes on keeps its precision. Default 'float32'.
    */
   readonly precision?: PrecisionOption;
-  /** Samples (not views) a step, at most those of the data set. Default 256, or all of a smaller data set. */
+  /** Samples (not views) a step, at most those of the data set. Default: the sampler's, else 256 or all of a smaller data set. */
   readonly batchSize?: number;
+  /**
+   * Which samples make the batches (`makeSampler`): { name: 'class-balanced', classes: 8, perClass: 16 } and others, or a
+   * function. A sample's views then change with the step in place of the epoch, for it may come several times an epoch.
+   * Default: each sample once an epoch, in a new order each time.
+   */
+  readonly sampler?: SamplerSpec | SamplerFunction;
   /**
    * Samples that go through the encoder at once, at most; default: batchSize. Below it, gradients are cached (Gao et al.
    * 2021, arXiv:2101.06983): the loss and its gradient are those of the whole batch, in the memory of a micro-batch, for
@@ -77,6 +85,7 @@ export interface ResolvedOptions {
   readonly device: string;
   readonly precision: Precision;
   readonly batchSize: number;
+  readonly sampler: SamplerSpec | SamplerFunction | undefined;
   /** At most batchSize. */
   readonly microBatch: number;
   readonly metrics: boolean;
@@ -98,6 +107,7 @@ const known = [
   'device',
   'precision',
   'batchSize',
+  'sampler',
   'microBatch',
   'metrics',
   'compile',
@@ -138,7 +148,9 @@ export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
     throw new OptionError(`encoder must be a Module such as resnet18() returns, got ${describe(encoder)}`);
   if (head !== null && !isHead(head))
     throw new OptionError(`head must be a Module, { forward, namedParameters } or null, got ${describe(head)}`);
-  const batchSize = expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true });
+  const { sampler } = options;
+  const sampled = sampler === undefined ? undefined : batchSizeOf(checkSampler(sampler));
+  const batchSize = expectNumber('batchSize', options.batchSize ?? sampled ?? 256, { min: 1, integer: true });
   const method = resolveMethod(options);
   const resolved = {
     encoder,
@@ -150,7 +162,8 @@ export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
     device: expectString('device', options.device ?? 'cpu'),
     precision: expectOneOf('precision', options.precision ?? 'float32', precisionOptions),
     batchSize,
-    isDefaultBatch: options.batchSize === undefined,
+    isDefaultBatch: options.batchSize === undefined && sampled === undefined,
+    sampler,
     microBatch: expectNumber('microBatch', options.microBatch ?? batchSize, { min: 1, max: batchSize, integer: true }),
     metrics: expectBoolean('metrics', options.metrics ?? method.hasMetrics),
     compile: options.compile === undefined ? undefined : expectBoolean('compile', options.compile),

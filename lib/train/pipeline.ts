@@ -1,5 +1,7 @@
 /** An epoch as a row of steps that are ready to run, whether a batch goes through the encoder at once or in parts. */
 import type { Dataset } from '../data/dataset.ts';
+import type { DataLoader } from '../data/loader.ts';
+import type { Sampler } from '../data/sampler.ts';
 import { isSingleClass } from '../losses/labels.ts';
 import { Method } from '../methods/method.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
@@ -10,10 +12,13 @@ import { largeBatches } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { StepResult } from './report.ts';
 import { makeStep, type Step, type StepContext } from './step.ts';
+import type { Watch } from './watch.ts';
 
 export interface StepOutcome extends StepResult {
   /** The loss looks at labels, and the batch had one only. */
   readonly isSingleClass: boolean;
+  /** The loss looks at labels, and no two samples of the batch had the same. */
+  readonly lacksPairs: boolean;
   /** The loss compares samples, and two of the batch had one id. */
   readonly hasEqualIds: boolean;
 }
@@ -39,18 +44,31 @@ export interface Pipeline extends Disposable {
 export function makePipeline(
   dataset: Dataset,
   options: ResolvedOptions,
+  sampler: Sampler,
   optimizer: Optimizer,
   method: Method,
+  watch: Watch,
 ): Pipeline {
   const { usesIds, comparesBatch, labels: use } = options.method;
+  const comparesClasses = use === 'required' && comparesBatch;
   const outcome: Outcome = (result, { labels, ids }) => ({
     ...result,
-    isSingleClass: use === 'required' && comparesBatch && labels !== undefined && isSingleClass(labels),
+    isSingleClass: comparesClasses && labels !== undefined && isSingleClass(labels),
+    lacksPairs: comparesClasses && labels !== undefined && new Set(labels).size === labels.length,
     hasEqualIds: usesIds && new Set(ids).size < ids.length,
   });
   return options.microBatch < options.batchSize
-    ? cachedPipeline(dataset, options, makeCachedStep(options, optimizer, method), outcome)
-    : plainPipeline(dataset, options, makeStep(options, optimizer, method), outcome, !hasFollowUp(method));
+    ? cachedPipeline(
+        largeBatches(dataset, options, sampler),
+        makeCachedStep(options, optimizer, method, watch),
+        outcome,
+      )
+    : plainPipeline(
+        trainBatches(dataset, options, sampler),
+        makeStep(options, optimizer, method, watch),
+        outcome,
+        !hasFollowUp(method),
+      );
 }
 
 /** What changes behind the update is not put back where a step fails then. */
@@ -59,13 +77,11 @@ const hasFollowUp = (method: Method): boolean => method.afterUpdate !== Method.p
 type Outcome = (result: StepResult, targets: Pick<TrainBatch, 'labels' | 'ids'>) => StepOutcome;
 
 function plainPipeline(
-  dataset: Dataset,
-  options: ResolvedOptions,
+  loader: DataLoader<TrainBatch>,
   step: Step,
   outcome: Outcome,
   undoesFailures: boolean,
 ): Pipeline {
-  const loader = trainBatches(dataset, options);
   return {
     stepsPerEpoch: loader.length,
     inFlight: step.inFlight,
@@ -82,18 +98,16 @@ function plainPipeline(
 }
 
 function cachedPipeline(
-  dataset: Dataset,
-  options: ResolvedOptions,
+  batches: ReturnType<typeof largeBatches>,
   step: ReturnType<typeof makeCachedStep>,
   outcome: Outcome,
 ): Pipeline {
-  const batches = largeBatches(dataset, options);
   return {
     stepsPerEpoch: batches.length,
     inFlight: 1,
     undoesFailures: true,
     async *epoch(epoch, { startStep, signal }) {
-      for (const batch of batches.epoch(epoch, startStep)) {
+      for await (const batch of batches.epoch(epoch, startStep)) {
         throwIfAborted(signal);
         const run: PendingStep['run'] = async (context) => {
           const { targets, ...result } = await step.run(batch, { ...context, signal });

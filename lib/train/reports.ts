@@ -20,6 +20,7 @@ export class StepReports {
   #epochLoss = 0;
   #epochSteps = 0;
   #warnedOfOneClass = false;
+  #warnedOfPairs = false;
   #warnedOfIds = false;
   /** No step so far had an anchor with a positive. */
   #lacksPositives = true;
@@ -80,7 +81,7 @@ export class StepReports {
    * @throws {NonFiniteLossError}
    */
   count(outcome: StepOutcome, { epoch, learningRate }: StepPlace): (WarningEvent | StepEvent)[] {
-    const { isSingleClass, hasEqualIds, ...result } = outcome;
+    const { isSingleClass, lacksPairs, hasEqualIds, ...result } = outcome;
     const { refused, loss } = result;
     if (refused !== undefined) {
       const place = `at step ${this.#done + 1} (epoch ${epoch + 1})`;
@@ -104,11 +105,15 @@ export class StepReports {
     ];
   }
 
-  #warnings({ isSingleClass, hasEqualIds, metrics }: StepOutcome): string[] {
+  #warnings({ isSingleClass, lacksPairs, hasEqualIds, metrics }: StepOutcome): string[] {
     const warnings: string[] = [];
     if (isSingleClass && !this.#warnedOfOneClass) {
       this.#warnedOfOneClass = true;
       warnings.push(oneClass);
+    }
+    if (lacksPairs && !this.#warnedOfPairs) {
+      this.#warnedOfPairs = true;
+      warnings.push(noPairs);
     }
     if (hasEqualIds && !this.#warnedOfIds) {
       this.#warnedOfIds = true;
@@ -122,9 +127,12 @@ export class StepReports {
 const oneClass =
   'a batch holds one class only: variant "out" then has nothing to push apart, and "in" has no gradient. Is the data sorted, or the batch too small?';
 
+const noPairs =
+  "no two images of a batch are of one class: labels then pull nothing together. A larger batch helps, or the sampler 'class-balanced'";
+
 const equalIds =
   'samples of a batch have the same id: the loss takes them for views of one image, and their random draws are the same. ids must tell images apart, or be left out: then the index in the data set counts. concat() joins data sets so';
 const noPositives =
-  'no image of the first epoch had another view or another image of its class in its batch: there is nothing to pull together, and nothing was learned. More views, a larger batch or fewer classes help';
+  "no image of the first epoch had another view or another image of its class in its batch: there is nothing to pull together, and nothing was learned. More views or a larger batch help, or the sampler 'class-balanced'";
 
 const collapsed = `the features have collapsed: for ${collapsedSteps} steps their spread was below ${collapsedBelow} (1: all over the sphere, 0: all equal). A lower learning rate, a longer warm-up or other augmentations may help`;

@@ -13,6 +13,7 @@ import type { ResolvedOptions } from './options.ts';
 import { callsFunctions, isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
 import { scalarOf, targetsOf } from './targets.ts';
+import type { Watch } from './watch.ts';
 
 export interface StepContext {
   readonly learningRate: number;
@@ -46,6 +47,8 @@ interface StepOutputs {
   readonly report: Tensor;
   /** int64 (), of lib/train/guard.ts. */
   readonly status: Tensor;
+  /** For monitors. */
+  readonly encoded?: Tensor;
 }
 
 /** The step as a function of tensors: it reads none of their values. */
@@ -53,23 +56,25 @@ function stepFunction(
   { metrics }: ResolvedOptions,
   guard: StepGuard,
   method: Method,
+  watch: Watch | undefined,
 ): (inputs: StepInputs) => StepOutputs {
   return ({ images, viewOrder, learningRate, ...targets }) => {
     const batch: MethodBatch = { views: new Views(images, viewOrder), ...targets };
     let status = guard.begin();
     const value = method.loss(batch);
+    const encoded = watch?.features(batch.views.batch);
     const report = reportOf(value, metrics ? method.metrics(value, batch) : undefined);
     status = guard.checkLoss(report.narrow(0, 0, 1), status);
     status = ops.guardedBackward_(value.loss, status);
     status = guard.update(value.features, learningRate, status);
     status = method.afterUpdate(value, batch, status);
-    return { report, status: guard.end(status) };
+    return { report, status: guard.end(status), ...(encoded && { encoded }) };
   };
 }
 
-export function makeStep(options: ResolvedOptions, optimizer: Optimizer, method: Method): Step {
+export function makeStep(options: ResolvedOptions, optimizer: Optimizer, method: Method, watch?: Watch): Step {
   const guard = new StepGuard(options, optimizer, method);
-  const whole = stepFunction(options, guard, method);
+  const whole = stepFunction(options, guard, method, watch);
   const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
   const step = compiled ?? whole;
 
@@ -92,7 +97,9 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer, method:
 
   const run: Step['run'] = async (batch, context) => {
     try {
-      return await read(tidy(() => enqueue(batch, context)));
+      const outputs = tidy(() => enqueue(batch, context));
+      watch?.observe(outputs.encoded, batch);
+      return await read(outputs);
     } catch (error) {
       await sync().catch(() => {}); // this failure, which is heard here
       guard.abandon();

@@ -5,8 +5,10 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** New modules. Their initial weights are from another seed than encoder and head may have begun with. */
-export function makeMethod({ method, encoder, head, precision, seed }: ResolvedOptions): Method {
-  const student = new Network({ encoder, head }, precision);
+export function makeMethod(
+  { method, encoder, head, precision, seed }: ResolvedOptions,
+  student = new Network({ encoder, head }, precision),
+): Method {
   return method.make({ student, device: encoder.device, seed: seed + 1 });
 }
 

@@ -5,15 +5,17 @@ import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
 import { throwIfAborted } from '../validate.ts';
+import { samplerOf } from './batches.ts';
 import { precisionOfRun, RunWriter } from './checkpointing.ts';
-import type { EndEvent, TrainEvent } from './events.ts';
+import type { EndEvent, MonitorEvent, StepEvent, TrainEvent, WarningEvent } from './events.ts';
 import { fitBatch } from './fit-batch.ts';
-import { checkFitOptions, checkMonitorResult, type FitOptions } from './fit-options.ts';
+import { checkFitOptions, type FitOptions } from './fit-options.ts';
 import { fitPrecision } from './fit-precision.ts';
 import { type CheckedOptions, checkTrainerOptions, type ResolvedOptions, type TrainerOptions } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
 import { makeMethod, trainedParameters } from './trained.ts';
+import { Watch } from './watch.ts';
 
 /**
  * Trains an encoder and a head by a method. They are in training mode while it trains, in evaluation mode in monitors
@@ -81,19 +83,21 @@ export class Trainer {
   ): AsyncGenerator<TrainEvent, void, undefined> {
     const { sized, warnings } = fitBatch(this.#options, dataset);
     const { encoder, head, epochs, batchSize, schedule } = sized;
-    const { signal, monitor, checkpointEvery } = options;
+    const { signal, monitors, monitorEvery, checkpointEvery } = options;
     encoder.to(sized.device);
     if (head instanceof Module) head.to(sized.device);
     this.#setTraining(true);
     const asked = (await precisionOfRun(sized, options)) ?? sized.precision;
     const choice = await fitPrecision({ ...sized, precision: asked }, dataset, signal);
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision };
-    using method = makeMethod(resolved);
+    const sampler = await samplerOf(dataset, resolved, signal);
+    using watch = new Watch(monitors);
+    using method = makeMethod(resolved, watch.network({ encoder, head }, choice.precision));
     using optimizer = makeOptimizer(resolved.optimizer, trainedParameters(resolved, method));
-    using pipeline = makePipeline(dataset, resolved, optimizer, method);
+    using pipeline = makePipeline(dataset, resolved, sampler, optimizer, method, watch);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
-    const trained = { options: resolved, choice, optimizer, method, stepsPerEpoch };
+    const trained = { options: resolved, sampler, choice, optimizer, method, stepsPerEpoch };
     await using writer = await RunWriter.open(trained, dataset, options);
     const startStep = writer?.startStep ?? 0;
     yield {
@@ -108,14 +112,20 @@ export class Trainer {
     let isWhole = true; // the weights are those of the last step that was counted, or will be when all that waits has run
     const settle = async (): Promise<TrainEvent[]> => {
       const { outcome, ...place } = waiting.shift() as (typeof waiting)[number];
-      let events: TrainEvent[];
+      let events: (WarningEvent | StepEvent | MonitorEvent)[];
       try {
         events = reports.count(await outcome, place);
       } catch (error) {
         isWhole = pipeline.undoesFailures && !(error instanceof NonFiniteLossError);
         throw error;
       }
-      for (const event of events) if (event.kind === 'step') await writer?.record(event);
+      const { done: step } = reports;
+      if (step % stepsPerEpoch !== 0 && step % monitorEvery === 0) {
+        const { epoch } = place;
+        const metrics = await reports.pause(() => watch.figures({ epoch, step, signal }));
+        events.push({ kind: 'monitor', epoch, step, metrics });
+      }
+      for (const event of events) if (event.kind !== 'warning') await writer?.record(event);
       return events;
     };
     const save = async (step: number): Promise<TrainEvent[]> =>
@@ -125,14 +135,8 @@ export class Trainer {
     const endEpoch = async (epoch: number): Promise<TrainEvent> => {
       this.#setTraining(false);
       const step = reports.done;
-      const metrics = monitor && (await reports.pause(() => monitor({ epoch, step, signal })));
-      const event = {
-        kind: 'epoch',
-        epoch,
-        step,
-        loss: reports.epochLoss,
-        metrics: checkMonitorResult(metrics),
-      } as const;
+      const metrics = await reports.pause(() => watch.figuresOfEpoch({ epoch, step, signal }));
+      const event = { kind: 'epoch', epoch, step, loss: reports.epochLoss, metrics } as const;
       await writer?.record(event);
       return event;
     };

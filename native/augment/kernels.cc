@@ -1,8 +1,5 @@
 #include "augment/kernels.h"
 
-#include <cstdlib>
-#include <string_view>
-
 #include "core/cpu.h"
 
 namespace contrastive::augment {
@@ -10,11 +7,9 @@ namespace {
 
 const Kernels& choose() {
 #if defined(__x86_64__) || defined(_M_X64)
-  const char* wish = std::getenv("CONTRASTIVE_AUGMENT_ISA");  // NOLINT(concurrency-mt-unsafe): see export_augment()
-  const std::string_view limit = wish ? wish : "avx512";
   const InstructionSet widest = instruction_set();
-  if (widest >= InstructionSet::kAvx512 && limit == "avx512") return kernels_avx512();
-  if (widest >= InstructionSet::kAvx2 && limit != "baseline") return kernels_avx2();
+  if (widest >= InstructionSet::kAvx512) return kernels_avx512();
+  if (widest >= InstructionSet::kAvx2) return kernels_avx2();
 #endif
   return kernels_baseline();
 }

@@ -72,7 +72,7 @@ struct Kernels {
                         const float* offset, bool interleave, uint16_t* out);
 };
 
-// The set in use. CONTRASTIVE_AUGMENT_ISA=baseline|avx2|avx512 in the environment lowers the choice, for tests.
+// The set in use: the widest that this processor runs.
 const Kernels& kernels();
 
 const Kernels& kernels_baseline();

@@ -32,11 +32,9 @@ bool is_forbidden() {
   return std::find(std::begin(kWithout), std::end(kWithout), name) != std::end(kWithout);
 }
 
-}  // namespace
-
 #if defined(__x86_64__) && defined(__GNUC__)
 
-InstructionSet instruction_set() {
+InstructionSet widest() {
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -45,15 +43,15 @@ InstructionSet instruction_set() {
 }
 
 // AMX comes with AVX512_BF16 in every processor that has it.
-bool has_bfloat16() {
+bool multiplies_bfloat16() {
   __builtin_cpu_init();
-  return instruction_set() == InstructionSet::kAvx512 && __builtin_cpu_supports("avx512bf16") && !is_forbidden();
+  return widest() == InstructionSet::kAvx512 && __builtin_cpu_supports("avx512bf16");
 }
 
 #elif defined(_M_X64)
 
 // Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, CPUID and XGETBV.
-InstructionSet instruction_set() {
+InstructionSet widest() {
   constexpr unsigned kLeaf1Ecx = 1u << 12 | 1u << 27 | 1u << 28;            // FMA, OSXSAVE, AVX
   constexpr unsigned kLeaf7Ebx = 1u << 5 | 1u << 8;                         // AVX2, BMI2
   constexpr unsigned kWideEbx = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // AVX-512 F, DQ, BW, VL
@@ -71,22 +69,22 @@ InstructionSet instruction_set() {
   return wide ? InstructionSet::kAvx512 : InstructionSet::kAvx2;
 }
 
-bool has_bfloat16() {
+bool multiplies_bfloat16() {
   constexpr unsigned kBfloat16Eax = 1u << 5;  // AVX512_BF16, of leaf 7, subleaf 1
   int registers[4];
-  if (instruction_set() != InstructionSet::kAvx512) return false;
+  if (widest() != InstructionSet::kAvx512) return false;
   __cpuidex(registers, 7, 1);
-  return (static_cast<unsigned>(registers[0]) & kBfloat16Eax) != 0 && !is_forbidden();
+  return (static_cast<unsigned>(registers[0]) & kBfloat16Eax) != 0;
 }
 
 #else
 
-InstructionSet instruction_set() { return InstructionSet::kBaseline; }
+InstructionSet widest() { return InstructionSet::kBaseline; }
 
-bool has_bfloat16() {
+bool multiplies_bfloat16() {
 #if defined(__linux__) && defined(__aarch64__)
   constexpr unsigned long kBfloat16 = 1ul << 14;  // HWCAP2_BF16
-  return (getauxval(AT_HWCAP2) & kBfloat16) != 0 && !is_forbidden();
+  return (getauxval(AT_HWCAP2) & kBfloat16) != 0;
 #elif defined(__APPLE__)
   int has = 0;
   size_t size = sizeof(has);
@@ -97,5 +95,18 @@ bool has_bfloat16() {
 }
 
 #endif
+
+}  // namespace
+
+InstructionSet instruction_set() {
+  const char* limit = std::getenv("CONTRASTIVE_ISA");  // NOLINT(concurrency-mt-unsafe): as above
+  const std::string_view name = limit ? limit : "";
+  const InstructionSet most = name == "baseline" ? InstructionSet::kBaseline
+                              : name == "avx2"   ? InstructionSet::kAvx2
+                                                 : InstructionSet::kAvx512;
+  return std::min(most, widest());
+}
+
+bool has_bfloat16() { return multiplies_bfloat16() && !is_forbidden(); }
 
 }  // namespace contrastive

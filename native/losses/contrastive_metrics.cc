@@ -37,6 +37,9 @@ std::vector<int64_t> places_of(const std::vector<int64_t>& sorted) {
   return places;
 }
 
+// sum / count; NaN over nothing, where the sum may be a rounding error. Both are scalars.
+at::Tensor mean_over(const at::Tensor& sum, const at::Tensor& count) { return sum.masked_fill(count.eq(0), 0) / count; }
+
 // The rows in order of their class, so that most blocks hold no positive.
 struct Rows {
   Rows(const at::Tensor& features, const std::optional<at::Tensor>& labels) {
@@ -135,11 +138,11 @@ at::Tensor contrastive_metrics(const at::Tensor& features, const std::optional<a
   const at::Tensor valid = positives.gt(0), valid_anchors = valid.sum();
   const at::Tensor hits = nearest.positive.gt(nearest.negative).logical_and(valid).sum();
   // |z_i − z_j|² = |z_i|² + |z_j|² − 2 z_i·z_j; a row of zeros is not of length one.
-  const at::Tensor alignment = ((positives * squares).sum() - positive_sum).clamp_min(0) * 2 / positive_pairs;
+  const at::Tensor alignment = 2 * mean_over(((positives * squares).sum() - positive_sum).clamp_min(0), positive_pairs);
 
   std::vector<at::Tensor> metrics = {hits.to(at::kDouble) / valid_anchors,
-                                     positive_sum / positive_pairs,
-                                     negative_sum / (pairs - positive_pairs),
+                                     mean_over(positive_sum, positive_pairs),
+                                     mean_over(negative_sum, pairs - positive_pairs),
                                      alignment,
                                      (nearest.potential / pairs).log(),
                                      deviation * std::sqrt(static_cast<double>(z.size(1))),

@@ -2,7 +2,6 @@
 // normalisation folded into the weight and the bias (Jacob et al. 2018, arXiv:1712.05877, section 3.2), the weight in
 // the layout that this machine's kernels want, the rest inside the kernel.
 #include <ATen/ATen.h>
-#include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/GradMode.h>
 
@@ -14,7 +13,9 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "nn/activation.h"
+#include "nn/inference_dtype.h"
 #include "nn/packed_weights.h"
+#include "nn/winograd.h"
 
 namespace contrastive::nn {
 namespace {
@@ -119,12 +120,6 @@ const char* attribute_of(Activation act) {
   }
 }
 
-at::ScalarType dtype_of_result(const at::Tensor& input) {
-  const at::DeviceType device = input.device().type();
-  const bool is_cast = at::autocast::is_autocast_enabled(device) && input.scalar_type() != at::kDouble;
-  return is_cast ? at::autocast::get_autocast_dtype(device) : input.scalar_type();
-}
-
 at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, const OptionalTensor& bias,
                                  const OptionalTensor& norm_weight, const OptionalTensor& norm_bias,
                                  const OptionalTensor& running_mean, const OptionalTensor& running_var,
@@ -138,12 +133,13 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
   if (input.is_meta()) return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
 
   const c10::NoGradGuard no_grad;
-  const at::ScalarType dtype = dtype_of_result(input);
+  const at::ScalarType dtype = inference_dtype(input);
   // Nobody else sees a residual that is handed over: the sum may take its place.
   const bool is_owned = residual && residual->use_count() == 1 && residual->storage().use_count() == 1;
   const at::Tensor x = input.to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto winograd = winograd_for_inference(x, weight, {stride, padding, dilation, groups});
   const Kernels& kernels = Kernels::get();
-  const bool packs = kernels.take(x);
+  const bool packs = !winograd && kernels.take(x);
   const std::vector<at::Tensor> sources = [&] {
     std::vector<at::Tensor> all = {weight};
     for (const OptionalTensor* each : {&bias, &norm_weight, &norm_bias, &running_mean, &running_var})
@@ -152,14 +148,23 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
   }();
   const Normalisation norm{norm_weight, norm_bias, running_mean, running_var, eps};
   // The layout is chosen for the first batch size that comes; it differs little between them.
-  const std::string use = message(dtype, ' ', x.sizes().slice(1), stride, padding, dilation, groups, ' ', eps, packs);
+  const std::string use = message(dtype, ' ', x.sizes().slice(1), stride, padding, dilation, groups, ' ', eps, packs,
+                                  winograd ? winograd->kernels->side : 0);
   const Folded folded = folded_weights(sources, use, [&] {
     Folded made = fold(weight, bias, norm, dtype);
+    if (winograd) made.weight = transformed_weight(*winograd, made.weight);
     if (packs) made.weight = kernels.pack(made.weight, geometry, x.sizes());
     return made;
   });
 
   const at::Tensor other = residual ? residual->to(dtype).contiguous(at::MemoryFormat::ChannelsLast) : at::Tensor();
+  const bool in_place = other.defined() && (is_owned || !other.is_same(*residual));
+  const bool is_relu = act == Activation::kRelu;
+  if (winograd) {
+    const OptionalTensor added = other.defined() ? OptionalTensor(other) : std::nullopt;
+    const at::Tensor y = winograd_convolution(*winograd, x, folded.weight, {folded.bias, added, in_place, is_relu});
+    return is_relu ? y : activated(y, act);
+  }
   if (!packs) {
     at::Tensor y = at::conv2d(x, folded.weight, folded.bias, stride, padding, dilation, groups);
     if (other.defined()) y = y.add_(other);
@@ -167,10 +172,9 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
   }
   if (!other.defined()) return kernels.run(x, folded, geometry, attribute_of(act));
   // Behind an addition, oneDNN's kernels know no other.
-  const bool is_inside = act == Activation::kRelu;
-  const at::Tensor sum = kernels.run_and_add(x, other, is_owned || !other.is_same(*residual), folded, geometry,
-                                             is_inside ? c10::IValue("relu") : c10::IValue());
-  return is_inside ? sum : activated(sum, act);
+  const at::Tensor sum =
+      kernels.run_and_add(x, other, in_place, folded, geometry, is_relu ? c10::IValue("relu") : c10::IValue());
+  return is_relu ? sum : activated(sum, act);
 }
 
 CONTRASTIVE_OP(

@@ -1,4 +1,4 @@
-# Flags of the batch normalisation kernels: one body, one instruction set a file; the best is chosen at run time.
+# Flags of the kernels: one body, one instruction set a file; the best is chosen at run time.
 set(kernels_directory ${CMAKE_CURRENT_LIST_DIR}/kernels)
 set(kernels_flags -O3 -fopenmp-simd -fno-math-errno -fno-trapping-math)
 if(MSVC)
@@ -12,6 +12,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     set(kernels_avx2_flags ${kernels_flags} /arch:AVX2)
     set(kernels_avx512_flags ${kernels_flags} /arch:AVX512)
   endif()
-  set_source_files_properties(${kernels_directory}/batch_norm_avx2.cc PROPERTIES COMPILE_OPTIONS "${kernels_avx2_flags}")
-  set_source_files_properties(${kernels_directory}/batch_norm_avx512.cc PROPERTIES COMPILE_OPTIONS "${kernels_avx512_flags}")
+  foreach(body batch_norm winograd)
+    set_source_files_properties(${kernels_directory}/${body}_avx2.cc PROPERTIES COMPILE_OPTIONS "${kernels_avx2_flags}")
+    set_source_files_properties(${kernels_directory}/${body}_avx512.cc PROPERTIES COMPILE_OPTIONS "${kernels_avx512_flags}")
+  endforeach()
 endif()

@@ -6,7 +6,7 @@ const child = fileURLToPath(new URL('kernels-child.ts', import.meta.url));
 
 function run(isa: string): Float32Array {
   const output = execFileSync(process.execPath, ['--import', 'tsx', child], {
-    env: { ...process.env, CONTRASTIVE_AUGMENT_ISA: isa },
+    env: { ...process.env, CONTRASTIVE_ISA: isa },
     encoding: 'utf8',
     maxBuffer: 1 << 26,
   });

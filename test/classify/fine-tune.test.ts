@@ -330,7 +330,7 @@ describe('fineTune', () => {
     await failing(
       { classes: 2 },
       'ERR_DATA',
-      /the cross-entropy loss needs a label/,
+      /the method 'cross-entropy' needs a label/,
       tinyDataset(40, { labels: false }),
     );
     await failing({}, 'ERR_OPTION', /encoder must be a Module/, train, {} as never);
@@ -360,7 +360,7 @@ describe('fineTune', () => {
     await new Trainer({ encoder, head, augment: tinyViews(), batchSize: 16, epochs: 1 }).fit(train, { out });
     await expect(loadClassifier({ checkpoint: out })).rejects.toMatchObject({
       code: 'ERR_CHECKPOINT',
-      message: expect.stringMatching(/holds no classifier \(its loss is "supcon"\)/),
+      message: expect.stringMatching(/holds no classifier \(its method is "supcon"\)/),
     });
     await expect(loadClassifier({ checkpoint: join(folder, 'none') })).rejects.toMatchObject({
       code: 'ERR_CHECKPOINT',

@@ -9,6 +9,8 @@ import { neededSide } from '../../lib/cli/fine-tune-run.ts';
 import { Output } from '../../lib/cli/output.ts';
 import { type RecipeChoices, recipeOf } from '../../lib/cli/recipe.ts';
 import { sideOf } from '../../lib/cli/training.ts';
+import { simclr } from '../../lib/methods/simclr.ts';
+import { supcon } from '../../lib/methods/supcon.ts';
 
 const images = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));
 let root: string;
@@ -53,9 +55,9 @@ it('the side that images need is that of which the smallest crop is not enlarged
   expect([neededSide(64, 0.25), neededSide(224, 1)]).toEqual([128, 224]);
   const profile = { size: 224, mean: 0.5, std: 0.5 };
   const side = (choices: Partial<RecipeChoices>): number => {
-    const all = { encoder: 'resnet18', headDim: 8, temperature: 0.1, optimizer: 'sgd', warmup: 0, seed: 0 } as const;
-    return sideOf(recipeOf({ ...all, epochs: 1, precision: 'float32', method: 'simclr', ...choices }, profile));
+    const all = { encoder: { name: 'resnet18' }, headDim: 8, optimizer: 'sgd', warmup: 0, seed: 0 } as const;
+    return sideOf(recipeOf({ ...all, epochs: 1, precision: 'float32', method: simclr(), ...choices }, profile));
   };
-  expect([side({}), side({ cropMin: 0.25, size: 32 })]).toEqual([792, 64]);
-  expect(side({ method: 'supcon' })).toBe(501);
+  expect([side({}), side({ preset: { name: 'supcon', cropMin: 0.25 }, size: 32 })]).toEqual([792, 64]);
+  expect(side({ method: supcon() })).toBe(501);
 });

@@ -39,7 +39,7 @@ describe('flags', () => {
     });
     expect(flagsOf(variants.supcon)).toMatchObject({
       variant: { type: 'string', choices: ['out', 'in'], value: 'NAME' },
-      hardNegativesConcentration: { type: 'number', min: 0, value: 'BETA', help: 'of near ones; default 1' },
+      hardNegativesConcentration: { type: 'number', min: 0, value: 'BETA', help: 'of near ones' },
     });
   });
 

@@ -9,10 +9,9 @@ import { RunFolder } from '../../lib/checkpoint/run.ts';
 import { parseData, profileOf } from '../../lib/cli/data-option.ts';
 import { command as evalCommand } from '../../lib/cli/eval.ts';
 import { parseOptions } from '../../lib/cli/options.ts';
-import { recipeOf } from '../../lib/cli/recipe.ts';
 import { command } from '../../lib/cli/train.ts';
 import { specOf, withConfig } from '../../lib/cli/train-config.ts';
-import { type TrainOptions, trainOptions } from '../../lib/cli/train-options.ts';
+import { partFlags, type TrainOptions, trainOptions } from '../../lib/cli/train-options.ts';
 import { loadDataset } from '../../lib/data/load.ts';
 import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
@@ -34,65 +33,59 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const train = (...args: string[]): Promise<Ran> => runWith([command, evalCommand], ['train', ...args]);
 
 describe('options and back', () => {
-  const parse = (args: readonly string[]) => {
-    const { options, given } = parseOptions(args, trainOptions, { where: 'train' });
+  const parse = async (args: readonly string[]) => {
+    const table = { ...trainOptions, ...(await partFlags(args)) };
+    const { options, given } = parseOptions(args, table, { where: 'train' });
     return { options: options as unknown as TrainOptions, given };
   };
   const usual = ['--data', 'cifar10:/data'];
   const lists = [
-    [],
-    ['--method', 'dcl', '--weighted', '--size', '96'],
-    ['--method', 'simclr', '--hard-negatives', '0.5', '--stem', 'cifar', '--jitter', '0.7', '--size', '128'],
-    ['--variant', 'in', '--denominators', 'negatives', '--temperature', '0.2', '--temperature-end', '0.05'],
-    [
-      '--method',
-      'moco',
-      '--queue',
-      '512',
-      '--teacher-momentum-end',
-      '1',
-      '--symmetric',
-      '--blur',
-      '0.3',
-      '--crop-min',
-      '0.4',
-    ],
-    ['--method', 'moco', '--loss', 'supcon', '--teacher-momentum', '0.9', '--variant', 'in', '--temperature', '0.3'],
-    ['--method', 'byol', '--teacher-momentum', '0.9', '--optimizer', 'lars', '--warmup', '0.2', '--head-dim', '32'],
-    ['--method', 'simsiam'],
-    ['--optimizer', 'adamw', '--lr', '0.003', '--weight-decay', '0', '--encoder', 'resnet50', '--width', '8'],
-    ['--encoder', './net.ts', '--seed', '7', '--precision', 'bfloat16', '--micro-batch', '8', '--batch-size', '64'],
+    '',
+    '--method dcl --weighted --size 96',
+    '--sampler class-balanced --sampler-classes 4 --sampler-per-class 16',
+    '--method simclr --hard-negatives 0.5 --stem cifar --strength 0.7 --size 128',
+    '--variant in --denominators negatives --temperature 0.2 --temperature-end 0.05',
+    '--method moco --queue 512 --teacher-momentum-end 1 --symmetric --preset mocoV2 --blur 0.3 --crop-min 0.4',
+    '--method moco --loss supcon --teacher-momentum 0.9 --variant in --temperature 0.3',
+    '--method byol --teacher-momentum 0.9 --optimizer lars --warmup 0.2 --head-dim 32 --preset byol',
+    '--method simsiam',
+    '--loss dclw --sigma 0.3 --weight-gradient',
+    '--optimizer adamw --lr 0.003 --weight-decay 0 --encoder resnet50 --width 8',
+    '--encoder ./net.ts --seed 7 --precision bfloat16 --micro-batch 8 --batch-size 64',
   ];
 
-  it.each(lists)('a config says what made it: %s %s', (...args) => {
-    const { options, given } = parse([...usual, ...args]);
+  it.each(lists)('a config says what made it: %s', async (line) => {
+    const args = line.split(' ').filter(Boolean);
+    const { options, given } = await parse([...usual, ...args]);
     const profile = profileOf(parseData(options.data as string));
-    const spec = recipeOf(options, profile);
+    const spec = specOf(options, given, profile, undefined);
     const config = json({ ...spec, data: { name: 'cifar10', path: '/data', limit: null } });
-    const { options: bare, given: nothing } = parse([]);
-    const back = withConfig(bare, nothing, config);
-    expect(recipeOf(back, profile)).toEqual(spec);
-    expect(specOf(back, nothing, profile, config)).toEqual(spec);
+    const { options: bare, given: nothing } = await parse([]);
+    expect(specOf(withConfig(bare, nothing, config), nothing, profile, config)).toEqual(spec);
     expect(given.size).toBe(1 + args.filter((word) => word.startsWith('--')).length);
   });
 
-  it('what is typed wins, and leaves the rest as it was', () => {
+  it('what is typed wins, and leaves the rest as it was', async () => {
     const config = json({
       method: { name: 'supcon', temperature: 0.3, noPositives: 'zero' },
       optimizer: { name: 'sgd', lr: 0.4, momentum: 0.5 },
       augment: [{ transforms: [{ kind: 'normalize', mean: 0, std: 1 }] }],
       encoder: { name: 'resnet34', width: 8, stem: 'imagenet' },
     });
-    const specWith = (...args: string[]) => {
-      const { options, given } = parse([...usual, ...args]);
+    const specWith = async (...args: string[]) => {
+      const { options, given } = await parse([...usual, ...args]);
       return specOf(withConfig(options, given, config), given, profileOf({ name: 'cifar10', path: null }), config);
     };
-    expect(specWith('--epochs', '7')).toMatchObject({ ...config, augment: expect.anything(), epochs: 7 });
-    expect(specWith('--lr', '0.1').optimizer).toMatchObject({ name: 'sgd', lr: 0.1 });
-    expect(specWith('--optimizer', 'adamw').optimizer).toMatchObject({ name: 'adamw', lr: 0.001 });
-    expect(specWith('--width', '16').encoder).toMatchObject({ name: 'resnet34', width: 16, stem: 'imagenet' });
-    expect(specWith('--method', 'simclr').method).toEqual({ name: 'simclr', temperature: 0.1 });
-    expect(specWith('--temperature', '0.2').method).toMatchObject({ name: 'supcon', temperature: 0.2 });
+    expect(await specWith('--epochs', '7')).toMatchObject({ ...config, augment: expect.anything(), epochs: 7 });
+    expect((await specWith('--lr', '0.1')).optimizer).toMatchObject({ name: 'sgd', lr: 0.1 });
+    expect((await specWith('--optimizer', 'adamw')).optimizer).toMatchObject({ name: 'adamw', lr: 0.001 });
+    expect((await specWith('--width', '16')).encoder).toMatchObject({ name: 'resnet34', width: 16, stem: 'imagenet' });
+    expect((await specWith('--method', 'simclr')).method).toEqual({ name: 'simclr' });
+    expect((await specWith('--temperature', '0.2')).method).toMatchObject({ noPositives: 'zero', temperature: 0.2 });
+    expect((await specWith('--temperature-end', '0.1')).method).toMatchObject({
+      temperature: { from: 0.3, to: 0.1, schedule: 'cosine' },
+    });
+    expect((await specWith('--preset', 'byol', '--strength', '0.5')).preset).toEqual({ name: 'byol', strength: 0.5 });
   });
 });
 
@@ -101,7 +94,18 @@ describe('--resume', () => {
   beforeAll(async () => {
     out = join(folder, 'run');
     const more = ['--method', 'moco', '--queue', '64', '--optimizer', 'adamw', '--temperature-end', '0.05'];
-    const views = ['--size', '24', '--blur', '0.5', '--jitter', '0.3', '--crop-min', '0.5', '--stem', 'imagenet'];
+    const views = [
+      '--size',
+      '24',
+      '--preset',
+      'mocoV2',
+      '--strength',
+      '0.75',
+      '--crop-min',
+      '0.5',
+      '--stem',
+      'imagenet',
+    ];
     expect(await train(...small, ...few, ...more, ...views, '--seed', '3', '--out', out)).toMatchObject({ code: 0 });
   });
 
@@ -124,7 +128,7 @@ describe('--resume', () => {
     ['method.loss.temperature.from was 0.1', ['--temperature', '0.2']],
     ['head.hiddenFeatures', ['--method', 'simsiam']],
     ['method.name was "moco"', ['--method', 'simclr']],
-    ['augment[0].transforms[2].brightness[0] was 0.7, and is now 0.6', ['--jitter', '0.4']],
+    ['augment[0].transforms[2].brightness[0] was 0.7', ['--strength', '1']],
     ['augment[0].transforms[0].size[0] was 24', ['--size', '28']],
     ['optimizer.lr was 0.001, and is now 0.1', ['--lr', '0.1']],
     ['schedule.warmup was 0.05', ['--warmup', '0.5']],

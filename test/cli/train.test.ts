@@ -97,7 +97,7 @@ describe('contrastive train', () => {
     const { config } = await RunFolder.open(out);
     expect(config).toMatchObject({
       encoder: { name: 'resnet18', stem: 'cifar', width: 4, inChannels: 3 },
-      method: { name: 'supcon', variant: 'out', temperature: 0.1 },
+      method: { name: 'supcon' },
       input: { size: 28, channels: 3, mean: [0.286, 0.286, 0.286], std: [0.353, 0.353, 0.353] },
       optimizer: { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 },
       data: { name: 'fashion-mnist', path: 'bundled', limit: 256 },
@@ -121,7 +121,18 @@ describe('contrastive train', () => {
         '--stem',
         'imagenet',
       ];
-      const views = ['--crop-min', '0.5', '--jitter', '0.2', '--blur', '0.3', '--precision', 'bfloat16'];
+      const views = [
+        '--preset',
+        'mocoV2',
+        '--crop-min',
+        '0.5',
+        '--strength',
+        '0.5',
+        '--blur',
+        '0.3',
+        '--precision',
+        'bfloat16',
+      ];
       const command = [...small, '--limit-train', '64', '--limit-test', '20', ...args, ...more, ...views];
       expect(await train(...command)).toMatchObject({ code: 0 });
       const second = await train(...command, '--knn-every', '1', '--threads', '1');
@@ -168,7 +179,7 @@ describe('contrastive train', () => {
     expect(config).toMatchObject({
       method: {
         name: 'moco',
-        loss: { name: 'dcl', temperature: 0.1 },
+        loss: { name: 'dcl' },
         ...{ momentum: { from: 0.99, to: 1, schedule: 'cosine' }, queueSize: 150, symmetric: true },
       },
     });
@@ -237,15 +248,30 @@ describe('wrong use', () => {
     [['--data', 'fashion-mnist:'], 'needs the folder'],
     [[...data, '--epoch', '3'], 'did you mean --epochs?'],
     [[...data, '--encoder', 'resnet19'], "did you mean 'resnet18'?"],
-    [[...data, '--method', 'simclr', '--variant', 'in'], '--variant belongs to --method supcon or moco'],
-    [[...data, '--method', 'simclr', '--denominators', 'all'], '--denominators belongs to --method supcon or moco'],
-    [[...data, '--loss', 'dcl'], '--loss belongs to --method moco'],
-    [[...data, '--method', 'byol', '--temperature', '1'], '--temperature belongs to --method supcon or simclr or dcl'],
+    [
+      [...data, '--method', 'simclr', '--variant', 'in'],
+      '--variant belongs to --method supcon or moco or custom, got --method simclr',
+    ],
+    [
+      [...data, '--method', 'simclr', '--denominators', 'all'],
+      '--denominators belongs to --method supcon or moco or custom',
+    ],
+    [[...data, '--method', 'dcl', '--loss', 'dcl'], '--loss belongs to --method moco or custom, got --method dcl'],
+    [[...data, '--loss', 'dlc'], "did you mean 'dcl'?"],
+    [
+      [...data, '--preset', 'byol', '--blur', '1'],
+      '--blur belongs to --preset simclr or simclrV2 or mocoV2, got --preset byol',
+    ],
+    [[...data, '--import', './no-such.ts'], 'no-such.ts: there is no such file'],
+    [
+      [...data, '--method', 'byol', '--temperature', '1'],
+      '--temperature belongs to --method simclr or supcon or dcl or moco or custom',
+    ],
     [
       [...data, '--method', 'moco', '--loss', 'dclw', '--hard-negatives', '1'],
-      '--hard-negatives goes with --loss nt-xent or supcon, got --loss dclw',
+      '--hard-negatives belongs to --method simclr or supcon, got --method moco',
     ],
-    [[...data, '--method', 'moco', '--variant', 'in'], '--variant goes with --loss supcon, got --loss nt-xent'],
+    [[...data, '--method', 'moco', '--variant', 'in'], '--variant belongs to --method supcon, got --method moco'],
     [[...data, '--queue', '512'], '--queue belongs to --method moco'],
     [[...data, '--symmetric'], '--symmetric belongs to --method moco'],
     [[...data, '--teacher-momentum-end', '1'], '--teacher-momentum-end belongs to --method moco or byol'],
@@ -255,7 +281,7 @@ describe('wrong use', () => {
     [[...data, '--micro-batch', '300'], 'microBatch must be an integer >= 1 and <= 256, got 300'],
     [[...data, '--resume', 'runs/x', '--out', 'runs/y'], '--out does not go with --resume'],
     [[...data, '--encoder', './no-such-net.ts'], 'no-such-net.ts: there is no such file; it makes the encoder'],
-    [[...data, '--encoder', './my-net.js', '--width', '8'], '--width belongs to the encoders of the package'],
+    [[...data, '--encoder', './my-net.js', '--width', '8'], '--width belongs to --encoder resnet18 or'],
     [[...data, '--limit-train', '100', '--batch-size', '256'], 'batchSize must be at most the 100 samples'],
   ])('%j ends with 2 and a message that helps', async (args, message) => {
     const out = args.includes('--resume') ? [] : ['--out', join(folder, 'no')];

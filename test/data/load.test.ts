@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bundledFashionMnist, fashionMnistDataset } from '../../lib/data/fashion-mnist.ts';
 import { statOrUndefined } from '../../lib/data/files.ts';
 import { encodeIdx } from '../../lib/data/idx.ts';
-import { type DatasetName, loadDataset } from '../../lib/data/load.ts';
+import { load, loadDataset } from '../../lib/data/load.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -142,6 +142,6 @@ describe('loadDataset', () => {
     ['folder', { root: '.', background: 'red' }, /background must be a colour as '#rrggbb', got 'red'/],
     ['folder', { root: 'x', onError: 'ignore' }, /onError must be one of/],
   ])('refuses %s with %j', async (name, options, message) => {
-    await expect(loadDataset(name as DatasetName, options)).rejects.toMatchObject(optionError(message));
+    await expect(load(name, options ?? {})).rejects.toMatchObject(optionError(message));
   });
 });

@@ -81,8 +81,10 @@ describe('stl10Dataset', () => {
       code: 'ERR_OPTION',
       message: expect.stringMatching(/did you mean 'unlabeled'/),
     });
-    await expect(loadDataset('cifar10', { root, split: 'unlabeled' })).rejects.toMatchObject({ code: 'ERR_OPTION' });
-    await expect(loadDataset('cifar10', { root, fold: 1 })).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(loadDataset('cifar10', { root, split: 'unlabeled' } as never)).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+    });
+    await expect(loadDataset('cifar10', { root, fold: 1 } as never)).rejects.toMatchObject({ code: 'ERR_OPTION' });
   });
 
   it.each<[string, string, Uint8Array | string, RegExp]>([

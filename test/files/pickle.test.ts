@@ -79,6 +79,7 @@ describe('unpickle', () => {
     ['a call of None', ['N)R.'], 'calls what is no name'],
     ['a call without arguments', ['ca\nb\nNR.'], 'calls what is no name'],
     ['a name without an end', ['c', 'a'.repeat(300), '\nb\n.'], 'name of more than 256 bytes'],
+    ['a name that does not print', ['ca\u001b[2J\nb\n.'], 'has a name that is none'],
     ['another protocol', [0x80, 4, 'N.'], 'has protocol 4'],
     ['instructions of other protocols', [0x93, '.'], 'has 0x93 at byte 2'],
     ['an extension registry', [0x82, 1, '.'], 'has 0x82'],

@@ -1,12 +1,16 @@
 /** Checkpoints of other projects, as make_weights.py lays them out: under which names, and which of several networks. */
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { vitTi16 } from '../../lib/encoders/vision-transformer.ts';
+import { encodeSafetensors } from '../../lib/files/safetensors.ts';
 import { Module, Parameter } from '../../lib/nn/index.ts';
 import { describeLoaded, readWeights } from '../../lib/nn/weights-file.ts';
 import * as ops from '../../lib/tensor/ops.ts';
+import { rawState } from '../../lib/tensor/raw-tensors.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import { stored } from '../files/torch-archive.ts';
 
@@ -128,8 +132,41 @@ class Names extends Module {
   }
 }
 
+/** What timm calls it. */
+function timmName(name: string): string {
+  const block = /^encoder\.layers\.encoder_layer_(\d+)\.(.*)$/.exec(name);
+  if (block !== null) {
+    const inner = (block[2] as string)
+      .replace('ln_', 'norm')
+      .replace('self_attention.in_proj_', 'attn.qkv.')
+      .replace('self_attention.out_proj', 'attn.proj')
+      .replace('mlp.0', 'mlp.fc1')
+      .replace('mlp.3', 'mlp.fc2');
+    return `blocks.${block[1]}.${inner}`;
+  }
+  if (name === 'class_token') return 'cls_token';
+  if (name === 'encoder.pos_embedding') return 'pos_embed';
+  return name.replace('conv_proj', 'patch_embed.proj').replace('encoder.ln', 'norm');
+}
+
 describe('a vision transformer', () => {
   const timm = 'timm, vision transformers';
+
+  it("of this package takes timm's names", async () => {
+    using first = vitTi16({ width: 64, size: 32, seed: 1 });
+    using second = vitTi16({ width: 64, size: 32, seed: 2 });
+    const theirs = [...(await rawState(first.stateDict()))].map(([name, raw]) => [timmName(name), raw] as const);
+    const file = join(folder, 'timm.safetensors');
+    await writeFile(file, encodeSafetensors(new Map(theirs)));
+    const report = await second.load(file);
+    expect(report).toMatchObject({ naming: timm, missing: [], leftOut: [] });
+    const digests = async (module: Module) =>
+      [...(await rawState(module.stateDict())).values()].map(({ data }) =>
+        createHash('sha256').update(data).digest('hex'),
+      );
+    expect(await digests(second)).toEqual(await digests(first));
+  });
+
   it.each([
     ['timm-vit', { prefix: '', naming: timm }, ['head.weight', 'head.bias']],
     [

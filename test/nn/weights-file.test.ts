@@ -105,6 +105,14 @@ describe('save and load of a module', () => {
     );
   });
 
+  it('say of a name what a terminal may print', async () => {
+    const file = join(folder, 'odd.safetensors');
+    const name = `\u001b[2J${'x'.repeat(100)}`;
+    await writeFile(file, encodeSafetensors(new Map([[name, { dtype: 'U8', shape: [0], data: new Uint8Array() }]])));
+    using module = small(1);
+    await expect(module.load(file)).rejects.toMatchObject(refusal(/, but '\?\[2Jx+\.\.\.x+'$/));
+  });
+
   it('ask which, where a module fits in several places', async () => {
     using first = small(1);
     const states = await rawState(first.stateDict());

@@ -18,7 +18,7 @@ describe('parametersOf', () => {
     expect(defaults('aten::conv2d')).toMatchObject({ bias: undefined, stride: [1, 1], groups: 1 });
     expect(defaults('aten::gelu')).toEqual({ self: undefined, approximate: 'none' });
     expect(defaults('aten::layer_norm')).toMatchObject({ eps: 1e-5, cudnn_enable: true });
-    expect(defaults('batch_norm_act')).toMatchObject({ running_mean: undefined, training: false, momentum: 0.1 });
+    expect(defaults('batch_norm_act')).toMatchObject({ running_mean: undefined, training: false, eps: 1e-5 });
   });
 
   it('says of lists how long one is that is told by one number', () => {

@@ -130,7 +130,7 @@ describe('a step with cached gradients', () => {
 
     const alone = make();
     const features: Tensor[] = [];
-    for await (const micro of firstLargeBatch(tinyDataset(), alone).microBatches())
+    for await (const micro of (await firstLargeBatch(tinyDataset(), alone)).microBatches())
       features.push(new Network(alone, 'float32').features(new Views(micro.images, micro.viewOrder)));
     expect(features).toHaveLength(4);
     expect(await valuesOf(buffersOf(options))).toEqual(await valuesOf(buffersOf(alone)));
@@ -140,7 +140,7 @@ describe('a step with cached gradients', () => {
 
   test('makes the same views in every pass, those of the whole batch', async () => {
     const options = optionsOf({ microBatch: 5 });
-    const large = firstLargeBatch(tinyDataset(), options);
+    const large = await firstLargeBatch(tinyDataset(), options);
     const passes: number[][][] = [];
     for (let pass = 0; pass < 2; pass++) {
       const views: number[][] = [[], []];
@@ -157,10 +157,11 @@ describe('a step with cached gradients', () => {
     expect(passes[0]?.flat()).toEqual(values);
   });
 
-  test('takes micro-batches as even as can be', () => {
-    const sizes = [16, 15, 8, 7, 5, 3, 1].map(
-      (microBatch) => firstLargeBatch(tinyDataset(), optionsOf({ microBatch })).microBatch,
+  test('takes micro-batches as even as can be', async () => {
+    const batches = [16, 15, 8, 7, 5, 3, 1].map((microBatch) =>
+      firstLargeBatch(tinyDataset(), optionsOf({ microBatch })),
     );
+    const sizes = (await Promise.all(batches)).map(({ microBatch }) => microBatch);
     expect(sizes).toEqual([16, 8, 8, 6, 4, 3, 1]);
   });
 
@@ -187,7 +188,7 @@ describe('a step with cached gradients', () => {
     const before = await valuesOf(tensors);
     const step = makeCachedStep(options, new SGD(parametersOf(options), { lr: 1 }), makeMethod(options));
     const context = { learningRate: 1, progress: 0, signal: undefined };
-    await expect(step.run(firstLargeBatch(failing, options), context)).rejects.toMatchObject({
+    await expect(step.run(await firstLargeBatch(failing, options), context)).rejects.toMatchObject({
       code: 'ERR_DATA',
       message: expect.stringMatching(/batch 1 of epoch 1: sample \d+: .*sample \d+: boom/),
     });

@@ -3,7 +3,7 @@ import type { Dataset } from '../../lib/data/dataset.ts';
 import { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
-import { type TrainBatch, trainBatches } from '../../lib/train/batches.ts';
+import { samplerOf, type TrainBatch, trainBatches } from '../../lib/train/batches.ts';
 import { makeCachedStep } from '../../lib/train/cached-step.ts';
 import { type LargeBatch, largeBatches } from '../../lib/train/large-batches.ts';
 import { checkTrainerOptions, type ResolvedOptions, type TrainerOptions } from '../../lib/train/options.ts';
@@ -18,12 +18,14 @@ export function optionsOf(options: Partial<TrainerOptions> = {}): ResolvedOption
 }
 
 export async function firstBatch(dataset: Dataset, options: ResolvedOptions): Promise<TrainBatch> {
-  for await (const batch of trainBatches(dataset, options).epoch(0)) return batch;
+  for await (const batch of trainBatches(dataset, options, await samplerOf(dataset, options)).epoch(0)) return batch;
   throw new Error('the data set has no batch');
 }
 
-export const firstLargeBatch = (dataset: Dataset, options: ResolvedOptions): LargeBatch =>
-  largeBatches(dataset, options).epoch(0, 0).next().value as LargeBatch;
+export async function firstLargeBatch(dataset: Dataset, options: ResolvedOptions): Promise<LargeBatch> {
+  for await (const batch of largeBatches(dataset, options, await samplerOf(dataset, options)).epoch(0, 0)) return batch;
+  throw new Error('the data set has no batch');
+}
 
 export async function valuesOf(tensors: Iterable<Tensor>): Promise<number[][]> {
   return Promise.all(Array.from(tensors, async (tensor) => Array.from(await tensor.data(), Number)));
@@ -50,7 +52,7 @@ export async function gradientOf(
   const context = { learningRate: 1, progress: 0 };
   let result: StepResult;
   if (options.microBatch < options.batchSize) {
-    const large = firstLargeBatch(dataset, options);
+    const large = await firstLargeBatch(dataset, options);
     result = await makeCachedStep(options, optimizer, makeMethod(options)).run(large, {
       ...context,
       signal: undefined,

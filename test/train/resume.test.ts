@@ -10,6 +10,7 @@ import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
 import type { FitOptions } from '../../lib/train/fit-options.ts';
+import type { Monitor } from '../../lib/train/monitors.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { size, tinyDataset, tinyModels, tinyViews } from './tiny.ts';
@@ -109,14 +110,16 @@ describe('an error that has nothing to do with the weights comes after a checkpo
   test('of the monitor: the epoch is there, and is ended again', async () => {
     const out = join(folder, 'monitor');
     const monitor = () => Promise.reject(new Error('mine'));
-    await expect(make().fit(tinyDataset(), { out, monitor })).rejects.toThrow('mine');
+    await expect(make().fit(tinyDataset(), { out, monitors: [monitor] })).rejects.toThrow('mine');
     expect((await openCheckpoint(out)).checkpoint.state).toMatchObject({ step: 5, epoch: 1 });
     const seen: number[] = [];
     const { events, weights: got } = await finish(out, {
-      monitor: ({ epoch, step }) => {
-        seen.push(step);
-        return { epoch };
-      },
+      monitors: [
+        ({ epoch, step }) => {
+          seen.push(step);
+          return { epoch };
+        },
+      ],
     });
     expect(seen).toEqual([5, 10]);
     expect(got).toEqual(await wholeWeights());
@@ -133,12 +136,12 @@ describe('an error that has nothing to do with the weights comes after a checkpo
   test('a signal during the last monitor: the record and the loss come with the resume', async () => {
     const out = join(folder, 'last-monitor');
     const controller = new AbortController();
-    const monitor: FitOptions['monitor'] = ({ epoch, signal }) => {
+    const monitor: Monitor = ({ epoch, signal }) => {
       if (epoch === 1) controller.abort();
       signal?.throwIfAborted();
       return {};
     };
-    const options = { out, monitor, signal: controller.signal };
+    const options = { out, monitors: [monitor], signal: controller.signal };
     await expect(make().fit(tinyDataset(), options)).rejects.toMatchObject({ name: 'AbortError' });
     const { end } = await finish(out);
     expect(end.step).toBe(10);

@@ -66,7 +66,7 @@ export const isSmall = (size: number): boolean => size <= 64;
 interface Input {
   readonly mean: number | readonly number[];
   readonly std: number | readonly number[];
-  readonly channels: 1 | 3 | undefined;
+  readonly channels?: 1 | 3 | undefined;
 }
 
 /** `transforms` and the normalisation that ends every recipe. */

@@ -38,6 +38,11 @@ function geometries(): Geometry[] {
           for (const outChannels of [8, 64])
             for (const batch of [1, 16])
               found.push({ inChannels, outChannels, kernel, stride, groups: 1, size, batch });
+  // Batches that are large enough for native/nn/winograd.cc.
+  for (const size of [4, 5, 7, 14])
+    for (const inChannels of [16, 48, 128])
+      for (const outChannels of [32, 80])
+        found.push({ inChannels, outChannels, kernel: 3, stride: 1, groups: 1, size, batch: 16 });
   return found;
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { NpyWriter } from '../../lib/cli/npy.ts';
+import { NpyWriter, readNpy } from '../../lib/files/npy.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -64,5 +64,44 @@ describe('NpyWriter', () => {
     });
     await writer.discard();
     expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe('readNpy', () => {
+  it('reads what NpyWriter and numpy.save write', async () => {
+    const path = join(folder, 'r.npy');
+    const values = [
+      [1, 2, 3],
+      [-0.5, 0, 1e30],
+    ];
+    await write(path, 3, values);
+    expect(await readNpy(path)).toEqual({ values: Float32Array.from(values.flat()), rows: 2, dim: 3 });
+    // Version 2, as numpy writes long headers: the length has four bytes.
+    const bytes = await readFile(path);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(bytes.readUInt16LE(8));
+    await writeFile(path, Buffer.concat([bytes.subarray(0, 6), Buffer.from([2, 0]), length, bytes.subarray(10)]));
+    expect((await readNpy(path)).values).toEqual(Float32Array.from(values.flat()));
+  });
+
+  it('refuses other files', async () => {
+    const path = join(folder, 'o.npy');
+    const failing = async (bytes: Uint8Array, message: RegExp): Promise<void> => {
+      await writeFile(path, bytes);
+      await expect(readNpy(path)).rejects.toMatchObject({ code: 'ERR_DATA', message: expect.stringMatching(message) });
+    };
+    await write(path, 2, [[1, 2]]);
+    const good = await readFile(path);
+    await failing(Buffer.alloc(0), /o.npy: is not a .npy file/);
+    await failing(Buffer.from('PK34567890123'), /is not a .npy file/);
+    await failing(good.subarray(0, 11), /is not a .npy file/);
+    await failing(good.subarray(0, -1), /must hold float32 \(rows, dim\).*and 7 bytes/);
+    for (const [from, to] of [
+      ['<f4', '<f8'],
+      ['False', 'True '],
+      ['(1, 2)', '(2,)  '],
+    ] as const)
+      await failing(Buffer.from(good.toString('latin1').replace(from, to), 'latin1'), /must hold float32/);
+    await expect(readNpy(join(folder, 'none.npy'))).rejects.toMatchObject({ code: 'ERR_DATA' });
   });
 });

@@ -2,9 +2,9 @@
  * NumPy's .npy format, version 1.0: magic, a Python dictionary padded so that the values start at a multiple of 64, the
  * values. Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ShapeError } from '../errors.ts';
+import { DataError, messageOf, ShapeError } from '../errors.ts';
 import { syncFolder, temporaryBeside } from '../files/atomic.ts';
 
 // Room for any number of rows, so that the header can be written last. numpy.save leaves the same.
@@ -18,6 +18,37 @@ function header(rows: number, dim: number): Uint8Array {
   bytes.write(dictionary, 10, 'latin1');
   bytes.write('\n', kHeaderBytes - 1, 'latin1');
   return bytes;
+}
+
+export interface Matrix {
+  readonly values: Float32Array;
+  readonly rows: number;
+  readonly dim: number;
+}
+
+/**
+ * A float32 matrix that `NpyWriter` or numpy.save wrote.
+ * @throws {DataError} naming the file: it cannot be read, or holds something else.
+ */
+export async function readNpy(path: string): Promise<Matrix> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw new DataError(`${path}: cannot be read: ${messageOf(error)}`, { cause: error });
+  });
+  const version = bytes.toString('latin1', 0, 6) === '\x93NUMPY' && bytes.length >= 12 ? bytes[6] : undefined;
+  if (version === undefined) throw new DataError(`${path}: is not a .npy file`);
+  const [begin, size] = version === 1 ? [10, bytes.readUInt16LE(8)] : [12, bytes.readUInt32LE(8)];
+  const text = bytes.toString('latin1', begin, begin + size).trimEnd();
+  const [, rows, dim] = (
+    /^\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d+), (\d+)\), \}$/.exec(text) ?? []
+  ).map(Number);
+  const isWhole = rows !== undefined && dim !== undefined && bytes.length - begin - size === 4 * rows * dim;
+  if (!isWhole)
+    throw new DataError(
+      `${path}: must hold float32 (rows, dim), row by row, got ${JSON.stringify(text.slice(0, 120))} and ${bytes.length - begin - size} bytes`,
+    );
+  const values = new Float32Array(rows * dim);
+  new Uint8Array(values.buffer).set(bytes.subarray(begin + size));
+  return { values, rows, dim };
 }
 
 /** A float32 matrix, written row by row beside `path`; `path` itself changes at `publish()` only. */

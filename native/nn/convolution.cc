@@ -1,4 +1,5 @@
-// A way round two gradients of convolutions that libtorch computes wrongly on x64; both are oneDNN's, which it calls.
+// Where libtorch's convolutions on a CPU are computed another way: 3x3 of stride 1 in float32, where winograd.h is
+// faster than oneDNN, which libtorch calls; and two gradients that oneDNN computes wrongly on x64.
 //
 // The weight of a 1x1 kernel with a stride: the pixels that the stride meets are copied into a workspace, which has
 // room for the channels there are; then it works on whole blocks of 8 (AVX2) or 16 channels (AVX-512), and writes past
@@ -10,30 +11,25 @@
 // their gradient is 0, and is not written at all: what lay in memory comes back, NaN among it. It is computed in
 // float32.
 //
-// Both stand where autograd asks for gradients, so that our encoders and `ops.conv2d` need not know of it.
-// docs/troubleshooting.md has a report; `npm run sweep` shows that nothing is wrong with this file, and with --plain
-// what is without it.
+// All stand below autograd, so that our encoders and `ops.conv2d`, derivatives of gradients, recordings and export need
+// not know of it. docs/troubleshooting.md has a report of the faults; `npm run sweep` shows that nothing is wrong with
+// this file, and with --plain what is without it.
 #include <ATen/ATen.h>
 #include <ATen/CompositeExplicitAutogradFunctions.h>
 #include <torch/library.h>
 
-#include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <optional>
-#include <string_view>
 #include <tuple>
 #include <vector>
 
-namespace contrastive {
+#include "nn/winograd.h"
+
+namespace contrastive::nn {
 namespace {
 
 using at::IntArrayRef;
 using at::Tensor;
-
-bool all_are(IntArrayRef values, int64_t value) {
-  return std::all_of(values.begin(), values.end(), [&](int64_t each) { return each == value; });
-}
 
 // The pixels that the stride meets: a view. One stride may stand for all dimensions.
 Tensor met_by(Tensor x, IntArrayRef stride) {
@@ -58,6 +54,11 @@ struct Convolution {
     return at::compositeexplicitautograd::convolution_backward(grad_output, input, weight, bias_sizes, step, padding,
                                                                dilation, transposed, output_padding, groups,
                                                                output_mask);
+  }
+
+  std::optional<Winograd> winograd(const Tensor& input, const Tensor& weight) const {
+    if (transposed) return std::nullopt;
+    return winograd_for_training(input, weight, {stride, padding, dilation, groups});
   }
 
   bool is_strided_point(const Tensor& weight) const {
@@ -103,11 +104,32 @@ Gradients backward_in_float32(const Convolution& convolution, const Tensor& grad
   return {narrow(grad_input), narrow(grad_weight), narrow(grad_bias)};
 }
 
+Gradients winograd_backward(const Convolution& convolution, const Winograd& winograd, const Tensor& grad_output,
+                            const Tensor& input, const Tensor& weight) {
+  const auto [of_input, of_weight, of_bias] = convolution.output_mask;
+  const Tensor gradient = grad_output.contiguous(at::MemoryFormat::ChannelsLast);
+  return {of_input ? winograd_input_gradient(winograd, gradient, weight) : Tensor(),
+          of_weight ? winograd_weight_gradient(winograd, gradient, input, weight) : Tensor(),
+          of_bias ? gradient.sum({0, 2, 3}) : Tensor()};
+}
+
+Tensor routed_convolution(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias,
+                          IntArrayRef stride, IntArrayRef padding, IntArrayRef dilation, bool transposed,
+                          IntArrayRef output_padding, int64_t groups) {
+  const Convolution convolution{{}, stride, padding, dilation, transposed, output_padding, groups, {}};
+  if (const auto winograd = convolution.winograd(input, weight))
+    return winograd_convolution(*winograd, input, transformed_weight(*winograd, weight), {.bias = bias});
+  return at::compositeexplicitautograd::convolution(input, weight, bias, stride, padding, dilation, transposed,
+                                                    output_padding, groups);
+}
+
 Gradients routed_convolution_backward(const Tensor& grad_output, const Tensor& input, const Tensor& weight,
                                       at::OptionalIntArrayRef bias_sizes, IntArrayRef stride, IntArrayRef padding,
                                       IntArrayRef dilation, bool transposed, IntArrayRef output_padding, int64_t groups,
                                       std::array<bool, 3> output_mask) {
   const Convolution convolution{bias_sizes, stride, padding, dilation, transposed, output_padding, groups, output_mask};
+  if (const auto winograd = convolution.winograd(input, weight))
+    return winograd_backward(convolution, *winograd, grad_output, input, weight);
   if (output_mask[1] && !transposed) {
     if (convolution.is_strided_point(weight)) return strided_point_backward(convolution, grad_output, input, weight);
     if (at::isReducedFloatingType(input.scalar_type()) && convolution.has_idle_parts(grad_output, input, weight))
@@ -116,20 +138,15 @@ Gradients routed_convolution_backward(const Tensor& grad_output, const Tensor& i
   return convolution.backward(grad_output, input, weight, stride);
 }
 
-bool is_left_alone() {
-  const char* wish =
-      std::getenv("CONTRASTIVE_PLAIN_CONVOLUTIONS");  // NOLINT(concurrency-mt-unsafe): read once, at load
-  return wish != nullptr && std::string_view(wish) == "1";
-}
-
 // Never deregistered, as in meta_kernels.cc.
 [[maybe_unused]] const bool convolutions_registered = [] {
-  if (is_left_alone()) return false;
+  if (has_plain_convolutions()) return false;
   static auto* const library =
       new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
+  library->impl("convolution", &routed_convolution);
   library->impl("convolution_backward", &routed_convolution_backward);
   return true;
 }();
 
 }  // namespace
-}  // namespace contrastive
+}  // namespace contrastive::nn

@@ -1,0 +1,116 @@
+/** What watches a training beside its loop: the interface, and the features of recent batches that monitors share. */
+
+import { noGrad, tidy } from '../tensor/modes.ts';
+import { cat } from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** Figures by name. */
+export type Figures = Readonly<Record<string, number>>;
+
+export interface MonitorContext {
+  /** From 0; at the end of one, the epoch that ended. */
+  readonly epoch: number;
+  readonly step: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Runs after each epoch, with encoder and head in evaluation mode; what it returns goes into the epoch's event. The epoch's
+ * checkpoint is there already. An epoch whose monitor failed or was stopped is ended again when the run is resumed.
+ */
+export type EpochMonitor = (context: MonitorContext) => Promise<Figures | undefined> | Figures | undefined;
+
+/** A step's batch as it was seen. */
+export interface ObservedBatch {
+  /**
+   * The encoder's features of all views that went through it, without a gradient: float32 (batch, views, dim). To be let go
+   * of when `observe` returns.
+   */
+  readonly features: Tensor;
+  /** (batch), when every sample has a label. */
+  readonly labels: Int32Array | undefined;
+  /** (batch) */
+  readonly ids: BigInt64Array;
+}
+
+/** Rows that were features of the first view of samples, oldest first. */
+export interface QueuedFeatures {
+  /** float32 (rows, dim); the caller disposes it. */
+  readonly features: Tensor;
+  /** (rows), when every sample has a label. */
+  readonly labels: Int32Array | undefined;
+  /** (rows) */
+  readonly ids: BigInt64Array;
+}
+
+export interface FeatureContext extends MonitorContext {
+  /** The newest rows of the queue, at most `rows`; undefined before the first step. */
+  newest(rows: number): QueuedFeatures | undefined;
+}
+
+/**
+ * Watches the encoder by the features of the training's own batches, of augmented images in training mode. What it does leaves
+ * no trace in the training: the weights come out the same to the bit. It begins anew where a run is resumed.
+ */
+export interface FeatureMonitor {
+  /** Rows of the queue that figures() asks for, at most; default 0. */
+  readonly rows?: number;
+  /** Called behind each step, when that is enqueued: it enqueues operations, and reads no values. */
+  observe?(batch: ObservedBatch): void;
+  /** Asked after each epoch, and every `monitorEvery` steps. */
+  figures(context: FeatureContext): Promise<Figures> | Figures;
+  /** At the end of the training. */
+  [Symbol.dispose]?(): void;
+}
+
+export type Monitor = EpochMonitor | FeatureMonitor;
+
+/** The features of the newest batches, one queue for all monitors. */
+export class FeatureQueue implements Disposable {
+  readonly #capacity: number;
+  readonly #batches: QueuedFeatures[] = [];
+  #rows = 0;
+
+  /** @param capacity rows that are kept at least, once they were there. */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** Keeps a copy of the first view. */
+  push({ features, labels, ids }: ObservedBatch): void {
+    if (this.#capacity === 0) return;
+    this.#batches.push({ features: tidy(() => noGrad(() => features.select(1, 0).clone())), labels, ids });
+    this.#rows += ids.length;
+    for (let oldest = this.#batches[0]; oldest; oldest = this.#batches[0]) {
+      if (this.#rows - oldest.ids.length < this.#capacity) return;
+      oldest.features.dispose();
+      this.#batches.shift();
+      this.#rows -= oldest.ids.length;
+    }
+  }
+
+  newest(rows: number): QueuedFeatures | undefined {
+    const batches: QueuedFeatures[] = [];
+    let count = 0;
+    for (let i = this.#batches.length - 1; i >= 0 && count < rows; i--) {
+      const batch = this.#batches[i] as QueuedFeatures;
+      batches.unshift(batch);
+      count += batch.ids.length;
+    }
+    if (count === 0) return undefined;
+    const surplus = Math.max(0, count - rows);
+    const labels = batches.flatMap((batch) => (batch.labels === undefined ? [] : [...batch.labels]));
+    return {
+      features: tidy(() =>
+        noGrad(() => cat(batches.map(({ features }) => features)).narrow(0, surplus, count - surplus)),
+      ),
+      labels: labels.length === count ? Int32Array.from(labels.slice(surplus)) : undefined,
+      ids: BigInt64Array.from(batches.flatMap(({ ids }) => [...ids]).slice(surplus)),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    for (const { features } of this.#batches.splice(0)) features.dispose();
+    this.#rows = 0;
+  }
+}

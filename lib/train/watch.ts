@@ -1,0 +1,121 @@
+/** The monitors of a training: what they see of it, and what they say. */
+import { OptionError } from '../errors.ts';
+import { Network, type NetworkParts } from '../methods/network.ts';
+import { noGrad, outsideTidy } from '../tensor/modes.ts';
+import { cat } from '../tensor/ops.ts';
+import type { Precision } from '../tensor/precision.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { describe } from '../validate.ts';
+import type { TrainBatch } from './batches.ts';
+import {
+  type EpochMonitor,
+  type FeatureMonitor,
+  FeatureQueue,
+  type Figures,
+  type Monitor,
+  type MonitorContext,
+} from './monitors.ts';
+
+/** A network that hands over what its encoder makes. */
+class WatchedNetwork extends Network {
+  readonly #hear: (features: Tensor) => void;
+
+  constructor(parts: NetworkParts, precision: Precision, hear: (features: Tensor) => void) {
+    super(parts, precision);
+    this.#hear = hear;
+  }
+
+  protected override encode(images: Tensor): Tensor {
+    const features = super.encode(images);
+    this.#hear(features);
+    return features;
+  }
+}
+
+export class Watch implements Disposable {
+  readonly #ofEpochs: readonly EpochMonitor[];
+  readonly #ofFeatures: readonly FeatureMonitor[];
+  readonly #queue: FeatureQueue;
+  /** What the encoder made since it was last taken. */
+  readonly #passes: Tensor[] = [];
+
+  constructor(monitors: readonly Monitor[]) {
+    this.#ofEpochs = monitors.filter((monitor) => typeof monitor === 'function');
+    this.#ofFeatures = monitors.filter((monitor) => typeof monitor !== 'function');
+    this.#queue = new FeatureQueue(Math.max(0, ...this.#ofFeatures.map(({ rows = 0 }) => rows)));
+  }
+
+  get #seesFeatures(): boolean {
+    return this.#ofFeatures.length > 0;
+  }
+
+  /** The network that is trained. */
+  network(parts: NetworkParts, precision: Precision): Network {
+    if (!this.#seesFeatures) return new Network(parts, precision);
+    return new WatchedNetwork(parts, precision, (features) => this.#passes.push(features));
+  }
+
+  /**
+   * Part of a step: what the network's encoder made since this was last called, as float32 (batch, views, dim), without a
+   * gradient. Undefined where nobody looks at it.
+   */
+  features(batch: number): Tensor | undefined {
+    const passes = this.#passes.splice(0);
+    if (passes.length === 0) return undefined;
+    return noGrad(() => {
+      const all = cat(passes).to('float32'); // a view behind the other
+      const [rows, dim] = all.shape as [number, number];
+      return all.reshape([rows / batch, batch, dim]).transpose(0, 1);
+    });
+  }
+
+  /** Shows the monitors a step that was enqueued. @param features of features(), which are disposed. */
+  observe(features: Tensor | undefined, { labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>): void {
+    if (features === undefined) return;
+    using _ = features;
+    const batch = { features, labels, ids };
+    // What monitors keep is theirs, not the step's.
+    outsideTidy(() => {
+      this.#queue.push(batch);
+      for (const monitor of this.#ofFeatures) monitor.observe?.(batch);
+    });
+  }
+
+  /** Of the monitors of features, while a training runs. @throws {OptionError} a monitor that gives no figures by name. */
+  async figures(context: MonitorContext): Promise<Figures> {
+    const asked = { ...context, newest: (rows: number) => this.#queue.newest(rows) };
+    const all: Figures[] = [];
+    for (const monitor of this.#ofFeatures) all.push(checkFigures(await monitor.figures(asked)));
+    return Object.assign({}, ...all);
+  }
+
+  /** Of all monitors, at the end of an epoch. @throws {OptionError} a monitor that gives no figures by name. */
+  async figuresOfEpoch(context: MonitorContext): Promise<Figures> {
+    const all: Figures[] = [await this.figures(context)];
+    for (const monitor of this.#ofEpochs) all.push(checkFigures(await monitor(context)));
+    return Object.assign({}, ...all);
+  }
+
+  [Symbol.dispose](): void {
+    this.#queue[Symbol.dispose]();
+    for (const monitor of this.#ofFeatures) monitor[Symbol.dispose]?.();
+  }
+}
+
+/** @throws {OptionError} neither monitor nor array of them. */
+export function checkMonitors(monitors: readonly Monitor[] = []): readonly Monitor[] {
+  if (!Array.isArray(monitors)) throw new OptionError(`monitors must be an array, got ${describe(monitors)}`);
+  for (const [i, monitor] of monitors.entries())
+    if (typeof monitor !== 'function' && typeof monitor?.figures !== 'function')
+      throw new OptionError(`monitors[${i}] must be a function or have a function figures, got ${describe(monitor)}`);
+  return monitors;
+}
+
+function checkFigures(figures: unknown): Figures {
+  if (figures === undefined) return {};
+  if (figures === null || typeof figures !== 'object' || Array.isArray(figures))
+    throw new OptionError(`a monitor must return numbers by name, got ${describe(figures)}`);
+  for (const [name, value] of Object.entries(figures))
+    if (typeof value !== 'number') throw new OptionError(`monitor: ${name} must be a number, got ${describe(value)}`);
+  return figures as Figures;
+}

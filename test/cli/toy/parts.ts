@@ -1,0 +1,4 @@
+/** What `--import` runs. */
+import './encoder.ts';
+
+export { toyMargin } from './loss.ts';

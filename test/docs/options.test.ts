@@ -1,0 +1,28 @@
+/** The tables of options in the docs are those of the declarations. */
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { presetVariants } from '../../lib/augment/presets.ts';
+import { dclwOptions } from '../../lib/losses/dcl.ts';
+import { supConOptions } from '../../lib/losses/sup-con.ts';
+import type { OptionTable } from '../../lib/options/option.ts';
+import { optionRows } from '../../lib/options/table.ts';
+
+const { sigma, weightGradient } = dclwOptions;
+
+const tables: readonly (readonly [page: string, name: string, declared: OptionTable])[] = [
+  ['losses.md', 'supConLoss', supConOptions],
+  ['losses.md', 'dclwLoss', { sigma, weightGradient }],
+  ['augmentation.md', 'presets.simclr', presetVariants.simclr],
+  ['augmentation.md', 'presets.swav', presetVariants.swav],
+];
+
+/** Between `<!-- options of NAME -->` and the end of the table. */
+function tableIn(page: string, name: string): string {
+  const text = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8');
+  const [, after = ''] = text.split(`<!-- options of ${name} -->\n\n`);
+  return after.split('\n\n')[0] ?? '';
+}
+
+it.each(tables)('%s: options of %s', (page, name, declared) => {
+  expect(tableIn(page, name)).toBe(optionRows(declared));
+});

@@ -1,0 +1,176 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { multiCrop } from '../../lib/augment/multi-crop.ts';
+import { normalize } from '../../lib/augment/normalize.ts';
+import { RunFolder } from '../../lib/checkpoint/run.ts';
+import type { Encoder } from '../../lib/encoders/registry.ts';
+import { featureRank } from '../../lib/monitors/feature-rank.ts';
+import { featureSpread } from '../../lib/monitors/feature-spread.ts';
+import { onlineKnn } from '../../lib/monitors/online-knn.ts';
+import { onlineProbe } from '../../lib/monitors/online-probe.ts';
+import { keepRunningStatistics, noGrad } from '../../lib/tensor/modes.ts';
+import type { Tensor } from '../../lib/tensor/tensor.ts';
+import type { TrainEvent } from '../../lib/train/events.ts';
+import type { FitOptions } from '../../lib/train/fit-options.ts';
+import type { FeatureMonitor, Monitor } from '../../lib/train/monitors.ts';
+import type { TrainerOptions } from '../../lib/train/options.ts';
+import { Trainer } from '../../lib/train/trainer.ts';
+import { firstBatch, optionsOf, valuesOf } from './one-step.ts';
+import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'monitors-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const all = (): Monitor[] => [onlineProbe(), onlineKnn({ k: 5, rows: 24 }), featureRank({ rows: 24 }), featureSpread()];
+
+async function train(options: Partial<TrainerOptions> = {}, fit: FitOptions = {}) {
+  const models = tinyModels();
+  const trainer = new Trainer({ ...models, augment: tinyViews(), batchSize: 8, epochs: 2, seed: 5, ...options });
+  const events: TrainEvent[] = [];
+  await trainer.fit(tinyDataset(), { ...fit, onEvent: (event) => events.push(event) });
+  return { ...models, events };
+}
+
+const stateOf = async ({ encoder, head }: Awaited<ReturnType<typeof train>>) =>
+  valuesOf([...encoder.stateDict().values(), ...head.stateDict().values()]);
+
+describe('monitors of features', () => {
+  const ways: [string, Partial<TrainerOptions>][] = [
+    ['a recorded step', {}],
+    ['a step that is not recorded', { compile: false }],
+    ['micro-batches', { microBatch: 3 }],
+    ['another method, with a teacher', { method: 'byol', epochs: 1 }],
+    ['a queue of keys', { method: 'moco', epochs: 1 }],
+    ['bfloat16', { precision: 'bfloat16', epochs: 1 }],
+  ];
+
+  test.each(ways)('do not change a training to the bit: %s', async (_, options) => {
+    const [alone, watched] = [await train(options), await train(options, { monitors: all(), monitorEvery: 2 })];
+    expect(await stateOf(watched)).toEqual(await stateOf(alone));
+    const steps = (events: TrainEvent[]) =>
+      events.flatMap((event) => (event.kind === 'step' ? [{ ...event, samplesPerSecond: 0, secondsLeft: 0 }] : []));
+    expect(steps(watched.events)).toEqual(steps(alone.events));
+  });
+
+  test('have figures in the events of epochs, and of steps between', async () => {
+    const { events } = await train({}, { monitors: all(), monitorEvery: 2 });
+    const figures = events.filter((event) => event.kind === 'monitor' || event.kind === 'epoch');
+    expect(figures.map(({ kind, epoch, step }) => [kind, epoch, step])).toEqual([
+      ['monitor', 0, 2],
+      ['monitor', 0, 4],
+      ['epoch', 0, 5],
+      ['monitor', 1, 6],
+      ['monitor', 1, 8],
+      ['epoch', 1, 10],
+    ]);
+    const names = ['probeTop1', 'queueKnnTop1', 'rankMe', 'featureAlignment', 'featureUniformity', 'featureSpread'];
+    for (const { metrics } of figures) {
+      expect(Object.keys(metrics).sort()).toEqual(names.sort());
+      for (const value of Object.values(metrics)) expect(Number.isFinite(value)).toBe(true);
+    }
+  });
+
+  test('go into metrics.jsonl, and begin anew where a run is resumed', async () => {
+    const out = join(folder, 'run');
+    await train({ epochs: 1 }, { out, monitors: all(), monitorEvery: 3 });
+    const read = async () => (await (await RunFolder.open(out)).metrics.read()).filter(({ kind }) => kind !== 'step');
+    expect(await read()).toMatchObject([
+      { kind: 'monitor', step: 3, metrics: { rankMe: expect.any(Number) } },
+      { kind: 'epoch', step: 5, metrics: { probeTop1: expect.any(Number) } },
+    ]);
+    await train({}, { out, resume: true, monitors: all(), monitorEvery: 3 });
+    expect((await read()).map(({ kind, step }) => [kind, step])).toEqual([
+      ['monitor', 3],
+      ['epoch', 5],
+      ['monitor', 6],
+      ['monitor', 9],
+      ['epoch', 10],
+    ]);
+  });
+
+  /** Keeps a copy of what it is shown. */
+  class Keeper implements FeatureMonitor {
+    readonly seen: { features: Tensor; labels: Int32Array | undefined; ids: BigInt64Array }[] = [];
+    observe({ features, labels, ids }: Parameters<NonNullable<FeatureMonitor['observe']>>[0]): void {
+      this.seen.push({ features: noGrad(() => features.clone()), labels, ids });
+    }
+    figures() {
+      return {};
+    }
+  }
+
+  test.each([
+    ['all views at once', {}],
+    ['micro-batches', { microBatch: 4 }],
+    [
+      'views of two sizes',
+      {
+        augment: multiCrop({
+          globalSize: 12,
+          localSize: 8,
+          localViews: 2,
+          transforms: [normalize(0.4, 0.25)],
+          channels: 1,
+        } as never),
+      },
+    ],
+  ])('see the features of the encoder before the step, without a gradient: %s', async (_, given) => {
+    const options = { compile: true, batchSize: 8, seed: 5, ...given } as Partial<TrainerOptions>;
+    const keeper = new Keeper();
+    await train({ ...options, epochs: 1 }, { monitors: [keeper] });
+    const resolved = optionsOf({ ...options, microBatch: 8 });
+    using batch = await firstBatch(tinyDataset(), resolved);
+    const [first] = keeper.seen;
+    expect([first?.labels, first?.ids]).toEqual([batch.labels, batch.ids]);
+    const views = batch.viewOrder.length;
+    expect(first?.features.shape).toEqual([8, views, (resolved.encoder as Encoder).featureDim]);
+    expect([first?.features.requiresGrad, first?.features.dtype]).toEqual([false, 'float32']);
+    if ('microBatch' in given) return; // batch normalisation is within micro-batches
+    const encoded = batch.images.map((images) =>
+      noGrad(() => keepRunningStatistics(() => resolved.encoder.forward(images))),
+    );
+    const rows = (await valuesOf(encoded)).flat();
+    const seen = (await valuesOf([(first as NonNullable<typeof first>).features.transpose(0, 1)]))[0] as number[];
+    for (const [i, value] of rows.entries()) expect(Math.abs((seen[i] as number) - value)).toBeLessThan(1e-5);
+  });
+});
+
+describe('monitors', () => {
+  test('of epochs are functions, beside those of features', async () => {
+    const asked: number[] = [];
+    const mine: Monitor = ({ epoch, step }) => {
+      asked.push(step);
+      return { mine: epoch };
+    };
+    const { events } = await train({}, { monitors: [mine, featureRank({ rows: 8 })], monitorEvery: 2 });
+    expect(asked).toEqual([5, 10]);
+    expect(events.filter(({ kind }) => kind === 'epoch')).toMatchObject([
+      { metrics: { mine: 0, rankMe: expect.any(Number) } },
+      { metrics: { mine: 1, rankMe: expect.any(Number) } },
+    ]);
+  });
+
+  test('are let go of at the end', async () => {
+    let disposed = 0;
+    const monitor = { figures: () => ({}), [Symbol.dispose]: () => void disposed++ };
+    await train({ epochs: 1 }, { monitors: [monitor] });
+    expect(disposed).toBe(1);
+  });
+
+  test('that are none are refused', async () => {
+    const failing = (fit: object, message: RegExp) =>
+      expect(train({}, fit)).rejects.toMatchObject({ code: 'ERR_OPTION', message: expect.stringMatching(message) });
+    await failing({ monitors: {} }, /monitors must be an array, got an object/);
+    await failing({ monitors: [3] }, /monitors\[0\] must be a function or have a function figures, got 3/);
+    await failing({ monitors: [{}] }, /monitors\[0\] must be a function or have/);
+    await failing({ monitors: [], monitorEvery: 0 }, /monitorEvery must be an integer >= 1, got 0/);
+    await failing({ monitors: [{ figures: () => 5 }] }, /a monitor must return numbers by name, got 5/);
+    await failing({ monitors: [() => ({ answer: 1n })] }, /monitor: answer must be a number, got 1 \(bigint\)/);
+    await failing({ monitors: [{ figures: () => ({ a: 'b' }) }] }, /monitor: a must be a number, got 'b'/);
+  });
+});
