@@ -185,6 +185,7 @@ export {
   type Targets,
 } from './methods/method.ts';
 export { type MocoOptions, moco } from './methods/moco.ts';
+export { type MocoV3Options, mocoV3 } from './methods/moco-v3.ts';
 export type { CustomHead, Network, NetworkParts } from './methods/network.ts';
 export {
   type Around,

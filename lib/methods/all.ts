@@ -3,6 +3,7 @@ import './simclr.ts';
 import './supcon.ts';
 import './dcl.ts';
 import './moco.ts';
+import './moco-v3.ts';
 import './byol.ts';
 import './simsiam.ts';
 import './cross-entropy.ts';

@@ -11,6 +11,7 @@ import { crossEntropy } from '../../lib/methods/cross-entropy.ts';
 import { dcl } from '../../lib/methods/dcl.ts';
 import { FeatureMethod, type MethodParts } from '../../lib/methods/method.ts';
 import { moco } from '../../lib/methods/moco.ts';
+import { mocoV3 } from '../../lib/methods/moco-v3.ts';
 import { defineMethod, type MethodSpec, methodNames, methodOf } from '../../lib/methods/registry.ts';
 import { simclr } from '../../lib/methods/simclr.ts';
 import { simsiam } from '../../lib/methods/simsiam.ts';
@@ -51,6 +52,7 @@ const cases: Readonly<Record<string, Case>> = {
   supcon: { method: supcon() },
   dcl: { method: dcl({ weighted: true }) },
   moco: { method: moco({ queueSize: 16, symmetric: true }) },
+  'moco-v3': { method: mocoV3({ predictorFeatures: 8, momentum: 0.9 }) },
   byol: { method: byol({ predictorFeatures: 8, momentum: 0.9 }) },
   simsiam: { method: simsiam({ predictorFeatures: 8 }) },
   'cross-entropy': { method: crossEntropy(), more: classifier },
