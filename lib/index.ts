@@ -171,6 +171,7 @@ export {
   supConLoss,
   supConLossWithStats,
 } from './losses/sup-con.ts';
+export { type BarlowTwinsOptions, barlowTwins } from './methods/barlow-twins.ts';
 export { type ByolOptions, byol } from './methods/byol.ts';
 export { type CrossEntropyOptions, crossEntropy } from './methods/cross-entropy.ts';
 export type { CustomLoss, CustomLossBatch } from './methods/custom-loss.ts';
@@ -186,6 +187,7 @@ export {
 } from './methods/method.ts';
 export { type MocoOptions, moco } from './methods/moco.ts';
 export type { CustomHead, Network, NetworkParts } from './methods/network.ts';
+export { type NnclrOptions, nnclr } from './methods/nnclr.ts';
 export {
   type Around,
   defineMethod,
@@ -197,6 +199,7 @@ export { type SimclrOptions, simclr } from './methods/simclr.ts';
 export { type SimsiamOptions, simsiam } from './methods/simsiam.ts';
 export { type SupconOptions, supcon } from './methods/supcon.ts';
 export { Teacher } from './methods/teacher.ts';
+export { type VicregOptions, vicreg } from './methods/vicreg.ts';
 export type { Views } from './methods/views.ts';
 export { type FeatureRankOptions, featureRank } from './monitors/feature-rank.ts';
 export { featureSpread } from './monitors/feature-spread.ts';

@@ -3,13 +3,16 @@ import type { ProjectionHeadOptions } from '../encoders/projection-head.ts';
 import { OptionError } from '../errors.ts';
 import type { ContrastiveLossSpec } from '../losses/all.ts';
 import type { Denominators } from '../losses/sup-con.ts';
+import { barlowTwins } from '../methods/barlow-twins.ts';
 import { byol } from '../methods/byol.ts';
 import { dcl } from '../methods/dcl.ts';
 import { moco } from '../methods/moco.ts';
+import { nnclr } from '../methods/nnclr.ts';
 import type { MethodSpec } from '../methods/registry.ts';
 import { simclr } from '../methods/simclr.ts';
 import { simsiam } from '../methods/simsiam.ts';
 import { supcon } from '../methods/supcon.ts';
+import { vicreg } from '../methods/vicreg.ts';
 import type { Ramp } from '../options/ramp.ts';
 import { flagOf } from './options.ts';
 
@@ -67,6 +70,8 @@ function keyLossOf(choices: MethodChoices): ContrastiveLossSpec {
 const temperatures = ['temperature', 'temperatureEnd'] as const;
 const momenta = ['teacherMomentum', 'teacherMomentumEnd'] as const;
 const small = { outFeatures: 128 };
+/** For methods that want many dimensions. */
+const expander = { layers: 3, batchNorm: 'hidden', hiddenFeatures: 1024, outFeatures: 1024 } as const;
 
 export const methodRecipes = {
   supcon: {
@@ -107,6 +112,17 @@ export const methodRecipes = {
     flags: [],
     head: { batchNorm: 'all-but-scale', hiddenFeatures: 512, outFeatures: 512 },
     specOf: () => simsiam({ predictorFeatures: 128 }),
+  },
+  'barlow-twins': { flags: [], head: expander, specOf: () => barlowTwins({ lossScale: 0.001 }) },
+  vicreg: {
+    flags: [],
+    head: expander,
+    specOf: () => vicreg({ invarianceWeight: 1, varianceWeight: 1, covarianceWeight: 0.04 }),
+  },
+  nnclr: {
+    flags: ['queue', ...temperatures],
+    head: { layers: 3, batchNorm: 'all', hiddenFeatures: 512, outFeatures: 128 },
+    specOf: (choices) => nnclr({ predictorFeatures: 512, queueSize: choices.queue ?? 4096, ...temperatureOf(choices) }),
   },
 } as const satisfies Readonly<Record<string, MethodRecipe>>;
 

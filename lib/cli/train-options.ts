@@ -21,7 +21,7 @@ export const trainOptions = {
     value: 'NAME',
     choices: recipeNames,
     default: 'supcon',
-    help: 'supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol and simsiam compare views of one image only',
+    help: 'supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol, simsiam, barlow-twins and vicreg compare views of one image only',
   },
   variant: {
     type: 'string',

@@ -5,6 +5,9 @@ import './dcl.ts';
 import './moco.ts';
 import './byol.ts';
 import './simsiam.ts';
+import './barlow-twins.ts';
+import './vicreg.ts';
+import './nnclr.ts';
 import './cross-entropy.ts';
 import './custom-loss.ts';
 

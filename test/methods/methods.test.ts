@@ -6,16 +6,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../lib/checkpoint/run.ts';
 import { linearHead } from '../../lib/encoders/linear-head.ts';
 import type { LossValue } from '../../lib/losses/all.ts';
+import { barlowTwins } from '../../lib/methods/barlow-twins.ts';
 import { byol } from '../../lib/methods/byol.ts';
 import { crossEntropy } from '../../lib/methods/cross-entropy.ts';
 import { dcl } from '../../lib/methods/dcl.ts';
 import { FeatureMethod, type MethodParts } from '../../lib/methods/method.ts';
 import { moco } from '../../lib/methods/moco.ts';
+import { nnclr } from '../../lib/methods/nnclr.ts';
 import { defineMethod, type MethodSpec, methodNames, methodOf } from '../../lib/methods/registry.ts';
 import { simclr } from '../../lib/methods/simclr.ts';
 import { simsiam } from '../../lib/methods/simsiam.ts';
 import { assign_ } from '../../lib/methods/status.ts';
 import { supcon } from '../../lib/methods/supcon.ts';
+import { vicreg } from '../../lib/methods/vicreg.ts';
 import { Views } from '../../lib/methods/views.ts';
 import { makeOptimizer } from '../../lib/optim/optimizer.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -53,6 +56,9 @@ const cases: Readonly<Record<string, Case>> = {
   moco: { method: moco({ queueSize: 16, symmetric: true }) },
   byol: { method: byol({ predictorFeatures: 8, momentum: 0.9 }) },
   simsiam: { method: simsiam({ predictorFeatures: 8 }) },
+  'barlow-twins': { method: barlowTwins() },
+  vicreg: { method: vicreg({ invarianceWeight: 1, varianceWeight: 1, covarianceWeight: 0.04 }) },
+  nnclr: { method: nnclr({ queueSize: 16, predictorFeatures: 8 }) },
   'cross-entropy': { method: crossEntropy(), more: classifier },
 };
 
@@ -157,6 +163,7 @@ test('a method by its name alone has its defaults, and one loss is one method', 
     [{ method: 'byl' }, /method must be one of .*did you mean 'byol'/],
     [{ method: 3 }, /method must be what a method such as simclr\(\) returns, or a name, got 3/],
     [{ method: { name: 'byol', momentun: 3 } }, /byol: unknown option 'momentun'; did you mean 'momentum'/],
+    [{ method: nnclr({ queueSize: 8 }), batchSize: 16 }, /nnclr.queueSize must hold a batch of keys.* >= 16, got 8/],
     [{ method: 'byol', views: 3 }, /the method 'byol' takes 2 views, got 3/],
     [{ method: 'simsiam', microBatch: 4, batchSize: 8 }, /the method 'simsiam' does not go with microBatch/],
     [{ method: simclr(), loss: { name: 'supcon' } }, /loss does not go with method/],
