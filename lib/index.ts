@@ -176,6 +176,7 @@ export { type ByolOptions, byol } from './methods/byol.ts';
 export { type CrossEntropyOptions, crossEntropy } from './methods/cross-entropy.ts';
 export type { CustomLoss, CustomLossBatch } from './methods/custom-loss.ts';
 export { type DclOptions, dcl } from './methods/dcl.ts';
+export { type DinoOptions, dino } from './methods/dino.ts';
 export { KeyQueue, type KeyQueueOptions } from './methods/key-queue.ts';
 export {
   FeatureMethod,
@@ -198,6 +199,7 @@ export {
 export { type SimclrOptions, simclr } from './methods/simclr.ts';
 export { type SimsiamOptions, simsiam } from './methods/simsiam.ts';
 export { type SupconOptions, supcon } from './methods/supcon.ts';
+export { type SwavOptions, swav } from './methods/swav.ts';
 export { Teacher } from './methods/teacher.ts';
 export { type VicregOptions, vicreg } from './methods/vicreg.ts';
 export type { Views } from './methods/views.ts';

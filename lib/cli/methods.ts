@@ -6,12 +6,14 @@ import type { Denominators } from '../losses/sup-con.ts';
 import { barlowTwins } from '../methods/barlow-twins.ts';
 import { byol } from '../methods/byol.ts';
 import { dcl } from '../methods/dcl.ts';
+import { dino } from '../methods/dino.ts';
 import { moco } from '../methods/moco.ts';
 import { nnclr } from '../methods/nnclr.ts';
 import type { MethodSpec } from '../methods/registry.ts';
 import { simclr } from '../methods/simclr.ts';
 import { simsiam } from '../methods/simsiam.ts';
 import { supcon } from '../methods/supcon.ts';
+import { swav } from '../methods/swav.ts';
 import { vicreg } from '../methods/vicreg.ts';
 import type { Ramp } from '../options/ramp.ts';
 import { flagOf } from './options.ts';
@@ -123,6 +125,21 @@ export const methodRecipes = {
     flags: ['queue', ...temperatures],
     head: { layers: 3, batchNorm: 'all', hiddenFeatures: 512, outFeatures: 128 },
     specOf: (choices) => nnclr({ predictorFeatures: 512, queueSize: choices.queue ?? 4096, ...temperatureOf(choices) }),
+  },
+  swav: {
+    flags: temperatures,
+    head: { batchNorm: 'hidden', hiddenFeatures: 512, outFeatures: 128 },
+    specOf: (choices) => swav({ prototypes: 256, ...temperatureOf(choices) }),
+  },
+  dino: {
+    flags: [...temperatures, ...momenta],
+    head: { layers: 3, activation: 'gelu', hiddenFeatures: 512, outFeatures: 128 },
+    specOf: ({ teacherMomentum = 0.99, teacherMomentumEnd = 1, ...choices }) =>
+      dino({
+        prototypes: 1024,
+        momentum: ramp(teacherMomentum, teacherMomentumEnd) as Ramp,
+        ...temperatureOf(choices),
+      }),
   },
 } as const satisfies Readonly<Record<string, MethodRecipe>>;
 

@@ -8,6 +8,8 @@ import './simsiam.ts';
 import './barlow-twins.ts';
 import './vicreg.ts';
 import './nnclr.ts';
+import './swav.ts';
+import './dino.ts';
 import './cross-entropy.ts';
 import './custom-loss.ts';
 

@@ -61,6 +61,9 @@ describe('options and back', () => {
     ['--method', 'moco', '--loss', 'supcon', '--teacher-momentum', '0.9', '--variant', 'in', '--temperature', '0.3'],
     ['--method', 'byol', '--teacher-momentum', '0.9', '--optimizer', 'lars', '--warmup', '0.2', '--head-dim', '32'],
     ['--method', 'simsiam'],
+    ['--method', 'vicreg', '--head-dim', '64'],
+    ['--method', 'nnclr', '--queue', '512', '--temperature', '0.2'],
+    ['--method', 'dino', '--teacher-momentum', '0.9', '--temperature', '0.2'],
     ['--optimizer', 'adamw', '--lr', '0.003', '--weight-decay', '0', '--encoder', 'resnet50', '--width', '8'],
     ['--encoder', './net.ts', '--seed', '7', '--precision', 'bfloat16', '--micro-batch', '8', '--batch-size', '64'],
   ];
