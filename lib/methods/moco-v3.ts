@@ -17,6 +17,7 @@ const table = {
   /** m in [0, 1]: the part of each key parameter that stays at a step. Default: from 0.99 to 1 along half a cosine. */
   momentum: {
     type: 'ramp',
+    ...{ value: 'M', flag: 'teacherMomentum' },
     ...{ min: 0, max: 1, default: { from: 0.99, to: 1, schedule: 'cosine' } },
     help: 'part of the key network that stays at a step',
   },
@@ -106,6 +107,7 @@ export const mocoV3 = defineMethod({
   name: 'moco-v3',
   comparesBatch: true,
   views: [2, 2],
+  options: table,
   check: (options: MocoV3Options) => resolveOptions('mocoV3', table, options, 'mocoV3.'),
   refuse: (_, around) => {
     expectModules('moco-v3', around);
