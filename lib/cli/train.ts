@@ -200,7 +200,8 @@ function startLine(
   training: Training,
   out: string,
 ): string {
-  const network = file === undefined ? `${name} of width ${width}` : `the network of ${file}`;
+  const network =
+    file === undefined ? `${name}${width === undefined ? '' : ` of width ${width}`}` : `the network of ${file}`;
   const from = event.startStep > 0 ? `, from step ${event.startStep}` : '';
   return `${network} (${training.encoder.featureDim} features), ${precisionText(event)} on ${event.device}: ${epochs} epochs of ${event.stepsPerEpoch} steps${from}, into ${out}`;
 }

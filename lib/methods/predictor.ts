@@ -4,9 +4,17 @@ import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { MethodParts } from './method.ts';
 
-/** Linear – batch normalisation – ReLU – Linear, from vectors of length `dim` to vectors of that length. */
-export function predictor(dim: number, hiddenFeatures: number, { device, seed }: MethodParts): ProjectionHead {
-  return projectionHead({ inFeatures: dim, hiddenFeatures, outFeatures: dim, batchNorm: 'hidden', seed }).to(device);
+/**
+ * Linear – batch normalisation – ReLU – Linear, from vectors of length `dim` to vectors of that length.
+ * @param batchNorm as of `projectionHead()`; default 'hidden'.
+ */
+export function predictor(
+  dim: number,
+  hiddenFeatures: number,
+  { device, seed }: MethodParts,
+  batchNorm: 'hidden' | 'all-but-scale' = 'hidden',
+): ProjectionHead {
+  return projectionHead({ inFeatures: dim, hiddenFeatures, outFeatures: dim, batchNorm, seed }).to(device);
 }
 
 /** The mean cosine of the rows of two tensors (batch, dim); scalar (). */

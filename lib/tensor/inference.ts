@@ -1,11 +1,11 @@
-/** A recording as inference wants it: a convolution and what follows it are one operation. */
+/** A recording as inference wants it: a convolution or a linear layer and what follows it are one operation. */
 import type { RecordedOperation, Value } from './recorder.ts';
 import type { Recording } from './recording.ts';
 import type { Tensor } from './tensor.ts';
 
-/** A convolution with what was found behind it. */
+/** A convolution or a linear layer with what was found behind it. */
 interface Fused {
-  readonly convolution: RecordedOperation;
+  readonly start: RecordedOperation;
   norm?: { readonly tensors: readonly unknown[]; readonly eps: unknown };
   residual?: unknown;
   activation: string;
@@ -60,13 +60,14 @@ interface Facts {
   readonly isFixed: (args: readonly unknown[]) => boolean;
 }
 
-/** What `next` does to the value that it takes, if that can be done with the convolution. */
+/** What `next` does to the value that it takes, if that can be done with the convolution or the linear layer. */
 function absorb(fused: Fused, next: RecordedOperation, value: number, { typeOf, isFixed }: Facts): boolean {
   const { args } = next;
   const name = next.name.replace(inPlace, '');
-  if (fused.activation !== 'none' || next.flags !== fused.convolution.flags) return false;
+  if (fused.activation !== 'none' || next.flags !== fused.start.flags) return false;
   const isFirst = numberOf(args[0]) === value;
-  const untouched = fused.norm === undefined && fused.residual === undefined;
+  const isLinear = fused.start.name === 'aten::linear';
+  const untouched = fused.norm === undefined && fused.residual === undefined && !isLinear;
   if (name === 'batch_norm_act' && untouched && isFirst) {
     const [, weight, bias, mean, variance, , residual, training, , eps, activation = 'none'] = args;
     if (training === true || mean === undefined || !isFixed([weight, bias, mean, variance])) return false;
@@ -86,6 +87,11 @@ function absorb(fused: Fused, next: RecordedOperation, value: number, { typeOf, 
     fused.residual = other;
     return true;
   }
+  if (isLinear) {
+    if (name !== 'aten::gelu' || fused.residual !== undefined || (args[1] ?? 'none') !== 'none') return false;
+    fused.activation = 'gelu';
+    return true;
+  }
   const activation = activations[name];
   if (activation === undefined) return false;
   fused.activation = activation;
@@ -97,8 +103,11 @@ const pair = (arg: unknown, byDefault: number): readonly number[] => {
   return [Number(arg ?? byDefault), Number(arg ?? byDefault)];
 };
 
-function fusedOperation({ convolution, norm, residual, activation, end }: Fused): RecordedOperation {
-  const [input, weight, bias, stride, padding, dilation, groups] = convolution.args;
+function fusedOperation({ start, norm, residual, activation, end }: Fused): RecordedOperation {
+  const [input, weight, bias, stride, padding, dilation, groups] = start.args;
+  const rest = { results: end.results, sharesMemory: false, flags: start.flags, frames: start.frames };
+  if (start.name === 'aten::linear')
+    return { name: 'inference_linear', args: [input, weight, bias, residual, activation === 'gelu'], ...rest };
   return {
     name: 'inference_convolution',
     args: [
@@ -106,16 +115,13 @@ function fusedOperation({ convolution, norm, residual, activation, end }: Fused)
       ...(norm?.tensors ?? [undefined, undefined, undefined, undefined]),
       ...[residual, norm?.eps, activation, pair(stride, 1), pair(padding, 0), pair(dilation, 1), groups],
     ],
-    results: end.results,
-    sharesMemory: false,
-    flags: convolution.flags,
-    frames: convolution.frames,
+    ...rest,
   };
 }
 
 /**
  * The same recording with batch normalisation in evaluation folded into the convolution before it, and additions and
- * activations behind it done inside.
+ * activations behind convolutions and linear layers done inside.
  * @param like tensors like its inputs.
  */
 export function forInference(recording: Recording, like: readonly Tensor[]): Recording {
@@ -134,13 +140,17 @@ export function forInference(recording: Recording, like: readonly Tensor[]): Rec
     isFixed: (args) => args.flatMap(valuesOf).every((value) => captured.has(value)),
   };
   const { typeOf } = facts;
-  const isFoldable = ({ args: [input, weight, bias] }: RecordedOperation): boolean =>
-    recording.describe(numberOf(input) as number).shape?.length === 4 && facts.isFixed([weight, bias]);
+  const isFoldable = ({ name, args: [input, weight, bias] }: RecordedOperation): boolean => {
+    const isLinear = name === 'aten::linear';
+    if (!(isLinear || name === 'aten::conv2d') || !facts.isFixed([weight, bias])) return false;
+    const { shape = [] } = recording.describe(numberOf(input) as number);
+    return isLinear ? shape.length > 1 : shape.length === 4;
+  };
   const absorbed = new Set<RecordedOperation>();
   const fusedAt = new Map<RecordedOperation, Fused>();
   for (const operation of recording.operations) {
-    if (operation.name !== 'aten::conv2d' || !isFoldable(operation)) continue;
-    const fused: Fused = { convolution: operation, activation: 'none', end: operation };
+    if (!isFoldable(operation)) continue;
+    const fused: Fused = { start: operation, activation: 'none', end: operation };
     for (;;) {
       const value = fused.end.results[0] as number;
       const next = users.get(value);

@@ -26,7 +26,8 @@ const std::set<std::string> kLow = {"aten::matmul",
                                     "aten::einsum",
                                     "aten::baddbmm",
                                     "scaled_dot_product_attention",
-                                    "_inference_convolution"};
+                                    "_inference_convolution",
+                                    "_inference_linear"};
 const std::set<std::string> kFullOnCpu = {"aten::mse_loss",       "aten::binary_cross_entropy_with_logits",
                                           "aten::nll_loss",       "aten::cross_entropy_loss",
                                           "aten::prod",           "aten::cdist",

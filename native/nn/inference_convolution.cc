@@ -2,7 +2,6 @@
 // normalisation folded into the weight and the bias (Jacob et al. 2018, arXiv:1712.05877, section 3.2), the weight in
 // the layout that this machine's kernels want, the rest inside the kernel.
 #include <ATen/ATen.h>
-#include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/GradMode.h>
 
@@ -14,6 +13,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "nn/activation.h"
+#include "nn/inference_dtype.h"
 #include "nn/packed_weights.h"
 #include "nn/winograd.h"
 
@@ -120,12 +120,6 @@ const char* attribute_of(Activation act) {
   }
 }
 
-at::ScalarType dtype_of_result(const at::Tensor& input) {
-  const at::DeviceType device = input.device().type();
-  const bool is_cast = at::autocast::is_autocast_enabled(device) && input.scalar_type() != at::kDouble;
-  return is_cast ? at::autocast::get_autocast_dtype(device) : input.scalar_type();
-}
-
 at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, const OptionalTensor& bias,
                                  const OptionalTensor& norm_weight, const OptionalTensor& norm_bias,
                                  const OptionalTensor& running_mean, const OptionalTensor& running_var,
@@ -139,7 +133,7 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
   if (input.is_meta()) return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
 
   const c10::NoGradGuard no_grad;
-  const at::ScalarType dtype = dtype_of_result(input);
+  const at::ScalarType dtype = inference_dtype(input);
   // Nobody else sees a residual that is handed over: the sum may take its place.
   const bool is_owned = residual && residual->use_count() == 1 && residual->storage().use_count() == 1;
   const at::Tensor x = input.to(dtype).contiguous(at::MemoryFormat::ChannelsLast);

@@ -14,8 +14,9 @@ export function expectClose(actual: readonly number[], expected: readonly number
 /** Root mean square of the error over that of the values. */
 export function expectCloseOverall(actual: readonly number[], expected: readonly number[], tolerance: number): void {
   expect(actual.length).toBe(expected.length);
-  const error = Math.hypot(...expected.map((value, i) => value - (actual[i] as number)));
-  expect(error / Math.hypot(...expected)).toBeLessThan(tolerance);
+  const norm = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
+  const error = norm(expected.map((value, i) => value - (actual[i] as number)));
+  expect(error / norm(expected)).toBeLessThan(tolerance);
 }
 
 export function caught(run: () => unknown): unknown {

@@ -206,6 +206,53 @@ describe('compile for inference', () => {
     expect(operations(compiled)).toContain('aten::conv2d');
   });
 
+  it('does an activation or an addition behind a linear layer inside', async () => {
+    const [first, second] = [ops.randn([24, 8], { seed: 1 }), ops.randn([8, 24], { seed: 2 })];
+    const bias = ops.randn([24], { seed: 3 });
+    const forward = (x: Tensor) => ops.linear(ops.gelu(ops.linear(x, first, { bias })), second).add(x);
+    using compiled = compile(forward, { inference: true });
+    using half = compile((x: Tensor) => autocast('bfloat16', () => forward(x)), { inference: true });
+    for (const shape of [
+      [3, 5, 8],
+      [4, 8],
+      [1, 5, 8],
+    ]) {
+      const x = ops.randn(shape, { seed: 4 });
+      const expected = noGrad(() => forward(x));
+      await expectClose(compiled(x), expected, 1e-5);
+      await expectClose(half(x), expected, 0.05);
+    }
+    expect(new Set(operations(compiled))).toEqual(new Set(['inference_linear']));
+    const byTanh = (x: Tensor) => ops.gelu(ops.linear(x, first, { bias }), { approximate: 'tanh' });
+    using other = compile(byTanh, { inference: true });
+    const x = ops.randn([4, 8], { seed: 5 });
+    await expectClose(
+      other(x),
+      noGrad(() => byTanh(x)),
+      1e-5,
+    );
+    noGrad(() => first.mul_(2)).dispose();
+    await expectClose(
+      compiled(x),
+      noGrad(() => forward(x)),
+      1e-5,
+    );
+  });
+
+  it('does hardswish and SiLU behind a convolution inside, with an addition too', async () => {
+    const weight = ops.randn([8, 8, 3, 3], { seed: 1 });
+    const conv = (x: Tensor) => ops.conv2d(x, weight, { padding: 1 });
+    const forward = (x: Tensor) => conv(conv(x).hardswish()).add(x).silu();
+    using compiled = compile(forward, { inference: true });
+    const x = ops.randn([2, 8, 5, 5], { seed: 2 });
+    await expectClose(
+      compiled(x),
+      noGrad(() => forward(x)),
+      1e-4,
+    );
+    expect(operations(compiled)).toEqual(['inference_convolution', 'inference_convolution']);
+  });
+
   it('gives the dtypes that the function gives', async () => {
     const weight = ops.randn([8, 8, 1, 1]);
     const forward = (x: Tensor) => autocast('bfloat16', () => ops.conv2d(x, weight)).add(x);

@@ -4,6 +4,7 @@ import { NonFiniteLossError } from '../../lib/errors.ts';
 import { byol } from '../../lib/methods/byol.ts';
 import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import { moco } from '../../lib/methods/moco.ts';
+import { mocoV3 } from '../../lib/methods/moco-v3.ts';
 import { simsiam } from '../../lib/methods/simsiam.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
@@ -29,6 +30,7 @@ const kinds: [string, () => Partial<TrainerOptions>][] = [
   ['a loss in TypeScript', () => ({ loss: ordinary })],
   ['in micro-batches', () => ({ loss: { name: 'nt-xent' }, microBatch: 4 })],
   ['moco', () => ({ method: moco({ queueSize: 16 }) })],
+  ['moco-v3', () => ({ method: mocoV3({ predictorFeatures: 8 }) })],
   ['byol', () => ({ method: byol({ predictorFeatures: 8 }) })],
   ['simsiam', () => ({ method: simsiam({ predictorFeatures: 8 }) })],
 ];
