@@ -189,6 +189,7 @@ export { type MocoV3Options, mocoV3 } from './methods/moco-v3.ts';
 export type { CustomHead, Network, NetworkParts } from './methods/network.ts';
 export {
   type Around,
+  type DeclaredMethod,
   defineMethod,
   type LabelUse,
   type MethodDefinition,
@@ -220,7 +221,7 @@ export {
   type ScheduleSpec,
 } from './optim/schedule.ts';
 export { SGD, type SGDOptions } from './optim/sgd.ts';
-export type { Ramp } from './options/ramp.ts';
+export { type Ramp, rampAt } from './options/ramp.ts';
 export {
   createEmbedder,
   Embedder,

@@ -25,6 +25,11 @@ const usual: MethodRecipe = { head: { outFeatures: 128 }, preset: 'simclr' };
 const recipes: Readonly<Record<string, MethodRecipe>> = {
   supcon: { ...usual, preset: 'supcon' },
   moco: { ...usual, preset: 'mocoV2' },
+  'moco-v3': {
+    head: { batchNorm: 'all-but-scale', hiddenFeatures: 512, outFeatures: 128 },
+    options: { predictorFeatures: 512 },
+    preset: 'byol',
+  },
   byol: {
     head: { batchNorm: 'hidden', hiddenFeatures: 512, outFeatures: 128 },
     options: { predictorFeatures: 512, momentum: { from: 0.99, to: 1, schedule: 'cosine' } },
