@@ -171,10 +171,12 @@ export {
   supConLoss,
   supConLossWithStats,
 } from './losses/sup-con.ts';
+export { type BarlowTwinsOptions, barlowTwins } from './methods/barlow-twins.ts';
 export { type ByolOptions, byol } from './methods/byol.ts';
 export { type CrossEntropyOptions, crossEntropy } from './methods/cross-entropy.ts';
 export type { CustomLoss, CustomLossBatch } from './methods/custom-loss.ts';
 export { type DclOptions, dcl } from './methods/dcl.ts';
+export { type DinoOptions, dino } from './methods/dino.ts';
 export { KeyQueue, type KeyQueueOptions } from './methods/key-queue.ts';
 export {
   FeatureMethod,
@@ -187,6 +189,7 @@ export {
 export { type MocoOptions, moco } from './methods/moco.ts';
 export { type MocoV3Options, mocoV3 } from './methods/moco-v3.ts';
 export type { CustomHead, Network, NetworkParts } from './methods/network.ts';
+export { type NnclrOptions, nnclr } from './methods/nnclr.ts';
 export {
   type Around,
   type DeclaredMethod,
@@ -198,7 +201,9 @@ export {
 export { type SimclrOptions, simclr } from './methods/simclr.ts';
 export { type SimsiamOptions, simsiam } from './methods/simsiam.ts';
 export { type SupconOptions, supcon } from './methods/supcon.ts';
+export { type SwavOptions, swav } from './methods/swav.ts';
 export { Teacher } from './methods/teacher.ts';
+export { type VicregOptions, vicreg } from './methods/vicreg.ts';
 export type { Views } from './methods/views.ts';
 export { type FeatureRankOptions, featureRank } from './monitors/feature-rank.ts';
 export { featureSpread } from './monitors/feature-spread.ts';

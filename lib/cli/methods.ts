@@ -22,6 +22,9 @@ interface MethodRecipe {
 
 const usual: MethodRecipe = { head: { outFeatures: 128 }, preset: 'simclr' };
 
+/** For methods that want many dimensions. */
+const expander = { layers: 3, batchNorm: 'hidden', hiddenFeatures: 1024, outFeatures: 1024 } as const;
+
 const recipes: Readonly<Record<string, MethodRecipe>> = {
   supcon: { ...usual, preset: 'supcon' },
   moco: { ...usual, preset: 'mocoV2' },
@@ -39,6 +42,23 @@ const recipes: Readonly<Record<string, MethodRecipe>> = {
     ...usual,
     head: { batchNorm: 'all-but-scale', hiddenFeatures: 512, outFeatures: 512 },
     options: { predictorFeatures: 128 },
+  },
+  'barlow-twins': { ...usual, head: expander, options: { lossScale: 0.001 } },
+  vicreg: { ...usual, head: expander, options: { invarianceWeight: 1, varianceWeight: 1, covarianceWeight: 0.04 } },
+  nnclr: {
+    ...usual,
+    head: { layers: 3, batchNorm: 'all', hiddenFeatures: 512, outFeatures: 128 },
+    options: { predictorFeatures: 512, queueSize: 4096 },
+  },
+  swav: {
+    head: { batchNorm: 'hidden', hiddenFeatures: 512, outFeatures: 128 },
+    options: { prototypes: 256 },
+    preset: 'swav',
+  },
+  dino: {
+    head: { layers: 3, activation: 'gelu', hiddenFeatures: 512, outFeatures: 128 },
+    options: { prototypes: 1024, momentum: { from: 0.99, to: 1, schedule: 'cosine' } },
+    preset: 'dino',
   },
 };
 

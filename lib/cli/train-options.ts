@@ -29,7 +29,7 @@ export const trainOptions = {
   method: {
     type: 'string',
     value: 'NAME',
-    help: `${offeredMethods().join(', ')}: supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol and simsiam compare views of one image only; default supcon`,
+    help: `${offeredMethods().join(', ')}: supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol, simsiam, barlow-twins and vicreg compare views of one image only; default supcon`,
   },
   loss: {
     type: 'string',
@@ -43,7 +43,10 @@ export const trainOptions = {
     help: `the network whose features are trained: ${encoderNames().join(', ')}, or a file that makes one of your own`,
   },
   size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
-  headDim: { ...positive, help: 'length of the vectors that the loss compares; default 128, 512 for simsiam' },
+  headDim: {
+    ...positive,
+    help: 'length of the vectors that the loss compares; default 128, 512 for simsiam, 1024 for barlow-twins and vicreg',
+  },
   init: {
     type: 'string',
     value: 'FILE',

@@ -6,6 +6,11 @@ import './moco.ts';
 import './moco-v3.ts';
 import './byol.ts';
 import './simsiam.ts';
+import './barlow-twins.ts';
+import './vicreg.ts';
+import './nnclr.ts';
+import './swav.ts';
+import './dino.ts';
 import './cross-entropy.ts';
 import './custom-loss.ts';
 

@@ -1,7 +1,8 @@
 /** The newest keys of a training: vectors of earlier batches, first in, first out. */
+import { OptionError } from '../errors.ts';
 import type { KeyBank } from '../losses/all.ts';
 import type { Module } from '../nn/module.ts';
-import { outsideTidy } from '../tensor/modes.ts';
+import { outsideTidy, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { Targets } from './method.ts';
@@ -14,17 +15,27 @@ export interface KeyQueueOptions {
   readonly device: string;
   /** Whether keys are kept as rows of length one. Default true. */
   readonly normalize?: boolean;
+  /** Of random keys of length one that fill it at the start. Default: it starts empty. */
+  readonly seed?: number;
+}
+
+/** @throws {OptionError} a queue of `size` keys that does not hold those of a step. */
+export function expectHoldsStep(name: string, size: number, keys: number): void {
+  if (size < keys)
+    throw new OptionError(`${name} must hold a batch of keys at least: expected >= ${keys}, got ${size}`);
 }
 
 /**
- * Keys in tensors of a fixed size, which are buffers of the method that owns the queue, 'queue.*': so they are in its checkpoints. It starts
- * empty. While it fills, each step finds more keys than the one before it, and cannot be recorded: the method's `modeKey` is then undefined.
+ * Keys in tensors of a fixed size, which are buffers of the method that owns the queue, 'queue.*': so they are in its checkpoints. While
+ * one fills that started empty, each step finds more keys than the one before it, and cannot be recorded: the method's `modeKey` is then undefined.
  *
  * Source: He et al. 2020, arXiv:1911.05722, section 3.2.
  */
 export class KeyQueue {
   readonly #size: number;
   readonly #normalize: boolean;
+  /** Keys that were there before any came. */
+  readonly #atFirst: number;
   /** float32 (size, dim) */
   readonly #features: Tensor;
   /** int64 (size), −1 where there was none. */
@@ -37,13 +48,19 @@ export class KeyQueue {
    * Keys that were there at the start, and those of all steps enqueued since, up to the size: what a bank that is enqueued now will see. A
    * step that is refused does not push its keys, and no step behind it changes anything.
    */
-  #count = 0;
+  #count: number;
 
-  constructor(owner: Module, { size, dim, device, normalize = true }: KeyQueueOptions) {
+  constructor(owner: Module, { size, dim, device, normalize = true, seed }: KeyQueueOptions) {
     this.#size = size;
     this.#normalize = normalize;
+    this.#atFirst = seed === undefined ? 0 : size;
+    this.#count = this.#atFirst;
     const buffer = (name: string, make: () => Tensor) => owner.registerBuffer(`queue.${name}`, outsideTidy(make));
-    this.#features = buffer('features', () => ops.zeros([size, dim], { dtype: 'float32', device }));
+    this.#features = buffer('features', () =>
+      seed === undefined
+        ? ops.zeros([size, dim], { dtype: 'float32', device })
+        : tidy(() => ops.normalize(ops.randn([size, dim], { seed, device }))),
+    );
     this.#labels = buffer('labels', () => ops.full([size], -1, { dtype: 'int64', device }));
     this.#ids = buffer('ids', () => ops.full([size], -1, { dtype: 'int64', device }));
     this.#pushed = buffer('pushed', () => tensor(0n));
@@ -79,6 +96,6 @@ export class KeyQueue {
 
   /** Counts the keys that were copied into the buffers, as from a checkpoint. Reads a value. */
   recount(): void {
-    this.#count = Math.min(this.#size, Number(this.#pushed.itemSync()));
+    this.#count = Math.min(this.#size, this.#atFirst + Number(this.#pushed.itemSync()));
   }
 }

@@ -7,7 +7,7 @@ import { type Ramp, rampAt } from '../options/ramp.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type CustomLoss, type CustomLossBatch, callCustom } from './custom-loss.ts';
-import { KeyQueue } from './key-queue.ts';
+import { expectHoldsStep, KeyQueue } from './key-queue.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targets } from './method.ts';
 import { dimOf, expectModules } from './network.ts';
 import { type Around, defineMethod } from './registry.ts';
@@ -162,11 +162,8 @@ export class Moco extends Method<MocoNumbers, MocoValue> {
 function refuse({ queueSize, symmetric }: Resolved, around: Around): void {
   expectModules('moco', around);
   dimOf('moco', around);
-  const { batchSize } = around;
-  if (batchSize === undefined) return;
-  const keys = symmetric ? 2 * batchSize : batchSize;
-  if (queueSize < keys)
-    throw new OptionError(`moco.queueSize must hold a batch of keys at least: expected >= ${keys}, got ${queueSize}`);
+  const { batchSize = 1 } = around;
+  expectHoldsStep('moco.queueSize', queueSize, symmetric ? 2 * batchSize : batchSize);
 }
 
 /**

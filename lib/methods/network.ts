@@ -71,6 +71,14 @@ export class Network extends Module {
     return z.reshape([order.length, rows / order.length, dim]).transpose(0, 1);
   }
 
+  /** The same by a pass for each view, so that each has statistics of batch normalisation of its own. float32 (batch, views, dim). */
+  featuresByView(views: Views): Tensor {
+    return ops.stack(
+      views.order.map((_, view) => this.forward(views.at(view))),
+      1,
+    );
+  }
+
   /** What `pass` computes in this precision, as float32: for what a method adds, such as a predictor. */
   run(pass: () => Tensor): Tensor {
     return inPrecision(this.precision, pass).to('float32');

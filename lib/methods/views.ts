@@ -2,7 +2,7 @@
 import type { Tensor } from '../tensor/tensor.ts';
 
 export class Views {
-  /** One tensor a size of view, (its views · batch, channels, height, width), view-major. */
+  /** One tensor a size of view, (its views · batch, channels, height, width), view-major; first that of the first view. */
   readonly images: readonly Tensor[];
   /** For each view, its place among the views of `images`, counted through all of them. */
   readonly order: readonly number[];
@@ -20,6 +20,21 @@ export class Views {
   /** Samples. */
   get batch(): number {
     return this.images.reduce((sum, { shape }) => sum + (shape[0] as number), 0) / this.count;
+  }
+
+  /** The numbers of the views that are as large as the first: of a multi-crop, the global ones. */
+  get globalNumbers(): readonly number[] {
+    const count = (this.images[0]?.shape[0] as number) / this.batch;
+    return [...this.order.keys()].filter((view) => (this.order[view] as number) < count);
+  }
+
+  /** Those alone. */
+  get globalOnes(): Views {
+    const numbers = this.globalNumbers;
+    return new Views(
+      this.images.slice(0, 1),
+      numbers.map((view) => this.order[view] as number),
+    );
   }
 
   /** One view of all samples: (batch, channels, height, width). */

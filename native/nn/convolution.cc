@@ -117,8 +117,12 @@ Tensor routed_convolution(const Tensor& input, const Tensor& weight, const std::
                           IntArrayRef stride, IntArrayRef padding, IntArrayRef dilation, bool transposed,
                           IntArrayRef output_padding, int64_t groups) {
   const Convolution convolution{{}, stride, padding, dilation, transposed, output_padding, groups, {}};
-  if (const auto winograd = convolution.winograd(input, weight))
-    return winograd_convolution(*winograd, input, transformed_weight(*winograd, weight), {.bias = bias});
+  // libtorch has the messages for a bias that does not fit.
+  const bool has_bias = bias && bias->defined();
+  const bool fits = !has_bias || (bias->sizes() == weight.sizes().slice(0, 1) && bias->scalar_type() == at::kFloat);
+  if (const auto winograd = fits ? convolution.winograd(input, weight) : std::nullopt)
+    return winograd_convolution(*winograd, input, transformed_weight(*winograd, weight),
+                                {.bias = has_bias ? bias : std::nullopt});
   return at::compositeexplicitautograd::convolution(input, weight, bias, stride, padding, dilation, transposed,
                                                     output_padding, groups);
 }

@@ -8,7 +8,10 @@ import { type AugmentData, augment, type DrawnTransform } from '../../lib/augmen
 import { normalize } from '../../lib/augment/normalize.ts';
 import { presets } from '../../lib/augment/presets.ts';
 import { randomHorizontalFlip } from '../../lib/augment/random-horizontal-flip.ts';
+import type { Transform } from '../../lib/augment/transform.ts';
 import { command } from '../../lib/cli/augment.ts';
+import { recipeOf } from '../../lib/cli/recipe.ts';
+import { simclr } from '../../lib/methods/simclr.ts';
 import { runWith } from './run-cli.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));
@@ -54,6 +57,19 @@ describe('contrastive augment', () => {
     expect(format).toBe('png');
     expect(stdout).toBe(`3 images, 3 views each, ${width} × ${height} pixels; 1 skipped\n${out}\n`);
     expect(await readdir(folder)).toEqual(['images', 'sheet.png']);
+  });
+
+  it('draws what a training with the same preset draws', async () => {
+    const out = join(folder, 'as-trained.png');
+    const flags = ['--preset', 'byol', '--size', '24', '--crop-min', '0.4', '--strength', '0.5'];
+    const { stdout } = await run(['--input', join(images, 'img2.png'), '--out', out, '--json', ...flags]);
+    const profile = { size: 24, mean: 0.5, std: 0.25 };
+    const choices = { encoder: { name: 'resnet18' }, optimizer: 'sgd', warmup: 0, epochs: 1, seed: 0 } as const;
+    const preset = { name: 'byol', cropMin: 0.4, strength: 0.5 };
+    const trained = recipeOf({ ...choices, precision: 'float32', method: simclr(), preset }, profile).augment;
+    const drawn = (views: readonly { transforms?: unknown }[]) =>
+      views.map(({ transforms }) => (transforms as Transform[]).filter(({ kind }) => kind !== 'normalize'));
+    expect(drawn(lastRecord(stdout).augment)).toEqual(drawn(trained));
   });
 
   it('tells machines what was drawn, enough to draw it again', async () => {

@@ -21,7 +21,7 @@ const wordsOf = (line: string): string[] =>
 async function checkContrastive([name = '', ...rest]: string[]): Promise<void> {
   expect(commandNames).toContain(name);
   const { command } = (await import(`../../lib/cli/${name}.ts`)) as { command: Command };
-  const table = { ...command.options, ...globalOptions };
+  const table = { ...command.options, ...(await command.derived?.(rest)), ...globalOptions };
   const { options } = parseOptions(rest, table, { where: name, maxPositionals: command.maxPositionals ?? 0 });
   if (!options.help) checkRequired(name, table, options);
   if (typeof options.data === 'string') parseData(options.data);

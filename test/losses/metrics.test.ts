@@ -116,6 +116,18 @@ describe('edge cases', () => {
     expect(got.uniformity).toBeCloseTo(-2, 6);
   });
 
+  test('a mean over no pairs is NaN, whatever sums round to', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const rows = Array.from({ length: 4 }, (_, i) => [
+        Array.from({ length: 5 }, (_, j) => Math.sin(seed * (i + 2) + j)),
+      ]);
+      const { positiveSimilarity, alignment } = await contrastiveMetrics(tensor(rows));
+      expect([positiveSimilarity, alignment]).toEqual([Number.NaN, Number.NaN]);
+      const { negativeSimilarity } = await contrastiveMetrics(tensor(rows), { labels: [1, 1, 1, 1] });
+      expect(negativeSimilarity).toBeNaN();
+    }
+  });
+
   test('NaN features give NaN', async () => {
     const got = await contrastiveMetrics(tensor([[[Number.NaN, 1], [0, 5]], [[1, 1], [0, 5]]])); // biome-ignore format: one case
     expect(got).toMatchObject({ positiveSimilarity: Number.NaN, uniformity: Number.NaN, spread: Number.NaN });

@@ -3,20 +3,27 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { multiCrop } from '../../lib/augment/multi-crop.ts';
+import { normalize } from '../../lib/augment/normalize.ts';
 import { openCheckpoint } from '../../lib/checkpoint/run.ts';
 import { linearHead } from '../../lib/encoders/linear-head.ts';
 import type { LossValue } from '../../lib/losses/all.ts';
+import { barlowTwins } from '../../lib/methods/barlow-twins.ts';
 import { byol } from '../../lib/methods/byol.ts';
 import { crossEntropy } from '../../lib/methods/cross-entropy.ts';
 import { dcl } from '../../lib/methods/dcl.ts';
+import { dino } from '../../lib/methods/dino.ts';
 import { FeatureMethod, type MethodParts } from '../../lib/methods/method.ts';
 import { moco } from '../../lib/methods/moco.ts';
 import { mocoV3 } from '../../lib/methods/moco-v3.ts';
+import { nnclr } from '../../lib/methods/nnclr.ts';
 import { defineMethod, type MethodSpec, methodNames, methodOf } from '../../lib/methods/registry.ts';
 import { simclr } from '../../lib/methods/simclr.ts';
 import { simsiam } from '../../lib/methods/simsiam.ts';
 import { assign_ } from '../../lib/methods/status.ts';
 import { supcon } from '../../lib/methods/supcon.ts';
+import { swav } from '../../lib/methods/swav.ts';
+import { vicreg } from '../../lib/methods/vicreg.ts';
 import { Views } from '../../lib/methods/views.ts';
 import { makeOptimizer } from '../../lib/optim/optimizer.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -30,7 +37,7 @@ import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { collect } from '../train/collect.ts';
 import { firstBatch, optionsOf, valuesOf } from '../train/one-step.ts';
-import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
+import { size, tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -47,6 +54,10 @@ const classifier = (): Partial<TrainerOptions> => {
   const { encoder } = tinyModels();
   return { encoder, head: linearHead({ inFeatures: encoder.featureDim, outFeatures: 2 }), views: 1 };
 };
+const crops = (): Partial<TrainerOptions> => {
+  const transforms = [normalize(0.4, 0.25)];
+  return { augment: multiCrop({ globalSize: size, localSize: 8, localViews: 1, transforms }), views: 3 };
+};
 const cases: Readonly<Record<string, Case>> = {
   simclr: { method: simclr() },
   supcon: { method: supcon() },
@@ -55,6 +66,11 @@ const cases: Readonly<Record<string, Case>> = {
   'moco-v3': { method: mocoV3({ predictorFeatures: 8, momentum: 0.9 }) },
   byol: { method: byol({ predictorFeatures: 8, momentum: 0.9 }) },
   simsiam: { method: simsiam({ predictorFeatures: 8 }) },
+  'barlow-twins': { method: barlowTwins() },
+  vicreg: { method: vicreg({ invarianceWeight: 1, varianceWeight: 1, covarianceWeight: 0.04 }) },
+  nnclr: { method: nnclr({ queueSize: 16, predictorFeatures: 8 }) },
+  swav: { method: swav({ prototypes: 8 }), more: crops },
+  dino: { method: dino({ prototypes: 8, momentum: 0.9 }), more: crops },
   'cross-entropy': { method: crossEntropy(), more: classifier },
 };
 
@@ -159,6 +175,7 @@ test('a method by its name alone has its defaults, and one loss is one method', 
     [{ method: 'byl' }, /method must be one of .*did you mean 'byol'/],
     [{ method: 3 }, /method must be what a method such as simclr\(\) returns, or a name, got 3/],
     [{ method: { name: 'byol', momentun: 3 } }, /byol: unknown option 'momentun'; did you mean 'momentum'/],
+    [{ method: nnclr({ queueSize: 8 }), batchSize: 16 }, /nnclr.queueSize must hold a batch of keys.* >= 16, got 8/],
     [{ method: 'byol', views: 3 }, /the method 'byol' takes 2 views, got 3/],
     [{ method: 'simsiam', microBatch: 4, batchSize: 8 }, /the method 'simsiam' does not go with microBatch/],
     [{ method: simclr(), loss: { name: 'supcon' } }, /loss does not go with method/],
@@ -210,6 +227,9 @@ test('views are found by their numbers, in tensors of a size each', async () => 
     [4, 5],
     [2, 3],
   ]);
+  expect(views.globalNumbers).toEqual([0, 2]);
+  expect(await valuesOf(views.globalOnes.images)).toEqual([[0, 1, 2, 3]]);
+  expect(views.globalOnes.order).toEqual([0, 1]);
 });
 
 test('assign_ changes nothing once a step is refused', async () => {

@@ -22,7 +22,7 @@ interface Stored {
   readonly batch: number;
   /** Of each view. */
   readonly sides: readonly number[];
-  /** Buffers of the method that are filled by their names. */
+  /** Of what the method keeps, what is filled by its name beside the trained parameters. */
   readonly filled: readonly string[];
   readonly losses: readonly number[];
   /** All numbers of each tensor after the last step, by the names of a checkpoint. */
@@ -85,8 +85,8 @@ export async function expectSteps(
   const made = makeMethod(options);
   const trained = trainedParameters(options, made);
   for (const [parameter, value] of trained) if (parameter.startsWith('method.')) fill(value, parameter);
-  const buffers = made.namedBuffers();
-  for (const buffer of stored.filled) fill(buffers.get(buffer.slice('method.'.length)) as Tensor, buffer);
+  const kept = made.stateDict();
+  for (const each of stored.filled) fill(kept.get(each.slice('method.'.length)) as Tensor, each);
 
   const lr = 0.05;
   const step = makeStep(options, makeOptimizer({ name: 'sgd', lr, momentum: 0.9, weightDecay: 1e-3 }, trained), made);

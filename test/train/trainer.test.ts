@@ -418,11 +418,13 @@ describe('what a user gets wrong', () => {
     const pixels = Uint8Array.from({ length: 16 * 144 }, (_, i) => (i * i * 7) % 251);
     const labels = Int32Array.from({ length: 16 }, (_, n) => n);
     const distinct = arrayDataset(pixels, { shape: [16, 12, 12, 1], labels });
+    const noPairs = expect.stringMatching(/no two images of a batch are of one class/);
     expect(await warningsOf(distinct, { views: 1 })).toEqual([
-      expect.stringMatching(/no two images of a batch are of one class/),
+      noPairs,
       expect.stringMatching(/no image of the first epoch had/),
     ]);
-    expect(await warningsOf(distinct, { views: 2 })).toEqual([]);
+    expect(await warningsOf(distinct, { views: 2 })).toEqual([noPairs]);
+    expect(await warningsOf(distinct, { views: 2, method: 'simclr' })).toEqual([]);
   });
 
   test('a batch of one class is a warning, once', async () => {
