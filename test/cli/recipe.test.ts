@@ -1,14 +1,15 @@
 /** What a training's options make of an encoder's. */
 import { describe, expect, it } from 'vitest';
 import { parseOptions } from '../../lib/cli/options.ts';
-import { recipeOf } from '../../lib/cli/recipe.ts';
-import { type TrainOptions, trainOptions } from '../../lib/cli/train-options.ts';
+import { specOf } from '../../lib/cli/train-config.ts';
+import { partFlags, type TrainOptions, trainOptions } from '../../lib/cli/train-options.ts';
 import { encoderNames, makeEncoder } from '../../lib/encoders/all.ts';
 import { zeros } from '../../lib/tensor/ops.ts';
 
-function encoderOf(size: number, ...args: string[]) {
-  const { options } = parseOptions(['--data', 'cifar10:/data', ...args], trainOptions, { where: 'train' });
-  return recipeOf(options as unknown as TrainOptions, { size, mean: 0.5, std: 0.25 }).encoder;
+async function encoderOf(size: number, ...args: string[]) {
+  const table = { ...trainOptions, ...(await partFlags(args)) };
+  const { options, given } = parseOptions(['--data', 'cifar10:/data', ...args], table, { where: 'train' });
+  return specOf(options as unknown as TrainOptions, given, { size, mean: 0.5, std: 0.25 }, undefined).encoder;
 }
 
 describe('the encoder of a recipe', () => {
@@ -20,37 +21,32 @@ describe('the encoder of a recipe', () => {
     ['vit-s-16', 28, { size: 28, patch: 4 }],
     ['vit-s-16', 64, { size: 64, patch: 8 }],
     ['vit-s-16', 224, { size: 224, patch: 16 }],
-  ])('%s goes with images of %i pixels', (name, size, expected) => {
-    expect(encoderOf(size, '--encoder', name)).toEqual({ name, ...expected, inChannels: 3, seed: 0 });
+  ])('%s goes with images of %i pixels', async (name, size, expected) => {
+    expect(await encoderOf(size, '--encoder', name)).toEqual({ name, ...expected, inChannels: 3, seed: 0 });
   });
 
-  it('takes what was typed', () => {
-    expect(encoderOf(32, '--encoder', 'vit-ti-16', '--patch', '8', '--width', '64')).toMatchObject({
+  it('takes what was typed', async () => {
+    expect(await encoderOf(32, '--encoder', 'vit-ti-16', '--patch', '8', '--width', '64')).toMatchObject({
       patch: 8,
       width: 64,
     });
   });
 
-  it('refuses a flag that the encoder does not have, and says which it has', () => {
-    const refused = (...args: string[]) => {
-      try {
-        encoderOf(32, ...args);
-      } catch (error) {
-        return error;
-      }
-    };
-    expect(refused('--encoder', 'resnet18', '--patch', '4')).toMatchObject({
+  it('refuses a flag of other encoders, and says whose it is', async () => {
+    await expect(encoderOf(32, '--encoder', 'resnet18', '--patch', '4')).rejects.toMatchObject({
       code: 'ERR_OPTION',
-      message: '--patch is no option of resnet18, which has --stem, --width',
+      message: expect.stringMatching(/^--patch belongs to --encoder .*vit-s-16.*, got --encoder resnet18$/),
     });
-    expect(refused('--encoder', 'mobilenet-v3-large', '--width', '8')).toMatchObject({ code: 'ERR_OPTION' });
-    expect(refused('--encoder', './net.ts', '--width', '8')).toMatchObject({ code: 'ERR_OPTION' });
+    await expect(encoderOf(32, '--encoder', 'mobilenet-v3-large', '--width', '8')).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+    });
+    await expect(encoderOf(32, '--encoder', './net.ts', '--width', '8')).rejects.toMatchObject({ code: 'ERR_OPTION' });
   });
 
   it.each(encoderNames().filter((name) => !/34|101|152|50|-b-16|-s/.test(name)))(
     '%s takes images of 28 pixels',
-    (name) => {
-      using encoder = makeEncoder(encoderOf(28, '--encoder', name) as { name: string });
+    async (name) => {
+      using encoder = makeEncoder((await encoderOf(28, '--encoder', name)) as { name: string });
       expect(encoder.eval().forward(zeros([2, 3, 28, 28])).shape).toEqual([2, encoder.featureDim]);
     },
   );
