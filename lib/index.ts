@@ -192,6 +192,7 @@ export type { CustomHead, Network, NetworkParts } from './methods/network.ts';
 export { type NnclrOptions, nnclr } from './methods/nnclr.ts';
 export {
   type Around,
+  type DeclaredMethod,
   defineMethod,
   type LabelUse,
   type MethodDefinition,
@@ -225,7 +226,7 @@ export {
   type ScheduleSpec,
 } from './optim/schedule.ts';
 export { SGD, type SGDOptions } from './optim/sgd.ts';
-export type { Ramp } from './options/ramp.ts';
+export { type Ramp, rampAt } from './options/ramp.ts';
 export {
   createEmbedder,
   Embedder,
