@@ -61,9 +61,11 @@ const derivedFrom = (declared: Declared.OptionTable, group = ''): Derived[] =>
 /** A flag for each number, word and switch that has a line of help; those of a group have its name before theirs. */
 export const flagsOf = (declared: Declared.OptionTable): OptionTable => flagsOfVariants({ '': declared });
 
-/** The flags of all variants, each with the names of those that have it, and its defaults, where they differ. */
+type Owned = Derived & { readonly owner: string };
+
+/** The flags of all variants, each with the names of those that have it, its meanings and defaults, where they differ. */
 export function flagsOfVariants(variants: Variants): OptionTable {
-  const found = new Map<string, (Derived & { readonly owner: string })[]>();
+  const found = new Map<string, Owned[]>();
   for (const [owner, declared] of Object.entries(variants))
     for (const derived of derivedFrom(declared))
       found.set(derived.name, [...(found.get(derived.name) ?? []), { ...derived, owner }]);
@@ -71,22 +73,28 @@ export function flagsOfVariants(variants: Variants): OptionTable {
   return Object.fromEntries(
     [...found].map(([name, all]) => {
       const { flag } = all[0] as Derived;
-      const owners = all.length === count ? '' : `of ${all.map(({ owner }) => owner).join(', ')}: `;
-      return [name, { ...flag, help: `${owners}${flag.help}${defaultsOf(all)}` }];
+      return [name, { ...flag, help: `${meaningsOf(all, count)}${defaultsOf(all)}` }];
     }),
   );
 }
 
+const ownersOf = (all: readonly Owned[]): string => all.map(({ owner }) => owner).join(', ');
+
+/** 'of vit-s-16: length of its tokens', and so on for each line of help; without names where all have the same. */
+function meaningsOf(all: readonly Owned[], count: number): string {
+  const meanings = [...new Set(all.map(({ flag }) => flag.help))].map((help) => {
+    const owners = all.filter(({ flag }) => flag.help === help);
+    return owners.length === count ? help : `of ${ownersOf(owners)}: ${help}`;
+  });
+  return meanings.join('; ');
+}
+
 /** '; default 0.1', or '; default 0.08 of simclr, byol, 0.2 of supcon'. */
-function defaultsOf(all: readonly (Derived & { readonly owner: string })[]): string {
+function defaultsOf(all: readonly Owned[]): string {
   const usual = [...new Set(all.map((derived) => derived.usual))].filter((text) => text !== undefined);
   if (usual.length === 0) return '';
   if (usual.length === 1 && all.every((derived) => derived.usual === usual[0])) return `; default ${usual[0]}`;
-  const owners = (text: string): string =>
-    all
-      .filter((derived) => derived.usual === text)
-      .map(({ owner }) => owner)
-      .join(', ');
+  const owners = (text: string): string => ownersOf(all.filter((derived) => derived.usual === text));
   return `; default ${usual.map((text) => `${text} of ${owners(text)}`).join('; ')}`;
 }
 
@@ -112,14 +120,15 @@ function givenValue(name: string, option: Declared.Option, values: Values, base:
   }
   const { [name]: value, [`${name}End`]: end } = values;
   if (option.type === 'boolean') return value || undefined;
-  if (option.type !== 'ramp' || (end === undefined && (value === undefined || !isObject(base)))) return value;
-  const before = isObject(base) ? base : { from: base ?? option.default, schedule: 'cosine' };
+  const usual = base ?? option.default;
+  if (option.type !== 'ramp' || (end === undefined && (value === undefined || !isObject(usual)))) return value;
+  const before = isObject(usual) ? usual : { from: usual, schedule: 'cosine' };
   return { ...before, ...(value !== undefined && { from: value }), ...(end !== undefined && { to: end }) };
 }
 
 /**
  * The options that flags gave, as plain data; what was not typed is left out.
- * @param base the options that they come on top of: of a ramp, what was not typed is that of theirs.
+ * @param base the options that they come on top of: of a ramp, what was not typed is that of theirs, or of its default.
  */
 export function optionsFrom(
   values: Values,

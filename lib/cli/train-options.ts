@@ -136,9 +136,20 @@ export const trainOptions = {
   ...monitorOptions,
 } as const satisfies OptionTable;
 
-/** The encoders' options, by name. */
+/** The encoders' options, by name; what goes with the images' size says so. */
 export const encoderVariants = (): Variants =>
-  Object.fromEntries(encoderNames().map((name) => [name, encoderFacts(name).options ?? {}]));
+  Object.fromEntries(
+    encoderNames().map((name) => {
+      const { options = {}, forImages } = encoderFacts(name);
+      const [small = {}, large = {}] = [32, 224].map((size) => forImages?.(size));
+      const bySize = Object.keys(small).filter((option) => option in options);
+      const usual = (option: string) => `${small[option]} for images of 32 pixels, ${large[option]} for 224`;
+      return [
+        name,
+        { ...options, ...Object.fromEntries(bySize.map((of) => [of, { ...options[of], usual: usual(of) }])) },
+      ];
+    }),
+  ) as Variants;
 
 /** The flags of methods, losses, encoders, views, optimizers and schedules. @param argv may name a file that adds some. */
 export async function partFlags(argv: readonly string[]): Promise<OptionTable> {
@@ -168,18 +179,19 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 /** A word of a shell's command line. */
 export const shellWord = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : quoted(word));
 
-/** What a run does not keep, since it does not decide the weights. */
+/** What a run does not keep: the file that adds parts, and what does not decide the weights. */
 const notKept = [
-  ...['device', 'threads', 'limitTest', 'checkpointEvery', 'knnEvery', 'monitors', 'monitorEvery'],
+  ...['import', 'device', 'threads', 'limitTest', 'checkpointEvery', 'knnEvery', 'monitors', 'monitorEvery'],
 ] as readonly (keyof TrainOptions)[];
 
-/** The command that goes on with the run in `out`, whose path is absolute: it may be typed elsewhere. */
+/** The command that goes on with the run in `out`. Paths are absolute: it may be typed elsewhere. */
 export function resumeCommand(out: string, values: TrainOptions): string {
   const words = ['contrastive', 'train', '--resume', shellWord(out)];
   for (const name of notKept) {
     const { [name]: value } = values;
     const { default: usual } = trainOptions[name] as OptionSpec & { readonly default?: unknown };
-    if (value !== undefined && value !== usual) words.push(`--${flagOf(name)}`, shellWord(String(value)));
+    const text = name === 'import' && value !== undefined ? resolve(value as string) : String(value);
+    if (value !== undefined && value !== usual) words.push(`--${flagOf(name)}`, shellWord(text));
   }
   return words.join(' ');
 }

@@ -106,6 +106,10 @@ const networks = {
 
 type Name = keyof typeof networks;
 
+/** With the default that goes with the name. */
+const optionsOf = (name: Name) =>
+  ({ ...declared, stochasticDepth: { ...stochasticDepthOption, default: networks[name].stochasticDepth } }) as const;
+
 /** A ConvNeXt. Made by `convnextT()` and its like. */
 export class ConvNeXt extends Module {
   override readonly config: ModuleConfig;
@@ -119,9 +123,8 @@ export class ConvNeXt extends Module {
   /** @throws {OptionError} an unknown or wrong option. */
   constructor(name: Name, options: ConvNeXtOptions = {}) {
     super();
-    const { blocks, stochasticDepth: usual } = networks[name];
-    const resolved = resolveOptions(name, declared, options);
-    const { patch, width, inChannels, stochasticDepth = usual, seed } = resolved;
+    const { blocks } = networks[name];
+    const { patch, width, inChannels, stochasticDepth, seed } = resolveOptions(name, optionsOf(name), options);
     this.config = Object.freeze({ name, patch, width, inChannels, stochasticDepth, seed });
     this.featureDim = 8 * width;
     this.inChannels = inChannels;
@@ -191,7 +194,7 @@ export function convnextS(options: ConvNeXtOptions = {}): ConvNeXt {
 
 for (const name of Object.keys(networks) as Name[])
   registerEncoder(name, (options) => new ConvNeXt(name, options), {
-    options: declared,
+    options: optionsOf(name),
     forImages: (size) => ({ patch: size <= 64 ? 2 : 4 }),
     shapes: (options) => {
       const { width } = resolveOptions(name, declared, options);

@@ -161,6 +161,10 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
   const bool in_place = other.defined() && (is_owned || !other.is_same(*residual));
   const bool is_relu = act == Activation::kRelu;
   if (winograd) {
+    const WinogradShape& s = winograd->shape;
+    const std::vector<int64_t> sizes = {s.images, s.outputs, s.output_height, s.output_width};
+    CONTRASTIVE_CHECK(!other.defined() || other.sizes() == sizes, kShapeError, "residual must have shape ",
+                      at::IntArrayRef(sizes), ", that of the result, got ", other.sizes());
     const OptionalTensor added = other.defined() ? OptionalTensor(other) : std::nullopt;
     const at::Tensor y = winograd_convolution(*winograd, x, folded.weight, {folded.bias, added, in_place, is_relu});
     return is_relu ? y : activated(y, act);

@@ -27,9 +27,12 @@ class LinearKernels {
     return kernels;
   }
 
-  bool take(const at::Tensor& x) const {
+  // libtorch's layer takes a weight of one dimension too, and any bias that can be added; these kernels do not look.
+  bool take(const at::Tensor& x, const at::Tensor& weight, const OptionalTensor& bias) const {
     const bool has_dtype = x.scalar_type() == at::kFloat || (x.scalar_type() == at::kBFloat16 && has_bfloat16());
-    return pack_ && x.device().is_cpu() && has_dtype && x.dim() >= 2 && x.numel() > 0;
+    const bool has_shapes = x.dim() >= 2 && x.numel() > 0 && weight.dim() == 2 && weight.numel() > 0 &&
+                            (!bias || bias->sizes() == weight.sizes().slice(0, 1));
+    return pack_ && x.device().is_cpu() && has_dtype && has_shapes;
   }
 
   at::Tensor pack(const at::Tensor& weight, int64_t rows) const { return call(*pack_, {weight, rows}); }
@@ -80,7 +83,7 @@ at::Tensor inference_linear(const at::Tensor& input, const at::Tensor& weight, c
   const at::ScalarType dtype = inference_dtype(input);
   const at::Tensor x = input.to(dtype).contiguous();
   const LinearKernels& kernels = LinearKernels::get();
-  const bool packs = kernels.take(x);
+  const bool packs = kernels.take(x, weight, bias);
   std::vector<at::Tensor> sources = {weight};
   if (bias) sources.push_back(*bias);
   // The layout is chosen for the first number of rows that comes; it differs little between them.
@@ -95,6 +98,10 @@ at::Tensor inference_linear(const at::Tensor& input, const at::Tensor& weight, c
     return residual ? y + residual->to(dtype) : y;
   }
   if (!residual) return kernels.run(x, folded, gelu);
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes.back() = weight.size(0);
+  CONTRASTIVE_CHECK(residual->sizes() == sizes, kShapeError, "residual must have shape ", at::IntArrayRef(sizes),
+                    ", that of the result, got ", residual->sizes());
   return kernels.run_and_add(x, residual->to(dtype).contiguous(), folded);
 }
 

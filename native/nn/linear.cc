@@ -20,6 +20,11 @@ constexpr int64_t kFewestProducts = int64_t{1} << 22;
 // With one thread, libtorch gives 1×1 convolutions of fewer images to MKL too.
 constexpr int64_t kImages = 16;
 
+// libtorch adds a bias of any shape that fits the result; a convolution takes one number an output.
+bool is_of_outputs(const std::optional<at::Tensor>& bias, const at::Tensor& weight) {
+  return !bias || !bias->defined() || (bias->dim() == 1 && bias->size(0) == weight.size(0));
+}
+
 bool is_convolved(const at::Tensor& input, const at::Tensor& weight) {
   if (!at::globalContext().userEnabledMkldnn() || input.dim() < 2 || weight.dim() != 2) return false;
   if (input.scalar_type() != at::kFloat || weight.scalar_type() != at::kFloat) return false;
@@ -31,7 +36,8 @@ bool is_convolved(const at::Tensor& input, const at::Tensor& weight) {
 
 // x Wᵀ + b. input: float32 (..., in); weight: (out, in); bias: (out).
 at::Tensor linear_of_rows(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
-  if (!is_convolved(input, weight)) return at::compositeimplicitautograd::linear(input, weight, bias);
+  if (!is_convolved(input, weight) || !is_of_outputs(bias, weight))
+    return at::compositeimplicitautograd::linear(input, weight, bias);
   const int64_t inputs = weight.size(1), outputs = weight.size(0), rows = input.numel() / inputs;
   const int64_t images = rows % kImages == 0 ? kImages : 1;
   const at::Tensor pixels = input.view({images, rows / images, 1, inputs}).permute({0, 3, 1, 2});

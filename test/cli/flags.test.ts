@@ -50,6 +50,16 @@ describe('flags', () => {
     expect(sigma?.help).toBe('of dclw: width of the weights; default 0.5');
   });
 
+  it('of two meanings say both', () => {
+    const width = { type: 'number', help: 'channels', default: 64 } as const;
+    const { width: flag } = flagsOfVariants({
+      resnet: { width },
+      vit: { width: { ...width, help: 'of a token' } },
+      toy: {},
+    });
+    expect(flag?.help).toBe('of resnet: channels; of vit: of a token; default 64');
+  });
+
   it('become options, of which only those that were typed are there', () => {
     expect(optionsFrom(parse('').options, variants.dclw)).toEqual({});
     const { options } = parse('--temperature 0.2 --sigma 1 --weight-gradient --hard-negatives-concentration 2');
@@ -58,6 +68,15 @@ describe('flags', () => {
     expect(optionsFrom(parse('--temperature-end 1').options, variants.supcon)).toEqual({
       temperature: { from: 0.07, to: 1, schedule: 'cosine' },
     });
+  });
+
+  it('of a ramp change what was typed of it, of a default too', () => {
+    const momentum = { ...temperature, default: { from: 0.99, to: 1, schedule: 'cosine' } } as const;
+    const given = (typed: object, base?: object) => optionsFrom({ ...typed }, { momentum }, { ...base });
+    expect(given({})).toEqual({});
+    expect(given({ momentum: 0.9 })).toEqual({ momentum: { from: 0.9, to: 1, schedule: 'cosine' } });
+    expect(given({ momentumEnd: 0.999 })).toEqual({ momentum: { from: 0.99, to: 0.999, schedule: 'cosine' } });
+    expect(given({ momentum: 0.9 }, { momentum: 0.5 })).toEqual({ momentum: 0.9 });
   });
 
   it('of another variant are refused', () => {

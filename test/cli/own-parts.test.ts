@@ -7,7 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { presets } from '../../lib/augment/presets.ts';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
 import { importFile } from '../../lib/cli/encoder-option.ts';
+import { parseOptions } from '../../lib/cli/options.ts';
 import { command } from '../../lib/cli/train.ts';
+import { resumeCommand, type TrainOptions, trainOptions } from '../../lib/cli/train-options.ts';
 import { loadDataset } from '../../lib/data/load.ts';
 import { makeEncoder } from '../../lib/encoders/all.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
@@ -55,6 +57,13 @@ describe('a loss and an encoder of your own', () => {
       preset: { name: 'supcon' },
     });
     expect(await train('--resume', out, '--epochs', '2')).toMatchObject({ code: 0 });
+  });
+
+  it('are part of the command that goes on with a run', () => {
+    const { options } = parseOptions(['--import', 'toy/my parts.ts'], trainOptions, { where: 'train' });
+    expect(resumeCommand('/runs/1', options as TrainOptions)).toBe(
+      `contrastive train --resume /runs/1 --import '${join(process.cwd(), 'toy/my parts.ts')}'`,
+    );
   });
 
   it('have a line each in the help, and are refused beside others', async () => {

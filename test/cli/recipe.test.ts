@@ -25,6 +25,16 @@ describe('the encoder of a recipe', () => {
     expect(await encoderOf(size, '--encoder', name)).toEqual({ name, ...expected, inChannels: 3, seed: 0 });
   });
 
+  it('has defaults that the help tells', async () => {
+    const { stem, patch, width, stochasticDepth } = await partFlags([]);
+    expect(stem?.help).toContain('; default cifar for images of 32 pixels, imagenet for 224');
+    expect(patch?.help).toMatch(
+      /; default 4 for images of 32 pixels, 16 for 224 of vit.*; 2 for .* 4 for 224 of convnext/,
+    );
+    expect(width?.help).toMatch(/vit-b-16: length of its tokens/);
+    expect(stochasticDepth?.help).toContain('0.1 of convnext-t; 0.4 of convnext-s; 0.2 of efficientnet-b0');
+  });
+
   it('takes what was typed', async () => {
     expect(await encoderOf(32, '--encoder', 'vit-ti-16', '--patch', '8', '--width', '64')).toMatchObject({
       patch: 8,

@@ -35,4 +35,19 @@ describe('linear', () => {
       expectCloseOverall(numbers(value), numbers(expected[i]), 1e-4);
     }
   });
+
+  it.each([[[]], [[1]], [[1, 144]], [[512, 144]]])('adds a bias of shape %j', (shape) => {
+    const [x, weight, bias] = [[512, 128], [144, 128], shape].map((size, seed) => ops.randn(size, { seed }));
+    const of = (dtype: 'float32' | 'float64') =>
+      ops.linear((x as Tensor).to(dtype), (weight as Tensor).to(dtype), { bias: (bias as Tensor).to(dtype) });
+    expectCloseOverall(numbers(of('float32')), numbers(of('float64')), 1e-5);
+  });
+
+  it('refuses a bias that cannot be added, as over few rows', async () => {
+    const [few, many, weight] = [ops.ones([4, 128]), ops.ones([512, 128]), ops.ones([144, 128])];
+    for (const x of [few, many])
+      await expect((async () => ops.linear(x, weight, { bias: ops.ones([7]) }).data())()).rejects.toThrow(
+        /144.*7|7.*144/,
+      );
+  });
 });

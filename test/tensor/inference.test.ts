@@ -5,6 +5,7 @@ import { BatchNorm2d } from '../../lib/nn/normalization.ts';
 import { AdamW } from '../../lib/optim/adam.ts';
 import { LARS } from '../../lib/optim/lars.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
+import { callAny } from '../../lib/tensor/call.ts';
 import { compile } from '../../lib/tensor/compile.ts';
 import { autocast, noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -237,6 +238,36 @@ describe('compile for inference', () => {
       noGrad(() => forward(x)),
       1e-5,
     );
+  });
+
+  it('adds what bias can be added to a linear layer, and refuses another shape of what is added behind', async () => {
+    const x = ops.randn([6, 8], { seed: 1 });
+    for (const [weight, bias] of [
+      [[4, 8], [1]],
+      [
+        [4, 8],
+        [6, 4],
+      ],
+      [[4, 8], []],
+      [[8], null],
+    ] as const) {
+      const w = ops.randn(weight, { seed: 2 });
+      const b = bias && ops.randn(bias, { seed: 3 });
+      const forward = (x: Tensor) => ops.linear(x, w, { bias: b }).gelu();
+      using compiled = compile(forward, { inference: true });
+      await expectClose(
+        compiled(x),
+        noGrad(() => forward(x)),
+        1e-5,
+      );
+    }
+    const added = callAny('inference_linear', [x, ops.randn([4, 8]), undefined, ops.randn([4]), false])[0] as Tensor;
+    await expect(added.data()).rejects.toMatchObject({ code: 'ERR_SHAPE' });
+    const images = ops.randn([2, 16, 16, 16]).contiguous({ memoryFormat: 'channels_last' });
+    const none = Array.from({ length: 5 }, () => undefined);
+    const args = [images, ops.randn([16, 16, 3, 3]), ...none, ops.randn([1, 16, 16, 16]), 1e-5, 'none', [1, 1], [1, 1]];
+    const summed = callAny('inference_convolution', [...args, [1, 1], 1])[0] as Tensor;
+    await expect(summed.data()).rejects.toMatchObject({ code: 'ERR_SHAPE' });
   });
 
   it('does hardswish and SiLU behind a convolution inside, with an addition too', async () => {
