@@ -215,12 +215,12 @@ export type { InputAdaptation } from './nn/input-channels.ts';
 export type { Module, ModuleConfig } from './nn/module.ts';
 export type { LoadStateDictOptions, LoadStateDictResult } from './nn/state-dict.ts';
 export { type LoadedWeights, type LoadWeightsOptions, readWeights } from './nn/weights-file.ts';
-export { AdamW, type AdamWOptions } from './optim/adamw.ts';
+export { Adam, type AdamOptions, AdamW, type AdamWOptions } from './optim/adam.ts';
+export type { ParameterRule } from './optim/groups.ts';
 export { LARS, type LARSOptions } from './optim/lars.ts';
 export { makeOptimizer, type Optimizer, type OptimizerSpec, type Parameters } from './optim/optimizer.ts';
 export {
-  type ConstantSchedule,
-  type CosineSchedule,
+  type CustomSchedule,
   learningRateAt,
   type ScheduleContext,
   type ScheduleSpec,

@@ -41,6 +41,10 @@ export interface RunConfig {
   sampler?: JsonObject;
   /** Samples at once, where gradients are cached; absent elsewhere. */
   microBatch?: number;
+  /** Batches whose gradients are added up for an update, where there are several; absent elsewhere. */
+  accumulate?: number;
+  /** Of averaged weights: { decay }; absent elsewhere. */
+  ema?: JsonObject;
   epochs: number;
   seed: number;
   precision: 'float32' | 'bfloat16';

@@ -4,6 +4,7 @@ import type { MethodSpec } from '../methods/all.ts';
 import { simclr } from '../methods/simclr.ts';
 import { supcon } from '../methods/supcon.ts';
 import { parseData, profileOf } from './data-option.ts';
+import { usualOptimizer, usualSchedule } from './optimizers.ts';
 import { type RecipeChoices, recipeOf } from './recipe.ts';
 import { makeTraining, type Training } from './training.ts';
 
@@ -13,9 +14,8 @@ export const bundled = parseData('fashion-mnist:bundled');
 export const recipe = {
   encoder: { name: 'resnet18', width: 16 },
   headDim: 128,
-  optimizer: 'sgd',
-  lr: 0.05,
-  warmup: 0.05,
+  optimizer: usualOptimizer(),
+  schedule: usualSchedule,
   preset: { name: 'supcon', strength: 2 },
   batchSize: 64,
 } as const;

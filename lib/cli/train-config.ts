@@ -11,6 +11,7 @@ import { checkOptions, describe } from '../validate.ts';
 import { dataText } from './data-option.ts';
 import { flagsOfVariants } from './flags.ts';
 import { methodFrom } from './methods.ts';
+import { optimizerFrom, scheduleFrom } from './optimizers.ts';
 import { chosenName, type Part, partOf, type Typed } from './parts.ts';
 import { recipeOf, usualPreset } from './recipe.ts';
 import { samplerChoices, samplerFlagNames } from './sampler-option.ts';
@@ -20,10 +21,21 @@ import type { TrainingSpec } from './training.ts';
 /** A config of a run, or part of one that was written by hand. */
 export type PartialConfig = Partial<RunConfig>;
 
-const objects = ['encoder', 'head', 'method', 'input', 'optimizer', 'schedule', 'preset', 'sampler', 'data'] as const;
+const objects = [
+  'encoder',
+  'head',
+  'method',
+  'input',
+  'optimizer',
+  'schedule',
+  'preset',
+  'sampler',
+  'ema',
+  'data',
+] as const;
 const fields = [
   ...objects,
-  ...['format', 'augment', 'batchSize', 'microBatch', 'epochs', 'seed', 'precision'],
+  ...['format', 'augment', 'batchSize', 'microBatch', 'accumulate', 'epochs', 'seed', 'precision'],
   ...['precisionSpeeds', 'classes', 'dataset'], // of a run; a training finds them out for itself
 ];
 
@@ -76,11 +88,11 @@ const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>>
   augment: ['data', 'size', 'preset', ...Object.keys(flagsOfVariants(presetVariants))],
   preset: ['data', 'size', 'preset', ...Object.keys(flagsOfVariants(presetVariants))],
   input: ['data', 'size'],
-  optimizer: ['optimizer', 'lr', 'weightDecay'],
-  schedule: ['warmup'],
   batchSize: ['batchSize'],
   sampler: samplerFlagNames,
   microBatch: ['microBatch'],
+  accumulate: ['accumulate'],
+  ema: ['ema'],
   epochs: ['epochs'],
   seed: ['seed'],
   precision: ['precision'],
@@ -112,6 +124,8 @@ export function specOf(
       ...options,
       method,
       encoder: encoderFrom(typed, config?.encoder),
+      optimizer: optimizerFrom(typed, config?.optimizer),
+      schedule: scheduleFrom(typed, config?.schedule),
       preset: presetFrom(typed, config?.preset, usualPreset(method.name, size)),
     },
     profile,
@@ -160,24 +174,18 @@ export function withConfig(
 type Choices = { readonly [K in keyof TrainOptions]?: TrainOptions[K] };
 
 /**
- * A config as options, as far as they can say it. Where another method, loss, optimizer, encoder or data set was typed, what
+ * A config as options, as far as they can say it. Where another method or data set was typed, what
  * belongs to the config's own is left out. The values are checked by whoever takes them.
  */
 function choicesOf(config: PartialConfig, typed: Choices): Choices {
-  const { head, input, optimizer, schedule, data } = config;
-  const { batchSize, microBatch, epochs, seed, precision } = config;
+  const { head, input, data } = config;
+  const { batchSize, microBatch, accumulate, epochs, seed, precision } = config;
   const isTyped = (name: keyof TrainOptions, own: unknown): boolean => name in typed && typed[name] !== own;
   const choices = {
     size: input?.size,
-    warmup: schedule?.warmup,
-    ...{ batchSize, microBatch, epochs, seed, precision },
+    ...{ batchSize, microBatch, accumulate, epochs, seed, precision },
     headDim: isTyped('method', config.method?.name) ? undefined : head?.outFeatures,
     ...(!isTyped('sampler', config.sampler?.name) && samplerChoices(config.sampler)),
-    ...(!isTyped('optimizer', optimizer?.name) && {
-      optimizer: optimizer?.name,
-      lr: optimizer?.lr,
-      weightDecay: optimizer?.weightDecay,
-    }),
     ...(data !== undefined && (!('data' in typed) || isKindOf(typed.data, data)) && dataChoices(data)),
   };
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as Choices;
