@@ -192,6 +192,7 @@ export type { CustomHead, Network, NetworkParts } from './methods/network.ts';
 export { type NnclrOptions, nnclr } from './methods/nnclr.ts';
 export {
   type Around,
+  type DeclaredMethod,
   defineMethod,
   type LabelUse,
   type MethodDefinition,
@@ -214,18 +215,18 @@ export type { Module, ModuleConfig } from './nn/module.ts';
 export type { LoadStateDictOptions, LoadStateDictResult } from './nn/state-dict.ts';
 export type { WeightAdaptation } from './nn/weight-adaptation.ts';
 export { type LoadedWeights, type LoadWeightsOptions, readWeights } from './nn/weights-file.ts';
-export { AdamW, type AdamWOptions } from './optim/adamw.ts';
+export { Adam, type AdamOptions, AdamW, type AdamWOptions } from './optim/adam.ts';
+export type { ParameterRule } from './optim/groups.ts';
 export { LARS, type LARSOptions } from './optim/lars.ts';
 export { makeOptimizer, type Optimizer, type OptimizerSpec, type Parameters } from './optim/optimizer.ts';
 export {
-  type ConstantSchedule,
-  type CosineSchedule,
+  type CustomSchedule,
   learningRateAt,
   type ScheduleContext,
   type ScheduleSpec,
 } from './optim/schedule.ts';
 export { SGD, type SGDOptions } from './optim/sgd.ts';
-export type { Ramp } from './options/ramp.ts';
+export { type Ramp, rampAt } from './options/ramp.ts';
 export {
   createEmbedder,
   Embedder,

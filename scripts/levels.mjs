@@ -20,4 +20,6 @@ export const nativeTests = [
   'test/data',
   'test/checkpoint',
   'test/classify',
+  'test/methods',
+  'test/monitors',
 ];

@@ -17,11 +17,13 @@ export interface CheckpointState extends JsonObject {
 }
 
 export interface CheckpointContent {
-  /** Tensors named encoder.* and head.*, and constant.* of the encoder's program. */
+  /** Tensors named encoder.* and head.*, and constant.* of the encoder's program. Of averaged weights, the mean. */
   model: ReadonlyMap<string, RawTensor>;
   /** The encoder's program, as program-file.ts writes it. */
   encoder?: string;
   optimizer?: ReadonlyMap<string, RawTensor>;
+  /** The weights that go on being trained, where the model holds their mean. */
+  trained?: ReadonlyMap<string, RawTensor>;
   /** What the method adds: a predictor, a teacher, a queue. */
   method?: ReadonlyMap<string, RawTensor>;
   state: CheckpointState;
@@ -34,6 +36,7 @@ export interface Checkpoint extends CheckpointContent {
 
 const kModel = 'model.safetensors';
 const kEncoder = 'encoder.json';
+const kTrained = 'trained.safetensors';
 const kOptimizer = 'optimizer.safetensors';
 const kMethod = 'method.safetensors';
 const kState = 'state.json';
@@ -47,10 +50,11 @@ async function sha256(data: Uint8Array): Promise<string> {
 
 /** @throws {CheckpointError} a tensor that is not valid. Otherwise rejects with the file system's own error. */
 export async function writeCheckpoint(folder: string, content: CheckpointContent): Promise<void> {
-  const { model, encoder, optimizer, method, state } = content;
+  const { model, encoder, trained, optimizer, method, state } = content;
   const files: Record<string, Uint8Array> = {
     [kModel]: encodeSafetensors(model),
     ...(encoder !== undefined && { [kEncoder]: new TextEncoder().encode(encoder) }),
+    ...(trained && { [kTrained]: encodeSafetensors(trained) }),
     ...(optimizer && { [kOptimizer]: encodeSafetensors(optimizer) }),
     ...(method && { [kMethod]: encodeSafetensors(method) }),
     [kState]: new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`),
@@ -93,11 +97,12 @@ export async function readCheckpoint(folder: string, withOptimizer: boolean): Pr
   const model = await tensors(kModel);
   if (model.size === 0) throw new CheckpointError(`${join(folder, kModel)}: holds no tensors`);
   const encoder = sums.has(kEncoder) ? new TextDecoder().decode(await read(kEncoder)) : undefined;
-  const [optimizer, method] = [await optional(kOptimizer), await optional(kMethod)];
+  const [trained, optimizer, method] = [await optional(kTrained), await optional(kOptimizer), await optional(kMethod)];
   return {
     folder,
     model,
     ...(encoder !== undefined && { encoder }),
+    ...(trained && { trained }),
     ...(optimizer && { optimizer }),
     ...(method && { method }),
     state: state as CheckpointState,

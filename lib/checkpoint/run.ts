@@ -4,8 +4,8 @@
  *     config.json                    RunConfig
  *     metrics.jsonl                  one JSON object a line
  *     checkpoints/latest.json        { format, step }: the newest good checkpoint
- *     checkpoints/<step>/            model.safetensors, state.json; encoder.json, optimizer.safetensors and
- *                                    method.safetensors (when there is one); SHA256SUMS of these
+ *     checkpoints/<step>/            model.safetensors, state.json; encoder.json, trained.safetensors,
+ *                                    optimizer.safetensors and method.safetensors (when there is one); SHA256SUMS of these
  *     run.lock                       the process that trains into the folder
  *
  * One process writes a run, the one that holds the lock; any number may read it meanwhile.
@@ -22,7 +22,7 @@ import { MetricsLog } from './metrics.ts';
 import { checkRunConfig, type RunConfig } from './run-config.ts';
 
 export interface LoadCheckpointOptions {
-  /** Whether to read what only training needs: optimizer.safetensors, method.safetensors. Default true. */
+  /** Whether to read what only training needs: trained.safetensors, optimizer.safetensors, method.safetensors. Default true. */
   optimizer?: boolean;
   /** Hears why a newer checkpoint was passed over. Default: process.emitWarning. */
   onWarning?: (message: string) => void;

@@ -65,7 +65,7 @@ export function demoFacts(
     { label: 'Encoder', value: `ResNet-18, width ${recipe.encoder.width}` },
     { label: 'Epochs, each method', value: String(epochs) },
     { label: 'Batch', value: `${recipe.batchSize} images, 2 views each` },
-    { label: 'Peak learning rate', value: String(recipe.lr) },
+    { label: 'Peak learning rate', value: String(recipe.optimizer.lr) },
     { label: 'Temperature', value: String(temperature) },
     { label: 'Views', value: `preset ${recipe.preset.name}, colour jitter × ${recipe.preset.strength}` },
     { label: 'Precision', value: precision },

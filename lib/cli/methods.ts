@@ -29,7 +29,7 @@ const recipes: Readonly<Record<string, MethodRecipe>> = {
   supcon: { ...usual, preset: 'supcon' },
   moco: { ...usual, preset: 'mocoV2' },
   'moco-v3': {
-    head: { layers: 2, batchNorm: 'all-but-scale', hiddenFeatures: 512, outFeatures: 128 },
+    head: { batchNorm: 'all-but-scale', hiddenFeatures: 512, outFeatures: 128 },
     options: { predictorFeatures: 512 },
     preset: 'byol',
   },

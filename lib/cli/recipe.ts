@@ -4,7 +4,6 @@ import { presetViews } from '../augment/presets.ts';
 import type { DatasetInput } from '../data/load.ts';
 import { encoderFacts } from '../encoders/all.ts';
 import type { MethodSpec } from '../methods/all.ts';
-import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
 import { json } from '../train/config-of.ts';
 import { encoderConfig } from './encoder-option.ts';
@@ -25,17 +24,16 @@ export interface RecipeChoices extends SamplerChoices {
   readonly size?: number | undefined;
   /** Default: what goes with the method. */
   readonly headDim?: number | undefined;
-  readonly optimizer: OptimizerSpec['name'];
-  /** Default 0.05 for sgd, 0.001 for adamw, 0.3 for lars. */
-  readonly lr?: number | undefined;
-  /** Default 1e-4 for sgd, 0.01 for adamw, 1e-6 for lars. */
-  readonly weightDecay?: number | undefined;
-  /** Share of all steps. */
-  readonly warmup: number;
+  readonly optimizer: Part;
+  readonly schedule: Part;
   /** Default 256, or all of fewer images. */
   readonly batchSize?: number | undefined;
   /** Default: the batch size. */
   readonly microBatch?: number | undefined;
+  /** Default 1. */
+  readonly accumulate?: number | undefined;
+  /** Decay of the averaged weights. Default: there are none. */
+  readonly ema?: number | undefined;
   readonly epochs: number;
   readonly precision: PrecisionOption;
   readonly seed: number;
@@ -43,12 +41,6 @@ export interface RecipeChoices extends SamplerChoices {
 
 /** Gray images are replicated: one kind of encoder for all data sets, and torchvision's weights fit. */
 const channels = 3;
-
-const optimizers: Readonly<Record<OptimizerSpec['name'], { lr: number; weightDecay: number; momentum?: number }>> = {
-  sgd: { lr: 0.05, weightDecay: 1e-4, momentum: 0.9 },
-  adamw: { lr: 0.001, weightDecay: 0.01 },
-  lars: { lr: 0.3, weightDecay: 1e-6, momentum: 0.9 },
-};
 
 /** Up to 64 pixels SupContrast's views for CIFAR; above, those of the method's own recipe. */
 export const usualPreset = (method: string, size: number): PresetName =>
@@ -60,22 +52,13 @@ function viewsOf({ name, ...options }: Part, { size, mean, std }: TrainingSpec['
   return (Array.isArray(views) ? views : [views, views]).map((view) => json(view));
 }
 
-function optimizerOf({ optimizer, lr, weightDecay }: RecipeChoices): OptimizerSpec {
-  const defaults = optimizers[optimizer];
-  return {
-    name: optimizer,
-    ...defaults,
-    ...(lr !== undefined && { lr }),
-    ...(weightDecay !== undefined && { weightDecay }),
-  };
-}
-
 const aChannel = (value: number | readonly number[]): number[] =>
   typeof value === 'number' ? new Array<number>(channels).fill(value) : [...value];
 
 /** @throws {OptionError} views with a value out of range. */
 export function recipeOf(choices: RecipeChoices, profile: DatasetInput): TrainingSpec {
-  const { size = profile.size, headDim, warmup, seed, batchSize, microBatch, epochs, precision } = choices;
+  const { size = profile.size, headDim, optimizer, schedule, seed, epochs, precision } = choices;
+  const { batchSize, microBatch, accumulate, ema } = choices;
   const input = { size, channels, mean: aChannel(profile.mean), std: aChannel(profile.std) };
   const { method, preset = { name: usualPreset(method.name, size) } } = choices;
   const { head } = recipeOfMethod(method.name);
@@ -87,11 +70,13 @@ export function recipeOf(choices: RecipeChoices, profile: DatasetInput): Trainin
     augment: viewsOf(preset, input),
     preset,
     input,
-    optimizer: json(optimizerOf(choices)),
-    schedule: { name: 'cosine', warmup },
+    optimizer,
+    schedule,
     ...(batchSize !== undefined && { batchSize }),
     ...(sampler !== undefined && { sampler }),
     ...(microBatch !== undefined && { microBatch }),
+    ...(accumulate !== undefined && { accumulate }),
+    ...(ema !== undefined && { ema: { decay: ema } }),
     epochs,
     precision,
     seed,

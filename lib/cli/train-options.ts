@@ -10,6 +10,7 @@ import { importFile } from './encoder-option.ts';
 import { flagsOfVariants, type Variants } from './flags.ts';
 import { methodVariants, offeredMethods } from './methods.ts';
 import { monitorOptions } from './monitor-option.ts';
+import { offeredSchedules, optimizerVariants, scheduleVariants, usualSchedule } from './optimizers.ts';
 import { flagOf } from './options.ts';
 import { samplerFlags } from './sampler-option.ts';
 import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
@@ -20,6 +21,11 @@ export const trainOptions = {
     type: 'string',
     value: 'FILE',
     help: "options of a training, under the names of a run's config.json; options beside it win",
+  },
+  recipe: {
+    type: 'string',
+    value: 'NAME|FILE',
+    help: 'a published training, which `contrastive recipes` lists, or a file of your own like it; options beside it win',
   },
   import: {
     type: 'string',
@@ -64,27 +70,29 @@ export const trainOptions = {
     ...positive,
     help: 'images that go through the encoder at once; below --batch-size, gradients are cached: less memory, a third more time',
   },
+  accumulate: {
+    ...positive,
+    value: 'BATCHES',
+    help: 'batches an update, whose gradients are added up; the loss compares within each of them only; default 1',
+  },
+  ema: {
+    type: 'number',
+    value: 'DECAY',
+    min: 0,
+    max: 1,
+    help: 'keep a running mean of the weights, which is judged and saved in their place: the part of it that stays at an update, such as 0.999',
+  },
   optimizer: {
     type: 'string',
     value: 'NAME',
-    choices: ['sgd', 'adamw', 'lars'],
-    default: 'sgd',
-    help: 'sgd and lars have momentum 0.9',
+    choices: Object.keys(optimizerVariants),
+    help: 'default sgd',
   },
-  lr: {
-    type: 'number',
-    value: 'RATE',
-    above: 0,
-    help: 'peak learning rate; default 0.05 for sgd, 0.001 for adamw, 0.3 for lars',
-  },
-  weightDecay: { type: 'number', value: 'L', min: 0, help: 'default 1e-4 for sgd, 0.01 for adamw, 1e-6 for lars' },
-  warmup: {
-    type: 'number',
-    value: 'SHARE',
-    default: 0.05,
-    min: 0,
-    max: 0.99,
-    help: 'part of the steps over which the rate rises; then it falls as a cosine',
+  schedule: {
+    type: 'string',
+    value: 'NAME',
+    choices: offeredSchedules,
+    help: `of the learning rate; default ${usualSchedule.name}, with a warm-up of ${usualSchedule.warmup} of the steps`,
   },
   preset: {
     type: 'string',
@@ -137,12 +145,15 @@ export const trainOptions = {
 export const encoderVariants = (): Variants =>
   Object.fromEntries(encoderNames().map((name) => [name, encoderFacts(name).options ?? {}]));
 
-/** The flags of methods, losses, encoders and views. @param argv may name a file that adds some. */
+/** The flags of methods, losses, encoders, views, optimizers and schedules. @param argv may name a file that adds some. */
 export async function partFlags(argv: readonly string[]): Promise<OptionTable> {
   const at = argv.findIndex((word) => word === '--import' || word.startsWith('--import='));
   const file = argv[at]?.includes('=') ? argv[at]?.slice('--import='.length) : argv[at + 1];
   if (at !== -1 && file !== undefined) await importFile(resolve(file));
-  return disjoint(trainOptions, [methodVariants(), encoderVariants(), presetVariants].map(flagsOfVariants));
+  return disjoint(
+    trainOptions,
+    [methodVariants(), encoderVariants(), presetVariants, optimizerVariants, scheduleVariants].map(flagsOfVariants),
+  );
 }
 
 /** One table of all; a flag has one meaning. @throws {OptionError} */

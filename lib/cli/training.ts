@@ -9,6 +9,7 @@ import { OptionError } from '../errors.ts';
 import type { OptimizerSpec } from '../optim/optimizer.ts';
 import type { ScheduleSpec } from '../optim/schedule.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
+import type { EmaOptions } from '../train/averaged-weights.ts';
 import { Trainer } from '../train/trainer.ts';
 import { describe } from '../validate.ts';
 import { neededSide, presetInput } from './fine-tune-run.ts';
@@ -18,7 +19,7 @@ type Parts = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' |
 /** What decides the weights, under the names of config.json; what is checked is checked by the part that it is of. */
 export interface TrainingSpec
   extends Pick<RunConfig, Parts>,
-    Partial<Pick<RunConfig, 'batchSize' | 'sampler' | 'microBatch' | 'preset'>> {
+    Partial<Pick<RunConfig, 'batchSize' | 'sampler' | 'microBatch' | 'accumulate' | 'ema' | 'preset' | 'recipe'>> {
   readonly precision: PrecisionOption;
 }
 
@@ -62,7 +63,7 @@ function headOf(config: TrainingSpec['head'], { featureDim }: Encoder): Encoder 
  * @throws {OptionError} a value that a part refuses, by its name there.
  */
 export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: string): Training {
-  const { batchSize, sampler, microBatch, epochs, precision, seed } = spec;
+  const { batchSize, sampler, microBatch, accumulate, ema, epochs, precision, seed } = spec;
   let head: Encoder | null = null;
   const dispose = (): void => {
     encoder.dispose();
@@ -80,6 +81,8 @@ export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: strin
       ...(batchSize !== undefined && { batchSize }),
       ...(sampler !== undefined && { sampler: sampler as unknown as SamplerSpec }),
       ...(microBatch !== undefined && { microBatch }),
+      ...(accumulate !== undefined && { accumulate }),
+      ...(ema && { ema: ema as EmaOptions }),
       epochs,
       precision,
       device,

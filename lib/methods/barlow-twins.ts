@@ -2,7 +2,6 @@
 import type { LossValue } from '../losses/all.ts';
 import { lossOptions } from '../losses/options.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
-import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { FeatureMethod, type MethodParts } from './method.ts';
@@ -71,6 +70,5 @@ export const barlowTwins = defineMethod({
   isOfFeatures: true,
   views: [2, 2],
   options: table,
-  check: (options: BarlowTwinsOptions) => resolveOptions('barlow-twins', table, options, 'barlowTwins.'),
   make: (options, parts) => new BarlowTwins(options, parts),
 });

@@ -2,7 +2,6 @@
 import type { ProjectionHead } from '../encoders/projection-head.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
-import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targets } from './method.ts';
@@ -89,7 +88,6 @@ export const byol = defineMethod({
   name: 'byol',
   views: [2, 2],
   options: table,
-  check: (options: ByolOptions) => resolveOptions('byol', table, options, 'byol.'),
   refuse: (_, around) => {
     expectModules('byol', around);
     dimOf('byol', around);

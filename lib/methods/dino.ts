@@ -4,7 +4,6 @@ import { Sequential } from '../nn/containers.ts';
 import type { Module } from '../nn/module.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { rampAt } from '../options/ramp.ts';
-import { resolveOptions } from '../options/resolve.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -110,7 +109,6 @@ export const dino = defineMethod({
   name: 'dino',
   views: [2, Number.POSITIVE_INFINITY],
   options: table,
-  check: (options: DinoOptions) => resolveOptions('dino', table, options, 'dino.'),
   refuse: (_, around) => {
     expectModules('dino', around);
     dimOf('dino', around);

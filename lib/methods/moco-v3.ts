@@ -2,7 +2,6 @@
 import type { ProjectionHead } from '../encoders/projection-head.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
-import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targets } from './method.ts';
@@ -13,13 +12,15 @@ import { Teacher } from './teacher.ts';
 
 const table = {
   /** τ > 0; a number, or how it changes over the training. Default 0.2. */
-  temperature: { type: 'ramp', above: 0, default: 0.2, help: 'of the similarities' },
+  temperature: {
+    ...{ type: 'ramp', above: 0, default: 0.2, value: 'T' },
+    help: 'τ, by which similarities are divided',
+  },
   /** m in [0, 1]: the part of each key parameter that stays at a step. Default: from 0.99 to 1 along half a cosine. */
   momentum: {
-    type: 'ramp',
+    ...{ type: 'ramp', min: 0, max: 1, default: { from: 0.99, to: 1, schedule: 'cosine' } },
     ...{ value: 'M', flag: 'teacherMomentum' },
-    ...{ min: 0, max: 1, default: { from: 0.99, to: 1, schedule: 'cosine' } },
-    help: 'part of the key network that stays at a step',
+    help: 'part of the second network that stays at a step',
   },
   /** Width of the predictor's hidden layer. Default 4096. */
   predictorFeatures: {
@@ -73,6 +74,12 @@ export class MocoV3 extends Method<MocoV3Numbers> {
     return { loss, features: ops.stack([q0, k1], 1) };
   }
 
+  /** Of queries and the batch's keys: `top1` is the part of the queries whose nearest key is their own. */
+  override metrics({ features }: MethodValue, { ids }: Targets<MocoV3Numbers>): Tensor {
+    const pairs = features.detach();
+    return ops.queryMetrics(pairs, ids, { bank: pairs.select(1, 1), bankIds: ids });
+  }
+
   override afterUpdate(_: MethodValue, { numbers }: Targets<MocoV3Numbers>, status: Tensor): Tensor {
     return this.teacher.follow(numbers.momentum, status);
   }
@@ -108,7 +115,6 @@ export const mocoV3 = defineMethod({
   comparesBatch: true,
   views: [2, 2],
   options: table,
-  check: (options: MocoV3Options) => resolveOptions('mocoV3', table, options, 'mocoV3.'),
   refuse: (_, around) => {
     expectModules('moco-v3', around);
     dimOf('moco-v3', around);

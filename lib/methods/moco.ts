@@ -4,7 +4,6 @@ import { type BoundLoss, checkLoss, type KeyBank, type LossSpec, type LossValue,
 import type { Module } from '../nn/module.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
-import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type CustomLoss, type CustomLossBatch, callCustom } from './custom-loss.ts';
@@ -192,7 +191,6 @@ export const moco = defineMethod({
   usesIds: true,
   views: [2, 2],
   options: table,
-  check: (options: MocoOptions) => resolveOptions('moco', table, options, 'moco.'),
   refuse,
   make: (options, parts) => new Moco(options, parts),
 });

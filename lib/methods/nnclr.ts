@@ -5,7 +5,6 @@ import { lossOptions } from '../losses/options.ts';
 import type { Module } from '../nn/module.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
-import { resolveOptions } from '../options/resolve.ts';
 import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -122,7 +121,6 @@ export const nnclr = defineMethod({
   comparesBatch: true,
   views: [2, 2],
   options: table,
-  check: (options: NnclrOptions) => resolveOptions('nnclr', table, options, 'nnclr.'),
   refuse,
   make: (options, parts) => new Nnclr(options, parts),
 });

@@ -1,6 +1,7 @@
 /** Methods by name: what a method declares, and from plain data to a method. A method's file defines it. */
 import { OptionError } from '../errors.ts';
-import type { OptionTable } from '../options/option.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { describe, expectOneOf } from '../validate.ts';
 import type { Method, MethodParts } from './method.ts';
 import type { NetworkParts } from './network.ts';
@@ -26,7 +27,7 @@ export type LabelUse = 'required' | 'optional' | 'none';
 export interface MethodDefinition<Options extends object, Checked extends object> {
   /** As a run's config and `--method` have it. */
   readonly name: string;
-  /** Declares its options, from which flags come. */
+  /** Declares its options: flags and rows of the docs come from here, and without a `check` the check. */
   readonly options?: OptionTable;
   /** Fills in the defaults of what users give. @throws {OptionError} */
   readonly check: (options: Options) => Checked;
@@ -63,18 +64,34 @@ type AnyDefinition = MethodDefinition<object, object>;
 
 const definitions = new Map<string, AnyDefinition>();
 
+/** A definition whose options are all declared, so that it needs no check of its own. */
+export type DeclaredMethod<T extends OptionTable> = Omit<
+  MethodDefinition<OptionsOf<T>, ResolvedOf<T>>,
+  'options' | 'check'
+> & { readonly options: T; readonly check?: undefined };
+
 /**
  * Adds a method under a new name.
  * @returns the function by which users ask for it: options to checked plain data, `{ name, … }`.
  * @throws {OptionError} a name that is taken.
  */
+export function defineMethod<Name extends string, const T extends OptionTable>(
+  definition: DeclaredMethod<T> & { readonly name: Name },
+): (options?: OptionsOf<T>) => { readonly name: Name } & ResolvedOf<T>;
 export function defineMethod<Name extends string, Options extends object, Checked extends object>(
   definition: MethodDefinition<Options, Checked> & { readonly name: Name },
-): (options?: Options) => { readonly name: Name } & Checked {
-  const { name, check } = definition;
+): (options?: Options) => { readonly name: Name } & Checked;
+export function defineMethod(definition: {
+  readonly name: string;
+  readonly options?: OptionTable;
+  readonly check?: ((options: never) => object) | undefined;
+}): unknown {
+  const { name, options: declared = {} } = definition;
   if (definitions.has(name)) throw new OptionError(`a method named '${name}' is already registered`);
-  definitions.set(name, definition as unknown as AnyDefinition);
-  return (options = {} as Options) => ({ name, ...check(options) });
+  const resolve = (options: object): object => resolveOptions(name, declared, options, `${name}.`);
+  const { check = resolve } = definition as Partial<AnyDefinition>;
+  definitions.set(name, { ...(definition as AnyDefinition), check });
+  return (options: object = {}): MethodSpec => ({ name, ...check(options) });
 }
 
 /** The options of a method, declared; undefined where there is no such method. */

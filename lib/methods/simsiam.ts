@@ -1,7 +1,6 @@
 /** SimSiam: a network predicts its own projection of another view, which has no gradient. No negatives, no teacher. */
 import type { ProjectionHead } from '../encoders/projection-head.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
-import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue } from './method.ts';
@@ -60,7 +59,6 @@ export const simsiam = defineMethod({
   name: 'simsiam',
   views: [2, 2],
   options: table,
-  check: (options: SimsiamOptions) => resolveOptions('simsiam', table, options, 'simsiam.'),
   refuse: (_, around) => void dimOf('simsiam', around),
   make: (options, parts) => new Simsiam(options, parts),
 });

@@ -3,7 +3,6 @@
 import { lossOptions } from '../losses/options.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { rampAt } from '../options/ramp.ts';
-import { resolveOptions } from '../options/resolve.ts';
 import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -96,7 +95,6 @@ export const swav = defineMethod({
   comparesBatch: true,
   views: [2, Number.POSITIVE_INFINITY],
   options: table,
-  check: (options: SwavOptions) => resolveOptions('swav', table, options, 'swav.'),
   refuse: (_, around) => void dimOf('swav', around),
   make: (options, parts) => new Swav(options, parts),
 });

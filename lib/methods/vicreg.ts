@@ -1,7 +1,6 @@
 /** VICReg: views agree, each dimension varies over the batch, no two dimensions vary together. No negatives, no teacher. */
 import type { LossValue } from '../losses/all.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
-import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { FeatureMethod, type MethodParts } from './method.ts';
@@ -99,6 +98,5 @@ export const vicreg = defineMethod({
   isOfFeatures: true,
   views: [2, 2],
   options: table,
-  check: (options: VicregOptions) => resolveOptions('vicreg', table, options, 'vicreg.'),
   make: (options, parts) => new Vicreg(options, parts),
 });

@@ -1,12 +1,30 @@
 /** What all optimizers share: named parameters, an update in place, a state for checkpoints. */
 import { types } from 'node:util';
 import { DTypeError, errorOf, OptionError, ShapeError, StateError } from '../errors.ts';
+import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { callEffect } from '../tensor/call.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { madeAtEachCall } from '../tensor/recording.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectNumber } from '../validate.ts';
+import { type Group, groupOptions, groupParameters } from './groups.ts';
+
+/** Options that all optimizers have, with a weight decay and an exclusion of their own default. */
+export const commonOptions = {
+  /** Learning rate ≥ 0. */
+  lr: { type: 'number', required: true, min: 0, help: 'learning rate' },
+  /** The gradient of all parameters together is scaled down to this 2-norm where it is longer. Default: it is not clipped. */
+  clipNorm: { type: 'number', above: 0, help: "the gradient's largest 2-norm, over all parameters" },
+  /** Each number of the gradient is clamped to ±clipValue. Not beside clipNorm. Default: it is not clipped. */
+  clipValue: { type: 'number', above: 0, help: 'the largest number in the gradient, by its amount' },
+  ...groupOptions,
+} as const satisfies OptionTable;
+
+type CommonOptions = ResolvedOf<typeof commonOptions> & {
+  readonly weightDecay: number;
+  readonly excludeBiasAndNorm: boolean;
+};
 
 /** `module.parameters()`, or named: `module.namedParameters()`. Names appear in the state dict; without them, indices. */
 export type Parameters = Iterable<Tensor> | ReadonlyMap<string, Tensor>;
@@ -32,8 +50,19 @@ export interface UpdateInputs {
   readonly slots: readonly (readonly Tensor[])[];
   /** float64 () */
   readonly learningRate: Tensor;
-  /** For an update that leaves all as it was where something is not finite: the status and the norm of native/optim/update.h. */
-  readonly guard: { readonly status?: Tensor; readonly largest?: Tensor };
+  readonly groups: readonly Group[];
+  /** What every native update takes: the groups, and for a guarded one status and norms (native/optim/update.h). */
+  readonly shared: {
+    readonly groups: readonly number[];
+    readonly rateFactors: readonly number[];
+    readonly weightDecays: readonly number[];
+  } & Guard;
+}
+
+interface Guard {
+  readonly status?: Tensor;
+  readonly gradientNorm?: Tensor;
+  readonly largest?: Tensor;
 }
 
 function named(parameters: Parameters): Map<string, Tensor> {
@@ -60,21 +89,40 @@ export abstract class Optimizer {
   readonly #parameters: readonly Tensor[];
   readonly #slots: readonly (readonly Tensor[])[];
   readonly #state: ReadonlyMap<string, Tensor>;
+  readonly #groups: readonly Group[];
+  readonly #shared: Omit<UpdateInputs['shared'], keyof Guard>;
+  readonly #clipping: { readonly maxNorm: number | undefined; readonly maxValue: number | undefined };
+  /** Of the gradient at the last guarded update, float64 (). */
+  readonly #gradientNorm: Tensor;
   /** Of what the last guarded update left behind, the largest norm; infinite where nobody knows. */
   readonly #largest: Tensor;
   #lr: number;
   #disposed = false;
 
   /** @internal Use `new SGD(…)`, `new AdamW(…)`, `new LARS(…)`. */
-  protected constructor(parameters: Parameters, lr: number, slots: readonly Slot[]) {
-    this.#lr = expectNumber('lr', lr, { min: 0 });
+  protected constructor(parameters: Parameters, options: CommonOptions, slots: readonly Slot[]) {
+    const { lr, clipNorm, clipValue, groups, layerDecay } = options;
+    if (clipNorm !== undefined && clipValue !== undefined)
+      throw new OptionError('an optimizer takes clipNorm or clipValue, not both');
+    this.#lr = lr;
+    this.#clipping = { maxNorm: clipNorm, maxValue: clipValue };
     const all = named(parameters);
+    if (!types.isMap(parameters) && (groups.length > 0 || layerDecay < 1))
+      throw new OptionError('groups and layerDecay go by names: parameters must be a Map, such as namedParameters()');
     const [names, values] = [[...all.keys()], [...all.values()]];
+    const grouping = groupParameters(all, options);
+    this.#groups = grouping.groups;
+    this.#shared = {
+      groups: grouping.of,
+      rateFactors: grouping.groups.map(({ rateFactor }) => rateFactor),
+      weightDecays: grouping.groups.map(({ weightDecay }) => weightDecay),
+    };
     this.#parameters = values;
     // In the parameter's layout, which the update walks through in order.
     const zeros = (slot: Slot) => (parameter: Tensor) =>
       slot.isScalar ? ops.zeros([], { dtype: 'float32', device: parameter.device }) : ops.zerosLike(parameter);
     this.#slots = outsideTidy(() => slots.map((slot) => values.map(zeros(slot))));
+    this.#gradientNorm = outsideTidy(() => tensor(0, { dtype: 'float64' }));
     this.#largest = outsideTidy(() => tensor(Number.POSITIVE_INFINITY, { dtype: 'float64' }));
     this.#state = new Map(
       slots.flatMap(({ name }, s) => names.map((of, i) => [`${of}.${name}`, this.#slots[s]?.[i] as Tensor] as const)),
@@ -98,11 +146,16 @@ export abstract class Optimizer {
     return this.#parameters;
   }
 
-  /** Updates every parameter that has a gradient. */
+  /** @internal 2-norm of the gradient of the last guarded update, over all parameters, before clipping; float64 (), live. */
+  get gradientNorm(): Tensor {
+    return this.#gradientNorm;
+  }
+
+  /** Clips the gradients, where that was asked for, and updates every parameter that has one. */
   step(options: StepOptions = {}): void {
     checkOptions('step', options, ['lr']);
     if (options.lr instanceof Tensor) {
-      this.#update(options.lr, {}).dispose();
+      this.#updateAnyway(options.lr);
       return;
     }
     if (options.lr !== undefined) expectNumber('lr', options.lr, { min: 0 });
@@ -110,7 +163,7 @@ export abstract class Optimizer {
     using learningRate = madeAtEachCall(() =>
       tensor((options.lr as number | undefined) ?? this.#lr, { dtype: 'float64' }),
     );
-    this.#update(learningRate, {}).dispose();
+    this.#updateAnyway(learningRate);
   }
 
   /**
@@ -119,12 +172,29 @@ export abstract class Optimizer {
    * @param status int64 (), of lib/train/guard.ts; returned, as it is after the update.
    */
   stepIfFinite(learningRate: Tensor, status: Tensor): Tensor {
-    return this.#update(learningRate, { status, largest: this.#largest });
+    this.#check();
+    const gradientNorm = this.#gradientNorm;
+    const checked = ops.clipGradients_(this.#parameters, gradientNorm, { status, ...this.#clipping });
+    return this.#update(learningRate, { status: checked, gradientNorm, largest: this.#largest });
   }
 
-  #update(learningRate: Tensor, guard: UpdateInputs['guard']): Tensor {
+  #update(learningRate: Tensor, guard: Guard): Tensor {
+    return this.update({
+      parameters: this.#parameters,
+      slots: this.#slots,
+      learningRate,
+      groups: this.#groups,
+      shared: { ...this.#shared, ...guard },
+    });
+  }
+
+  /** An update that is done whatever the gradients are. */
+  #updateAnyway(learningRate: Tensor): void {
     this.#check();
-    return this.update({ parameters: this.#parameters, slots: this.#slots, learningRate, guard });
+    const { maxNorm, maxValue } = this.#clipping;
+    if (maxNorm !== undefined || maxValue !== undefined)
+      ops.clipGradients_(this.#parameters, this.#gradientNorm, this.#clipping).dispose();
+    this.#update(learningRate, {}).dispose();
   }
 
   /** Drops the gradients. As PyTorch's zero_grad(set_to_none=True). */
@@ -168,6 +238,7 @@ export abstract class Optimizer {
     this.#disposed = true;
     for (const value of this.#state.values()) value.dispose();
     this.#largest.dispose();
+    this.#gradientNorm.dispose();
   }
 
   [Symbol.dispose](): void {

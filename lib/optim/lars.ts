@@ -1,50 +1,74 @@
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectBoolean, expectNumber } from '../validate.ts';
-import { Optimizer, type Parameters, type UpdateInputs } from './base.ts';
+import { commonOptions, Optimizer, type Parameters, type UpdateInputs } from './base.ts';
 
-export interface LARSOptions {
-  /** Learning rate ≥ 0. */
-  readonly lr: number;
+export const larsOptions = {
+  ...commonOptions,
+  /** Which of the known forms, below. Default 'simclr'. */
+  form: {
+    type: 'string',
+    choices: ['simclr', 'moco-v3', 'lightly'],
+    default: 'simclr',
+    help: 'which of the published forms, where learning rate and norms stand in different places',
+  },
   /** Default 0.9. */
-  readonly momentum?: number;
+  momentum: { type: 'number', default: 0.9, min: 0, help: 'part of the last update that goes on' },
   /** Default false. */
-  readonly nesterov?: boolean;
+  nesterov: { type: 'boolean', default: false, help: 'Nesterov momentum' },
   /** L2 penalty added to the gradient, default 1e-6. */
-  readonly weightDecay?: number;
+  weightDecay: { type: 'number', default: 1e-6, min: 0, help: 'L2 penalty' },
   /** η of the trust ratio, default 0.001. */
-  readonly trustCoefficient?: number;
+  trustCoefficient: {
+    type: 'number',
+    default: 0.001,
+    above: 0,
+    help: 'length of an update beside that of the weight, at rate 1',
+  },
   /** Neither decay nor adaptation for parameters of one dimension: biases and normalisation scales. Default true. */
-  readonly excludeBiasAndNorm?: boolean;
-}
+  excludeBiasAndNorm: {
+    type: 'boolean',
+    default: true,
+    help: 'neither decay nor adaptation for biases and normalisation',
+  },
+} as const satisfies OptionTable;
 
-const known = ['lr', 'momentum', 'nesterov', 'weightDecay', 'trustCoefficient', 'excludeBiasAndNorm'] as const;
+export interface LARSOptions extends OptionsOf<typeof larsOptions> {}
 
 /**
- * Layer-wise adaptive rate scaling, for large batches; as google-research/simclr's LARSOptimizer (classic momentum).
+ * Layer-wise adaptive rate scaling, for large batches: each weight's update is as long as η times the weight.
+ * Source: You et al. 2017, arXiv:1708.03888. The forms that recipes were written for:
  *
- * g ← g + λw;  trust = η·‖w‖/‖g‖, 1 where a norm is 0;  v ← μv + lr·trust·g;  w ← w − v   (Nesterov: − (μv + lr·trust·g))
- * The learning rate is inside the momentum buffer, unlike SGD's.
- * Source: You et al. 2017, arXiv:1708.03888.
+ * - 'simclr' (google-research/simclr): trust = η·‖w‖/‖g + λw‖;  v ← μv + lr·trust·(g + λw);  w ← w − v
+ *   (Nesterov: w ← w − (μv + lr·trust·(g + λw))). The learning rate is inside the momentum.
+ * - 'moco-v3' (facebookresearch/moco-v3, also Barlow Twins and VICReg): the same trust;  v ← μv + trust·(g + λw);
+ *   w ← w − lr·v. It differs from the first while the rate changes.
+ * - 'lightly' (lightly and Lightning Bolts; NVIDIA's LARC without its bound): as 'moco-v3', with the paper's
+ *   trust = η·‖w‖/(‖g‖ + λ‖w‖ + 1e-8). Without weight decay there is no adaptation, and a gradient of zeros moves nothing.
+ *
+ * trust is 1 where a norm is 0.
  * @throws {OptionError} an unknown or wrong option, or no parameters.
  */
 export class LARS extends Optimizer {
-  readonly #options: Required<Omit<LARSOptions, 'lr'>>;
+  readonly #options: ResolvedOf<typeof larsOptions>;
 
   constructor(parameters: Parameters, options: LARSOptions) {
-    checkOptions('LARS', options, known);
-    const checked = {
-      momentum: expectNumber('momentum', options?.momentum ?? 0.9, { min: 0 }),
-      nesterov: expectBoolean('nesterov', options?.nesterov ?? false),
-      weightDecay: expectNumber('weightDecay', options?.weightDecay ?? 1e-6, { min: 0 }),
-      trustCoefficient: expectNumber('trustCoefficient', options?.trustCoefficient ?? 0.001, { above: 0 }),
-      excludeBiasAndNorm: expectBoolean('excludeBiasAndNorm', options?.excludeBiasAndNorm ?? true),
-    };
-    super(parameters, options?.lr, [{ name: 'momentum_buffer' }]);
-    this.#options = checked;
+    const resolved = resolveOptions('LARS', larsOptions, options);
+    super(parameters, resolved, [{ name: 'momentum_buffer' }]);
+    this.#options = resolved;
   }
 
-  protected override update({ parameters, slots: [momenta = []], learningRate, guard }: UpdateInputs): Tensor {
-    return ops.lars_(parameters, momenta, learningRate, { ...guard, ...this.#options });
+  protected override update({ parameters, slots: [momenta = []], learningRate, groups, shared }: UpdateInputs): Tensor {
+    const { form, momentum, nesterov, trustCoefficient } = this.#options;
+    const isAdapted = groups.map((group) => !group.isExcluded && (form !== 'lightly' || group.weightDecay > 0));
+    return ops.lars_(parameters, momenta, learningRate, {
+      ...shared,
+      trustCoefficients: isAdapted.map((adapted) => (adapted ? trustCoefficient : 0)),
+      momentum,
+      nesterov,
+      rateInMomentum: form === 'simclr',
+      separateNorms: form === 'lightly',
+    });
   }
 }

@@ -1,23 +1,26 @@
 /** Optimizers from plain data, as a trainer's options and a run's config hold them. */
-import { OptionError } from '../errors.ts';
-import { describe, expectOneOf } from '../validate.ts';
-import { AdamW, type AdamWOptions } from './adamw.ts';
+import type { OptionTable, VariantOf } from '../options/option.ts';
+import { resolveVariant } from '../options/resolve.ts';
+import { Adam, AdamW, adamOptions, adamWOptions } from './adam.ts';
 import type { Optimizer, Parameters } from './base.ts';
-import { LARS, type LARSOptions } from './lars.ts';
-import { SGD, type SGDOptions } from './sgd.ts';
+import { LARS, larsOptions } from './lars.ts';
+import { SGD, sgdOptions } from './sgd.ts';
 
 export type { Optimizer, Parameters };
 
-export type OptimizerSpec =
-  | ({ readonly name: 'sgd' } & SGDOptions)
-  | ({ readonly name: 'adamw' } & AdamWOptions)
-  | ({ readonly name: 'lars' } & LARSOptions);
+/** The optimizers' options, by name. */
+export const optimizers = {
+  sgd: sgdOptions,
+  adam: adamOptions,
+  adamw: adamWOptions,
+  lars: larsOptions,
+} as const satisfies Readonly<Record<string, OptionTable>>;
 
-/** Returns `spec` when it names an optimizer; its options are checked when it is made. @throws {OptionError} */
+export type OptimizerSpec = VariantOf<typeof optimizers>;
+
+/** Returns `spec` when it names an optimizer, with options of its own. @throws {OptionError} */
 export function checkOptimizer(spec: OptimizerSpec): OptimizerSpec {
-  if (spec === null || typeof spec !== 'object')
-    throw new OptionError(`optimizer must be { name, lr, … }, got ${describe(spec)}`);
-  expectOneOf('optimizer.name', spec.name, ['sgd', 'adamw', 'lars']);
+  resolveVariant('optimizer', optimizers, spec, '{ name, lr, … }');
   return spec;
 }
 
@@ -26,18 +29,15 @@ export function checkOptimizer(spec: OptimizerSpec): OptimizerSpec {
  * @throws {OptionError} an unknown name or option.
  */
 export function makeOptimizer(spec: OptimizerSpec, parameters: Parameters): Optimizer {
-  switch (checkOptimizer(spec).name) {
-    case 'sgd': {
-      const { name: _, ...options } = spec;
+  const { name, ...options } = checkOptimizer(spec);
+  switch (name) {
+    case 'sgd':
       return new SGD(parameters, options);
-    }
-    case 'adamw': {
-      const { name: _, ...options } = spec;
+    case 'adam':
+      return new Adam(parameters, options);
+    case 'adamw':
       return new AdamW(parameters, options);
-    }
-    case 'lars': {
-      const { name: _, ...options } = spec;
+    case 'lars':
       return new LARS(parameters, options);
-    }
   }
 }

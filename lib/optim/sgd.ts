@@ -1,23 +1,23 @@
 import { OptionError } from '../errors.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectBoolean, expectNumber } from '../validate.ts';
-import { Optimizer, type Parameters, type UpdateInputs } from './base.ts';
+import { commonOptions, Optimizer, type Parameters, type UpdateInputs } from './base.ts';
 
-export interface SGDOptions {
-  /** Learning rate ≥ 0. */
-  readonly lr: number;
+export const sgdOptions = {
+  ...commonOptions,
   /** Default 0. */
-  readonly momentum?: number;
+  momentum: { type: 'number', default: 0, min: 0, help: 'part of the last update that goes on' },
   /** Default false; needs a momentum above 0. */
-  readonly nesterov?: boolean;
+  nesterov: { type: 'boolean', default: false, help: 'Nesterov momentum' },
   /** L2 penalty added to the gradient, default 0. */
-  readonly weightDecay?: number;
+  weightDecay: { type: 'number', default: 0, min: 0, help: 'L2 penalty' },
   /** No weight decay for parameters of one dimension: biases and normalisation scales. Default false, as PyTorch. */
-  readonly excludeBiasAndNorm?: boolean;
-}
+  excludeBiasAndNorm: { type: 'boolean', default: false, help: 'no weight decay for biases and normalisation' },
+} as const satisfies OptionTable;
 
-const known = ['lr', 'momentum', 'nesterov', 'weightDecay', 'excludeBiasAndNorm'] as const;
+export interface SGDOptions extends OptionsOf<typeof sgdOptions> {}
 
 /**
  * Stochastic gradient descent as torch.optim.SGD with dampening 0.
@@ -31,20 +31,17 @@ const known = ['lr', 'momentum', 'nesterov', 'weightDecay', 'excludeBiasAndNorm'
  * optimizer.step();
  */
 export class SGD extends Optimizer {
-  readonly #options: Required<Omit<SGDOptions, 'lr'>>;
+  readonly #options: Pick<ResolvedOf<typeof sgdOptions>, 'momentum' | 'nesterov'>;
 
   constructor(parameters: Parameters, options: SGDOptions) {
-    checkOptions('SGD', options, known);
-    const momentum = expectNumber('momentum', options?.momentum ?? 0, { min: 0 });
-    const nesterov = expectBoolean('nesterov', options?.nesterov ?? false);
+    const resolved = resolveOptions('SGD', sgdOptions, options);
+    const { momentum, nesterov } = resolved;
     if (nesterov && momentum === 0) throw new OptionError('nesterov needs a momentum above 0');
-    const weightDecay = expectNumber('weightDecay', options?.weightDecay ?? 0, { min: 0 });
-    const excludeBiasAndNorm = expectBoolean('excludeBiasAndNorm', options?.excludeBiasAndNorm ?? false);
-    super(parameters, options?.lr, momentum > 0 ? [{ name: 'momentum_buffer' }] : []);
-    this.#options = { momentum, nesterov, weightDecay, excludeBiasAndNorm };
+    super(parameters, resolved, momentum > 0 ? [{ name: 'momentum_buffer' }] : []);
+    this.#options = { momentum, nesterov };
   }
 
-  protected override update({ parameters, slots: [momenta = []], learningRate, guard }: UpdateInputs): Tensor {
-    return ops.sgd_(parameters, momenta, learningRate, { ...guard, ...this.#options });
+  protected override update({ parameters, slots: [momenta = []], learningRate, shared }: UpdateInputs): Tensor {
+    return ops.sgd_(parameters, momenta, learningRate, { ...shared, ...this.#options });
   }
 }

@@ -7,8 +7,8 @@ import type { Generator } from './generator.ts';
 import { randomKey } from './random.ts';
 import { type DType, Tensor } from './tensor.ts';
 
-/** `adamw_` */
-export function adamw_(
+/** `adam_` */
+export function adam_(
   parameters: readonly Tensor[],
   means: readonly Tensor[],
   squares: readonly Tensor[],
@@ -16,36 +16,45 @@ export function adamw_(
   learningRate: Tensor,
   options: {
     readonly status?: Tensor | null | undefined;
+    readonly gradientNorm?: Tensor | null | undefined;
     readonly largest?: Tensor | null | undefined;
+    readonly groups: number | readonly number[];
+    readonly rateFactors: readonly number[];
+    readonly weightDecays: readonly number[];
     readonly beta1: number;
     readonly beta2: number;
     readonly epsilon: number;
-    readonly weightDecay: number;
-    readonly excludeBiasAndNorm: boolean;
+    readonly decoupledDecay: boolean;
   },
 ): Tensor {
-  checkOptions('adamw_', options, [
+  checkOptions('adam_', options, [
     'status',
+    'gradientNorm',
     'largest',
+    'groups',
+    'rateFactors',
+    'weightDecays',
     'beta1',
     'beta2',
     'epsilon',
-    'weightDecay',
-    'excludeBiasAndNorm',
+    'decoupledDecay',
   ]);
-  return call('adamw_', [
+  return call('adam_', [
     parameters,
     means,
     squares,
     steps,
     learningRate,
     options.status,
+    options.gradientNorm,
     options.largest,
+    options.groups,
+    options.rateFactors,
+    options.weightDecays,
     options.beta1,
     options.beta2,
     options.epsilon,
-    options.weightDecay,
-    options.excludeBiasAndNorm,
+    options.decoupledDecay,
   ]);
 }
 
@@ -93,8 +102,28 @@ export function batchNormAct(
 }
 
 /** `begin_step_` */
-export function beginStep_(statistics: readonly Tensor[], before: readonly Tensor[], status: Tensor): Tensor {
-  return call('begin_step_', [statistics, before, status]);
+export function beginStep_(
+  statistics: readonly Tensor[],
+  before: readonly Tensor[],
+  status: Tensor,
+  options?: { readonly goesOn?: boolean | undefined },
+): Tensor {
+  checkOptions('beginStep_', options, ['goesOn']);
+  return call('begin_step_', [statistics, before, status, options?.goesOn]);
+}
+
+/** `clip_gradients_` */
+export function clipGradients_(
+  parameters: readonly Tensor[],
+  norm: Tensor,
+  options?: {
+    readonly status?: Tensor | null | undefined;
+    readonly maxNorm?: number | undefined;
+    readonly maxValue?: number | undefined;
+  },
+): Tensor {
+  checkOptions('clipGradients_', options, ['status', 'maxNorm', 'maxValue']);
+  return call('clip_gradients_', [parameters, norm, options?.status, options?.maxNorm, options?.maxValue]);
 }
 
 /** `contrastive_loss` */
@@ -212,10 +241,10 @@ export function endStep_(
   statistics: readonly Tensor[],
   before: readonly Tensor[],
   status: Tensor,
-  options?: { readonly failed?: boolean | undefined },
+  options?: { readonly goesOn?: boolean | undefined; readonly failed?: boolean | undefined },
 ): Tensor {
-  checkOptions('endStep_', options, ['failed']);
-  return call('end_step_', [parameters, statistics, before, status, options?.failed]);
+  checkOptions('endStep_', options, ['goesOn', 'failed']);
+  return call('end_step_', [parameters, statistics, before, status, options?.goesOn, options?.failed]);
 }
 
 /**
@@ -465,34 +494,46 @@ export function lars_(
   learningRate: Tensor,
   options: {
     readonly status?: Tensor | null | undefined;
+    readonly gradientNorm?: Tensor | null | undefined;
     readonly largest?: Tensor | null | undefined;
+    readonly groups: number | readonly number[];
+    readonly rateFactors: readonly number[];
+    readonly weightDecays: readonly number[];
+    readonly trustCoefficients: readonly number[];
     readonly momentum: number;
-    readonly weightDecay: number;
-    readonly trustCoefficient: number;
     readonly nesterov: boolean;
-    readonly excludeBiasAndNorm: boolean;
+    readonly rateInMomentum: boolean;
+    readonly separateNorms: boolean;
   },
 ): Tensor {
   checkOptions('lars_', options, [
     'status',
+    'gradientNorm',
     'largest',
+    'groups',
+    'rateFactors',
+    'weightDecays',
+    'trustCoefficients',
     'momentum',
-    'weightDecay',
-    'trustCoefficient',
     'nesterov',
-    'excludeBiasAndNorm',
+    'rateInMomentum',
+    'separateNorms',
   ]);
   return call('lars_', [
     parameters,
     momenta,
     learningRate,
     options.status,
+    options.gradientNorm,
     options.largest,
+    options.groups,
+    options.rateFactors,
+    options.weightDecays,
+    options.trustCoefficients,
     options.momentum,
-    options.weightDecay,
-    options.trustCoefficient,
     options.nesterov,
-    options.excludeBiasAndNorm,
+    options.rateInMomentum,
+    options.separateNorms,
   ]);
 }
 
@@ -745,24 +786,37 @@ export function sgd_(
   learningRate: Tensor,
   options: {
     readonly status?: Tensor | null | undefined;
+    readonly gradientNorm?: Tensor | null | undefined;
     readonly largest?: Tensor | null | undefined;
+    readonly groups: number | readonly number[];
+    readonly rateFactors: readonly number[];
+    readonly weightDecays: readonly number[];
     readonly momentum: number;
-    readonly weightDecay: number;
     readonly nesterov: boolean;
-    readonly excludeBiasAndNorm: boolean;
   },
 ): Tensor {
-  checkOptions('sgd_', options, ['status', 'largest', 'momentum', 'weightDecay', 'nesterov', 'excludeBiasAndNorm']);
+  checkOptions('sgd_', options, [
+    'status',
+    'gradientNorm',
+    'largest',
+    'groups',
+    'rateFactors',
+    'weightDecays',
+    'momentum',
+    'nesterov',
+  ]);
   return call('sgd_', [
     parameters,
     momenta,
     learningRate,
     options.status,
+    options.gradientNorm,
     options.largest,
+    options.groups,
+    options.rateFactors,
+    options.weightDecays,
     options.momentum,
-    options.weightDecay,
     options.nesterov,
-    options.excludeBiasAndNorm,
   ]);
 }
 

@@ -9,8 +9,9 @@ import * as ops from '../tensor/ops.ts';
 import { randomState, withRandomState } from '../tensor/random.ts';
 import { sync } from '../tensor/runtime.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { AveragedWeights } from './averaged-weights.ts';
 import type { TrainBatch } from './batches.ts';
-import { refusalOf, StepGuard } from './guard.ts';
+import { onlyPart, refusalOf, StepGuard } from './guard.ts';
 import type { LargeBatch } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
 import { isRecorded, modeKeyOf } from './purity.ts';
@@ -57,7 +58,13 @@ function oneBehind(): (done: Promise<unknown>) => Promise<void> {
  * Source: Gao et al. 2021, arXiv:2101.06983, section 3.2. Batch normalisation takes its statistics within micro-batches;
  * the running ones move in the second pass alone, once a micro-batch.
  */
-export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer, method: Method, watch?: Watch) {
+export function makeCachedStep(
+  options: ResolvedOptions,
+  optimizer: Optimizer,
+  method: Method,
+  watch?: Watch,
+  average?: AveragedWeights,
+) {
   if (!(method instanceof FeatureMethod)) throw new StateError('isOfFeatures is of methods that extend FeatureMethod');
   const guard = new StepGuard(options, optimizer, method);
   const whole = ({ images, viewOrder }: ViewTensors): { features: Tensor; encoded?: Tensor } => {
@@ -114,11 +121,11 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer, m
 
   const run = (
     batch: LargeBatch,
-    { learningRate, progress, signal }: StepContext & { readonly signal: AbortSignal | undefined },
+    { learningRate, progress, decay, signal }: StepContext & { readonly signal: AbortSignal | undefined },
   ): Promise<StepResult & { readonly targets: Pick<TrainBatch, 'labels' | 'ids'> }> =>
     tidy(async () => {
       try {
-        let status = guard.begin();
+        let status = guard.begin(onlyPart);
         const { features, draws, targets } = await cacheFeatures(batch, signal);
         const tensors = targetsOf(targets, options, method, progress);
         const value = { features, ...method.lossOf(features, tensors) };
@@ -128,10 +135,13 @@ export function makeCachedStep(options: ResolvedOptions, optimizer: Optimizer, m
         if (Number.isFinite(result.loss)) {
           value.loss.backward();
           await backPropagate(batch, features.grad as Tensor, draws, signal);
-          status = guard.update(features, scalarOf(learningRate), status);
+          status = guard.checkFeatures(features, status);
+          status = guard.update(scalarOf(learningRate), status);
           status = method.afterUpdate(value, tensors, status);
+          if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
         }
-        return { ...result, ...refusalOf(await guard.end(status).item()), targets };
+        const refusal = refusalOf(await guard.end(status, onlyPart).item());
+        return { ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets };
       } catch (error) {
         guard.abandon();
         throw error;

@@ -8,6 +8,7 @@ import { lockRun } from '../checkpoint/run-lock.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Sampler } from '../data/sampler.ts';
 import { CheckpointError, messageOf, NonFiniteLossError } from '../errors.ts';
+import type { RawTensor } from '../files/safetensors.ts';
 import type { Lock } from '../lock-file.ts';
 import type { Method } from '../methods/method.ts';
 import { movingBuffers } from '../methods/moving-buffers.ts';
@@ -17,6 +18,7 @@ import { noGrad } from '../tensor/modes.ts';
 import type { Precision, PrecisionChoice } from '../tensor/precision.ts';
 import { rawState, tensorState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { AveragedWeights } from './averaged-weights.ts';
 import { configOf, json } from './config-of.ts';
 import type { EpochEvent, MonitorEvent, StepEvent } from './events.ts';
 import type { FitOptions } from './fit-options.ts';
@@ -30,6 +32,7 @@ interface Trained {
   readonly choice: PrecisionChoice;
   readonly optimizer: Optimizer;
   readonly method: Method;
+  readonly average: AveragedWeights | undefined;
   readonly stepsPerEpoch: number;
 }
 
@@ -129,14 +132,18 @@ export class RunWriter implements AsyncDisposable {
    * @throws {NonFiniteLossError} they are not finite; nothing is written then.
    */
   async checkpoint(step: number): Promise<string> {
-    const { options, optimizer: trainedBy, stepsPerEpoch } = this.#trained;
-    const model = new Map();
+    const { options, optimizer: trainedBy, average, stepsPerEpoch } = this.#trained;
+    const weights = new Map<string, RawTensor>();
     for (const [prefix, module] of modulesOf(options))
-      for (const [name, raw] of await rawState(stateOf(module), `${prefix}.`)) model.set(name, raw);
+      for (const [name, raw] of await rawState(stateOf(module), `${prefix}.`)) weights.set(name, raw);
+    const means = average && (await rawState(average.stateDict()));
+    const trained = means && new Map([...weights].filter(([name]) => means.has(name)));
+    const model = new Map([...weights, ...(means ?? [])]);
     const optimizer = await rawState(trainedBy.stateDict());
     const method = await rawState(this.#trained.method.stateDict());
     const name =
-      (await findNonFinite(model, this.#notFinite)) ??
+      (await findNonFinite(weights, this.#notFinite)) ??
+      (means && (await findNonFinite(means))) ??
       (await findNonFinite(optimizer)) ??
       (await findNonFinite(method, this.#notFinite));
     if (name !== undefined)
@@ -149,6 +156,7 @@ export class RunWriter implements AsyncDisposable {
     const folder = await this.#run.saveCheckpoint({
       model: new Map([...model, ...constants]),
       ...(text !== undefined && { encoder: text }),
+      ...(trained && { trained }),
       ...(optimizer.size > 0 && { optimizer }),
       ...(method.size > 0 && { method }),
       state,
@@ -215,9 +223,11 @@ async function resume(path: string, config: RunConfig, trained: Trained, fit: Fi
   };
 }
 
-async function load(checkpoint: Checkpoint, { options, optimizer, method }: Trained): Promise<void> {
+async function load(checkpoint: Checkpoint, { options, optimizer, method, average }: Trained): Promise<void> {
+  const weights = new Map([...checkpoint.model, ...(checkpoint.trained ?? [])]);
   try {
-    for (const [prefix, module] of modulesOf(options)) loadState(module, tensorState(checkpoint.model, `${prefix}.`));
+    for (const [prefix, module] of modulesOf(options)) loadState(module, tensorState(weights, `${prefix}.`));
+    average?.loadStateDict(tensorState(checkpoint.model));
     if (checkpoint.optimizer) optimizer.loadStateDict(tensorState(checkpoint.optimizer));
     method.loadStateDict(tensorState(checkpoint.method ?? new Map()));
   } catch (error) {

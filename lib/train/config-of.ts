@@ -43,7 +43,8 @@ export async function configOf(
   dataset: Dataset,
   fit: FitOptions,
 ): Promise<RunConfig> {
-  const { encoder, head, method, augment, optimizer, schedule, batchSize, microBatch, epochs, seed } = options;
+  const { encoder, head, method, augment, optimizer, schedule, batchSize, microBatch, accumulate, ema, epochs, seed } =
+    options;
   const { encoderFile } = fit;
   const first = augment[0] as Augmentation;
   return {
@@ -56,12 +57,15 @@ export async function configOf(
     method: methodJson(method.spec),
     augment: augment.map((view) => json(view)),
     ...(fit.preset && { preset: json(fit.preset) }),
+    ...(fit.recipe && { recipe: json(fit.recipe) }),
     input: await inputOf(first, dataset),
     optimizer: json(optimizer),
-    schedule: json(schedule),
+    schedule: typeof schedule === 'function' ? { name: 'custom' } : json(schedule),
     batchSize,
     ...(sampler.config && { sampler: json(sampler.config) }),
     ...(microBatch < batchSize && { microBatch }),
+    ...(accumulate > 1 && { accumulate }),
+    ...(ema && { ema: json(ema) }),
     epochs,
     seed,
     precision: choice.precision,

@@ -32,6 +32,8 @@ export interface StepEvent {
    * Without `metrics: false`.
    */
   readonly metrics?: ContrastiveMetrics;
+  /** 2-norm of the gradient of all parameters together, as it was before clipping. */
+  readonly gradientNorm: number;
   /** Mean over this fit so far: samples (not views) per second of wall time, without the monitors'. */
   readonly samplesPerSecond: number;
   /** Estimate, seconds. */

@@ -12,14 +12,15 @@ export function fitBatch(
   options: CheckedOptions,
   { name, length }: Dataset,
 ): { readonly sized: CheckedOptions; readonly warnings: readonly string[] } {
-  const { isDefaultBatch, microBatch, method } = options;
+  const { isDefaultBatch, accumulate, microBatch, method } = options;
   if (options.batchSize > length && !isDefaultBatch)
     throw new OptionError(`batchSize must be at most the ${length} samples of ${name}, got ${options.batchSize}`);
-  const batchSize = Math.min(options.batchSize, length);
+  const most = Math.max(1, Math.floor(length / accumulate));
+  const batchSize = isDefaultBatch ? Math.min(options.batchSize, most) : options.batchSize;
   const warnings: string[] = [];
   if (batchSize < options.batchSize)
     warnings.push(
-      `${name} has ${length} samples, fewer than the default batchSize of ${options.batchSize}: each step takes all of them`,
+      `${name} has ${length} samples, fewer than the default batchSize of ${options.batchSize} asks for: batches are of ${batchSize}`,
     );
   if (batchSize === 1 && method.comparesBatch)
     warnings.push(

@@ -31,6 +31,14 @@ export function refusalOf(status: number): { readonly refused?: string } {
   return refused === undefined ? {} : { refused };
 }
 
+/** Which of the batches this is whose gradients one update adds up. */
+export interface Part {
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
+}
+
+export const onlyPart: Part = { isFirst: true, isLast: true };
+
 /**
  * The status of the steps of a training, int64 (): each operation at a step's end takes it and hands it on, and changes
  * nothing once something was not finite; neither do the steps behind it, which may be enqueued already. An operation that
@@ -52,10 +60,10 @@ export class StepGuard implements Disposable {
     this.#status = outsideTidy(() => tensor(0n));
   }
 
-  /** Before the forward pass: no gradients, and the running statistics are kept. */
-  begin(): Tensor {
-    this.#optimizer.zeroGrad();
-    return ops.beginStep_(this.#statistics, this.#before, this.#status);
+  /** Before the forward pass of the step's first batch: no gradients, and the running statistics are kept. */
+  begin({ isFirst }: Part): Tensor {
+    if (isFirst) this.#optimizer.zeroGrad();
+    return ops.beginStep_(this.#statistics, this.#before, this.#status, { goesOn: !isFirst });
   }
 
   /** @param loss as it was read, of any shape. */
@@ -63,18 +71,22 @@ export class StepGuard implements Disposable {
     return ops.refuseNonFinite_([loss], status, { reason: lossNotFinite });
   }
 
-  /** One step of the optimizer, if the features, the running statistics, the gradients and what it makes are finite. */
-  update(features: Tensor, learningRate: Tensor, status: Tensor): Tensor {
-    const checked = ops.refuseNonFinite_([features, ...this.#statistics], status, { reason: featuresNotFinite });
-    return this.#optimizer.stepIfFinite(learningRate, checked);
+  /** The features, and the running statistics that their pass moved. */
+  checkFeatures(features: Tensor, status: Tensor): Tensor {
+    return ops.refuseNonFinite_([features, ...this.#statistics], status, { reason: featuresNotFinite });
+  }
+
+  /** One step of the optimizer, if the gradients and what it makes are finite. */
+  update(learningRate: Tensor, status: Tensor): Tensor {
+    return this.#optimizer.stepIfFinite(learningRate, status);
   }
 
   /** After all else. Of a step that was refused, running statistics are put back and gradients dropped. */
-  end(status: Tensor): Tensor {
-    return ops.endStep_(this.#optimizer.parameters, this.#statistics, this.#before, status);
+  end(status: Tensor, { isLast }: Part): Tensor {
+    return ops.endStep_(this.#optimizer.parameters, this.#statistics, this.#before, status, { goesOn: !isLast });
   }
 
-  /** The end of a step that failed, wherever it was. No later one changes anything. */
+  /** The end of a step that failed, or lacks its last batches. No later one changes anything. */
   abandon(): void {
     const { parameters } = this.#optimizer;
     ops.endStep_(parameters, this.#statistics, this.#before, this.#status, { failed: true }).dispose();

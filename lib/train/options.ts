@@ -10,9 +10,11 @@ import type { CustomHead } from '../methods/network.ts';
 import { methodOfLoss } from '../methods/short-form.ts';
 import { Module } from '../nn/module.ts';
 import { checkOptimizer, type OptimizerSpec } from '../optim/optimizer.ts';
-import { checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
+import { type CustomSchedule, checkSchedule, type ScheduleSpec } from '../optim/schedule.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { type Precision, type PrecisionOption, precisionOptions } from '../tensor/precision.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
+import { type EmaOptions, emaOptions, type ResolvedEma } from './averaged-weights.ts';
 
 export interface TrainerOptions {
   readonly encoder: Module;
@@ -28,8 +30,8 @@ export interface TrainerOptions {
   readonly views?: number;
   /** Default { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 }. */
   readonly optimizer?: OptimizerSpec;
-  /** Default: cosine to 0 with a linear warm-up of a twentieth of the steps. */
-  readonly schedule?: ScheduleSpec;
+  /** Of the learning rate, or a function of your own. Default: cosine to 0 with a linear warm-up of a twentieth of the steps. */
+  readonly schedule?: ScheduleSpec | CustomSchedule;
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
   readonly device?: string;
   /**
@@ -38,7 +40,7 @@ export interface TrainerOptions {
    * A run that goes on keeps its precision. Default 'float32'.
    */
   readonly precision?: PrecisionOption;
-  /** Samples (not views) a step, at most those of the data set. Default: the sampler's, else 256 or all of a smaller data set. */
+  /** Samples (not views) a batch, at most those of the data set. Default: the sampler's, else 256 or all of a smaller data set. */
   readonly batchSize?: number;
   /**
    * Which samples make the batches (`makeSampler`): { name: 'class-balanced', classes: 8, perClass: 16 } and others, or a
@@ -53,6 +55,17 @@ export interface TrainerOptions {
    * micro-batches are made as even as can be.
    */
   readonly microBatch?: number;
+  /**
+   * Batches whose gradients are added up, divided by their number, for one update; default 1. Memory is that of one batch, and a
+   * contrastive loss still compares within each batch only: for more to compare with, there is microBatch, beside which this
+   * does not go. What follows an update (a teacher, a queue) sees the last of the batches.
+   */
+  readonly accumulate?: number;
+  /**
+   * A running mean of the weights (`{}` for the defaults), which monitors, checkpoints and, when fit has ended, encoder and head have
+   * in the place of the weights that were trained. Default: none.
+   */
+  readonly ema?: EmaOptions;
   /** Whether the events of steps have contrastive metrics (`contrastiveMetrics`). Default true, but for cross-entropy. */
   readonly metrics?: boolean;
   /**
@@ -81,13 +94,15 @@ export interface ResolvedOptions {
   /** One a view. */
   readonly augment: readonly Augmentation[];
   readonly optimizer: OptimizerSpec;
-  readonly schedule: ScheduleSpec;
+  readonly schedule: ScheduleSpec | CustomSchedule;
   readonly device: string;
   readonly precision: Precision;
   readonly batchSize: number;
   readonly sampler: SamplerSpec | SamplerFunction | undefined;
   /** At most batchSize. */
   readonly microBatch: number;
+  readonly accumulate: number;
+  readonly ema: ResolvedEma | undefined;
   readonly metrics: boolean;
   /** Undefined: where encoder, head and method are pure. */
   readonly compile: boolean | undefined;
@@ -109,6 +124,8 @@ const known = [
   'batchSize',
   'sampler',
   'microBatch',
+  'accumulate',
+  'ema',
   'metrics',
   'compile',
   'epochs',
@@ -165,14 +182,24 @@ export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
     isDefaultBatch: options.batchSize === undefined && sampled === undefined,
     sampler,
     microBatch: expectNumber('microBatch', options.microBatch ?? batchSize, { min: 1, max: batchSize, integer: true }),
+    accumulate: expectNumber('accumulate', options.accumulate ?? 1, { min: 1, integer: true }),
+    ema: options.ema === undefined ? undefined : resolveOptions('ema', emaOptions, options.ema, 'ema.'),
     metrics: expectBoolean('metrics', options.metrics ?? method.hasMetrics),
     compile: options.compile === undefined ? undefined : expectBoolean('compile', options.compile),
     epochs: expectNumber('epochs', options.epochs ?? 10, { min: 0, integer: true }),
     seed: expectNumber('seed', options.seed ?? 0, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
   };
+  if (resolved.accumulate > 1 && resolved.microBatch < batchSize)
+    throw new OptionError(
+      'accumulate does not go with microBatch, which gives the gradient of the whole batch already: expected a larger batchSize instead',
+    );
   expectMethodFits(resolved, { isBatchKnown: !resolved.isDefaultBatch });
   return resolved;
 }
+
+/** Samples that an update is made of. */
+export const samplesOfStep = ({ batchSize, accumulate }: Pick<ResolvedOptions, 'batchSize' | 'accumulate'>): number =>
+  batchSize * accumulate;
 
 /** @param isBatchKnown the batch size is one that was given, or follows from the data. @throws {OptionError} */
 export function expectMethodFits(options: CheckedOptions, { isBatchKnown }: { readonly isBatchKnown: boolean }): void {

@@ -2,15 +2,17 @@
 import type { Dataset } from '../data/dataset.ts';
 import type { DataLoader } from '../data/loader.ts';
 import type { Sampler } from '../data/sampler.ts';
+import { OptionError } from '../errors.ts';
 import { isSingleClass } from '../losses/labels.ts';
 import { Method } from '../methods/method.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { throwIfAborted } from '../validate.ts';
+import type { AveragedWeights } from './averaged-weights.ts';
 import { type TrainBatch, trainBatches } from './batches.ts';
 import { makeCachedStep } from './cached-step.ts';
 import { largeBatches } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { StepResult } from './report.ts';
+import { type StepResult, togetherOf } from './report.ts';
 import { makeStep, type Step, type StepContext } from './step.ts';
 import type { Watch } from './watch.ts';
 
@@ -25,8 +27,13 @@ export interface StepOutcome extends StepResult {
 
 /** A batch and what is to be done with it. Disposing it lets go of the batch; a step that runs keeps what it needs. */
 export interface PendingStep extends Disposable {
-  /** Enqueues; the promise is the outcome. A step that is refused leaves all as it was. */
-  run(context: StepContext): Promise<StepOutcome>;
+  /** Whether it ends in an update, of this batch and of those before it whose gradients are added up. */
+  readonly isUpdate: boolean;
+  /**
+   * Enqueues; the promise is the outcome of the update, undefined where another batch comes before that. A step that is refused
+   * leaves all as it was.
+   */
+  run(context: StepContext): Promise<StepOutcome | undefined>;
 }
 
 export interface Pipeline extends Disposable {
@@ -48,6 +55,7 @@ export function makePipeline(
   optimizer: Optimizer,
   method: Method,
   watch: Watch,
+  average?: AveragedWeights,
 ): Pipeline {
   const { usesIds, comparesBatch, labels: use } = options.method;
   const comparesClasses = use === 'required' && comparesBatch;
@@ -57,41 +65,67 @@ export function makePipeline(
     lacksPairs: comparesClasses && labels !== undefined && new Set(labels).size === labels.length,
     hasEqualIds: usesIds && new Set(ids).size < ids.length,
   });
-  return options.microBatch < options.batchSize
-    ? cachedPipeline(
-        largeBatches(dataset, options, sampler),
-        makeCachedStep(options, optimizer, method, watch),
-        outcome,
-      )
-    : plainPipeline(
-        trainBatches(dataset, options, sampler),
-        makeStep(options, optimizer, method, watch),
-        outcome,
-        !hasFollowUp(method),
-      );
+  const { accumulate, microBatch, batchSize } = options;
+  if (microBatch < batchSize)
+    return cachedPipeline(
+      largeBatches(dataset, options, sampler),
+      makeCachedStep(options, optimizer, method, watch, average),
+      outcome,
+    );
+  const loader = trainBatches(dataset, options, sampler);
+  if (loader.length < accumulate)
+    throw new OptionError(
+      `accumulate must be at most the batches of an epoch: ${dataset.name} has ${loader.length} of ${batchSize} samples, got ${accumulate}`,
+    );
+  const step = makeStep(options, optimizer, method, watch, average);
+  return plainPipeline(accumulate, loader, step, outcome, !hasFollowUp(method));
 }
 
 /** What changes behind the update is not put back where a step fails then. */
 const hasFollowUp = (method: Method): boolean => method.afterUpdate !== Method.prototype.afterUpdate;
 
+const together = (outcomes: readonly StepOutcome[]): StepOutcome => ({
+  ...togetherOf(outcomes),
+  isSingleClass: outcomes.some(({ isSingleClass }) => isSingleClass),
+  lacksPairs: outcomes.some(({ lacksPairs }) => lacksPairs),
+  hasEqualIds: outcomes.some(({ hasEqualIds }) => hasEqualIds),
+});
+
 type Outcome = (result: StepResult, targets: Pick<TrainBatch, 'labels' | 'ids'>) => StepOutcome;
 
 function plainPipeline(
+  accumulate: number,
   loader: DataLoader<TrainBatch>,
   step: Step,
   outcome: Outcome,
   undoesFailures: boolean,
 ): Pipeline {
+  const stepsPerEpoch = Math.floor(loader.length / accumulate);
   return {
-    stepsPerEpoch: loader.length,
+    stepsPerEpoch,
     inFlight: step.inFlight,
     undoesFailures,
     async *epoch(epoch, { startStep, signal }) {
-      for await (const batch of loader.epoch(epoch, { startStep, ...(signal && { signal }) }))
-        yield {
-          run: async (context) => outcome(await step.run(batch, context), batch),
-          [Symbol.dispose]: () => batch[Symbol.dispose](),
-        };
+      let begun: Promise<StepOutcome>[] = []; // batches of an update that is not enqueued yet
+      let left = (stepsPerEpoch - startStep) * accumulate;
+      try {
+        for await (const batch of loader.epoch(epoch, {
+          startStep: startStep * accumulate,
+          ...(signal && { signal }),
+        })) {
+          const part = { isFirst: begun.length === 0, isLast: begun.length === accumulate - 1 };
+          const run: PendingStep['run'] = (context) => {
+            const own = step.run(batch, context, part).then((result) => outcome(result, batch));
+            const all = [...begun, own];
+            begun = part.isLast ? [] : all;
+            return part.isLast ? Promise.all(all).then(together) : own.then(() => undefined);
+          };
+          yield { isUpdate: part.isLast, run, [Symbol.dispose]: () => batch[Symbol.dispose]() };
+          if (--left === 0) return; // an epoch has whole updates only
+        }
+      } finally {
+        if (begun.length > 0) step.abandon();
+      }
     },
     [Symbol.dispose]: () => step[Symbol.dispose](),
   };
@@ -113,7 +147,7 @@ function cachedPipeline(
           const { targets, ...result } = await step.run(batch, { ...context, signal });
           return outcome(result, targets);
         };
-        yield { run, [Symbol.dispose]: () => {} };
+        yield { isUpdate: true, run, [Symbol.dispose]: () => {} };
       }
     },
     [Symbol.dispose]: () => step[Symbol.dispose](),

@@ -11,6 +11,8 @@ export interface StepResult {
   /** Where the loss reports it. */
   readonly validAnchors?: number;
   readonly metrics?: ContrastiveMetrics;
+  /** Of all parameters together, before clipping, at the last update. */
+  readonly gradientNorm: number;
   /** There was no update, since something was not finite. What: 'the loss is', 'the gradient is'. */
   readonly refused?: string;
 }
@@ -22,7 +24,10 @@ export function reportOf({ loss, validAnchors }: LossValue, metrics: Tensor | un
 }
 
 /** The numbers of a report, named. */
-export function resultOf(report: TypedArray, { metrics }: Pick<ResolvedOptions, 'metrics'>): StepResult {
+export function resultOf(
+  report: TypedArray,
+  { metrics }: Pick<ResolvedOptions, 'metrics'>,
+): Omit<StepResult, 'gradientNorm' | 'refused'> {
   const numbers = Array.from(report, Number);
   const measured = metrics ? numbers.splice(-metricCount) : undefined;
   const [loss, validAnchors] = numbers as [number, number?];
@@ -30,5 +35,26 @@ export function resultOf(report: TypedArray, { metrics }: Pick<ResolvedOptions, 
     loss,
     ...(validAnchors !== undefined && { validAnchors }),
     ...(measured !== undefined && { metrics: metricsFrom(measured) }),
+  };
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Of the batches that one update was made of: the means of losses and metrics, all anchors. */
+export function togetherOf(results: readonly StepResult[]): StepResult {
+  const [first, ...others] = results as [StepResult, ...StepResult[]];
+  if (others.length === 0) return first;
+  const anchors = results.flatMap(({ validAnchors }) => validAnchors ?? []);
+  const metrics = results.flatMap(({ metrics }) => metrics ?? []);
+  const [names] = metrics.map((each) => Object.keys(each) as (keyof ContrastiveMetrics)[]);
+  const meanMetrics = names?.map((name) => [name, mean(metrics.map((each) => each[name]))]);
+  const { gradientNorm } = results.at(-1) as StepResult;
+  const refused = results.find((result) => result.refused !== undefined)?.refused;
+  return {
+    loss: mean(results.map(({ loss }) => loss)),
+    ...(anchors.length > 0 && { validAnchors: anchors.reduce((sum, count) => sum + count, 0) }),
+    ...(meanMetrics && { metrics: Object.fromEntries(meanMetrics) as unknown as ContrastiveMetrics }),
+    gradientNorm,
+    ...(refused !== undefined && { refused }),
   };
 }

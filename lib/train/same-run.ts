@@ -4,7 +4,7 @@ import type { RunConfig } from '../checkpoint/run-config.ts';
 import { CheckpointError } from '../errors.ts';
 import { learningRateAt } from '../optim/schedule.ts';
 import { differenceOf } from './dataset-mark.ts';
-import type { ResolvedOptions } from './options.ts';
+import { type ResolvedOptions, samplesOfStep } from './options.ts';
 
 /** Where the weights began does not matter, as they come from the checkpoint; nor where a file of code lies, which may move. */
 const ofNoEffect = ['seed', 'file'];
@@ -29,7 +29,7 @@ function changeOf(path: string, there: unknown, here: unknown): string | undefin
 /** What decides the weights. The number of epochs may be another. */
 const kept = [
   ...['encoder', 'head', 'method', 'augment', 'input', 'optimizer', 'schedule', 'batchSize', 'microBatch'],
-  ...['sampler', 'seed', 'precision'],
+  ...['accumulate', 'ema', 'sampler', 'seed', 'precision'],
 ] as readonly (keyof RunConfig)[];
 
 /** @throws {CheckpointError} naming what is different. */
@@ -47,7 +47,7 @@ export function refuseOtherRun(run: RunFolder, config: RunConfig): void {
  * that of the schedule before. Nothing where they are within 5 %.
  */
 export function scheduleWarning(
-  { schedule, optimizer, batchSize, epochs }: ResolvedOptions,
+  { schedule, optimizer, batchSize, accumulate, epochs }: ResolvedOptions,
   before: { readonly epochs: number; readonly step: number; readonly stepsPerEpoch: number },
 ): string | undefined {
   const { step, stepsPerEpoch } = before;
@@ -57,7 +57,7 @@ export function scheduleWarning(
       step,
       totalSteps: over * stepsPerEpoch,
       stepsPerEpoch,
-      batchSize,
+      batchSize: samplesOfStep({ batchSize, accumulate }),
     });
   const [planned, now] = [rateOver(before.epochs), rateOver(epochs)];
   if (Math.abs(now - planned) <= 0.05 * Math.max(now, planned)) return undefined;

@@ -6,9 +6,10 @@ import { compile } from '../tensor/compile.ts';
 import { enableGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { sync } from '../tensor/runtime.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import type { Tensor, TypedArray } from '../tensor/tensor.ts';
+import type { AveragedWeights } from './averaged-weights.ts';
 import type { TrainBatch } from './batches.ts';
-import { refusalOf, StepGuard } from './guard.ts';
+import { onlyPart, type Part, refusalOf, StepGuard } from './guard.ts';
 import type { ResolvedOptions } from './options.ts';
 import { callsFunctions, isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
@@ -19,16 +20,21 @@ export interface StepContext {
   readonly learningRate: number;
   /** Part of the training that lies behind, in [0, 1]. */
   readonly progress: number;
+  /** d of the averaged weights, where there are some. */
+  readonly decay?: number;
 }
 
 type TrainBatchParts = Omit<TrainBatch, typeof Symbol.dispose>;
 
 export interface Step extends Disposable {
   /**
-   * Enqueues a step; the promise is its outcome. A step that is refused, or fails, leaves weights, running statistics and
-   * what the method keeps as they were, and so does every step after it, by a StateError. The batch may be disposed at once.
+   * Enqueues a step, or the next of the batches that it is made of; the promise is its outcome. A step that is refused, or fails,
+   * leaves weights, running statistics and what the method keeps as they were, and so does every step after it, by a StateError.
+   * The batch may be disposed at once.
    */
-  run(batch: TrainBatchParts, context: StepContext): Promise<StepResult>;
+  run(batch: TrainBatchParts, context: StepContext, part?: Part): Promise<StepResult>;
+  /** Undoes a step whose last batches do not come. No later one changes anything. */
+  abandon(): void;
   /**
    * Steps that may be enqueued at once. Two: the compute thread then never waits for JavaScript. One where a method or a head
    * of the user's, which is not recorded, is called when the step before it has been reported.
@@ -40,6 +46,9 @@ export interface Step extends Disposable {
 interface StepInputs extends Pick<TrainBatch, 'images' | 'viewOrder'>, Targets {
   /** float64 () */
   readonly learningRate: Tensor;
+  /** float64 () */
+  readonly decay: Tensor | undefined;
+  readonly part: Part;
 }
 
 interface StepOutputs {
@@ -53,51 +62,68 @@ interface StepOutputs {
 
 /** The step as a function of tensors: it reads none of their values. */
 function stepFunction(
-  { metrics }: ResolvedOptions,
+  { metrics, accumulate }: ResolvedOptions,
   guard: StepGuard,
   method: Method,
   watch: Watch | undefined,
+  average: AveragedWeights | undefined,
 ): (inputs: StepInputs) => StepOutputs {
-  return ({ images, viewOrder, learningRate, ...targets }) => {
+  return ({ images, viewOrder, learningRate, decay, part, ...targets }) => {
     const batch: MethodBatch = { views: new Views(images, viewOrder), ...targets };
-    let status = guard.begin();
+    let status = guard.begin(part);
     const value = method.loss(batch);
     const encoded = watch?.features(batch.views.batch);
     const report = reportOf(value, metrics ? method.metrics(value, batch) : undefined);
     status = guard.checkLoss(report.narrow(0, 0, 1), status);
-    status = ops.guardedBackward_(value.loss, status);
-    status = guard.update(value.features, learningRate, status);
-    status = method.afterUpdate(value, batch, status);
-    return { report, status: guard.end(status), ...(encoded && { encoded }) };
+    status = ops.guardedBackward_(accumulate > 1 ? value.loss.div(accumulate) : value.loss, status);
+    status = guard.checkFeatures(value.features, status);
+    if (part.isLast) {
+      status = guard.update(learningRate, status);
+      status = method.afterUpdate(value, batch, status);
+      if (average && decay) status = average.follow(decay, status);
+    }
+    return { report, status: guard.end(status, part), ...(encoded && { encoded }) };
   };
 }
 
-export function makeStep(options: ResolvedOptions, optimizer: Optimizer, method: Method, watch?: Watch): Step {
+export function makeStep(
+  options: ResolvedOptions,
+  optimizer: Optimizer,
+  method: Method,
+  watch?: Watch,
+  average?: AveragedWeights,
+): Step {
   const guard = new StepGuard(options, optimizer, method);
-  const whole = stepFunction(options, guard, method, watch);
+  const whole = stepFunction(options, guard, method, watch, average);
   const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
   const step = compiled ?? whole;
 
-  const enqueue = (batch: TrainBatchParts, { learningRate, progress }: StepContext): StepOutputs => {
+  const enqueue = (batch: TrainBatchParts, context: StepContext, part: Part): StepOutputs => {
     const { images, viewOrder } = batch;
-    const targets = targetsOf(batch, options, method, progress);
-    const inputs = { ...targets, images, viewOrder, learningRate: scalarOf(learningRate) };
+    const inputs = {
+      ...targetsOf(batch, options, method, context.progress),
+      ...{ images, viewOrder },
+      learningRate: scalarOf(context.learningRate),
+      decay: context.decay === undefined ? undefined : scalarOf(context.decay),
+      part,
+    };
     return enableGrad(() => step(inputs));
   };
 
   const read = async ({ report, status }: StepOutputs): Promise<StepResult> => {
     try {
-      const [values, code] = await Promise.all([report.ownData(), status.ownData()]);
-      return { ...resultOf(values, options), ...refusalOf(Number(code[0])) };
+      const reads = [report, status, optimizer.gradientNorm].map((value) => value.ownData());
+      const [values, code, norm] = (await Promise.all(reads)) as [TypedArray, TypedArray, TypedArray];
+      return { ...resultOf(values, options), gradientNorm: Number(norm[0]), ...refusalOf(Number(code[0])) };
     } finally {
       report.dispose();
       status.dispose();
     }
   };
 
-  const run: Step['run'] = async (batch, context) => {
+  const run: Step['run'] = async (batch, context, part = onlyPart) => {
     try {
-      const outputs = tidy(() => enqueue(batch, context));
+      const outputs = tidy(() => enqueue(batch, context, part));
       watch?.observe(outputs.encoded, batch);
       return await read(outputs);
     } catch (error) {
@@ -111,5 +137,5 @@ export function makeStep(options: ResolvedOptions, optimizer: Optimizer, method:
     guard[Symbol.dispose]();
   };
   const inFlight = compiled === undefined && callsFunctions(options, method) ? 1 : 2;
-  return { run, inFlight, [Symbol.dispose]: dispose };
+  return { run, abandon: () => guard.abandon(), inFlight, [Symbol.dispose]: dispose };
 }

@@ -5,13 +5,20 @@ import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
 import { throwIfAborted } from '../validate.ts';
+import { AveragedWeights } from './averaged-weights.ts';
 import { samplerOf } from './batches.ts';
 import { precisionOfRun, RunWriter } from './checkpointing.ts';
 import type { EndEvent, MonitorEvent, StepEvent, TrainEvent, WarningEvent } from './events.ts';
 import { fitBatch } from './fit-batch.ts';
 import { checkFitOptions, type FitOptions } from './fit-options.ts';
 import { fitPrecision } from './fit-precision.ts';
-import { type CheckedOptions, checkTrainerOptions, type ResolvedOptions, type TrainerOptions } from './options.ts';
+import {
+  type CheckedOptions,
+  checkTrainerOptions,
+  type ResolvedOptions,
+  samplesOfStep,
+  type TrainerOptions,
+} from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
 import { makeMethod, trainedParameters } from './trained.ts';
@@ -47,6 +54,7 @@ export class Trainer {
   /**
    * Trains to the end. With `out`, an error that has nothing to do with the weights (of data, of a monitor, of `onEvent`) comes
    * after a checkpoint, as an abort does.
+   * With `ema`, encoder and head hold the averaged weights then, however it ended; the next fit begins with these.
    * @throws {NonFiniteLossError} a loss, gradient or weight that is NaN or infinite, with its step; weights, running statistics and
    * the newest checkpoint are from before it.
    * @throws {AbortError} the signal fired.
@@ -82,7 +90,8 @@ export class Trainer {
     options: ReturnType<typeof checkFitOptions>,
   ): AsyncGenerator<TrainEvent, void, undefined> {
     const { sized, warnings } = fitBatch(this.#options, dataset);
-    const { encoder, head, epochs, batchSize, schedule } = sized;
+    const { encoder, head, epochs, schedule } = sized;
+    const samplesAStep = samplesOfStep(sized);
     const { signal, monitors, monitorEvery, checkpointEvery } = options;
     encoder.to(sized.device);
     if (head instanceof Module) head.to(sized.device);
@@ -94,10 +103,11 @@ export class Trainer {
     using watch = new Watch(monitors);
     using method = makeMethod(resolved, watch.network({ encoder, head }, choice.precision));
     using optimizer = makeOptimizer(resolved.optimizer, trainedParameters(resolved, method));
-    using pipeline = makePipeline(dataset, resolved, sampler, optimizer, method, watch);
+    using average = resolved.ema && new AveragedWeights(resolved, resolved.ema);
+    using pipeline = makePipeline(dataset, resolved, sampler, optimizer, method, watch, average);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
-    const trained = { options: resolved, sampler, choice, optimizer, method, stepsPerEpoch };
+    const trained = { options: resolved, sampler, choice, optimizer, method, average, stepsPerEpoch };
     await using writer = await RunWriter.open(trained, dataset, options);
     const startStep = writer?.startStep ?? 0;
     yield {
@@ -107,14 +117,15 @@ export class Trainer {
     for (const message of [choice.warning, ...warnings, ...(writer?.warnings ?? [])])
       if (message !== undefined) yield { kind: 'warning', message };
 
-    const reports = new StepReports({ first: startStep, total: totalSteps, batchSize });
-    const waiting: (StepPlace & { readonly outcome: Promise<StepOutcome> })[] = [];
+    const reports = new StepReports({ first: startStep, total: totalSteps, batchSize: samplesAStep });
+    const waiting: (StepPlace & { readonly outcome: Promise<StepOutcome | undefined> })[] = [];
     let isWhole = true; // the weights are those of the last step that was counted, or will be when all that waits has run
     const settle = async (): Promise<TrainEvent[]> => {
       const { outcome, ...place } = waiting.shift() as (typeof waiting)[number];
       let events: (WarningEvent | StepEvent | MonitorEvent)[];
       try {
-        events = reports.count(await outcome, place);
+        const result = await outcome;
+        events = result === undefined ? [] : reports.count(result, place);
       } catch (error) {
         isWhole = pipeline.undoesFailures && !(error instanceof NonFiniteLossError);
         throw error;
@@ -132,10 +143,19 @@ export class Trainer {
       writer === undefined || writer.savedStep === step
         ? []
         : [{ kind: 'checkpoint', step, folder: await writer.checkpoint(step) }];
+    /** With the averaged weights in their places, where there are some. */
+    const judged = async <T>(judge: () => Promise<T> | T): Promise<T> => {
+      average?.swap();
+      try {
+        return await judge();
+      } finally {
+        average?.swap();
+      }
+    };
     const endEpoch = async (epoch: number): Promise<TrainEvent> => {
       this.#setTraining(false);
       const step = reports.done;
-      const metrics = await reports.pause(() => watch.figuresOfEpoch({ epoch, step, signal }));
+      const metrics = await reports.pause(() => judged(() => watch.figuresOfEpoch({ epoch, step, signal })));
       const event = { kind: 'epoch', epoch, step, loss: reports.epochLoss, metrics } as const;
       await writer?.record(event);
       return event;
@@ -173,12 +193,14 @@ export class Trainer {
             step: enqueued,
             totalSteps,
             stepsPerEpoch,
-            batchSize,
+            batchSize: samplesAStep,
           });
-          const outcome = pending.run({ learningRate, progress: enqueued / totalSteps });
+          const progress = enqueued / totalSteps;
+          const decay = average?.decayAt({ step: enqueued, progress });
+          const outcome = pending.run({ learningRate, progress, ...(decay !== undefined && { decay }) });
           outcome.catch(() => {}); // heard when its turn comes
           waiting.push({ outcome, learningRate, epoch });
-          enqueued++;
+          if (pending.isUpdate) enqueued++;
           if (waiting.length >= pipeline.inFlight) yield* await settle();
         }
         while (waiting.length > 0) yield* await settle();
@@ -193,6 +215,7 @@ export class Trainer {
     } finally {
       if (!hasEnded) await keep();
       await Promise.allSettled(waiting.map(({ outcome }) => outcome));
+      average?.swap(); // the modules keep it
     }
     const { done, samplesPerSecond, seconds } = reports;
     yield { kind: 'end', step: done, loss, samplesPerSecond, seconds };

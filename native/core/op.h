@@ -7,8 +7,9 @@
 //
 // Arguments arrive boxed as IValues in schema order; the function's C++ parameter types must match the schema
 // (Tensor: const at::Tensor&, Tensor?: const std::optional<at::Tensor>&, Tensor[]: const std::vector<at::Tensor>&,
-// float: double, int: int64_t, bool: bool, str: const std::string&, int[]: const std::vector<int64_t>&; several
-// results: std::tuple<at::Tensor, ...>, or std::vector<at::Tensor>; none, for what only changes something: void).
+// float: double, float?: std::optional<double>, int: int64_t, bool: bool, str: const std::string&,
+// int[]: const std::vector<int64_t>&, float[]: const std::vector<double>&; several results: std::tuple<at::Tensor,
+// ...>, or std::vector<at::Tensor>; none, for what only changes something: void).
 #pragma once
 
 #include <ATen/core/ivalue.h>

@@ -1,17 +1,16 @@
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
+#include "core/error.h"
 #include "core/op.h"
 #include "optim/update.h"
 
 namespace contrastive::optim {
 namespace {
 
-// coefficient |w| / |g| for each parameter, 1 where a norm is 0.
-Tensors trust_ratios(at::TensorList parameters, at::TensorList gradients, double coefficient) {
-  Tensors ratios = at::_foreach_norm(parameters, 2);
-  const Tensors norms = at::_foreach_norm(gradients, 2);
+// coefficient |w| / |g + decay w|, 1 where a norm is 0.
+Tensors ratios_of_sum(const Lists& lists, const Tensors& decayed, double coefficient) {
+  Tensors ratios = at::_foreach_norm(lists.parameters, 2);
+  const Tensors norms = at::_foreach_norm(decayed, 2);
   for (size_t i = 0; i < ratios.size(); ++i) {
     const at::Tensor usable = ratios[i].gt(0).logical_and_(norms[i].gt(0));
     ratios[i] = at::where(usable, ratios[i] / norms[i] * coefficient, 1.0);
@@ -19,39 +18,61 @@ Tensors trust_ratios(at::TensorList parameters, at::TensorList gradients, double
   return ratios;
 }
 
-// As google-research/simclr's LARSOptimizer (classic momentum). Source: You et al. 2017, arXiv:1708.03888.
-//
-// g <- g + decay w;  v <- momentum v + lr trust g;  w <- w - v, or, Nesterov: w <- w - (momentum v + lr trust g).
-// The learning rate is inside the momentum, unlike PyTorch's SGD.
-at::Tensor lars_(const Tensors& parameters, const Tensors& momenta, const at::Tensor& learning_rate,
-                 const OptionalTensor& status, const OptionalTensor& largest, double momentum, double weight_decay,
-                 double trust_coefficient, bool nesterov, bool exclude_bias_and_norm) {
-  const auto rule = [&](const Lists& lists, bool weights, double rate) {
-    const bool adapted = weights || !exclude_bias_and_norm;  // and decayed
-    const Tensors gradients =
-        adapted ? at::_foreach_add(lists.gradients, lists.parameters, weight_decay) : lists.gradients;
-    Tensors updates = at::_foreach_mul(gradients, rate);
-    if (adapted) at::_foreach_mul_(updates, trust_ratios(lists.parameters, gradients, trust_coefficient));
+// coefficient |w| / (|g| + decay |w| + 1e-8); 1 where w is 0, and 0 where g is.
+Tensors ratios_of_norms(const Lists& lists, double coefficient) {
+  Tensors ratios = at::_foreach_norm(lists.parameters, 2);
+  const Tensors norms = at::_foreach_norm(lists.gradients, 2);
+  for (size_t i = 0; i < ratios.size(); ++i) {
+    const at::Tensor ratio = ratios[i] / (norms[i] + ratios[i] * lists.weight_decay + 1e-8) * coefficient;
+    ratios[i] = at::where(ratios[i].gt(0), ratio, 1.0).masked_fill_(norms[i].eq(0), 0.0);
+  }
+  return ratios;
+}
 
+// Layer-wise adaptive rate scaling: an update u = trust (g + decay w) whose length follows the weights'. Source: You et
+// al. 2017, arXiv:1708.03888. lib/optim/lars.ts has the formulas, and where each comes from.
+//
+// trust_coefficients: of each group; 0 where its rate is not adapted.
+at::Tensor lars_(const Tensors& parameters, const Tensors& momenta, const at::Tensor& learning_rate,
+                 const OptionalTensor& status, const OptionalTensor& gradient_norm, const OptionalTensor& largest,
+                 const std::vector<int64_t>& groups, const std::vector<double>& rate_factors,
+                 const std::vector<double>& weight_decays, const std::vector<double>& trust_coefficients,
+                 double momentum, bool nesterov, bool rate_in_momentum, bool separate_norms) {
+  CONTRASTIVE_CHECK(trust_coefficients.size() == rate_factors.size(), kOptionError,
+                    "trust_coefficients must have a number for each of ", rate_factors.size(), " groups, got ",
+                    trust_coefficients.size());
+  const auto rule = [&](const Lists& lists) {
+    const double coefficient = trust_coefficients[lists.group];
+    const Tensors gradients = at::_foreach_add(lists.gradients, lists.parameters, lists.weight_decay);
+    Tensors updates = at::_foreach_mul(gradients, rate_in_momentum ? lists.learning_rate : 1);
+    if (coefficient > 0)
+      at::_foreach_mul_(
+          updates, separate_norms ? ratios_of_norms(lists, coefficient) : ratios_of_sum(lists, gradients, coefficient));
     const Tensors& velocity = lists.slots[0];
     at::_foreach_mul_(velocity, momentum);
     at::_foreach_add_(velocity, updates);
     if (nesterov) at::_foreach_add_(updates, velocity, momentum);
-    at::_foreach_sub_(lists.parameters, nesterov ? updates : velocity);
+    const Tensors& change = nesterov ? updates : velocity;
+    at::_foreach_sub_(lists.parameters, rate_in_momentum ? change : at::_foreach_mul(change, lists.learning_rate));
   };
   return update({.parameters = parameters,
                  .slots = {momenta},
                  .learning_rate = learning_rate,
+                 .groups = groups,
+                 .rate_factors = rate_factors,
+                 .weight_decays = weight_decays,
                  .status = status,
+                 .gradient_norm = gradient_norm,
                  .largest = largest,
-                 .bounded = std::max({momentum, weight_decay, trust_coefficient}) <= kLargestFactor},
+                 .bounded = momentum <= kLargestFactor && are_bounded(trust_coefficients)},
                 rule);
 }
 
 CONTRASTIVE_OP(lars_,
                "lars_(Tensor(a!)[] parameters, Tensor(b!)[] momenta, Tensor learning_rate, *, Tensor(c!)? status=None, "
-               "Tensor(d!)? largest=None, float momentum, float weight_decay, float trust_coefficient, "
-               "bool nesterov, bool exclude_bias_and_norm) -> Tensor");
+               "Tensor? gradient_norm=None, Tensor(d!)? largest=None, int[] groups, float[] rate_factors, "
+               "float[] weight_decays, float[] trust_coefficients, float momentum, bool nesterov, "
+               "bool rate_in_momentum, bool separate_norms) -> Tensor");
 
 }  // namespace
 }  // namespace contrastive::optim

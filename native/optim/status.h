@@ -9,6 +9,7 @@ namespace contrastive::optim {
 
 // The values of a status, as lib/train/guard.ts reads them. Above kFine, no operation changes anything any more.
 enum Status : int64_t {
+  kPartDone = -2,  // between two of the batches that one update is made of
   kUnderWay = -1,  // between begin_step_ and end_step_
   kFine = 0,
   kLossNotFinite = 1,

@@ -18,6 +18,9 @@ void check_status(const at::Tensor& status) {
 
 namespace {
 
+// A step that has begun and was not refused.
+bool is_open(int64_t status) { return status < kFine; }
+
 int64_t version_of(const at::Tensor& tensor) {
   return tensor.unsafeGetTensorImpl()->version_counter().current_version();
 }
@@ -35,19 +38,21 @@ void copy_changed(const Tensors& before, const Tensors& statistics) {
     targets[i].unsafeGetTensorImpl()->set_version_counter(c10::VariableVersion(version_of(sources[i])));
 }
 
-// Before the forward pass: copies the running statistics into `before`, where they have moved. A status that a step
-// left under way is that of one that failed: its statistics are put back, and no later step changes anything. before:
-// at first clones, which are of the version 0 as what never changed is.
-at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const at::Tensor& status) {
+// Before the forward pass: copies the running statistics into `before`, where they have moved. Where it `goes_on`, this
+// is a further batch of the step, whose gradients are added up, and the copy is that of the first one. A status that a
+// step left under way is that of one that failed: its statistics are put back, and no later step changes anything.
+// before: at first clones, which are of the version 0 as what never changed is.
+at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const at::Tensor& status, bool goes_on) {
   check_alike("before", before, "statistics", statistics);
   check_status(status);
   if (status.is_meta()) return status;
   const int64_t now = status.item<int64_t>();
-  if (now == kFine) {
-    copy_changed(before, statistics);
+  if (goes_on && now > kFine) return status;  // refused at an earlier batch of this step
+  if (now == (goes_on ? kPartDone : kFine)) {
+    if (!goes_on) copy_changed(before, statistics);
     return status.fill_(kUnderWay);
   }
-  if (now == kUnderWay) copy_all(statistics, before);
+  if (is_open(now)) copy_all(statistics, before);
   return status.fill_(kStopped);
 }
 
@@ -71,26 +76,29 @@ at::Tensor guarded_backward_(const at::Tensor& loss, const at::Tensor& status) {
   return status;
 }
 
-// After all else of a step: statistics as before it, and no gradients, where it was refused or has `failed`.
+// After all else of a step, or of one of its batches where it `goes_on`: statistics as before it, and no gradients,
+// where it was refused or has `failed`.
 at::Tensor end_step_(const Tensors& parameters, const Tensors& statistics, const Tensors& before,
-                     const at::Tensor& status, bool failed) {
+                     const at::Tensor& status, bool goes_on, bool failed) {
   check_alike("before", before, "statistics", statistics);
   check_status(status);
   if (status.is_meta()) return status;
   const int64_t now = status.item<int64_t>();
   if (now == kFine) return status;
-  if (now == kUnderWay && !failed) return status.fill_(kFine);
+  if (now == kUnderWay && !failed) return status.fill_(goes_on ? kPartDone : kFine);
   copy_all(statistics, before);
   drop_gradients(parameters);
-  return now == kUnderWay ? status.fill_(kStopped) : status;
+  return is_open(now) ? status.fill_(kStopped) : status;
 }
 
-CONTRASTIVE_OP(begin_step_, "begin_step_(Tensor(a!)[] statistics, Tensor(b!)[] before, Tensor(c!) status) -> Tensor");
+CONTRASTIVE_OP(begin_step_,
+               "begin_step_(Tensor(a!)[] statistics, Tensor(b!)[] before, Tensor(c!) status, *, bool goes_on=False) "
+               "-> Tensor");
 CONTRASTIVE_OP(refuse_non_finite_, "refuse_non_finite_(Tensor[] values, Tensor(a!) status, *, int reason) -> Tensor");
 CONTRASTIVE_OP(guarded_backward_, "guarded_backward_(Tensor loss, Tensor(a!) status) -> Tensor");
 CONTRASTIVE_OP(end_step_,
                "end_step_(Tensor(a!)[] parameters, Tensor(b!)[] statistics, Tensor[] before, Tensor(c!) status, *, "
-               "bool failed=False) -> Tensor");
+               "bool goes_on=False, bool failed=False) -> Tensor");
 
 }  // namespace
 }  // namespace contrastive::optim

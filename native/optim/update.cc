@@ -13,6 +13,24 @@
 namespace contrastive::optim {
 namespace {
 
+void check_groups(const Update& request) {
+  const auto groups = static_cast<int64_t>(request.rate_factors.size());
+  CONTRASTIVE_CHECK(request.groups.size() == request.parameters.size(), kOptionError,
+                    "groups must have a number for each of ", request.parameters.size(), " parameters, got ",
+                    request.groups.size());
+  CONTRASTIVE_CHECK(request.weight_decays.size() == request.rate_factors.size(), kOptionError,
+                    "rate_factors and weight_decays must have a number for each group, got ", groups, " and ",
+                    request.weight_decays.size());
+  for (const int64_t group : request.groups)
+    CONTRASTIVE_CHECK(group >= 0 && group < groups, kOptionError, "groups must be numbers of ", groups, " groups, got ",
+                      group);
+}
+
+void check_scalar(const char* name, const at::Tensor& value) {
+  CONTRASTIVE_CHECK(value.numel() == 1 && value.scalar_type() == at::kDouble, kDTypeError, name,
+                    " must be a float64 scalar");
+}
+
 void check_update(const Update& request) {
   const Tensors& parameters = request.parameters;
   CONTRASTIVE_CHECK(!parameters.empty(), kOptionError, "an optimizer needs at least one parameter");
@@ -25,24 +43,28 @@ void check_update(const Update& request) {
                         "the state of parameter ", i, " must have its shape, ", parameters[i].sizes(), ", got ",
                         slot[i].sizes());
   }
+  check_groups(request);
   CONTRASTIVE_CHECK(request.learning_rate.numel() == 1, kShapeError, "learning_rate must have one element, got shape ",
                     request.learning_rate.sizes());
-  CONTRASTIVE_CHECK(request.status.has_value() == request.largest.has_value(), kOptionError,
-                    "status and largest go together");
-  if (!request.status) return;
+  const bool guarded = request.status.has_value();
+  CONTRASTIVE_CHECK(guarded == request.largest.has_value() && guarded == request.gradient_norm.has_value(),
+                    kOptionError, "status, gradient_norm and largest go together");
+  if (!guarded) return;
   check_status(*request.status);
-  CONTRASTIVE_CHECK(request.largest->numel() == 1 && request.largest->scalar_type() == at::kDouble, kDTypeError,
-                    "largest must be a float64 scalar");
+  check_scalar("gradient_norm", *request.gradient_norm);
+  check_scalar("largest", *request.largest);
 }
 
-// Those of the parameters that have a gradient and are weights, or not.
-Lists lists_of(const Update& request, bool weights) {
-  Lists lists;
-  lists.slots.resize(request.slots.size());
+// Those of the parameters of a group that have a gradient.
+Lists lists_of(const Update& request, size_t group, double learning_rate) {
+  Lists lists{.slots = std::vector<Tensors>(request.slots.size()),
+              .group = group,
+              .learning_rate = learning_rate * request.rate_factors[group],
+              .weight_decay = request.weight_decays[group]};
   for (size_t i = 0; i < request.parameters.size(); ++i) {
     const at::Tensor& parameter = request.parameters[i];
     at::Tensor gradient = parameter.grad();
-    if (!gradient.defined() || (parameter.dim() > 1) != weights) continue;
+    if (!gradient.defined() || static_cast<size_t>(request.groups[i]) != group) continue;
     // The fused kernels walk memory in order, so a gradient in another layout would be added to the wrong elements.
     if (gradient.strides() != parameter.strides()) gradient = at::empty_like(parameter).copy_(gradient);
     lists.parameters.push_back(parameter);
@@ -53,10 +75,10 @@ Lists lists_of(const Update& request, bool weights) {
 }
 
 void apply(const Update& request, const Rule& rule, double learning_rate) {
-  for (const bool weights : {true, false}) {
-    const Lists lists = lists_of(request, weights);
+  for (size_t group = 0; group < request.rate_factors.size(); ++group) {
+    const Lists lists = lists_of(request, group, learning_rate);
     if (lists.parameters.empty()) continue;
-    rule(lists, weights, learning_rate);
+    rule(lists);
     // libtorch's fused updates do not count versions up, by which autograd and inference know of a change.
     for (const at::Tensor& parameter : lists.parameters) parameter.unsafeGetTensorImpl()->bump_version();
     for (const Tensors& slot : lists.slots)
@@ -64,40 +86,43 @@ void apply(const Update& request, const Rule& rule, double learning_rate) {
   }
 }
 
+// Whether no number can overflow in the update.
+bool is_safe(const Update& request, double learning_rate) {
+  return request.bounded && are_bounded(request.weight_decays) && are_bounded(request.rate_factors, learning_rate) &&
+         request.gradient_norm->item<double>() <= kLargestNorm && request.largest->item<double>() <= kLargestNorm;
+}
+
 void apply_if_finite(const Update& request, const Rule& rule, double learning_rate) {
-  const at::Tensor &status = *request.status, &largest = *request.largest;
-  if (is_refused(status)) return;
-  Tensors gradients, changed, all;  // `changed` and `all`: parameters and state
+  if (is_refused(*request.status)) return;
+  Tensors changed, all;  // parameters and state
   for (size_t i = 0; i < request.parameters.size(); ++i) {
     const at::Tensor& parameter = request.parameters[i];
     const size_t first = all.size();
     all.push_back(parameter.detach());
     for (const Tensors& slot : request.slots) all.push_back(slot[i]);
     if (!parameter.grad().defined()) continue;
-    gradients.push_back(parameter.grad());
     changed.insert(changed.end(), all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
   }
-  const double largest_gradient = tensor::largest_norm(gradients);
-  if (!tensor::all_finite(gradients, largest_gradient)) {
-    status.fill_(kGradientNotFinite);
-    return;
-  }
-  const bool safe = request.bounded && learning_rate <= kLargestFactor && largest_gradient <= kLargestNorm &&
-                    largest.item<double>() <= kLargestNorm;
+  const bool safe = is_safe(request, learning_rate);
   Tensors before;
   if (!safe)
     for (const at::Tensor& value : changed) before.push_back(value.clone());
   apply(request, rule, learning_rate);
   const double left = tensor::largest_norm(all);
   if (tensor::all_finite(changed, left)) {
-    largest.fill_(left);
+    request.largest->fill_(left);
     return;
   }
   if (!safe) copy_all(changed, before);
-  status.fill_(kWeightsNotFinite);
+  request.status->fill_(kWeightsNotFinite);
 }
 
 }  // namespace
+
+bool are_bounded(const std::vector<double>& factors, double scale) {
+  return std::all_of(factors.begin(), factors.end(),
+                     [scale](double factor) { return factor * scale <= kLargestFactor; });
+}
 
 at::Tensor update(const Update& request, const Rule& rule) {
   check_update(request);

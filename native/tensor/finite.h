@@ -11,6 +11,9 @@ namespace contrastive::tensor {
 // squares of finite numbers overflow. One pass, and one read from a device.
 double largest_norm(const std::vector<at::Tensor>& tensors);
 
+// The 2-norm of all numbers of floating tensors, 0 of none, in the same pass; not finite only where one of them is not.
+double total_norm(const std::vector<at::Tensor>& tensors);
+
 // Whether every number of floating tensors is finite, given their largest_norm: looks again only where that is not.
 bool all_finite(const std::vector<at::Tensor>& tensors, double largest);
 inline bool all_finite(const std::vector<at::Tensor>& tensors) { return all_finite(tensors, largest_norm(tensors)); }

@@ -10,6 +10,7 @@ import { presets } from '../../lib/augment/presets.ts';
 import { randomHorizontalFlip } from '../../lib/augment/random-horizontal-flip.ts';
 import type { Transform } from '../../lib/augment/transform.ts';
 import { command } from '../../lib/cli/augment.ts';
+import { usualOptimizer, usualSchedule } from '../../lib/cli/optimizers.ts';
 import { recipeOf } from '../../lib/cli/recipe.ts';
 import { simclr } from '../../lib/methods/simclr.ts';
 import { runWith } from './run-cli.ts';
@@ -64,7 +65,8 @@ describe('contrastive augment', () => {
     const flags = ['--preset', 'byol', '--size', '24', '--crop-min', '0.4', '--strength', '0.5'];
     const { stdout } = await run(['--input', join(images, 'img2.png'), '--out', out, '--json', ...flags]);
     const profile = { size: 24, mean: 0.5, std: 0.25 };
-    const choices = { encoder: { name: 'resnet18' }, optimizer: 'sgd', warmup: 0, epochs: 1, seed: 0 } as const;
+    const parts = { encoder: { name: 'resnet18' }, optimizer: usualOptimizer(), schedule: usualSchedule };
+    const choices = { ...parts, epochs: 1, seed: 0 };
     const preset = { name: 'byol', cropMin: 0.4, strength: 0.5 };
     const trained = recipeOf({ ...choices, precision: 'float32', method: simclr(), preset }, profile).augment;
     const drawn = (views: readonly { transforms?: unknown }[]) =>

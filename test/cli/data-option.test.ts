@@ -55,7 +55,13 @@ it('the side that images need is that of which the smallest crop is not enlarged
   expect([neededSide(64, 0.25), neededSide(224, 1)]).toEqual([128, 224]);
   const profile = { size: 224, mean: 0.5, std: 0.5 };
   const side = (choices: Partial<RecipeChoices>): number => {
-    const all = { encoder: { name: 'resnet18' }, headDim: 8, optimizer: 'sgd', warmup: 0, seed: 0 } as const;
+    const all = {
+      encoder: { name: 'resnet18' },
+      headDim: 8,
+      optimizer: { name: 'sgd', lr: 1 },
+      schedule: { name: 'cosine' },
+      seed: 0,
+    } as const;
     return sideOf(recipeOf({ ...all, epochs: 1, precision: 'float32', method: simclr(), ...choices }, profile));
   };
   expect([side({}), side({ preset: { name: 'supcon', cropMin: 0.25 }, size: 32 })]).toEqual([792, 64]);

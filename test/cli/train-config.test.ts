@@ -54,6 +54,9 @@ describe('options and back', () => {
     '--method dino --teacher-momentum 0.9 --temperature 0.2',
     '--loss dclw --sigma 0.3 --weight-gradient',
     '--optimizer adamw --lr 0.003 --weight-decay 0 --encoder resnet50 --width 8',
+    '--optimizer adam --clip-norm 1 --exclude-bias-and-norm --layer-decay 0.9 --schedule poly --power 2 --warmup-epochs 3',
+    '--optimizer lars --form moco-v3 --trust-coefficient 0.02 --schedule one-cycle --warmup 0.2 --scaling sqrt',
+    '--nesterov --momentum 0.8 --clip-value 0.1 --schedule constant --warmup-steps 10 --accumulate 4 --ema 0.99',
     '--encoder ./net.ts --seed 7 --precision bfloat16 --micro-batch 8 --batch-size 64',
   ];
 
@@ -82,6 +85,13 @@ describe('options and back', () => {
     expect(await specWith('--epochs', '7')).toMatchObject({ ...config, augment: expect.anything(), epochs: 7 });
     expect((await specWith('--lr', '0.1')).optimizer).toMatchObject({ name: 'sgd', lr: 0.1 });
     expect((await specWith('--optimizer', 'adamw')).optimizer).toMatchObject({ name: 'adamw', lr: 0.001 });
+    expect((await specWith('--momentum', '0.8')).optimizer).toEqual({ name: 'sgd', lr: 0.4, momentum: 0.8 });
+    expect((await specWith('--warmup-epochs', '2')).schedule).toEqual({ name: 'cosine', warmupEpochs: 2 });
+    expect((await specWith('--schedule', 'one-cycle')).schedule).toEqual({ name: 'one-cycle' });
+    await expect(specWith('--form', 'lightly')).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringMatching(/--form belongs to --optimizer lars, got --optimizer sgd/),
+    });
     expect((await specWith('--width', '16')).encoder).toMatchObject({ name: 'resnet34', width: 16, stem: 'imagenet' });
     expect((await specWith('--method', 'simclr')).method).toEqual({ name: 'simclr' });
     expect((await specWith('--temperature', '0.2')).method).toMatchObject({ noPositives: 'zero', temperature: 0.2 });
@@ -135,6 +145,10 @@ describe('--resume', () => {
     ['augment[0].transforms[0].size[0] was 24', ['--size', '28']],
     ['optimizer.lr was 0.001, and is now 0.1', ['--lr', '0.1']],
     ['schedule.warmup was 0.05', ['--warmup', '0.5']],
+    ['schedule.name was "cosine"', ['--schedule', 'constant']],
+    ['optimizer.clipNorm was absent, and is now 1', ['--clip-norm', '1']],
+    ['accumulate was absent, and is now 2', ['--accumulate', '2']],
+    ['ema was absent, and is now {"decay":0.9}', ['--ema', '0.9']],
     ['batchSize', ['--batch-size', '16']],
     ['method.queueSize was 64', ['--queue', '128']],
     ['seed was 3, and is now 4', ['--seed', '4']],
@@ -249,7 +263,7 @@ describe('--config', () => {
     [{ method: 'supcon' }, /method must be an object, got 'supcon'/],
     [{ augment: [1] }, /augment must be an array with an object a view/],
     [{ method: { name: 'supcno' } }, /method must be one of .*did you mean 'supcon'/],
-    [{ optimizer: { name: 'adam' } }, /optimizer\.name must be one of/],
+    [{ optimizer: { name: 'adagrad' } }, /optimizer\.name must be one of/],
     [{ epochs: 'ten' }, /epochs must be an integer/],
     [{ head: { name: 'linear' } }, /head\.name must be 'projection-head' for a training by command, got 'linear'/],
     [{ input: { size: 0 } }, /size must be/],

@@ -265,7 +265,7 @@ describe('wrong use', () => {
     [[...data, '--import', './no-such.ts'], 'no-such.ts: there is no such file'],
     [
       [...data, '--method', 'byol', '--temperature', '1'],
-      '--temperature belongs to --method simclr or supcon or dcl or moco or custom',
+      '--temperature belongs to --method simclr or supcon or dcl or moco or moco-v3 or',
     ],
     [
       [...data, '--method', 'moco', '--loss', 'dclw', '--hard-negatives', '1'],
@@ -274,7 +274,7 @@ describe('wrong use', () => {
     [[...data, '--method', 'moco', '--variant', 'in'], '--variant belongs to --method supcon, got --method moco'],
     [[...data, '--queue', '512'], '--queue belongs to --method moco'],
     [[...data, '--symmetric'], '--symmetric belongs to --method moco'],
-    [[...data, '--teacher-momentum-end', '1'], '--teacher-momentum-end belongs to --method moco or byol'],
+    [[...data, '--teacher-momentum-end', '1'], '--teacher-momentum-end belongs to --method moco or moco-v3 or byol'],
     [[...data, '--teacher-momentum', '1.5'], '--teacher-momentum must be a finite number >= 0 and <= 1, got 1.5'],
     [[...data, '--method', 'moco', '--queue', '100'], 'must hold a batch of keys at least: expected >= 256, got 100'],
     [[...data, '--method', 'moco', '--micro-batch', '8'], "the method 'moco' does not go with microBatch"],

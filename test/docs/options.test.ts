@@ -4,16 +4,20 @@ import { expect, it } from 'vitest';
 import { presetVariants } from '../../lib/augment/presets.ts';
 import { dclwOptions } from '../../lib/losses/dcl.ts';
 import { supConOptions } from '../../lib/losses/sup-con.ts';
+import { optionsOfMethod } from '../../lib/methods/all.ts';
 import type { OptionTable } from '../../lib/options/option.ts';
 import { optionRows } from '../../lib/options/table.ts';
 
 const { sigma, weightGradient } = dclwOptions;
+
+const methods = ['moco', 'moco-v3', 'nnclr', 'byol', 'simsiam', 'barlow-twins', 'vicreg', 'swav', 'dino'];
 
 const tables: readonly (readonly [page: string, name: string, declared: OptionTable])[] = [
   ['losses.md', 'supConLoss', supConOptions],
   ['losses.md', 'dclwLoss', { sigma, weightGradient }],
   ['augmentation.md', 'presets.simclr', presetVariants.simclr],
   ['augmentation.md', 'presets.swav', presetVariants.swav],
+  ...methods.map((name) => ['methods.md', name, optionsOfMethod(name) as OptionTable] as const),
 ];
 
 /** Between `<!-- options of NAME -->` and the end of the table. */

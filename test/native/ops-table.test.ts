@@ -14,15 +14,16 @@ const parameters = () => [ops.randn([3, 2]), ops.randn([2])];
 const like = (tensors: readonly Tensor[]) => tensors.map((value) => ops.zerosLike(value));
 const rate = tensor(0.1, { dtype: 'float64' });
 const status = () => tensor(0n);
-const factors = { momentum: 0.9, weightDecay: 0.1, nesterov: false, excludeBiasAndNorm: true };
+const groups = { groups: [0, 1], rateFactors: [1, 0.5], weightDecays: [0.1, 0] };
+const factors = { ...groups, momentum: 0.9, nesterov: false };
 
 /** A call of every operation of our own table. One without an entry here fails the first test. */
 const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
-  adamw_: () => {
+  adam_: () => {
     const all = parameters();
     const steps = all.map(() => ops.zeros([]));
-    const options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1, excludeBiasAndNorm: false };
-    return ops.adamw_(all, like(all), like(all), steps, rate, options);
+    const options = { ...groups, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decoupledDecay: true };
+    return ops.adam_(all, like(all), like(all), steps, rate, options);
   },
   begin_step_: () => ops.beginStep_(parameters(), like(parameters()), status()),
   batch_norm_act: () => {
@@ -39,6 +40,8 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
       activation: 'relu',
     });
   },
+  clip_gradients_: () =>
+    ops.clipGradients_(parameters(), tensor(0, { dtype: 'float64' }), { status: status(), maxNorm: 1 }),
   contrastive_metrics: () => ops.contrastiveMetrics(ops.randn([6, 2, 8]), { labels: labels(6) }),
   end_step_: () => ops.endStep_(parameters(), parameters(), like(parameters()), status(), { failed: true }),
   guarded_backward_: () => ops.guardedBackward_(tensor([1, 2], { requiresGrad: true }).sum(), status()),
@@ -70,7 +73,12 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
   knn_classify: () => ops.knnClassify(ops.randn([5, 4]), ops.randn([9, 4]), labels(9), { classes: 3, k: 2 }),
   lars_: () => {
     const all = parameters();
-    return ops.lars_(all, like(all), rate, { ...factors, trustCoefficient: 0.001 });
+    return ops.lars_(all, like(all), rate, {
+      ...factors,
+      trustCoefficients: [0.001, 0],
+      rateInMomentum: true,
+      separateNorms: false,
+    });
   },
   moving_average_: () => ops.movingAverage_(parameters(), parameters(), rate, status()),
   nearest_neighbours: () => ops.nearestNeighbours(ops.randn([5, 4]), ops.randn([9, 4]), { k: 2 }),
@@ -85,7 +93,7 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
   sgd_: () => {
     const all = parameters();
     const largest = tensor(Number.POSITIVE_INFINITY, { dtype: 'float64' });
-    return ops.sgd_(all, like(all), rate, { ...factors, status: status(), largest });
+    return ops.sgd_(all, like(all), rate, { ...factors, status: status(), gradientNorm: rate, largest });
   },
   contrastive_loss: () =>
     ops.contrastiveLoss(ops.randn([6, 2, 8]), {

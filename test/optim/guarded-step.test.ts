@@ -1,6 +1,6 @@
 /** What surrounds an update: nothing that is not finite is kept, nothing of a step that failed, and nothing behind it. */
 import { describe, expect, it } from 'vitest';
-import { AdamW } from '../../lib/optim/adamw.ts';
+import { AdamW } from '../../lib/optim/adam.ts';
 import { LARS } from '../../lib/optim/lars.ts';
 import { makeOptimizer, type Optimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
@@ -30,8 +30,9 @@ function guarded(optimizer: Optimizer, lr: number) {
 describe('a guarded update', () => {
   const specs: OptimizerSpec[] = [
     { name: 'sgd', lr: 1, momentum: 0.9 },
+    { name: 'adam', lr: 1, clipNorm: 0.5 },
     { name: 'adamw', lr: 1 },
-    { name: 'lars', lr: 1 },
+    { name: 'lars', lr: 1, form: 'lightly', clipValue: 0.7 },
   ];
 
   it.each(specs)('does what step() does: %o', (spec) => {
@@ -56,6 +57,44 @@ describe('a guarded update', () => {
     optimizer.zeroGrad();
     pull(w, [3e38, 1]);
     expect(guarded(optimizer, 1e300)).toEqual({ code: 4, values });
+  });
+
+  it('tells the norm of the gradient as it was before it was clipped', () => {
+    const [a, b, without] = [leaf([1, 1]), tensor([[1]], { requiresGrad: true }), leaf([1])];
+    using optimizer = new SGD([a, b, without], { lr: 1, clipNorm: 1 });
+    pull(a, [2, 3]);
+    pull(b, [6]);
+    expect(guarded(optimizer, 1).code).toBe(0);
+    expect(optimizer.gradientNorm.itemSync()).toBeCloseTo(7, 6);
+    const clipped = [2, 3, 6].map((x) => x / (7 + 1e-6));
+    [...numbers(a.grad as Tensor), ...numbers(b.grad as Tensor)].forEach((x, i) => {
+      expect(x).toBeCloseTo(clipped[i] as number, 6);
+    });
+    optimizer.zeroGrad();
+    pull(a, [0.3, 0.4]);
+    expect(guarded(optimizer, 1).code).toBe(0);
+    expect(optimizer.gradientNorm.itemSync()).toBeCloseTo(0.5, 7);
+    expect(numbers(a.grad as Tensor)).toEqual([0.3, 0.4].map(Math.fround)); // short enough
+    optimizer.zeroGrad();
+    expect(guarded(optimizer, 1).code).toBe(0);
+    expect(optimizer.gradientNorm.itemSync()).toBe(0);
+  });
+
+  it('clips what is large and finite, though its norm is no float32; what is infinite is refused', () => {
+    const w = leaf([1, 1]);
+    using optimizer = new SGD([w], { lr: 1, clipNorm: 5 });
+    pull(w, [3e38, 3e38]);
+    expect(guarded(optimizer, 1).code).toBe(0);
+    expect(optimizer.gradientNorm.itemSync() / (3e38 * Math.SQRT2)).toBeCloseTo(1, 6);
+    expect(numbers(w)[0]).toBeCloseTo(1 - 5 / Math.SQRT2, 5);
+
+    const v = leaf([1, 1]);
+    using other = new SGD([v], { lr: 1, clipValue: 0.5 });
+    pull(v, [Number.POSITIVE_INFINITY, 1]);
+    expect(guarded(other, 1)).toEqual({ code: 3, values: [[1, 1]] });
+    expect(numbers(v.grad as Tensor)).toEqual([Number.POSITIVE_INFINITY, 1]);
+    other.step({ lr: 1 }); // as in PyTorch, which looks at nothing
+    expect(numbers(v)).toEqual([0.5, 0.5]);
   });
 
   it('does nothing where the step is refused already', () => {
@@ -91,6 +130,17 @@ describe('a guarded update', () => {
     ['SGD', () => new SGD([leaf([1e-6])], { lr: 1, weightDecay: 1e38, momentum: 0.9 })],
     ['AdamW', () => new AdamW([leaf([1e-6])], { lr: 1, weightDecay: 1e38 })],
     ['LARS', () => new LARS([tensor([[1e-6]], { requiresGrad: true })], { lr: 1, trustCoefficient: 1e38 })],
+    [
+      'a group',
+      () => {
+        const parameters = new Map([['w', leaf([1e-6])]]);
+        return new SGD(parameters, {
+          lr: 1,
+          momentum: 0.9,
+          groups: [{ match: 'w', lrFactor: 1e19, weightDecay: 1e19 }],
+        });
+      },
+    ],
   ])('%s with factors that overflow small numbers', (_, make) => {
     using optimizer = make();
     const [w] = optimizer.parameters as [Tensor];
@@ -123,7 +173,7 @@ describe('the status of a step', () => {
     const before = statistics.map((value) => value.clone());
     const own = status();
     const weight = leaf([1]);
-    const begin = () => ops.beginStep_(statistics, before, own);
+    const begin = (options = {}) => ops.beginStep_(statistics, before, own, options);
     const move = () => statistics.map((value) => value.add_(1).dispose());
     const end = (from: Tensor, options = {}) => ops.endStep_([weight], statistics, before, from, options).itemSync();
     return { own, weight, begin, move, end, values: () => statistics.map(numbers) };
@@ -157,6 +207,66 @@ describe('the status of a step', () => {
     expect(end(behind)).toBe(5);
     expect(values()).toEqual([[1, 2], [3]]);
     expect(() => (weight.grad as Tensor).dataSync()).toThrow(thrown('ERR_AUTOGRAD', /no gradient/));
+  });
+
+  describe('of a step of several batches', () => {
+    const further = { goesOn: true };
+
+    it('adds up the gradients, and is 0 when the last one is done', () => {
+      const { weight, begin, move, end, values } = setUp();
+      const first = begin();
+      move();
+      pull(weight, [1]);
+      expect(end(first, further)).toBe(-2);
+      const second = begin(further);
+      expect(second.itemSync()).toBe(-1);
+      move();
+      pull(weight, [2]);
+      expect(end(second)).toBe(0);
+      expect(numbers(weight.grad as Tensor)).toEqual([3]);
+      expect(values()).toEqual([[3, 4], [5]]);
+    });
+
+    it('puts back what all of them moved where one is refused, and says why at the last', () => {
+      const { weight, begin, move, end, values } = setUp();
+      const first = begin();
+      move();
+      pull(weight, [1]);
+      end(first, further);
+      const second = begin(further);
+      move();
+      expect(end(ops.refuseNonFinite_([tensor([Number.NaN])], second, { reason: 1 }), further)).toBe(1);
+      expect(values()).toEqual([[1, 2], [3]]);
+      const last = begin(further);
+      ops.guardedBackward_(ops.sum(weight), last);
+      expect(end(last)).toBe(1);
+      expect(() => (weight.grad as Tensor).dataSync()).toThrow(thrown('ERR_AUTOGRAD', /no gradient/));
+      expect(end(begin())).toBe(5);
+    });
+
+    it('stops at the batch behind one that failed', () => {
+      const { begin, move, end, values } = setUp();
+      end(begin(), further);
+      const broken = ops.refuseNonFinite_([failing()], begin(further), { reason: 1 });
+      move();
+      expect(() => end(broken, further)).toThrow(thrown('ERR_OPTION', /index/));
+      expect(end(begin(further))).toBe(5);
+      expect(values()).toEqual([[1, 2], [3]]);
+    });
+
+    it('is undone where no further batch comes, by hand or at the next step', () => {
+      const byHand = setUp();
+      byHand.end(byHand.begin(), further);
+      byHand.move();
+      expect(byHand.end(byHand.own, { failed: true })).toBe(5);
+      expect(byHand.values()).toEqual([[1, 2], [3]]);
+      const { begin, move, end, values } = setUp();
+      const first = begin();
+      move();
+      end(first, further);
+      expect(end(begin())).toBe(5);
+      expect(values()).toEqual([[1, 2], [3]]);
+    });
   });
 
   it('copies what has moved since it was copied last, and no constants', () => {
@@ -279,10 +389,50 @@ describe('errors', () => {
     expect(run).toThrow(thrown(code, message));
   });
 
-  const numbersOf = { momentum: 0.9, weightDecay: 0, nesterov: false, excludeBiasAndNorm: false };
+  const one = { groups: [0], rateFactors: [1], weightDecays: [0] };
+  const numbersOf = { ...one, momentum: 0.9, nesterov: false };
   it.each<[string, () => unknown, string, RegExp]>([
     ['no parameter', () => ops.sgd_([], [], scalar(1), { ...numbersOf, momentum: 0 }), 'ERR_OPTION', /at least one/],
     ['no momenta', () => ops.sgd_([leaf([1])], [], scalar(1), numbersOf), 'ERR_OPTION', /go with a momentum above 0/],
+    [
+      'no gradients to clip',
+      () => ops.clipGradients_([], scalar(0)),
+      'ERR_OPTION',
+      /there must be at least one parameter/,
+    ],
+    [
+      'a norm of float32',
+      () => ops.clipGradients_([leaf([1])], tensor(0)),
+      'ERR_DTYPE',
+      /norm must be a float64 scalar/,
+    ],
+    [
+      'groups of too few',
+      () => ops.sgd_([leaf([1]), leaf([1])], [tensor([0]), tensor([0])], scalar(1), numbersOf),
+      'ERR_OPTION',
+      /groups must have a number for each of 2 parameters, got 1/,
+    ],
+    [
+      'a group that is none',
+      () => ops.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, groups: [1] }),
+      'ERR_OPTION',
+      /groups must be numbers of 1 groups, got 1/,
+    ],
+    [
+      'factors without decays',
+      () => ops.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, weightDecays: [] }),
+      'ERR_OPTION',
+      /a number for each group, got 1 and 0/,
+    ],
+    [
+      'trust for no group',
+      () => {
+        const options = { ...numbersOf, trustCoefficients: [], rateInMomentum: true, separateNorms: false };
+        return ops.lars_([leaf([1])], [tensor([0])], scalar(1), options);
+      },
+      'ERR_OPTION',
+      /trust_coefficients must have a number for each of 1 groups, got 0/,
+    ],
     [
       'too few',
       () => ops.sgd_([leaf([1]), leaf([1])], [tensor([0])], scalar(1), numbersOf),
@@ -304,7 +454,13 @@ describe('errors', () => {
     ],
     [
       'a float32 norm',
-      () => ops.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, status: status(), largest: tensor(1) }),
+      () =>
+        ops.sgd_([leaf([1])], [tensor([0])], scalar(1), {
+          ...numbersOf,
+          status: status(),
+          gradientNorm: scalar(1),
+          largest: tensor(1),
+        }),
       'ERR_DTYPE',
       /largest must be a float64 scalar/,
     ],

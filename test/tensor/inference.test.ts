@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Conv2d } from '../../lib/nn/conv2d.ts';
 import { Module } from '../../lib/nn/module.ts';
 import { BatchNorm2d } from '../../lib/nn/normalization.ts';
-import { AdamW } from '../../lib/optim/adamw.ts';
+import { AdamW } from '../../lib/optim/adam.ts';
 import { LARS } from '../../lib/optim/lars.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import { compile } from '../../lib/tensor/compile.ts';

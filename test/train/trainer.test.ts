@@ -345,7 +345,7 @@ describe('what a user gets wrong', () => {
       [{ head: 3 }, /head must be/],
       [{ augment: [] }, /augment must be/],
       [{ augment: [tinyViews()], views: 2 }, /one augmentation a view: expected 2, got 1/],
-      [{ optimizer: { name: 'adam', lr: 1 } }, /did you mean 'adamw'/],
+      [{ optimizer: { name: 'adm', lr: 1 } }, /did you mean 'adam'/],
       [{ schedule: { name: 'cosin' } }, /did you mean 'cosine'/],
     ];
     for (const [options, message] of wrong) {
