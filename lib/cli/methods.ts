@@ -104,6 +104,10 @@ export function methodFrom(typed: Typed, config: JsonObject | undefined): Method
   const { loss: lossOfConfig, ...others }: JsonObject = own ?? usual;
   const before = isObject(lossOfConfig) ? (lossOfConfig as JsonObject) : undefined;
   const loss = chosenName('loss', typed, before?.name, 'nt-xent');
+  if (!typed.given.has('loss') && !(loss in lossVariants()))
+    throw new OptionError(
+      `the loss '${loss}' of this training is none that is known here: --import FILE runs the file that defines it; one that is a function goes on in its own code, by a Trainer`,
+    );
   const ofLoss = optionsOfLoss(loss);
   const flat = { ...others, ...(before?.name === loss && before), name };
   const { name: _, ...options } = partOf('method', methodVariants(loss), typed, { config: undefined, usual: flat });
