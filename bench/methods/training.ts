@@ -1,6 +1,6 @@
 /** One training of one method, and what its encoder is worth. */
 import { extractSplits, judge, type LabelledSplits } from '../../lib/cli/evaluate-run.ts';
-import { recipeOfMethod } from '../../lib/cli/methods.ts';
+import { defaultsOfMethod } from '../../lib/cli/methods.ts';
 import {
   type Dataset,
   type Encoder,
@@ -73,7 +73,7 @@ async function splitsOf({ limitTrain, judgedOn }: Job): Promise<LabelledSplits> 
 /** The baseline has a classifier in the place of a projection head, and one view of an image. */
 function headFor(method: string, { featureDim: inFeatures }: Encoder, dataset: Dataset, seed: number) {
   if (method !== 'cross-entropy')
-    return { views: 2, head: projectionHead({ ...recipeOfMethod(method).head, inFeatures, seed }) };
+    return { views: 2, head: projectionHead({ ...defaultsOfMethod(method).head, inFeatures, seed }) };
   return { views: 1, head: linearHead({ inFeatures, outFeatures: dataset.classes?.length ?? 0, seed }) };
 }
 
@@ -81,7 +81,7 @@ async function train(encoder: Encoder, dataset: Dataset, method: string, job: Jo
   const { choice, seed, epochs, precision } = job;
   const { views, head } = headFor(method, encoder, dataset, seed);
   using _ = head;
-  const spec = { ...recipeOfMethod(method).options, ...choice.options, name: method } satisfies MethodSpec;
+  const spec = { ...defaultsOfMethod(method).options, ...choice.options, name: method } satisfies MethodSpec;
   const trainer = new Trainer({
     ...{ encoder, head, views, batchSize, epochs, precision, seed },
     method: spec,

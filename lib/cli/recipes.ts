@@ -15,6 +15,8 @@ A recipe is a file: the options of a training, under the names of a run's config
 
 contrastive train --recipe NAME --data NAME:PATH trains by one; whatever is typed beside it wins. What a recipe does not say has the default of train. The config of the run holds the recipe, and the training that it came to.
 
+Batches of thousands of images need the memory for them, or --micro-batch (supcon, simclr, vicreg), or a smaller --batch-size, with which the learning rate falls where the recipe scales it.
+
 Without NAME: one line each, with the published accuracy of a linear classifier or of kNN. With NAME: its file, from which one of your own begins: contrastive recipes NAME > mine.json, then train --recipe mine.json.
 
 With --json, one recipe a line.`,

@@ -11,11 +11,11 @@ import { methodFrom } from './methods.ts';
 import { optimizerFrom, scheduleFrom } from './optimizers.ts';
 import { parseOptions } from './options.ts';
 import { chosenName, type Part, partOf, type Typed } from './parts.ts';
-import { recipeOf, usualPreset } from './recipe.ts';
 import { readRecipe } from './recipe-file.ts';
 import { samplerChoices, samplerFlagNames } from './sampler-option.ts';
 import { encoderVariants, type TrainOptions, trainOptions } from './train-options.ts';
 import type { TrainingSpec } from './training.ts';
+import { trainingSpec, usualPreset } from './training-spec.ts';
 
 /**
  * What `--resume`, `--config` or `--recipe` names; undefined without any.
@@ -80,7 +80,7 @@ export function specOf(
   const isDecided = (option: string): boolean => given.has(option) && !isSame(option);
   const profile = { ...usual, ...(isDecided('data') ? {} : config?.input) };
   const { size = profile.size } = options;
-  const spec = recipeOf(
+  const spec = trainingSpec(
     {
       ...options,
       method,
