@@ -270,6 +270,19 @@ describe('compile for inference', () => {
     await expect(summed.data()).rejects.toMatchObject({ code: 'ERR_SHAPE' });
   });
 
+  it('tells a bias from a scale of the normalisation that is the same tensor', async () => {
+    const [weight, both, mean] = [ops.randn([8, 8, 1, 1], { seed: 1 }), ops.randn([8], { seed: 2 }), ops.zeros([8])];
+    const variance = ops.ones([8]);
+    const evaluation = { runningMean: mean, runningVar: variance, training: false, momentum: 0.1, eps: 1e-5 };
+    const forward = (x: Tensor) => [
+      ops.batchNorm(ops.conv2d(x, weight, { bias: both }), evaluation),
+      ops.batchNorm(ops.conv2d(x, weight), { ...evaluation, weight: both }),
+    ];
+    using compiled = compile(forward, { inference: true });
+    const x = ops.randn([2, 8, 4, 4], { seed: 3 });
+    for (const [i, each] of compiled(x).entries()) await expectClose(each, noGrad(() => forward(x))[i] as Tensor, 1e-4);
+  });
+
   it('does hardswish and SiLU behind a convolution inside, with an addition too', async () => {
     const weight = ops.randn([8, 8, 3, 3], { seed: 1 });
     const conv = (x: Tensor) => ops.conv2d(x, weight, { padding: 1 });
