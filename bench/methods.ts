@@ -36,12 +36,13 @@ const methods = values.methods?.split(',').map((name) => expectOneOf('--methods'
 let precision: Job['precision'] = 'auto';
 
 /** In a process of its own; undefined where the training diverged. */
-function run(job: Pick<Job, 'method' | 'choice' | 'seed' | 'judgedOn'>): Figures | undefined {
+function run(job: Pick<Job, 'trained' | 'seed' | 'judgedOn'>): Figures | undefined {
   const text = JSON.stringify({ ...job, epochs, limitTrain, precision } satisfies Job);
   const args = ['--import', 'tsx', fileURLToPath(import.meta.url), '--job', text];
   const figures = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as Figures | null;
   precision = figures?.speed?.precision ?? precision;
-  console.error(`${job.method ?? 'untrained'} ${show(job.choice)}, seed ${job.seed}: ${describe(figures)}`);
+  const title = job.trained ? `${job.trained.method} ${show(job.trained.choice)}` : 'untrained';
+  console.error(`${title}, seed ${job.seed}: ${describe(figures)}`);
   return figures ?? undefined;
 }
 
@@ -58,9 +59,8 @@ function compareMethods(): void {
   const figures = new Map<string, Figures[]>(titles.map((title) => [title, []]));
   for (const seed of seeds)
     for (const [title, list] of figures) {
-      const job =
-        title === 'untrained' ? { choice: { lr: 0, options: {} } } : { method: title, choice: chosenFor(title) };
-      const made = run({ ...job, seed, judgedOn: 'test' });
+      const trained = title !== 'untrained' && { method: title, choice: chosenFor(title) };
+      const made = run({ ...(trained && { trained }), seed, judgedOn: 'test' });
       if (made === undefined) throw new Error(`${title}: the training diverged with seed ${seed}`);
       list.push(made);
     }
@@ -80,7 +80,7 @@ function compareMethods(): void {
 
 function tune(method: string): string[] {
   const results = gridOf(method).map((choice) => {
-    const figures = seeds.map((seed) => run({ method, choice, seed, judgedOn: 'validation' }));
+    const figures = seeds.map((seed) => run({ trained: { method, choice }, seed, judgedOn: 'validation' }));
     const scores = figures.map((each) => (each === undefined ? 0 : (each.knn + each.linear) / 2));
     return { choice, score: mean(scores) };
   });

@@ -21,8 +21,7 @@ import { batchSize, type Choice, optimizerOf } from './settings.ts';
 /** Plain data, which a process of its own is given. */
 export interface Job {
   /** Undefined: the encoder as its seed makes it. */
-  readonly method?: string;
-  readonly choice: Choice;
+  readonly trained?: { readonly method: string; readonly choice: Choice };
   /** Of the initial weights, which all methods share, the order of images and their views. */
   readonly seed: number;
   readonly epochs: number;
@@ -77,8 +76,12 @@ function headFor(method: string, { featureDim: inFeatures }: Encoder, dataset: D
   return { views: 1, head: linearHead({ inFeatures, outFeatures: dataset.classes?.length ?? 0, seed }) };
 }
 
-async function train(encoder: Encoder, dataset: Dataset, method: string, job: Job): Promise<Speed> {
-  const { choice, seed, epochs, precision } = job;
+async function train(
+  encoder: Encoder,
+  dataset: Dataset,
+  { method, choice }: NonNullable<Job['trained']>,
+  { seed, epochs, precision }: Job,
+): Promise<Speed> {
   const { views, head } = headFor(method, encoder, dataset, seed);
   using _ = head;
   const spec = { ...defaultsOfMethod(method).options, ...choice.options, name: method } satisfies MethodSpec;
@@ -104,7 +107,7 @@ export async function perform(job: Job): Promise<Figures | null> {
   const splits = await splitsOf(job);
   using encoder = resnet18({ stem: 'cifar', width: 16, inChannels: 1, seed: job.seed });
   try {
-    const speed = job.method === undefined ? undefined : await train(encoder, splits.train, job.method, job);
+    const speed = job.trained && (await train(encoder, splits.train, job.trained, job));
     using features = await extractSplits(encoder, splits, { augment: presets.evaluation(input) });
     const { knnTop1 = 0, linearTop1 = 0 } = await judge(features, { protocol: 'both' });
     return { knn: knnTop1, linear: linearTop1, ...(speed && { speed }) };

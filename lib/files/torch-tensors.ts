@@ -86,9 +86,9 @@ function call(name: string, args: readonly PickleValue[]): PickleValue | undefin
   }
 }
 
-/** Python 2 gives its items to the call; Python 3 sets them afterwards. */
+/** Python 2 gives its items to the call; Python 3 sets them afterwards. They are taken out: a list is copied once, not by each call. */
 function orderedDict(items: PickleValue | undefined): PickleValue {
-  const pairs: readonly PickleValue[] = Array.isArray(items) ? items : [];
+  const pairs: PickleValue[] = Array.isArray(items) ? items.splice(0) : [];
   return new Map(pairs.filter(Array.isArray).map(([key, value]) => [key, value]));
 }
 

@@ -178,6 +178,11 @@ describe("a file of PyTorch's torch.save()", () => {
     await refuses(archive({ raw: [...object, 0x5d, 0x28, ...recalled, 0x65] }), 'holds more than 20000 tensors');
     const crowd = Array.from({ length: 20_000 }, (_, i) => [`net/data/${i + 1}`, ''] as const);
     await refuses(archive(tensorCall(), crowd), 'must have at most 20000 members, got 20002');
+    // A list of 100 000 values, given to 100 000 calls.
+    const list = [0x5d, 0x71, 0, 0x28, ...new Array<number>(100_000).fill(0x4e), 0x65];
+    const name = [...Buffer.from('ccollections\nOrderedDict\n'), 0x71, 1];
+    const calls = new Array<number[]>(100_000).fill([0x68, 1, 0x68, 0, 0x85, 0x52]).flat();
+    await refuses(archive({ raw: [...list, ...name, ...calls] }), 'holds no tensors');
     // A list that is in itself.
     await refuses(archive({ raw: [0x5d, 0x71, 0, 0x68, 0, 0x61] }), 'nested deeper than 32');
     await refuses(archive({ dict: [['n'.repeat(257), tensorCall()]] }), 'names must have at most 256 characters');
