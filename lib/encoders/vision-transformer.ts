@@ -48,7 +48,7 @@ const declared = {
     help: 'of the patches: learned, or fixed sines and cosines',
   },
   /** Length of the tokens, and of the features; a multiple of 64, the size of a head. Default by the name. */
-  width: { ...widthOption, help: 'length of its tokens, a multiple of 64; default 192, 384, 768' },
+  width: { ...widthOption, help: 'length of its tokens, a multiple of 64' },
   /** Share of the samples that the last block leaves out in training; 0 for the first, linear between. Default 0. */
   stochasticDepth: { ...stochasticDepthOption, default: 0 },
   ...commonOptions,
@@ -239,7 +239,7 @@ const patchFor = (size: number): number => [16, 8, 4, 2].find((patch) => size % 
 
 for (const name of Object.keys(widths) as Name[])
   registerEncoder(name, (options) => new VisionTransformer(name, options), {
-    options: declared,
+    options: { ...declared, width: { ...declared.width, default: widths[name] } },
     forImages: (size) => ({ size, patch: patchFor(size) }),
     shapes: (options) => {
       const { width = widths[name] } = resolveOptions(name, declared, options);

@@ -31,7 +31,7 @@ describe('the encoder of a recipe', () => {
     expect(patch?.help).toMatch(
       /; default 4 for images of 32 pixels, 16 for 224 of vit.*; 2 for .* 4 for 224 of convnext/,
     );
-    expect(width?.help).toMatch(/vit-b-16: length of its tokens/);
+    expect(width?.help).toMatch(/vit-b-16: length of its tokens.*; 192 of vit-ti-16; 384 of vit-s-16;/);
     expect(stochasticDepth?.help).toContain('0.1 of convnext-t; 0.4 of convnext-s; 0.2 of efficientnet-b0');
   });
 
