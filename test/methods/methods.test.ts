@@ -153,13 +153,13 @@ test.each(['byol', 'moco'] as const)('the teacher of %s follows, but for a step 
   const students = [...trained].filter(([each]) => !each.startsWith('method.')).map(([, value]) => value);
   const before = await valuesOf(made.teacher.parameters());
   using batch = await firstBatch(tinyDataset(), options);
-  await step.run(batch, { learningRate: 0.5, progress: 0.5 });
+  await step.run(batch, { step: 0, learningRate: 0.5, progress: 0.5 });
   const [student, after] = [await valuesOf(students), await valuesOf(made.teacher.parameters())];
   for (const [p, values] of after.entries())
     for (const [i, value] of values.entries())
       expect(value).toBeCloseTo(0.75 * (before[p]?.[i] as number) + 0.25 * (student[p]?.[i] as number), 5);
   for (const images of batch.images) images.fill_(Number.NaN).dispose();
-  expect((await step.run(batch, { learningRate: 0.5, progress: 0.5 })).refused).toBe('the loss is');
+  expect((await step.run(batch, { step: 0, learningRate: 0.5, progress: 0.5 })).refused).toBe('the loss is');
   expect(await valuesOf(made.teacher.parameters())).toEqual(after);
 });
 
