@@ -26,6 +26,8 @@ export interface RunConfig {
   augment: JsonObject[];
   /** The preset that made it, { name, … }, and its options; absent where another program did. */
   preset?: JsonObject;
+  /** The recipe that the training began with, whole, { name, title, source, … }; what the training came to stands beside it. */
+  recipe?: JsonObject;
   input: {
     /** Side of the encoder's square input, pixels. */
     size: number;
@@ -119,6 +121,7 @@ const kFields: readonly [string, string, Check][] = [
   ['method', 'an object', isObject],
   ['method.name', 'a non-empty string', isString],
   ['augment', 'an array of objects', (value) => Array.isArray(value) && value.every(isObject)],
+  ['recipe', 'an object, or absent', (value) => value === undefined || isObject(value)],
   ['input', 'an object', isObject],
   // A file from elsewhere decides the memory of the first pass: 2048² pixels are a gigabyte in a wide layer.
   ['input.size', 'an integer from 1 to 2048', (value) => isCount(value) && (value as number) <= 2048],

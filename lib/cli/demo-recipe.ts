@@ -3,24 +3,20 @@ import { makeEncoder } from '../encoders/all.ts';
 import type { MethodSpec } from '../methods/all.ts';
 import { simclr } from '../methods/simclr.ts';
 import { supcon } from '../methods/supcon.ts';
-import { parseData, profileOf } from './data-option.ts';
-import { usualOptimizer, usualSchedule } from './optimizers.ts';
-import { type RecipeChoices, recipeOf } from './recipe.ts';
-import { makeTraining, type Training } from './training.ts';
+import { json } from '../train/config-of.ts';
+import type { PartialConfig } from './config-file.ts';
+import { dataText, parseData, profileOf } from './data-option.ts';
+import { readRecipe } from './recipe-file.ts';
+import { specOfConfig } from './train-config.ts';
+import { makeTraining, type Training, type TrainingSpec } from './training.ts';
 
-export const bundled = parseData('fashion-mnist:bundled');
+type Named = 'encoder' | 'method' | 'optimizer' | 'preset' | 'batchSize' | 'data';
 
-/** The best that was found for a minute a method, on fast and slow machines: many small steps, and strong jitter. */
-export const recipe = {
-  encoder: { name: 'resnet18', width: 16 },
-  headDim: 128,
-  optimizer: usualOptimizer(),
-  schedule: usualSchedule,
-  preset: { name: 'supcon', strength: 2 },
-  batchSize: 64,
-} as const;
+export const recipe = (await readRecipe('demo')).training as PartialConfig & Required<Pick<PartialConfig, Named>>;
 
-export const temperature = 0.1;
+export const bundled = parseData(dataText(recipe.data));
+
+export const temperature = recipe.method.temperature as number;
 
 export const methods = [
   { title: 'SimCLR', method: simclr({ temperature }) },
@@ -36,10 +32,11 @@ export interface DemoChoices {
 
 /** A training, with its encoder as the seed makes it. The caller disposes it. */
 export function prepareDemo(
-  { epochs, batchSize, precision }: Pick<RecipeChoices, 'epochs' | 'batchSize' | 'precision'>,
+  { epochs, batchSize, precision }: Required<Pick<TrainingSpec, 'epochs' | 'batchSize' | 'precision'>>,
   { method }: { readonly method: MethodSpec },
   { device, seed }: DemoChoices,
 ): Training {
-  const spec = recipeOf({ ...recipe, method, epochs, batchSize, precision, seed }, profileOf(bundled));
+  const chosen = { method: json(method) as TrainingSpec['method'], epochs, batchSize, precision, seed };
+  const spec = specOfConfig({ ...recipe, ...chosen }, profileOf(bundled));
   return makeTraining(spec, makeEncoder(spec.encoder), device);
 }

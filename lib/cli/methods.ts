@@ -11,7 +11,7 @@ import { expectOneOf } from '../validate.ts';
 import type { Variants } from './flags.ts';
 import { chosenName, partOf, type Typed, withDefaults } from './parts.ts';
 
-interface MethodRecipe {
+interface MethodDefaults {
   /** For small images; the method's own file says what was published. */
   readonly head: Omit<ProjectionHeadOptions, 'inFeatures'>;
   /** Options that are other ones than the method's own defaults, for small images too. */
@@ -20,12 +20,12 @@ interface MethodRecipe {
   readonly preset: PresetName;
 }
 
-const usual: MethodRecipe = { head: { outFeatures: 128 }, preset: 'simclr' };
+const usual: MethodDefaults = { head: { outFeatures: 128 }, preset: 'simclr' };
 
 /** For methods that want many dimensions. */
 const expander = { layers: 3, batchNorm: 'hidden', hiddenFeatures: 1024, outFeatures: 1024 } as const;
 
-const recipes: Readonly<Record<string, MethodRecipe>> = {
+const defaults: Readonly<Record<string, MethodDefaults>> = {
   supcon: { ...usual, preset: 'supcon' },
   moco: { ...usual, preset: 'mocoV2' },
   'moco-v3': {
@@ -62,7 +62,7 @@ const recipes: Readonly<Record<string, MethodRecipe>> = {
   },
 };
 
-export const recipeOfMethod = (name: string): MethodRecipe => recipes[name] ?? usual;
+export const defaultsOfMethod = (name: string): MethodDefaults => defaults[name] ?? usual;
 
 /** Methods to pre-train with; 'custom' is a loss in the place of a method. */
 export const offeredMethods = (): readonly string[] => [
@@ -79,7 +79,7 @@ export function methodVariants(loss?: string): Variants {
   return Object.fromEntries(
     offeredMethods().map((name) => {
       const { loss: _, ...declared }: OptionTable = optionsOfMethod(name) ?? {};
-      return [name, { ...withDefaults(declared, recipeOfMethod(name).options), ...(takesLoss(name) && ofLoss) }];
+      return [name, { ...withDefaults(declared, defaultsOfMethod(name).options), ...(takesLoss(name) && ofLoss) }];
     }),
   );
 }
@@ -93,7 +93,7 @@ export function methodFrom(typed: Typed, config: JsonObject | undefined): Method
   const chosen = chosenName('method', typed, config?.name, typed.given.has('loss') ? 'custom' : 'supcon');
   const name = expectOneOf('method', chosen, methodNames());
   const own = config?.name === name ? config : undefined;
-  const usual = { name, ...recipeOfMethod(name).options };
+  const usual = { name, ...defaultsOfMethod(name).options };
   if (!takesLoss(name)) {
     if (typed.given.has('loss'))
       throw new OptionError(
@@ -104,6 +104,10 @@ export function methodFrom(typed: Typed, config: JsonObject | undefined): Method
   const { loss: lossOfConfig, ...others }: JsonObject = own ?? usual;
   const before = isObject(lossOfConfig) ? (lossOfConfig as JsonObject) : undefined;
   const loss = chosenName('loss', typed, before?.name, 'nt-xent');
+  if (!typed.given.has('loss') && !(loss in lossVariants()))
+    throw new OptionError(
+      `the loss '${loss}' of this training is none that is known here: --import FILE runs the file that defines it; one that is a function goes on in its own code, by a Trainer`,
+    );
   const ofLoss = optionsOfLoss(loss);
   const flat = { ...others, ...(before?.name === loss && before), name };
   const { name: _, ...options } = partOf('method', methodVariants(loss), typed, { config: undefined, usual: flat });

@@ -1,85 +1,45 @@
-/** `train --resume DIR` and `--config FILE`: a config's training, with the options that were typed beside it. */
-import { dirname, resolve } from 'node:path';
+/** `train --resume DIR`, `--config FILE` and `--recipe NAME`: a config's training, with the options that were typed beside it. */
 import { type PresetName, presetVariants } from '../augment/presets.ts';
 import { RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import type { DatasetInput } from '../data/load.ts';
 import { OptionError } from '../errors.ts';
-import { readJson } from '../files/read.ts';
-import { isObject } from '../files/strict-json.ts';
-import { checkOptions, describe } from '../validate.ts';
+import { fieldsOfRun, type PartialConfig, readTraining } from './config-file.ts';
 import { dataText } from './data-option.ts';
 import { flagsOfVariants } from './flags.ts';
 import { methodFrom } from './methods.ts';
 import { optimizerFrom, scheduleFrom } from './optimizers.ts';
+import { parseOptions } from './options.ts';
 import { chosenName, type Part, partOf, type Typed } from './parts.ts';
-import { recipeOf, usualPreset } from './recipe.ts';
+import { readRecipe } from './recipe-file.ts';
 import { samplerChoices, samplerFlagNames } from './sampler-option.ts';
-import { encoderVariants, type TrainOptions } from './train-options.ts';
+import { encoderVariants, type TrainOptions, trainOptions } from './train-options.ts';
 import type { TrainingSpec } from './training.ts';
-
-/** A config of a run, or part of one that was written by hand. */
-export type PartialConfig = Partial<RunConfig>;
-
-const objects = [
-  'encoder',
-  'head',
-  'method',
-  'input',
-  'optimizer',
-  'schedule',
-  'preset',
-  'sampler',
-  'ema',
-  'data',
-] as const;
-const fields = [
-  ...objects,
-  ...['format', 'augment', 'batchSize', 'microBatch', 'accumulate', 'epochs', 'seed', 'precision'],
-  ...['precisionSpeeds', 'classes', 'dataset'], // of a run; a training finds them out for itself
-];
+import { trainingSpec, usualPreset } from './training-spec.ts';
 
 /**
- * The config that `--resume` or `--config` names; undefined without either. Relative paths in a file are of its folder.
- * @throws {OptionError} both, or a file with a field that no config has; {CheckpointError} a file that cannot be read.
+ * What `--resume`, `--config` or `--recipe` names; undefined without any.
+ * @throws {OptionError} two of them, or a file with a field that no config has; {CheckpointError} a file that cannot be read.
  */
 export async function readConfig({
   resume,
   config: file,
+  recipe,
   out,
   init,
-}: TrainOptions): Promise<PartialConfig | undefined> {
+}: Pick<TrainOptions, 'resume' | 'config' | 'recipe' | 'out' | 'init'>): Promise<PartialConfig | undefined> {
   if (resume !== undefined) {
-    const beside = Object.entries({ config: file, out, init }).find(([, value]) => value !== undefined);
+    const beside = Object.entries({ config: file, recipe, out, init }).find(([, value]) => value !== undefined);
     if (beside !== undefined)
       throw new OptionError(`--${beside[0]} does not go with --resume: the run in that folder has its own`);
     return (await RunFolder.open(resume)).config;
   }
-  if (file === undefined) return undefined;
-  const config = await readJson(file);
-  if (!isObject(config)) throw new OptionError(`${file}: must hold a JSON object, got ${describe(config)}`);
-  checkOptions(file, config, fields);
-  for (const name of objects) {
-    const value = config[name];
-    const isFine = value === undefined || isObject(value) || (name === 'head' && value === null);
-    if (!isFine) throw new OptionError(`${file}: ${name} must be an object, got ${describe(value)}`);
+  if (recipe !== undefined) {
+    if (file !== undefined) throw new OptionError('--config does not go with --recipe: both say what to train');
+    const { training, whole } = await readRecipe(recipe);
+    return { ...training, recipe: whole };
   }
-  if (config.augment !== undefined && !(Array.isArray(config.augment) && config.augment.every(isObject)))
-    throw new OptionError(`${file}: augment must be an array with an object a view, got ${describe(config.augment)}`);
-  if (config.augment !== undefined && config.input === undefined)
-    throw new OptionError(`${file}: augment needs input beside it, { size, channels, mean, std } of its views`);
-  return withAbsolutePaths(config as PartialConfig, dirname(resolve(file)));
-}
-
-function withAbsolutePaths(config: PartialConfig, folder: string): PartialConfig {
-  const { encoder, sampler, data } = config;
-  const isPath = typeof data?.path === 'string' && data.path !== 'bundled';
-  return {
-    ...config,
-    ...(typeof encoder?.file === 'string' && { encoder: { ...encoder, file: resolve(folder, encoder.file) } }),
-    ...(typeof sampler?.file === 'string' && { sampler: { ...sampler, file: resolve(folder, sampler.file) } }),
-    ...(isPath && { data: { ...data, path: resolve(folder, data.path as string) } }),
-  };
+  return file === undefined ? undefined : readTraining(file, fieldsOfRun);
 }
 
 /** Which options decide a field: where none of them was typed, it is the config's, word for word. */
@@ -96,6 +56,7 @@ const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>>
   epochs: ['epochs'],
   seed: ['seed'],
   precision: ['precision'],
+  recipe: [],
 };
 
 /** Whether `--data` names the data set of a config, which may lie elsewhere now. */
@@ -119,7 +80,7 @@ export function specOf(
   const isDecided = (option: string): boolean => given.has(option) && !isSame(option);
   const profile = { ...usual, ...(isDecided('data') ? {} : config?.input) };
   const { size = profile.size } = options;
-  const spec = recipeOf(
+  const spec = trainingSpec(
     {
       ...options,
       method,
@@ -135,8 +96,15 @@ export function specOf(
     .filter(([field, by]) => (field in config || (field === 'preset' && 'augment' in config)) && !by.some(isDecided))
     .map(([field]) => [field, config[field as keyof TrainingSpec]]);
   const { input, ...others } = Object.fromEntries(kept) as Partial<TrainingSpec>;
-  const merged = { ...spec, ...others, input: { ...spec.input, ...input } };
+  const whole = { ...spec, ...others, input: { ...spec.input, ...input } };
+  const merged = { ...whole, head: whole.head && { seed: whole.seed, ...whole.head } };
   return given.has('seed') ? { ...merged, ...seeded(merged) } : merged;
+}
+
+/** The training that a config comes to by itself. @param usual input of its data. */
+export function specOfConfig(config: PartialConfig, usual: DatasetInput): TrainingSpec {
+  const { options, given } = parseOptions([], trainOptions, { where: 'contrastive train' });
+  return specOf(withConfig(options as TrainOptions, given, config), given, usual, config);
 }
 
 /** The encoder that was typed, or the config's, with what was typed of its options. */

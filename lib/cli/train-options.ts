@@ -22,6 +22,11 @@ export const trainOptions = {
     value: 'FILE',
     help: "options of a training, under the names of a run's config.json; options beside it win",
   },
+  recipe: {
+    type: 'string',
+    value: 'NAME|FILE',
+    help: 'a published training, which `contrastive recipes` lists, or a file of your own like it; options beside it win',
+  },
   import: {
     type: 'string',
     value: 'FILE',

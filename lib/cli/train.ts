@@ -36,7 +36,7 @@ ${dataHelp}
 
 ${encoderHelp}
 
---resume DIR needs no other option: data, encoder, method, views, schedule, batch and precision are those of the run. What is typed beside it must be the run's, but for --epochs, and for where the data lie. --config FILE begins a new training with the options of a config.json.
+--resume DIR needs no other option: data, encoder, method, views, schedule, batch and precision are those of the run. What is typed beside it must be the run's, but for --epochs, and for where the data lie. --config FILE begins a new training with the options of a config.json, --recipe NAME one with those of a published recipe, which its config then holds.
 
 Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others; of each epoch what the monitors say), checkpoints/STEP/ (weights as safetensors; the three newest are kept). At the end, the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1).
 
@@ -77,6 +77,10 @@ With --json, one object a line: the events start, step, monitor, checkpoint, epo
     {
       run: 'contrastive train --config runs/photos/config.json --seed 1 --out runs/photos-1',
       explains: 'The same training once more, from other weights.',
+    },
+    {
+      run: 'contrastive train --recipe simclr-cifar10-lightly --data cifar10:data/cifar-10 --epochs 20',
+      explains: 'A published recipe, for fewer epochs.',
     },
   ],
   options: trainOptions,
@@ -136,6 +140,7 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
       checkpointEvery: options.checkpointEvery,
       data: dataOf(source, options),
       ...(spec.preset && { preset: spec.preset }),
+      ...(spec.recipe && { recipe: spec.recipe }),
       ...(typeof spec.encoder.file === 'string' && { encoderFile: spec.encoder.file }),
       monitors: [
         ...monitorsOf(options.monitors),

@@ -19,7 +19,7 @@ type Parts = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' |
 /** What decides the weights, under the names of config.json; what is checked is checked by the part that it is of. */
 export interface TrainingSpec
   extends Pick<RunConfig, Parts>,
-    Partial<Pick<RunConfig, 'batchSize' | 'sampler' | 'microBatch' | 'accumulate' | 'ema' | 'preset'>> {
+    Partial<Pick<RunConfig, 'batchSize' | 'sampler' | 'microBatch' | 'accumulate' | 'ema' | 'preset' | 'recipe'>> {
   readonly precision: PrecisionOption;
 }
 

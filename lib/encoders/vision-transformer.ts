@@ -14,6 +14,7 @@ import { Linear } from '../nn/linear.ts';
 import { Module, type ModuleConfig } from '../nn/module.ts';
 import { LayerNorm } from '../nn/normalization.ts';
 import { Parameter } from '../nn/parameter.ts';
+import { positionsAt } from '../nn/position-grid.ts';
 import { StochasticDepth } from '../nn/stochastic-depth.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
@@ -23,7 +24,7 @@ import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkImages } from './inputs.ts';
 import { checkMultiple, commonOptions, patchOption, stochasticDepthOption, widthOption } from './network-options.ts';
-import { positionsAt, sinCosPositions } from './positions.ts';
+import { sinCosPositions } from './positions.ts';
 import { registerEncoder } from './registry.ts';
 import { shapesAtWidth } from './shapes.ts';
 

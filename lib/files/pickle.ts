@@ -38,11 +38,14 @@ const mostInstructions = 1_000_000;
 const mostNameBytes = 256;
 
 /**
- * The value that a pickle holds.
+ * The value that a pickle holds, and the byte at which it ends.
  * @throws {Error} a pickle that is damaged, has another protocol or instructions that torch.save() does not write, or more than a
  * million of them; the message has no file name.
  */
-export function unpickle(bytes: Uint8Array, reader: PickleReader): PickleValue {
+export function unpickle(
+  bytes: Uint8Array,
+  reader: PickleReader,
+): { readonly value: PickleValue; readonly end: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const utf8 = new TextDecoder('utf-8', { fatal: true });
   const stack: PickleValue[] = [];
@@ -127,7 +130,7 @@ export function unpickle(bytes: Uint8Array, reader: PickleReader): PickleValue {
         break;
       }
       case '.':
-        return pop();
+        return { value: pop(), end: at };
       case 'N':
         stack.push(null);
         break;
@@ -152,6 +155,9 @@ export function unpickle(bytes: Uint8Array, reader: PickleReader): PickleValue {
         break;
       case 'X':
         stack.push(text(uint32()));
+        break;
+      case 'U': // of Python 2
+        stack.push(text(byte()));
         break;
       case '}':
         stack.push(new Map());

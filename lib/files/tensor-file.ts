@@ -2,7 +2,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { CheckpointError, messageOf } from '../errors.ts';
 import { decodeSafetensors } from './safetensors.ts';
-import { mostTensors, readTorchFile, type StoredTensor } from './torch-file.ts';
+import { readLegacyTorchFile } from './torch-legacy.ts';
+import { mostTensors, type StoredTensor } from './torch-tensors.ts';
+import { readTorchZip } from './torch-zip.ts';
 
 export interface TensorFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
@@ -19,7 +21,7 @@ const legacyMagic = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20,
 /**
  * Opens a file, whose first bytes tell its format, for as long as `use` takes.
  *
- * @throws {CheckpointError} a file that is missing, damaged, of another format or of PyTorch before 1.6; what `use` throws.
+ * @throws {CheckpointError} a file that is missing, damaged or of another format; what `use` throws.
  */
 export async function withTensorFile<T>(path: string, use: (file: TensorFile) => Promise<T>): Promise<T> {
   const handle = await reading(path, open(path));
@@ -42,10 +44,8 @@ async function read(handle: FileHandle, path: string): Promise<TensorFile> {
   const start = new Uint8Array(legacyMagic.length);
   await reading(path, handle.read(start, 0, start.length, 0));
   const begins = (magic: readonly number[]): boolean => magic.every((byte, i) => start[i] === byte);
-  if (begins(legacyMagic))
-    throw new CheckpointError(`${path}: was written by PyTorch before 1.6, or for it. Python converts it:
-  import torch; torch.save(torch.load('old.pth', map_location='cpu', weights_only=True), 'new.pth')`);
-  if (begins(zipMagic)) return { ...(await readTorchFile(handle, path)), metadata: {} };
+  if (begins(zipMagic)) return { ...(await readTorchZip(handle, path)), metadata: {} };
+  if (begins(legacyMagic)) return { ...(await readLegacyTorchFile(handle, path)), metadata: {} };
   const { tensors, metadata } = decodeSafetensors(await reading(path, handle.readFile()), path);
   if (tensors.size > mostTensors)
     throw new CheckpointError(`${path}: must have at most ${mostTensors} tensors, got ${tensors.size}`);

@@ -74,6 +74,12 @@ export class MocoV3 extends Method<MocoV3Numbers> {
     return { loss, features: ops.stack([q0, k1], 1) };
   }
 
+  /** Of queries and the batch's keys: `top1` is the part of the queries whose nearest key is their own. */
+  override metrics({ features }: MethodValue, { ids }: Targets<MocoV3Numbers>): Tensor {
+    const pairs = features.detach();
+    return ops.queryMetrics(pairs, ids, { bank: pairs.select(1, 1), bankIds: ids });
+  }
+
   override afterUpdate(_: MethodValue, { numbers }: Targets<MocoV3Numbers>, status: Tensor): Tensor {
     return this.teacher.follow(numbers.momentum, status);
   }

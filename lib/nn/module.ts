@@ -119,7 +119,8 @@ export abstract class Module {
    * Reads parameters and buffers from safetensors, or from a .pth or .pt of PyTorch's torch.save(), of which only tensors are read
    * and no code is run. Where the names of the file begin otherwise ('state_dict.module.encoder_q.'), that is found, and names
    * of SupContrast, lightly and timm are translated. Parts that this module lacks, such as a classifier, are left out. A first
-   * convolution for other channels is adapted: summed for gray images, else its channels repeated and scaled, as in timm.
+   * convolution for other channels is adapted: summed for gray images, else its channels repeated and scaled, as in timm. Positions of a vision
+   * transformer are interpolated to its grid of patches.
    *
    * @returns what was loaded, left out and adapted.
    * @throws {CheckpointError} a file that is missing, damaged or does not fit the module; nothing is copied then.

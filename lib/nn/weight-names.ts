@@ -15,6 +15,16 @@ export interface Naming {
 const numbered = (...parts: readonly string[]): Naming['rules'] =>
   parts.flatMap((part, index) => (part === '' ? [] : [[new RegExp(`^${index}\\.`), `${part}.`] as const]));
 
+/** The parts of the blocks of an EfficientNet, as timm names them, to their places in torchvision's `block`. */
+const blockParts = (stage: string, ...parts: readonly (readonly [string, string])[]): Naming['rules'] =>
+  parts.flatMap(([first, second], place) =>
+    [first, second].map((part, i) => {
+      const own = part.startsWith('se.') ? `fc${i + 1}` : i;
+      return [new RegExp(`^(blocks\\.${stage}\\.\\d+)\\.${part}\\.`), `$1.block.${place}.${own}.`] as const;
+    }),
+  );
+
+const squeeze = ['se.conv_reduce', 'se.conv_expand'] as const;
 const shortcut = [/^(layer\d+\.\d+)\.shortcut\./, '$1.downsample.'] as const;
 const layer = 'encoder.layers.encoder_layer_$1';
 
@@ -49,6 +59,18 @@ export const namings: readonly Naming[] = [
       [/^blocks\.(\d+)\.attn\.proj\./, `${layer}.self_attention.out_proj.`],
       [/^blocks\.(\d+)\.mlp\.fc1\./, `${layer}.mlp.0.`],
       [/^blocks\.(\d+)\.mlp\.fc2\./, `${layer}.mlp.3.`],
+    ],
+  },
+  {
+    of: 'timm, EfficientNet-B0',
+    rules: [
+      [/^conv_stem\./, 'features.0.0.'],
+      [/^bn1\./, 'features.0.1.'],
+      ...blockParts('0', ['conv_dw', 'bn1'], squeeze, ['conv_pw', 'bn2']),
+      ...blockParts('[1-6]', ['conv_pw', 'bn1'], ['conv_dw', 'bn2'], squeeze, ['conv_pwl', 'bn3']),
+      ...[0, 1, 2, 3, 4, 5, 6].map((i) => [new RegExp(`^blocks\\.${i}\\.`), `features.${i + 1}.`] as const),
+      [/^conv_head\./, 'features.8.0.'],
+      [/^bn2\./, 'features.8.1.'],
     ],
   },
 ];

@@ -3,14 +3,14 @@ import { CheckpointError, messageOf, OptionError, StateError } from '../errors.t
 import { writeFileAtomic } from '../files/atomic.ts';
 import { encodeSafetensors, type RawTensor } from '../files/safetensors.ts';
 import { type TensorFile, withTensorFile } from '../files/tensor-file.ts';
-import type { StoredTensor } from '../files/torch-file.ts';
+import type { StoredTensor } from '../files/torch-tensors.ts';
 import { tidy } from '../tensor/modes.ts';
 import { rawState, tensorState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectBoolean, expectString } from '../validate.ts';
-import { adaptInput, type InputAdaptation, inputAdaptation } from './input-channels.ts';
 import type { ModuleConfig } from './module.ts';
 import { checkShape, copyState, optionalName, quoted } from './state-dict.ts';
+import { adaptWeight, type WeightAdaptation, weightAdaptations } from './weight-adaptation.ts';
 import { matchNames, type NameMatch, ownNameOf } from './weight-names.ts';
 
 export interface LoadWeightsOptions {
@@ -37,8 +37,8 @@ export interface LoadedWeights {
   readonly missing: readonly string[];
   /** The other names of the file; of what is no tensor, with what would make it: 'opt (argparse.Namespace)'. */
   readonly leftOut: readonly string[];
-  /** The first convolution, where the module has another number of input channels than the file. */
-  readonly adapted: readonly InputAdaptation[];
+  /** The first convolution and the positions, where the module has other input channels, or another grid, than the file. */
+  readonly adapted: readonly WeightAdaptation[];
 }
 
 /** Of a file's header: the marker of PyTorch's tensors, for which torchvision's loaders look, and what makes the module again. */
@@ -130,14 +130,15 @@ async function copyTaken(
   { prefix, naming, names }: NameMatch,
 ): Promise<LoadedWeights> {
   const stored = new Map([...names].map(([ownName, name]) => [ownName, tensors.get(name) as StoredTensor]));
-  const adaptation = inputAdaptation(own, stored);
+  const adapted = weightAdaptations(own, stored);
+  const isAdapted = new Set(adapted.map(({ name }) => name));
   for (const [name, { shape }] of stored) // before anything is read: a file does not decide about memory
-    if (name !== adaptation?.name) checkShape(name, own.get(name)?.shape ?? [], shape);
+    if (!isAdapted.has(name)) checkShape(name, own.get(name)?.shape ?? [], shape);
   const weights = new Map<string, RawTensor>();
   for (const [name, tensor] of stored) weights.set(name, await tensor.read());
   tidy(() => {
     const state = tensorState(weights);
-    if (adaptation !== undefined) adaptInput(state, adaptation);
+    for (const adaptation of adapted) adaptWeight(state, adaptation);
     copyState(own, state, { strict: false });
   });
   const used = new Set(names.values());
@@ -147,7 +148,7 @@ async function copyTaken(
     loaded: [...own.keys()].filter((name) => names.has(name)),
     missing: [...own.keys()].filter((name) => !names.has(name)),
     leftOut: [...[...tensors.keys()].filter((name) => !used.has(name)), ...others],
-    adapted: adaptation === undefined ? [] : [adaptation],
+    adapted,
   };
 }
 
@@ -157,7 +158,7 @@ export function describeLoaded({ prefix, naming, loaded, missing, leftOut, adapt
   const at = prefix === '' ? '' : ` at '${prefix}'`;
   return [
     `${loaded.length} tensors${at}${of}`,
-    ...adapted.map(({ name, from, to }) => `${name} adapted from ${from} input channels to ${to}`),
+    ...adapted.map(({ name, of, from, to }) => `${name} adapted from ${from} ${of} to ${to}`),
     ...(missing.length > 0 ? [`missing ${quoted(missing)}`] : []),
     ...(leftOut.length > 0 ? [`left out ${quoted(leftOut)}`] : []),
   ].join('; ');
@@ -165,8 +166,8 @@ export function describeLoaded({ prefix, naming, loaded, missing, leftOut, adapt
 
 /**
  * The tensors of a file by name, on the CPU, half precisions as float32; the caller disposes them. Of safetensors, or of a .pth or
- * .pt that PyTorch's torch.save() wrote since version 1.6, of which only tensors are read and nothing is run; those in dicts and
- * lists have the keys and indices on the way in their names: 'state_dict.fc.weight'.
+ * .pt that PyTorch's torch.save() wrote, of which only tensors are read and nothing is run; those in dicts and lists
+ * have the keys and indices on the way in their names: 'state_dict.fc.weight'.
  *
  * @throws {CheckpointError} a file that is missing, damaged or of another format, or holds a type that tensors do not have.
  * @example

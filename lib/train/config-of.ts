@@ -57,6 +57,7 @@ export async function configOf(
     method: methodJson(method.spec),
     augment: augment.map((view) => json(view)),
     ...(fit.preset && { preset: json(fit.preset) }),
+    ...(fit.recipe && { recipe: json(fit.recipe) }),
     input: await inputOf(first, dataset),
     optimizer: json(optimizer),
     schedule: typeof schedule === 'function' ? { name: 'custom' } : json(schedule),

@@ -30,13 +30,15 @@ export interface FitOptions {
   readonly data?: RunConfig['data'];
   /** The preset that the views were made by, { name, … }, for config.json. */
   readonly preset?: RunConfig['preset'];
+  /** The recipe that the training began with, { name, … }, for config.json. */
+  readonly recipe?: RunConfig['recipe'];
   /** The file that an encoder's code is in, where it is made by no name: for config.json. */
   readonly encoderFile?: string;
 }
 
 const names = [
   ...['signal', 'onEvent', 'monitors', 'monitorEvery', 'out', 'resume', 'checkpointEvery'],
-  ...['data', 'preset', 'encoderFile'],
+  ...['data', 'preset', 'recipe', 'encoderFile'],
 ] as const;
 
 function checkData(data: FitOptions['data']): void {

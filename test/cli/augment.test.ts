@@ -11,7 +11,7 @@ import { randomHorizontalFlip } from '../../lib/augment/random-horizontal-flip.t
 import type { Transform } from '../../lib/augment/transform.ts';
 import { command } from '../../lib/cli/augment.ts';
 import { usualOptimizer, usualSchedule } from '../../lib/cli/optimizers.ts';
-import { recipeOf } from '../../lib/cli/recipe.ts';
+import { trainingSpec } from '../../lib/cli/training-spec.ts';
 import { simclr } from '../../lib/methods/simclr.ts';
 import { runWith } from './run-cli.ts';
 
@@ -68,7 +68,7 @@ describe('contrastive augment', () => {
     const parts = { encoder: { name: 'resnet18' }, optimizer: usualOptimizer(), schedule: usualSchedule };
     const choices = { ...parts, epochs: 1, seed: 0 };
     const preset = { name: 'byol', cropMin: 0.4, strength: 0.5 };
-    const trained = recipeOf({ ...choices, precision: 'float32', method: simclr(), preset }, profile).augment;
+    const trained = trainingSpec({ ...choices, precision: 'float32', method: simclr(), preset }, profile).augment;
     const drawn = (views: readonly { transforms?: unknown }[]) =>
       views.map(({ transforms }) => (transforms as Transform[]).filter(({ kind }) => kind !== 'normalize'));
     expect(drawn(lastRecord(stdout).augment)).toEqual(drawn(trained));

@@ -7,8 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadSplits } from '../../lib/cli/data-option.ts';
 import { neededSide } from '../../lib/cli/fine-tune-run.ts';
 import { Output } from '../../lib/cli/output.ts';
-import { type RecipeChoices, recipeOf } from '../../lib/cli/recipe.ts';
 import { sideOf } from '../../lib/cli/training.ts';
+import { type TrainingChoices, trainingSpec } from '../../lib/cli/training-spec.ts';
 import { simclr } from '../../lib/methods/simclr.ts';
 import { supcon } from '../../lib/methods/supcon.ts';
 
@@ -54,7 +54,7 @@ describe('loadSplits', () => {
 it('the side that images need is that of which the smallest crop is not enlarged', () => {
   expect([neededSide(64, 0.25), neededSide(224, 1)]).toEqual([128, 224]);
   const profile = { size: 224, mean: 0.5, std: 0.5 };
-  const side = (choices: Partial<RecipeChoices>): number => {
+  const side = (choices: Partial<TrainingChoices>): number => {
     const all = {
       encoder: { name: 'resnet18' },
       headDim: 8,
@@ -62,7 +62,7 @@ it('the side that images need is that of which the smallest crop is not enlarged
       schedule: { name: 'cosine' },
       seed: 0,
     } as const;
-    return sideOf(recipeOf({ ...all, epochs: 1, precision: 'float32', method: simclr(), ...choices }, profile));
+    return sideOf(trainingSpec({ ...all, epochs: 1, precision: 'float32', method: simclr(), ...choices }, profile));
   };
   expect([side({}), side({ preset: { name: 'supcon', cropMin: 0.25 }, size: 32 })]).toEqual([792, 64]);
   expect(side({ method: supcon() })).toBe(501);

@@ -265,7 +265,7 @@ describe('wrong use', () => {
     [[...data, '--import', './no-such.ts'], 'no-such.ts: there is no such file'],
     [
       [...data, '--method', 'byol', '--temperature', '1'],
-      '--temperature belongs to --method simclr or supcon or dcl or moco or custom',
+      '--temperature belongs to --method simclr or supcon or dcl or moco or moco-v3 or',
     ],
     [
       [...data, '--method', 'moco', '--loss', 'dclw', '--hard-negatives', '1'],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { positionsAt, sinCosPositions } from '../../lib/encoders/positions.ts';
+import { sinCosPositions } from '../../lib/encoders/positions.ts';
 import { vitTi16 } from '../../lib/encoders/vision-transformer.ts';
+import { positionsAt } from '../../lib/nn/position-grid.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import { randn, sum, zeros } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';

@@ -7,14 +7,14 @@ const reader: PickleReader = {
   call: (name, args) => (name === 'a.list' ? [...args] : undefined),
   persistent: (id) => ({ id }),
 };
-const read = (value: Written) => unpickle(pickle(value), reader);
+const read = (value: Written) => unpickle(pickle(value), reader).value;
 const bytes = (...instructions: (number | string)[]) =>
   Uint8Array.from([
     0x80,
     2,
     ...instructions.flatMap((part) => (typeof part === 'string' ? [...Buffer.from(part)] : [part])),
   ]);
-const run = (...instructions: (number | string)[]) => unpickle(bytes(...instructions), reader);
+const run = (...instructions: (number | string)[]) => unpickle(bytes(...instructions), reader).value;
 
 describe('unpickle', () => {
   it('reads plain values', () => {
@@ -32,6 +32,7 @@ describe('unpickle', () => {
         [2, new Map()],
       ]),
     );
+    expect(run('U', 2, 'ab', '.')).toBe('ab');
     expect(run('K', 200, '.')).toBe(200);
     expect(run('M', 1, 2, '.')).toBe(513);
     expect(run(']', 'K', 1, 'a', '(', 'K', 2, 'K', 3, 'e.')).toEqual([1, 2, 3]);
@@ -45,6 +46,10 @@ describe('unpickle', () => {
     expect(run(0x8a, 2, 0x34, 0x12, '.')).toBe(0x1234);
     expect(run(0x8a, 9, ...new Array<number>(8).fill(0), 1, '.')).toBe(2n ** 64n);
     expect(run(0x8a, 8, ...new Array<number>(7).fill(0), 0x80, '.')).toBe(-(2n ** 63n));
+  });
+
+  it('says where the pickle ends', () => {
+    expect(unpickle(bytes('N.', 'N.'), reader).end).toBe(4);
   });
 
   it('keeps values and recalls them', () => {

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../lib/errors.ts';
 import { encodeSafetensors } from '../../lib/files/safetensors.ts';
 import { withTensorFile } from '../../lib/files/tensor-file.ts';
-import { archive, pickle, stored, tensorCall, zip } from './torch-archive.ts';
+import { archive, legacy, pickle, stored, tensorCall, zip } from './torch-archive.ts';
 
 const count = Number(process.env.CONTRASTIVE_FUZZ ?? 200);
 const timeout = 60_000 + count * 50;
@@ -89,6 +89,12 @@ describe('files of weights with random faults', () => {
   });
 
   it('archives', { timeout }, async () => {
+    expect(await tryAll((random) => mutate(random(2) ? kinds : small, random))).toBeLessThan(count);
+  });
+
+  it('files of PyTorch before 1.6', { timeout }, async () => {
+    const kinds = stored('kinds-legacy.pth');
+    const small = legacy({ dict: [['a', tensorCall()]] });
     expect(await tryAll((random) => mutate(random(2) ? kinds : small, random))).toBeLessThan(count);
   });
 

@@ -6,6 +6,8 @@ import { encodeSafetensors, type RawTensor, typedArrayOf } from '../../lib/files
 import { type TensorFile, withTensorFile } from '../../lib/files/tensor-file.ts';
 import {
   archive,
+  legacy,
+  legacyStorage,
   type Member,
   pickle,
   stored,
@@ -53,8 +55,8 @@ const filled = (count: number, number: number): number[] =>
   Array.from({ length: count }, (_, i) => (((number * 31 + i * 7) % 64) - 32) / 32);
 
 describe("a file of PyTorch's torch.save()", () => {
-  it('has tensors of every type, contiguous or not', async () => {
-    const { tensors, others } = await contentOf(stored('kinds.pth'));
+  it.each(['kinds', 'kinds-legacy'])('has tensors of every type, contiguous or not: %s', async (name) => {
+    const { tensors, others } = await contentOf(stored(`${name}.pth`));
     const dtypes = [...tensors].slice(0, 10).map(([name, { dtype }]) => [name, dtype]);
     expect(Object.fromEntries(dtypes)).toEqual({
       ...{ float64: 'F64', float32: 'F32', float16: 'F16', bfloat16: 'BF16', int64: 'I64', int32: 'I32', int16: 'I16' },
@@ -66,7 +68,7 @@ describe("a file of PyTorch's torch.save()", () => {
       ...['sparse (torch._utils._rebuild_sparse_tensor)', 'uint16 (torch._utils._rebuild_tensor_v3)'],
       'set (__builtin__.set)',
     ]);
-    const values = await valuesOf(stored('kinds.pth'));
+    const values = await valuesOf(stored(`${name}.pth`));
     const tied = filled(12, 1);
     const at = (rows: number[], columns: number[]) => rows.flatMap((row) => columns.map((c) => tied[3 * row + c]));
     expect(values).toMatchObject({
@@ -123,15 +125,13 @@ describe("a file of PyTorch's torch.save()", () => {
     await refuses(stored('protocol-4.pth'), 'has protocol 4');
     await refuses(zip([['a.npy', 'x']]), 'is a zip archive, but none of torch.save()');
     await refuses(zip([...['a', 'b'].map((name) => [`${name}/data.pkl`, 'x'] as const)]), 'none of torch.save()');
-    const legacy = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
-    await refuses(Uint8Array.from(legacy), /before 1\.6.*\n.*torch\.save\(torch\.load\(/);
     await refuses(Uint8Array.of(), 'expected at least 8 bytes');
     await expect(withTensorFile(join(folder, 'none'), async () => 1)).rejects.toMatchObject(checkpointError('ENOENT'));
     await expect(withTensorFile(folder, async () => 1)).rejects.toMatchObject(checkpointError('cannot be read'));
   });
 
   it.each<[string, TensorParts, string | RegExp]>([
-    ['a storage that is not there', { key: '1' }, "tensor 'x': the archive lacks its storage, data/1"],
+    ['a storage that is not there', { key: '1' }, "tensor 'x': the file lacks its storage"],
     ['a storage outside its folder', { key: '../data.pkl' }, 'lacks its storage'],
     ['a storage without a name', { key: 7 }, 'its storage is of a kind that is not known'],
     ['an unknown type', { type: 'torch.ComplexFloatStorage' }, 'not known, torch.ComplexFloatStorage'],
@@ -178,6 +178,11 @@ describe("a file of PyTorch's torch.save()", () => {
     await refuses(archive({ raw: [...object, 0x5d, 0x28, ...recalled, 0x65] }), 'holds more than 20000 tensors');
     const crowd = Array.from({ length: 20_000 }, (_, i) => [`net/data/${i + 1}`, ''] as const);
     await refuses(archive(tensorCall(), crowd), 'must have at most 20000 members, got 20002');
+    // A list of 100 000 values, given to 100 000 calls.
+    const list = [0x5d, 0x71, 0, 0x28, ...new Array<number>(100_000).fill(0x4e), 0x65];
+    const name = [...Buffer.from('ccollections\nOrderedDict\n'), 0x71, 1];
+    const calls = new Array<number[]>(100_000).fill([0x68, 1, 0x68, 0, 0x85, 0x52]).flat();
+    await refuses(archive({ raw: [...list, ...name, ...calls] }), 'holds no tensors');
     // A list that is in itself.
     await refuses(archive({ raw: [0x5d, 0x71, 0, 0x68, 0, 0x61] }), 'nested deeper than 32');
     await refuses(archive({ dict: [['n'.repeat(257), tensorCall()]] }), 'names must have at most 256 characters');
@@ -214,8 +219,67 @@ describe("a file of PyTorch's torch.save()", () => {
     const same = zip(members, (entry, name) => name.endsWith('1') && entry.setUint32(42, 0, true));
     await refuses(same, 'members of the zip archive overlap at byte 0');
     const compressed = zip(members, (entry, name) => name.endsWith('0') && entry.setUint16(10, 8, true));
-    await refuses(compressed, 'the archive lacks its storage, data/0');
+    await refuses(compressed, 'the file lacks its storage');
     const encrypted = zip(members, (entry, name) => name.endsWith('0') && entry.setUint16(8, 1, true));
     await refuses(encrypted, 'is a damaged zip archive');
+  });
+});
+
+describe("a file of PyTorch's torch.save() before 1.6", () => {
+  const x = { dict: [['x', tensorCall()]] } as const;
+
+  it('has its storages behind the pickles, in the order of the keys', async () => {
+    expect(await valuesOf(legacy(x))).toEqual({ x: [[2], [1, 2]] });
+    const value: Written = { dict: [...x.dict, ['y', tensorCall({ key: '1', count: 1, shape: [1] })]] };
+    const storages = Buffer.concat([legacyStorage(1n, 3), legacyStorage(2n, 4, 5), Buffer.from('more')]);
+    expect(await valuesOf(legacy(value, { keys: ['1', '0'], storages }))).toEqual({ x: [[2], [4, 5]], y: [[1], [3]] });
+  });
+
+  it('may be of Python 2, which gives the items of an OrderedDict to the call, and of parameters', async () => {
+    const key = [0x55, 1, 0x78]; // a short string, 'x'
+    const parameter = { call: 'torch.nn.parameter.Parameter', args: [tensorCall()] };
+    const value = { call: 'collections.OrderedDict', args: [[[{ raw: key }, parameter]]] };
+    expect(await valuesOf(legacy(value))).toEqual({ x: [[2], [1, 2]] });
+  });
+
+  it('is refused with a whole module, of which it holds the source', async () => {
+    const linear = { persistent: ['module', { name: 'net.Linear' }, 'net.py', 'class Linear'] };
+    const module = Buffer.concat([pickle(linear).subarray(2, -1), Buffer.of(0x29, 0x81)]); // its making
+    await refuses(
+      legacy({ raw: [...module] }, { keys: [], storages: Buffer.of() }),
+      'holds no tensors, but net.Linear',
+    );
+  });
+
+  it.each<[string, Buffer, string | RegExp]>([
+    ['another version', legacy(x, { version: 1002 }), 'has another version than 1001'],
+    ['big-endian values', legacy(x, { system: { dict: [['little_endian', false]] } }), 'must be little-endian'],
+    ['no system', legacy(x, { system: null }), 'must be little-endian'],
+    ['no list of storages', legacy(x, { keys: null }), 'must have a list of at most 20000 storages'],
+    ['too many storages', legacy(x, { keys: new Array<string>(20_001).fill('0') }), 'at most 20000 storages'],
+    ['a storage without a tensor', legacy(x, { keys: ['1'] }), 'storage 0 of 1 is of no tensor'],
+    ['a storage twice', legacy(x, { keys: ['0', '0'] }), 'storage 1 of 2 is of no tensor, or listed before'],
+    ['a tensor without a storage', legacy(x, { keys: [] }), "tensor 'x': the file lacks its storage"],
+    [
+      'a storage of another length',
+      legacy(x, { storages: legacyStorage(1n, 1) }),
+      'must have 2 values of 4 bytes, got 4',
+    ],
+    ['a storage that is cut off', legacy(x).subarray(0, -1), /storage 0 of 1 ends at byte \d+ of \d+; truncated/],
+    ['a storage beyond reason', legacy(x, { storages: legacyStorage(2n ** 64n - 1n, 1) }), /ends at byte \d+ of \d+;/],
+    ['no storages', legacy(x, { storages: Buffer.of() }), 'truncated'],
+    ['a pickle that is cut off', legacy(x).subarray(0, 18), 'ends in the middle'],
+    [
+      'a storage of an unknown type',
+      legacy({ dict: [['x', tensorCall({ type: 'torch.ComplexFloatStorage' })]] }),
+      'holds a storage of a kind that is not known, torch.ComplexFloatStorage',
+    ],
+    [
+      'a part of a storage',
+      legacy({ persistent: ['storage', { name: 'torch.FloatStorage' }, '0', 'cpu', 2, ['1', 0, 1]] }),
+      'holds a storage that is a part of another one',
+    ],
+  ])('is refused with %s', async (_, bytes, message) => {
+    await refuses(bytes, message);
   });
 });

@@ -1,4 +1,4 @@
-/** Archives as torch.save() writes them, made by hand: whole ones, and such as nobody would write. */
+/** Files as torch.save() writes them, made by hand: whole ones, and such as nobody would write. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
@@ -103,3 +103,25 @@ export const tensorCall = (parts: TensorParts = {}): Written => {
 /** An archive of a pickle, beside storages of two float32 values, 1 and 2. */
 export const archive = (value: Written, more: readonly Member[] = []): Buffer =>
   zip([['net/data.pkl', pickle(value)], ['net/data/0', new Uint8Array(Float32Array.of(1, 2).buffer)], ...more]);
+
+/** How a file of PyTorch before 1.6 begins, but for the stop of its first pickle. */
+const magic = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+
+export interface LegacyParts {
+  readonly version?: Written;
+  readonly system?: Written;
+  readonly keys?: Written;
+  /** What stands behind the pickles; default: storage '0' of two float32 values, 1 and 2. */
+  readonly storages?: Uint8Array;
+}
+
+/** A storage of a file of PyTorch before 1.6. */
+export const legacyStorage = (count: bigint, ...values: readonly number[]): Uint8Array =>
+  Buffer.concat([Buffer.from(BigUint64Array.of(count).buffer), Buffer.from(Float32Array.from(values).buffer)]);
+
+/** A file of PyTorch before 1.6. */
+export function legacy(value: Written, parts: LegacyParts = {}): Buffer {
+  const { version = 1001, system = { dict: [['little_endian', true]] } } = parts;
+  const { keys = ['0'], storages = legacyStorage(2n, 1, 2) } = parts;
+  return Buffer.concat([...[{ raw: magic }, version, system, value, keys].map(pickle), storages]);
+}

@@ -4,10 +4,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { efficientnetB0 } from '../../lib/encoders/efficientnet.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { vitTi16 } from '../../lib/encoders/vision-transformer.ts';
 import { encodeSafetensors } from '../../lib/files/safetensors.ts';
 import { Module, Parameter } from '../../lib/nn/index.ts';
+import { matchNames } from '../../lib/nn/weight-names.ts';
 import { describeLoaded, readWeights } from '../../lib/nn/weights-file.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { rawState } from '../../lib/tensor/raw-tensors.ts';
@@ -78,6 +80,25 @@ describe('a residual network', () => {
     );
     await expect(cifar.load(await fileOf('timm-vit'))).rejects.toMatchObject(other(/holds none of the module's/));
   });
+});
+
+it("an EfficientNet-B0 takes timm's names, which are in the same order", () => {
+  const norm = (name: string) =>
+    ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'].map((last) => `${name}.${last}`);
+  const squeeze = ['reduce', 'expand'].flatMap((part) => [`se.conv_${part}.weight`, `se.conv_${part}.bias`]);
+  const separable = ['conv_dw.weight', ...norm('bn1'), ...squeeze, 'conv_pw.weight', ...norm('bn2')];
+  const start = ['conv_pw.weight', ...norm('bn1'), 'conv_dw.weight', ...norm('bn2')];
+  const inverted = [...start, ...squeeze, 'conv_pwl.weight', ...norm('bn3')];
+  const blocks = [1, 2, 2, 3, 3, 4, 1].flatMap((count, stage) =>
+    Array.from({ length: count }, (_, i) =>
+      (stage === 0 ? separable : inverted).map((name) => `blocks.${stage}.${i}.${name}`),
+    ).flat(),
+  );
+  const timm = ['conv_stem.weight', ...norm('bn1'), ...blocks, 'conv_head.weight', ...norm('bn2')];
+  using encoder = efficientnetB0();
+  const [match, ...others] = matchNames(new Set(encoder.stateDict().keys()), [...timm, 'classifier.weight']);
+  expect([match?.prefix, match?.naming.of, others]).toEqual(['', 'timm, EfficientNet-B0', []]);
+  expect([...(match?.names ?? [])]).toEqual([...encoder.stateDict().keys()].map((name, i) => [name, timm[i]]));
 });
 
 /** The names and shapes of torchvision's VisionTransformer(8, 4, 2, 2, 8, 16), without its classifier; computes nothing. */

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { vitTi16 } from '../../lib/encoders/vision-transformer.ts';
 import { encodeSafetensors, type RawTensor, readRawSafetensors } from '../../lib/files/safetensors.ts';
 import { describeLoaded, readWeights } from '../../lib/nn/weights-file.ts';
+import { randn } from '../../lib/tensor/ops.ts';
 import { rawState } from '../../lib/tensor/raw-tensors.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 
@@ -140,10 +142,10 @@ describe('save and load of a module', () => {
     };
     const w = (await colour.conv1.weight.toArray()) as [number[][], number[][], number[][]][];
     const sum = await adapted(gray);
-    expect(sum.report.adapted).toEqual([{ name: 'conv1.weight', from: 3, to: 1 }]);
+    expect(sum.report.adapted).toEqual([{ name: 'conv1.weight', of: 'input channels', from: 3, to: 1 }]);
     expect(describeLoaded(sum.report)).toContain('; conv1.weight adapted from 3 input channels to 1');
     const many = await adapted(five);
-    expect(many.report.adapted).toEqual([{ name: 'conv1.weight', from: 3, to: 5 }]);
+    expect(many.report.adapted).toEqual([{ name: 'conv1.weight', of: 'input channels', from: 3, to: 5 }]);
     for (const [o, [r, g, b]] of w.entries())
       for (const y of [0, 1, 2])
         for (const x of [0, 1, 2]) {
@@ -157,6 +159,39 @@ describe('save and load of a module', () => {
     await expect(gray.load(back)).rejects.toMatchObject(
       refusal(/'conv1\.weight' must have shape \[2,1,3,3\], got \[2,5,3,3\]/),
     );
+  });
+
+  it('interpolate positions to another grid of patches, and to no other difference', async () => {
+    const options = { width: 64, patch: 4, stochasticDepth: 0 };
+    using trained = vitTi16({ ...options, size: 12, seed: 1 });
+    using larger = vitTi16({ ...options, size: 20, seed: 2 });
+    const file = join(folder, 'vit.safetensors');
+    await trained.save(file);
+    const report = await larger.load(file);
+    expect(report).toMatchObject({
+      adapted: [{ name: 'encoder.pos_embedding', of: 'patches a side', from: 3, to: 5 }],
+      missing: [],
+      leftOut: [],
+    });
+    expect(describeLoaded(report)).toContain('; encoder.pos_embedding adapted from 3 patches a side to 5');
+    const images = randn([1, 3, 20, 20], { seed: 3 });
+    expect(await larger.forward(images).toArray()).toEqual(await trained.forward(images).toArray());
+    const wrong = (tokens: number, width: number) => ({
+      dtype: 'F32' as const,
+      shape: [1, tokens, width],
+      data: new Uint8Array(4 * tokens * width),
+    });
+    const state = await rawState(trained.stateDict());
+    for (const [tokens, width] of [
+      [9, 64],
+      [1, 64],
+      [10, 32],
+    ] as const) {
+      await writeFile(file, encodeSafetensors(new Map([...state, ['encoder.pos_embedding', wrong(tokens, width)]])));
+      await expect(larger.load(file)).rejects.toMatchObject(
+        refusal(`'encoder\\.pos_embedding' must have shape \\[1,26,64\\], got \\[1,${tokens},${width}\\]`),
+      );
+    }
   });
 
   it('refuse what is missing, damaged, of another shape, and no path at all', async () => {

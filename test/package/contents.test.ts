@@ -23,6 +23,7 @@ describe('the package', () => {
       /^lib\/[\w/-]+\.c?ts$/,
       /^native\/[\w/-]+\.(cc|h|inc|cmake)$/,
       /^data\/fashion-mnist\/[\w.-]+$/,
+      /^data\/recipes\/[\w-]+\.json$/,
       /^prebuilds\/(linux|darwin|win32)-(x64|arm64)\/(contrastive\.node|contrastive_core\.so)$/,
       /^scripts\/((build-native|libtorch|npm|steps|tools)\.mjs|binding\.gyp)$/,
     ];

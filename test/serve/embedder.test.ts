@@ -107,7 +107,7 @@ describe('createEmbedder', () => {
       weights: file,
       input: { size: 8, mean: 0.5 },
     });
-    expect(gray.info.weights?.adapted).toEqual([{ name: 'conv1.weight', from: 3, to: 1 }]);
+    expect(gray.info.weights?.adapted).toEqual([{ name: 'conv1.weight', of: 'input channels', from: 3, to: 1 }]);
     expect(gray.info.input).toMatchObject({ channels: 1, mean: [0.5], std: [expect.closeTo(0.226, 6)] });
     expect(await gray.embed(image)).toHaveLength(32);
   });

@@ -3,9 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { NonFiniteLossError } from '../../lib/errors.ts';
 import { byol } from '../../lib/methods/byol.ts';
 import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
+import { dino } from '../../lib/methods/dino.ts';
 import { moco } from '../../lib/methods/moco.ts';
 import { mocoV3 } from '../../lib/methods/moco-v3.ts';
+import { nnclr } from '../../lib/methods/nnclr.ts';
 import { simsiam } from '../../lib/methods/simsiam.ts';
+import { swav } from '../../lib/methods/swav.ts';
+import { vicreg } from '../../lib/methods/vicreg.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
@@ -33,6 +37,10 @@ const kinds: [string, () => Partial<TrainerOptions>][] = [
   ['moco-v3', () => ({ method: mocoV3({ predictorFeatures: 8 }) })],
   ['byol', () => ({ method: byol({ predictorFeatures: 8 }) })],
   ['simsiam', () => ({ method: simsiam({ predictorFeatures: 8 }) })],
+  ['vicreg', () => ({ method: vicreg() })],
+  ['nnclr', () => ({ method: nnclr({ queueSize: 16, predictorFeatures: 8 }) })],
+  ['swav', () => ({ method: swav({ prototypes: 8 }) })],
+  ['dino', () => ({ method: dino({ prototypes: 8 }) })],
 ];
 
 /** All that a fit moves, but for what the method keeps, which is gone after it. */

@@ -45,13 +45,17 @@ it('they train, resume by the trainer, and are judged and embedded by command', 
   expect(await run('embed', '--run', out, '--input', image, '--out', file)).toMatchObject({ code: 0 });
   expect(JSON.parse(await readFile(`${file}.json`, 'utf8'))).toMatchObject({ rows: 1, dim: 64 });
 
-  // A command has no code of a loss to go on with; that of an encoder it asks for.
-  const resume = await run('train', '--resume', out, '--epochs', '5');
-  expect(resume).toMatchObject({ code: 2, stderr: expect.stringMatching(/'SmallNet' is none of .*--encoder FILE/) });
+  // A command has no code of a loss that is a function; that of an encoder it asks for.
   const net = join(folder, 'net.ts');
   const source = await readFile(new URL('../../examples/small-net.ts', import.meta.url), 'utf8');
   const library = fileURLToPath(new URL('../../lib/index.ts', import.meta.url));
   await writeFile(net, source.replace("'contrastive'", JSON.stringify(library)));
-  const withNet = await run('train', '--resume', out, '--epochs', '5', '--encoder', net);
-  expect(withNet).toMatchObject({ code: 2, stderr: expect.stringMatching(/a custom loss must be a function/) });
+  const resume = (...args: string[]) => run('train', '--resume', out, '--epochs', '5', ...args);
+  const withNet = await resume('--encoder', net);
+  expect(withNet).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/'custom' of this training is none .*Trainer/),
+  });
+  const withLoss = await resume('--loss', 'supcon');
+  expect(withLoss).toMatchObject({ code: 2, stderr: expect.stringMatching(/'SmallNet' is none of .*--encoder FILE/) });
 });

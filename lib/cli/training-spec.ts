@@ -1,4 +1,4 @@
-/** A training recipe: from what was chosen, with the defaults that go with it, to a training as plain data. */
+/** From what was chosen of a training, with the defaults that go with it, to the training as plain data. */
 import type { PresetName } from '../augment/presets.ts';
 import { presetViews } from '../augment/presets.ts';
 import type { DatasetInput } from '../data/load.ts';
@@ -7,13 +7,13 @@ import type { MethodSpec } from '../methods/all.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
 import { json } from '../train/config-of.ts';
 import { encoderConfig } from './encoder-option.ts';
-import { recipeOfMethod } from './methods.ts';
+import { defaultsOfMethod } from './methods.ts';
 import type { Part } from './parts.ts';
 import { type SamplerChoices, samplerConfig } from './sampler-option.ts';
 import type { TrainingSpec } from './training.ts';
 
 /** What was chosen; the rest gets the default that goes with it. */
-export interface RecipeChoices extends SamplerChoices {
+export interface TrainingChoices extends SamplerChoices {
   /** With what was chosen of its options. */
   readonly method: MethodSpec;
   /** A name or the path of a file, with what was chosen of its options. */
@@ -44,7 +44,7 @@ const channels = 3;
 
 /** Up to 64 pixels SupContrast's views for CIFAR; above, those of the method's own recipe. */
 export const usualPreset = (method: string, size: number): PresetName =>
-  size <= 64 ? 'supcon' : recipeOfMethod(method).preset;
+  size <= 64 ? 'supcon' : defaultsOfMethod(method).preset;
 
 /** One augmentation a view, as plain data. */
 function viewsOf({ name, ...options }: Part, { size, mean, std }: TrainingSpec['input']): TrainingSpec['augment'] {
@@ -56,12 +56,12 @@ const aChannel = (value: number | readonly number[]): number[] =>
   typeof value === 'number' ? new Array<number>(channels).fill(value) : [...value];
 
 /** @throws {OptionError} views with a value out of range. */
-export function recipeOf(choices: RecipeChoices, profile: DatasetInput): TrainingSpec {
+export function trainingSpec(choices: TrainingChoices, profile: DatasetInput): TrainingSpec {
   const { size = profile.size, headDim, optimizer, schedule, seed, epochs, precision } = choices;
   const { batchSize, microBatch, accumulate, ema } = choices;
   const input = { size, channels, mean: aChannel(profile.mean), std: aChannel(profile.std) };
   const { method, preset = { name: usualPreset(method.name, size) } } = choices;
-  const { head } = recipeOfMethod(method.name);
+  const { head } = defaultsOfMethod(method.name);
   const sampler = samplerConfig(choices);
   return {
     encoder: encoderOf(choices, size),
@@ -83,7 +83,7 @@ export function recipeOf(choices: RecipeChoices, profile: DatasetInput): Trainin
   };
 }
 
-function encoderOf({ encoder, seed }: RecipeChoices, size: number): TrainingSpec['encoder'] {
+function encoderOf({ encoder, seed }: TrainingChoices, size: number): TrainingSpec['encoder'] {
   const { name, ...options } = encoder;
   const config = encoderConfig(name);
   if (config.file !== undefined) return { ...config, ...options } as TrainingSpec['encoder'];

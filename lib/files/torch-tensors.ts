@@ -1,14 +1,13 @@
 /**
- * Files of PyTorch's torch.save(), since its version 1.6: a zip archive of NAME/data.pkl, a pickle, and NAME/data/KEY, the bytes of
- * a storage each. Only tensors are taken out of the pickle, with the dicts and lists that hold them, whoever wrote it.
+ * The tensors of PyTorch's torch.save(), in either of its formats: the pickle says what they are, and under which key the values of
+ * each lie in the file. Only tensors are taken out of it, with the dicts and lists that hold them, whoever wrote it.
  * Source: torch/serialization.py and torch/_utils.py of github.com/pytorch/pytorch.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { types } from 'node:util';
-import { CheckpointError, messageOf } from '../errors.ts';
 import { PickleName, PickleObject, type PickleValue, unpickle } from './pickle.ts';
 import { byteLength, type RawTensor, type SafetensorsDType, valueSizes } from './safetensors.ts';
-import { readSpan, type Span, storedMembers } from './stored-zip.ts';
+import { readSpan, type Span } from './stored-zip.ts';
 
 /** A tensor in a file: what it is, and the way to its values. */
 export interface StoredTensor {
@@ -31,7 +30,7 @@ const dtypes: Readonly<Record<string, SafetensorsDType>> = {
   'torch.BoolStorage': 'BOOL',
 };
 
-const mostPickleBytes = 32 * 2 ** 20;
+export const mostPickleBytes = 32 * 2 ** 20;
 const mostValues = 500_000;
 /** Tensors, and what is left out by its name. */
 export const mostTensors = 20_000;
@@ -56,8 +55,8 @@ class TensorCall {
   }
 }
 
-/** A persistent id: ('storage', type, key, device, number of values). */
-class StorageId {
+/** A persistent id: ('storage', type, key, device, number of values), and before version 1.6 what the storage is a view of. */
+export class StorageId {
   readonly parts: readonly PickleValue[];
 
   constructor(id: PickleValue) {
@@ -70,12 +69,13 @@ function call(name: string, args: readonly PickleValue[]): PickleValue | undefin
   const [first, , third] = args;
   switch (name) {
     case 'collections.OrderedDict':
-      return new Map();
+      return orderedDict(first);
     case 'torch._utils._rebuild_tensor':
     case 'torch._utils._rebuild_tensor_v2':
       return new TensorCall(args);
     case 'torch._utils._rebuild_parameter':
     case 'torch._utils._rebuild_parameter_with_state':
+    case 'torch.nn.parameter.Parameter':
       return first;
     case 'torch._tensor._rebuild_from_type_v2': // function, class, arguments, attributes
       return first instanceof PickleName && first.name !== name && Array.isArray(third)
@@ -86,51 +86,59 @@ function call(name: string, args: readonly PickleValue[]): PickleValue | undefin
   }
 }
 
-/**
- * The tensors of an archive by name. Those in dicts and lists have the keys and indices on the way joined by dots:
- * 'state_dict.conv1.weight'.
- *
- * @param handle stays open while tensors are read.
- * @returns `others`: names of what was left out because it is no tensor, dict, list, number or text, with what would make it.
- * @throws {CheckpointError} an archive that is damaged, is none of torch.save(), or asks for more memory than it has bytes for.
- */
-export async function readTorchFile(
-  handle: FileHandle,
-  file: string,
-): Promise<{ readonly tensors: ReadonlyMap<string, StoredTensor>; readonly others: readonly string[] }> {
-  const fail = (message: string, cause?: unknown) =>
-    new CheckpointError(`${file}: ${message}`, cause === undefined ? {} : { cause });
-  const members = await storedMembers(handle, file);
-  const [pickle, ...more] = [...members.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
-  if (pickle === undefined || more.length > 0)
-    throw fail('is a zip archive, but none of torch.save(), which has one NAME/data.pkl, not compressed');
-  const root = pickle.slice(0, -'data.pkl'.length);
-  if (members.has(`${root}constants.pkl`))
-    throw fail('is a program of torch.jit.save(); save its state_dict() by torch.save()');
-  const read = async (name: string, most: number): Promise<Uint8Array> => {
-    const span = members.get(name) as Span;
-    if (span.bytes > most) throw fail(`'${name}' must have at most ${most} bytes, got ${span.bytes}`);
-    return readSpan(handle, span, file);
+/** Python 2 gives its items to the call; Python 3 sets them afterwards. They are taken out: a list is copied once, not by each call. */
+function orderedDict(items: PickleValue | undefined): PickleValue {
+  const pairs: PickleValue[] = Array.isArray(items) ? items.splice(0) : [];
+  return new Map(pairs.filter(Array.isArray).map(([key, value]) => [key, value]));
+}
+
+export interface TorchPickle {
+  readonly value: PickleValue;
+  /** Every persistent id of a storage, in order. */
+  readonly storageIds: readonly StorageId[];
+  /** Length of the pickle. */
+  readonly end: number;
+}
+
+/** @throws {Error} as `unpickle`. */
+export function unpickleTorch(bytes: Uint8Array): TorchPickle {
+  const storageIds: StorageId[] = [];
+  const persistent = (id: PickleValue): PickleValue => {
+    const [kind, type] = Array.isArray(id) ? id : [];
+    if (kind === 'module' && type instanceof PickleName) return type; // with the source of its class
+    const storage = new StorageId(id);
+    storageIds.push(storage);
+    return storage;
   };
-  if (members.has(`${root}byteorder`)) {
-    const order = new TextDecoder().decode(await read(`${root}byteorder`, 16));
-    if (order !== 'little') throw fail(`its values must be little-endian, got '${order}'`);
-  }
-  const bytes = await read(pickle, mostPickleBytes);
-  try {
-    const value = unpickle(bytes, { call, persistent: (id) => new StorageId(id) });
-    const { found, others } = tensorsIn(value);
-    if (found.size === 0)
-      throw new Error(
-        `holds no tensors${others.length > 0 ? `, but ${others.slice(0, 3).join(', ')}` : ''}; save a state_dict()`,
-      );
-    const tensors = new Map<string, StoredTensor>();
-    for (const [name, made] of found) tensors.set(name, storedTensor(name, made, { handle, file, members, root }));
-    checkBytes(tensors, (await handle.stat()).size);
-    return { tensors, others };
-  } catch (error) {
-    throw fail(`data.pkl: ${messageOf(error)}`, error);
-  }
+  return { ...unpickle(bytes, { call, persistent }), storageIds };
+}
+
+/** Where the values are. */
+export interface StorageFile {
+  readonly handle: FileHandle;
+  readonly file: string;
+  readonly fileBytes: number;
+  readonly storages: ReadonlyMap<string, Span>;
+}
+
+export interface TorchTensors {
+  /** The keys and indices of dicts and lists on the way are joined by dots: 'state_dict.conv1.weight'. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Names of what was left out because it is no tensor, dict, list, number or text, with what would make it. */
+  readonly others: readonly string[];
+}
+
+/** @throws {Error} no tensors, tensors that are not whole, or that ask for more memory than the file has bytes for. */
+export function torchTensors(value: PickleValue, storageFile: StorageFile): TorchTensors {
+  const { found, others } = tensorsIn(value);
+  if (found.size === 0)
+    throw new Error(
+      `holds no tensors${others.length > 0 ? `, but ${others.slice(0, 3).join(', ')}` : ''}; save a state_dict()`,
+    );
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, made] of found) tensors.set(name, storedTensor(name, made, storageFile));
+  checkBytes(tensors, storageFile.fileBytes);
+  return { tensors, others };
 }
 
 /** All tensor calls in dicts and lists, by name. @throws {Error} values nested too deep, too many, or two of one name. */
@@ -160,30 +168,35 @@ function tensorsIn(root: PickleValue): { found: Map<string, TensorCall>; others:
   return { found, others };
 }
 
-interface Archive {
-  readonly handle: FileHandle;
-  readonly file: string;
-  readonly members: ReadonlyMap<string, Span>;
-  /** 'NAME/' */
-  readonly root: string;
-}
-
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const areSizes = (value: unknown): value is number[] => Array.isArray(value) && value.every(isSize);
 
+const dtypeOf = (type: PickleValue | undefined): SafetensorsDType | undefined =>
+  type instanceof PickleName && Object.hasOwn(dtypes, type.name) ? dtypes[type.name] : undefined;
+
+/** "a kind that is not known, torch.ComplexFloatStorage" */
+const unknownKind = (type: PickleValue | undefined): string =>
+  `a kind that is not known${type instanceof PickleName ? `, ${type.name}` : ''}`;
+
+/** Bytes of a value in a storage of this type. @throws {Error} it is not known. */
+export function storedSize(type: PickleValue | undefined): number {
+  if (type instanceof PickleName && type.name === 'torch.storage.UntypedStorage') return 1; // of a newer type's bytes
+  const dtype = dtypeOf(type);
+  if (dtype === undefined) throw new Error(`holds a storage of ${unknownKind(type)}`);
+  return valueSizes[dtype];
+}
+
 /** @throws {Error} a tensor that is not whole: it would read what is not its storage's. */
-function storedTensor(name: string, made: TensorCall, { handle, file, members, root }: Archive): StoredTensor {
+function storedTensor(name: string, made: TensorCall, { handle, file, storages }: StorageFile): StoredTensor {
   const where = `tensor '${name}'`;
   const { offset, shape, stride } = made;
   const [kind, type, key, , count] = made.storage instanceof StorageId ? made.storage.parts : [];
-  const dtype = type instanceof PickleName && Object.hasOwn(dtypes, type.name) ? dtypes[type.name] : undefined;
+  const dtype = dtypeOf(type);
   if (kind !== 'storage' || typeof key !== 'string' || dtype === undefined)
-    throw new Error(
-      `${where}: its storage is of a kind that is not known${type instanceof PickleName ? `, ${type.name}` : ''}`,
-    );
-  const storage = members.get(`${root}data/${key}`);
+    throw new Error(`${where}: its storage is of ${unknownKind(type)}`);
+  const storage = storages.get(key);
   const size = valueSizes[dtype];
-  if (storage === undefined) throw new Error(`${where}: the archive lacks its storage, data/${key}`);
+  if (storage === undefined) throw new Error(`${where}: the file lacks its storage`);
   if (!isSize(count) || storage.bytes !== count * size)
     throw new Error(
       `${where}: its storage must have ${String(count)} values of ${size} bytes, got ${storage.bytes} bytes`,

@@ -1,0 +1,94 @@
+/**
+ * Every method on the bundled images, from the same initial encoder (ResNet-18 of width 16, CIFAR stem), for as many epochs,
+ * with the same views: kNN and linear probe on the test images, as mean and deviation over seeds, beside the encoder as
+ * it was initialised; images/s and peak memory, each training in a process of its own. Supervised cross entropy is the baseline.
+ * Prints a table in Markdown; progress goes to stderr.
+ *
+ * With --tune, no test image is read: each method is trained on four fifths of the training images with each learning rate and
+ * each option of its grid, and judged on the last fifth. The best go into bench/methods/settings.ts by hand.
+ *
+ * usage: npm run bench -- methods [--epochs 5] [--seeds 3] [--limit-train 10000] [--methods simclr,byol] [--tune]
+ */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { methodNames, methodOf } from '../lib/methods/all.ts';
+import { expectOneOf } from '../lib/validate.ts';
+import { batchSize, type Choice, chosenFor, gridOf } from './methods/settings.ts';
+import { findings, markdown, mean, methodTable, percent, type Row } from './methods/table.ts';
+import { type Figures, type Job, perform } from './methods/training.ts';
+
+const { values } = parseArgs({
+  options: {
+    epochs: { type: 'string', default: '5' },
+    seeds: { type: 'string', default: '3' },
+    'limit-train': { type: 'string', default: '10000' },
+    methods: { type: 'string' },
+    tune: { type: 'boolean', default: false },
+    job: { type: 'string' },
+  },
+});
+const [epochs, limitTrain] = [Number(values.epochs), Number(values['limit-train'])];
+const seeds = [...Array(Number(values.seeds)).keys()];
+const known = methodNames().filter((name) => name !== 'custom');
+const methods = values.methods?.split(',').map((name) => expectOneOf('--methods', name, known)) ?? known;
+/** Measured by the first training, and kept by the others. */
+let precision: Job['precision'] = 'auto';
+
+/** In a process of its own; undefined where the training diverged. */
+function run(job: Pick<Job, 'trained' | 'seed' | 'judgedOn'>): Figures | undefined {
+  const text = JSON.stringify({ ...job, epochs, limitTrain, precision } satisfies Job);
+  const args = ['--import', 'tsx', fileURLToPath(import.meta.url), '--job', text];
+  const figures = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as Figures | null;
+  precision = figures?.speed?.precision ?? precision;
+  const title = job.trained ? `${job.trained.method} ${show(job.trained.choice)}` : 'untrained';
+  console.error(`${title}, seed ${job.seed}: ${describe(figures)}`);
+  return figures ?? undefined;
+}
+
+const show = ({ lr, options }: Choice): string =>
+  `lr ${lr}${Object.keys(options).length > 0 ? ` ${JSON.stringify(options)}` : ''}`;
+
+const describe = (figures: Figures | null): string =>
+  figures === null ? 'diverged' : `kNN ${percent([figures.knn])} %, linear probe ${percent([figures.linear])} %`;
+
+/** Seed by seed, so that a drift of the machine's speed meets all methods. */
+function compareMethods(): void {
+  if (seeds.length < 2) throw new Error(`--seeds must be at least 2 for a deviation, got ${values.seeds}`);
+  const titles = ['untrained', ...methods];
+  const figures = new Map<string, Figures[]>(titles.map((title) => [title, []]));
+  for (const seed of seeds)
+    for (const [title, list] of figures) {
+      const trained = title !== 'untrained' && { method: title, choice: chosenFor(title) };
+      const made = run({ ...(trained && { trained }), seed, judgedOn: 'test' });
+      if (made === undefined) throw new Error(`${title}: the training diverged with seed ${seed}`);
+      list.push(made);
+    }
+  const [untrained, ...rows] = titles.map(
+    (title): Row => ({
+      title,
+      isSupervised: title !== 'untrained' && methodOf(title).labels === 'required',
+      figures: figures.get(title) ?? [],
+    }),
+  ) as [Row, ...Row[]];
+  console.log(
+    `${limitTrain} training images, ${epochs} epochs, batch ${batchSize}, ${precision}; mean ± deviation of ${seeds.length} seeds\n`,
+  );
+  console.log(`${methodTable(untrained, rows)}\n`);
+  for (const finding of findings(untrained, rows)) console.log(finding);
+}
+
+function tune(method: string): string[] {
+  const results = gridOf(method).map((choice) => {
+    const figures = seeds.map((seed) => run({ trained: { method, choice }, seed, judgedOn: 'validation' }));
+    const scores = figures.map((each) => (each === undefined ? 0 : (each.knn + each.linear) / 2));
+    return { choice, score: mean(scores) };
+  });
+  const best = results.reduce((a, b) => (b.score > a.score ? b : a));
+  return [method, show(best.choice), percent([best.score])];
+}
+
+if (values.job !== undefined) console.log(JSON.stringify(await perform(JSON.parse(values.job) as Job)));
+else if (values.tune)
+  console.log(markdown([['method', 'best', 'mean of kNN and linear probe, %'], ...methods.map(tune)]));
+else compareMethods();

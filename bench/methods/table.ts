@@ -1,0 +1,83 @@
+/** From the figures of all trainings to a table in Markdown, and what it shows. */
+import { median } from '../peer.ts';
+import type { Accuracies, Figures } from './training.ts';
+
+/** What the seeds of one method came to. */
+export interface Row {
+  readonly title: string;
+  /** Whether its loss looks at labels. */
+  readonly isSupervised: boolean;
+  /** One a seed. */
+  readonly figures: readonly Figures[];
+}
+
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** The standard deviation of a sample: over n − 1. */
+export function deviation(values: readonly number[]): number {
+  const middle = mean(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
+}
+
+/** Whether the mean of `a` is above that of `b` by more than two deviations of their difference, √(s_a² + s_b²). */
+export const isClearlyAbove = (a: readonly number[], b: readonly number[]): boolean =>
+  mean(a) - mean(b) > 2 * Math.hypot(deviation(a), deviation(b));
+
+const measures = [
+  ['kNN', 'knn'],
+  ['linear probe', 'linear'],
+] as const satisfies readonly (readonly [title: string, key: keyof Accuracies])[];
+
+const column = ({ figures }: Row, key: keyof Accuracies): number[] => figures.map((each) => each[key]);
+
+export const percent = (values: readonly number[]): string =>
+  values.length === 1
+    ? (100 * mean(values)).toFixed(1)
+    : `${(100 * mean(values)).toFixed(1)} ± ${(100 * deviation(values)).toFixed(1)}`;
+
+export const markdown = (rows: readonly (readonly string[])[]): string =>
+  rows
+    .toSpliced(1, 0, rows[0]?.map(() => '---') ?? [])
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
+
+/** The measures by which `row` is clearly above `untrained`. */
+const gains = (row: Row, untrained: Row): string[] =>
+  measures.filter(([, key]) => isClearlyAbove(column(row, key), column(untrained, key))).map(([title]) => title);
+
+function cells(row: Row, untrained: Row): string[] {
+  const speeds = row.figures.flatMap(({ speed }) => speed ?? []);
+  const middle = (values: readonly number[]): string => (values.length === 0 ? '' : median(values).toFixed(0));
+  return [
+    row.title,
+    ...measures.map(([, key]) => percent(column(row, key))),
+    row === untrained ? '' : gains(row, untrained).join(', ') || 'no',
+    middle(speeds.map(({ imagesPerSecond }) => imagesPerSecond)),
+    middle(speeds.map(({ peakMemory }) => peakMemory)),
+  ];
+}
+
+/** Accuracies are means and deviations over the seeds, in percent; speed and memory medians. */
+export function methodTable(untrained: Row, rows: readonly Row[]): string {
+  const titles = ['method', 'kNN, %', 'linear probe, %', 'above untrained', 'images/s', 'peak memory, MB'];
+  return markdown([titles, ...[untrained, ...rows].map((row) => cells(row, untrained))]);
+}
+
+/** What the table shows, in sentences. */
+export function findings(untrained: Row, rows: readonly Row[]): string[] {
+  const clear = rows.filter((row) => gains(row, untrained).length === measures.length);
+  const others = rows.filter((row) => !clear.includes(row));
+  const names = (list: readonly Row[]): string => list.map(({ title }) => title).join(', ') || 'none';
+  return [
+    `By both measures more than two deviations above the untrained encoder: ${names(clear)}. Not: ${names(others)}.`,
+    ...measures.flatMap(([title, key]) => {
+      const meansOf = (isSupervised: boolean): number[] =>
+        rows.filter((row) => row.isSupervised === isSupervised).map((row) => mean(column(row, key)));
+      const [supervised, others] = [meansOf(true), meansOf(false)];
+      if (supervised.length === 0 || others.length === 0) return [];
+      const [least, most] = [Math.min(...supervised), Math.max(...others)].map((value) => percent([value]));
+      return `By ${title}, methods with labels reach at least ${least} %, those without at most ${most} %.`;
+    }),
+  ];
+}
