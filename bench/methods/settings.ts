@@ -7,7 +7,7 @@ import type { OptimizerSpec } from '../../lib/index.ts';
 
 export interface Choice {
   readonly lr: number;
-  /** Of the method, over those that `recipeOfMethod` brings for small images. */
+  /** Of the method, over those that `defaultsOfMethod` brings for small images. */
   readonly options: JsonObject;
 }
 
