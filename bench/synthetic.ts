@@ -47,7 +47,7 @@ async function synthetic(): Promise<number> {
     labels: Int32Array.from({ length: batchSize }, (_, i) => i % 10),
     ids: BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i)),
   };
-  const context = { learningRate: 0.01, progress: 0 };
+  const context = { step: 0, learningRate: 0.01, progress: 0 };
   await step.run(batch, context);
   const began = performance.now();
   let previous = step.run(batch, context);

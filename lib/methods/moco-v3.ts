@@ -102,7 +102,8 @@ function contrast(queries: Tensor, keys: Tensor, temperature: Tensor): Tensor {
  * Source: Chen et al. 2021, arXiv:2104.02057, eq. 1 and algorithm 1. Published for ImageNet, batch 4096, views as BYOL's: ViT-S and
  * ViT-B with AdamW, lr 1.5e-4 · batch / 256, weight decay 0.1, 40 epochs of warm-up, 300 epochs, τ 0.2; ResNet-50 with LARS, lr 0.6 · batch /
  * 256 in 100 epochs, weight decay 1e-6, τ 1. The projection has three layers for a ViT, two for a ResNet: `projectionHead({ layers: 3,
- * batchNorm: 'all-but-scale', hiddenFeatures: 4096, outFeatures: 256 })`. Differs: nothing in the loss. Training of a ViT is steadier
+ * batchNorm: 'all-but-scale', hiddenFeatures: 4096, outFeatures: 256 })`. Differs: nothing in the loss; the prediction ends
+ * in batch normalisation, as the authors' for a ViT, where theirs for a ResNet has none. Training of a ViT is steadier
  * when its patch projection stays as it began, and its positions are fixed (section 4.1):
  * `for (const parameter of encoder.convProj.parameters()) parameter.requiresGrad = false`, `positions: 'sincos'`.
  * @example

@@ -85,6 +85,8 @@ class OnlineProbe implements FeatureMonitor {
 
   [Symbol.dispose](): void {
     this.#keep(undefined);
+    this.#seen = 0;
+    this.#said = {};
   }
 }
 

@@ -11,13 +11,19 @@ import { type Tensor, tensor } from './tensor.ts';
 let state = randomBytes(8).readBigUInt64LE();
 let weights: { readonly seed: number; generator?: Generator } = { seed: randomBytes(6).readUIntLE(0, 6) };
 
-/** SplitMix64 (Steele et al. 2014, "Fast splittable pseudorandom number generators"): 2⁶⁴ numbers, each once. */
-function next(): bigint {
-  state = BigInt.asUintN(64, state + 0x9e3779b97f4a7c15n);
-  let z = state;
+const gap = 0x9e3779b97f4a7c15n;
+
+function mixed(value: bigint): bigint {
+  let z = BigInt.asUintN(64, value);
   z = BigInt.asUintN(64, (z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n);
   z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d049bb133111ebn);
   return z ^ (z >> 31n);
+}
+
+/** SplitMix64 (Steele et al. 2014, "Fast splittable pseudorandom number generators"): 2⁶⁴ numbers, each once. */
+function next(): bigint {
+  state = BigInt.asUintN(64, state + gap);
+  return mixed(state);
 }
 
 /**
@@ -29,22 +35,18 @@ export function randomKey(): Tensor {
 }
 
 /**
- * Runs `fn`, which draws the keys that the call before drew whose state this is: a forward pass once more, with the same
- * elements dropped. What is drawn afterwards goes on as if it had not been.
- * @param drawn of `randomState()`, from before that call.
+ * Runs `fn`, whose keys are a function of `numbers`, integers of at least 0: for the same ones it drops the same elements. What is
+ * drawn afterwards goes on as if it had not been.
  */
-export function withRandomState<T>(drawn: bigint, fn: () => T): T {
+export function withKeysOf<T>(numbers: readonly number[], fn: () => T): T {
   const now = state;
-  state = drawn;
+  state = numbers.reduce((sum, number) => mixed(sum + gap + BigInt(number)), 0n);
   try {
     return fn();
   } finally {
     state = now;
   }
 }
-
-/** Where `randomKey()` is in its row. */
-export const randomState = (): bigint => state;
 
 /** What the initial weights of a layer are drawn from that is given no generator. */
 export function defaultGenerator(): Generator {

@@ -4,9 +4,9 @@ import { FeatureMethod, type Method } from '../methods/method.ts';
 import { Views } from '../methods/views.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { compile } from '../tensor/compile.ts';
-import { keepRunningStatistics, noGrad, tidy } from '../tensor/modes.ts';
+import { enableGrad, keepRunningStatistics, noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
-import { randomState, withRandomState } from '../tensor/random.ts';
+import { withKeysOf } from '../tensor/random.ts';
 import { sync } from '../tensor/runtime.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { AveragedWeights } from './averaged-weights.ts';
@@ -74,19 +74,19 @@ export function makeCachedStep(
     return { features, ...(encoded && { encoded }) };
   };
   const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
-  const pass = ({ images, viewOrder }: ViewTensors) => (compiled ?? whole)({ images, viewOrder });
+  /** Both passes of a micro-batch drop the same elements. @param place of the micro-batch in its step. */
+  const pass = ({ images, viewOrder }: ViewTensors, step: number, place: number) =>
+    withKeysOf([options.seed, step, place], () => (compiled ?? whole)({ images, viewOrder }));
 
   /** Features of all samples, (batch, views, dim), without autograd; and the targets, which are read on the way. */
-  const cacheFeatures = async (batch: LargeBatch, signal: AbortSignal | undefined) => {
+  const cacheFeatures = async (batch: LargeBatch, step: number, signal: AbortSignal | undefined) => {
     const parts: Tensor[] = [];
     const encoded: Tensor[] = [];
-    const draws: bigint[] = []; // of dropout: the second pass must drop what the first one did
     const targets = new TargetCollector();
     const paced = oneBehind();
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
-      draws.push(randomState());
-      const part = tidy(() => noGrad(() => keepRunningStatistics(() => pass(micro))));
+      const part = tidy(() => noGrad(() => keepRunningStatistics(() => pass(micro, step, parts.length))));
       parts.push(part.features);
       if (part.encoded) encoded.push(part.encoded);
       targets.add(micro);
@@ -95,24 +95,18 @@ export function makeCachedStep(
     const features = ops.cat(parts);
     features.requiresGrad = true;
     if (encoded.length > 0) watch?.observe(ops.cat(encoded), targets.all());
-    return { features, draws, targets: targets.all() };
+    return { features, targets: targets.all() };
   };
 
   /** Adds up the parameters' gradients, given that of the features. */
-  const backPropagate = async (
-    batch: LargeBatch,
-    gradient: Tensor,
-    draws: readonly bigint[],
-    signal: AbortSignal | undefined,
-  ) => {
+  const backPropagate = async (batch: LargeBatch, gradient: Tensor, step: number, signal: AbortSignal | undefined) => {
     const paced = oneBehind();
     let start = 0;
-    let i = 0;
+    let place = 0;
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
       const size = micro.ids.length;
-      const again = () => pass(micro).features.backward(gradient.narrow(0, start, size));
-      withRandomState(draws[i++] as bigint, () => tidy(again));
+      tidy(() => pass(micro, step, place++).features.backward(gradient.narrow(0, start, size)));
       start += size;
       await paced(sync());
     }
@@ -121,32 +115,34 @@ export function makeCachedStep(
 
   const run = (
     batch: LargeBatch,
-    { learningRate, progress, decay, signal }: StepContext & { readonly signal: AbortSignal | undefined },
+    { step, learningRate, progress, decay, signal }: StepContext & { readonly signal: AbortSignal | undefined },
   ): Promise<StepResult & { readonly targets: Pick<TrainBatch, 'labels' | 'ids'> }> =>
-    tidy(async () => {
-      try {
-        let status = guard.begin(onlyPart);
-        const { features, draws, targets } = await cacheFeatures(batch, signal);
-        const tensors = targetsOf(targets, options, method, progress);
-        const value = { features, ...method.lossOf(features, tensors) };
-        const report = reportOf(value, options.metrics ? method.metrics(value, tensors) : undefined);
-        status = guard.checkLoss(report.narrow(0, 0, 1), status);
-        const result = resultOf(await report.data(), options);
-        if (Number.isFinite(result.loss)) {
-          value.loss.backward();
-          await backPropagate(batch, features.grad as Tensor, draws, signal);
-          status = guard.checkFeatures(features, status);
-          status = guard.update(scalarOf(learningRate), status);
-          status = method.afterUpdate(value, tensors, status);
-          if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
+    enableGrad(() =>
+      tidy(async () => {
+        try {
+          let status = guard.begin(onlyPart);
+          const { features, targets } = await cacheFeatures(batch, step, signal);
+          const tensors = targetsOf(targets, options, method, progress);
+          const value = { features, ...method.lossOf(features, tensors) };
+          const report = reportOf(value, options.metrics ? method.metrics(value, tensors) : undefined);
+          status = guard.checkLoss(report.narrow(0, 0, 1), status);
+          const result = resultOf(await report.data(), options);
+          if (Number.isFinite(result.loss)) {
+            value.loss.backward();
+            await backPropagate(batch, features.grad as Tensor, step, signal);
+            status = guard.checkFeatures(features, status);
+            status = guard.update(scalarOf(learningRate), status);
+            status = method.afterUpdate(value, tensors, status);
+            if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
+          }
+          const refusal = refusalOf(await guard.end(status, onlyPart).item());
+          return { ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets };
+        } catch (error) {
+          guard.abandon();
+          throw error;
         }
-        const refusal = refusalOf(await guard.end(status, onlyPart).item());
-        return { ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets };
-      } catch (error) {
-        guard.abandon();
-        throw error;
-      }
-    });
+      }),
+    );
   const dispose = (): void => {
     compiled?.dispose();
     guard[Symbol.dispose]();

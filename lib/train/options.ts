@@ -76,7 +76,7 @@ export interface TrainerOptions {
   readonly compile?: boolean;
   /** Default 10. With 0 nothing is trained: a run of the weights as they are, to compare with. */
   readonly epochs?: number;
-  /** Of shuffling and augmentation, default 0. The initial weights have their own, at the model. */
+  /** Of shuffling, augmentation and dropout, default 0. The initial weights have their own, at the model. */
   readonly seed?: number;
 }
 

@@ -66,11 +66,14 @@ export function makePipeline(
     hasEqualIds: usesIds && new Set(ids).size < ids.length,
   });
   const { accumulate, microBatch, batchSize } = options;
+  // What a method changes behind the update is not put back where a step fails then.
+  const undoesFailures = method.afterUpdate === Method.prototype.afterUpdate;
   if (microBatch < batchSize)
     return cachedPipeline(
       largeBatches(dataset, options, sampler),
       makeCachedStep(options, optimizer, method, watch, average),
       outcome,
+      undoesFailures,
     );
   const loader = trainBatches(dataset, options, sampler);
   if (loader.length < accumulate)
@@ -78,11 +81,8 @@ export function makePipeline(
       `accumulate must be at most the batches of an epoch: ${dataset.name} has ${loader.length} of ${batchSize} samples, got ${accumulate}`,
     );
   const step = makeStep(options, optimizer, method, watch, average);
-  return plainPipeline(accumulate, loader, step, outcome, !hasFollowUp(method));
+  return plainPipeline(accumulate, loader, step, outcome, undoesFailures);
 }
-
-/** What changes behind the update is not put back where a step fails then. */
-const hasFollowUp = (method: Method): boolean => method.afterUpdate !== Method.prototype.afterUpdate;
 
 const together = (outcomes: readonly StepOutcome[]): StepOutcome => ({
   ...togetherOf(outcomes),
@@ -135,11 +135,12 @@ function cachedPipeline(
   batches: ReturnType<typeof largeBatches>,
   step: ReturnType<typeof makeCachedStep>,
   outcome: Outcome,
+  undoesFailures: boolean,
 ): Pipeline {
   return {
     stepsPerEpoch: batches.length,
     inFlight: 1,
-    undoesFailures: true,
+    undoesFailures,
     async *epoch(epoch, { startStep, signal }) {
       for await (const batch of batches.epoch(epoch, startStep)) {
         throwIfAborted(signal);

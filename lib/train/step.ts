@@ -5,6 +5,7 @@ import type { Optimizer } from '../optim/optimizer.ts';
 import { compile } from '../tensor/compile.ts';
 import { enableGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
+import { withKeysOf } from '../tensor/random.ts';
 import { sync } from '../tensor/runtime.ts';
 import type { Tensor, TypedArray } from '../tensor/tensor.ts';
 import type { AveragedWeights } from './averaged-weights.ts';
@@ -17,6 +18,8 @@ import { scalarOf, targetsOf } from './targets.ts';
 import type { Watch } from './watch.ts';
 
 export interface StepContext {
+  /** Updates before this one. What is dropped in a step is a function of it and of the training's seed. */
+  readonly step: number;
   readonly learningRate: number;
   /** Part of the training that lies behind, in [0, 1]. */
   readonly progress: number;
@@ -98,8 +101,10 @@ export function makeStep(
   const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
   const step = compiled ?? whole;
 
+  let place = 0; // of the batch among those of its step
   const enqueue = (batch: TrainBatchParts, context: StepContext, part: Part): StepOutputs => {
     const { images, viewOrder } = batch;
+    place = part.isFirst ? 0 : place + 1;
     const inputs = {
       ...targetsOf(batch, options, method, context.progress),
       ...{ images, viewOrder },
@@ -107,7 +112,7 @@ export function makeStep(
       decay: context.decay === undefined ? undefined : scalarOf(context.decay),
       part,
     };
-    return enableGrad(() => step(inputs));
+    return withKeysOf([options.seed, context.step, place], () => enableGrad(() => step(inputs)));
   };
 
   const read = async ({ report, status }: StepOutputs): Promise<StepResult> => {

@@ -1,6 +1,7 @@
 /** What a training trains, from its options: the method's own modules, and all parameters by name. */
 import type { Method } from '../methods/method.ts';
 import { Network } from '../methods/network.ts';
+import { Module } from '../nn/module.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ResolvedOptions } from './options.ts';
 
@@ -12,11 +13,11 @@ export function makeMethod(
   return method.make({ student, device: encoder.device, seed: seed + 1 });
 }
 
-/** What the optimizer trains, named as in a checkpoint. */
+/** What the optimizer trains, named as in a checkpoint: of a module the parameters that require a gradient. */
 export function trainedParameters({ encoder, head }: ResolvedOptions, method: Method): Map<string, Tensor> {
   const all = new Map<string, Tensor>();
-  for (const [prefix, module] of Object.entries({ encoder, head }))
-    for (const [name, value] of module?.namedParameters() ?? []) all.set(`${prefix}.${name}`, value);
-  for (const [name, value] of method.namedParameters()) if (value.requiresGrad) all.set(`method.${name}`, value);
+  for (const [prefix, part] of Object.entries({ encoder, head, method }))
+    for (const [name, value] of part?.namedParameters() ?? [])
+      if (value.requiresGrad || !(part instanceof Module)) all.set(`${prefix}.${name}`, value);
   return all;
 }

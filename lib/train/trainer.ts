@@ -110,13 +110,6 @@ export class Trainer {
     const trained = { options: resolved, sampler, choice, optimizer, method, average, stepsPerEpoch };
     await using writer = await RunWriter.open(trained, dataset, options);
     const startStep = writer?.startStep ?? 0;
-    yield {
-      ...{ kind: 'start', samples: dataset.length, stepsPerEpoch, totalSteps, startStep, device: encoder.device },
-      ...{ precision: choice.precision, ...(choice.speeds && { precisionSpeeds: choice.speeds }) },
-    };
-    for (const message of [choice.warning, ...warnings, ...(writer?.warnings ?? [])])
-      if (message !== undefined) yield { kind: 'warning', message };
-
     const reports = new StepReports({ first: startStep, total: totalSteps, batchSize: samplesAStep });
     const waiting: (StepPlace & { readonly outcome: Promise<StepOutcome | undefined> })[] = [];
     let isWhole = true; // the weights are those of the last step that was counted, or will be when all that waits has run
@@ -130,6 +123,7 @@ export class Trainer {
         isWhole = pipeline.undoesFailures && !(error instanceof NonFiniteLossError);
         throw error;
       }
+      if (events.length === 0) return events; // the rest of its update is still to come
       const { done: step } = reports;
       if (step % stepsPerEpoch !== 0 && step % monitorEvery === 0) {
         const { epoch } = place;
@@ -177,6 +171,12 @@ export class Trainer {
     let loss = writer?.lossOfEpoch(first - 1) ?? Number.NaN;
     let hasEnded = false;
     try {
+      yield {
+        ...{ kind: 'start', samples: dataset.length, stepsPerEpoch, totalSteps, startStep, device: encoder.device },
+        ...{ precision: choice.precision, ...(choice.speeds && { precisionSpeeds: choice.speeds }) },
+      };
+      for (const message of [choice.warning, ...warnings, ...(writer?.warnings ?? [])])
+        if (message !== undefined) yield { kind: 'warning', message };
       const lastLosses = startStep % stepsPerEpoch === 0 ? (writer?.lossesOf(first - 1) ?? []) : [];
       if (lastLosses.length > 0 && Number.isNaN(loss)) {
         reports.startEpoch(lastLosses); // it stopped between the epoch's checkpoint and its record
@@ -197,7 +197,12 @@ export class Trainer {
           });
           const progress = enqueued / totalSteps;
           const decay = average?.decayAt({ step: enqueued, progress });
-          const outcome = pending.run({ learningRate, progress, ...(decay !== undefined && { decay }) });
+          const outcome = pending.run({
+            step: enqueued,
+            learningRate,
+            progress,
+            ...(decay !== undefined && { decay }),
+          });
           outcome.catch(() => {}); // heard when its turn comes
           waiting.push({ outcome, learningRate, epoch });
           if (pending.isUpdate) enqueued++;
@@ -213,9 +218,12 @@ export class Trainer {
       if (reports.done === 0) yield* await save(0); // a run of no epochs
       hasEnded = true;
     } finally {
-      if (!hasEnded) await keep();
-      await Promise.allSettled(waiting.map(({ outcome }) => outcome));
-      average?.swap(); // the modules keep it
+      try {
+        if (!hasEnded) await keep();
+      } finally {
+        await Promise.allSettled(waiting.map(({ outcome }) => outcome));
+        average?.swap(); // the modules keep it
+      }
     }
     const { done, samplesPerSecond, seconds } = reports;
     yield { kind: 'end', step: done, loss, samplesPerSecond, seconds };

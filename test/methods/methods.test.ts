@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { multiCrop } from '../../lib/augment/multi-crop.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
-import { openCheckpoint } from '../../lib/checkpoint/run.ts';
+import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
 import { linearHead } from '../../lib/encoders/linear-head.ts';
 import type { LossValue } from '../../lib/losses/all.ts';
 import { barlowTwins } from '../../lib/methods/barlow-twins.ts';
@@ -25,11 +25,13 @@ import { supcon } from '../../lib/methods/supcon.ts';
 import { swav } from '../../lib/methods/swav.ts';
 import { vicreg } from '../../lib/methods/vicreg.ts';
 import { Views } from '../../lib/methods/views.ts';
+import type { Module } from '../../lib/nn/module.ts';
 import { makeOptimizer } from '../../lib/optim/optimizer.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { tensorState } from '../../lib/tensor/raw-tensors.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { AveragedWeights } from '../../lib/train/averaged-weights.ts';
 import type { StepEvent } from '../../lib/train/events.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
@@ -133,6 +135,28 @@ describe.each(Object.entries(cases))('%s', (name, each) => {
     expect(memory()).toEqual(before);
   });
 
+  test('a step whose second batch is refused changes nothing, what the method and the average keep neither', async () => {
+    const options = optionsOf({ ...optionsFor(each), accumulate: 2 });
+    const { encoder, head } = options;
+    using method = makeMethod(options);
+    const optimizer = makeOptimizer({ name: 'sgd', lr: 0.1, momentum: 0.9 }, trainedParameters(options, method));
+    using average = new AveragedWeights({ encoder, head }, { decay: 0.5 });
+    using step = makeStep(options, optimizer, method, undefined, average);
+    const parts = [encoder, head as Module, method, optimizer, average];
+    const state = () => valuesOf(parts.flatMap((part) => [...part.stateDict().values()]));
+    using batch = await firstBatch(tinyDataset(), options);
+    const run = (n: number, isFirst: boolean) =>
+      step.run(batch, { step: n, learningRate: 0.1, progress: 0.5, decay: 0.5 }, { isFirst, isLast: !isFirst });
+    const before = await state();
+    for (const isFirst of [true, false]) expect((await run(0, isFirst)).refused).toBeUndefined();
+    const after = await state();
+    expect(after).not.toEqual(before);
+    expect((await run(1, true)).refused).toBeUndefined();
+    for (const images of batch.images) images.narrow(0, 1, 1).fill_(Number.NaN).dispose();
+    expect((await run(1, false)).refused).toBe('the loss is');
+    expect(await state()).toEqual(after);
+  });
+
   test('as plain data it is the same method', () => {
     const { spec } = methodOf(JSON.parse(JSON.stringify(each.method)));
     expect(JSON.stringify(spec)).toBe(JSON.stringify(each.method));
@@ -153,13 +177,13 @@ test.each(['byol', 'moco'] as const)('the teacher of %s follows, but for a step 
   const students = [...trained].filter(([each]) => !each.startsWith('method.')).map(([, value]) => value);
   const before = await valuesOf(made.teacher.parameters());
   using batch = await firstBatch(tinyDataset(), options);
-  await step.run(batch, { learningRate: 0.5, progress: 0.5 });
+  await step.run(batch, { step: 0, learningRate: 0.5, progress: 0.5 });
   const [student, after] = [await valuesOf(students), await valuesOf(made.teacher.parameters())];
   for (const [p, values] of after.entries())
     for (const [i, value] of values.entries())
       expect(value).toBeCloseTo(0.75 * (before[p]?.[i] as number) + 0.25 * (student[p]?.[i] as number), 5);
   for (const images of batch.images) images.fill_(Number.NaN).dispose();
-  expect((await step.run(batch, { learningRate: 0.5, progress: 0.5 })).refused).toBe('the loss is');
+  expect((await step.run(batch, { step: 0, learningRate: 0.5, progress: 0.5 })).refused).toBe('the loss is');
   expect(await valuesOf(made.teacher.parameters())).toEqual(after);
 });
 
@@ -217,6 +241,31 @@ describe('a method of your own', () => {
     );
   });
 });
+
+test.each([8, 4])(
+  'what follows an update fails: the half of a step is not saved (microBatch: %s)',
+  async (microBatch) => {
+    let calls = 0;
+    class Failing extends FeatureMethod {
+      override lossOf(features: Tensor): LossValue {
+        return { loss: features.square().mean() };
+      }
+
+      override afterUpdate(_value: unknown, _targets: unknown, status: Tensor): Tensor {
+        if (++calls === 2) throw new RangeError('mine');
+        return status;
+      }
+    }
+    const failing = defineMethod({
+      ...{ name: `failing-${microBatch}`, isOfFeatures: true, check: (options: object) => options },
+      make: (_: object, parts: MethodParts) => new Failing(parts),
+    });
+    const out = join(folder, `failing-${microBatch}`);
+    const trainer = new Trainer({ ...optionsFor({ method: failing() }), microBatch });
+    await expect(trainer.fit(tinyDataset(), { out })).rejects.toThrow('mine');
+    expect(await (await RunFolder.open(out)).steps()).toEqual([]);
+  },
+);
 
 test('views are found by their numbers, in tensors of a size each', async () => {
   const [large, small] = [ops.arange(4).reshape([4, 1, 1, 1]), ops.arange(2).add(4).reshape([2, 1, 1, 1])];

@@ -95,7 +95,7 @@ async function train(
         labels: Int32Array.from(ids, (id) => id % 4),
         ids: BigInt64Array.from(ids, BigInt),
       },
-      { learningRate: 0.05, progress: 0 },
+      { step: 0, learningRate: 0.05, progress: 0 },
     );
     losses.push((await run).loss);
   }

@@ -153,7 +153,7 @@ function stepper({ moco: own, ...options }: Options = {}) {
   const step = makeStep(resolved, optimizer, method);
   const run = async (progress = 0) => {
     using batch = await firstBatch(tinyDataset(), resolved);
-    return step.run(batch, { learningRate: 0.5, progress });
+    return step.run(batch, { step: 0, learningRate: 0.5, progress });
   };
   return { resolved, method, run };
 }

@@ -94,7 +94,10 @@ export async function expectSteps(
   for (let n = 0; n < stored.losses.length; n++) {
     const ids = BigInt64Array.from({ length: batch }, (_, i) => BigInt(n * batch + i));
     const progress = n / stored.losses.length;
-    const { loss } = await step.run({ ...imagesOf(stored, n), labels: undefined, ids }, { learningRate: lr, progress });
+    const { loss } = await step.run(
+      { ...imagesOf(stored, n), labels: undefined, ids },
+      { step: n, learningRate: lr, progress },
+    );
     losses.push(loss);
   }
 

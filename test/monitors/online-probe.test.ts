@@ -77,6 +77,16 @@ describe('onlineProbe', () => {
     expect(await probe.figures(contextOf(0))).toEqual(last);
   });
 
+  it('begins anew when it was disposed, as between two trainings', async () => {
+    const [used, fresh] = [onlineProbe(), onlineProbe()];
+    const rows = (seed: number) => rowsOf(8, 4, seed);
+    used.observe?.(observed(rows(1).values, rows(1).labels));
+    used[Symbol.dispose]?.();
+    expect(await used.figures(contextOf(0))).toEqual({});
+    for (const probe of [used, fresh]) probe.observe?.(observed(rows(2).values, rows(2).labels));
+    expect(await used.figures(contextOf(0))).toEqual(await fresh.figures(contextOf(0)));
+  });
+
   it('says nothing without labels', async () => {
     const probe = onlineProbe();
     probe.observe?.(observed(rowsOf(4, 3).values));

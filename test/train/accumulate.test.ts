@@ -183,6 +183,13 @@ describe('what goes wrong leaves the weights of the last update', () => {
   });
 });
 
+test('monitors are asked once behind an update, not behind each of its batches', async () => {
+  const asked: number[] = [];
+  const monitor = { figures: ({ step }: { step: number }) => ({ asked: asked.push(step) }) };
+  await train({ batchSize: 4, accumulate: 3 }, { monitors: [monitor], monitorEvery: 1 });
+  expect(asked).toEqual([1, 2, 3]);
+});
+
 test('what does not go together', async () => {
   const message = (text: RegExp) =>
     expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringMatching(text) });

@@ -1,5 +1,5 @@
 /** Averaged weights: what they are, who has them, and what stays when something goes wrong. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -123,6 +123,35 @@ describe('the mean of the weights', () => {
       code: 'ERR_CHECKPOINT',
       message: expect.stringMatching(/ema.decay was 0.999, and is now 0.5/),
     });
+  });
+
+  test('is in the modules where a run that goes on is left at its start', async () => {
+    const out = join(folder, 'left');
+    const whole = await train({ ema: {}, epochs: 2 }, { out });
+    const { encoder, head } = tinyModels(9);
+    const trainer = new Trainer({ encoder, head, ...settings, ema: {}, epochs: 2 });
+    for await (const { kind } of trainer.events(tinyDataset(8), { out, resume: true })) if (kind === 'start') break;
+    expect(await stateOf(encoder)).toEqual(whole.last);
+  });
+
+  test('is in the modules where the checkpoint after an abort fails', async () => {
+    const out = join(folder, 'full');
+    const controller = new AbortController();
+    let calls = 0;
+    const monitor = async (): Promise<undefined> => {
+      if (++calls < 2) return;
+      await rm(out, { recursive: true });
+      await writeFile(out, ''); // no folder can be made there
+      controller.abort();
+    };
+    const options = { ema: {}, schedule: { name: 'constant' } } as const;
+    const whole = await train(options);
+    const { result, last } = await train(options, {
+      ...{ out, checkpointEvery: 4, monitors: [monitor], signal: controller.signal },
+    });
+    expect(result).toBeInstanceOf(Error);
+    expect(result).not.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(last).toEqual(whole.seen[1]);
   });
 
   test('stays where a step is refused, and where a monitor fails', async () => {

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { moco } from '../../lib/methods/moco.ts';
 import { BatchNorm2d } from '../../lib/nn/normalization.ts';
+import type { Tensor } from '../../lib/tensor/tensor.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
@@ -47,3 +48,19 @@ test('a module that is in evaluation as a whole, as one that was loaded, is trai
   );
   expect(encoder.namedBuffers().get('bn1.num_batches_tracked')?.itemSync()).toBe(1);
 });
+
+test.each(['simclr', 'byol'])(
+  "a parameter that requires no gradient stays as it is, with the optimizer's rules: %s",
+  async (method) => {
+    const { encoder, head } = tinyModels();
+    const [[, first], [, second]] = [...encoder.namedParameters()] as [[string, Tensor], [string, Tensor]];
+    first.requiresGrad = false;
+    const before = [first, second].map((value) => value.dataSync());
+    await new Trainer({
+      ...{ encoder, head, method, augment: tinyViews(), batchSize: 8, epochs: 1, ema: {} },
+      optimizer: { name: 'sgd', lr: 0.1, weightDecay: 0.1, layerDecay: 0.9, clipNorm: 1 },
+    }).fit(tinyDataset(8));
+    expect(first.dataSync()).toEqual(before[0]);
+    expect(second.dataSync()).not.toEqual(before[1]);
+  },
+);

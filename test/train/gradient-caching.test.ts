@@ -13,7 +13,7 @@ import { Views } from '../../lib/methods/views.ts';
 import { Dropout } from '../../lib/nn/dropout.ts';
 import { Module } from '../../lib/nn/module.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
-import { onInteractiveStream } from '../../lib/tensor/modes.ts';
+import { noGrad, onInteractiveStream } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
@@ -94,6 +94,13 @@ describe('a step with cached gradients', () => {
     expect(values).toHaveLength(8); // four micro-batches, twice
     expect(values.slice(4)).toEqual(values.slice(0, 4));
     expect(new Set(values.slice(0, 4).map((each) => each.map((value) => value === 0).join())).size).toBe(4);
+  });
+
+  test('has gradients inside a noGrad too, as a step at once has', async () => {
+    const { encoder, head } = tinyModels();
+    const options = { encoder, head, augment: tinyViews(), batchSize: 8, epochs: 1, microBatch: 4 };
+    const end = await noGrad(() => new Trainer({ ...options, method: 'simclr' }).fit(tinyDataset(8)));
+    expect(end.step).toBe(1);
   });
 
   test.each(cases)('has the gradient of the whole batch: %s', async (_, make) => {
@@ -187,7 +194,7 @@ describe('a step with cached gradients', () => {
     const tensors = [...parametersOf(options), ...buffersOf(options)];
     const before = await valuesOf(tensors);
     const step = makeCachedStep(options, new SGD(parametersOf(options), { lr: 1 }), makeMethod(options));
-    const context = { learningRate: 1, progress: 0, signal: undefined };
+    const context = { step: 0, learningRate: 1, progress: 0, signal: undefined };
     await expect(step.run(await firstLargeBatch(failing, options), context)).rejects.toMatchObject({
       code: 'ERR_DATA',
       message: expect.stringMatching(/batch 1 of epoch 1: sample \d+: .*sample \d+: boom/),

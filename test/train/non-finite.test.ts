@@ -100,6 +100,7 @@ describe('one step, refused', () => {
     for (const images of batch.images) noGrad(() => images.narrow(0, 1, 1).fill_(Number.NaN));
     const optimizer = new SGD(trainedParameters(options, method), { lr: 0.1, momentum: 0.9 });
     const outcome = await makeStep(options, optimizer, method).run(batch, {
+      step: 0,
       learningRate: 0.1,
       progress: 0,
     });
@@ -138,7 +139,9 @@ describe('one step, refused', () => {
     using batch = await firstBatch(tinyDataset(), options);
     const short = { ...batch, labels: new Int32Array(5) };
     const step = makeStep(options, new SGD(parametersOf(options), { lr: 1 }), makeMethod(options));
-    await expect(step.run(short, { learningRate: 1, progress: 0 })).rejects.toMatchObject({ code: 'ERR_SHAPE' });
+    await expect(step.run(short, { step: 0, learningRate: 1, progress: 0 })).rejects.toMatchObject({
+      code: 'ERR_SHAPE',
+    });
     expect(await valuesOf(tensors)).toEqual(before);
   });
 });
@@ -180,7 +183,7 @@ describe('a step that was enqueued behind one that is refused, or fails', () => 
     const before = await valuesOf(state);
     const step = makeStep(options, optimizer, method);
     const [spoilt, good] = [await firstBatch(tinyDataset(), options), await firstBatch(tinyDataset(), options)];
-    const context = { learningRate: 0.1, progress: 0 };
+    const context = { step: 0, learningRate: 0.1, progress: 0 };
     const outcomes = await Promise.allSettled([
       step.run({ ...spoilt, ...spoil(spoilt) }, context),
       step.run(good, context),

@@ -49,7 +49,7 @@ export async function gradientOf(
   const parameters = parametersOf(options);
   const before = await valuesOf(parameters);
   const optimizer = new SGD(parameters, { lr: 1 });
-  const context = { learningRate: 1, progress: 0 };
+  const context = { step: 0, learningRate: 1, progress: 0 };
   let result: StepResult;
   if (options.microBatch < options.batchSize) {
     const large = await firstLargeBatch(dataset, options);
