@@ -76,8 +76,8 @@ void Stream::wait(std::unique_lock<std::mutex>& lock) {
   const Clock::time_point began = Clock::now();
   if (looks_) {
     lock.unlock();
-    while (enqueued_ <= taken_ && !stopping_ && Clock::now() - began < kSoon) {
-    }
+    // It yields: where all cores are taken, the caller that makes the next job needs this one.
+    while (enqueued_ <= taken_ && !stopping_ && Clock::now() - began < kSoon) std::this_thread::yield();
     lock.lock();
   }
   arrived_.wait(lock, [&] { return !jobs_.empty() || stopping_; });
