@@ -28,11 +28,17 @@ const std::set<std::string> kLow = {"aten::matmul",
                                     "scaled_dot_product_attention",
                                     "_inference_convolution",
                                     "_inference_linear"};
-const std::set<std::string> kFullOnCpu = {"aten::mse_loss",       "aten::binary_cross_entropy_with_logits",
-                                          "aten::nll_loss",       "aten::cross_entropy_loss",
-                                          "aten::prod",           "aten::cdist",
-                                          "aten::linalg_svd",     "aten::linalg_eigh",
-                                          "aten::smooth_l1_loss", "aten::kl_div"};
+const std::set<std::string> kFullOnCpu = {"aten::mse_loss",
+                                          "aten::binary_cross_entropy_with_logits",
+                                          "aten::nll_loss",
+                                          "aten::cross_entropy_loss",
+                                          "aten::prod",
+                                          "aten::cdist",
+                                          "aten::linalg_svd",
+                                          "aten::linalg_eigh",
+                                          "aten::linalg_eigvalsh",
+                                          "aten::smooth_l1_loss",
+                                          "aten::kl_div"};
 // NOLINTBEGIN(bugprone-suspicious-missing-comma): two literals make one name.
 #define CONTRASTIVE_NAME(name, ...) "aten::" #name,
 const std::set<std::string> kFullElsewhere = {AT_FORALL_FP32(CONTRASTIVE_NAME)

@@ -324,6 +324,11 @@ export const operatorCases: Readonly<Record<string, OperatorCase>> = {
     want: [multiply(A, turn(A)), [(91 - Math.sqrt(6273)) / 2, (91 + Math.sqrt(6273)) / 2]],
     tolerance: 1e-5,
   },
+  eigvalsh: {
+    run: () => a().mm(a().t()).eigvalsh(),
+    want: [[(91 - Math.sqrt(6273)) / 2, (91 + Math.sqrt(6273)) / 2]],
+    tolerance: 1e-5,
+  },
   norm: { run: () => a().norm(2, 1), want: [A.map((row) => Math.hypot(...row))] },
   logsumexp: { run: () => a().logsumexp(1), want: [A.map((row) => Math.log(total(row.map(Math.exp))))] },
   cumsum: {

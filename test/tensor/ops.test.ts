@@ -142,6 +142,7 @@ describe('the curated operators', () => {
       layerNorm: () => ops.layerNorm(x(), [2]),
       svd: () => ops.svd(x())[1],
       eigh: () => x().eigh()[0],
+      eigvalsh: () => x().eigvalsh(),
       smoothL1: () => ops.smoothL1Loss(x(), x()),
       klDiv: () => ops.klDiv(x(), x()),
       attention: () => ops.scaledDotProductAttention(x(), x(), x()),
