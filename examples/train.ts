@@ -18,6 +18,8 @@ import {
   randomHorizontalFlip,
   randomResizedCrop,
   resnet18,
+  simclr,
+  supcon,
   Trainer,
 } from 'contrastive';
 
@@ -29,7 +31,7 @@ export interface TrainingConfig {
   readonly batchSize: number;
   /** Peak learning rate of SGD with momentum 0.9. */
   readonly lr: number;
-  /** τ of the loss. */
+  /** τ of the method's loss. */
   readonly temperature: number;
   /** Channels of the encoder's first stage; torchvision's ResNet-18 has 64. */
   readonly width: number;
@@ -75,7 +77,7 @@ export async function train(config: TrainingConfig, log: (line: string) => void 
   const trainer = new Trainer({
     encoder,
     head,
-    loss: method === 'supcon' ? { name: 'supcon', temperature } : { name: 'nt-xent', temperature },
+    method: method === 'supcon' ? supcon({ temperature }) : simclr({ temperature }),
     augment: views,
     optimizer: { name: 'sgd', lr, momentum: 0.9, weightDecay: 1e-4 },
     schedule: { name: 'cosine', warmup: 0.05 },
