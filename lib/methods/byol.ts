@@ -6,7 +6,7 @@ import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targets } from './method.ts';
 import { dimOf, expectModules } from './network.ts';
-import { meanCosine, predictor } from './predictor.ts';
+import { meanCosine, predictor, predictorWidth } from './predictor.ts';
 import { defineMethod } from './registry.ts';
 import { Teacher } from './teacher.ts';
 
@@ -18,14 +18,7 @@ const table = {
     help: 'part of the second network that stays at a step',
   },
   /** Width of the predictor's hidden layer. Default 4096. */
-  predictorFeatures: {
-    type: 'number',
-    min: 1,
-    max: 2 ** 24,
-    integer: true,
-    default: 4096,
-    help: 'width of the predictor',
-  },
+  predictorFeatures: { ...predictorWidth, default: 4096 },
 } as const satisfies OptionTable;
 
 export type ByolOptions = OptionsOf<typeof table>;

@@ -11,7 +11,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { expectHoldsStep, KeyQueue } from './key-queue.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targets } from './method.ts';
 import { dimOf } from './network.ts';
-import { predictor } from './predictor.ts';
+import { predictor, predictorWidth } from './predictor.ts';
 import { type Around, defineMethod } from './registry.ts';
 
 const count = { type: 'number', min: 1, integer: true } as const;
@@ -25,7 +25,7 @@ const table = {
     help: 'vectors in the queue',
   },
   /** Width of the predictor's hidden layer. Default 4096. */
-  predictorFeatures: { ...count, max: 2 ** 24, default: 4096, help: 'width of the predictor' },
+  predictorFeatures: { ...predictorWidth, default: 4096 },
 } as const satisfies OptionTable;
 
 export type NnclrOptions = OptionsOf<typeof table>;

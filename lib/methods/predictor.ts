@@ -4,6 +4,15 @@ import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { MethodParts } from './method.ts';
 
+/** The option of how wide a predictor's hidden layer is; its default is the method's. */
+export const predictorWidth = {
+  type: 'number',
+  min: 1,
+  max: 2 ** 24,
+  integer: true,
+  help: 'width of the predictor',
+} as const;
+
 /**
  * Linear – batch normalisation – ReLU – Linear, from vectors of length `dim` to vectors of that length.
  * @param batchNorm as of `projectionHead()`; default 'hidden'.

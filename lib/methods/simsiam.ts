@@ -5,19 +5,12 @@ import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue } from './method.ts';
 import { dimOf } from './network.ts';
-import { meanCosine, predictor } from './predictor.ts';
+import { meanCosine, predictor, predictorWidth } from './predictor.ts';
 import { defineMethod } from './registry.ts';
 
 const table = {
   /** Width of the predictor's hidden layer. Default 512, a quarter of the published projection's 2048. */
-  predictorFeatures: {
-    type: 'number',
-    min: 1,
-    max: 2 ** 24,
-    integer: true,
-    default: 512,
-    help: 'width of the predictor',
-  },
+  predictorFeatures: { ...predictorWidth, default: 512 },
 } as const satisfies OptionTable;
 
 export type SimsiamOptions = OptionsOf<typeof table>;
