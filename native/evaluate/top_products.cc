@@ -1,12 +1,12 @@
 #include "evaluate/top_products.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <mutex>
 #include <vector>
-
-#include "core/parallel.h"
 
 namespace contrastive::evaluate {
 namespace {
@@ -69,7 +69,7 @@ std::tuple<at::Tensor, at::Tensor> top_products(const at::Tensor& queries, const
   const int64_t tile = std::max(kLeastTileRows, std::min(kTileValues / bank.size(1), fair));
   std::vector<Hits> found(n);
   std::mutex mutex;
-  parallel_for((m + tile - 1) / tile, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, (m + tile - 1) / tile, 1, [&](int64_t begin, int64_t end) {
     std::vector<Hits> best(n);
     const at::Tensor room = at::empty({std::min(n, kQueries) * tile}, queries.options());
     for (int64_t row = begin * tile; row < std::min(end * tile, m); row += tile) {
