@@ -1,6 +1,8 @@
 /** The index of a folder of images, as commands take it. */
-import { relative } from 'node:path';
-import type { FeatureIndex } from '../search/feature-index.ts';
+import { relative, resolve } from 'node:path';
+import { DataError } from '../errors.ts';
+import { type FeatureIndex, openIndex } from '../search/feature-index.ts';
+import { modelMark } from '../search/model-mark.ts';
 import { type IndexUpdate, updateIndex } from '../search/update-index.ts';
 import type { Embedder } from '../serve/embedder.ts';
 import type { OptionTable } from './command.ts';
@@ -15,8 +17,33 @@ export const ofIndex = {
   },
 } as const satisfies OptionTable;
 
-/** Makes or updates the index of a folder, and says what changed. */
-export async function openUpdated(
+/** The file that keeps the features of a folder, where none is named. */
+export const indexOf = (input: string): string => `${resolve(input)}.index`;
+
+interface Given {
+  readonly index: string;
+  readonly input?: string | undefined;
+}
+
+/**
+ * The index, up to date where there is a folder; says what is in it.
+ * @throws {DataError} an index without its folder, and of another model than the embedder's.
+ */
+export async function openGiven(
+  { index: path, input }: Given,
+  { embedder, ...context }: { embedder?: Embedder | undefined; signal: AbortSignal; output: Output },
+): Promise<FeatureIndex> {
+  if (input !== undefined && embedder !== undefined) return openUpdated(path, input, { embedder, ...context });
+  const index = await openIndex(path);
+  if (embedder !== undefined && index.model !== (await modelMark(embedder.info))) {
+    await index.close();
+    throw new DataError(`${path}: its features are of another model; give --input FOLDER to have it made anew`);
+  }
+  context.output.emit({ index: path, images: index.length, dim: index.dim });
+  return index;
+}
+
+async function openUpdated(
   path: string,
   input: string,
   { embedder, signal, output }: { embedder: Embedder; signal: AbortSignal; output: Output },

@@ -4,11 +4,10 @@ import { dirname, resolve } from 'node:path';
 import { statOrUndefined } from '../data/files.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
-import { type FeatureIndex, openIndex } from '../search/feature-index.ts';
-import { modelMark } from '../search/model-mark.ts';
+import type { FeatureIndex } from '../search/feature-index.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
-import { ofIndex, openUpdated, shortPath } from './index-option.ts';
+import { indexOf, ofIndex, openGiven, shortPath } from './index-option.ts';
 import { type Found, findLike, findSame, findStrange, queriesOf } from './search-find.ts';
 import { renderFound } from './search-page.ts';
 import { floatType, ofDevice, positive } from './shared-options.ts';
@@ -80,7 +79,7 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
   ],
   options: searchOptions,
   async run(context) {
-    const { options, output } = context;
+    const { options, signal, output } = context;
     const wanted = [options.query !== undefined, options.duplicates, options.outliers].filter(Boolean).length;
     if (wanted !== 1) throw new OptionError('give one of --query PATH, --duplicates and --outliers');
     const out = options.out === undefined ? undefined : await placeFor(options.out);
@@ -89,7 +88,7 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
     const needsEncoder = places.input !== undefined || queries.length > 0;
     const embedder = needsEncoder ? await loadEmbedder(context, places) : undefined;
     try {
-      await using index = await openFor(context, places, embedder);
+      await using index = await openGiven(places, { embedder, signal, output });
       const found =
         embedder !== undefined && queries.length > 0
           ? await findLike(context, index, embedder, queries)
@@ -115,7 +114,7 @@ function placesOf({ options, positionals }: Context): Places {
     options.run ?? (options.encoder === undefined && options.weights === undefined ? rest.shift() : undefined);
   const input = options.input ?? rest.shift();
   if (rest.length > 0) throw new OptionError(`--run and --input are given, and '${rest[0]}' besides`);
-  const index = options.index ?? (input === undefined ? undefined : `${resolve(input)}.index`);
+  const index = options.index ?? (input === undefined ? undefined : indexOf(input));
   if (index === undefined) throw new OptionError('give the folder that is searched, --input FOLDER, or --index FILE');
   return { run, input, index };
 }
@@ -131,19 +130,6 @@ async function loadEmbedder({ options, output }: Context, { run }: Places): Prom
   });
   printLoaded(embedder.info, output);
   return embedder;
-}
-
-/** The index, up to date where there is a folder. @throws {DataError} an index of another model than the encoder's. */
-async function openFor({ signal, output }: Context, places: Places, embedder: Embedder | undefined) {
-  const { input, index: path } = places;
-  if (input !== undefined && embedder !== undefined) return openUpdated(path, input, { embedder, signal, output });
-  const index = await openIndex(path);
-  if (embedder !== undefined && index.model !== (await modelMark(embedder.info))) {
-    await index.close();
-    throw new DataError(`${path}: its features are of another model; give --input FOLDER to have it made anew`);
-  }
-  output.emit({ index: path, images: index.length, dim: index.dim });
-  return index;
 }
 
 /** The absolute path to write to. @throws {OptionError} a name of another kind. */

@@ -1,5 +1,6 @@
 /** Features of many images in a file, and the nearest of them to any other: exact, in native code. */
 
+import { join } from 'node:path';
 import { DataError, OptionError, ShapeError, StateError } from '../errors.ts';
 import { readIndices } from '../evaluate/labelled.ts';
 import { Batcher } from '../serve/batcher.ts';
@@ -9,6 +10,7 @@ import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { checkOptions, describe, expectNumber, expectString } from '../validate.ts';
 import { type IndexContent, type IndexedFile, IndexWriter, readIndexFile } from './index-file.ts';
+import { thumbnail } from './thumbnail.ts';
 
 export interface SearchOptions {
   /** Neighbours, nearest first; fewer where the index has fewer. Default 10. */
@@ -31,6 +33,8 @@ interface Query {
 
 /** Queries that share a pass over the features: one alone takes as long as reading them does. */
 const kMostQueries = 64;
+/** Of a picture, in pixels. */
+const kPictureSide = 320;
 
 /**
  * Made by `openIndex()`, `createIndex()` or `updateIndex()`. The features are mapped into memory, not read: an index opens at
@@ -102,9 +106,18 @@ export class FeatureIndex {
 
   /** A row, with memory of its own. @throws {OptionError} no such row. */
   async vector(number: number): Promise<Float32Array> {
-    if (!Number.isSafeInteger(number) || number < 0 || number >= this.length)
-      throw new OptionError(`number must be from 0 to ${this.length - 1}, got ${describe(number)}`);
+    this.#fileOf(number);
     return this.rows(number, 1);
+  }
+
+  /**
+   * A small JPEG of the image of a row, at most 320 pixels wide and high.
+   * @throws {OptionError} no such row. @throws {DataError} its file is gone, or was none. @throws {AbortError} the signal fired.
+   */
+  async picture(number: number, options: { readonly signal?: AbortSignal } = {}): Promise<Buffer> {
+    const { name } = this.#fileOf(number);
+    if (this.root === undefined) throw new DataError(`'${name}' is no file: the index has no root`);
+    return thumbnail(join(this.root, name), kPictureSide, options);
   }
 
   /** @internal Rows side by side, from `begin` on. */
@@ -120,6 +133,13 @@ export class FeatureIndex {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #fileOf(number: number): IndexedFile {
+    const file = this.files[number];
+    if (file === undefined)
+      throw new OptionError(`number must be from 0 to ${this.length - 1}, got ${describe(number)}`);
+    return file;
   }
 
   /** One job for all. */

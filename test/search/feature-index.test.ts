@@ -125,7 +125,7 @@ describe('a file that is no index', () => {
       return Math.floor((state / 2 ** 32) * below);
     };
     let opened = 0;
-    for (let i = 0; i < 2000; i++) {
+    for (let i = 0; i < 1500; i++) {
       const bytes = Buffer.from(good);
       for (let n = 1 + random(3); n > 0; n--) bytes[random(random(2) ? bytes.length : 330)] = random(256);
       await writeFile(path, random(8) === 0 ? bytes.subarray(0, random(bytes.length)) : bytes);
@@ -139,7 +139,7 @@ describe('a file that is no index', () => {
       expect(hits.every(({ number, cosine }) => number < index.length && Number.isFinite(cosine))).toBe(true);
       await index.close();
     }
-    expect(opened).toBeGreaterThan(30); // in letters of a name, or low bits of a value
+    expect(opened).toBeGreaterThan(20); // in letters of a name, or low bits of a value
   });
 });
 
