@@ -76,8 +76,8 @@ export class FeatureIndex {
   }
 
   /**
-   * The rows with the largest cosine similarity to a vector, of equals the earlier. Searches that are under way together share
-   * a pass over the features, off the JavaScript thread.
+   * The rows with the largest cosine similarity to a vector, of equal ones the earlier. Searches that are under way together
+   * share a pass over the features, off the JavaScript thread.
    *
    * @param vector `dim` values of any length, as `embedder.embed()` gives them.
    * @throws {ShapeError} a vector of another dim. @throws {DataError} one that is not finite, or all zero.

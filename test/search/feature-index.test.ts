@@ -32,7 +32,7 @@ describe('an index', () => {
   });
 
   it('gives equal rows in their order, and has no more neighbours than rows', async () => {
-    const [row] = vectors(1, 5) as [Float32Array];
+    const row = Float32Array.of(0, 1, 0, 0, 0); // products without rounding
     await using index = await indexOf(join(folder, 'equal'), new Array(70).fill(row));
     expect((await index.search(row, { k: 3 })).map(({ number }) => number)).toEqual([0, 1, 2]);
     expect((await index.search(row, { k: 1000 })).map(({ number }) => number)).toEqual(
