@@ -17,6 +17,9 @@ export const ofIndex = {
   },
 } as const satisfies OptionTable;
 
+/** Images after which the time left is told: the first ones wait for code and memory. */
+const kEnoughToTell = 64;
+
 /** The file that keeps the features of a folder, where none is named. */
 export const indexOf = (input: string): string => `${resolve(input)}.index`;
 
@@ -57,7 +60,7 @@ async function openUpdated(
     onProgress: (done, total) =>
       output.progress.update(() => {
         const left = ((performance.now() - started) / 1000 / done) * (total - done);
-        return `${done} of ${total} images, ${formatDuration(left)} left`;
+        return `${done} of ${images(total)}${done < kEnoughToTell ? '' : `, ${formatDuration(left)} left`}`;
       }),
   });
   output.progress.done();

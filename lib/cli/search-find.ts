@@ -45,7 +45,7 @@ export interface Found {
 const shotOf = ({ root = '' }: FeatureIndex, { name, cosine }: Omit<Neighbour, 'number'>, more = ''): Shot => ({
   path: join(root, name),
   name,
-  note: `${more}${more && ', '}${cosine.toFixed(3)}`,
+  note: `${more}${more && ', '}${cosine.toFixed(4)}`,
 });
 
 /** What is most like each query. @throws {DataError} none of them can be decoded. */
@@ -69,7 +69,8 @@ export async function findLike(
     output.print(`\n${path}\n${tableOf(index, neighbours)}`);
     output.emit({ query: path, neighbours });
     const asked = { path, name: basename(path), note: 'query' };
-    groups.push({ title: path, asked, shots: neighbours.map((each) => shotOf(index, each)) });
+    const title = queries.length === 1 ? `${images(neighbours.length)}, nearest first` : path;
+    groups.push({ title, asked, shots: neighbours.map((each) => shotOf(index, each)) });
   }
   const lead = 'The images whose features have the largest cosine with those of the query, nearest first.';
   const [first, ...others] = queries as [string, ...string[]];

@@ -5,7 +5,7 @@ import { style } from './report/style.ts';
 
 const ownStyle = `
 header{padding-top:32px}
-.ask{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:20px;align-items:center;margin:18px 0 0;padding:22px;border:2px dashed var(--line);border-radius:12px;cursor:pointer}
+.ask{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:20px;align-items:center;min-height:156px;margin:18px 0 0;padding:20px 22px;border:2px dashed var(--line);border-radius:12px;cursor:pointer}
 .ask:hover,.ask.over{border-color:var(--accent);background:var(--faint)}
 .ask:has(:focus-visible){outline:3px solid var(--accent);outline-offset:2px}
 .ask input{position:absolute;opacity:0;width:1px;height:1px}
@@ -17,9 +17,7 @@ header{padding-top:32px}
 .shots a{display:block;color:inherit;text-decoration:none;font-size:.84rem;line-height:1.35;overflow-wrap:anywhere;border-radius:6px}
 .shots img{display:block;width:100%;aspect-ratio:1;object-fit:contain;background:var(--faint);border:1px solid var(--line);border-radius:6px;margin-bottom:6px}
 .shots a:hover img{border-color:var(--accent)}
-.shots .bar{min-width:0;margin:0 0 6px}
-.shots .bar i{background:var(--accent)}
-@media (max-width:560px){header{padding-top:20px}.ask{padding:14px}.ask img{width:72px;height:72px}.shots{grid-template-columns:repeat(auto-fill,minmax(104px,1fr));gap:14px 10px}}
+@media (max-width:560px){header{padding-top:20px}.ask{min-height:112px;padding:14px}.ask img{width:72px;height:72px}.shots{grid-template-columns:repeat(auto-fill,minmax(104px,1fr));gap:14px 10px}}
 `;
 
 /** Plain JavaScript for any current browser. Names come from files: they are set as text, never as HTML. */
@@ -41,11 +39,9 @@ const show = (neighbours) => {
     const link = add('a', add('li', list), { href: '#' + number, title: 'Images like this one' });
     add('img', link, { src: 'search/images/' + number, alt: name ?? 'image ' + number, loading: 'lazy' });
     if (cosine === undefined) continue;
-    const bar = add('span', link, { className: 'bar' });
-    add('i', bar).style.width = Math.max(0, cosine) * 100 + '%';
-    add('b', link, { textContent: cosine.toFixed(3) });
+    add('b', link, { textContent: cosine.toFixed(4) });
     add('br', link);
-    link.append(name);
+    for (const part of name.split(/(?<=\\/)/)) link.append(part, document.createElement('wbr'));
   }
 };
 /** Neighbours by a request; an answer that a later question has overtaken is dropped. */

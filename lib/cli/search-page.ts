@@ -34,6 +34,7 @@ const kSide = 288;
 const kUnderWay = 8;
 
 const ownStyle = `
+section+section{margin-top:40px}
 .found{display:grid;gap:18px 28px}
 .found.about{grid-template-columns:minmax(0,200px) minmax(0,1fr)}
 .shots{list-style:none;display:grid;grid-template-columns:repeat(auto-fill,minmax(128px,1fr));gap:20px 14px;margin:0;padding:0}
@@ -44,12 +45,16 @@ const ownStyle = `
 @media (max-width:560px){.found.about{grid-template-columns:1fr}.asked-for{max-width:170px}.shots{grid-template-columns:repeat(auto-fill,minmax(96px,1fr));gap:14px 10px}}
 `;
 
+/** A path that may be broken behind each folder. */
+const breakable = (name: string): Html[] =>
+  name.split('/').map((part, i, { length }) => (i < length - 1 ? html`${part}/<wbr>` : html`${part}`));
+
 function shotHtml({ name, note }: Shot, picture: string | undefined): Html {
   const image =
     picture === undefined
       ? html`<span class="gone">no picture</span>`
       : html`<img src="${picture}" alt="${name}" loading="lazy">`;
-  return html`<figure class="shot">${image}<figcaption><b>${note}</b><br>${name}</figcaption></figure>`;
+  return html`<figure class="shot">${image}<figcaption><b>${note}</b><br>${breakable(name)}</figcaption></figure>`;
 }
 
 /** Data URIs by path; a file that is gone since it was indexed has none. */
