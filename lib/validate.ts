@@ -113,10 +113,18 @@ export function expectColour(name: string, value: unknown): string {
   throw new OptionError(`${name} must be a colour as '#rrggbb', got ${describe(value)}`);
 }
 
+export function expectFunction<F extends (...args: never[]) => unknown>(name: string, value: F): F {
+  if (typeof value === 'function') return value;
+  throw new OptionError(`${name} must be a function, got ${describe(value)}`);
+}
+
+export function expectSignal(name: string, value: AbortSignal): AbortSignal {
+  if (typeof value?.aborted === 'boolean' && typeof value.addEventListener === 'function') return value;
+  throw new OptionError(`${name} must be an AbortSignal, got ${describe(value)}`);
+}
+
 /** Throws an AbortError when the signal has fired, an OptionError when it is no signal. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  const isSignal = typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
-  if (signal !== undefined && !isSignal)
-    throw new OptionError(`signal must be an AbortSignal, got ${describe(signal)}`);
-  if (signal?.aborted) throw new AbortError(undefined, { cause: signal.reason });
+  if (signal !== undefined && expectSignal('signal', signal).aborted)
+    throw new AbortError(undefined, { cause: signal.reason });
 }

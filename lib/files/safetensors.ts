@@ -129,7 +129,7 @@ function checkTensor(name: string, dtype: unknown, shape: unknown, data: unknown
 export function decodeSafetensors(bytes: Uint8Array, file = 'safetensors data'): Safetensors {
   const fail = (message: string, cause?: unknown): CheckpointError =>
     new CheckpointError(`${file}: ${message}`, cause === undefined ? {} : { cause });
-  if (bytes.length < 8) throw fail(`expected at least 8 bytes, got ${bytes.length}`);
+  if (bytes.length < 8) throw fail(`safetensors must have at least 8 bytes, got ${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getBigUint64(0, true);
   const most = Math.min(kMaxHeader, bytes.length - 8);

@@ -8,7 +8,8 @@ import type { LabelSets, Labels } from './labels.ts';
 import { batchOptions, hardNegatives, labelledBank, lossOptions } from './options.ts';
 import { defineLoss } from './registry.ts';
 
-const spec = {
+/** Its options as plain data. */
+export const supConSpec = {
   ...lossOptions,
   /** 'out' (default): the mean over positives outside the logarithm; 'in': inside. */
   variant: {
@@ -42,7 +43,7 @@ const spec = {
 } as const satisfies OptionTable;
 
 export const supConOptions = {
-  ...spec,
+  ...supConSpec,
   ...batchOptions,
   bank: labelledBank,
   /**
@@ -73,10 +74,10 @@ export const supConOptions = {
 export interface SupConLossOptions extends OptionsOf<typeof supConOptions> {}
 export type SupConLossResult = LossValue;
 
-export type SupConLossSpec = { readonly name: 'supcon' } & OptionsOf<typeof spec>;
+export type SupConLossSpec = { readonly name: 'supcon' } & OptionsOf<typeof supConSpec>;
 
 /** What the denominator of a positive holds beside the negatives. */
-export type Denominators = (typeof spec.denominators.choices)[number];
+export type Denominators = (typeof supConSpec.denominators.choices)[number];
 
 /**
  * As supConLoss, with the number of anchors that have a positive.
@@ -134,7 +135,7 @@ export function supConLoss(features: Tensor, options: SupConLossOptions = {}): T
 // Without a seed: batches are shuffled, and so is the choice of positives.
 defineLoss({
   name: 'supcon',
-  options: spec,
+  options: supConSpec,
   usesLabels: true,
   loss: (features, { anchors, ...options }, { labels, ids, bank, hasKeys }) =>
     supConLossWithStats(features, { ...options, labels, ids, bank, anchors: hasKeys ? 'queries' : anchors }),

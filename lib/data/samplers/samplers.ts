@@ -1,5 +1,5 @@
 /** The samplers by name, as plain data, and a function of the user's. */
-import type { ResolvedOf, VariantOf } from '../../options/option.ts';
+import type { ResolvedOf, ResolvedVariantOf, VariantOf } from '../../options/option.ts';
 import { resolveVariant } from '../../options/resolve.ts';
 import { checkOptions, expectNumber } from '../../validate.ts';
 import { checkDataset, type Dataset } from '../dataset.ts';
@@ -26,7 +26,7 @@ type SamplerName = keyof Options;
 /** A sampler by its name and options. */
 export type SamplerSpec = VariantOf<Options>;
 /** With the defaults. */
-type CheckedSpec = { [Name in SamplerName]: { readonly name: Name } & ResolvedOf<Options[Name]> }[SamplerName];
+export type ResolvedSampler = ResolvedVariantOf<Options>;
 type Maker<Spec> = (options: Spec, context: SamplerContext) => Sampler | Promise<Sampler>;
 
 const makers: { readonly [Name in SamplerName]: Maker<ResolvedOf<Options[Name]>> } = {
@@ -38,14 +38,14 @@ const makers: { readonly [Name in SamplerName]: Maker<ResolvedOf<Options[Name]>>
 };
 
 /** Checks what does not depend on the data; fills in defaults. @throws {OptionError} */
-export function checkSampler(spec: SamplerSpec | SamplerFunction): CheckedSpec | SamplerFunction {
+export function checkSampler(spec: SamplerSpec | SamplerFunction): ResolvedSampler | SamplerFunction {
   return typeof spec === 'function'
     ? spec
     : resolveVariant('sampler', samplerOptions, spec, '{ name, … } or a function');
 }
 
 /** The batch size that a sampler decides; undefined where it leaves it open. */
-export const batchSizeOf = (spec: CheckedSpec | SamplerFunction | undefined): number | undefined =>
+export const batchSizeOf = (spec: ResolvedSampler | SamplerFunction | undefined): number | undefined =>
   typeof spec === 'object' && spec.name === 'class-balanced' ? spec.classes * spec.perClass : undefined;
 
 export interface MakeSamplerOptions {
@@ -81,6 +81,6 @@ export async function makeSampler(
     signal: options.signal,
   };
   if (typeof checked === 'function') return makeCustom(checked, context);
-  const make = makers[checked.name] as Maker<CheckedSpec>;
+  const make = makers[checked.name] as Maker<ResolvedSampler>;
   return { config: { ...checked }, ...(await make(checked, context)) };
 }
