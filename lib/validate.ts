@@ -107,8 +107,14 @@ export function expectBoolean(name: string, value: unknown): boolean {
   throw new OptionError(`${name} must be true or false, got ${describe(value)}`);
 }
 
+/** Of images: 1, gray, or 3. */
+export function expectChannels(name: string, value: 1 | 3): 1 | 3 {
+  if (value === 1 || value === 3) return value;
+  throw new OptionError(`${name} must be 1 or 3, got ${describe(value)}`);
+}
+
 /** Returns `value` when it is a colour as '#rrggbb'. */
-export function expectColour(name: string, value: unknown): string {
+export function expectColour(name: string, value: string): string {
   if (typeof value === 'string' && /^#[\da-f]{6}$/i.test(value)) return value;
   throw new OptionError(`${name} must be a colour as '#rrggbb', got ${describe(value)}`);
 }

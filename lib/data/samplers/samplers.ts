@@ -1,7 +1,8 @@
 /** The samplers by name, as plain data, and a function of the user's. */
-import type { ResolvedOf, ResolvedVariantOf, VariantOf } from '../../options/option.ts';
-import { resolveVariant } from '../../options/resolve.ts';
-import { checkOptions, expectNumber } from '../../validate.ts';
+import { countOption, seedOption, signalOption } from '../../options/kinds.ts';
+import type { OptionsOf, OptionTable, ResolvedOf, ResolvedVariantOf, VariantOf } from '../../options/option.ts';
+import { resolveOptions, resolveVariant } from '../../options/resolve.ts';
+import { expectNumber } from '../../validate.ts';
 import { checkDataset, type Dataset } from '../dataset.ts';
 import type { Sampler } from '../sampler.ts';
 import { classBalancedOptions, makeClassBalanced } from './class-balanced.ts';
@@ -48,13 +49,15 @@ export function checkSampler(spec: SamplerSpec | SamplerFunction): ResolvedSampl
 export const batchSizeOf = (spec: ResolvedSampler | SamplerFunction | undefined): number | undefined =>
   typeof spec === 'object' && spec.name === 'class-balanced' ? spec.classes * spec.perClass : undefined;
 
-export interface MakeSamplerOptions {
+const makeOptions = {
   /** Not needed where the sampler decides it. */
-  readonly batchSize?: number;
+  batchSize: countOption,
   /** Default 0. */
-  readonly seed?: number;
-  readonly signal?: AbortSignal | undefined;
-}
+  seed: seedOption,
+  signal: signalOption,
+} as const satisfies OptionTable;
+
+export interface MakeSamplerOptions extends OptionsOf<typeof makeOptions> {}
 
 /**
  * What decides which samples of `dataset` make the batches of an epoch, for a DataLoader: by name and options, or by a
@@ -72,14 +75,10 @@ export async function makeSampler(
   dataset: Dataset,
   options: MakeSamplerOptions = {},
 ): Promise<Sampler> {
-  checkOptions('makeSampler', options, ['batchSize', 'seed', 'signal']);
+  const { seed, signal, ...given } = resolveOptions('makeSampler', makeOptions, options);
   const checked = checkSampler(spec);
-  const context: SamplerContext = {
-    dataset: checkDataset(dataset),
-    batchSize: expectNumber('batchSize', options.batchSize ?? batchSizeOf(checked), { min: 1, integer: true }),
-    seed: expectNumber('seed', options.seed ?? 0, { min: 0, integer: true }),
-    signal: options.signal,
-  };
+  const batchSize = expectNumber('batchSize', given.batchSize ?? batchSizeOf(checked), countOption);
+  const context: SamplerContext = { dataset: checkDataset(dataset), batchSize, seed, signal };
   if (typeof checked === 'function') return makeCustom(checked, context);
   const make = makers[checked.name] as Maker<ResolvedSampler>;
   return { config: { ...checked }, ...(await make(checked, context)) };
