@@ -1,4 +1,5 @@
 /** Supervised contrastive loss. */
+import { countOption, seedOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { asGiven } from '../options/resolve.ts';
 import type { NestedArray } from '../tensor/nested.ts';
@@ -37,7 +38,7 @@ export const supConSpec = {
     help: 'an anchor without a positive: left out of the mean, counted as 0, or refused',
   },
   /** So many positives an anchor at most, chosen at random; default: all. The denominators stay as they are. */
-  maxPositives: { type: 'number', min: 1, integer: true, help: 'so many positives an anchor at most', usual: 'all' },
+  maxPositives: { ...countOption, help: 'so many positives an anchor at most', usual: 'all' },
   /** Weights negatives by their nearness. A class prior is for samples without labels. */
   hardNegatives,
 } as const satisfies OptionTable;
@@ -68,7 +69,7 @@ export const supConOptions = {
     help: 'the weight of each sample as a positive of each other one, in place of labels',
   },
   /** Of the choice of positives; default 0. */
-  seed: { type: 'number', default: 0, min: 0, integer: true, help: 'of the choice that maxPositives makes' },
+  seed: { ...seedOption, help: 'of the choice that maxPositives makes' },
 } as const satisfies OptionTable;
 
 export interface SupConLossOptions extends OptionsOf<typeof supConOptions> {}

@@ -7,7 +7,7 @@ import { type Ramp, rampAt } from '../options/ramp.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type CustomLoss, type CustomLossBatch, callCustom } from './custom-loss.ts';
-import { expectHoldsStep, KeyQueue } from './key-queue.ts';
+import { expectHoldsStep, KeyQueue, queueOption } from './key-queue.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targets } from './method.ts';
 import { dimOf, expectModules } from './network.ts';
 import { type Around, defineMethod } from './registry.ts';
@@ -31,10 +31,7 @@ const table = {
    */
   momentum: { ...teacherMomentum, default: 0.99 },
   /** Keys that the queue holds, at least a batch. Default 4096. */
-  queueSize: {
-    ...{ type: 'number', integer: true, min: 1, max: 2 ** 31 - 1, default: 4096, value: 'KEYS', flag: 'queue' },
-    help: 'keys that the queue holds, at least a batch',
-  },
+  queueSize: { ...queueOption, default: 4096, help: 'keys that the queue holds, at least a batch' },
   /**
    * What batch normalisation of the key network takes: 'batch' (default), the statistics of the batch's keys, as MoCo does;
    * 'average', running statistics that follow the encoder's as the parameters do, so that no key knows of its batch (Cai

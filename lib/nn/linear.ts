@@ -1,5 +1,5 @@
 /** Fully connected layers. */
-import { functionOption } from '../options/kinds.ts';
+import { countOption, functionOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
@@ -10,7 +10,7 @@ import { uniform } from './init.ts';
 import { Module } from './module.ts';
 import { Parameter } from './parameter.ts';
 
-export const size = { min: 1, max: 2 ** 24, integer: true } as const;
+export const size = { ...countOption, max: 2 ** 24 } as const;
 
 export const weightOptions = {
   /** Whether there is a bias. Default true. */
