@@ -90,6 +90,7 @@ export async function updateIndex(path: string, options: UpdateIndexOptions): Pr
       throw new DataError(`${root}: none of ${found.length} images could be decoded: ${skipped[0]?.reason}`);
     await writer.finish();
     await old?.close(); // Windows replaces no file that is mapped
+    open = undefined;
     await writer.publish();
     if (stopped !== undefined) throw stopped;
     const removed = (old?.length ?? 0) - kept - changed;
