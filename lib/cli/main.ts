@@ -4,6 +4,7 @@ import { runProgram } from './program.ts';
 const commands = {
   demo: () => import('./demo.ts'),
   train: () => import('./train.ts'),
+  resume: () => import('./resume.ts'),
   recipes: () => import('./recipes.ts'),
   eval: () => import('./eval.ts'),
   embed: () => import('./embed.ts'),

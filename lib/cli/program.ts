@@ -50,7 +50,7 @@ async function runCommand(argv: readonly string[], output: Output, context: Prog
     if (!asksHelp && !topLevel.options.help)
       throw new OptionError('a command is needed; `contrastive --help` lists them');
     const loaded = await Promise.all(Object.keys(commands).map((known) => loadCommand(known, commands)));
-    return output.print(programHelp(loaded));
+    return output.print(programHelp(loaded, output.columns));
   }
 
   const command = await loadCommand(name, commands);
@@ -59,12 +59,10 @@ async function runCommand(argv: readonly string[], output: Output, context: Prog
   const derived = (await command.derived?.(rest)) ?? {};
   const table = { ...command.options, ...derived, ...globalOptions };
   if (asksHelp || topLevel.options.help || rest.includes('--help') || rest.includes('-h'))
-    return output.print(commandHelp(command, derived));
-  const { options, given, positionals } = parseOptions(rest, table, {
-    where,
-    maxPositionals: command.maxPositionals ?? 0,
-  });
-  checkRequired(where, table, options);
+    return output.print(commandHelp(command, derived, output.columns));
+  const { places, maxPositionals } = command;
+  const { options, given, positionals } = parseOptions(rest, table, { where, places, maxPositionals });
+  checkRequired({ where, places }, table, options);
   await command.run({ options, given, positionals, signal, output });
 }
 
@@ -99,7 +97,9 @@ export async function runProgram(argv: readonly string[], context: ProgramContex
     const code = codeOf(error);
     output.emit({ error: { code, message } });
     const stack = env.CONTRASTIVE_DEBUG && types.isNativeError(error) ? `\n${error.stack}` : '';
-    if (!output.json) streams.stderr.write(`error: ${message} [${code}]${stack}\n`);
+    // Who stopped it knows that it is no error.
+    const text = code === 'ERR_ABORTED' ? message : `error: ${message} [${code}]`;
+    if (!output.json) streams.stderr.write(`${text}${stack}\n`);
     return exitCodeOf(error, signal);
   }
 }
