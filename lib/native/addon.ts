@@ -35,6 +35,8 @@ export interface AddonInfo {
   readonly devices: readonly string[];
   /** The size of the compute thread's OpenMP team. */
   readonly threads: number;
+  /** Whether the package's own kernels run on that team too: they are compiled with OpenMP. */
+  readonly parallelKernels: boolean;
 }
 
 export interface TensorDescription {
