@@ -6,7 +6,7 @@ import { ContrastiveError, messageOf, OptionError } from '../errors.ts';
 import { nearest } from '../validate.ts';
 import type { Command } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
-import { checkRequired, globalOptions, parseOptions } from './options.ts';
+import { checkRequired, globalOptions, type ParsedArguments, parseOptions } from './options.ts';
 import { Output, type OutputStreams } from './output.ts';
 
 export type CommandLoaders = Readonly<Record<string, () => Promise<{ command: Command }>>>;
@@ -54,16 +54,25 @@ async function runCommand(argv: readonly string[], output: Output, context: Prog
   }
 
   const command = await loadCommand(name, commands);
-  const where = `contrastive ${name}`;
   const rest = words.slice(asksHelp ? 2 : 1);
-  const derived = (await command.derived?.(rest)) ?? {};
-  const table = { ...command.options, ...derived, ...globalOptions };
-  if (asksHelp || topLevel.options.help || rest.includes('--help') || rest.includes('-h'))
-    return output.print(commandHelp(command, derived, output.columns));
-  const { places, maxPositionals } = command;
-  const { options, given, positionals } = parseOptions(rest, table, { where, places, maxPositionals });
-  checkRequired({ where, places }, table, options);
-  await command.run({ options, given, positionals, signal, output });
+  if (asksHelp || topLevel.options.help || asksForHelp(rest))
+    return output.print(commandHelp(command, (await command.derived?.(rest)) ?? {}, output.columns));
+  await command.run({ ...(await parseArguments(command, rest)), signal, output });
+}
+
+const asksForHelp = (argv: readonly string[]): boolean => argv.includes('--help') || argv.includes('-h');
+
+/**
+ * What was typed behind a command's name. Loads nothing native.
+ * @throws {OptionError} wrong usage, unless help is asked for.
+ */
+export async function parseArguments(command: Command, argv: readonly string[]): Promise<ParsedArguments> {
+  const { name, places, maxPositionals } = command;
+  const where = `contrastive ${name}`;
+  const table = { ...command.options, ...(await command.derived?.(argv)), ...globalOptions };
+  const parsed = parseOptions(argv, table, { where, places, maxPositionals });
+  if (!asksForHelp(argv)) checkRequired({ where, places }, table, parsed.options);
+  return parsed;
 }
 
 function codeOf(error: unknown): string {
