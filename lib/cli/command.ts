@@ -40,7 +40,12 @@ export interface CommandContext<O extends OptionTable = OptionTable> {
   readonly signal: AbortSignal;
   /** Text for people, records for machines (`--json`), a live line. */
   readonly output: Output;
+  /** All of the program's. */
+  readonly commands: CommandLoaders;
 }
+
+/** Commands by name, each loaded when it is asked for. */
+export type CommandLoaders = Readonly<Record<string, () => Promise<{ command: Command }>>>;
 
 export interface Command<O extends OptionTable = OptionTable> {
   readonly name: string;

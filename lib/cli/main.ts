@@ -14,6 +14,7 @@ const commands = {
   doctor: () => import('./doctor.ts'),
   build: () => import('./build.ts'),
   libtorch: () => import('./libtorch.ts'),
+  completion: () => import('./completion.ts'),
 };
 
 const controller = new AbortController();

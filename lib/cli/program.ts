@@ -4,12 +4,10 @@ import { readFileSync } from 'node:fs';
 import { types } from 'node:util';
 import { ContrastiveError, messageOf, OptionError } from '../errors.ts';
 import { nearest } from '../validate.ts';
-import type { Command } from './command.ts';
+import type { Command, CommandLoaders } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
 import { checkRequired, globalOptions, type ParsedArguments, parseOptions } from './options.ts';
 import { Output, type OutputStreams } from './output.ts';
-
-export type CommandLoaders = Readonly<Record<string, () => Promise<{ command: Command }>>>;
 
 export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130, unread: 141, terminated: 143 } as const;
 
@@ -57,7 +55,7 @@ async function runCommand(argv: readonly string[], output: Output, context: Prog
   const rest = words.slice(asksHelp ? 2 : 1);
   if (asksHelp || topLevel.options.help || asksForHelp(rest))
     return output.print(commandHelp(command, (await command.derived?.(rest)) ?? {}, output.columns));
-  await command.run({ ...(await parseArguments(command, rest)), signal, output });
+  await command.run({ ...(await parseArguments(command, rest)), signal, output, commands });
 }
 
 const asksForHelp = (argv: readonly string[]): boolean => argv.includes('--help') || argv.includes('-h');

@@ -139,6 +139,7 @@ describe('contrastive eval', () => {
       options: { ...defaults, run, protocol: 'all', epochs: 1 },
       given: new Set<string>(),
       positionals: [],
+      commands: {},
       signal: new AbortController().signal,
       output: output as unknown as Output,
     });
@@ -167,6 +168,7 @@ describe('contrastive eval', () => {
     const context = {
       given: new Set<string>(),
       positionals: [],
+      commands: {},
       signal: controller.signal,
       output: output as unknown as Output,
     };
