@@ -11,7 +11,16 @@ import type { Encoder } from '../encoders/registry.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
-import { dataHelp, dataOfRun, dataOption, loadSplits, parseData, skipDamaged, usualFraction } from './data-option.ts';
+import {
+  dataHelp,
+  dataOfRun,
+  dataOption,
+  loadSplits,
+  parseData,
+  skipDamaged,
+  titleOf,
+  usualFraction,
+} from './data-option.ts';
 import { encoderFile, newEncoder } from './encoder-option.ts';
 import {
   type Accuracies,
@@ -206,6 +215,8 @@ async function loadData(
     output,
     signal,
   });
+  if (train.labels === undefined)
+    throw new DataError(`${titleOf(source)} has no labels to judge by; --data DIR takes images in class folders`);
   if (test === undefined) throw new DataError(noTest ?? `${source.name}: there are no test images`);
   if (isOwn && heldOut !== undefined && own.heldOut === undefined)
     output.warn(
