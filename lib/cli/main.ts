@@ -8,6 +8,7 @@ const commands = {
   recipes: () => import('./recipes.ts'),
   eval: () => import('./eval.ts'),
   embed: () => import('./embed.ts'),
+  search: () => import('./search.ts'),
   export: () => import('./export.ts'),
   serve: () => import('./serve.ts'),
   augment: () => import('./augment.ts'),

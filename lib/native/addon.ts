@@ -165,8 +165,8 @@ export interface Addon {
     job: number,
     viewNumbers?: readonly number[],
   ): TensorHandle;
-  /** Whether `device` is one for augmentOnDevice (CUDA), and all transforms can run there. */
-  augmentRunsOn(device: string, pipelines: readonly PipelineHandle[]): boolean;
+  /** Whether `device` is one for augmentOnDevice (CUDA). */
+  augmentRunsOn(device: string): boolean;
   /** As augmentBatch, on `device`, by operations on its tensors: one job of the stream that `flags` name. */
   augmentOnDevice(
     pipelines: readonly PipelineHandle[],
