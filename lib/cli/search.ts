@@ -85,8 +85,7 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
   options: searchOptions,
   async run(context) {
     const { options, signal, output } = context;
-    const wanted = [options.query !== undefined, options.duplicates, options.outliers].filter(Boolean).length;
-    if (wanted !== 1) throw new OptionError('give one of --query PATH, --duplicates and --outliers');
+    checkJob(context);
     const out = options.out === undefined ? undefined : await placeFor(options.out);
     const queries = options.query === undefined ? [] : await queriesOf(options.query);
     const places = await placesOf(context);
@@ -105,6 +104,16 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
     }
   },
 });
+
+/** @throws {OptionError} no job or several, or an option of another one. */
+function checkJob({ options: { query, duplicates, outliers }, given }: Context): void {
+  if ([query !== undefined, duplicates, outliers].filter(Boolean).length !== 1)
+    throw new OptionError('give one of --query PATH, --duplicates and --outliers');
+  const of = { k: !duplicates, threshold: duplicates, limit: outliers };
+  const owners = { k: '--query and --outliers', threshold: '--duplicates', limit: '--outliers' };
+  for (const name of ['k', 'threshold', 'limit'] as const)
+    if (given.has(name) && !of[name]) throw new OptionError(`--${name} belongs to ${owners[name]}`);
+}
 
 interface Places {
   readonly run: string | undefined;

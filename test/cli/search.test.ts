@@ -115,6 +115,8 @@ describe('contrastive search', () => {
       expect(await search(...args)).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) });
     await fails([run, photos], /give one of --query PATH, --duplicates and --outliers/);
     await fails([run, photos, '--duplicates', '--outliers'], /give one of/);
+    await fails([run, photos, '--outliers', '--threshold', '0.9'], /--threshold belongs to --duplicates/);
+    await fails([run, photos, '--duplicates', '--k', '3'], /--k belongs to --query and --outliers/);
     await fails([run, '--query', join(photos, 'a.jpg')], /give the folder that is searched/);
     await fails([photos, '--outliers'], /there is no run in/, 1);
     await fails(['--run', run, '--input', photos, 'more', '--outliers'], /'more' besides/);
