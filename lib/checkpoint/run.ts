@@ -10,7 +10,7 @@
  *
  * One process writes a run, the one that holds the lock; any number may read it meanwhile.
  */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../errors.ts';
 import { isTemporary, writeFileAtomic } from '../files/atomic.ts';
@@ -22,6 +22,7 @@ import { resolveOptions } from '../options/resolve.ts';
 import { clip, describe, expectNumber } from '../validate.ts';
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from './checkpoint-files.ts';
 import { MetricsLog } from './metrics.ts';
+import { nearbyRuns } from './nearby-runs.ts';
 import { checkRunConfig, type RunConfig } from './run-config.ts';
 
 const loadOptions = {
@@ -77,6 +78,12 @@ export class RunFolder {
     return run;
   }
 
+  /** Takes back `create`: removes what it wrote. The folder is left to whoever holds the lock in it. */
+  async discard(): Promise<void> {
+    for (const file of [this.#configFile, this.metrics.path]) await rm(file, { force: true });
+    await rmdir(this.#checkpoints).catch(() => {}); // not empty
+  }
+
   get #configFile(): string {
     return join(this.path, 'config.json');
   }
@@ -101,7 +108,9 @@ export class RunFolder {
     const folder = resolve(path);
     const file = join(folder, 'config.json');
     if (!(await stat(file).catch(() => undefined)))
-      throw new CheckpointError(`there is no run in '${folder}': expected a folder with config.json and checkpoints/`);
+      throw new CheckpointError(
+        `there is no run in '${path}': expected a folder with config.json and checkpoints/${await nearbyRuns(path)}`,
+      );
     return new RunFolder(folder, checkRunConfig(await readJson(file), file));
   }
 
@@ -195,8 +204,16 @@ async function writing(folder: string, write: () => Promise<void>): Promise<void
   }
 }
 
+/** What a person points at: a run's folder, or one of its checkpoint folders, whose step is then given. @throws as RunFolder.open. */
+export async function openRun(path: string): Promise<{ run: RunFolder; step: number | undefined }> {
+  const folder = resolve(path);
+  const isInside = isStep(basename(folder)) && basename(dirname(folder)) === 'checkpoints';
+  const run = await RunFolder.open(isInside ? dirname(dirname(folder)) : path);
+  return { run, step: isInside ? Number(basename(folder)) : undefined };
+}
+
 /**
- * Opens what a person points at: a run's folder (its latest checkpoint) or one of its checkpoint folders (that one).
+ * Opens the latest checkpoint of a run's folder, or that of a checkpoint folder.
  *
  * @throws {CheckpointError} neither, or damaged.
  */
@@ -204,9 +221,6 @@ export async function openCheckpoint(
   path: string,
   options: LoadCheckpointOptions = {},
 ): Promise<{ run: RunFolder; checkpoint: Checkpoint }> {
-  const folder = resolve(path);
-  const isInside = isStep(basename(folder)) && basename(dirname(folder)) === 'checkpoints';
-  const run = await RunFolder.open(isInside ? dirname(dirname(folder)) : folder);
-  const checkpoint = await run.loadCheckpoint(isInside ? Number(basename(folder)) : 'latest', options);
-  return { run, checkpoint };
+  const { run, step = 'latest' } = await openRun(path);
+  return { run, checkpoint: await run.loadCheckpoint(step, options) };
 }

@@ -11,7 +11,16 @@ import type { Encoder } from '../encoders/registry.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
-import { dataHelp, dataOption, dataText, loadSplits, parseData, skipDamaged } from './data-option.ts';
+import {
+  dataHelp,
+  dataOfRun,
+  dataOption,
+  loadSplits,
+  parseData,
+  skipDamaged,
+  titleOf,
+  usualFraction,
+} from './data-option.ts';
 import { encoderFile, newEncoder } from './encoder-option.ts';
 import {
   type Accuracies,
@@ -31,7 +40,7 @@ const evalOptions = {
     value: 'FILE',
     help: 'the file that makes the encoder of the run; needed to train it where the one that the run names is gone',
   },
-  data: { ...dataOption, help: "as in train; default the run's own data" },
+  data: { ...dataOption, help: "as in train; default the run's own images" },
   protocol: {
     type: 'string',
     value: 'NAME',
@@ -58,7 +67,7 @@ const evalOptions = {
     value: 'NAME',
     choices: ['test', 'val'],
     default: 'test',
-    help: 'images to judge on; val: of a folder that has val beside test',
+    help: 'images to judge on; val: what the training put aside, or of a folder that has val beside test',
   },
   skipDamaged,
   ...ofDevice,
@@ -72,6 +81,7 @@ const fineTunes = ({ protocol }: EvalOptions): boolean => protocol === 'fine-tun
 export const command = defineCommand({
   name: 'eval',
   summary: 'judge the encoder of a run on test images: by kNN, a linear probe, or fine-tuned',
+  places: ['run', 'data'],
   help: `
 Drops the projection head and classifies test images by what it learns from training images. With the encoder frozen, from its features:
   knn        the 20 nearest training images vote, weighted by exp(cosine / 0.1)
@@ -190,19 +200,35 @@ async function loadData(
   { data, input }: RunConfig,
   { output, signal }: Pick<CommandContext<typeof evalOptions>, 'output' | 'signal'>,
 ): Promise<LabelledSplits & { readonly data: RunConfig['data'] }> {
-  const source = parseData(options.data ?? dataText(data));
-  const { limit = null, skipDamaged = false } = options.data === undefined ? data : {};
-  const used = options.limitTrain ?? limit;
-  const leavesOut = options.skipDamaged || skipDamaged;
-  const { train, test, noTest } = await loadSplits(source, {
+  const isOwn = options.data === undefined;
+  const source = options.data === undefined ? dataOfRun(options.run, data) : parseData(options.data);
+  const own: Partial<RunConfig['data']> = isOwn ? data : {};
+  const used = options.limitTrain ?? own.limit ?? null;
+  const leavesOut = options.skipDamaged || own.skipDamaged === true;
+  const { train, test, noTest, heldOut } = await loadSplits(source, {
     train: used ?? undefined,
     test: options.limitTest,
     testSplit: options.split,
+    heldOut: { fraction: usualFraction, seed: options.seed, ...own.heldOut, always: own.heldOut !== undefined },
     skipDamaged: leavesOut,
     side: fineTunes(options) ? fineTuneSide(input) : resizedSide(presets.evaluation(presetInput(input))),
     output,
     signal,
   });
+  if (train.labels === undefined)
+    throw new DataError(`${titleOf(source)} has no labels to judge by; --data DIR takes images in class folders`);
   if (test === undefined) throw new DataError(noTest ?? `${source.name}: there are no test images`);
-  return { train, test, data: { ...source, limit: used, ...(leavesOut && { skipDamaged: true }) } };
+  if (isOwn && heldOut !== undefined && own.heldOut === undefined)
+    output.warn(
+      'there are no test images: some of each class are put aside, of images that the encoder was trained on',
+    );
+  const { name, path } = source;
+  return {
+    ...{ train, test },
+    data: {
+      ...{ name, path, limit: used },
+      ...(leavesOut && { skipDamaged: true }),
+      ...(heldOut && { heldOut }),
+    },
+  };
 }

@@ -17,6 +17,7 @@ import { ofRun } from './shared-options.ts';
 export const command = defineCommand({
   name: 'export',
   summary: 'write the encoder of a run as an ONNX file, for other runtimes',
+  places: ['run'],
   help: `
 Writes the trained encoder (its projection head is dropped) as an ONNX model, operator set 17, with its weights inside:
   images      float32 (batch, channels, size, size), normalised as in the evaluation of the run
@@ -36,7 +37,7 @@ The batch size is free. Batch normalisation is a part of the convolutions unless
   ],
   options: {
     ...ofRun,
-    out: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to write, usually FILE.onnx' },
+    out: { type: 'string', short: 'o', value: 'FILE', default: 'encoder.onnx', help: 'where to write' },
     input: {
       type: 'string',
       value: 'TYPE',

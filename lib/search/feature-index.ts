@@ -3,20 +3,25 @@
 import { join } from 'node:path';
 import { DataError, OptionError, ShapeError, StateError } from '../errors.ts';
 import { readIndices } from '../evaluate/labelled.ts';
+import { countOption, signalOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { Batcher } from '../serve/batcher.ts';
 import { call } from '../tensor/call.ts';
-import { noGrad, tidy, withoutModes } from '../tensor/modes.ts';
+import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber, expectString } from '../validate.ts';
+import { describe, expectString } from '../validate.ts';
 import { type IndexContent, type IndexedFile, IndexWriter, readIndexFile } from './index-file.ts';
 import { thumbnail } from './thumbnail.ts';
 
-export interface SearchOptions {
+const searchOptions = {
   /** Neighbours, nearest first; fewer where the index has fewer. Default 10. */
-  readonly k?: number;
-  readonly signal?: AbortSignal | undefined;
-}
+  k: { ...countOption, default: 10 },
+  signal: signalOption,
+} as const satisfies OptionTable;
+
+export interface SearchOptions extends OptionsOf<typeof searchOptions> {}
 
 export interface Neighbour {
   /** Its row in the index, from 0 on. */
@@ -66,7 +71,7 @@ export class FeatureIndex {
     this.#batcher = new Batcher({
       maxBatch: kMostQueries,
       maxWaitMs: 0,
-      run: (queries) => withoutModes(() => this.#nearest(queries)),
+      run: (queries) => withoutModes(() => onInteractiveStream(() => this.#nearest(queries))),
     });
   }
 
@@ -77,21 +82,20 @@ export class FeatureIndex {
 
   /**
    * The rows with the largest cosine similarity to a vector, of equal ones the earlier. Searches that are under way together
-   * share a pass over the features, off the JavaScript thread.
+   * share a pass over the features, off the JavaScript thread; beside a training they do not wait for its steps.
    *
    * @param vector `dim` values of any length, as `embedder.embed()` gives them.
    * @throws {ShapeError} a vector of another dim. @throws {DataError} one that is not finite, or all zero.
    * @throws {AbortError} the signal fired. @throws {StateError} the index is closed.
    */
   async search(vector: Float32Array, options: SearchOptions = {}): Promise<Neighbour[]> {
-    checkOptions('search', options, ['k', 'signal']);
-    const k = expectNumber('k', options.k ?? 10, { min: 1, integer: true });
+    const { k, signal } = resolveOptions('search', searchOptions, options);
     if (!(vector instanceof Float32Array))
       throw new ShapeError(`vector must be a Float32Array of ${this.dim}, got ${describe(vector)}`);
     if (vector.length !== this.dim)
       throw new ShapeError(`vector must have the index's dim, ${this.dim}, got ${vector.length} values`);
     if (unitOf(vector) === undefined) throw new DataError('vector must be finite and not all zero');
-    return this.#batcher.submit(async () => ({ vector, k: Math.min(k, this.length) }), options.signal);
+    return this.#batcher.submit(async () => ({ vector, k: Math.min(k, this.length) }), signal);
   }
 
   /**
@@ -99,8 +103,8 @@ export class FeatureIndex {
    * @throws as `search`; {OptionError} no such row.
    */
   async searchLike(number: number, options: SearchOptions = {}): Promise<Neighbour[]> {
-    const k = expectNumber('k', options.k ?? 10, { min: 1, integer: true });
-    const found = await this.search(await this.vector(number), { ...options, k: k + 1 });
+    const { k, signal } = resolveOptions('searchLike', searchOptions, options);
+    const found = await this.search(await this.vector(number), { k: k + 1, signal });
     return found.filter((neighbour) => neighbour.number !== number).slice(0, k);
   }
 
@@ -122,7 +126,9 @@ export class FeatureIndex {
 
   /** @internal Rows side by side, from `begin` on. */
   async rows(begin: number, count: number): Promise<Float32Array> {
-    return tidy(async () => (await noGrad(() => this.features.narrow(0, begin, count)).data()) as Float32Array);
+    const read = async (): Promise<Float32Array> =>
+      (await noGrad(() => this.features.narrow(0, begin, count)).data()) as Float32Array;
+    return withoutModes(() => onInteractiveStream(() => tidy(read)));
   }
 
   /** Rejects searches without an answer, and later ones, with a StateError; lets go of the file. */

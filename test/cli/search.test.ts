@@ -92,6 +92,16 @@ describe('contrastive search', () => {
     expect(groups.groups[0].map((each: { identical: boolean }) => each.identical)).toContain(true);
   });
 
+  it("searches the folder of the run's data where none is named", async () => {
+    const place = await mkdtemp(join(folder, 'trained-'));
+    const trained = await writeTinyRun(place);
+    const config = JSON.parse(await readFile(join(trained, 'config.json'), 'utf8'));
+    config.data = { name: 'folder', path: photos, limit: null };
+    await writeFile(join(trained, 'config.json'), JSON.stringify(config));
+    for (const run of [trained, join(trained, 'checkpoints', '7')])
+      expect((await search(run, '--outliers')).stdout).toMatch(/photos\.index: 3 images/);
+  });
+
   it('takes a folder of queries', async () => {
     const { stdout } = await search(run, photos, '--query', photos, '--k', '1', '--json');
     const answers = records(stdout).filter((record) => 'query' in record);
@@ -105,10 +115,12 @@ describe('contrastive search', () => {
       expect(await search(...args)).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) });
     await fails([run, photos], /give one of --query PATH, --duplicates and --outliers/);
     await fails([run, photos, '--duplicates', '--outliers'], /give one of/);
-    await fails([run, '--query', join(photos, 'a.jpg')], /give the folder that is searched/);
-    await fails([photos, '--outliers'], /give the folder that is searched/);
-    await fails(['--run', run, '--input', photos, 'more', '--outliers'], /'more' besides/);
-    await fails(['--index', `${photos}.index`, '--query', join(photos, 'a.jpg')], /give --run DIR/);
+    await fails([run, photos, '--outliers', '--threshold', '0.9'], /--threshold belongs to --duplicates/);
+    await fails([run, photos, '--duplicates', '--k', '3'], /--k belongs to --query and --outliers/);
+    await fails([run, '--query', join(photos, 'a.jpg')], /INPUT is missing: a folder of images/);
+    await fails([photos, '--outliers'], /there is no run in/, 1);
+    await fails(['--run', run, '--input', photos, 'more', '--outliers'], /search: does not know what 'more' is for/);
+    await fails(['--index', `${photos}.index`, '--query', join(photos, 'a.jpg')], /RUN is missing/);
     await fails([run, photos, '--outliers', '--out', 'found.txt'], /--out must be a name in \.html, got 'found\.txt'/);
     await fails([run, photos, '--query', join(folder, 'none.jpg')], /none\.jpg: there is no such file or folder/, 1);
     await fails(['--index', join(folder, 'none.index'), '--outliers'], /none\.index: cannot be read/, 1);

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeSafetensors, typedArrayOf } from '../../lib/files/safetensors.ts';
 import { createIndex, openIndex } from '../../lib/search/feature-index.ts';
-import { memory } from '../../lib/tensor/runtime.ts';
+import * as ops from '../../lib/tensor/ops.ts';
+import { memory, setThreads } from '../../lib/tensor/runtime.ts';
+import { tensor } from '../../lib/tensor/tensor.ts';
 import { indexOf, ranked, vectors } from './own-index.ts';
 
 let folder: string;
@@ -31,8 +33,19 @@ describe('an index', () => {
     }
   });
 
+  it('finds the same with any number of threads', async () => {
+    await using index = await indexOf(join(folder, 'threads'), vectors(3000, 9));
+    const queries = vectors(12, 9, 0.2);
+    const found = async (threads: number) => {
+      setThreads(threads);
+      const one = await index.search(queries[0] as Float32Array);
+      return [one, ...(await Promise.all(queries.map((query) => index.search(query))))];
+    };
+    expect(await found(3)).toEqual(await found(1));
+  });
+
   it('gives equal rows in their order, and has no more neighbours than rows', async () => {
-    const row = Float32Array.of(0, 1, 0, 0, 0); // products without rounding
+    const [row] = vectors(1, 5) as [Float32Array];
     await using index = await indexOf(join(folder, 'equal'), new Array(70).fill(row));
     expect((await index.search(row, { k: 3 })).map(({ number }) => number)).toEqual([0, 1, 2]);
     expect((await index.search(row, { k: 1000 })).map(({ number }) => number)).toEqual(
@@ -93,6 +106,31 @@ describe('an index', () => {
     await expect(createIndex(path, zero)).rejects.toMatchObject({ code: 'ERR_DATA' });
     await expect(createIndex(join(folder, 'no/folder'), zero)).rejects.toMatchObject({ code: 'ERR_DATA' });
   });
+});
+
+it('takes entries as they come, with names of any kind', async () => {
+  async function* entries() {
+    for (const [i, vector] of vectors(300, 1500).entries()) yield { name: `../${i}\n"é"`, vector };
+  }
+  await using index = await createIndex(join(folder, 'streamed'), entries()); // more rows than are written at once
+  const [query] = vectors(1, 1500, 0.1) as [Float32Array];
+  const [wanted] = ranked(query, vectors(300, 1500));
+  expect((await index.search(query, { k: 1 }))[0]?.name).toBe(`../${wanted?.number}\n"é"`);
+});
+
+it('a bank with rows that are not finite yields rows of the bank', () => {
+  const bank = tensor([
+    [Number.NaN, 1],
+    [1, 0],
+    [0, Number.NaN],
+    [0, 1],
+  ]);
+  const [indices] = ops.nearestNeighbours(tensor([[1, 0.5]]), bank, { k: 4, unit: true });
+  const found = Array.from(indices.dataSync() as BigInt64Array, Number);
+  expect([found.slice(0, 2), found.slice(2).sort()]).toEqual([
+    [1, 3],
+    [0, 2],
+  ]);
 });
 
 describe('a file that is no index', () => {
