@@ -4,6 +4,7 @@
  *     config.json                    RunConfig
  *     metrics.jsonl                  one JSON object a line
  *     checkpoints/latest.json        { format, step }: the newest good checkpoint
+ *     checkpoints/best.json          { format, step, figure, value }: the one whose figure was highest, where one is watched
  *     checkpoints/<step>/            model.safetensors, state.json; encoder.json, trained.safetensors,
  *                                    optimizer.safetensors and method.safetensors (when there is one); SHA256SUMS of these
  *     run.lock                       the process that trains into the folder
@@ -28,7 +29,18 @@ export interface LoadCheckpointOptions {
   onWarning?: (message: string) => void;
 }
 
+/** A checkpoint that is kept for what a monitor said of it. */
+export interface BestCheckpoint {
+  readonly step: number;
+  /** Name of the figure: 'knnTop1'. */
+  readonly figure: string;
+  readonly value: number;
+}
+
 const kLatest = 'latest.json';
+const kBest = 'best.json';
+/** Newest checkpoints that stay. */
+const kKept = 3;
 
 const isStep = (name: string): boolean => /^(0|[1-9]\d{0,14})$/.test(name);
 
@@ -105,15 +117,15 @@ export class RunFolder {
   }
 
   /**
-   * Writes checkpoints/<state.step>/ whole, then latest.json, then deletes all but the newest `keep` checkpoints and
-   * what interrupted writes left.
+   * Writes checkpoints/<state.step>/ whole, then latest.json, then deletes all but the best and the newest `keep` checkpoints
+   * and what interrupted writes left.
    *
    * @param options.keep default 3.
    * @throws {CheckpointError} a tensor that is not valid, or a folder that cannot be written; older checkpoints stay.
    */
   async saveCheckpoint(content: CheckpointContent, options: { keep?: number } = {}): Promise<string> {
     checkOptions('saveCheckpoint', options, ['keep']);
-    const keep = expectNumber('keep', options.keep ?? 3, { min: 1, integer: true });
+    const keep = expectNumber('keep', options.keep ?? kKept, { min: 1, integer: true });
     const step = expectNumber('state.step', content.state.step, { min: 0, max: 1e15 - 1, integer: true });
     const folder = join(this.#checkpoints, String(step));
     await writing(folder, async () => {
@@ -127,22 +139,57 @@ export class RunFolder {
 
   async #prune(keep: number, latest: number): Promise<void> {
     const steps = await this.steps();
-    const old = steps.slice(0, -keep).filter((step) => step !== latest);
+    const best = await this.best();
+    const old = steps.slice(0, -keep).filter((step) => step !== latest && step !== best?.step);
     const left = (await readdir(this.#checkpoints)).filter(isTemporary);
     for (const name of [...old.map(String), ...left])
       await rm(join(this.#checkpoints, name), { recursive: true, force: true });
   }
 
   /**
+   * Keeps the checkpoint of a step as the best one; the one that was it goes, unless it is among the newest.
+   * @throws {CheckpointError} it cannot be written.
+   */
+  async setBest(best: BestCheckpoint): Promise<void> {
+    const file = join(this.#checkpoints, kBest);
+    await writing(file, async () => {
+      await writeFileAtomic(file, `${JSON.stringify({ format: 1, ...best })}\n`);
+      await this.#prune(kKept, best.step);
+    });
+  }
+
+  /** The best checkpoint; undefined where none was named, or it is gone. @throws {CheckpointError} best.json is damaged. */
+  async best(): Promise<BestCheckpoint | undefined> {
+    const file = join(this.#checkpoints, kBest);
+    if (!(await stat(file).catch(() => undefined))) return undefined;
+    const { format, step, figure, value } = ((await readJson(file)) ?? {}) as Partial<
+      BestCheckpoint & { format: number }
+    >;
+    if (format !== 1 || !Number.isSafeInteger(step) || typeof figure !== 'string' || typeof value !== 'number')
+      throw new CheckpointError(`${file}: expected { format: 1, step, figure, value }`);
+    const isThere = (await this.steps()).includes(step as number);
+    return isThere ? { step: step as number, figure, value } : undefined;
+  }
+
+  /**
    * Reads a checkpoint. 'latest' is the one that latest.json names; when it is damaged, the one before it, and so on,
-   * each passed over with a warning. A step given by number is read or is an error.
+   * each passed over with a warning. The best one, or a step given by number, is read or is an error.
    *
    * @throws {CheckpointError} naming the file that is missing or damaged, or that no checkpoint is whole.
    */
-  async loadCheckpoint(which: 'latest' | number = 'latest', options: LoadCheckpointOptions = {}): Promise<Checkpoint> {
+  async loadCheckpoint(
+    which: 'latest' | 'best' | number = 'latest',
+    options: LoadCheckpointOptions = {},
+  ): Promise<Checkpoint> {
     checkOptions('loadCheckpoint', options, ['optimizer', 'onWarning']);
     const { optimizer = true, onWarning = (message) => process.emitWarning(message, 'CheckpointWarning') } = options;
     const steps = await this.steps();
+    if (which === 'best') {
+      const best = await this.best();
+      if (best === undefined)
+        throw new CheckpointError(`${this.path}: the run has no best checkpoint; its newest is in it`);
+      return readCheckpoint(join(this.#checkpoints, String(best.step)), optimizer);
+    }
     if (which !== 'latest') {
       if (steps.includes(which)) return readCheckpoint(join(this.#checkpoints, String(which)), optimizer);
       const there = steps.length === 0 ? 'there are none' : `there are ${steps.join(', ')}`;
@@ -188,7 +235,8 @@ async function writing(folder: string, write: () => Promise<void>): Promise<void
 }
 
 /**
- * Opens what a person points at: a run's folder (its latest checkpoint) or one of its checkpoint folders (that one).
+ * Opens what a person points at: a run's folder (its latest checkpoint), one of its checkpoint folders (that one), or
+ * `checkpoints/best` in it.
  *
  * @throws {CheckpointError} neither, or damaged.
  */
@@ -197,8 +245,10 @@ export async function openCheckpoint(
   options: LoadCheckpointOptions = {},
 ): Promise<{ run: RunFolder; checkpoint: Checkpoint }> {
   const folder = resolve(path);
-  const isInside = isStep(basename(folder)) && basename(dirname(folder)) === 'checkpoints';
+  const name = basename(folder);
+  const isInside = (isStep(name) || name === 'best') && basename(dirname(folder)) === 'checkpoints';
   const run = await RunFolder.open(isInside ? dirname(dirname(folder)) : folder);
-  const checkpoint = await run.loadCheckpoint(isInside ? Number(basename(folder)) : 'latest', options);
+  const inside = name === 'best' ? name : Number(name);
+  const checkpoint = await run.loadCheckpoint(isInside ? inside : 'latest', options);
   return { run, checkpoint };
 }

@@ -133,10 +133,9 @@ export const trainOptions = {
   knnEvery: {
     type: 'number',
     value: 'EPOCHS',
-    default: 0,
     min: 0,
     integer: true,
-    help: 'epochs between kNN accuracies; 0: at the end only',
+    help: 'epochs between kNN accuracies; 0: at the end only; default a fifth of them',
   },
   ...monitorOptions,
 } as const satisfies OptionTable;

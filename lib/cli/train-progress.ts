@@ -2,6 +2,7 @@
 import type { StepEvent, TrainEvent } from '../train/events.ts';
 import type { Figures } from '../train/monitors.ts';
 import { formatDuration } from './format.ts';
+import { intervalText } from './knn-history.ts';
 import { figureTexts } from './monitor-option.ts';
 import type { Output } from './output.ts';
 import { percent } from './report/results.ts';
@@ -16,6 +17,8 @@ export class TrainProgress {
   #stepsPerEpoch = 1;
   /** The monitors' newest figures. */
   #figures: Figures = {};
+  /** Seconds that evaluations behind an epoch, from 0, will take. */
+  #evaluations = (_epoch: number): number => 0;
 
   /** @param title before the live line and the epochs' lines, where several runs follow each other. */
   constructor(output: Output, epochs: number, title = '') {
@@ -29,7 +32,10 @@ export class TrainProgress {
     const { progress } = this.#output;
     if (event.kind === 'start') this.#stepsPerEpoch = event.stepsPerEpoch;
     if (event.kind === 'monitor' || event.kind === 'epoch') this.#figures = event.metrics;
-    if (event.kind === 'step') progress.update(() => this.#line(event));
+    if (event.kind === 'step') {
+      const share = event.step / (this.#stepsPerEpoch * this.#epochs);
+      progress.update(() => this.#line(event), share);
+    }
     if (event.kind === 'warning') this.#output.warn(event.message);
   }
 
@@ -42,7 +48,7 @@ export class TrainProgress {
       ...(metrics === undefined || Number.isNaN(metrics.top1) ? [] : [`top-1 ${percent(metrics.top1)}`]),
       ...figureTexts(this.#figures),
       `${formatRate(samplesPerSecond)} images/s`,
-      `${formatDuration(secondsLeft)} left`,
+      `${formatDuration(secondsLeft + this.#evaluations(epoch))} left`,
     ].join('  ');
   }
 
@@ -51,13 +57,19 @@ export class TrainProgress {
     this.#output.progress.update(() => `${this.#title}evaluating: features of ${done}/${total} images`);
   }
 
+  /** An evaluation took so long, and so many are to come in an epoch and behind it: they count to the time left. */
+  evaluated(seconds: number, left: (epoch: number) => number): void {
+    this.#evaluations = (epoch) => seconds * left(epoch);
+  }
+
   /** The line that an epoch leaves. */
   epochLine(event: TrainEvent & { readonly kind: 'epoch' }): string {
-    const { knnTop1 } = event.metrics;
+    const { knnTop1, testImages } = event.metrics;
+    const interval = knnTop1 === undefined || testImages === undefined ? '' : ` (${intervalText(knnTop1, testImages)})`;
     return [
       `${this.#title}epoch ${event.epoch + 1}/${this.#epochs}`,
       `loss ${event.loss.toFixed(4)}`,
-      ...(knnTop1 === undefined ? [] : [`kNN ${percent(knnTop1)}`]),
+      ...(knnTop1 === undefined ? [] : [`kNN ${percent(knnTop1)}${interval}`]),
       ...figureTexts(event.metrics),
     ].join('  ');
   }

@@ -9,17 +9,17 @@ import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import type { EndEvent, TrainEvent } from '../train/events.ts';
-import type { MonitorContext } from '../train/monitors.ts';
 import { type CommandContext, defineCommand } from './command.ts';
 import { type DataSource, dataHelp, loadSplits, parseData, profileOf } from './data-option.ts';
 import { encoderHelp, newEncoder } from './encoder-option.ts';
-import { extractSplits, judge, type LabelledSplits, missingClasses } from './evaluate-run.ts';
-import { formatDuration } from './format.ts';
+import { missingClasses } from './evaluate-run.ts';
+import { counted, formatDuration } from './format.ts';
+import { bestOf, type KnnHistory, knnHistory, knnLines, lastOf } from './knn-history.ts';
 import { monitorsOf } from './monitor-option.ts';
 import type { Output } from './output.ts';
-import { percent } from './report/results.ts';
 import { checkSamplerFlags } from './sampler-option.ts';
 import { readConfig, specOf, withConfig } from './train-config.ts';
+import { knnMonitor } from './train-knn.ts';
 import { partFlags, resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
 import { makeTraining, sideOf, type Training, type TrainingSpec } from './training.ts';
@@ -38,13 +38,13 @@ ${encoderHelp}
 
 --resume DIR needs no other option: data, encoder, method, views, schedule, batch and precision are those of the run. What is typed beside it must be the run's, but for --epochs, and for where the data lie. --config FILE begins a new training with the options of a config.json, --recipe NAME one with those of a published recipe, which its config then holds.
 
-Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others; of each epoch what the monitors say), checkpoints/STEP/ (weights as safetensors; the three newest are kept). At the end, the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1).
+Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others; of each epoch what the monitors say), checkpoints/STEP/ (weights as safetensors; the three newest are kept, and the best, which --run DIR/checkpoints/best names). Before the first step and after every fifth part of the epochs (--knn-every), the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1). Chance is the share of whoever always names the most frequent class.
 
 Ctrl-C stops after the step under way, saves a checkpoint and says how to go on. A loss that becomes NaN or infinite stops the run with its step; the last checkpoint stays. Other errors, and a reader of the output that goes away (| head), come after a checkpoint too.
 
 --monitors watch the encoder's features of the training's own batches: probe (a linear classifier that learns along: its accuracy on images before it learns from them), knn (each image's class by the newest others), rank (RankMe: how many dimensions are used), spread (alignment, uniformity, and collapse at 0). They tell whether a training gets better, and change nothing in it.
 
-With --json, one object a line: the events start, step, monitor, checkpoint, epoch and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; knnTop1 is null where there are no labelled test images.`,
+With --json, one object a line: the events start, step, monitor, checkpoint, epoch and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; with labelled test images also knnBefore, knnBest, chanceTop1 and testImages, without them knnTop1 is null.`,
   examples: [
     {
       run: 'contrastive train --data fashion-mnist:bundled --width 16 --epochs 5',
@@ -117,7 +117,6 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
   if (options.init !== undefined) output.print(`${options.init}: ${describeLoaded(await encoder.load(options.init))}`);
   const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${source.name}-${spec.method.name}`)));
   const progress = new TrainProgress(output, epochs);
-  let knnTop1: number | undefined;
   let startStep: number | undefined; // until training begins
   const onEvent = (event: TrainEvent): void => {
     if (event.kind !== 'warning') output.emit(event);
@@ -126,10 +125,7 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
       ({ startStep } = event);
       output.print(startLine(event, spec, training, out));
     }
-    if (event.kind === 'epoch') {
-      output.print(progress.epochLine(event));
-      knnTop1 = event.metrics.knnTop1 ?? knnTop1;
-    }
+    if (event.kind === 'epoch') output.print(progress.epochLine(event));
   };
   try {
     const end = await training.trainer.fit(splits.train, {
@@ -147,9 +143,12 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
         ...(splits.test && labelled ? [knnMonitor(training, { ...splits, test: splits.test }, options, progress)] : []),
       ],
       ...(options.monitorEvery !== undefined && { monitorEvery: options.monitorEvery }),
+      monitorStart: true,
+      best: 'knnTop1',
     });
     output.progress.done();
-    report(end, { startStep, knnTop1 }, { output, out, device: training.encoder.device });
+    const knn = knnHistory(await (await RunFolder.open(out)).metrics.read());
+    report(end, { startStep, knn }, { output, out, device: training.encoder.device });
   } catch (error) {
     if (error instanceof AbortError) throw await stopped(error, out, options);
     const isWorthResuming = startStep !== undefined && !(error instanceof NonFiniteLossError);
@@ -161,22 +160,26 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
 
 function report(
   { step, loss, samplesPerSecond, seconds }: EndEvent,
-  { startStep, knnTop1 }: { startStep: number | undefined; knnTop1: number | undefined },
+  { startStep, knn }: { startStep: number | undefined; knn: KnnHistory | undefined },
   { output, out, device }: { output: Output; out: string; device: string },
 ): void {
   const hasTrained = step > (startStep ?? 0);
   if (!hasTrained && step > 0) output.warn(`${out}: has all its epochs already; a larger --epochs goes on`);
-  const accuracy = knnTop1 === undefined ? '' : `, kNN ${percent(knnTop1)}`;
   if (hasTrained)
     output.print(
-      `${step} steps in ${formatDuration(seconds)}: loss ${loss.toFixed(4)}, ${formatRate(samplesPerSecond)} images/s${accuracy}`,
+      `${counted(step, 'step')} in ${formatDuration(seconds)}: loss ${loss.toFixed(4)}, ${formatRate(samplesPerSecond)} images/s`,
     );
+  for (const line of knn ? knnLines(knn, step) : []) output.print(line);
   output.print(`${out}\nnext: contrastive eval --run ${shellWord(out)}`);
   output.emit({
     kind: 'result',
     samplesPerSecond,
     loss: Number.isFinite(loss) ? loss : null,
-    knnTop1: knnTop1 ?? null,
+    knnTop1: knn ? lastOf(knn).top1 : null,
+    ...(knn && {
+      ...(knn.before !== undefined && { knnBefore: knn.before }),
+      ...{ knnBest: bestOf(knn).top1, chanceTop1: knn.chance, testImages: knn.testImages },
+    }),
     step,
     seconds,
     device,
@@ -208,27 +211,7 @@ function startLine(
   const network =
     file === undefined ? `${name}${width === undefined ? '' : ` of width ${width}`}` : `the network of ${file}`;
   const from = event.startStep > 0 ? `, from step ${event.startStep}` : '';
-  return `${network} (${training.encoder.featureDim} features), ${precisionText(event)} on ${event.device}: ${epochs} epochs of ${event.stepsPerEpoch} steps${from}, into ${out}`;
-}
-
-/** The kNN accuracy after every `knnEvery` epochs and after the last. */
-function knnMonitor(
-  { encoder, evaluation }: Training,
-  splits: LabelledSplits,
-  { knnEvery, epochs }: TrainOptions,
-  progress: TrainProgress,
-): (context: MonitorContext) => Promise<{ knnTop1?: number }> {
-  return async ({ epoch, signal }) => {
-    const isDue = epoch + 1 === epochs || (knnEvery > 0 && (epoch + 1) % knnEvery === 0);
-    if (!isDue) return {};
-    using features = await extractSplits(encoder, splits, {
-      augment: evaluation,
-      signal,
-      onProgress: (done, total) => progress.evaluating(done, total),
-    });
-    const { knnTop1 } = await judge(features, { protocol: 'knn', signal });
-    return { ...(knnTop1 !== undefined && { knnTop1 }) };
-  };
+  return `${network} (${training.encoder.featureDim} features), ${precisionText(event)} on ${event.device}: ${counted(epochs, 'epoch')} of ${counted(event.stepsPerEpoch, 'step')}${from}, into ${out}`;
 }
 
 /** The first of `stem`-1, `stem`-2, … that is not there. */

@@ -2,7 +2,7 @@
 import type { Checkpoint, CheckpointState } from '../checkpoint/checkpoint-files.ts';
 import { findNonFinite } from '../checkpoint/finite.ts';
 import { type EncoderProgram, encoderProgram } from '../checkpoint/program-encoder.ts';
-import { RunFolder } from '../checkpoint/run.ts';
+import { type BestCheckpoint, RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import { lockRun } from '../checkpoint/run-lock.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -48,6 +48,8 @@ interface Start {
   readonly run: RunFolder;
   /** Of the checkpoint that was loaded. */
   readonly savedStep?: number;
+  /** The best one up to it, by the figure that this fit watches. */
+  readonly best?: BestCheckpoint | undefined;
   /** Its encoder's program. */
   readonly program?: string | undefined;
   /** Of metrics.jsonl, up to that step: those of its epoch and the one before. */
@@ -68,9 +70,10 @@ export class RunWriter implements AsyncDisposable {
   /** Names of buffers that are not finite to begin with, such as masks. */
   readonly #notFinite: ReadonlySet<string>;
   #savedStep: number | undefined;
+  #best: BestCheckpoint | undefined;
 
   private constructor(
-    { run, savedStep, records = [], warnings = [] }: Start,
+    { run, savedStep, best, records = [], warnings = [] }: Start,
     trained: Trained,
     lock: Lock,
     { program, warning }: { readonly program?: EncoderProgram; readonly warning?: string },
@@ -81,6 +84,7 @@ export class RunWriter implements AsyncDisposable {
     this.#records = records;
     this.#notFinite = notFiniteIn(trained);
     this.#savedStep = savedStep;
+    this.#best = best;
     this.startStep = savedStep ?? 0;
     this.#program = program;
     this.warnings = warning === undefined ? warnings : [...warnings, warning];
@@ -123,8 +127,24 @@ export class RunWriter implements AsyncDisposable {
     return record && Number(record.loss);
   }
 
+  /** Whether there is a record of what monitors said before the first step. */
+  get hasStart(): boolean {
+    return this.#records.some(({ kind, step }) => kind === 'monitor' && step === 0);
+  }
+
   async record(event: StepEvent | MonitorEvent | EpochEvent): Promise<void> {
     await this.#run.metrics.append(json(event));
+  }
+
+  /** Whether a figure is higher than in the epochs before. */
+  isBest(value: number): boolean {
+    return value > (this.#best?.value ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** Keeps the newest checkpoint as the best one. */
+  async keepAsBest(figure: string, value: number): Promise<void> {
+    this.#best = { step: this.#savedStep as number, figure, value };
+    await this.#run.setBest(this.#best);
   }
 
   /**
@@ -202,6 +222,7 @@ async function resume(path: string, config: RunConfig, trained: Trained, fit: Fi
     program = checkpoint.encoder;
   }
   const step = savedStep ?? 0;
+  const best = await run.best();
   const firstEpoch = Math.floor(step / trained.stepsPerEpoch) - 1;
   const records = (await run.metrics.dropAfter(step)).filter(({ epoch }) => Number(epoch) >= firstEpoch);
   const { epochs } = config;
@@ -217,6 +238,7 @@ async function resume(path: string, config: RunConfig, trained: Trained, fit: Fi
       ...(fit.encoderFile !== undefined && { encoder: { ...run.config.encoder, file: fit.encoderFile } }),
     }),
     ...(savedStep !== undefined && { savedStep }),
+    ...(best && best.figure === fit.best && best.step <= step && { best }),
     program,
     records,
     warnings,

@@ -17,6 +17,16 @@ export interface FitOptions {
   readonly monitors?: readonly Monitor[];
   /** Steps between figures of the monitors of features within an epoch, as events of their own. Default: none within. */
   readonly monitorEvery?: number;
+  /**
+   * The monitors that run after each epoch run before the first step too, with epoch −1: what they say there is what training is
+   * compared with, as an event 'monitor' of step 0. Default false.
+   */
+  readonly monitorStart?: boolean;
+  /**
+   * A figure that monitors give after epochs, such as 'knnTop1': the checkpoint of the epoch in which it was highest is kept,
+   * beside the newest ones, as `checkpoints/best`. Default: none.
+   */
+  readonly best?: string;
   /** The run's folder: config.json, metrics.jsonl, checkpoints/. Without it nothing is written. One process writes it. */
   readonly out?: string;
   /**
@@ -37,7 +47,7 @@ export interface FitOptions {
 }
 
 const names = [
-  ...['signal', 'onEvent', 'monitors', 'monitorEvery', 'out', 'resume', 'checkpointEvery'],
+  ...['signal', 'onEvent', 'monitors', 'monitorEvery', 'monitorStart', 'best', 'out', 'resume', 'checkpointEvery'],
   ...['data', 'preset', 'recipe', 'encoderFile'],
 ] as const;
 
@@ -61,7 +71,7 @@ interface Defaults {
 /** Returns `options` with the defaults that decide something. @throws {OptionError} @throws {AbortError} the signal has fired. */
 export function checkFitOptions(options: FitOptions): FitOptions & Defaults {
   checkOptions('fit', options, names);
-  const { signal, onEvent, out, resume, data, encoderFile } = options;
+  const { signal, onEvent, out, resume, data, encoderFile, monitorStart, best } = options;
   if (onEvent !== undefined && typeof onEvent !== 'function')
     throw new OptionError(`onEvent must be a function, got ${describe(onEvent)}`);
   const monitors = checkMonitors(options.monitors);
@@ -69,6 +79,8 @@ export function checkFitOptions(options: FitOptions): FitOptions & Defaults {
     options.monitorEvery === undefined
       ? Number.POSITIVE_INFINITY
       : expectNumber('monitorEvery', options.monitorEvery, { min: 1, integer: true });
+  if (monitorStart !== undefined) expectBoolean('monitorStart', monitorStart);
+  if (best !== undefined) expectString('best', best);
   throwIfAborted(signal);
   if (out !== undefined) expectString('out', out);
   if (resume !== undefined) expectBoolean('resume', resume);
