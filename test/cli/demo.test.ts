@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { command } from '../../lib/cli/demo.ts';
-import { queriesOf } from '../../lib/cli/demo-report.ts';
+import { queriesOf } from '../../lib/cli/examine.ts';
 import { type Ran, runWith } from './run-cli.ts';
 
 let folder: string;
