@@ -45,6 +45,7 @@ describe('the public names', () => {
       ...['loadDataset', 'arrayDataset', 'subset', 'describeDataset', 'makeOptimizer', 'learningRateAt'],
       ...['extractFeatures', 'knnClassify', 'nearestNeighbours', 'linearProbe', 'createEmbedder', 'readWeights'],
       ...['exportOnnx', 'embeddingService'],
+      ...['createIndex', 'openIndex', 'updateIndex', 'findDuplicates', 'findOutliers'],
       ...['fineTune', 'loadClassifier', 'linearHead', 'balancedSubset'],
     ];
     const classes = [

@@ -10,6 +10,7 @@ const commands = {
   runs: () => import('./runs.ts'),
   compare: () => import('./compare.ts'),
   embed: () => import('./embed.ts'),
+  search: () => import('./search.ts'),
   export: () => import('./export.ts'),
   serve: () => import('./serve.ts'),
   augment: () => import('./augment.ts'),
