@@ -41,7 +41,8 @@ describe('contrastive demo', () => {
     for (const encoder of result.encoders.slice(1)) expect(encoder.samplesPerSecond).toBeGreaterThan(0);
     const page = await readFile(out, 'utf8');
     for (const name of trained) expect(page).toContain(name);
-    for (const id of ['results', 'curves', 'maps', 'classes', 'mistakes', 'gallery']) expect(page).toContain(`<h2 id="${id}">`);
+    for (const id of ['results', 'curves', 'maps', 'classes', 'mistakes', 'gallery'])
+      expect(page).toContain(`<h2 id="${id}">`);
     expect(page).toContain('Ankle boot');
     expect(await readdir(join(folder, 'new'))).toEqual(['report.html']);
   });
