@@ -308,7 +308,7 @@ describe('ImagePool', () => {
     expect(() => new ImagePool().add('a', unlabelled)).toThrow(expect.objectContaining({ code: 'ERR_DATA' }));
   });
 
-  it('makes tiles of the middle of large images, each pixel a mean, in three channels', () => {
+  it('makes tiles of the middle of large images, each pixel a mean, in colours if one is', () => {
     const pool = new ImagePool();
     // 128 × 192 gray: columns 32 to 159 are the middle; pairs of rows and columns 10 and 20.
     const gray = Uint8Array.from({ length: 128 * 192 }, (_, i) => (i % 2 === 0 ? 10 : 20));

@@ -14,30 +14,21 @@ export interface PoolImage {
   readonly label?: number;
 }
 
-type TileSize = Pick<PoolImage, 'height' | 'width' | 'channels'>;
-
-/** Small images are shown as they are, so the first one says how large a tile is; of larger ones, the middle square is. */
-function tileSizeOf({ height, width, channels }: PoolImage): TileSize {
-  const isSmall = height <= mostSide && width <= mostSide;
-  return isSmall ? { height, width, channels } : { height: mostSide, width: mostSide, channels: 3 };
-}
-
-/** The middle part of the tile's shape, each pixel the mean of those that it covers; gray is replicated. */
-function tileOf(image: PoolImage, { height, width, channels }: TileSize): Uint8Array {
-  if (image.height === height && image.width === width && image.channels === channels) return image.pixels;
-  const scale = Math.min(image.height / height, image.width / width);
-  const [top, left] = [(image.height - scale * height) / 2, (image.width - scale * width) / 2];
-  const out = new Uint8Array(height * width * channels);
+/** The middle square, `side` pixels wide; each pixel is the mean of those that it covers. */
+function tileOf(image: PoolImage, side: number): Uint8Array {
+  const { height, width, channels } = image;
+  if (height === side && width === side) return image.pixels;
+  const scale = Math.min(height, width) / side;
+  const [top, left] = [(height - scale * side) / 2, (width - scale * side) / 2];
+  const out = new Uint8Array(side * side * channels);
   const span = (from: number, at: number): [number, number] => {
     const first = Math.floor(from + at * scale);
     return [first, Math.max(first + 1, Math.floor(from + (at + 1) * scale))];
   };
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const [rows, columns] = [span(top, y), span(left, x)];
+  for (let y = 0; y < side; y++)
+    for (let x = 0; x < side; x++)
       for (let c = 0; c < channels; c++)
-        out[(y * width + x) * channels + c] = meanOf(image, rows, columns, Math.min(c, image.channels - 1));
-    }
+        out[(y * side + x) * channels + c] = meanOf(image, span(top, y), span(left, x), c);
   return out;
 }
 
@@ -53,29 +44,38 @@ function meanOf(
   return Math.round(sum / ((bottom - top) * (right - left)));
 }
 
+/** Each value three times. */
+const replicated = (gray: Uint8Array): Uint8Array =>
+  Uint8Array.from({ length: gray.length * 3 }, (_, i) => gray[Math.floor(i / 3)]!);
+
 export class ImagePool {
   readonly #indices = new Map<string, number>();
   readonly #tiles: Uint8Array[] = [];
   readonly #labels: number[] = [];
-  #size: TileSize | undefined;
+  /** Of a tile, pixels: the first image's shorter one, which is shown as it is if it is small. */
+  #side = 0;
 
   /**
-   * The index of `image`, added unless `key` (such as 'test:17') is already there.
+   * The index of `image`, of 1 or 3 channels, added unless `key` (such as 'test:17') is already there.
    * @throws {DataError} no label.
    */
   add(key: string, image: PoolImage): number {
     const known = this.#indices.get(key);
     if (known !== undefined) return known;
     if (image.label === undefined) throw new DataError(`report: image '${key}' has no label`);
-    this.#size ??= tileSizeOf(image);
-    const index = this.#tiles.push(tileOf(image, this.#size)) - 1;
+    this.#side ||= Math.min(mostSide, image.height, image.width);
+    const index = this.#tiles.push(tileOf(image, this.#side)) - 1;
     this.#labels.push(image.label);
     this.#indices.set(key, index);
     return index;
   }
 
+  /** In colours if one of them is. */
   toImages(): ReportImages {
-    const { height, width, channels } = this.#size ?? { height: 1, width: 1, channels: 1 };
-    return { pixels: Uint8Array.from(Buffer.concat(this.#tiles)), height, width, channels, labels: this.#labels };
+    const gray = this.#side ** 2;
+    const channels = this.#tiles.some(({ length }) => length > gray) ? 3 : 1;
+    const tiles = this.#tiles.map((tile) => (tile.length < gray * channels ? replicated(tile) : tile));
+    const pixels = Uint8Array.from(Buffer.concat(tiles));
+    return { pixels, height: this.#side, width: this.#side, channels, labels: this.#labels };
   }
 }
