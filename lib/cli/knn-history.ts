@@ -50,8 +50,8 @@ export function intervalText(share: number, count: number): string {
   return `${(low * 100).toFixed(1)} to ${percent(high)}`;
 }
 
-/** What a training says at its end. @param steps that were trained in all. */
-export function knnLines(history: KnnHistory, steps: number): string[] {
+/** What a training reached. */
+export function knnLines(history: KnnHistory): string[] {
   const { before, chance, testImages } = history;
   const [last, best] = [lastOf(history), bestOf(history)];
   return [
@@ -60,20 +60,29 @@ export function knnLines(history: KnnHistory, steps: number): string[] {
     ...(best.top1 > last.top1
       ? [`best: ${percent(best.top1)} after epoch ${best.epoch + 1}, kept in checkpoints/best`]
       : []),
-    isLearning(history, steps),
   ];
 }
 
-/** Whether it is learning, in a sentence. Shares differ where a test of two proportions at 5 % says so. */
-export function isLearning(history: KnnHistory, steps: number): string {
+export interface Verdict {
+  readonly isBetter: boolean;
+  /** A sentence. */
+  readonly text: string;
+}
+
+/**
+ * Whether it is learning. Shares differ where a test of two proportions at 5 % says so.
+ * @param steps that were trained in all.
+ */
+export function verdictOf(history: KnnHistory, steps: number): Verdict {
   const { chance, testImages, before = chance } = history;
   const { top1 } = bestOf(history);
   const than = history.before === undefined ? 'chance' : 'before training';
   const noise = `the noise of ${counted(testImages, 'test image')}`;
   const few = steps < fewSteps ? `; ${counted(steps, 'step')} may be too few: raise --epochs` : '';
-  if (!sharesDiffer(top1, before, testImages)) return `no difference from ${than} beyond ${noise}${few}`;
-  if (top1 < before) return `worse than ${than}, beyond ${noise}${few}`;
-  return `better than ${than}, beyond ${noise}${trend(history)}`;
+  if (!sharesDiffer(top1, before, testImages))
+    return { isBetter: false, text: `no difference from ${than} beyond ${noise}${few}` };
+  if (top1 < before) return { isBetter: false, text: `worse than ${than}, beyond ${noise}${few}` };
+  return { isBetter: true, text: `better than ${than}, beyond ${noise}${trend(history)}` };
 }
 
 /** How the last measurement compares with the best one of the first half; nothing with fewer than three. */

@@ -1,4 +1,5 @@
 /** A progress line: rewritten in place on a terminal, a plain line every few seconds elsewhere. */
+import { colored } from './color.ts';
 
 export interface ProgressStream {
   readonly isTTY?: boolean;
@@ -46,7 +47,7 @@ export class Progress {
     const line = typeof text === 'function' ? text() : text;
     if (this.#stream.isTTY) {
       const columns = this.#stream.columns || 80;
-      const bar = share === undefined || columns < leastForBar ? '' : `${barOf(share)}  `;
+      const bar = share === undefined || columns < leastForBar ? '' : `${barOf(share, this.#stream)}  `;
       this.#live = bar + truncate(line, columns - 1 - (bar === '' ? 0 : barWidth + 2));
       this.#stream.write(eraseLine + this.#live);
     } else {
@@ -71,11 +72,10 @@ export class Progress {
   }
 }
 
-/** The part that is done in colour, unless the environment asks for none (no-color.org). */
-function barOf(share: number): string {
+/** The part that is done in colour. */
+function barOf(share: number, stream: ProgressStream): string {
   const done = Math.floor(Math.min(1, share) * barWidth);
-  const [full, rest] = ['━'.repeat(done), '─'.repeat(barWidth - done)];
-  return process.env.NO_COLOR ? full + rest : `\x1b[36m${full}\x1b[2m${rest}\x1b[0m`;
+  return colored('━'.repeat(done), 'accent', stream) + '─'.repeat(barWidth - done);
 }
 
 /** Cuts `text` to `width` columns, with an ellipsis; one code point counts as one column. */

@@ -14,7 +14,7 @@ import { type DataSource, dataHelp, loadSplits, parseData, profileOf } from './d
 import { encoderHelp, newEncoder } from './encoder-option.ts';
 import { missingClasses } from './evaluate-run.ts';
 import { counted, formatDuration } from './format.ts';
-import { bestOf, type KnnHistory, knnHistory, knnLines, lastOf } from './knn-history.ts';
+import { bestOf, type KnnHistory, knnHistory, knnLines, lastOf, verdictOf } from './knn-history.ts';
 import { monitorsOf } from './monitor-option.ts';
 import type { Output } from './output.ts';
 import { checkSamplerFlags } from './sampler-option.ts';
@@ -169,7 +169,11 @@ function report(
     output.print(
       `${counted(step, 'step')} in ${formatDuration(seconds)}: loss ${loss.toFixed(4)}, ${formatRate(samplesPerSecond)} images/s`,
     );
-  for (const line of knn ? knnLines(knn, step) : []) output.print(line);
+  if (knn !== undefined) {
+    const { isBetter, text } = verdictOf(knn, step);
+    for (const line of knnLines(knn)) output.print(line);
+    output.print(text, isBetter ? 'good' : 'warning');
+  }
   output.print(`${out}\nnext: contrastive eval --run ${shellWord(out)}`);
   output.emit({
     kind: 'result',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bestOf, intervalText, isLearning, knnHistory, knnLines, lastOf } from '../../lib/cli/knn-history.ts';
+import { bestOf, intervalText, knnHistory, knnLines, lastOf, verdictOf } from '../../lib/cli/knn-history.ts';
 import { knnLeft } from '../../lib/cli/train-knn.ts';
 
 /** Records of a run: the accuracy before training, and of epochs 0, 1, … */
@@ -31,20 +31,21 @@ describe('knnHistory', () => {
   });
 
   it('says at the end what was reached, beside the start, chance and the best', () => {
-    expect(knnLines(historyOf(0.4, [0.5, 0.7, 0.6]), 300)).toEqual([
+    expect(knnLines(historyOf(0.4, [0.5, 0.7, 0.6]))).toEqual([
       `kNN 60.0% of 1,000 test images (95% interval ${intervalText(0.6, 1000)}); before training 40.0%, chance 10.0%`,
       'best: 70.0% after epoch 2, kept in checkpoints/best',
-      'better than before training, beyond the noise of 1,000 test images; falling over the later epochs',
     ]);
     expect(intervalText(0.6, 1000)).toBe('56.9 to 63.0%');
-    expect(knnLines(historyOf(undefined, [1], 1), 1)).toEqual([
-      'kNN 100.0% of 1 test image (95% interval 20.7 to 100.0%); chance 10.0%',
-      'no difference from chance beyond the noise of 1 test image; 1 step may be too few: raise --epochs',
-    ]);
+    const one = historyOf(undefined, [1], 1);
+    expect(knnLines(one)).toEqual(['kNN 100.0% of 1 test image (95% interval 20.7 to 100.0%); chance 10.0%']);
+    expect(verdictOf(one, 1)).toEqual({
+      isBetter: false,
+      text: 'no difference from chance beyond the noise of 1 test image; 1 step may be too few: raise --epochs',
+    });
   });
 });
 
-describe('isLearning', () => {
+describe('verdictOf', () => {
   it.each([
     [[0.41], 20, /^no difference from before training .*20 steps may be too few/],
     [[0.41], 1000, /^no difference from before training beyond the noise of 1,000 test images$/],
@@ -54,7 +55,9 @@ describe('isLearning', () => {
     [[0.5, 0.51, 0.52], 1000, /level over the later epochs/],
     [[0.5, 0.6, 0.5], 1000, /falling/],
   ])('of %j after %d steps', (epochs, steps, expected) => {
-    expect(isLearning(historyOf(0.4, epochs), steps)).toMatch(expected);
+    const { isBetter, text } = verdictOf(historyOf(0.4, epochs), steps);
+    expect(text).toMatch(expected);
+    expect(isBetter).toBe(text.startsWith('better'));
   });
 });
 

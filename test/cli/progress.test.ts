@@ -31,7 +31,7 @@ describe('Progress', () => {
       new Progress(terminal).update('x'.repeat(90), share);
       return (terminal.written[0] as string).slice('\r\x1b[2K'.length);
     });
-    expect(bars[1]).toBe(`\x1b[36m${'━'.repeat(10)}\x1b[2m${'─'.repeat(10)}\x1b[0m  ${'x'.repeat(56)}…`);
+    expect(bars[1]).toBe(`\x1b[36m${'━'.repeat(10)}\x1b[0m${'─'.repeat(10)}  ${'x'.repeat(56)}…`);
     const [none, , whole] = bars.map((bar) => bar.split('━').length - 1);
     expect([none, whole]).toEqual([0, 20]);
     const [narrow, pipe] = [stream(true, 79), stream(false)];
@@ -77,7 +77,9 @@ describe('Output', () => {
     output.print('text');
     output.warn('beware');
     output.emit({ hidden: true });
-    expect(terminal.written.join('|')).toBe('\r\x1b[2Klive|\r\x1b[2K|text\n|live|\r\x1b[2K|warning: beware\n|live');
+    expect(terminal.written.join('|')).toBe(
+      '\r\x1b[2Klive|\r\x1b[2K|text\n|live|\r\x1b[2K|\x1b[33mwarning:\x1b[0m beware\n|live',
+    );
   });
 
   it('prints one object a line for machines, warnings too', () => {
