@@ -60,9 +60,9 @@ export interface RunConfig {
     /** Training samples used; null for all. */
     limit: number | null;
     /** Absent for 'train'. */
-    split?: string;
+    split?: string | undefined;
     /** Whether files that cannot be decoded were left out; absent for no. */
-    skipDamaged?: boolean;
+    skipDamaged?: boolean | undefined;
   };
   /** What the run was trained on, so that going on with other images is noticed. */
   dataset?: DatasetMark;

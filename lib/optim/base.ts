@@ -1,13 +1,14 @@
 /** What all optimizers share: named parameters, an update in place, a state for checkpoints. */
 import { types } from 'node:util';
 import { DTypeError, errorOf, OptionError, ShapeError, StateError } from '../errors.ts';
-import type { OptionTable, ResolvedOf } from '../options/option.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { callEffect } from '../tensor/call.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { madeAtEachCall } from '../tensor/recording.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber } from '../validate.ts';
+import { describe, expectNumber } from '../validate.ts';
 import { type Group, groupOptions, groupParameters } from './groups.ts';
 
 /** Options that all optimizers have, with a weight decay and an exclusion of their own default. */
@@ -29,13 +30,19 @@ type CommonOptions = ResolvedOf<typeof commonOptions> & {
 /** `module.parameters()`, or named: `module.namedParameters()`. Names appear in the state dict; without them, indices. */
 export type Parameters = Iterable<Tensor> | ReadonlyMap<string, Tensor>;
 
-export interface StepOptions {
+const stepOptions = {
   /**
    * The learning rate of this step; default `optimizer.lr`. In a compiled function, where numbers are constants, a tensor of
    * no dimensions on the CPU: an argument of the function.
    */
-  readonly lr?: number | Tensor;
-}
+  lr: {
+    type: 'checked',
+    check: (name: string, value: number | Tensor) =>
+      value instanceof Tensor ? value : expectNumber(name, value, commonOptions.lr),
+  },
+} as const satisfies OptionTable;
+
+export interface StepOptions extends OptionsOf<typeof stepOptions> {}
 
 /** A part of the state that each parameter has: numbers of its shape, or one float32. All begin as zeros. */
 export interface Slot {
@@ -138,7 +145,7 @@ export abstract class Optimizer {
   }
 
   set lr(value: number) {
-    this.#lr = expectNumber('lr', value, { min: 0 });
+    this.#lr = expectNumber('lr', value, commonOptions.lr);
   }
 
   /** @internal */
@@ -153,16 +160,13 @@ export abstract class Optimizer {
 
   /** Clips the gradients, where that was asked for, and updates every parameter that has one. */
   step(options: StepOptions = {}): void {
-    checkOptions('step', options, ['lr']);
-    if (options.lr instanceof Tensor) {
-      this.#updateAnyway(options.lr);
+    const { lr } = resolveOptions('step', stepOptions, options);
+    if (lr instanceof Tensor) {
+      this.#updateAnyway(lr);
       return;
     }
-    if (options.lr !== undefined) expectNumber('lr', options.lr, { min: 0 });
     // As it is at each call, in a compiled function too.
-    using learningRate = madeAtEachCall(() =>
-      tensor((options.lr as number | undefined) ?? this.#lr, { dtype: 'float64' }),
-    );
+    using learningRate = madeAtEachCall(() => tensor(lr ?? this.#lr, { dtype: 'float64' }));
     this.#updateAnyway(learningRate);
   }
 
