@@ -21,6 +21,7 @@ import { countOption, functionOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { clip, describe, expectNumber } from '../validate.ts';
+import { type BestCheckpoint, readBest, writeBest } from './best-checkpoint.ts';
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from './checkpoint-files.ts';
 import { MetricsLog } from './metrics.ts';
 import { checkRunConfig, type RunConfig } from './run-config.ts';
@@ -42,16 +43,7 @@ const saveOptions = {
   keep: { ...countOption, default: kKept },
 } as const satisfies OptionTable;
 
-/** A checkpoint that is kept for what a monitor said of it. */
-export interface BestCheckpoint {
-  readonly step: number;
-  /** Name of the figure: 'knnTop1'. */
-  readonly figure: string;
-  readonly value: number;
-}
-
 const kLatest = 'latest.json';
-const kBest = 'best.json';
 
 const isStep = (name: string): boolean => /^(0|[1-9]\d{0,14})$/.test(name);
 
@@ -160,24 +152,16 @@ export class RunFolder {
    * @throws {CheckpointError} it cannot be written.
    */
   async setBest(best: BestCheckpoint): Promise<void> {
-    const file = join(this.#checkpoints, kBest);
-    await writing(file, async () => {
-      await writeFileAtomic(file, `${JSON.stringify({ format: 1, ...best })}\n`);
+    await writing(this.#checkpoints, async () => {
+      await writeBest(this.#checkpoints, best);
       await this.#prune(kKept, best.step);
     });
   }
 
   /** The best checkpoint; undefined where none was named, or it is gone. @throws {CheckpointError} best.json is damaged. */
   async best(): Promise<BestCheckpoint | undefined> {
-    const file = join(this.#checkpoints, kBest);
-    if (!(await stat(file).catch(() => undefined))) return undefined;
-    const { format, step, figure, value } = ((await readJson(file)) ?? {}) as Partial<
-      BestCheckpoint & { format: number }
-    >;
-    if (format !== 1 || !Number.isSafeInteger(step) || typeof figure !== 'string' || typeof value !== 'number')
-      throw new CheckpointError(`${file}: expected { format: 1, step, figure, value }`);
-    const isThere = (await this.steps()).includes(step as number);
-    return isThere ? { step: step as number, figure, value } : undefined;
+    const best = await readBest(this.#checkpoints);
+    return best !== undefined && (await this.steps()).includes(best.step) ? best : undefined;
   }
 
   /**

@@ -1,7 +1,8 @@
 /** A run as its files tell it, without its weights: what the commands list, compare and report. */
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type BestCheckpoint, RunFolder } from '../checkpoint/run.ts';
+import type { BestCheckpoint } from '../checkpoint/best-checkpoint.ts';
+import { RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import { isRunLocked } from '../checkpoint/run-lock.ts';
 import { dataText } from './data-option.ts';

@@ -1,8 +1,10 @@
 /** A training run on disk: its config, its metrics, its checkpoints, and going on from one. */
+
+import type { BestCheckpoint } from '../checkpoint/best-checkpoint.ts';
 import type { Checkpoint, CheckpointState } from '../checkpoint/checkpoint-files.ts';
 import { findNonFinite } from '../checkpoint/finite.ts';
 import { type EncoderProgram, encoderProgram } from '../checkpoint/program-encoder.ts';
-import { type BestCheckpoint, RunFolder } from '../checkpoint/run.ts';
+import { RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import { lockRun } from '../checkpoint/run-lock.ts';
 import type { Dataset } from '../data/dataset.ts';
