@@ -16,13 +16,17 @@ const mistakesShown = 12;
 /** Neighbours that vote, and T of their votes, as in `train` and `eval`. */
 export const voting = { k: 20, temperature: 0.1 } as const;
 
-export interface ExaminedEncoder extends Judged {
+/** What is shown of images with labels or without. */
+export interface ArrangedEncoder {
   readonly name: string;
   /** float32 (points, dim): features of the images at `pointsOf`. */
   readonly features: Float32Array;
   readonly dim: number;
-  /** Training images (indices), nearest first, for each of `queriesOf`. */
+  /** Images (indices), nearest first, for each query: training images of `queriesOf`, or others of `sampleOf`. */
   readonly neighbours: readonly Int32Array[];
+}
+
+export interface ExaminedEncoder extends ArrangedEncoder, Judged {
   /** Test images that got most votes for a wrong class, and their nearest training images. */
   readonly mistakes: readonly { readonly test: number; readonly neighbours: Int32Array }[];
   readonly chanceTop1: number;
@@ -30,11 +34,17 @@ export interface ExaminedEncoder extends Judged {
   readonly labels: readonly number[];
 }
 
-/** The test images that maps show: evenly spread, for data sets are often sorted by class. */
-export function pointsOf(count: number): number[] {
-  const points = Math.min(mapPoints, count);
-  return Array.from({ length: points }, (_, i) => Math.floor((i * count) / points));
+/** At most so many of `count`, evenly spread, for data sets are often sorted by class. */
+function spread(count: number, most: number): number[] {
+  const length = Math.min(most, count);
+  return Array.from({ length }, (_, i) => Math.floor((i * count) / length));
 }
+
+/** The images that maps show. */
+export const pointsOf = (count: number): number[] => spread(count, mapPoints);
+
+/** The images without labels whose neighbours are shown. */
+export const sampleOf = (count: number): number[] => spread(count, mistakesShown);
 
 /** The first test image of each class, by class. */
 export function queriesOf(labels: ArrayLike<number>): number[] {
@@ -67,6 +77,18 @@ async function nearest(
   using rows = rowsAt(test.features, indices);
   const k = Math.min(neighboursShown, train.features.shape[0] as number);
   return (await nearestNeighbours(rows, train.features, { k, signal })).indices;
+}
+
+/** @param features float32 (rows, dim) of two images at least. @throws {AbortError} the signal fired. */
+export async function arrange(name: string, features: Tensor, signal: AbortSignal): Promise<ArrangedEncoder> {
+  const [count, dim] = features.shape as [number, number];
+  const sample = sampleOf(count);
+  using shown = rowsAt(features, pointsOf(count));
+  using asked = rowsAt(features, sample);
+  const k = Math.min(neighboursShown + 1, count);
+  const { indices } = await nearestNeighbours(asked, features, { k, signal });
+  const neighbours = indices.map((near, i) => near.filter((other) => other !== sample[i]).slice(0, neighboursShown));
+  return { name, features: (await shown.data()) as Float32Array, dim, neighbours };
 }
 
 /** @throws {AbortError} the signal fired. */

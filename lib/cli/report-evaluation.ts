@@ -1,10 +1,11 @@
 /** From examined encoders and their images to what a report shows of them. */
+import type { Dataset } from '../data/dataset.ts';
 import type { FolderDataset } from '../data/folder.ts';
 import type { LabelledSplits } from './evaluate-run.ts';
-import { type ExaminedEncoder, pointsOf, queriesOf } from './examine.ts';
+import { type ArrangedEncoder, type ExaminedEncoder, pointsOf, queriesOf, sampleOf } from './examine.ts';
 import { ImagePool } from './report/image-pool.ts';
 import { projectFeatures } from './report/project.ts';
-import type { EncoderReport, Evaluation } from './report/report-data.ts';
+import type { Arrangement, EncoderReport, Evaluation } from './report/report-data.ts';
 
 interface Examination {
   /** At least one; the first is what the others are compared with, where `hasReference`. */
@@ -30,9 +31,7 @@ export async function evaluationOf({ encoders, hasReference, splits, seed, signa
   const shown = pointsOf(test.length);
   const images = await addAll('test', shown);
   const queries = await addAll('test', queriesOf(labels));
-  const maps = await Promise.all(
-    encoders.map(({ features, dim }) => projectFeatures(features, shown.length, dim, { seed, signal })),
-  );
+  const maps = await mapsOf(encoders, { seed, signal });
   const reports: EncoderReport[] = [];
   for (const [i, { name, knnTop1, linearTop1, predictions, confidences, neighbours, mistakes }] of encoders.entries()) {
     const map = maps[i] as Float32Array;
@@ -60,4 +59,31 @@ export async function evaluationOf({ encoders, hasReference, splits, seed, signa
     points: images.map((image, i) => ({ image, test: shown[i] as number })),
     queries,
   };
+}
+
+const mapsOf = (encoders: readonly ArrangedEncoder[], options: Pick<Examination, 'seed' | 'signal'>) =>
+  Promise.all(encoders.map(({ features, dim }) => projectFeatures(features, features.length / dim, dim, options)));
+
+/** Of images without labels. */
+export async function arrangementOf(
+  encoders: readonly ArrangedEncoder[],
+  dataset: Dataset,
+  options: Pick<Examination, 'seed' | 'signal'>,
+): Promise<Arrangement> {
+  const pool = new ImagePool();
+  const addAll = async (indices: Iterable<number>): Promise<number[]> => {
+    const added: number[] = [];
+    for (const index of indices) added.push(pool.add(String(index), await dataset.get(index)));
+    return added;
+  };
+  const points = await addAll(pointsOf(dataset.length));
+  const queries = await addAll(sampleOf(dataset.length));
+  const maps = await mapsOf(encoders, options);
+  const arranged: Arrangement['encoders'][number][] = [];
+  for (const [i, { name, neighbours }] of encoders.entries()) {
+    const neighbors: number[][] = [];
+    for (const row of neighbours) neighbors.push(await addAll(row));
+    arranged.push({ name, map: maps[i] as Float32Array, neighbors });
+  }
+  return { images: pool.toImages(), points, queries, encoders: arranged };
 }

@@ -12,22 +12,13 @@ import { type CommandContext, defineCommand, type OptionTable, type OptionValues
 import { curvesOf } from './curves.ts';
 import { dataOption, dataText, loadSplits, parseData, type Splits, skipDamaged } from './data-option.ts';
 import { accuracyTable, type LabelledSplits } from './evaluate-run.ts';
-import { writeEvaluation } from './evaluation-file.ts';
-import type { ExaminedEncoder } from './examine.ts';
 import { presetInput } from './fine-tune-run.ts';
 import type { Level } from './report/chart.ts';
 import { renderReport } from './report/report.ts';
 import type { Evaluation } from './report/report-data.ts';
-import { evaluationOf } from './report-evaluation.ts';
 import { factsOf, notesOf } from './report-facts.ts';
-import {
-  evaluationRecord,
-  type Measuring,
-  measureRun,
-  measureUntrained,
-  openReported,
-  type ReportedRun,
-} from './report-run.ts';
+import { measure, measureArrangement } from './report-measure.ts';
+import { openReported, type ReportedRun } from './report-run.ts';
 import { namesOf } from './run-names.ts';
 import { ofDevice, ofThreads, positive } from './shared-options.ts';
 import { shellWord } from './train-options.ts';
@@ -67,7 +58,7 @@ Judges the encoder of each run by its best checkpoint (by kNN, where training me
 
 Every number of the page is in a file: the curves in metrics.jsonl, the choices in config.json, and the rest in evaluation.json, which this writes into the folder of each run. The page carries them as CSV and JSON too.
 
-Without labelled test images the page has the curves alone.
+Without labelled test images the page has no accuracies, but maps of the training images, and the nearest others of some.
 
 With --json, one object: report (the page), evaluations (files), encoders: [{ name, knnTop1, linearTop1 }].`,
   examples: [
@@ -93,15 +84,14 @@ async function report({ options, positionals, signal, output }: CommandContext<t
   const splits = await loadFor(runs, options, { output, signal });
   const labelled = await labelledSplits(splits);
   const { device, seed } = options;
-  const measured = labelled && (await measureAll(runs, names, { splits: labelled, device, output, signal }));
-  output.progress.update('laying out the maps');
-  const evaluation =
-    measured &&
-    (await evaluationOf({
-      encoders: [...(measured.untrained ? [measured.untrained] : []), ...measured.trained],
-      hasReference: measured.untrained !== undefined,
-      ...{ splits: measured.splits, seed, signal },
-    }));
+  const measuring = {
+    runs: runs.map((run, i) => ({ name: names[i] as string, run })),
+    ...{ device, seed, output, signal },
+  };
+  const measured = labelled && (await measure(labelled, measuring));
+  const evaluation = measured?.evaluation;
+  const arrangement =
+    labelled || splits.train.length < 2 ? undefined : await measureArrangement(splits.train, measuring);
   const page = renderReport({
     title: names.length === 1 ? `Run ${names[0]}` : names.join(' and '),
     facts: factsOf(runs, splits),
@@ -110,6 +100,7 @@ async function report({ options, positionals, signal, output }: CommandContext<t
     trainings: runs.map(({ record }, i) => ({ name: names[i] as string, curves: curvesOf(record.records) })),
     levels: { knnTop1: levelsOf(runs, evaluation) },
     ...(evaluation && { evaluation }),
+    ...(arrangement && { arrangement }),
   });
   await mkdir(dirname(out), { recursive: true });
   await writeFileAtomic(out, page);
@@ -137,7 +128,7 @@ function refuseOtherData([first, ...others]: readonly ReportedRun[], { data }: R
 async function loadFor(
   runs: readonly ReportedRun[],
   options: ReportOptions,
-  { output, signal }: Pick<Measuring, 'output' | 'signal'>,
+  { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
 ): Promise<Splits> {
   const [{ data }] = runs.map(({ record }) => record.config) as [ReportedRun['record']['config']];
   const own = options.data === undefined ? data : undefined;
@@ -158,32 +149,6 @@ async function labelledSplits({ train, test }: Splits): Promise<LabelledSplits |
   if (test === undefined) return undefined;
   const { labelled } = await describeDataset(test);
   return labelled ? { train, test } : undefined;
-}
-
-interface Measured {
-  readonly splits: LabelledSplits;
-  readonly untrained: ExaminedEncoder | undefined;
-  readonly trained: readonly ExaminedEncoder[];
-  readonly files: readonly string[];
-}
-
-async function measureAll(
-  runs: readonly ReportedRun[],
-  names: readonly string[],
-  measuring: Measuring,
-): Promise<Measured> {
-  const { splits } = measuring;
-  const untrained = await measureUntrained(runs[0] as ReportedRun, measuring);
-  const trained: ExaminedEncoder[] = [];
-  const files: string[] = [];
-  for (const [i, run] of runs.entries()) {
-    const encoder = await measureRun(names[i] as string, run, measuring);
-    trained.push(encoder);
-    files.push(
-      await writeEvaluation(run.record.path, evaluationRecord(run, splits, encoder, i === 0 ? untrained : undefined)),
-    );
-  }
-  return { splits, untrained, trained, files };
 }
 
 /** What the kNN accuracies over the epochs are compared with: of one run its own beginning, of several chance alone. */

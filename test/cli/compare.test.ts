@@ -210,20 +210,22 @@ describe('contrastive report', () => {
     expect(await readJson(b, 'evaluation.json')).not.toHaveProperty('untrained');
   });
 
-  it('has the curves alone where there are no labelled test images', async () => {
+  it('shows the training images and their nearest others where nothing has a label', async () => {
     const bare = join(folder, 'bare');
     await cp(a, bare, { recursive: true });
-    const config = await readJson(bare, 'config.json');
-    await writeFile(join(bare, 'config.json'), JSON.stringify(config));
     const images = join(folder, 'images');
     await mkdir(images);
-    await cp('test/fixtures/data/images/rgb.png', join(images, 'x.png'));
+    for (const name of ['rgb.jpg', 'rgb.png', 'gray.png', 'cmyk.jpg'])
+      await cp(join('test/fixtures/data/images', name), join(images, name));
     const ran = await run('report', bare, '--data', `folder:${images}`);
     expect(ran.code, ran.stderr).toBe(0);
     const page = await readFile(join(bare, 'report.html'), 'utf8');
     expect(page).toContain('There are no accuracies: ');
-    expect(page).toContain('<h2 id="curves">');
+    for (const id of ['curves', 'maps', 'gallery']) expect(page).toContain(`<h2 id="${id}">`);
     expect(page).not.toContain('<h2 id="results">');
+    // Of the four images each has the three others as its neighbours, by either encoder.
+    expect(page.split('aria-label="Neighbour 3"')).toHaveLength(1 + 2 * 4);
+    expect(page).not.toContain('aria-label="Neighbour 4"');
   });
 
   it('refuses runs of other data, and no run', async () => {

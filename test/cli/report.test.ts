@@ -9,7 +9,7 @@ import { ImagePool } from '../../lib/cli/report/image-pool.ts';
 import { encodePng } from '../../lib/cli/report/png.ts';
 import { projectFeatures } from '../../lib/cli/report/project.ts';
 import { renderReport } from '../../lib/cli/report/report.ts';
-import type { Evaluation, ReportData } from '../../lib/cli/report/report-data.ts';
+import type { Arrangement, Evaluation, ReportData } from '../../lib/cli/report/report-data.ts';
 import { percent, points } from '../../lib/cli/report/results.ts';
 import { script } from '../../lib/cli/report/script.ts';
 import { seededRandom } from '../../lib/cli/report/umap-layout.ts';
@@ -194,6 +194,28 @@ describe('renderReport', () => {
     expect(page.split('<script>')[0]).not.toContain('undefined');
   });
 
+  it('shows maps and neighbours of images without labels, and no word of classes', () => {
+    const { images } = sampleEvaluation();
+    const encoder = { map: new Float32Array(16), neighbors: [[1, 2], [3]] };
+    const arrangement: Arrangement = {
+      images: { ...images, labels: images.labels.map(() => -1) },
+      points: [0, 1, 2, 3, 4, 5, 6, 7],
+      queries: [8, 9],
+      encoders: ['Untrained', 'mine'].map((name) => ({ name, ...encoder })),
+    };
+    const { evaluation: _, ...rest } = sample();
+    const page = renderReport({ ...rest, arrangement });
+    for (const id of ['curves', 'maps', 'gallery']) expect(page).toContain(`<h2 id="${id}">`);
+    for (const id of ['results', 'classes', 'mistakes']) expect(page).not.toContain(`<h2 id="${id}">`);
+    expect(page).toMatch(/value="1" checked><span>mine/);
+    const main = page.split('<main>')[1]!.split('<script')[0]!;
+    expect(main).not.toMatch(/undefined|class that kNN|another class/);
+    for (const wrong of [{ points: [12] }, { queries: [-1, 0] }, { images: { ...images, channels: 2 } }])
+      expect(() => renderReport({ ...rest, arrangement: { ...arrangement, ...wrong } })).toThrow(
+        expect.objectContaining({ code: 'ERR_DATA' }),
+      );
+  });
+
   it('gives more than ten classes a colour and a shape of their own', () => {
     const labels = Array.from({ length: 12 }, (_, i) => i);
     const [encoder] = sampleEvaluation().encoders;
@@ -303,9 +325,15 @@ describe('ImagePool', () => {
     expect(pool.toImages()).toEqual({ pixels: new Uint8Array(8), height: 2, width: 2, channels: 1, labels: [1, 2] });
   });
 
-  it('refuses images without a label', () => {
+  it('takes images without a label, which a page of labelled ones refuses', () => {
     const { label: _, ...unlabelled } = image;
-    expect(() => new ImagePool().add('a', unlabelled)).toThrow(expect.objectContaining({ code: 'ERR_DATA' }));
+    const pool = new ImagePool();
+    pool.add('a', unlabelled);
+    expect(pool.toImages().labels).toEqual([-1]);
+    const labels = [...sampleEvaluation().images.labels.slice(1), -1];
+    expect(() => renderReport(withEvaluation({ images: { ...sampleEvaluation().images, labels } }))).toThrow(
+      expect.objectContaining({ code: 'ERR_DATA', message: expect.stringContaining('images.labels') }),
+    );
   });
 
   it('makes tiles of the middle of large images, each pixel a mean, in colours if one is', () => {

@@ -1,17 +1,13 @@
 /** Which encoder the sections below show. */
 import { type Html, html } from './html.ts';
-import type { Evaluation } from './report-data.ts';
-import { bestEncoder } from './results.ts';
 
-/** Stays in sight while one reads; the best encoder is chosen first. Nothing with one encoder. */
-export function chooser(evaluation: Evaluation): Html | false {
-  const { encoders } = evaluation;
-  const best = bestEncoder(evaluation);
+/** Stays in sight while one reads. Nothing with one encoder. @param first the one that is chosen at first. */
+export function chooser(encoders: readonly { readonly name: string }[], first: number): Html | false {
   return (
     encoders.length > 1 &&
     html`<fieldset class="tabs chooser"><legend>Encoder</legend>${encoders.map(
       ({ name }, i) =>
-        html`<label><input type="radio" name="encoder" value="${i}"${i === best && html` checked`}><span>${name}</span></label>`,
+        html`<label><input type="radio" name="encoder" value="${i}"${i === first && html` checked`}><span>${name}</span></label>`,
     )}</fieldset>`
   );
 }

@@ -1,6 +1,6 @@
 /** Test images and their nearest training images by each encoder: one of each class, and the worst mistakes. */
 import { type Html, html } from './html.ts';
-import type { EncoderReport, Evaluation } from './report-data.ts';
+import type { Arrangement, EncoderReport, Evaluation } from './report-data.ts';
 import { percent } from './results.ts';
 import { tile } from './sprite.ts';
 
@@ -58,4 +58,24 @@ export function mistakeSection(evaluation: Evaluation): Html {
 <div class="explain"><p>Test images that kNN gives another class with most votes, and the training images that outvoted it. Often it is the label
 that is wrong.</p></div>
 ${evaluation.encoders.map((encoder, i) => mistakePanel(evaluation, encoder, i))}</section>`;
+}
+
+/** Of images without labels: what each encoder takes for similar. */
+export function plainGallerySection({ encoders, queries }: Arrangement): Html {
+  const panels = encoders.map(
+    ({ neighbors }, i) =>
+      html`<div class="panel" data-panel="${i}"><ul class="queries">${queries.map(
+        (
+          query,
+          q,
+        ) => html`<li class="query"><div class="asked">${tile(query, 'Image')}</div><ol class="near plain">${neighbors[
+          q
+        ]!.map((n, place) => html`<li>${tile(n, `Neighbour ${place + 1}`)}</li>`)}</ol></li>
+`,
+      )}</ul></div>`,
+  );
+  return html`<section aria-labelledby="gallery"><h2 id="gallery">Images and their nearest others</h2>
+<div class="explain"><p>For some images (left), the others whose features are most similar, the nearest first. Whether they are alike in what
+matters to you is the best judge there is without labels.</p></div>
+${panels}</section>`;
 }

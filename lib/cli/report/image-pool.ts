@@ -1,5 +1,4 @@
 /** Collects the images that a report shows, each once, as tiles of one size. */
-import { DataError } from '../../errors.ts';
 import type { ReportImages } from './report-data.ts';
 
 /** Larger images are made smaller: a page carries a thousand of them. */
@@ -55,17 +54,13 @@ export class ImagePool {
   /** Of a tile, pixels: the first image's shorter one, which is shown as it is if it is small. */
   #side = 0;
 
-  /**
-   * The index of `image`, of 1 or 3 channels, added unless `key` (such as 'test:17') is already there.
-   * @throws {DataError} no label.
-   */
+  /** The index of `image`, of 1 or 3 channels, added unless `key` (such as 'test:17') is already there. */
   add(key: string, image: PoolImage): number {
     const known = this.#indices.get(key);
     if (known !== undefined) return known;
-    if (image.label === undefined) throw new DataError(`report: image '${key}' has no label`);
     this.#side ||= Math.min(mostSide, image.height, image.width);
     const index = this.#tiles.push(tileOf(image, this.#side)) - 1;
-    this.#labels.push(image.label);
+    this.#labels.push(image.label ?? -1);
     this.#indices.set(key, index);
     return index;
   }

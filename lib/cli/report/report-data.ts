@@ -10,7 +10,7 @@ export interface ReportImages {
   readonly width: number;
   /** 1 (gray) or 3 (RGB). */
   readonly channels: number;
-  /** Class index of each image, (count). */
+  /** Class index of each image, (count); −1 for none. */
   readonly labels: readonly number[];
 }
 
@@ -62,6 +62,16 @@ export interface Evaluation {
   readonly queries: readonly number[];
 }
 
+/** Images without labels, and how encoders arrange them. */
+export interface Arrangement {
+  readonly images: ReportImages;
+  /** Images of the pool that the maps show. */
+  readonly points: readonly number[];
+  /** Images of the pool whose neighbours the gallery shows. */
+  readonly queries: readonly number[];
+  readonly encoders: readonly Pick<EncoderReport, 'name' | 'map' | 'neighbors'>[];
+}
+
 export interface ReportFact {
   readonly label: string;
   readonly value: string;
@@ -80,6 +90,8 @@ export interface ReportData {
   readonly levels: Readonly<Record<string, readonly Level[]>>;
   /** Absent without labelled test images. */
   readonly evaluation?: Evaluation;
+  /** In its place, where no image has a label. */
+  readonly arrangement?: Arrangement;
 }
 
 const fail = (message: string): never => {
@@ -91,34 +103,55 @@ function checkIndices(name: string, indices: readonly number[], bound: number): 
   if (bad !== undefined) fail(`${name} must hold integers from 0 to ${bound - 1}, got ${bad}`);
 }
 
-function checkEncoder(encoder: EncoderReport, { labels, classes, images, points, queries }: Evaluation): void {
-  const { name, knnTop1, linearTop1, predictions, confidences, map, neighbors, mistakes } = encoder;
+function checkEncoder(encoder: EncoderReport, evaluation: Evaluation): void {
+  const { labels, classes, images } = evaluation;
+  const { name, knnTop1, linearTop1, predictions, confidences, mistakes } = encoder;
   for (const [key, value] of Object.entries({ knnTop1, linearTop1 }))
     if (!(value >= 0 && value <= 1)) fail(`${key} of '${name}' must be from 0 to 1, got ${value}`);
   for (const [key, values] of Object.entries({ predictions, confidences }))
     if (values.length !== labels.length)
       fail(`${key} of '${name}' must hold one value a test image, ${labels.length}, got ${values.length}`);
   checkIndices(`predictions of '${name}'`, predictions, classes.length);
-  if (map.length !== points.length * 2)
-    fail(`map of '${name}' must hold ${points.length} × 2 values, got ${map.length}`);
-  if (!map.every(Number.isFinite)) fail(`map of '${name}' must be finite`);
-  if (neighbors.length !== queries.length)
-    fail(`neighbors of '${name}' must have ${queries.length} rows, got ${neighbors.length}`);
+  checkArranged(encoder, evaluation);
   const count = images.labels.length;
-  for (const row of neighbors) checkIndices(`neighbors of '${name}'`, row, count);
   for (const { test, image, neighbors: row } of mistakes) {
     checkIndices(`mistakes of '${name}'`, [image, ...row], count);
     checkIndices(`mistakes of '${name}'`, [test], labels.length);
   }
 }
 
+function checkImages({ pixels, height, width, channels, labels }: ReportImages): void {
+  const count = labels.length;
+  if (channels !== 1 && channels !== 3) fail(`images.channels must be 1 or 3, got ${channels}`);
+  if (pixels.length !== count * height * width * channels)
+    fail(`images.pixels must hold ${count} × ${height} × ${width} × ${channels} bytes, got ${pixels.length}`);
+}
+
+/** What both kinds of pages show of an encoder. */
+function checkArranged(
+  { name, map, neighbors }: Arrangement['encoders'][number],
+  { points, queries, images }: Pick<Evaluation | Arrangement, 'points' | 'queries' | 'images'>,
+): void {
+  if (map.length !== points.length * 2)
+    fail(`map of '${name}' must hold ${points.length} × 2 values, got ${map.length}`);
+  if (!map.every(Number.isFinite)) fail(`map of '${name}' must be finite`);
+  if (neighbors.length !== queries.length)
+    fail(`neighbors of '${name}' must have ${queries.length} rows, got ${neighbors.length}`);
+  for (const row of neighbors) checkIndices(`neighbors of '${name}'`, row, images.labels.length);
+}
+
+function checkArrangement(arrangement: Arrangement): void {
+  const { images, points, queries, encoders } = arrangement;
+  checkImages(images);
+  checkIndices('points', points, images.labels.length);
+  checkIndices('queries', queries, images.labels.length);
+  for (const encoder of encoders) checkArranged(encoder, arrangement);
+}
+
 function checkEvaluation(evaluation: Evaluation): void {
   const { images, classes, labels, names, points, queries, encoders } = evaluation;
   const count = images.labels.length;
-  const { height, width, channels } = images;
-  if (channels !== 1 && channels !== 3) fail(`images.channels must be 1 or 3, got ${channels}`);
-  if (images.pixels.length !== count * height * width * channels)
-    fail(`images.pixels must hold ${count} × ${height} × ${width} × ${channels} bytes, got ${images.pixels.length}`);
+  checkImages(images);
   if (encoders.length === 0) fail('encoders must not be empty');
   if (names.length !== labels.length) fail(`names must hold ${labels.length} texts, got ${names.length}`);
   checkIndices('images.labels', images.labels, classes.length);
@@ -138,7 +171,7 @@ function checkEvaluation(evaluation: Evaluation): void {
 }
 
 /** Throws a DataError for the first thing in `data` that does not fit the rest. */
-export function checkReportData({ trainings, evaluation }: ReportData): void {
+export function checkReportData({ trainings, evaluation, arrangement }: ReportData): void {
   for (const { name, curves } of trainings)
     for (const [figure, { epochs, values }] of Object.entries(curves)) {
       if (epochs.length !== values.length || values.length === 0)
@@ -146,4 +179,5 @@ export function checkReportData({ trainings, evaluation }: ReportData): void {
       if (![...epochs, ...values].every(Number.isFinite)) fail(`${figure} of '${name}' must be finite`);
     }
   if (evaluation !== undefined) checkEvaluation(evaluation);
+  if (arrangement !== undefined) checkArrangement(arrangement);
 }

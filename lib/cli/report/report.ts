@@ -3,12 +3,12 @@ import { chartSection, chartsOf } from './chart.ts';
 import { chooser, chooserCss } from './chooser.ts';
 import { classSection } from './class-figures.ts';
 import { downloads } from './downloads.ts';
-import { mapSection } from './feature-map.ts';
-import { gallerySection, mistakeSection } from './gallery.ts';
+import { mapSection, plainMapSection } from './feature-map.ts';
+import { gallerySection, mistakeSection, plainGallerySection } from './gallery.ts';
 import { type Html, html } from './html.ts';
 import { renderPage } from './page.ts';
-import { checkReportData, type ReportData } from './report-data.ts';
-import { headline, resultsSection } from './results.ts';
+import { type Arrangement, checkReportData, type Evaluation, type ReportData } from './report-data.ts';
+import { bestEncoder, headline, resultsSection } from './results.ts';
 import { SPRITE_COLUMNS, spriteCss } from './sprite.ts';
 
 function header({ evaluation, facts, notes }: ReportData): Html {
@@ -25,29 +25,58 @@ ${notes.length > 0 && html`<ul class="notes">${notes.map((note) => html`<li>${no
  */
 export function renderReport(data: ReportData): string {
   checkReportData(data);
-  const { title, trainings, levels, commands, evaluation } = data;
+  const { title, trainings, levels, commands, evaluation, arrangement } = data;
   const charts = chartsOf(trainings, levels);
   const curves = chartSection(charts);
-  const maps = evaluation && mapSection(evaluation);
-  const points = evaluation?.points ?? [];
+  const shown = evaluation ? partsOf(evaluation) : arrangement && plainPartsOf(arrangement);
   return renderPage({
     title,
     header: header(data),
     main: html`${evaluation && resultsSection(evaluation)}
 ${curves?.section}
-${maps?.section}
-${evaluation && html`${chooser(evaluation)}${classSection(evaluation)}${mistakeSection(evaluation)}${gallerySection(evaluation)}`}
+${shown?.sections}
 <section aria-labelledby="again"><h2 id="again">The figures, and how to get them again</h2>${downloads(data, charts)}
 ${commands.length > 0 && html`<pre>${commands.join('\n')}</pre>`}</section>`,
-    css: evaluation ? spriteCss(evaluation.images) + chooserCss(evaluation.encoders.length) : '',
-    data: {
-      charts: curves?.data ?? [],
-      classes: evaluation?.classes ?? [],
-      columns: SPRITE_COLUMNS,
-      labels: points.map(({ test }) => evaluation?.labels[test]),
-      tiles: points.map(({ image }) => image),
-      predictions: evaluation?.encoders.map(({ predictions }) => points.map(({ test }) => predictions[test])) ?? [],
-      maps: maps?.maps ?? [],
-    },
+    css: shown?.css ?? '',
+    data: { charts: curves?.data ?? [], ...shown?.data },
   });
+}
+
+/** What a page shows of encoders, and what its script reads of that. */
+interface Parts {
+  readonly sections: Html;
+  readonly css: string;
+  readonly data: object;
+}
+
+function partsOf(evaluation: Evaluation): Parts {
+  const { encoders, images, points, labels, classes } = evaluation;
+  const { section, maps } = mapSection(evaluation);
+  return {
+    sections: html`${section}
+${chooser(encoders, bestEncoder(evaluation))}${classSection(evaluation)}${mistakeSection(evaluation)}${gallerySection(evaluation)}`,
+    css: spriteCss(images) + chooserCss(encoders.length),
+    data: {
+      ...{ maps, classes, columns: SPRITE_COLUMNS },
+      labels: points.map(({ test }) => labels[test]),
+      tiles: points.map(({ image }) => image),
+      predictions: encoders.map(({ predictions }) => points.map(({ test }) => predictions[test])),
+    },
+  };
+}
+
+/** Without labels, all images are of one class that has no name. */
+function plainPartsOf(arrangement: Arrangement): Parts {
+  const { encoders, images, points } = arrangement;
+  const { section, maps } = plainMapSection(arrangement);
+  const labels = points.map(() => 0);
+  return {
+    sections: html`${section}
+${chooser(encoders, encoders.length - 1)}${plainGallerySection(arrangement)}`,
+    css: spriteCss(images) + chooserCss(encoders.length),
+    data: {
+      ...{ maps, classes: [''], columns: SPRITE_COLUMNS, labels, tiles: points },
+      predictions: encoders.map(() => labels),
+    },
+  };
 }

@@ -150,6 +150,7 @@ ${seriesColors}
 .near{--size:45;display:flex;flex-wrap:wrap;gap:8px 2px;list-style:none;margin:0;padding:0;align-content:flex-start}
 .near li{width:51px;font-size:.68rem;line-height:1.15;color:var(--bad);overflow-wrap:anywhere}
 .near .im{box-sizing:content-box;border-radius:4px;outline:2px solid var(--good);outline-offset:1px;margin:3px 3px 5px}
+.near.plain .im{outline:0}
 .near .other .im{outline:2px dashed var(--bad)}
 footer{margin-top:72px;padding-top:18px;padding-bottom:40px;font-size:.85rem;color:var(--soft)}
 @media (max-width:560px){header{padding-top:28px}section{margin-top:48px}table{font-size:.86rem}th,td{padding:9px 4px}thead th{font-size:.74rem}.bar{min-width:44px}.delta{width:auto}.facts{grid-template-columns:1fr 1fr}.plot{padding-left:44px;padding-right:6px}}
