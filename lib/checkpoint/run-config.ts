@@ -1,4 +1,5 @@
 /** What a run was made with: enough to rebuild its encoder, head, method and input, and to say how it was trained. */
+import type { DataOrigin } from '../data/dataset.ts';
 import { CheckpointError } from '../errors.ts';
 import { isObject } from '../files/strict-json.ts';
 import { describe } from '../validate.ts';
@@ -54,16 +55,7 @@ export interface RunConfig {
   precisionSpeeds?: { float32: number; bfloat16: number };
   /** Of a classifier: the names of its classes, where the data set has some. */
   classes?: string[];
-  data: {
-    name: string;
-    path: string | null;
-    /** Training samples used; null for all. */
-    limit: number | null;
-    /** Absent for 'train'. */
-    split?: string | undefined;
-    /** Whether files that cannot be decoded were left out; absent for no. */
-    skipDamaged?: boolean | undefined;
-  };
+  data: DataOrigin;
   /** What the run was trained on, so that going on with other images is noticed. */
   dataset?: DatasetMark;
 }
@@ -107,6 +99,8 @@ const isSpeeds: Check = (value) =>
   value === undefined ||
   (isObject(value) &&
     [value.float32, value.bfloat16].every((speed) => Number.isFinite(speed) && (speed as number) > 0));
+const isHeldOut: Check = (value) =>
+  isObject(value) && isBetween(0, 1)(value.fraction) && value.fraction !== 0 && isNatural(value.seed);
 const orNull =
   (check: Check): Check =>
   (value) =>
@@ -143,6 +137,7 @@ const kFields: readonly [string, string, Check][] = [
   ['data.limit', 'an integer >= 1 or null', orNull(isCount)],
   ['data.split', 'a non-empty string, or absent', (value) => value === undefined || isString(value)],
   ['data.skipDamaged', 'true or false, or absent', (value) => value === undefined || typeof value === 'boolean'],
+  ['data.heldOut', '{ fraction, seed }, or absent', (value) => value === undefined || isHeldOut(value)],
   ['dataset', 'an object with samples, or absent', isMark],
 ];
 

@@ -11,7 +11,7 @@
  *
  * One process writes a run, the one that holds the lock; any number may read it meanwhile.
  */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../errors.ts';
 import { isTemporary, writeFileAtomic } from '../files/atomic.ts';
@@ -24,6 +24,7 @@ import { clip, describe, expectNumber } from '../validate.ts';
 import { type BestCheckpoint, readBest, writeBest } from './best-checkpoint.ts';
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from './checkpoint-files.ts';
 import { MetricsLog } from './metrics.ts';
+import { nearbyRuns } from './nearby-runs.ts';
 import { checkRunConfig, type RunConfig } from './run-config.ts';
 
 const loadOptions = {
@@ -82,6 +83,12 @@ export class RunFolder {
     return run;
   }
 
+  /** Takes back `create`: removes what it wrote. The folder is left to whoever holds the lock in it. */
+  async discard(): Promise<void> {
+    for (const file of [this.#configFile, this.metrics.path]) await rm(file, { force: true });
+    await rmdir(this.#checkpoints).catch(() => {}); // not empty
+  }
+
   get #configFile(): string {
     return join(this.path, 'config.json');
   }
@@ -106,7 +113,9 @@ export class RunFolder {
     const folder = resolve(path);
     const file = join(folder, 'config.json');
     if (!(await stat(file).catch(() => undefined)))
-      throw new CheckpointError(`there is no run in '${folder}': expected a folder with config.json and checkpoints/`);
+      throw new CheckpointError(
+        `there is no run in '${path}': expected a folder with config.json and checkpoints/${await nearbyRuns(path)}`,
+      );
     return new RunFolder(folder, checkRunConfig(await readJson(file), file));
   }
 
@@ -228,8 +237,19 @@ async function writing(folder: string, write: () => Promise<void>): Promise<void
 }
 
 /**
- * Opens what a person points at: a run's folder (its latest checkpoint), one of its checkpoint folders (that one), or
- * `checkpoints/best` in it.
+ * What a person points at: a run's folder, or one of its checkpoint folders, whose step is then given; `checkpoints/best` is
+ * the best one. @throws as RunFolder.open.
+ */
+export async function openRun(path: string): Promise<{ run: RunFolder; step: number | 'best' | undefined }> {
+  const folder = resolve(path);
+  const name = basename(folder);
+  const isInside = (isStep(name) || name === 'best') && basename(dirname(folder)) === 'checkpoints';
+  const run = await RunFolder.open(isInside ? dirname(dirname(folder)) : path);
+  return { run, step: !isInside ? undefined : name === 'best' ? name : Number(name) };
+}
+
+/**
+ * Opens the latest checkpoint of a run's folder, or that of a checkpoint folder, or the best one by `checkpoints/best`.
  *
  * @throws {CheckpointError} neither, or damaged.
  */
@@ -237,11 +257,6 @@ export async function openCheckpoint(
   path: string,
   options: LoadCheckpointOptions = {},
 ): Promise<{ run: RunFolder; checkpoint: Checkpoint }> {
-  const folder = resolve(path);
-  const name = basename(folder);
-  const isInside = (isStep(name) || name === 'best') && basename(dirname(folder)) === 'checkpoints';
-  const run = await RunFolder.open(isInside ? dirname(dirname(folder)) : folder);
-  const inside = name === 'best' ? name : Number(name);
-  const checkpoint = await run.loadCheckpoint(isInside ? inside : 'latest', options);
-  return { run, checkpoint };
+  const { run, step = 'latest' } = await openRun(path);
+  return { run, checkpoint: await run.loadCheckpoint(step, options) };
 }

@@ -11,7 +11,7 @@ import type { Encoder } from '../encoders/registry.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
-import { dataHelp, dataOption, dataText, loadSplits, parseData, skipDamaged } from './data-option.ts';
+import { dataHelp, dataOption, skipDamaged, titleOf } from './data-option.ts';
 import { encoderFile, newEncoder } from './encoder-option.ts';
 import {
   type Accuracies,
@@ -27,6 +27,7 @@ import { fineTuneOptions, fineTuneRun, fineTuneSide, presetInput, refuseFineTune
 import { counted } from './format.ts';
 import { knnHistory } from './knn-history.ts';
 import { percent } from './report/results.ts';
+import { splitsOfRun } from './run-splits.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 
 const evalOptions = {
@@ -36,7 +37,7 @@ const evalOptions = {
     value: 'FILE',
     help: 'the file that makes the encoder of the run; needed to train it where the one that the run names is gone',
   },
-  data: { ...dataOption, help: "as in train; default the run's own data" },
+  data: { ...dataOption, help: "as in train; default the run's own images" },
   protocol: {
     type: 'string',
     value: 'NAME',
@@ -63,7 +64,7 @@ const evalOptions = {
     value: 'NAME',
     choices: ['test', 'val'],
     default: 'test',
-    help: 'images to judge on; val: of a folder that has val beside test',
+    help: 'images to judge on; val: what the training put aside, or of a folder that has val beside test',
   },
   skipDamaged,
   ...ofDevice,
@@ -77,6 +78,7 @@ const fineTunes = ({ protocol }: EvalOptions): boolean => protocol === 'fine-tun
 export const command = defineCommand({
   name: 'eval',
   summary: 'judge the encoder of a run on test images: by kNN, a linear probe, or fine-tuned',
+  places: ['run', 'data'],
   help: `
 Drops the projection head and classifies test images by what it learns from training images. With the encoder frozen, from its features:
   knn        the 20 nearest training images vote, weighted by exp(cosine / 0.1)
@@ -224,19 +226,10 @@ async function loadData(
   { data, input }: RunConfig,
   { output, signal }: Pick<CommandContext<typeof evalOptions>, 'output' | 'signal'>,
 ): Promise<LabelledSplits & { readonly data: RunConfig['data'] }> {
-  const source = parseData(options.data ?? dataText(data));
-  const { limit = null, skipDamaged = false } = options.data === undefined ? data : {};
-  const used = options.limitTrain ?? limit;
-  const leavesOut = options.skipDamaged || skipDamaged;
-  const { train, test, noTest } = await loadSplits(source, {
-    train: used ?? undefined,
-    test: options.limitTest,
-    testSplit: options.split,
-    skipDamaged: leavesOut,
-    side: fineTunes(options) ? fineTuneSide(input) : resizedSide(presets.evaluation(presetInput(input))),
-    output,
-    signal,
-  });
+  const side = fineTunes(options) ? fineTuneSide(input) : resizedSide(presets.evaluation(presetInput(input)));
+  const { train, test, noTest, data: source } = await splitsOfRun(options.run, data, options, { side, output, signal });
+  if (train.labels === undefined)
+    throw new DataError(`${titleOf(source)} has no labels to judge by; --data DIR takes images in class folders`);
   if (test === undefined) throw new DataError(noTest ?? `${source.name}: there are no test images`);
-  return { train, test, data: { ...source, limit: used, ...(leavesOut && { skipDamaged: true }) } };
+  return { train, test, data: source };
 }

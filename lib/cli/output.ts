@@ -20,6 +20,11 @@ export class Output {
     this.progress = new Progress(streams.stderr, { enabled: !json });
   }
 
+  /** Of the terminal; undefined where there is none. */
+  get columns(): number | undefined {
+    return this.#streams.stdout.columns;
+  }
+
   /** A line (or several) for people, on a terminal in a colour if one is given; nothing under `--json`. */
   print(text: string, color?: Color): void {
     const { stdout } = this.#streams;

@@ -10,7 +10,7 @@ import { writeFileAtomic } from '../files/atomic.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { curvesOf } from './curves.ts';
-import { dataOption, dataText, loadSplits, parseData, type Splits, skipDamaged } from './data-option.ts';
+import { dataOption, dataText, type Splits, skipDamaged } from './data-option.ts';
 import { accuracyTable, type LabelledSplits } from './evaluate-run.ts';
 import { presetInput } from './fine-tune-run.ts';
 import type { Level } from './report/chart.ts';
@@ -20,6 +20,7 @@ import { factsOf, notesOf } from './report-facts.ts';
 import { measure, measureArrangement } from './report-measure.ts';
 import { openReported, type ReportedRun } from './report-run.ts';
 import { namesOf } from './run-names.ts';
+import { splitsOfRun } from './run-splits.ts';
 import { ofDevice, ofThreads, positive } from './shared-options.ts';
 import { shellWord } from './train-options.ts';
 
@@ -30,7 +31,7 @@ const reportOptions = {
     value: 'FILE',
     help: 'the page; default report.html in the run, or here for several',
   },
-  data: { ...dataOption, help: "as in train; default the runs' own data" },
+  data: { ...dataOption, help: "as in train; default the runs' own images" },
   limitTrain: { ...positive, help: "use so many training images; default as the first run's training" },
   limitTest: { ...positive, help: 'use so many test images' },
   split: {
@@ -38,10 +39,17 @@ const reportOptions = {
     value: 'NAME',
     choices: ['test', 'val'],
     default: 'test',
-    help: 'images to judge on; val: of a folder that has val beside test',
+    help: 'images to judge on; val: what the training put aside, or of a folder that has val beside test',
   },
   skipDamaged,
-  seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of the maps' },
+  seed: {
+    type: 'number',
+    value: 'N',
+    default: 0,
+    min: 0,
+    integer: true,
+    help: 'of the maps, and of what is put aside where there are no test images',
+  },
   ...ofDevice,
   ...ofThreads,
 } as const satisfies OptionTable;
@@ -77,11 +85,11 @@ async function report({ options, positionals, signal, output }: CommandContext<t
   }
   const runs: ReportedRun[] = [];
   for (const path of positionals) runs.push(await openReported(path, output));
-  const [first] = runs as [ReportedRun];
+  const [first, ...others] = runs as [ReportedRun, ...ReportedRun[]];
   refuseOtherData(runs, options);
   const names = namesOf(runs.map(({ record }) => record));
   const out = resolve(options.out ?? (runs.length === 1 ? join(first.record.path, 'report.html') : 'report.html'));
-  const splits = await loadFor(runs, options, { output, signal });
+  const splits = await loadFor([first, ...others], options, { output, signal });
   const labelled = await labelledSplits(splits);
   const { device, seed } = options;
   const measuring = {
@@ -126,22 +134,15 @@ function refuseOtherData([first, ...others]: readonly ReportedRun[], { data }: R
 }
 
 async function loadFor(
-  runs: readonly ReportedRun[],
+  [first, ...others]: readonly [ReportedRun, ...ReportedRun[]],
   options: ReportOptions,
   { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
 ): Promise<Splits> {
-  const [{ data }] = runs.map(({ record }) => record.config) as [ReportedRun['record']['config']];
-  const own = options.data === undefined ? data : undefined;
-  const sides = runs.map(({ record }) => resizedSide(presets.evaluation(presetInput(record.config.input))));
-  return loadSplits(parseData(options.data ?? dataText(data)), {
-    train: options.limitTrain ?? own?.limit ?? undefined,
-    test: options.limitTest,
-    testSplit: options.split,
-    skipDamaged: options.skipDamaged || own?.skipDamaged === true,
-    side: Math.max(...sides),
-    output,
-    signal,
-  });
+  const { path, config } = first.record;
+  const sides = [first, ...others].map(({ record }) =>
+    resizedSide(presets.evaluation(presetInput(record.config.input))),
+  );
+  return splitsOfRun(path, config.data, options, { side: Math.max(...sides), output, signal });
 }
 
 /** Undefined where there is nothing to judge on. */
@@ -161,13 +162,20 @@ function levelsOf(runs: readonly ReportedRun[], evaluation: Evaluation | undefin
   ];
 }
 
-function commandsOf(runs: readonly ReportedRun[], paths: readonly string[], options: ReportOptions): string[] {
-  const data = options.data === undefined ? '' : ` --data ${shellWord(options.data)}`;
+function commandsOf(runs: readonly ReportedRun[], paths: readonly string[], given: ReportOptions): string[] {
+  const { data, limitTrain, limitTest, skipDamaged } = given;
+  const flags = [
+    ...(data === undefined ? [] : ['--data', shellWord(data)]),
+    ...(limitTrain === undefined ? [] : ['--limit-train', limitTrain]),
+    ...(limitTest === undefined ? [] : ['--limit-test', limitTest]),
+    ...(given.split === 'test' ? [] : ['--split', given.split]),
+    ...(skipDamaged ? ['--skip-damaged'] : []),
+  ];
   return [
     ...runs.map(({ record }) => {
       const config = join(record.path, 'config.json');
       return `npx contrastive train --config ${shellWord(config)} --out ${shellWord(`${record.path}-again`)}`;
     }),
-    `npx contrastive report ${paths.map((path) => shellWord(resolve(path))).join(' ')}${data}`,
+    ['npx contrastive report', ...paths.map((path) => shellWord(resolve(path))), ...flags].join(' '),
   ];
 }

@@ -5,7 +5,7 @@ import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import type { DatasetInput } from '../data/load.ts';
 import { OptionError } from '../errors.ts';
 import { fieldsOfRun, type PartialConfig, readTraining } from './config-file.ts';
-import { dataText } from './data-option.ts';
+import { dataText, parseData } from './data-option.ts';
 import { flagsOfVariants } from './flags.ts';
 import { methodFrom } from './methods.ts';
 import { optimizerFrom, scheduleFrom } from './optimizers.ts';
@@ -60,21 +60,22 @@ const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>>
 };
 
 /** Whether `--data` names the data set of a config, which may lie elsewhere now. */
-const isKindOf = (text: string | undefined, data: PartialConfig['data']): boolean => text?.split(':')[0] === data?.name;
+const isKindOf = (text: string | undefined, data: PartialConfig['data']): boolean =>
+  text !== undefined && parseData(text).name === data?.name;
 
 /**
  * @param given names of the options that were typed. Data of the same kind that lie elsewhere change nothing.
- * @param usual input of the data; that of the config goes first.
+ * @param usual input and method that go with the data; those of the config go first.
  */
 export function specOf(
   options: TrainOptions,
   given: ReadonlySet<string>,
-  usual: DatasetInput,
+  { method: usualMethod = 'supcon', ...usual }: DatasetInput & { readonly method?: string },
   config: PartialConfig | undefined,
 ): TrainingSpec {
   const typed = { options, given };
   const isMoved = isKindOf(options.data, config?.data);
-  const method = methodFrom(typed, config?.method);
+  const method = methodFrom(typed, config?.method, usualMethod);
   const isSame = (option: string): boolean =>
     (option === 'data' && isMoved) || (option === 'method' && method.name === config?.method?.name);
   const isDecided = (option: string): boolean => given.has(option) && !isSame(option);

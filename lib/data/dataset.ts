@@ -22,6 +22,21 @@ export interface Sample {
 /** A sample that has been read: with an id in any case. */
 export type LoadedSample = Sample & { id: number };
 
+/** What a data set was loaded by, so that it can be loaded again: by its name, as `loadDataset` takes it. */
+export interface DataOrigin {
+  readonly name: string;
+  /** The folder of its files; null where it has a place of its own. */
+  readonly path: string | null;
+  /** Samples used at most; null for all. */
+  readonly limit: number | null;
+  /** Absent for 'train'. */
+  readonly split?: string | undefined;
+  /** Whether files that cannot be decoded were left out; absent for no. */
+  readonly skipDamaged?: boolean | undefined;
+  /** The share of each class that was put aside to judge on (`holdOut`); absent for none. */
+  readonly heldOut?: { readonly fraction: number; readonly seed: number } | undefined;
+}
+
 /**
  * A finite, indexable collection of images. Write your own by implementing this; `get` may be slow and asynchronous,
  * and is called for several indices at a time.
@@ -37,6 +52,8 @@ export interface Dataset {
   readonly source?: string;
   /** What lay there and is not part of it, for people to read: "3 .bmp files". */
   readonly leftOut?: readonly string[];
+  /** Of `loadDataset`; a run that is trained on it keeps it. */
+  readonly origin?: DataOrigin;
   get(index: number): Sample | Promise<Sample>;
 }
 
@@ -152,18 +169,26 @@ export interface DatasetDescription {
   image: { height: number; width: number; channels: number };
   /** What was found and is not part of it. */
   leftOut?: readonly string[];
-  /** One line for people: "folder: 100 images, the first 64×48×3, 2 classes (cats, dogs), from photos; left out: 3 .bmp files". */
+  /** One line for people: "folder: 100 images, the first 64×48×3, 2 classes (cats 60, dogs 40), from photos; left out: 3 .bmp files". */
   text: string;
 }
 
 /** So many class names are listed. */
 const mostNames = 6;
 
-/** "2 classes (cats, dogs)"; with labels that leave classes out, "400 of 550 classes (…)". */
+/**
+ * "2 classes (cats, dogs)"; with the labels of all samples, "2 classes (cats 12, dogs 30)", and where these leave classes out,
+ * "400 of 550 classes (…)".
+ */
 function classesText(classes: readonly string[], labels: ArrayLike<number> | undefined): string {
-  const present = labels === undefined ? classes.length : new Set(Array.from(labels)).size;
+  const counts = new Map<number, number>();
+  for (const label of Array.from(labels ?? [])) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const present = labels === undefined ? classes.length : counts.size;
   const count = present === classes.length ? `${present}` : `${present} of ${classes.length}`;
-  const names = [...classes.slice(0, mostNames), ...(classes.length > mostNames ? ['…'] : [])];
+  const named = classes
+    .slice(0, mostNames)
+    .map((name, i) => (labels === undefined ? name : `${name} ${counts.get(i) ?? 0}`));
+  const names = [...named, ...(classes.length > mostNames ? ['…'] : [])];
   return `${count} ${classes.length === 1 ? 'class' : 'classes'} (${names.join(', ')})`;
 }
 
@@ -184,6 +209,6 @@ export async function describeDataset(dataset: Dataset): Promise<DatasetDescript
     ...(leftOut && { leftOut }),
     labelled,
     image: { height, width, channels },
-    text: `${name}: ${length} images, the first ${size}, ${kinds}${from}${rest}`,
+    text: `${name}: ${length} ${length === 1 ? 'image' : 'images'}, the first ${size}, ${kinds}${from}${rest}`,
   };
 }

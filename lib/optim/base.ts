@@ -53,8 +53,8 @@ export interface Slot {
 /** What an update works on. */
 export interface UpdateInputs {
   readonly parameters: readonly Tensor[];
-  /** For each slot, a tensor a parameter. */
-  readonly slots: readonly (readonly Tensor[])[];
+  /** Slot by slot, a tensor a parameter. */
+  readonly state: readonly Tensor[];
   /** float64 () */
   readonly learningRate: Tensor;
   readonly groups: readonly Group[];
@@ -94,7 +94,7 @@ const sizes = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
 export abstract class Optimizer {
   readonly #parameters: readonly Tensor[];
-  readonly #slots: readonly (readonly Tensor[])[];
+  /** Slot by slot, a tensor a parameter. */
   readonly #state: ReadonlyMap<string, Tensor>;
   readonly #groups: readonly Group[];
   readonly #shared: Omit<UpdateInputs['shared'], keyof Guard>;
@@ -116,7 +116,6 @@ export abstract class Optimizer {
     const all = named(parameters);
     if (!types.isMap(parameters) && (groups.length > 0 || layerDecay < 1))
       throw new OptionError('groups and layerDecay go by names: parameters must be a Map, such as namedParameters()');
-    const [names, values] = [[...all.keys()], [...all.values()]];
     const grouping = groupParameters(all, options);
     this.#groups = grouping.groups;
     this.#shared = {
@@ -124,16 +123,14 @@ export abstract class Optimizer {
       rateFactors: grouping.groups.map(({ rateFactor }) => rateFactor),
       weightDecays: grouping.groups.map(({ weightDecay }) => weightDecay),
     };
-    this.#parameters = values;
+    this.#parameters = [...all.values()];
     // In the parameter's layout, which the update walks through in order.
-    const zeros = (slot: Slot) => (parameter: Tensor) =>
-      slot.isScalar ? ops.zeros([], { dtype: 'float32', device: parameter.device }) : ops.zerosLike(parameter);
-    this.#slots = outsideTidy(() => slots.map((slot) => values.map(zeros(slot))));
+    const zeros = ({ isScalar }: Slot, parameter: Tensor): Tensor =>
+      isScalar ? ops.zeros([], { dtype: 'float32', device: parameter.device }) : ops.zerosLike(parameter);
     this.#gradientNorm = outsideTidy(() => tensor(0, { dtype: 'float64' }));
     this.#largest = outsideTidy(() => tensor(Number.POSITIVE_INFINITY, { dtype: 'float64' }));
-    this.#state = new Map(
-      slots.flatMap(({ name }, s) => names.map((of, i) => [`${of}.${name}`, this.#slots[s]?.[i] as Tensor] as const)),
-    );
+    const stateOf = (slot: Slot) => [...all].map(([of, value]) => [`${of}.${slot.name}`, zeros(slot, value)] as const);
+    this.#state = outsideTidy(() => new Map(slots.flatMap(stateOf)));
   }
 
   /** One update in place of every parameter that has a gradient; returns the status. */
@@ -185,7 +182,7 @@ export abstract class Optimizer {
   #update(learningRate: Tensor, guard: Guard): Tensor {
     return this.update({
       parameters: this.#parameters,
-      slots: this.#slots,
+      state: [...this.#state.values()],
       learningRate,
       groups: this.#groups,
       shared: { ...this.#shared, ...guard },

@@ -17,6 +17,13 @@ const dataOptions = {
   },
   split: { type: 'string' },
   skipDamaged: { type: 'boolean' },
+  heldOut: {
+    type: 'group',
+    options: {
+      fraction: { type: 'number', required: true, above: 0, max: 1 },
+      seed: { ...countOption, min: 0, required: true },
+    },
+  },
 } as const satisfies OptionTable;
 
 /** What a run keeps of a training: of fit(), and of what trains by it. */
