@@ -64,7 +64,6 @@ export {
   Classifier,
   type ClassifierAccuracy,
   type ClassifierParts,
-  type PredictImagesOptions,
   type Predictions,
   type PredictOptions,
 } from './classify/classifier.ts';
@@ -235,6 +234,13 @@ export {
   type EmbedOptions,
 } from './serve/embedder.ts';
 export type { EncoderOrigin, EncoderSource, WeightsInput } from './serve/encoder-source.ts';
+export {
+  type ClassConfidence,
+  type Classification,
+  createClassifier,
+  type ImageClassifier,
+  type ImageClassifierOptions,
+} from './serve/image-classifier.ts';
 export type { ImageInput, RawImage } from './serve/image-input.ts';
 export { type EmbeddingServiceOptions, embeddingService, type FastifyPlugin } from './serve/service.ts';
 export { type Compiled, type CompileOptions, compile, type Given } from './tensor/compile.ts';

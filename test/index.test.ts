@@ -43,7 +43,15 @@ describe('the public names', () => {
       ...['adjustSharpness', 'autoAugment', 'autocontrast', 'elasticTransform', 'equalize', 'gaussianNoise', 'invert'],
       ...['posterize', 'randAugment', 'randomRotation90', 'sobel', 'trivialAugmentWide'],
       ...['loadDataset', 'arrayDataset', 'subset', 'describeDataset', 'makeOptimizer', 'learningRateAt'],
-      ...['extractFeatures', 'knnClassify', 'nearestNeighbours', 'linearProbe', 'createEmbedder', 'readWeights'],
+      ...[
+        'extractFeatures',
+        'knnClassify',
+        'nearestNeighbours',
+        'linearProbe',
+        'createEmbedder',
+        'createClassifier',
+        'readWeights',
+      ],
       ...['exportOnnx', 'embeddingService'],
       ...['fineTune', 'loadClassifier', 'linearHead', 'balancedSubset'],
     ];

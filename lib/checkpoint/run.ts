@@ -187,6 +187,16 @@ async function writing(folder: string, write: () => Promise<void>): Promise<void
   }
 }
 
+/** The run and the checkpoint that a path points at: a run's folder is its latest one. */
+function pointedAt(path: string): { folder: string; which: 'latest' | number } {
+  const folder = resolve(path);
+  const isInside = isStep(basename(folder)) && basename(dirname(folder)) === 'checkpoints';
+  return isInside ? { folder: dirname(dirname(folder)), which: Number(basename(folder)) } : { folder, which: 'latest' };
+}
+
+/** The run of what a person points at, as openCheckpoint takes it. @throws {CheckpointError} no run there, or a damaged config. */
+export const openRun = (path: string): Promise<RunFolder> => RunFolder.open(pointedAt(path).folder);
+
 /**
  * Opens what a person points at: a run's folder (its latest checkpoint) or one of its checkpoint folders (that one).
  *
@@ -196,9 +206,7 @@ export async function openCheckpoint(
   path: string,
   options: LoadCheckpointOptions = {},
 ): Promise<{ run: RunFolder; checkpoint: Checkpoint }> {
-  const folder = resolve(path);
-  const isInside = isStep(basename(folder)) && basename(dirname(folder)) === 'checkpoints';
-  const run = await RunFolder.open(isInside ? dirname(dirname(folder)) : folder);
-  const checkpoint = await run.loadCheckpoint(isInside ? Number(basename(folder)) : 'latest', options);
-  return { run, checkpoint };
+  const { folder, which } = pointedAt(path);
+  const run = await RunFolder.open(folder);
+  return { run, checkpoint: await run.loadCheckpoint(which, options) };
 }

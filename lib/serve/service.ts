@@ -5,6 +5,7 @@ import { OptionError } from '../errors.ts';
 import { checkOptions, describe, expectNumber } from '../validate.ts';
 import { BodyBuffers, refusal } from './body.ts';
 import type { Embedder } from './embedder.ts';
+import { type Classification, ImageClassifier } from './image-classifier.ts';
 import { filesOfForm } from './multipart.ts';
 
 export interface EmbeddingServiceOptions {
@@ -77,11 +78,16 @@ function publicError({ code, message }: FastifyError, status: number, type: stri
  *     GET  /              what the model is, and the limits
  *     GET  /health        { status, dim, step, pending, bufferedBytes }
  *
+ * Around a classifier these too:
+ *
+ *     POST /classify         an image → { class, label, confidence, runnerUp: { class, label, confidence }, probabilities: number[] }
+ *     POST /classify/batch   a form, each part an image → { classifications: [ … ] }, in their order
+ *
  * Requests that arrive together share forward passes, and none of that work runs on the event loop. An image that cannot be
  * decoded is answered with 400, and with it its batch; too much at once with 503 and `retry-after`. Errors are
  * `{ error: { code, message } }`. Parsers and error handler concern these routes only.
  *
- * @param embedder from `createEmbedder()`.
+ * @param embedder from `createEmbedder()` or `createClassifier()`.
  * @throws {OptionError} an unknown or wrong option.
  * @example
  * const app = Fastify();
@@ -89,10 +95,13 @@ function publicError({ code, message }: FastifyError, status: number, type: stri
  */
 export function embeddingService(embedder: Embedder, options: EmbeddingServiceOptions = {}): FastifyPlugin {
   if (typeof embedder?.embed !== 'function')
-    throw new OptionError(`embedder must be what createEmbedder() resolves to, got ${describe(embedder)}`);
+    throw new OptionError(
+      `embedder must be what createEmbedder() or createClassifier() resolves to, got ${describe(embedder)}`,
+    );
   const limits = resolveOptions(options);
   const { maxImageBytes, maxBatchBytes, maxBatchImages, maxPending } = limits;
   const bodies = new BodyBuffers(limits);
+  const classifier = embedder instanceof ImageClassifier ? embedder : undefined;
 
   const expectRoom = (images: number): void => {
     if (embedder.pending + images > maxPending)
@@ -111,29 +120,43 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
 
   async function one(app: FastifyInstance): Promise<void> {
     takeOnly(app, /^image\//, "an image's (image/jpeg, image/png …)", maxImageBytes);
-    app.post('/embed', async ({ body }, reply) => {
+    const imageOf = ({ body }: FastifyRequest): Buffer => {
       if (!Buffer.isBuffer(body) || body.length === 0)
         throw refusal(400, 'ERR_DATA', 'the request body must be an image, with its content-type; it is empty');
       expectRoom(1);
-      const vector = await embedder.embed(body, { signal: clientGone(reply) });
+      return body;
+    };
+    app.post('/embed', async (request, reply) => {
+      const vector = await embedder.embed(imageOf(request), { signal: clientGone(reply) });
       return { dim: vector.length, embedding: Array.from(vector) };
     });
+    if (classifier === undefined) return;
+    app.post('/classify', async (request, reply) =>
+      plain(await classifier.classify(imageOf(request), { signal: clientGone(reply) })),
+    );
   }
 
   async function batch(app: FastifyInstance): Promise<void> {
     takeOnly(app, 'multipart/form-data', 'multipart/form-data', maxBatchBytes);
-    app.post('/embed/batch', async ({ body, headers }, reply) => {
+    const imagesOf = ({ body, headers }: FastifyRequest): Uint8Array[] => {
       if (!Buffer.isBuffer(body))
         throw refusal(400, 'ERR_DATA', 'the request body must be multipart/form-data; it is empty');
-      const signal = clientGone(reply);
       const images = filesOfForm(body, headers['content-type'] as string, maxBatchImages);
       if (images === undefined) throw refusal(413, 'ERR_DATA', `a batch may have ${maxBatchImages} parts`);
       for (const [i, image] of images.entries())
         if (image.length > maxImageBytes)
           throw refusal(413, 'ERR_DATA', `inputs[${i}] may have ${maxImageBytes} bytes`);
       expectRoom(images.length);
-      const vectors = await embedder.embed(images, { signal });
+      return images;
+    };
+    app.post('/embed/batch', async (request, reply) => {
+      const vectors = await embedder.embed(imagesOf(request), { signal: clientGone(reply) });
       return { dim: embedder.dim, embeddings: vectors.map((vector) => Array.from(vector)) };
+    });
+    if (classifier === undefined) return;
+    app.post('/classify/batch', async (request, reply) => {
+      const classifications = await classifier.classify(imagesOf(request), { signal: clientGone(reply) });
+      return { classifications: classifications.map(plain) };
     });
   }
 
@@ -142,7 +165,7 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     app.register(batch);
     app.get('/', async () => {
       const { checkpoint: _, weights: __, ...facts } = embedder.info; // paths of the server are nobody's business
-      return { ...facts, limits };
+      return { ...facts, ...(classifier && { classes: classifier.classes }), limits };
     });
     app.get('/health', async () => {
       const { dim, info, pending } = embedder;
@@ -159,6 +182,9 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     app.addHook('onClose', () => embedder.close()); // when no request is under way any more
   };
 }
+
+/** As JSON has it. */
+const plain = ({ probabilities, ...named }: Classification) => ({ ...named, probabilities: Array.from(probabilities) });
 
 function resolveOptions(options: EmbeddingServiceOptions): Required<EmbeddingServiceOptions> {
   checkOptions('embeddingService', options, [
