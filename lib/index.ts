@@ -69,6 +69,7 @@ export {
 } from './classify/classifier.ts';
 export { type FineTuneOptions, type FineTuneResult, fineTune } from './classify/fine-tune.ts';
 export { type LoadClassifierOptions, loadClassifier } from './classify/load-classifier.ts';
+export { type LabelSuggestion, type SuggestLabelsOptions, suggestLabels } from './classify/suggest-labels.ts';
 export { type ArrayDatasetOptions, arrayDataset } from './data/array-dataset.ts';
 export { type BalancedSubsetOptions, balancedSubset } from './data/balanced-subset.ts';
 export { concat } from './data/concat.ts';

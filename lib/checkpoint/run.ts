@@ -187,18 +187,16 @@ async function writing(folder: string, write: () => Promise<void>): Promise<void
   }
 }
 
-/** The run and the checkpoint that a path points at: a run's folder is its latest one. */
-function pointedAt(path: string): { folder: string; which: 'latest' | number } {
+/** What a person points at: a run's folder, or one of its checkpoint folders, whose step is then given. @throws as RunFolder.open. */
+export async function openRun(path: string): Promise<{ run: RunFolder; step: number | undefined }> {
   const folder = resolve(path);
   const isInside = isStep(basename(folder)) && basename(dirname(folder)) === 'checkpoints';
-  return isInside ? { folder: dirname(dirname(folder)), which: Number(basename(folder)) } : { folder, which: 'latest' };
+  const run = await RunFolder.open(isInside ? dirname(dirname(folder)) : path);
+  return { run, step: isInside ? Number(basename(folder)) : undefined };
 }
 
-/** The run of what a person points at, as openCheckpoint takes it. @throws {CheckpointError} no run there, or a damaged config. */
-export const openRun = (path: string): Promise<RunFolder> => RunFolder.open(pointedAt(path).folder);
-
 /**
- * Opens what a person points at: a run's folder (its latest checkpoint) or one of its checkpoint folders (that one).
+ * Opens the latest checkpoint of a run's folder, or that of a checkpoint folder.
  *
  * @throws {CheckpointError} neither, or damaged.
  */
@@ -206,7 +204,6 @@ export async function openCheckpoint(
   path: string,
   options: LoadCheckpointOptions = {},
 ): Promise<{ run: RunFolder; checkpoint: Checkpoint }> {
-  const { folder, which } = pointedAt(path);
-  const run = await RunFolder.open(folder);
-  return { run, checkpoint: await run.loadCheckpoint(which, options) };
+  const { run, step = 'latest' } = await openRun(path);
+  return { run, checkpoint: await run.loadCheckpoint(step, options) };
 }

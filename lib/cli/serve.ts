@@ -91,7 +91,7 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       priority: 'bulk', // nothing trains here: a pass may have all threads
     } as const;
     const { checkpoint: run } = source;
-    const classifies = run !== undefined && holdsClassifier((await openRun(run)).config);
+    const classifies = run !== undefined && holdsClassifier((await openRun(run)).run.config);
     const embedder = classifies
       ? await createClassifier({ ...served, checkpoint: run })
       : await createEmbedder({ ...source, ...served });
