@@ -227,6 +227,18 @@ export {
 } from './optim/schedule.ts';
 export { SGD, type SGDOptions } from './optim/sgd.ts';
 export { type Ramp, rampAt } from './options/ramp.ts';
+export { type Duplicate, type DuplicateOptions, findDuplicates } from './search/duplicates.ts';
+export {
+  createIndex,
+  FeatureIndex,
+  type IndexEntry,
+  type Neighbour,
+  openIndex,
+  type SearchOptions,
+} from './search/feature-index.ts';
+export type { IndexedFile } from './search/index-file.ts';
+export { findOutliers, type Outlier, type OutlierOptions } from './search/outliers.ts';
+export { type IndexUpdate, type UpdateIndexOptions, updateIndex } from './search/update-index.ts';
 export {
   createEmbedder,
   Embedder,

@@ -18,7 +18,7 @@ const libRows = [
   ['checkpoint'],
   ['methods'],
   ['train', 'evaluate', 'serve', 'export'],
-  ['classify', 'monitors'],
+  ['classify', 'monitors', 'search'],
   ['cli'],
   ['index.ts'],
 ];

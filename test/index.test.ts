@@ -53,6 +53,7 @@ describe('the public names', () => {
         'readWeights',
       ],
       ...['exportOnnx', 'embeddingService'],
+      ...['createIndex', 'openIndex', 'updateIndex', 'findDuplicates', 'findOutliers'],
       ...['fineTune', 'loadClassifier', 'linearHead', 'balancedSubset'],
     ];
     const classes = [

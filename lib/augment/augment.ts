@@ -211,7 +211,7 @@ export function applyViews(
   const job = newJob(applyViews);
   const pipelines = augmentations.map((augmentation) => augmentation.pipeline());
   const { device = 'cpu', viewNumbers } = options;
-  if (guard(() => loadAddon().augmentRunsOn(device, pipelines)))
+  if (guard(() => loadAddon().augmentRunsOn(device)))
     return new Tensor(
       guard(() =>
         loadAddon().augmentOnDevice(pipelines, ...packed, seed, epoch, dtype, device, flags(), job, viewNumbers),

@@ -1,70 +1,36 @@
 /** The kinds of transform, and the way from plain data (a run's config.json) back to a checked one. */
 import { OptionError } from '../errors.ts';
 import { describe, expectOneOf } from '../validate.ts';
-import { type AdjustSharpness, adjustSharpness } from './adjust-sharpness.ts';
-import { type AutoAugment, autoAugment } from './auto-augment.ts';
-import { type Autocontrast, autocontrast } from './autocontrast.ts';
-import { type CenterCrop, centerCrop } from './center-crop.ts';
-import { type ColorJitter, colorJitter } from './color-jitter.ts';
-import { type ElasticTransform, elasticTransform } from './elastic-transform.ts';
-import { type Equalize, equalize } from './equalize.ts';
-import { type GaussianBlur, gaussianBlur } from './gaussian-blur.ts';
-import { type GaussianNoise, gaussianNoise } from './gaussian-noise.ts';
-import { type Invert, invert } from './invert.ts';
-import { type Normalize, normalize } from './normalize.ts';
-import { type Posterize, posterize } from './posterize.ts';
-import { type RandAugment, randAugment } from './rand-augment.ts';
-import { type RandomAffine, randomAffine } from './random-affine.ts';
-import { type RandomCrop, randomCrop } from './random-crop.ts';
-import { type RandomErasing, randomErasing } from './random-erasing.ts';
-import { type RandomGrayscale, randomGrayscale } from './random-grayscale.ts';
-import { type RandomHorizontalFlip, randomHorizontalFlip } from './random-horizontal-flip.ts';
-import { type RandomPerspective, randomPerspective } from './random-perspective.ts';
-import { type RandomResizedCrop, randomResizedCrop } from './random-resized-crop.ts';
-import { type RandomRotation, randomRotation } from './random-rotation.ts';
-import { type RandomRotation90, randomRotation90 } from './random-rotation90.ts';
-import { type RandomVerticalFlip, randomVerticalFlip } from './random-vertical-flip.ts';
-import { type Resize, resize } from './resize.ts';
-import { type Sobel, sobel } from './sobel.ts';
-import { type Solarize, solarize } from './solarize.ts';
-import { type TrivialAugmentWide, trivialAugmentWide } from './trivial-augment-wide.ts';
-
-/** One transform as plain data. `p` is the probability that it is applied, drawn for each sample and view. */
-export type Transform =
-  | AdjustSharpness
-  | AutoAugment
-  | Autocontrast
-  | CenterCrop
-  | ColorJitter
-  | ElasticTransform
-  | Equalize
-  | GaussianBlur
-  | GaussianNoise
-  | Invert
-  | Normalize
-  | Posterize
-  | RandAugment
-  | RandomAffine
-  | RandomCrop
-  | RandomErasing
-  | RandomGrayscale
-  | RandomHorizontalFlip
-  | RandomPerspective
-  | RandomResizedCrop
-  | RandomRotation
-  | RandomRotation90
-  | RandomVerticalFlip
-  | Resize
-  | Sobel
-  | Solarize
-  | TrivialAugmentWide;
-
-export type TransformKind = Transform['kind'];
+import { adjustSharpness } from './adjust-sharpness.ts';
+import { autoAugment } from './auto-augment.ts';
+import { autocontrast } from './autocontrast.ts';
+import { centerCrop } from './center-crop.ts';
+import { colorJitter } from './color-jitter.ts';
+import { elasticTransform } from './elastic-transform.ts';
+import { equalize } from './equalize.ts';
+import { gaussianBlur } from './gaussian-blur.ts';
+import { gaussianNoise } from './gaussian-noise.ts';
+import { invert } from './invert.ts';
+import { normalize } from './normalize.ts';
+import { posterize } from './posterize.ts';
+import { randAugment } from './rand-augment.ts';
+import { randomAffine } from './random-affine.ts';
+import { randomCrop } from './random-crop.ts';
+import { randomErasing } from './random-erasing.ts';
+import { randomGrayscale } from './random-grayscale.ts';
+import { randomHorizontalFlip } from './random-horizontal-flip.ts';
+import { randomPerspective } from './random-perspective.ts';
+import { randomResizedCrop } from './random-resized-crop.ts';
+import { randomRotation } from './random-rotation.ts';
+import { randomRotation90 } from './random-rotation90.ts';
+import { randomVerticalFlip } from './random-vertical-flip.ts';
+import { resize } from './resize.ts';
+import { sobel } from './sobel.ts';
+import { solarize } from './solarize.ts';
+import { trivialAugmentWide } from './trivial-augment-wide.ts';
 
 // Data of unknown origin goes through the function that makes the transform, which checks every field.
-type Maker = (data: Record<string, never>) => Transform;
-
-const makers: Readonly<Record<TransformKind, Maker>> = {
+const makers = {
   adjustSharpness: ({ factor, ...rest }) => adjustSharpness(factor as never, rest),
   autoAugment: (options) => autoAugment(options),
   autocontrast: (options) => autocontrast(options),
@@ -92,7 +58,12 @@ const makers: Readonly<Record<TransformKind, Maker>> = {
   sobel: (options) => sobel(options),
   solarize: (options) => solarize(options),
   trivialAugmentWide: (options) => trivialAugmentWide(options),
-};
+} as const satisfies Readonly<Record<string, (data: Record<string, never>) => { readonly kind: string }>>;
+
+export type TransformKind = keyof typeof makers;
+
+/** One transform as plain data. `p` is the probability that it is applied, drawn for each sample and view. */
+export type Transform = ReturnType<(typeof makers)[TransformKind]>;
 
 /**
  * A checked transform from plain data.

@@ -80,6 +80,13 @@ async function readSums(folder: string): Promise<ReadonlyMap<string, string>> {
   );
 }
 
+/** The SHA-256 of the weights in a checkpoint's folder, in hexadecimal. @throws {CheckpointError} no such checkpoint. */
+export async function weightsDigest(folder: string): Promise<string> {
+  const digest = (await readSums(folder)).get(kModel);
+  if (digest === undefined) throw new CheckpointError(`${join(folder, kSums)}: has no line of ${kModel}`);
+  return digest;
+}
+
 /** @throws {CheckpointError} naming the file that is missing, or is not what was written. */
 export async function readCheckpoint(folder: string, withOptimizer: boolean): Promise<Checkpoint> {
   const sums = await readSums(folder);

@@ -10,6 +10,7 @@ const commands = {
   predict: () => import('./predict.ts'),
   label: () => import('./label.ts'),
   embed: () => import('./embed.ts'),
+  search: () => import('./search.ts'),
   export: () => import('./export.ts'),
   serve: () => import('./serve.ts'),
   augment: () => import('./augment.ts'),

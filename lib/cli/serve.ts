@@ -11,7 +11,9 @@ import { embeddingService } from '../serve/service.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
+import { images, indexOf, ofIndex, openGiven } from './index-option.ts';
 import type { Output } from './output.ts';
+import { searchPage, searchPageHeaders } from './search-live.ts';
 import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
@@ -27,6 +29,8 @@ Loads the encoder of a run (its projection head is dropped), or one with weights
   POST /classify      of a run with a classifier, an image
                       → { "class": "rose", "confidence": 0.93, "runnerUp": { … }, … }
   POST /classify/batch  likewise a form → { "classifications": [ … ] }
+  POST /search?k=10   an image → { "neighbours": [ { "number": 7, "name": "cats/1.jpg", "cosine": 0.93 }, … ] },
+                      with --input or --index; GET /search is a page to drop images on
   GET  /              what the model is, and the limits
   GET  /health        { "status": "ok", "dim": 512, "step": 400, "pending": 0, "bufferedBytes": 0 }
 
@@ -44,12 +48,22 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       explains: 'An earlier checkpoint, in a container.',
     },
     {
+      run: 'contrastive serve --run runs/photos --input photos',
+      explains: 'With POST /search over the images below photos/, and a page for it at http://127.0.0.1:3000/search.',
+    },
+    {
       run: 'contrastive serve --encoder resnet50 --weights resnet50-11ad3fa6.pth',
       explains: "The features of torchvision's network, trained on ImageNet.",
     },
   ],
   options: {
     ...ofSource,
+    input: {
+      type: 'string',
+      value: 'FOLDER',
+      help: 'images that POST /search searches; their index is brought up to date first',
+    },
+    ...ofIndex,
     port: { ...positive, default: 3000, min: 0, max: 65_535, help: 'to listen on; 0 for any that is free' },
     host: { type: 'string', value: 'NAME', default: '127.0.0.1', help: 'address to listen on; 0.0.0.0 for all' },
     normalize: { type: 'boolean', help: 'scale each vector to length 1' },
@@ -77,6 +91,7 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
   async run({ options, signal, output }) {
     const { port, host, maxImageBytes, maxPending, maxBufferedBytes, threads } = options;
     const Fastify = await importFastify();
+    const indexFile = options.index ?? (options.input && indexOf(options.input));
     if (threads !== undefined) {
       setThreads(threads);
       setAugmentThreads(threads);
@@ -101,8 +116,12 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       setTimeout(() => app.server.closeAllConnections(), 1000 * options.closeTimeout).unref();
     });
     try {
+      const index =
+        indexFile && (await openGiven({ index: indexFile, input: options.input }, { embedder, signal, output }));
       const limits = { maxImageBytes, maxPending, ...(maxBufferedBytes !== undefined && { maxBufferedBytes }) };
-      await app.register(embeddingService(embedder, limits));
+      await app.register(embeddingService(embedder, { ...limits, ...(index && { index }) }));
+      if (index)
+        app.get('/search', async (_, reply) => reply.headers(searchPageHeaders).send(searchPage(index.length)));
       throwIfAborted(signal);
       const url = await listen(app, host, port);
       const { dim, info } = embedder;
@@ -111,6 +130,7 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       output.emit({ url, dim, ...(weights === undefined ? { step, checkpoint } : { weights: weights.file }) });
       const of = step === undefined ? '' : `, step ${step}`;
       output.print(`${url} answers: ${encoder.name}, ${dim} features${of}. Ctrl-C ends it.`);
+      if (index) output.print(`${url}/search is a page to search ${images(index.length)} with one of yours.`);
       if (!signal.aborted) await once(signal, 'abort');
     } finally {
       await app.close();

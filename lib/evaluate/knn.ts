@@ -43,14 +43,14 @@ export interface KnnResult {
 /** Multiplications in a job: 20 to 30 ms on one core. */
 const jobWork = 2 ** 29;
 const maxRows = 4096;
+/** With fewer, memory would be read more than is computed. */
+const minRows = 32;
 
 /** Rows of features that are compared with the bank in one job. */
-const rowsAJob = (bank: Tensor): number =>
-  soonDone(
-    bank.shape.reduce((a, b) => a * b, 1),
-    jobWork,
-    maxRows,
-  );
+const rowsAJob = (bank: Tensor): number => {
+  const work = bank.shape.reduce((a, b) => a * b, 1);
+  return Math.max(minRows, soonDone(work, jobWork, maxRows));
+};
 
 /**
  * Weighted k-nearest-neighbour classification of frozen features: each of the k training rows of the largest cosine
@@ -163,29 +163,38 @@ export async function nearestNeighbours(
   checkProgress(options);
   expectRows('features', features);
   if (excludeSelf) checkSelf(features, bank, k);
-  const asked = excludeSelf ? k + 1 : k;
   const unit = noGrad(() => ops.unitBank(bank));
+  try {
+    return await nearestInUnit(features, unit, { ...options, k, excludeSelf });
+  } finally {
+    unit.dispose();
+  }
+}
+
+/** `nearestNeighbours`, whose options were checked, in a bank of rows of length 1: float32, as they are. */
+export async function nearestInUnit(
+  features: Tensor,
+  bank: Tensor,
+  { k, excludeSelf, signal, onProgress }: Required<Pick<NeighboursOptions, 'k' | 'excludeSelf'>> & ProgressOptions,
+): Promise<Neighbours> {
+  const asked = excludeSelf ? k + 1 : k;
   const find = ({ begin, size }: Part): Promise<{ found: Int32Array; cosines: Float32Array }> =>
     tidy(async () => {
       const rows = noGrad(() => features.narrow(0, begin, size));
-      const [found, cosines] = ops.nearestNeighbours(rows, unit, { k: asked, unit: true });
+      const [found, cosines] = ops.nearestNeighbours(rows, bank, { k: asked, unit: true });
       return { found: await readIndices(found), cosines: (await cosines.data()) as Float32Array };
     });
   const indices: Int32Array[] = [];
   const similarities: Float32Array[] = [];
   const rows = features.shape[0] ?? 0;
-  try {
-    for await (const { found, cosines } of inTurn(partsOf(rows, rowsAJob(unit)), find, options.signal)) {
-      for (let begin = 0; begin < found.length; begin += asked) {
-        const [near, similar] = [found.subarray(begin, begin + asked), cosines.subarray(begin, begin + asked)];
-        const self = excludeSelf ? placeOfSelf(near, indices.length) : -1;
-        indices.push(near.filter((_, place) => place !== self));
-        similarities.push(similar.filter((_, place) => place !== self));
-      }
-      options.onProgress?.(indices.length, rows);
+  for await (const { found, cosines } of inTurn(partsOf(rows, rowsAJob(bank)), find, signal)) {
+    for (let begin = 0; begin < found.length; begin += asked) {
+      const [near, similar] = [found.subarray(begin, begin + asked), cosines.subarray(begin, begin + asked)];
+      const self = excludeSelf ? placeOfSelf(near, indices.length) : -1;
+      indices.push(near.filter((_, place) => place !== self));
+      similarities.push(similar.filter((_, place) => place !== self));
     }
-  } finally {
-    unit.dispose();
+    onProgress?.(indices.length, rows);
   }
   return { indices, similarities };
 }

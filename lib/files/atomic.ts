@@ -1,6 +1,6 @@
 /** Writes that a crash leaves either done or not begun: beside the target, flushed to the disk, then renamed. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** Names of unfinished writes; what a crash leaves behind may be deleted. */
@@ -38,6 +38,55 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
     await syncFolder(dirname(path));
   } finally {
     await rm(temporary, { force: true });
+  }
+}
+
+/** A file that is written piece by piece beside `path`; `path` itself changes at `publish()` only. */
+export class ReplacementFile {
+  readonly path: string;
+  readonly #temporary: string;
+  readonly #file: FileHandle;
+  #open = true;
+
+  private constructor(path: string, temporary: string, file: FileHandle) {
+    this.path = path;
+    this.#temporary = temporary;
+    this.#file = file;
+  }
+
+  /** Rejects with the file system's error where the folder cannot be written. */
+  static async create(path: string): Promise<ReplacementFile> {
+    const temporary = temporaryBeside(path);
+    return new ReplacementFile(path, temporary, await open(temporary, 'wx'));
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    await this.#file.writeFile(bytes);
+  }
+
+  /** Writes `head` over the first bytes, and flushes to the disk; what remains for `publish()` is a rename. */
+  async finish(head: Uint8Array): Promise<void> {
+    for (let at = 0; at < head.length; ) at += (await this.#file.write(head, at, head.length - at, at)).bytesWritten;
+    await this.#file.sync();
+    await this.#close();
+  }
+
+  /** After `finish()`: puts the file in its place, over what was there. */
+  async publish(): Promise<void> {
+    await rename(this.#temporary, this.path);
+    await syncFolder(dirname(this.path));
+  }
+
+  /** Deletes what is not published; harmless afterwards. */
+  async discard(): Promise<void> {
+    await this.#close();
+    await rm(this.#temporary, { force: true });
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#file.close();
   }
 }
 

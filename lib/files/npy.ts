@@ -2,10 +2,9 @@
  * NumPy's .npy format, version 1.0: magic, a Python dictionary padded so that the values start at a multiple of 64, the
  * values. Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { DataError, messageOf, ShapeError } from '../errors.ts';
-import { syncFolder, temporaryBeside } from '../files/atomic.ts';
+import { ReplacementFile } from './atomic.ts';
 
 // Room for any number of rows, so that the header can be written last. numpy.save leaves the same.
 const kHeaderBytes = 128;
@@ -53,27 +52,24 @@ export async function readNpy(path: string): Promise<Matrix> {
 
 /** A float32 matrix, written row by row beside `path`; `path` itself changes at `publish()` only. */
 export class NpyWriter {
-  readonly path: string;
   readonly dim: number;
-  readonly #temporary: string;
-  readonly #file: FileHandle;
+  readonly #file: ReplacementFile;
   #rows = 0;
-  #open = true;
 
-  private constructor(path: string, dim: number, temporary: string, file: FileHandle) {
-    this.path = path;
+  private constructor(dim: number, file: ReplacementFile) {
     this.dim = dim;
-    this.#temporary = temporary;
     this.#file = file;
   }
 
   /** Begins a matrix of `dim` columns. Rejects with the file system's error when the folder cannot be written. */
   static async create(path: string, dim: number): Promise<NpyWriter> {
-    const temporary = temporaryBeside(path);
-    const file = await open(temporary, 'wx');
-    const writer = new NpyWriter(path, dim, temporary, file);
-    await file.writeFile(header(0, dim));
-    return writer;
+    const file = await ReplacementFile.create(path);
+    await file.append(header(0, dim));
+    return new NpyWriter(dim, file);
+  }
+
+  get path(): string {
+    return this.#file.path;
   }
 
   get rows(): number {
@@ -83,33 +79,22 @@ export class NpyWriter {
   /** @throws {ShapeError} a row of another length. */
   async append(row: Float32Array): Promise<void> {
     if (row.length !== this.dim) throw new ShapeError(`row must have ${this.dim} values, got ${row.length}`);
-    await this.#file.writeFile(new Uint8Array(row.buffer, row.byteOffset, row.byteLength));
+    await this.#file.append(new Uint8Array(row.buffer, row.byteOffset, row.byteLength));
     this.#rows++;
   }
 
   /** Writes the header and flushes to the disk; what remains for `publish()` is a rename. */
-  async finish(): Promise<void> {
-    const bytes = header(this.#rows, this.dim);
-    await this.#file.write(bytes, 0, bytes.length, 0);
-    await this.#file.sync();
-    await this.#close();
+  finish(): Promise<void> {
+    return this.#file.finish(header(this.#rows, this.dim));
   }
 
   /** After `finish()`: puts the file in its place, replacing what was there. */
-  async publish(): Promise<void> {
-    await rename(this.#temporary, this.path);
-    await syncFolder(dirname(this.path));
+  publish(): Promise<void> {
+    return this.#file.publish();
   }
 
   /** Deletes what is not published; harmless afterwards. */
-  async discard(): Promise<void> {
-    await this.#close();
-    await rm(this.#temporary, { force: true });
-  }
-
-  async #close(): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
-    await this.#file.close();
+  discard(): Promise<void> {
+    return this.#file.discard();
   }
 }

@@ -118,6 +118,20 @@ function checkTensor(name: string, dtype: unknown, shape: unknown, data: unknown
   }
 }
 
+/** Where a tensor lies: offsets from the end of the header on. */
+export interface TensorSpan {
+  dtype: SafetensorsDType;
+  shape: readonly number[];
+  begin: number;
+  end: number;
+}
+
+/** What the header says, checked. */
+export interface SafetensorsHeader {
+  spans: Map<string, TensorSpan>;
+  metadata: Record<string, string>;
+}
+
 /**
  * Reads safetensors bytes. The tensors' data are views of `bytes`.
  *
@@ -127,29 +141,51 @@ function checkTensor(name: string, dtype: unknown, shape: unknown, data: unknown
  * leave a hole or end elsewhere than the file.
  */
 export function decodeSafetensors(bytes: Uint8Array, file = 'safetensors data'): Safetensors {
-  const fail = (message: string, cause?: unknown): CheckpointError =>
+  const start = headerEnd(bytes, bytes.length, file);
+  const { spans, metadata } = decodeHeader(bytes.subarray(8, start), bytes.length - start, file);
+  const tensors = new Map<string, RawTensor>();
+  for (const [name, { dtype, shape, begin, end }] of spans)
+    tensors.set(name, { dtype, shape, data: bytes.subarray(start + begin, start + end) });
+  return { tensors, metadata };
+}
+
+const failing =
+  (file: string) =>
+  (message: string, cause?: unknown): CheckpointError =>
     new CheckpointError(`${file}: ${message}`, cause === undefined ? {} : { cause });
+
+/**
+ * Where the header ends and the tensors' bytes begin, by the first 8 bytes of a file of `size` bytes.
+ * @throws {CheckpointError} naming the file: a header that is too long.
+ */
+export function headerEnd(bytes: Uint8Array, size: number, file: string): number {
+  const fail = failing(file);
   if (bytes.length < 8) throw fail(`expected at least 8 bytes, got ${bytes.length}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const length = view.getBigUint64(0, true);
-  const most = Math.min(kMaxHeader, bytes.length - 8);
+  const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true);
+  const most = Math.min(kMaxHeader, size - 8);
   if (length > BigInt(most))
     throw fail(`header length must be at most ${most}, got ${length}; not safetensors or truncated`);
-  const start = 8 + Number(length);
-  const header = parseHeader(bytes.subarray(8, start), fail);
-  const tensors = new Map<string, RawTensor>();
+  return 8 + Number(length);
+}
+
+/**
+ * The header by itself, for who does not read the tensors at once.
+ * @param bytes the JSON. @param size bytes of data behind it.
+ * @throws {CheckpointError} as decodeSafetensors.
+ */
+export function decodeHeader(bytes: Uint8Array, size: number, file: string): SafetensorsHeader {
+  const fail = failing(file);
+  const spans = new Map<string, TensorSpan>();
   let metadata: Record<string, string> = {};
-  const spans: { name: string; begin: number; end: number }[] = [];
-  for (const [name, value] of Object.entries(header)) {
+  for (const [name, value] of Object.entries(parseHeader(bytes, fail)))
     if (name === kMetadata) metadata = parseMetadata(value, fail);
-    else {
-      const { dtype, shape, begin, end } = parseEntry(name, value, fail);
-      spans.push({ name, begin, end });
-      tensors.set(name, { dtype, shape, data: bytes.subarray(start + begin, start + end) });
-    }
-  }
-  checkSpans(spans, bytes.length - start, fail);
-  return { tensors, metadata };
+    else spans.set(name, parseEntry(name, value, fail));
+  checkSpans(
+    Array.from(spans, ([name, span]) => ({ name, ...span })),
+    size,
+    fail,
+  );
+  return { spans, metadata };
 }
 
 type Fail = (message: string, cause?: unknown) => CheckpointError;
@@ -170,11 +206,7 @@ function parseMetadata(value: unknown, fail: Fail): Record<string, string> {
   return value as Record<string, string>;
 }
 
-function parseEntry(
-  name: string,
-  value: unknown,
-  fail: Fail,
-): { dtype: SafetensorsDType; shape: number[]; begin: number; end: number } {
+function parseEntry(name: string, value: unknown, fail: Fail): TensorSpan {
   const where = `tensor '${name}'`;
   if (!isObject(value) || Object.keys(value).sort().join() !== 'data_offsets,dtype,shape')
     throw fail(`${where} must have exactly dtype, shape and data_offsets`);

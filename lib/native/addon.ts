@@ -35,6 +35,8 @@ export interface AddonInfo {
   readonly devices: readonly string[];
   /** The size of the compute thread's OpenMP team. */
   readonly threads: number;
+  /** Whether the package's own kernels run on that team too: they are compiled with OpenMP. */
+  readonly parallelKernels: boolean;
 }
 
 export interface TensorDescription {
@@ -163,8 +165,8 @@ export interface Addon {
     job: number,
     viewNumbers?: readonly number[],
   ): TensorHandle;
-  /** Whether `device` is one for augmentOnDevice (CUDA), and all transforms can run there. */
-  augmentRunsOn(device: string, pipelines: readonly PipelineHandle[]): boolean;
+  /** Whether `device` is one for augmentOnDevice (CUDA). */
+  augmentRunsOn(device: string): boolean;
   /** As augmentBatch, on `device`, by operations on its tensors: one job of the stream that `flags` name. */
   augmentOnDevice(
     pipelines: readonly PipelineHandle[],

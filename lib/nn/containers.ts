@@ -8,9 +8,11 @@ import { Module } from './module.ts';
 export class ModuleList<Part extends Module = Module> extends Module implements Iterable<Part> {
   readonly [place: number]: Part;
 
-  /** @throws {OptionError} what is no module. */
+  /** @throws {OptionError} what is no list of modules. */
   constructor(parts: Iterable<Part> = []) {
     super();
+    if (typeof (parts as Partial<Iterable<Part>>)?.[Symbol.iterator] !== 'function')
+      throw new OptionError(`parts must be an array of modules, as in [a, b], got ${describe(parts)}`);
     for (const part of parts) this.append(part);
   }
 

@@ -1,12 +1,14 @@
 /** An embedder over HTTP, as a plugin for Fastify 5: an application of its own, or a part of a larger one. */
 import type { Readable } from 'node:stream';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { OptionError } from '../errors.ts';
 import { checkOptions, describe, expectNumber } from '../validate.ts';
+import { answerErrors, clientGone } from './answers.ts';
 import { BodyBuffers, refusal } from './body.ts';
 import type { Embedder } from './embedder.ts';
 import { type Classification, ImageClassifier } from './image-classifier.ts';
 import { filesOfForm } from './multipart.ts';
+import { neighboursAsked, type SearchedIndex, searchRoutes } from './search-routes.ts';
 
 export interface EmbeddingServiceOptions {
   /** Largest image, in bytes: above, 413. Default 10 000 000. */
@@ -24,51 +26,13 @@ export interface EmbeddingServiceOptions {
   readonly maxBufferedBytes?: number;
   /** How long a body may take to arrive, in ms: above, 408, and the connection is closed. Default 60 000. */
   readonly bodyTimeoutMs?: number;
+  /** The images that `POST /search` searches, of the same model as the embedder: an open `FeatureIndex`. It is closed with the server. */
+  readonly index?: SearchedIndex;
 }
 
 // biome-ignore lint/suspicious/noTsIgnore: it is for the declarations, where whether fastify is installed is their reader's affair
 /** @ts-ignore: `any` without fastify, an optional peer. What `app.register()` takes. */
 export type FastifyPlugin = import('fastify').FastifyPluginAsync;
-
-/** HTTP statuses of the errors that a request can meet, by their stable code. What is not here is our fault: 500. */
-const statuses: Readonly<Record<string, number>> = {
-  ERR_DATA: 400, // not an image, damaged, or too large to decode
-  ERR_SHAPE: 400,
-  ERR_STATE: 503, // the embedder is closed: shutting down
-  ERR_ABORTED: 503, // the client is gone, and nobody reads this
-};
-
-/**
- * Fires when the client goes away before it has its answer. Not `request.signal`: with Fastify 5.12 that fires as soon as
- * the body of a POST has been read (fastify/fastify#6725).
- */
-function clientGone(reply: FastifyReply): AbortSignal {
-  const { raw } = reply;
-  const controller = new AbortController();
-  if (raw.destroyed) controller.abort(); // while its body was read
-  raw.once('close', () => {
-    if (!raw.writableFinished) controller.abort();
-  });
-  return controller.signal;
-}
-
-/** How routes of one kind answer errors; `accepts` tells which content-type they take. */
-function answerErrors(app: FastifyInstance, accepts: string): void {
-  app.setErrorHandler<FastifyError>((error, request, reply) => {
-    const status = error.statusCode ?? statuses[error.code] ?? 500;
-    if (status === 500) request.log.error(error);
-    if (status === 503) void reply.header('retry-after', '1');
-    // What is unread of a body would be taken for the next request, or be waited for.
-    if (!request.raw.complete) void reply.header('connection', 'close');
-    return reply.code(status).send({ error: publicError(error, status, request.headers['content-type'], accepts) });
-  });
-}
-
-function publicError({ code, message }: FastifyError, status: number, type: string | undefined, accepts: string) {
-  if (status === 500) return { code: 'ERR_INTERNAL', message: 'internal error' };
-  if (status === 415) return { code, message: `content-type must be ${accepts}, got ${describe(type)}` };
-  return { code, message };
-}
 
 /**
  * Routes around an embedder, which is closed with the server:
@@ -82,6 +46,12 @@ function publicError({ code, message }: FastifyError, status: number, type: stri
  *
  *     POST /classify         an image → { class, label, confidence, runnerUp: { class, label, confidence }, probabilities: number[] }
  *     POST /classify/batch   a form, each part an image → { classifications: [ … ] }, in their order
+ *
+ * With an index:
+ *
+ *     POST /search?k=10                    an image → { neighbours: [{ number, name, cosine }] }, nearest first
+ *     GET  /search/images/N                a small JPEG of image N of the index
+ *     GET  /search/images/N/neighbours     as POST /search, for that image
  *
  * Requests that arrive together share forward passes, and none of that work runs on the event loop. An image that cannot be
  * decoded is answered with 400, and with it its batch; too much at once with 503 and `retry-after`. Errors are
@@ -98,7 +68,10 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     throw new OptionError(
       `embedder must be what createEmbedder() or createClassifier() resolves to, got ${describe(embedder)}`,
     );
-  const limits = resolveOptions(options);
+  const { index, ...limited } = options ?? {};
+  const limits = resolveOptions(limited);
+  if (index !== undefined && index.dim !== embedder.dim)
+    throw new OptionError(`index must have the embedder's dim, ${embedder.dim}, got ${describe(index.dim)}`);
   const { maxImageBytes, maxBatchBytes, maxBatchImages, maxPending } = limits;
   const bodies = new BodyBuffers(limits);
   const classifier = embedder instanceof ImageClassifier ? embedder : undefined;
@@ -130,10 +103,17 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
       const vector = await embedder.embed(imageOf(request), { signal: clientGone(reply) });
       return { dim: vector.length, embedding: Array.from(vector) };
     });
-    if (classifier === undefined) return;
-    app.post('/classify', async (request, reply) =>
-      plain(await classifier.classify(imageOf(request), { signal: clientGone(reply) })),
-    );
+    if (index !== undefined)
+      app.post('/search', async (request, reply) => {
+        const k = neighboursAsked(request.query);
+        const signal = clientGone(reply);
+        const vector = await embedder.embed(imageOf(request), { signal });
+        return { neighbours: await index.search(vector, { k, signal }) };
+      });
+    if (classifier !== undefined)
+      app.post('/classify', async (request, reply) =>
+        plain(await classifier.classify(imageOf(request), { signal: clientGone(reply) })),
+      );
   }
 
   async function batch(app: FastifyInstance): Promise<void> {
@@ -163,9 +143,15 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
   return async (app) => {
     app.register(one);
     app.register(batch);
+    if (index !== undefined) app.register(searchRoutes(index, maxPending));
     app.get('/', async () => {
       const { checkpoint: _, weights: __, ...facts } = embedder.info; // paths of the server are nobody's business
-      return { ...facts, ...(classifier && { classes: classifier.classes }), limits };
+      return {
+        ...facts,
+        ...(classifier && { classes: classifier.classes }),
+        limits,
+        ...(index !== undefined && { images: index.length }),
+      };
     });
     app.get('/health', async () => {
       const { dim, info, pending } = embedder;
@@ -179,14 +165,20 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     app.addHook('onSend', async (_request, reply) => {
       if (closing) reply.header('connection', 'close');
     });
-    app.addHook('onClose', () => embedder.close()); // when no request is under way any more
+    // When no request is under way any more.
+    app.addHook('onClose', async () => {
+      await index?.close();
+      await embedder.close();
+    });
   };
 }
 
 /** As JSON has it. */
 const plain = ({ probabilities, ...named }: Classification) => ({ ...named, probabilities: Array.from(probabilities) });
 
-function resolveOptions(options: EmbeddingServiceOptions): Required<EmbeddingServiceOptions> {
+type Limits = Required<Omit<EmbeddingServiceOptions, 'index'>>;
+
+function resolveOptions(options: Omit<EmbeddingServiceOptions, 'index'>): Limits {
   checkOptions('embeddingService', options, [
     'maxImageBytes',
     'maxBatchBytes',
@@ -195,7 +187,7 @@ function resolveOptions(options: EmbeddingServiceOptions): Required<EmbeddingSer
     'maxBufferedBytes',
     'bodyTimeoutMs',
   ]);
-  const count = (name: keyof EmbeddingServiceOptions, fallback: number): number =>
+  const count = (name: keyof Limits, fallback: number): number =>
     expectNumber(name, options[name] ?? fallback, { min: 1, max: 2 ** 31 - 1, integer: true });
   const limits = {
     maxImageBytes: count('maxImageBytes', 10_000_000),

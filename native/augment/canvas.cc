@@ -101,13 +101,14 @@ void Canvas::point(const PointStep& step) {
   points_.add(step);
 }
 
-void Canvas::affine(const std::vector<float>& scale, const std::vector<float>& offset) {
+void Canvas::normalize(std::span<const double> mean, std::span<const double> std) {
   if (has_affine_) take_notes();
   scale_.resize(channels_);
   offset_.resize(channels_);
   for (int c = 0; c < channels_; ++c) {
-    scale_[c] = scale[scale.size() == 1 ? 0 : c];
-    offset_[c] = offset[offset.size() == 1 ? 0 : c];
+    const size_t at = std.size() == 1 ? 0 : static_cast<size_t>(c);
+    scale_[c] = static_cast<float>(1.0 / std[at]);
+    offset_[c] = static_cast<float>(-mean[at] / std[at]);
   }
   has_affine_ = true;
 }

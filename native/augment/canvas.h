@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "augment/points.h"
@@ -70,8 +71,8 @@ class Canvas {
 
   // Notes a point operation.
   void point(const PointStep& step);
-  // x -> x scale[c] + offset[c], done while packing when nothing else follows. Arrays of 1 or `channels`.
-  void affine(const std::vector<float>& scale, const std::vector<float>& offset);
+  // x -> (x - mean[c]) / std[c], done while packing when nothing else follows. Arrays of 1 or `channels`.
+  void normalize(std::span<const double> mean, std::span<const double> std);
 
   // Pixels in [0, 1] (until normalised): channels() planes of area() floats, one after the other.
   float* pixels();

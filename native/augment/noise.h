@@ -6,27 +6,23 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 
-#include "augment/transform.h"
+#include "core/error.h"
+#include "core/philox.h"
 
 namespace contrastive::augment {
 
-// Key words as the kernels take them, from drawn numbers `at` and `at` + 1.
-inline std::array<uint32_t, 2> noise_key(const Drawn& drawn, int at) {
-  const auto low = static_cast<uint32_t>(drawn[at]), high = static_cast<uint32_t>(drawn[at + 1]);
-  return {low, high ^ (static_cast<uint32_t>(Purpose::kAugment) << 16)};
-}
+// As the kernels take it: the purpose is in it.
+using NoiseKey = std::array<uint32_t, 2>;
 
-inline Drawn draw_noise_key(Philox& random) {
-  const double low = random.next(), high = random.next();
-  return {low, high};
-}
-
-// Throws kOptionError when drawn numbers `at` and `at` + 1 are no key.
-inline void check_noise_key(const Drawn& drawn, int at, const std::string& kind) {
-  for (int i = at; i < at + 2; ++i)
-    CONTRASTIVE_CHECK(drawn[i] >= 0 && drawn[i] < 0x1p32 && drawn[i] == std::floor(drawn[i]), kOptionError, kind,
-                      ": noiseKey must be two unsigned 32-bit integers");
+// The key of two numbers; throws kOptionError where they are none of 32 bits.
+template <typename Number>
+NoiseKey noise_key(const std::string& where, Number low, Number high) {
+  for (const Number number : {low, high})
+    CONTRASTIVE_CHECK(number >= 0 && number <= Number{0xffffffff} && number == std::floor(number), kOptionError, where,
+                      ": noiseKey must be two unsigned 32-bit integers, got ", number);
+  return {static_cast<uint32_t>(low), static_cast<uint32_t>(high) ^ (static_cast<uint32_t>(Purpose::kAugment) << 16)};
 }
 
 }  // namespace contrastive::augment

@@ -60,8 +60,13 @@ std::vector<Drawn> Pipeline::draw(const DrawKey& key, Shape source) const {
 
 void Pipeline::apply(Canvas& canvas, const ImageView& source, std::span<const Drawn> drawn) const {
   canvas.load(source, loaded({source.height, source.width, source.channels}).channels);
-  for (size_t i = 0; i < transforms_.size(); ++i)
-    if (drawn[i].applied) transforms_[i]->apply(canvas, drawn[i]);
+  Plan plan;
+  for (size_t i = 0; i < transforms_.size(); ++i) {
+    if (!drawn[i].applied) continue;
+    plan.clear();
+    transforms_[i]->plan(drawn[i], canvas.shape(), plan);
+    for (const Operation& operation : plan) std::visit([&](const auto& each) { each.apply(canvas); }, operation);
+  }
 }
 
 void Pipeline::check_drawn(std::span<const Drawn> drawn, Shape source) const {

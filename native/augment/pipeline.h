@@ -24,6 +24,9 @@ class Pipeline {
 
   const std::vector<std::unique_ptr<Transform>>& transforms() const { return transforms_; }
 
+  // The image's shape before the first transform. Throws kShapeError for channels that the pipeline does not take.
+  Shape loaded(Shape source) const;
+
   // The shape of a view of such a source. Throws kShapeError when a transform cannot take the image, and when one with
   // p < 1 would change its size (views of one batch must agree).
   Shape output_shape(Shape source) const;
@@ -38,8 +41,6 @@ class Pipeline {
   void check_drawn(std::span<const Drawn> drawn, Shape source) const;
 
  private:
-  Shape loaded(Shape source) const;
-
   std::vector<std::unique_ptr<Transform>> transforms_;
   int channels_;
 };

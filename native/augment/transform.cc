@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "augment/checks.h"
+
 namespace contrastive::augment {
 namespace {
 
@@ -10,43 +12,63 @@ std::map<std::string, TransformFactory>& registry() {
   return factories;
 }
 
+bool holds(const Bounds& bounds, double value) {
+  return (bounds.open ? value > bounds.min : value >= bounds.min) && value <= bounds.max;
+}
+
+// "in [0, 1]", "in (0, 8192]", ">= 0", "> 0"
+std::string in_words(const Bounds& bounds) {
+  if (std::isinf(bounds.max)) return message(bounds.open ? "> " : ">= ", bounds.min);
+  return message("in ", bounds.open ? "(" : "[", bounds.min, ", ", bounds.max, "]");
+}
+
 }  // namespace
 
-const std::vector<double>& TransformSpec::list(const std::string& name) const {
+const std::vector<double>& TransformSpec::list(const std::string& name, Bounds bounds) const {
   const auto found = numbers.find(name);
   CONTRASTIVE_CHECK(found != numbers.end() && !found->second.empty(), kOptionError, kind, ": ", name, " is missing");
-  for (double value : found->second)
+  for (double value : found->second) {
     CONTRASTIVE_CHECK(std::isfinite(value), kOptionError, kind, ": ", name, " must be finite, got ", value);
+    CONTRASTIVE_CHECK(holds(bounds, value), kOptionError, kind, ": ", name, " must be ", in_words(bounds), ", got ",
+                      value);
+  }
   return found->second;
 }
 
-double TransformSpec::number(const std::string& name) const {
-  const std::vector<double>& values = list(name);
+double TransformSpec::number(const std::string& name, Bounds bounds) const {
+  const std::vector<double>& values = list(name, bounds);
   CONTRASTIVE_CHECK(values.size() == 1, kOptionError, kind, ": ", name, " must be one number, got ", values.size());
   return values[0];
 }
 
-int TransformSpec::integer(const std::string& name) const {
-  const double value = number(name);
+int TransformSpec::integer(const std::string& name, Bounds bounds) const {
+  const double value = number(name, bounds);
   CONTRASTIVE_CHECK(value == std::floor(value) && std::abs(value) <= 1 << 24, kOptionError, kind, ": ", name,
                     " must be an integer of at most 2^24, got ", value);
   return static_cast<int>(value);
 }
 
-std::array<double, 2> TransformSpec::pair(const std::string& name) const {
-  const std::vector<double>& values = list(name);
+std::array<double, 2> TransformSpec::pair(const std::string& name, Bounds bounds) const {
+  const std::vector<double>& values = list(name, bounds);
   CONTRASTIVE_CHECK(values.size() == 2, kOptionError, kind, ": ", name, " must be two numbers, got ", values.size());
   return {values[0], values[1]};
 }
 
+std::array<double, 2> TransformSpec::range(const std::string& name, Bounds bounds) const {
+  const std::array<double, 2> range = pair(name);
+  const std::string least = std::isinf(bounds.min) ? "" : message(bounds.min, bounds.open ? " < " : " <= ");
+  const std::string most = std::isinf(bounds.max) ? "" : message(" <= ", bounds.max);
+  CONTRASTIVE_CHECK(holds(bounds, range[0]) && range[0] <= range[1] && holds(bounds, range[1]), kOptionError, kind,
+                    ": ", name, " must be ", least, "min <= max", most, ", got [", range[0], ", ", range[1], "]");
+  return range;
+}
+
 std::array<int, 2> TransformSpec::size() const {
   const auto [height, width] = pair("size");
-  CONTRASTIVE_CHECK(height >= 1 && width >= 1, kOptionError, kind, ": size must be at least 1 x 1, got ", height, " x ",
-                    width);
-  CONTRASTIVE_CHECK(height <= kLargestSide && width <= kLargestSide, kOptionError, kind, ": size must be at most ",
-                    kLargestSide, " x ", kLargestSide, ", got ", height, " x ", width);
-  return {static_cast<int>(height), static_cast<int>(width)};
+  return checked_size(kind, height, width);
 }
+
+Sampling TransformSpec::sampling() const { return checked_sampling(kind, word("interpolation"), number("fill")); }
 
 const std::string& TransformSpec::word(const std::string& name) const {
   const auto found = words.find(name);
@@ -54,9 +76,7 @@ const std::string& TransformSpec::word(const std::string& name) const {
   return found->second;
 }
 
-Transform::Transform(const TransformSpec& spec) : kind_(spec.kind), p_(spec.number("p")) {
-  CONTRASTIVE_CHECK(p_ >= 0 && p_ <= 1, kOptionError, kind_, ": p must be in [0, 1], got ", p_);
-}
+Transform::Transform(const TransformSpec& spec) : kind_(spec.kind), p_(spec.number("p", {.min = 0, .max = 1})) {}
 
 void Transform::check_drawn(const Drawn& drawn, Shape) const {
   const auto expected = static_cast<int>(drawn_names().size());
@@ -70,15 +90,6 @@ Shape Transform::expect_color(Shape input) const {
   CONTRASTIVE_CHECK(input.channels == 1 || input.channels == 3, kShapeError, kind_,
                     " needs an image of 1 or 3 channels, got ", input.channels);
   return input;
-}
-
-void Transform::expect_window(const Drawn& drawn, Shape input, int least) const {
-  Transform::check_drawn(drawn, input);
-  const double top = drawn[0], left = drawn[1], height = drawn[2], width = drawn[3];
-  CONTRASTIVE_CHECK(top >= 0 && left >= 0 && height >= least && width >= least && top + height <= input.height &&
-                        left + width <= input.width,
-                    kOptionError, kind(), ": window of ", height, " x ", width, " at (", top, ", ", left,
-                    ") must lie inside the image of ", input.height, " x ", input.width);
 }
 
 TransformRegistration::TransformRegistration(const char* kind, TransformFactory factory) { registry()[kind] = factory; }

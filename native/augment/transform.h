@@ -1,5 +1,6 @@
-// One transform of a pipeline. All randomness is in draw(), which gives plain numbers; apply() is a function of the
-// pixels and those numbers. A transform is one .cc file that registers itself under the `kind` of its plain data:
+// The description of one transform: its options and their checks, its draws, and the operations that the drawn numbers
+// come down to. All randomness is in draw(), which gives plain numbers; plan() is a function of these. A transform is
+// one .cc file in transforms/ that registers itself under the `kind` of its plain data:
 //
 //   CONTRASTIVE_TRANSFORM("solarize", Solarize);
 #pragma once
@@ -7,19 +8,22 @@
 #include <array>
 #include <cmath>
 #include <initializer_list>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "augment/canvas.h"
+#include "augment/operations.h"
 #include "core/error.h"
 #include "core/philox.h"
 
 namespace contrastive::augment {
 
-// Pixels; wider than any image that fits into memory, and lib/augment/arguments.ts has it too.
-constexpr int kLargestSide = 65535;
+struct Bounds {
+  double min = -std::numeric_limits<double>::infinity(), max = std::numeric_limits<double>::infinity();
+  bool open = false;  // min itself is refused
+};
 
 // A transform as plain data, `{ kind: 'solarize', threshold: 0.5, p: 0.2 }`: numbers and lists of numbers, words, and
 // flags as 0 or 1.
@@ -28,15 +32,20 @@ struct TransformSpec {
   std::map<std::string, std::vector<double>> numbers;
   std::map<std::string, std::string> words;
 
-  // Each throws kOptionError when the field is missing, of another length, or not finite.
-  double number(const std::string& name) const;
-  int integer(const std::string& name) const;
-  std::array<double, 2> pair(const std::string& name) const;
+  // Each throws kOptionError when the field is missing, of another length, not finite, or out of bounds.
+  double number(const std::string& name, Bounds bounds = {}) const;
+  int integer(const std::string& name, Bounds bounds = {}) const;
+  bool flag(const std::string& name) const { return integer(name) != 0; }
+  std::array<double, 2> pair(const std::string& name, Bounds bounds = {}) const;
+  // [min, max] with min <= max.
+  std::array<double, 2> range(const std::string& name, Bounds bounds = {}) const;
   // The field `size`: [height, width], from 1 to kLargestSide.
   std::array<int, 2> size() const;
-  const std::vector<double>& list(const std::string& name) const;
+  // The fields `interpolation` and `fill`.
+  Sampling sampling() const;
+  const std::vector<double>& list(const std::string& name, Bounds bounds = {}) const;
   const std::string& word(const std::string& name) const;
-  bool has(const std::string& name) const { return numbers.contains(name) || words.contains(name); }
+  bool has_word(const std::string& name) const { return words.contains(name); }
 };
 
 // What one transform drew for one sample and view: numbers in the order of Transform::drawn_names().
@@ -54,11 +63,15 @@ struct Drawn {
     for (double value : list) push(value);
   }
   void push(double value) { values[count++] = value; }
-  void append(const Drawn& more) {
-    for (int i = 0; i < more.count; ++i) push(more[i]);
+  // Two numbers, the key of some noise.
+  void push_key(Philox& random) {
+    push(random.next());
+    push(random.next());
   }
   double operator[](int i) const { return values[i]; }
   int at(int i) const { return static_cast<int>(values[i]); }
+  // Of numbers [top, left, height, width] at the front.
+  Window window() const { return {at(0), at(1), at(2), at(3)}; }
 
   bool applied = false;
   int count = 0;
@@ -78,17 +91,17 @@ class Transform {
   virtual std::vector<std::string> drawn_names() const { return {}; }
   // The image's shape afterwards; throws kShapeError for an image that the transform cannot take.
   virtual Shape output_shape(Shape input) const { return input; }
-  // Draws for an image of shape `input`, which output_shape() accepted.
-  virtual Drawn draw(Philox& random, Shape input) const = 0;
-  virtual void apply(Canvas& canvas, const Drawn& drawn) const = 0;
-  // Throws kOptionError when numbers that came from outside would leave the image; apply() trusts what passed.
+  // Draws for an image that output_shape() accepted.
+  virtual Drawn draw(Philox&, Shape) const { return Drawn::plain(); }
+  // Throws kOptionError when numbers that came from outside would leave the image; plan() trusts what passed.
   virtual void check_drawn(const Drawn& drawn, Shape input) const;
+  // Appends what these numbers do to an image of shape `input`; a step that changes nothing is left out. The same
+  // operations refer to this transform's own numbers.
+  virtual void plan(const Drawn& drawn, Shape input, Plan& plan) const = 0;
 
  protected:
   // Colour operations are defined for 1 and 3 channels, as torchvision's.
   Shape expect_color(Shape input) const;
-  // [top, left, height, width] at the front of `drawn` lies inside `input`, with sides of at least `least`.
-  void expect_window(const Drawn& drawn, Shape input, int least = 1) const;
 
  private:
   std::string kind_;

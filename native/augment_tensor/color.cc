@@ -1,8 +1,9 @@
-#include "augment_tensor/color.h"
-
+// Brightness, contrast, saturation, hue and gray of images in [0, 1], each image by a factor of its own.
+// Source: torchvision v2 functional/_color.py, on float images.
 #include <ATen/ATen.h>
 
 #include "augment_tensor/images.h"
+#include "augment_tensor/operations.h"
 #include "core/error.h"
 #include "core/op.h"
 
@@ -34,15 +35,16 @@ at::Tensor turn_hue(const at::Tensor& batch, const at::Tensor& turns) {
 
 }  // namespace
 
-at::Tensor blend(const at::Tensor& batch, const at::Tensor& other, const at::Tensor& factor) {
-  return (batch * factor + other * (1 - factor)).clamp(0, 1);
-}
-
+// `factor` >= 0: (samples), or one for all. Differentiable in both arguments, as are the next two.
 at::Tensor image_adjust_brightness(const at::Tensor& images, const at::Tensor& factor) {
   const Batch batch = Batch::color("adjustBrightness", images);
   return batch.restore((batch.tensor() * one_each(batch, "factor", factor, {.min = 0})).clamp(0, 1));
 }
 CONTRASTIVE_OP(image_adjust_brightness, "image_adjust_brightness(Tensor images, Tensor factor) -> Tensor");
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustBrightness> each) {
+  return image_adjust_brightness(images, factors(each, &operation::AdjustBrightness::factor));
+}
 
 at::Tensor image_adjust_contrast(const at::Tensor& images, const at::Tensor& factor) {
   const Batch batch = Batch::color("adjustContrast", images);
@@ -50,6 +52,10 @@ at::Tensor image_adjust_contrast(const at::Tensor& images, const at::Tensor& fac
   return batch.restore(blend(batch.tensor(), mean, one_each(batch, "factor", factor, {.min = 0})));
 }
 CONTRASTIVE_OP(image_adjust_contrast, "image_adjust_contrast(Tensor images, Tensor factor) -> Tensor");
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustContrast> each) {
+  return image_adjust_contrast(images, factors(each, &operation::AdjustContrast::factor));
+}
 
 at::Tensor image_adjust_saturation(const at::Tensor& images, const at::Tensor& factor) {
   const Batch batch = Batch::color("adjustSaturation", images);
@@ -59,6 +65,11 @@ at::Tensor image_adjust_saturation(const at::Tensor& images, const at::Tensor& f
 }
 CONTRASTIVE_OP(image_adjust_saturation, "image_adjust_saturation(Tensor images, Tensor factor) -> Tensor");
 
+at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustSaturation> each) {
+  return image_adjust_saturation(images, factors(each, &operation::AdjustSaturation::factor));
+}
+
+// In turns of the colour circle, [-0.5, 0.5].
 at::Tensor image_adjust_hue(const at::Tensor& images, const at::Tensor& factor) {
   const Batch batch = Batch::color("adjustHue", images);
   const at::Tensor turns = one_each(batch, "factor", factor, {.min = -0.5, .max = 0.5});
@@ -67,6 +78,11 @@ at::Tensor image_adjust_hue(const at::Tensor& images, const at::Tensor& factor) 
 }
 CONTRASTIVE_OP(image_adjust_hue, "image_adjust_hue(Tensor images, Tensor factor) -> Tensor");
 
+at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustHue> each) {
+  return image_adjust_hue(images, factors(each, &operation::AdjustHue::turns));
+}
+
+// ITU-R 601 luma in `channels` (1 or 3) equal channels.
 at::Tensor image_rgb_to_grayscale(const at::Tensor& images, int64_t channels) {
   const Batch batch = Batch::color("rgbToGrayscale", images);
   CONTRASTIVE_CHECK(channels == 1 || channels == 3, kOptionError, "rgbToGrayscale: channels must be 1 or 3, got ",
@@ -75,5 +91,9 @@ at::Tensor image_rgb_to_grayscale(const at::Tensor& images, int64_t channels) {
   return batch.restore(channels == 1 ? gray : gray.expand({-1, channels, -1, -1}).contiguous());
 }
 CONTRASTIVE_OP(image_rgb_to_grayscale, "image_rgb_to_grayscale(Tensor images, int channels=1) -> Tensor");
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Grayscale>) {
+  return image_rgb_to_grayscale(images, images.size(1));
+}
 
 }  // namespace contrastive::augment_tensor

@@ -1,38 +1,33 @@
-#include "augment_tensor/filter.h"
-
+// Filters over neighbourhoods: blur, sharpness, edges.
 #include <ATen/ATen.h>
 
-#include "augment_tensor/color.h"
+#include "augment/checks.h"
 #include "augment_tensor/images.h"
+#include "augment_tensor/operations.h"
 #include "augment_tensor/resample.h"
-#include "core/error.h"
 #include "core/op.h"
 
 namespace contrastive::augment_tensor {
-at::Tensor blur_weights(const at::Tensor& sigma, int64_t n, int64_t radius) {
-  const at::Tensor source = counting(sigma, n), target = source.unsqueeze(1);
-  const auto tap = [&](const at::Tensor& distance) {
-    return (-0.5 * (distance / sigma).square()).exp() * (distance.abs() <= static_cast<double>(radius));
-  };
-  const double last = static_cast<double>(n - 1);
-  // A pixel is also seen in the mirror before the first one and behind the last one, unless it is that one.
-  const at::Tensor weights =
-      tap(source - target) + tap(source + target) * (source > 0) + tap(2 * last - source - target) * (source < last);
-  return weights / weights.sum(-1, /*keepdim=*/true);
-}
+
+// Separable Gaussian blur with reflected borders; sigma > 0 in pixels, (samples) or one for all. Differentiable in
+// both. Source: torchvision v2 functional.gaussian_blur. Throws kShapeError where kernel_size cannot be reflected.
 at::Tensor image_gaussian_blur(const at::Tensor& images, int64_t kernel_size, const at::Tensor& sigma) {
   const Batch batch = Batch::values("gaussianBlur", images);
-  CONTRASTIVE_CHECK(kernel_size >= 1 && kernel_size % 2 == 1, kOptionError,
-                    "gaussianBlur: kernelSize must be odd and >= 1, got ", kernel_size);
+  augment::check_kernel_size(batch.where(), kernel_size);
+  augment::check_kernel_fits(batch.where(), kernel_size, batch.shape());
   const int64_t radius = kernel_size / 2;
-  CONTRASTIVE_CHECK(radius < batch.height() && radius < batch.width(), kShapeError, "gaussianBlur of kernelSize ",
-                    kernel_size, " cannot reflect an image of ", batch.height(), " x ", batch.width());
   const at::Tensor each = one_each(batch, "sigma", sigma, {.min = 0, .open = true}).squeeze(1);  // (rows, 1, 1)
   return batch.restore(apply_separable(batch.tensor(), blur_weights(each, batch.height(), radius),
                                        blur_weights(each, batch.width(), radius)));
 }
 CONTRASTIVE_OP(image_gaussian_blur, "image_gaussian_blur(Tensor images, int kernel_size, Tensor sigma) -> Tensor");
 
+at::Tensor apply_each(const at::Tensor& images, Each<operation::GaussianBlur> each) {
+  return image_gaussian_blur(images, each[0].kernel_size, factors(each, &operation::GaussianBlur::sigma));
+}
+
+// Blend with a smoothed image by factor >= 0, (samples) or one for all: 0 smooth, 1 as it is, more is sharper. The
+// border stays. Source: torchvision v2 functional.adjust_sharpness.
 at::Tensor image_adjust_sharpness(const at::Tensor& images, const at::Tensor& factor) {
   const Batch batch = Batch::values("adjustSharpness", images);
   const at::Tensor factors = one_each(batch, "factor", factor, {.min = 0});
@@ -50,6 +45,12 @@ at::Tensor image_adjust_sharpness(const at::Tensor& images, const at::Tensor& fa
 }
 CONTRASTIVE_OP(image_adjust_sharpness, "image_adjust_sharpness(Tensor images, Tensor factor) -> Tensor");
 
+at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustSharpness> each) {
+  return image_adjust_sharpness(images, factors(each, &operation::AdjustSharpness::factor));
+}
+
+// The length of each channel's gradient, at most 1, from Sobel's responses, each 1 at a step from 0 to 1; beyond the
+// border lies the border's value. As augment/transforms/sobel.cc.
 at::Tensor image_sobel(const at::Tensor& images) {
   const Batch batch = Batch::values("sobel", images);
   const auto with_border = [](const at::Tensor& x, int64_t dim) {
@@ -70,5 +71,7 @@ at::Tensor image_sobel(const at::Tensor& images) {
   return batch.restore(square.masked_fill(flat, 1).sqrt().masked_fill(flat, 0).clamp_max(1));
 }
 CONTRASTIVE_OP(image_sobel, "image_sobel(Tensor images) -> Tensor");
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Sobel>) { return image_sobel(images); }
 
 }  // namespace contrastive::augment_tensor

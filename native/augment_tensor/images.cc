@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "augment/checks.h"
 #include "core/error.h"
 
 namespace contrastive::augment_tensor {
@@ -105,28 +106,25 @@ at::Tensor upload(const Batch& batch, const std::vector<std::vector<double>>& ro
 
 at::Tensor counting(const at::Tensor& like, int64_t n) { return at::arange(n, like.options()); }
 
-at::Tensor change_some(const at::Tensor& batch, const std::vector<int64_t>& indices,
-                       const std::function<at::Tensor(const at::Tensor&)>& change) {
-  if (indices.empty()) return batch;
-  if (static_cast<int64_t>(indices.size()) == batch.size(0)) return change(batch);
-  const at::Tensor index = send(at::tensor(indices, at::kLong), batch.device());
-  return batch.index_copy(0, index, change(batch.index_select(0, index)));
+std::array<int, 2> checked_size(const Batch& batch, const std::vector<int64_t>& size) {
+  CONTRASTIVE_CHECK(size.size() == 2, kOptionError, batch.where(), ": size must be [height, width], got ",
+                    at::IntArrayRef(size));
+  return augment::checked_size(batch.where(), static_cast<double>(size[0]), static_cast<double>(size[1]));
 }
 
-void change_some_own(at::Tensor& batch, const std::vector<int64_t>& indices,
-                     const std::function<at::Tensor(const at::Tensor&)>& change) {
-  if (indices.empty()) return;
-  if (static_cast<int64_t>(indices.size()) == batch.size(0)) {
-    batch = change(batch);
-    return;
+std::vector<augment::Window> windows_each(const Batch& batch, const std::vector<int64_t>& windows, int least) {
+  std::vector<augment::Window> each;
+  for (const auto& row : rows_each(batch, "window", windows, 4)) {
+    const auto number = [&row](int i) { return static_cast<double>(row[i]); };
+    augment::check_window(batch.where(), {number(0), number(1), number(2), number(3)}, batch.shape(), least);
+    const auto pixels = [&row](int i) { return static_cast<int>(row[i]); };
+    each.push_back({pixels(0), pixels(1), pixels(2), pixels(3)});
   }
-  const at::Tensor index = send(at::tensor(indices, at::kLong), batch.device());
-  batch.index_copy_(0, index, change(batch.index_select(0, index)));
+  return each;
 }
 
-void check_size(const char* where, const std::vector<int64_t>& size) {
-  CONTRASTIVE_CHECK(size.size() == 2 && size[0] >= 1 && size[1] >= 1, kOptionError, where,
-                    ": size must be [height, width] of at least 1 x 1, got ", at::IntArrayRef(size));
+at::Tensor blend(const at::Tensor& batch, const at::Tensor& other, const at::Tensor& factor) {
+  return (batch * factor + other * (1 - factor)).clamp(0, 1);
 }
 
 }  // namespace contrastive::augment_tensor

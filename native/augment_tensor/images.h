@@ -4,11 +4,11 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <functional>
+#include <array>
 #include <limits>
 #include <vector>
 
-#include "augment/canvas.h"
+#include "augment/operations.h"
 
 namespace contrastive::augment_tensor {
 
@@ -70,15 +70,13 @@ at::Tensor upload(const Batch& batch, const std::vector<std::vector<double>>& ro
 // 0 … n - 1 beside `like`, in its dtype.
 at::Tensor counting(const at::Tensor& like, int64_t n);
 
-// `change` applied to the samples at `indices` of a batch; the others stay. `change` keeps the shape.
-at::Tensor change_some(const at::Tensor& batch, const std::vector<int64_t>& indices,
-                       const std::function<at::Tensor(const at::Tensor&)>& change);
+// The size of a result: [height, width], from 1 to augment::kLargestSide.
+std::array<int, 2> checked_size(const Batch& batch, const std::vector<int64_t>& size);
 
-// The same in place, for a batch that is the caller's own: nothing of the others is copied.
-void change_some_own(at::Tensor& batch, const std::vector<int64_t>& indices,
-                     const std::function<at::Tensor(const at::Tensor&)>& change);
+// Windows [top, left, height, width] inside the images, with sides of at least `least`, of one for all or of each.
+std::vector<augment::Window> windows_each(const Batch& batch, const std::vector<int64_t>& windows, int least);
 
-// Sizes of a result: positive, two of them.
-void check_size(const char* where, const std::vector<int64_t>& size);
+// clamp(x factor + other (1 - factor)), the images shaped as a batch.
+at::Tensor blend(const at::Tensor& batch, const at::Tensor& other, const at::Tensor& factor);
 
 }  // namespace contrastive::augment_tensor

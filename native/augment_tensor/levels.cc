@@ -1,10 +1,10 @@
-#include "augment_tensor/levels.h"
-
+// The levels of images in [0, 1]. Source: torchvision v2 functional/_color.py, on float images.
 #include <ATen/ATen.h>
 
 #include <cmath>
 
 #include "augment_tensor/images.h"
+#include "augment_tensor/operations.h"
 #include "core/error.h"
 #include "core/op.h"
 
@@ -34,6 +34,9 @@ at::Tensor image_invert(const at::Tensor& images) {
 }
 CONTRASTIVE_OP(image_invert, "image_invert(Tensor images) -> Tensor");
 
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Invert>) { return image_invert(images); }
+
+// Inverts values at or above the threshold, in [0, 1], of bytes in [0, 255]: (samples), or one for all.
 at::Tensor image_solarize(const at::Tensor& images, const at::Tensor& threshold) {
   const Batch batch = Batch::values("solarize", images);
   const at::Tensor thresholds = one_each(batch, "threshold", threshold, {.min = 0, .max = batch.unit()}) / batch.unit();
@@ -41,6 +44,11 @@ at::Tensor image_solarize(const at::Tensor& images, const at::Tensor& threshold)
 }
 CONTRASTIVE_OP(image_solarize, "image_solarize(Tensor images, Tensor threshold) -> Tensor");
 
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Solarize> each) {
+  return image_solarize(images, factors(each, &operation::Solarize::threshold));
+}
+
+// Keeps 2^bits levels, bits from 0 to 8, for each image or one for all.
 at::Tensor image_posterize(const at::Tensor& images, const std::vector<int64_t>& bits) {
   const Batch batch = Batch::values("posterize", images);
   std::vector<std::vector<double>> levels;
@@ -54,6 +62,11 @@ at::Tensor image_posterize(const at::Tensor& images, const std::vector<int64_t>&
 }
 CONTRASTIVE_OP(image_posterize, "image_posterize(Tensor images, int[] bits) -> Tensor");
 
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Posterize> each) {
+  return image_posterize(images, column<int64_t>(each, &operation::Posterize::bits));
+}
+
+// Stretches each channel of each image to [0, 1]; a constant channel stays.
 at::Tensor image_autocontrast(const at::Tensor& images) {
   const Batch batch = Batch::values("autocontrast", images);
   const at::Tensor low = batch.tensor().amin({2, 3}, true), high = batch.tensor().amax({2, 3}, true);
@@ -63,6 +76,9 @@ at::Tensor image_autocontrast(const at::Tensor& images) {
 }
 CONTRASTIVE_OP(image_autocontrast, "image_autocontrast(Tensor images) -> Tensor");
 
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Autocontrast>) { return image_autocontrast(images); }
+
+// Flattens the histogram of 256 levels of each channel of each image.
 at::Tensor image_equalize(const at::Tensor& images) {
   const Batch batch = Batch::values("equalize", images);
   const at::Tensor levels = (batch.tensor().clamp(0, 1) * 255.999).to(at::kLong).flatten(2);
@@ -71,6 +87,9 @@ at::Tensor image_equalize(const at::Tensor& images) {
 }
 CONTRASTIVE_OP(image_equalize, "image_equalize(Tensor images) -> Tensor");
 
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Equalize>) { return image_equalize(images); }
+
+// (x - mean) / std for each channel; lists of one number, or one a channel. Source: torchvision v2 Normalize.
 at::Tensor image_normalize(const at::Tensor& images, const std::vector<double>& mean, const std::vector<double>& std) {
   const Batch batch = Batch::floating("normalize", images);
   const auto fits = [&](const std::vector<double>& list) {
@@ -89,5 +108,10 @@ at::Tensor image_normalize(const at::Tensor& images, const std::vector<double>& 
   return batch.restore((batch.tensor() - a_channel(mean)) / a_channel(std));
 }
 CONTRASTIVE_OP(image_normalize, "image_normalize(Tensor images, float[] mean, float[] std) -> Tensor");
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Normalize> each) {
+  const auto& [mean, std] = each[0];
+  return image_normalize(images, {mean.begin(), mean.end()}, {std.begin(), std.end()});
+}
 
 }  // namespace contrastive::augment_tensor

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "augment_tensor/images.h"
+#include "augment_tensor/operations.h"
 #include "core/error.h"
 
 namespace contrastive::augment_tensor {
@@ -23,6 +24,10 @@ struct Group {
   std::vector<int64_t> samples;
   at::Tensor images;  // (samples, channels, height, width)
 };
+
+augment::Shape shape_of(const at::Tensor& images) {
+  return {static_cast<int>(images.size(2)), static_cast<int>(images.size(3)), static_cast<int>(images.size(1))};
+}
 
 // In a batch as high and wide as the largest of them; beyond the others' right and lower borders lies 0.
 at::Tensor upload_images(const std::vector<ImageView>& images, const std::vector<int64_t>& samples, at::Device device) {
@@ -63,8 +68,8 @@ std::vector<Group> group_by_size(const std::vector<ImageView>& images, int step,
 }
 
 // A pipeline that begins with a crop reads each image's own window only, so that images of many sizes share a batch.
-bool begins_with_crop(const std::shared_ptr<const TensorPipeline>& view) {
-  const auto& transforms = view->pipeline()->transforms();
+bool begins_with_crop(const std::shared_ptr<const augment::Pipeline>& view) {
+  const auto& transforms = view->transforms();
   return !transforms.empty() && transforms[0]->kind() == "randomResizedCrop" && transforms[0]->p() == 1;
 }
 
@@ -99,23 +104,26 @@ at::Tensor in_order(const Group& group) {
 }
 
 at::Tensor make_view(const TensorJob& job, uint32_t view, std::vector<Group> groups, const std::atomic<bool>& cancel) {
-  const TensorPipeline& pipeline = *job.views[view];
+  const augment::Pipeline& pipeline = *job.batch.views[view];
   const std::vector<ImageView>& images = job.batch.images;
   std::vector<std::vector<Drawn>> drawn;  // of each sample, by transform
   drawn.reserve(images.size());
   for (const ImageView& image : images)
-    drawn.push_back(pipeline.pipeline()->draw(job.batch.key(image, view), {image.height, image.width, image.channels}));
-  for (Group& group : groups)
-    if (pipeline.channels() > group.images.size(1))
-      group.images = group.images.expand({-1, pipeline.channels(), -1, -1});
+    drawn.push_back(pipeline.draw(job.batch.key(image, view), {image.height, image.width, image.channels}));
+  for (Group& group : groups) {
+    const int channels = pipeline.loaded(shape_of(group.images)).channels;
+    group.images = group.images.expand({-1, channels, -1, -1});  // gray, or as it is
+  }
   groups = unite(std::move(groups));
-  for (size_t i = 0; i < pipeline.pipeline()->transforms().size(); ++i) {
+  for (size_t i = 0; i < pipeline.transforms().size(); ++i) {
     CONTRASTIVE_CHECK(!cancel.load(std::memory_order_relaxed), kAbortedError, "augmentation was cancelled");
     for (Group& group : groups) {
-      std::vector<Drawn> numbers;
-      numbers.reserve(group.samples.size());
-      for (const int64_t sample : group.samples) numbers.push_back(drawn[sample][i]);
-      group.images = pipeline.apply(i, group.images, numbers);
+      std::vector<augment::Plan> plans(group.samples.size());
+      for (size_t j = 0; j < plans.size(); ++j) {
+        const Drawn& numbers = drawn[group.samples[j]][i];
+        if (numbers.applied) pipeline.transforms()[i]->plan(numbers, shape_of(group.images), plans[j]);
+      }
+      group.images = apply_plans(group.images, plans);
     }
     groups = unite(std::move(groups));
   }
@@ -124,35 +132,14 @@ at::Tensor make_view(const TensorJob& job, uint32_t view, std::vector<Group> gro
 
 }  // namespace
 
-TensorPipeline::TensorPipeline(const std::vector<augment::TransformSpec>& specs, int channels)
-    : pipeline_(std::make_shared<augment::Pipeline>(specs, channels)), specs_(specs), channels_(channels) {
-  for (const augment::TransformSpec& spec : specs) batched_.push_back(find_batched(spec.kind));
-}
-
-bool TensorPipeline::complete() const {
-  return std::none_of(batched_.begin(), batched_.end(), [](Batched batched) { return batched == nullptr; });
-}
-
-at::Tensor TensorPipeline::apply(size_t index, const at::Tensor& images, const std::vector<Drawn>& drawn) const {
-  std::vector<int64_t> takers;
-  std::vector<Drawn> numbers;
-  for (size_t i = 0; i < drawn.size(); ++i) {
-    if (!drawn[i].applied) continue;
-    takers.push_back(static_cast<int64_t>(i));
-    numbers.push_back(drawn[i]);
-  }
-  const Application application = {*pipeline_->transforms()[index], specs_[index], numbers};
-  return change_some(images, takers, [&](const at::Tensor& some) { return batched_[index](some, application); });
-}
-
 at::Tensor augment_on_device(const TensorJob& job, const std::atomic<bool>& cancel) {
   const c10::NoGradGuard no_grad;
   constexpr int kStep = 64;  // pixels; bounds the border, and the number of batches
-  const bool cropped = std::all_of(job.views.begin(), job.views.end(), begins_with_crop);
+  const bool cropped = std::all_of(job.batch.views.begin(), job.batch.views.end(), begins_with_crop);
   const std::vector<Group> sources = group_by_size(job.batch.images, cropped ? kStep : 1, job.device);
   std::vector<at::Tensor> views;
-  views.reserve(job.views.size());
-  for (size_t view = 0; view < job.views.size(); ++view)
+  views.reserve(job.batch.views.size());
+  for (size_t view = 0; view < job.batch.views.size(); ++view)
     views.push_back(make_view(job, static_cast<uint32_t>(view), sources, cancel));
   const at::Tensor all = views.size() == 1 ? views[0] : at::cat(views);
   return all.to(job.dtype).contiguous(at::MemoryFormat::ChannelsLast);

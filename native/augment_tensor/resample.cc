@@ -4,7 +4,7 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include "augment_tensor/images.h"
-#include "core/error.h"
+#include "augment_tensor/operations.h"
 #include "core/op.h"
 
 namespace contrastive::augment_tensor {
@@ -35,28 +35,46 @@ at::Tensor apply_separable(const at::Tensor& batch, const at::Tensor& rows, cons
   return at::matmul(rows.unsqueeze(1), narrow);
 }
 
+at::Tensor blur_weights(const at::Tensor& sigma, int64_t n, int64_t radius) {
+  const at::Tensor source = counting(sigma, n), target = source.unsqueeze(1);
+  const auto tap = [&](const at::Tensor& distance) {
+    return (-0.5 * (distance / sigma).square()).exp() * (distance.abs() <= static_cast<double>(radius));
+  };
+  const double last = static_cast<double>(n - 1);
+  // A pixel is also seen in the mirror before the first one and behind the last one, unless it is that one.
+  const at::Tensor weights =
+      tap(source - target) + tap(source + target) * (source > 0) + tap(2 * last - source - target) * (source < last);
+  return weights / weights.sum(-1, /*keepdim=*/true);
+}
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::ResizedCrop> each) {
+  const Batch batch = Batch::values("resizedCrop", images);
+  std::vector<std::vector<double>> rows;
+  for (const operation::ResizedCrop& crop : each)
+    rows.push_back({1.0 * crop.window.top, 1.0 * crop.window.left, 1.0 * crop.window.height, 1.0 * crop.window.width});
+  const at::Tensor window = upload(batch, rows).unsqueeze(-1).unsqueeze(-1);  // (rows, 4, 1, 1)
+  const auto weights = [&](int64_t axis, int64_t from, int64_t to) {
+    return resize_weights(window.select(1, axis), window.select(1, 2 + axis), from, to);
+  };
+  return batch.restore(apply_separable(batch.tensor(), weights(0, batch.height(), each[0].height),
+                                       weights(1, batch.width(), each[0].width)));
+}
+
+// The window [top, left, height, width] of each image, or one for all, resized to `size`: bilinear, antialiased.
+// Source: torchvision v2 functional.resized_crop. Throws kOptionError for a window that leaves the image.
 at::Tensor image_resized_crop(const at::Tensor& images, const std::vector<int64_t>& windows,
                               const std::vector<int64_t>& size) {
   const Batch batch = Batch::values("resizedCrop", images);
-  check_size(batch.where(), size);
-  std::vector<std::vector<double>> rows;
-  for (const auto& window : rows_each(batch, "window", windows, 4)) {
-    CONTRASTIVE_CHECK(window[0] >= 0 && window[1] >= 0 && window[2] >= 1 && window[3] >= 1 &&
-                          window[0] + window[2] <= batch.height() && window[1] + window[3] <= batch.width(),
-                      kOptionError, batch.where(), ": window [top, left, height, width] must lie inside the image of ",
-                      batch.height(), " x ", batch.width(), ", got ", at::IntArrayRef(window));
-    rows.emplace_back(window.begin(), window.end());
-  }
-  const at::Tensor window = upload(batch, rows).unsqueeze(-1).unsqueeze(-1);  // (rows, 4, 1, 1)
-  return batch.restore(
-      apply_separable(batch.tensor(), resize_weights(window.select(1, 0), window.select(1, 2), batch.height(), size[0]),
-                      resize_weights(window.select(1, 1), window.select(1, 3), batch.width(), size[1])));
+  const auto [height, width] = checked_size(batch, size);
+  std::vector<operation::ResizedCrop> each;
+  for (const augment::Window& window : windows_each(batch, windows, 1)) each.push_back({window, height, width});
+  return apply_each(images, each);
 }
 CONTRASTIVE_OP(image_resized_crop, "image_resized_crop(Tensor images, int[] windows, int[] size) -> Tensor");
 
 at::Tensor image_resize(const at::Tensor& images, const std::vector<int64_t>& size) {
   const Batch batch("resize", images);
-  check_size(batch.where(), size);
+  checked_size(batch, size);
   if (size[0] == batch.height() && size[1] == batch.width()) return images;
   return image_resized_crop(images, {0, 0, batch.height(), batch.width()}, size);
 }

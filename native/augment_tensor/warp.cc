@@ -1,10 +1,14 @@
-#include "augment_tensor/warp.h"
-
+// Resampling at computed positions, of every image at its own.
 #include <ATen/ATen.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "augment/checks.h"
+#include "augment_tensor/images.h"
+#include "augment_tensor/noise.h"
+#include "augment_tensor/operations.h"
+#include "augment_tensor/resample.h"
 #include "core/error.h"
 #include "core/op.h"
 
@@ -31,28 +35,21 @@ at::Tensor pixels_at(const at::Tensor& flat, const at::Tensor& column, const at:
   return flat.gather(2, everywhere).reshape({flat.size(0), flat.size(1), column.size(1), column.size(2)});
 }
 
-void check_interpolation(const Batch& batch, const std::string& interpolation, double fill) {
-  CONTRASTIVE_CHECK(interpolation == "nearest" || interpolation == "bilinear", kOptionError, batch.where(),
-                    ": unknown interpolation '", interpolation, "'");
-  CONTRASTIVE_CHECK(std::isfinite(fill), kOptionError, batch.where(), ": fill must be finite, got ", fill);
-}
-
 // Entry i of a list whose one entry serves all.
 template <typename T>
 const T& entry(const std::vector<T>& list, size_t i) {
   return list[list.size() == 1 ? 0 : i];
 }
 
-}  // namespace
-
+// The batch sampled at x, y (samples or 1, height, width), in pixels, 0 at the centre of the first one. Source:
+// torchvision v2 functional/_geometry.py, _apply_grid_transform.
 at::Tensor sample(const Batch& batch, const at::Tensor& far_x, const at::Tensor& far_y,
-                  const std::string& interpolation, double fill) {
-  check_interpolation(batch, interpolation, fill);
-  const double outside = fill / batch.unit();
+                  const augment::Sampling& sampling) {
+  const double outside = sampling.fill / batch.unit();
   const int64_t height = batch.height(), width = batch.width();
   const at::Tensor x = near_image(far_x, width), y = near_image(far_y, height);
   const at::Tensor flat = batch.tensor().flatten(2);
-  if (interpolation == "nearest") {
+  if (sampling.interpolation == augment::Interpolation::kNearest) {
     const at::Tensor column = x.round(), row = y.round();
     const at::Tensor inside = on_axis(column, width).bitwise_and(on_axis(row, height)).unsqueeze(1);
     return pixels_at(flat, column, row, height, width).masked_fill(inside.logical_not(), outside);
@@ -76,10 +73,9 @@ at::Tensor sample(const Batch& batch, const at::Tensor& far_x, const at::Tensor&
   return (value - outside) * inside + outside;
 }
 
-// Positions as the kernels of native/augment have them: the start of every output row in float64, steps along it in the
-// images' precision.
-at::Tensor warp(const Batch& batch, const std::vector<augment::Mapping>& mappings, const std::string& interpolation,
-                double fill) {
+// One mapping for all, or one for each sample. Positions are as the kernels of native/augment have them: the start of
+// every output row in float64, steps along it in the images' precision.
+at::Tensor warp(const Batch& batch, const std::vector<augment::Mapping>& mappings, const augment::Sampling& sampling) {
   std::vector<std::vector<double>> starts, steps;
   for (const augment::Mapping& m : mappings) {
     std::vector<double>& start = starts.emplace_back();
@@ -97,21 +93,49 @@ at::Tensor warp(const Batch& batch, const std::vector<augment::Mapping>& mapping
     return start.select(3, i) + across * step.select(3, i);
   };  // (rows, height, width)
   const at::Tensor divisor = along(2);
-  return sample(batch, along(0) / divisor - 0.5, along(1) / divisor - 0.5, interpolation, fill);
+  return sample(batch, along(0) / divisor - 0.5, along(1) / divisor - 0.5, sampling);
 }
 
+}  // namespace
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Warp> each) {
+  return warp(Batch::floating("warp", images), column<augment::Mapping>(each, &operation::Warp::mapping),
+              each[0].sampling);
+}
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Elastic> each) {
+  const Batch batch = Batch::floating("elastic", images);
+  const operation::Elastic& elastic = each[0];
+  const int64_t height = batch.height(), width = batch.width();
+  const std::vector<augment::NoiseKey> keys = column<augment::NoiseKey>(each, &operation::Elastic::key);
+  const at::Tensor noise = send(make_noise(Noise::kUniform, keys, 2 * height * width), images.device())
+                               .reshape({batch.samples(), 2, height, width});
+  const auto smooth = [&](int axis) {
+    const auto weights = [&](int direction, int64_t n) {
+      return blur_weights(at::full({1, 1, 1}, elastic.sigma[direction], noise.options()), n,
+                          elastic.kernel_size(axis) / 2);
+    };
+    return apply_separable(noise.narrow(1, axis, 1), weights(1, height), weights(0, width)).squeeze(1) *
+           (0.5 * elastic.alpha[axis]);
+  };
+  return sample(batch, counting(noise, width) + smooth(0), counting(noise, height).unsqueeze(1) + smooth(1),
+                elastic.sampling);
+}
+
+// Degrees counter-clockwise about the centre; the size stays. Lists hold one image's numbers, or those of every one.
 at::Tensor image_rotate(const at::Tensor& images, const std::vector<double>& angle, const std::string& interpolation,
                         double fill) {
   const Batch batch = Batch::values("rotate", images);
   std::vector<augment::Mapping> mappings;
   for (const auto& row : rows_each(batch, "angle", angle))
-    mappings.push_back(augment::inverse_affine(augment::center_of(batch.shape()), -std::remainder(row[0], 360.0),
-                                               {0, 0}, 1.0, {0, 0}));
-  return batch.restore(warp(batch, mappings, interpolation, fill));
+    mappings.push_back(augment::inverse_rotation(batch.shape(), row[0]));
+  return batch.restore(warp(batch, mappings, augment::checked_sampling(batch.where(), interpolation, fill)));
 }
 CONTRASTIVE_OP(image_rotate,
                "image_rotate(Tensor images, float[] angle, *, str interpolation='nearest', float fill=0.0) -> Tensor");
 
+// Degrees clockwise, translation [x, y] in pixels, scale > 0, shear [x, y] in degrees. Source: torchvision v2
+// functional.affine.
 at::Tensor image_affine(const at::Tensor& images, const std::vector<double>& angle,
                         const std::vector<double>& translate, const std::vector<double>& scale,
                         const std::vector<double>& shear, const std::string& interpolation, double fill) {
@@ -126,24 +150,29 @@ at::Tensor image_affine(const at::Tensor& images, const std::vector<double>& ang
     mappings.push_back(augment::inverse_affine(augment::center_of(batch.shape()), entry(angles, i)[0],
                                                {shift[0], shift[1]}, entry(scales, i)[0], {slant[0], slant[1]}));
   }
-  return batch.restore(warp(batch, mappings, interpolation, fill));
+  return batch.restore(warp(batch, mappings, augment::checked_sampling(batch.where(), interpolation, fill)));
 }
 CONTRASTIVE_OP(image_affine,
                "image_affine(Tensor images, float[] angle, float[] translate, float[] scale, float[] shear, *, "
                "str interpolation='nearest', float fill=0.0) -> Tensor");
 
+// The eight coefficients of a projective map from output to source pixels. Source: torchvision v2
+// functional.perspective.
 at::Tensor image_perspective(const at::Tensor& images, const std::vector<double>& coefficients,
                              const std::string& interpolation, double fill) {
   const Batch batch = Batch::values("perspective", images);
   std::vector<augment::Mapping> mappings;
   for (const auto& row : rows_each(batch, "coefficients", coefficients, 8))
     std::copy(row.begin(), row.end(), mappings.emplace_back().begin());
-  return batch.restore(warp(batch, mappings, interpolation, fill));
+  return batch.restore(warp(batch, mappings, augment::checked_sampling(batch.where(), interpolation, fill)));
 }
 CONTRASTIVE_OP(image_perspective,
                "image_perspective(Tensor images, float[] coefficients, *, str interpolation='bilinear', "
                "float fill=0.0) -> Tensor");
 
+// Every output pixel shows the source pixel at its own position plus `displacement`, (height, width, 2) or (samples,
+// height, width, 2) of [x, y], in units of half the image's width and height. Source: torchvision v2
+// functional.elastic.
 at::Tensor image_elastic(const at::Tensor& images, const at::Tensor& displacement, const std::string& interpolation,
                          double fill) {
   const Batch batch = Batch::values("elastic", images);
@@ -159,8 +188,8 @@ at::Tensor image_elastic(const at::Tensor& images, const at::Tensor& displacemen
     return own + shift.select(3, axis) * (0.5 * static_cast<double>(size));
   };
   return batch.restore(sample(batch, position(0, batch.width(), counting(shift, batch.width())),
-                              position(1, batch.height(), counting(shift, batch.height()).unsqueeze(1)), interpolation,
-                              fill));
+                              position(1, batch.height(), counting(shift, batch.height()).unsqueeze(1)),
+                              augment::checked_sampling(batch.where(), interpolation, fill)));
 }
 CONTRASTIVE_OP(image_elastic,
                "image_elastic(Tensor images, Tensor displacement, *, str interpolation='bilinear', "

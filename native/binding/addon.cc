@@ -44,6 +44,11 @@ Napi::Value info_of(const Napi::CallbackInfo& info) {
   result.Set("cudaBuild", at::detail::getCUDAHooks().hasCUDA());
   result.Set("devices", devices);
   result.Set("threads", State::of(env).bulk().threads());
+#ifdef _OPENMP
+  result.Set("parallelKernels", true);
+#else
+  result.Set("parallelKernels", false);
+#endif
   return result;
 }
 

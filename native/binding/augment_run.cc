@@ -95,7 +95,7 @@ BatchJob to_batch(const Napi::CallbackInfo& info, size_t numbers_at) {
                     "sizes and ids must have an entry for each of the ", n, " images");
   BatchJob job;
   for (uint32_t i = 0; i < pipelines.Length(); ++i)
-    job.views.push_back(PipelineHandle::get(pipelines.Get(i), "pipeline")->pipeline());
+    job.views.push_back(PipelineHandle::get(pipelines.Get(i), "pipeline"));
   job.images.reserve(n);
   for (size_t i = 0; i < n; ++i) {
     const Napi::HandleScope scope(info.Env());
@@ -137,14 +137,10 @@ Napi::Value batch(const Napi::CallbackInfo& info) {
   return wrap(info.Env(), result.slot);
 }
 
-// augmentRunsOn(device, pipelines) -> whether augmentOnDevice is the way to take: on CUDA, if it can run them. The CPU
-// has the pool, and Metal has not all of the operations.
+// augmentRunsOn(device) -> whether augmentOnDevice is the way to take: on CUDA. The CPU has the pool, and Metal has not
+// all of the operations.
 Napi::Value runs_on(const Napi::CallbackInfo& info) {
-  bool runs = to_device(info[0], "device").is_cuda();
-  const auto pipelines = info[1].As<Napi::Array>();
-  for (uint32_t i = 0; i < pipelines.Length(); ++i)
-    runs = runs && PipelineHandle::get(pipelines.Get(i), "pipeline")->complete();
-  return Napi::Boolean::New(info.Env(), runs);
+  return Napi::Boolean::New(info.Env(), to_device(info[0], "device").is_cuda());
 }
 
 // augmentOnDevice(pipelines, pixels[], sizes, ids, seed, epoch, dtype, device, flags, job, viewNumbers) -> as
@@ -152,20 +148,15 @@ Napi::Value runs_on(const Napi::CallbackInfo& info) {
 Napi::Value on_device(const Napi::CallbackInfo& info) {
   TensorJob job;
   job.batch = to_batch(info, 10);
-  const auto pipelines = info[0].As<Napi::Array>();
-  for (uint32_t i = 0; i < pipelines.Length(); ++i)
-    job.views.push_back(PipelineHandle::get(pipelines.Get(i), "pipeline"));
-  for (const auto& view : job.views)
-    CONTRASTIVE_CHECK(view->complete(), kStateError, "a transform of the pipeline has no batched form");
   job.dtype = to_dtype(info[6], "dtype");
   out_type(job.dtype);
   job.device = to_device(info[7], "device");
   const uint32_t flags = info[8].As<Napi::Number>().Uint32Value();
   const Shape shape = augment::batch_shape(job.batch);
   auto slot = std::make_shared<Slot>(
-      at::empty(
-          {static_cast<int64_t>(job.batch.images.size() * job.views.size()), shape.channels, shape.height, shape.width},
-          at::TensorOptions(job.dtype).device(at::kMeta).memory_format(at::MemoryFormat::ChannelsLast)),
+      at::empty({static_cast<int64_t>(job.batch.images.size() * job.batch.views.size()), shape.channels, shape.height,
+                 shape.width},
+                at::TensorOptions(job.dtype).device(at::kMeta).memory_format(at::MemoryFormat::ChannelsLast)),
       job.device);
   State& state = State::of(info.Env());
   Stream& stream = state.stream(flags);
@@ -179,7 +170,7 @@ Napi::Value on_device(const Napi::CallbackInfo& info) {
 
 // augmentReplay(pipeline, pixels, height, width, channels, drawn, dtype, job) -> tensor (1, channels, height, width)
 Napi::Value replay(const Napi::CallbackInfo& info) {
-  const std::shared_ptr<const Pipeline> pipeline = PipelineHandle::get(info[0], "pipeline")->pipeline();
+  const std::shared_ptr<const Pipeline> pipeline = PipelineHandle::get(info[0], "pipeline");
   const ImageView image = to_image(info[1], to_int(info[2]), to_int(info[3]), to_int(info[4]), 0);
   const auto list = info[5].As<Napi::Array>();
   CONTRASTIVE_CHECK(list.Length() == pipeline->transforms().size(), kOptionError,

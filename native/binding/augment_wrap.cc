@@ -12,11 +12,10 @@ using augment::Drawn;
 using augment::Pipeline;
 using augment::Shape;
 using augment::TransformSpec;
-using augment_tensor::TensorPipeline;
 
 namespace {
 
-const Pipeline& to_pipeline(const Napi::Value& value) { return *PipelineHandle::get(value, "pipeline")->pipeline(); }
+const Pipeline& to_pipeline(const Napi::Value& value) { return *PipelineHandle::get(value, "pipeline"); }
 
 // augmentPipeline(transforms, channels) -> a pipeline handle; channels 0 keeps the source's.
 Napi::Value make_pipeline(const Napi::CallbackInfo& info) {
@@ -24,7 +23,7 @@ Napi::Value make_pipeline(const Napi::CallbackInfo& info) {
   std::vector<TransformSpec> specs;
   specs.reserve(list.Length());
   for (uint32_t i = 0; i < list.Length(); ++i) specs.push_back(to_spec(list.Get(i).As<Napi::Object>()));
-  return PipelineHandle::make(info.Env(), std::make_shared<TensorPipeline>(specs, to_int(info[1])));
+  return PipelineHandle::make(info.Env(), std::make_shared<Pipeline>(specs, to_int(info[1])));
 }
 
 // augmentShape(pipeline, height, width, channels) -> [height, width, channels]

@@ -3,16 +3,16 @@
 
 #include <napi.h>
 
-#include "augment_tensor/pipeline.h"
+#include "augment/pipeline.h"
 #include "binding/handle.h"
 
 namespace contrastive::binding {
 
 template <>
-struct HandleTraits<augment_tensor::TensorPipeline> {
+struct HandleTraits<augment::Pipeline> {
   static constexpr const char* kName = "pipeline";
 };
-using PipelineHandle = Handle<augment_tensor::TensorPipeline>;
+using PipelineHandle = Handle<augment::Pipeline>;
 
 void export_augment(Napi::Env env, Napi::Object exports);
 

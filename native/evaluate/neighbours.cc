@@ -8,16 +8,23 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "evaluate/checks.h"
+#include "evaluate/top_products.h"
 
 namespace contrastive::evaluate {
 namespace {
 
-// A block of similarities holds about this many values.
+// On a device, a block of similarities holds about this many values; on a CPU, the neighbours found for one do.
 constexpr int64_t kBlockValues = int64_t{1} << 22;
 
 at::Tensor unit_rows(const at::Tensor& features) {
   const at::Tensor rows = features.detach().to(at::kFloat);
   return rows / at::linalg_vector_norm(rows, 2, at::IntArrayRef{1}, /*keepdim=*/true).clamp_min(1e-12);
+}
+
+// The products and their order, for devices: a matrix (n, m) is there for a while.
+std::tuple<at::Tensor, at::Tensor> top_of_matrix(const at::Tensor& queries, const at::Tensor& bank, int64_t k) {
+  auto [values, found] = queries.mm(bank.t()).topk(k, /*dim=*/1);
+  return {std::move(found), std::move(values)};
 }
 
 }  // namespace
@@ -45,12 +52,13 @@ std::tuple<at::Tensor, at::Tensor> nearest_neighbours(const at::Tensor& features
     return {at::empty({count, k}, features.options().dtype(at::kLong)),
             at::empty({count, k}, features.options().dtype(at::kFloat))};
 
-  if (block == 0) block = std::clamp<int64_t>(kBlockValues / bank.size(0), 1, count);
-  const at::Tensor candidates = (unit ? bank.detach() : unit_rows(bank)).t();
+  const bool on_cpu = bank.is_cpu();
+  if (block == 0) block = std::clamp<int64_t>(kBlockValues / (on_cpu ? k : bank.size(0)), 1, count);
+  const at::Tensor candidates = unit ? bank.detach().contiguous() : unit_rows(bank);
   std::vector<at::Tensor> indices, similarities;
   for (int64_t begin = 0; begin < count; begin += block) {
     const at::Tensor queries = unit_rows(features.narrow(0, begin, std::min(block, count - begin)));
-    auto [values, found] = queries.mm(candidates).topk(k, /*dim=*/1);
+    auto [found, values] = on_cpu ? top_products(queries, candidates, k) : top_of_matrix(queries, candidates, k);
     indices.push_back(std::move(found));
     similarities.push_back(std::move(values));
   }

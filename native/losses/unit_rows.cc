@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "losses/pair_gradient.h"
+#include "tensor/row_lengths.h"
 
 namespace contrastive::losses {
 namespace {
@@ -30,8 +31,7 @@ class UnitRows : public Function<UnitRows> {
  public:
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& order, at::ScalarType dtype) {
     at::Tensor z = x.index_select(0, order).to(dtype);
-    at::Tensor norms = at::linalg_vector_norm(z, 2, at::IntArrayRef{1}, /*keepdim=*/true);
-    norms.masked_fill_(norms.eq(0), 1);
+    const at::Tensor norms = tensor::row_lengths(z);
     z.div_(norms);
     ctx->save_for_backward({z, norms, order});
     ctx->saved_data["dtype"] = static_cast<int64_t>(x.scalar_type());

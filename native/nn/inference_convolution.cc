@@ -2,18 +2,17 @@
 // normalisation folded into the weight and the bias (Jacob et al. 2018, arXiv:1712.05877, section 3.2), the weight in
 // the layout that this machine's kernels want, the rest inside the kernel.
 #include <ATen/ATen.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/GradMode.h>
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "core/cpu.h"
 #include "core/error.h"
 #include "core/op.h"
 #include "nn/activation.h"
 #include "nn/inference_dtype.h"
+#include "nn/onednn.h"
 #include "nn/packed_weights.h"
 #include "nn/winograd.h"
 
@@ -22,70 +21,34 @@ namespace {
 
 using OptionalTensor = std::optional<at::Tensor>;
 
-struct Geometry {
-  std::vector<int64_t> stride, padding, dilation;
-  int64_t groups;
-};
+enum Operator { kPack, kPlain, kAdd, kAddInPlace };
 
-// oneDNN's operators of libtorch; without their header. Absent where it was built without them.
-class Kernels {
- public:
-  static const Kernels& get() {
-    static const Kernels kernels;
-    return kernels;
-  }
+const OnednnOperators& kernels() {
+  static const OnednnOperators operators({{"_reorder_convolution_weight", ""},
+                                          {"_convolution_pointwise", ""},
+                                          {"_convolution_pointwise", "binary"},
+                                          {"_convolution_pointwise_", "binary"}});
+  return operators;
+}
 
-  // In bfloat16 they refuse a CPU that would have to emulate it.
-  bool take(const at::Tensor& x) const {
-    const bool has_dtype = x.scalar_type() == at::kFloat || (x.scalar_type() == at::kBFloat16 && has_bfloat16());
-    return pack_ && x.device().is_cpu() && has_dtype;
-  }
+at::Tensor pack(const at::Tensor& weight, const ConvolutionOptions& o, at::IntArrayRef input) {
+  return kernels().call(kPack, {weight, o.padding, o.stride, o.dilation, o.groups, input});
+}
 
-  at::Tensor pack(const at::Tensor& weight, const Geometry& g, at::IntArrayRef input) const {
-    return call(*pack_, {weight, g.padding, g.stride, g.dilation, g.groups, c10::IValue(input.vec())});
-  }
+at::Tensor run(const at::Tensor& x, const Folded& folded, const ConvolutionOptions& o, const char* activation) {
+  return kernels().call(kPlain, {x, folded.weight, folded.bias, o.padding, o.stride, o.dilation, o.groups, activation,
+                                 no_scalars(), c10::IValue()});
+}
 
-  at::Tensor run(const at::Tensor& x, const Folded& folded, const Geometry& g, const char* activation) const {
-    return call(*plain_, {x, folded.weight, folded.bias, g.padding, g.stride, g.dilation, g.groups, activation,
-                          no_scalars(), c10::IValue()});
-  }
-
-  // Into `other` where that may be overwritten.
-  at::Tensor run_and_add(const at::Tensor& x, const at::Tensor& other, bool in_place, const Folded& folded,
-                         const Geometry& g, const c10::IValue& activation) const {
-    const Stack rest = {folded.weight, folded.bias, g.padding,  g.stride,     g.dilation,   g.groups,
-                        "add",         1.0,         activation, no_scalars(), c10::IValue()};
-    Stack stack = in_place ? Stack{other, x} : Stack{x, other};
-    stack.insert(stack.end(), rest.begin(), rest.end());
-    return call(in_place ? *add_in_place_ : *add_, std::move(stack));
-  }
-
- private:
-  using Operator = std::optional<c10::OperatorHandle>;
-
-  Kernels() {
-    const auto find = [](const char* name, const char* overload) {
-      return c10::Dispatcher::singleton().findSchema({std::string("mkldnn::") + name, overload});
-    };
-    const Operator pack = find("_reorder_convolution_weight", ""), plain = find("_convolution_pointwise", ""),
-                   add = find("_convolution_pointwise", "binary"),
-                   add_in_place = find("_convolution_pointwise_", "binary");
-    if (!at::globalContext().userEnabledMkldnn() || !pack || !plain || !add || !add_in_place) return;
-    pack_ = pack;
-    plain_ = plain;
-    add_ = add;
-    add_in_place_ = add_in_place;
-  }
-
-  static c10::IValue no_scalars() { return c10::List<std::optional<at::Scalar>>(); }
-
-  static at::Tensor call(const c10::OperatorHandle& op, Stack stack) {
-    op.callBoxed(stack);
-    return stack.front().toTensor();
-  }
-
-  Operator pack_, plain_, add_, add_in_place_;
-};
+// Into `other` where that may be overwritten.
+at::Tensor run_and_add(const at::Tensor& x, const at::Tensor& other, bool in_place, const Folded& folded,
+                       const ConvolutionOptions& o, const c10::IValue& activation) {
+  c10::Stack stack = in_place ? c10::Stack{other, x} : c10::Stack{x, other};
+  const c10::Stack rest = {folded.weight, folded.bias, o.padding,  o.stride,     o.dilation,   o.groups,
+                           "add",         1.0,         activation, no_scalars(), c10::IValue()};
+  stack.insert(stack.end(), rest.begin(), rest.end());
+  return kernels().call(in_place ? kAddInPlace : kAdd, std::move(stack));
+}
 
 struct Normalisation {
   OptionalTensor weight, bias, mean, variance;
@@ -129,7 +92,7 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
   CONTRASTIVE_CHECK(running_mean.has_value() == running_var.has_value(), kOptionError,
                     "running_mean and running_var come together");
   const Activation act = activation_of(activation);
-  const Geometry geometry{stride, padding, dilation, groups};
+  const ConvolutionOptions options{stride, padding, dilation, groups};
   if (input.is_meta()) return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
 
   const c10::NoGradGuard no_grad;
@@ -137,9 +100,8 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
   // Nobody else sees a residual that is handed over: the sum may take its place.
   const bool is_owned = residual && residual->use_count() == 1 && residual->storage().use_count() == 1;
   const at::Tensor x = input.to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
-  const auto winograd = winograd_for_inference(x, weight, {stride, padding, dilation, groups});
-  const Kernels& kernels = Kernels::get();
-  const bool packs = !winograd && kernels.take(x);
+  const auto winograd = winograd_for_inference(x, weight, options);
+  const bool packs = !winograd && kernels().take(x);
   const std::vector<at::Tensor> sources = [&] {
     std::vector<at::Tensor> all = {weight};
     for (const OptionalTensor* each : {&bias, &norm_weight, &norm_bias, &running_mean, &running_var})
@@ -154,7 +116,7 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
   const Folded folded = folded_weights(sources, use, [&] {
     Folded made = fold(weight, bias, norm, dtype);
     if (winograd) made.weight = transformed_weight(*winograd, made.weight);
-    if (packs) made.weight = kernels.pack(made.weight, geometry, x.sizes());
+    if (packs) made.weight = pack(made.weight, options, x.sizes());
     return made;
   });
 
@@ -175,10 +137,10 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
     if (other.defined()) y = y.add_(other);
     return activated(y, act);
   }
-  if (!other.defined()) return kernels.run(x, folded, geometry, attribute_of(act));
+  if (!other.defined()) return run(x, folded, options, attribute_of(act));
   // Behind an addition, oneDNN's kernels know no other.
   const at::Tensor sum =
-      kernels.run_and_add(x, other, in_place, folded, geometry, is_relu ? c10::IValue("relu") : c10::IValue());
+      run_and_add(x, other, in_place, folded, options, is_relu ? c10::IValue("relu") : c10::IValue());
   return is_relu ? sum : activated(sum, act);
 }
 

@@ -111,8 +111,8 @@ bool has_plain_convolutions() {
 }
 
 // To transform a weight takes as long as 10 (AVX2) to 40 tiles (AVX-512) save. From 64 tiles on, the layers of ResNets
-// (16 to 512 channels, 4 to 56 pixels) were faster than oneDNN's on one thread: 1.1 to 1.9 times, the gradient of the
-// weight 1.05 to 3 times.
+// (16 to 512 channels, 4 to 56 pixels) were faster than oneDNN's: 1.1 to 1.9 times, the gradient of the weight 1.05 to
+// 3 times.
 std::optional<Winograd> winograd_for_training(const at::Tensor& input, const at::Tensor& weight,
                                               const ConvolutionOptions& options) {
   const WinogradSet* set = winograd_kernels();
@@ -122,8 +122,8 @@ std::optional<Winograd> winograd_for_training(const at::Tensor& input, const at:
   return Winograd{&set->small, *shape};
 }
 
-// No weight is transformed, but a larger one is read. The same layers were 1.2 to 3.5 times as fast; the least was that
-// of one image of 512 channels and 7 pixels, which has 16 tiles of 2x2.
+// No weight is transformed, but a larger one is read. The same layers were 1.2 to 3.5 times as fast, but for one image
+// of 512 channels and 7 pixels, which has 16 tiles of 2x2: as fast.
 std::optional<Winograd> winograd_for_inference(const at::Tensor& input, const at::Tensor& weight,
                                                const ConvolutionOptions& options) {
   const WinogradSet* set = winograd_kernels();

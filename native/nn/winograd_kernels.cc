@@ -1,8 +1,5 @@
 #include "nn/winograd_kernels.h"
 
-#include <cstdlib>
-#include <string_view>
-
 #include "core/cpu.h"
 
 namespace contrastive::nn {
@@ -18,15 +15,7 @@ extern const WinogradSet winograd;
 
 namespace {
 
-// Asked for by CONTRASTIVE_WINOGRAD=1. Faster than oneDNN's direct sums on one thread that has its core's caches to
-// itself; with two threads on two cores of an AMD EPYC a training step of a ResNet-18 took 1.1 to 1.5 times as long.
-bool is_wanted() {
-  const char* wish = std::getenv("CONTRASTIVE_WINOGRAD");  // NOLINT(concurrency-mt-unsafe): read once
-  return wish != nullptr && std::string_view(wish) == "1";
-}
-
 const WinogradSet* choose_winograd() {
-  if (!is_wanted()) return nullptr;
 #if defined(__x86_64__) || defined(_M_X64)
   const InstructionSet widest = instruction_set();
   if (widest >= InstructionSet::kAvx512) return &avx512::winograd;

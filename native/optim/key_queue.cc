@@ -7,6 +7,7 @@
 #include "core/op.h"
 #include "optim/lists.h"
 #include "optim/status.h"
+#include "tensor/row_lengths.h"
 
 namespace contrastive::optim {
 namespace {
@@ -37,11 +38,7 @@ at::Tensor push_keys_(const at::Tensor& features, const at::Tensor& labels, cons
   check_status(status);
   if (status.is_meta() || is_refused(status)) return status;
   const c10::NoGradGuard no_grad;
-  at::Tensor rows = keys;
-  if (normalize) {
-    at::Tensor norms = at::linalg_vector_norm(keys, 2, at::IntArrayRef{1}, /*keepdim=*/true);
-    rows = keys / norms.masked_fill_(norms.eq(0), 1);  // a key of zeros stays one, as in the losses
-  }
+  const at::Tensor rows = normalize ? keys / tensor::row_lengths(keys) : keys;
   const int64_t size = features.size(0), batch = rows.size(0), begin = pushed.item<int64_t>() % size;
   const int64_t before_end = std::min(batch, size - begin);  // the rest goes to the beginning
   const auto write = [&](const at::Tensor& target, const at::Tensor& values) {

@@ -37,7 +37,10 @@ describe('augmentPipeline', () => {
     [{ kind: 'gaussianBlur', kernelSize: 2, sigma: [1, 1], p: 1 }, /kernelSize must be odd/],
     [{ kind: 'gaussianBlur', kernelSize: 2.5, sigma: [1, 1], p: 1 }, /kernelSize must be an integer/],
     [{ kind: 'gaussianBlur', kernelSize: 3, sigma: [0, 1], p: 1 }, /sigma must be 0 < min <= max/],
-    [{ kind: 'colorJitter', brightness: [-1, 1], contrast: [1, 1], saturation: [1, 1], hue: [0, 0], p: 1 }, /factors/],
+    [
+      { kind: 'colorJitter', brightness: [-1, 1], contrast: [1, 1], saturation: [1, 1], hue: [0, 0], p: 1 },
+      /brightness must be 0 <= min/,
+    ],
     [{ kind: 'colorJitter', brightness: [1, 1], contrast: [1, 1], saturation: [1, 1], hue: [0, 1], p: 1 }, /hue/],
     [{ kind: 'normalize', mean: [0, 0], std: [1], p: 1 }, /one length, got 2 and 1/],
     [{ kind: 'normalize', mean: 0, std: 0, p: 1 }, /std must be > 0/],

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -53,6 +54,28 @@ describe('contrastive serve', () => {
     const { status, embedding } = await embed(line.split(' ')[0] as string);
     expect([status, embedding.length]).toEqual([200, 32]);
     expect(Math.hypot(...embedding)).toBeCloseTo(1, 5);
+    expect(await end(child, 'SIGTERM')).toEqual([0, null]);
+  });
+
+  it('searches a folder, with a page that loads nothing from elsewhere', async () => {
+    const photos = join(folder, 'photos');
+    await mkdir(photos);
+    await writeFile(join(photos, 'a.jpg'), await image());
+    const { child, next } = start('--input', photos);
+    expect(await next()).toContain('photos.index: 1 image, 32 features each; 1 added');
+    const url = (await next()).split(' ')[0] as string;
+    expect(await next()).toBe(`${url}/search is a page to search 1 image with one of yours.`);
+    const page = await fetch(`${url}/search`);
+    const html = await page.text();
+    const [, hash] = /script-src '(sha256-[^']+)'/.exec(page.headers.get('content-security-policy') ?? '') ?? [];
+    const script = /<script>([\s\S]*)<\/script>/.exec(html)?.[1] as string;
+    expect(hash).toBe(`sha256-${createHash('sha256').update(script).digest('base64')}`);
+    expect(html).not.toMatch(/(?:src|href)="|https?:/);
+    const body = new Uint8Array(await image());
+    const response = await fetch(`${url}/search`, { method: 'POST', body, headers: { 'content-type': 'image/jpeg' } });
+    expect(await response.json()).toEqual({
+      neighbours: [{ number: 0, name: 'a.jpg', cosine: expect.closeTo(1, 4) }],
+    });
     expect(await end(child, 'SIGTERM')).toEqual([0, null]);
   });
 

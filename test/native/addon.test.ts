@@ -16,6 +16,7 @@ describe('loadAddon()', () => {
     const minor = (version: string) => version.split('.').slice(0, 2).join('.');
     expect(minor(info.torchVersion)).toBe(minor(info.compiledAgainst));
     expect(info.threads).toBeGreaterThanOrEqual(1);
+    if (process.platform === 'linux') expect(info.parallelKernels).toBe(true);
     expect(info.devices).toContain('cpu');
     expect(loadedLibtorch()?.libDir).toBeTruthy();
   });

@@ -254,6 +254,9 @@ describe('containers', () => {
     expect([...list.stateDict().keys()]).toEqual(['0.weight', '0.bias']);
     expect(list.append(new nn.Tanh()).length).toBe(3);
     expect(() => list.append(3 as never)).toThrow(code('ERR_OPTION', 'part must be a Module, got 3'));
+    expect(() => new nn.Sequential(new nn.ReLU() as never)).toThrow(
+      code('ERR_OPTION', 'parts must be an array of modules, as in [a, b], got'),
+    );
     expect(() => list.forward(x)).toThrow(code('ERR_STATE'));
     using copy = list.clone();
     expect([copy.length, copy[0] === list[0]]).toEqual([3, false]);

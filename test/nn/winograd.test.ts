@@ -5,8 +5,6 @@
 import { describe, expect, it } from 'vitest';
 import { compile, grad, noGrad, ops, setThreads, type Tensor } from '../../lib/index.ts';
 
-process.env.CONTRASTIVE_WINOGRAD = '1'; // looked at by the first convolution
-
 interface Case {
   readonly images: number;
   readonly channels: number;

@@ -9,6 +9,7 @@ interface Counts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  readonly failures: readonly string[];
   readonly broken: readonly string[];
 }
 const { countTests } = await importScript<{
@@ -18,7 +19,7 @@ const { countTests } = await importScript<{
   };
 }>('test-counts.mjs');
 
-const none: Counts = { passed: 0, failed: 0, skipped: 0, broken: [] };
+const none: Counts = { passed: 0, failed: 0, skipped: 0, failures: [], broken: [] };
 
 describe('the last lines of npm test', () => {
   it('count what passed and failed', () => {
@@ -26,8 +27,9 @@ describe('the last lines of npm test', () => {
       lines: ['12 passed, 0 failed'],
       exitCode: 0,
     });
-    expect(countTests([{ counts: { ...none, passed: 11, failed: 1 }, status: 1 }])).toEqual({
-      lines: ['11 passed, 1 failed'],
+    const failures = ['test/a.test.ts > adds up: expected 3 to be 4'];
+    expect(countTests([{ counts: { ...none, passed: 11, failed: 1, failures }, status: 1 }])).toEqual({
+      lines: ['failed: test/a.test.ts > adds up: expected 3 to be 4', '11 passed, 1 failed'],
       exitCode: 1,
     });
   });
@@ -68,7 +70,7 @@ describe('what is counted of a run', () => {
     try {
       const files = {
         good: `it('is', () => {}); it.skip('is left out', () => {});`,
-        bad: `it('is', () => {}); it('is not', () => { throw new Error('no'); });`,
+        bad: `it('is', () => {}); it('is not', () => { throw new Error('no\\nand more'); });`,
         unreadable: `import './nowhere.ts'; it('is', () => {});`,
         dies: `it('is', () => {}); it('dies', () => process.kill(process.pid, 'SIGKILL')); it('comes later', () => {});`,
         'dies-at-once': `process.kill(process.pid, 'SIGKILL'); it('is', () => {});`,
@@ -90,9 +92,10 @@ describe('what is counted of a run', () => {
         { cwd: folder, env: { ...process.env, COUNTS: counts }, stdio: 'ignore' },
       );
       expect(status).toBe(1);
-      const { passed, failed, skipped, broken } = JSON.parse(readFileSync(counts, 'utf8')) as Counts;
+      const { passed, failed, skipped, failures, broken } = JSON.parse(readFileSync(counts, 'utf8')) as Counts;
       expect([...broken].sort()).toEqual(['dies-at-once.test.ts', 'dies.test.ts', 'unreadable.test.ts']);
       expect({ failed, skipped }).toEqual({ failed: 1, skipped: 1 });
+      expect(failures).toEqual(['bad.test.ts > is not: no']);
       expect(passed).toBeGreaterThanOrEqual(2); // of a file whose process dies, what it had told by then
     } finally {
       rmSync(folder, { recursive: true, force: true });

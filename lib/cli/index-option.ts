@@ -1,0 +1,86 @@
+/** The index of a folder of images, as commands take it. */
+import { relative, resolve } from 'node:path';
+import { DataError } from '../errors.ts';
+import { type FeatureIndex, openIndex } from '../search/feature-index.ts';
+import { modelMark } from '../search/model-mark.ts';
+import { type IndexUpdate, updateIndex } from '../search/update-index.ts';
+import type { Embedder } from '../serve/embedder.ts';
+import type { OptionTable } from './command.ts';
+import { formatDuration } from './format.ts';
+import type { Output } from './output.ts';
+
+export const ofIndex = {
+  index: {
+    type: 'string',
+    value: 'FILE',
+    help: 'where the features of --input are kept; default FOLDER.index beside it',
+  },
+} as const satisfies OptionTable;
+
+/** Images after which the time left is told: the first ones wait for code and memory. */
+const kEnoughToTell = 64;
+
+/** The file that keeps the features of a folder, where none is named. */
+export const indexOf = (input: string): string => `${resolve(input)}.index`;
+
+interface Given {
+  readonly index: string;
+  readonly input?: string | undefined;
+}
+
+/**
+ * The index, up to date where there is a folder; says what is in it.
+ * @throws {DataError} an index without its folder, and of another model than the embedder's.
+ */
+export async function openGiven(
+  { index: path, input }: Given,
+  { embedder, ...context }: { embedder?: Embedder | undefined; signal: AbortSignal; output: Output },
+): Promise<FeatureIndex> {
+  if (input !== undefined && embedder !== undefined) return openUpdated(path, input, { embedder, ...context });
+  const index = await openIndex(path);
+  if (embedder !== undefined && index.model !== (await modelMark(embedder.info))) {
+    await index.close();
+    throw new DataError(`${path}: its features are of another model; give --input FOLDER to have it made anew`);
+  }
+  context.output.emit({ index: path, images: index.length, dim: index.dim });
+  return index;
+}
+
+async function openUpdated(
+  path: string,
+  input: string,
+  { embedder, signal, output }: { embedder: Embedder; signal: AbortSignal; output: Output },
+): Promise<FeatureIndex> {
+  const started = performance.now();
+  const update = await updateIndex(path, {
+    input,
+    embedder,
+    signal,
+    onSkip: ({ reason }) => output.warn(`${reason}; skipped`),
+    onProgress: (done, total) =>
+      output.progress.update(() => {
+        const left = ((performance.now() - started) / 1000 / done) * (total - done);
+        return `${done} of ${images(total)}${done < kEnoughToTell ? '' : `, ${formatDuration(left)} left`}`;
+      }),
+  });
+  output.progress.done();
+  const { index, rebuilt, skipped, kept, added, changed, removed } = update;
+  if (rebuilt !== undefined) output.warn(`${path}: ${rebuilt}; made anew`);
+  output.print(`${shortPath(path)}: ${images(index.length)}, ${index.dim} features each; ${changesOf(update)}`);
+  const counts = { kept, added, changed, removed, skipped: skipped.length };
+  output.emit({ index: path, images: index.length, dim: index.dim, ...counts, ...(rebuilt && { rebuilt }) });
+  return index;
+}
+
+function changesOf({ kept, added, changed, removed, skipped }: IndexUpdate): string {
+  const parts = Object.entries({ added, changed, removed, skipped: skipped.length }).filter(([, count]) => count > 0);
+  if (parts.length === 0) return 'nothing has changed';
+  return [...parts, ...(kept > 0 ? [['kept', kept] as const] : [])].map(([what, n]) => `${n} ${what}`).join(', ');
+}
+
+export const images = (count: number): string => `${count} ${count === 1 ? 'image' : 'images'}`;
+/** As short as it can be typed here. */
+export const shortPath = (path: string): string => {
+  const short = relative('', path);
+  return short.startsWith('..') ? path : short;
+};

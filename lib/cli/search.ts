@@ -1,0 +1,158 @@
+/** `contrastive search`: the images of a folder that are like another one, like each other, or like none. */
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { statOrUndefined } from '../data/files.ts';
+import { DataError, messageOf, OptionError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import type { FeatureIndex } from '../search/feature-index.ts';
+import { createEmbedder, type Embedder } from '../serve/embedder.ts';
+import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
+import { indexOf, ofIndex, openGiven, shortPath } from './index-option.ts';
+import { type Found, findLike, findSame, findStrange, queriesOf } from './search-find.ts';
+import { renderFound } from './search-page.ts';
+import { floatType, ofDevice, positive } from './shared-options.ts';
+import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
+
+const searchOptions = {
+  ...ofSource,
+  input: { type: 'string', value: 'FOLDER', help: 'the images that are searched' },
+  query: { type: 'string', value: 'PATH', help: 'an image, or a folder of them, whose like is wanted' },
+  duplicates: { type: 'boolean', help: 'groups of images that are the same, or nearly' },
+  outliers: { type: 'boolean', help: 'images that are like no other' },
+  k: { ...positive, help: 'neighbours of each image; default 10, with --outliers 5' },
+  threshold: {
+    type: 'number',
+    value: 'COSINE',
+    default: 0.95,
+    above: 0,
+    max: 1,
+    help: 'with --duplicates: the least that two images of a group may be alike',
+  },
+  limit: { ...positive, default: 20, help: 'with --outliers: how many to show' },
+  ...ofIndex,
+  out: {
+    type: 'string',
+    short: 'o',
+    value: 'FILE',
+    help: 'write what was found as a page with pictures, a name in .html',
+  },
+  batchSize: { ...positive, default: 64, help: 'images a forward pass' },
+  precision: { ...floatType, default: 'auto', help: 'of the forward pass; auto: the faster one here' },
+  ...ofDevice,
+} as const satisfies OptionTable;
+
+type Context = CommandContext<typeof searchOptions>;
+
+export const command = defineCommand({
+  name: 'search',
+  summary: 'find the images that are like another, duplicates, or what is like no other',
+  positionals: '[RUN] [FOLDER]',
+  maxPositionals: 2,
+  help: `
+Compares images by the cosine of their features: 1 for the same, near 0 for unlike ones. One of
+  --query PATH    the images of the folder that are most like this one
+  --duplicates    groups of images that are the same, or nearly; "same file" is said of equal bytes
+  --outliers      the images with the lowest mean cosine to their nearest neighbours
+
+The features are kept in an index, FOLDER.index beside the folder unless --index names another file. It notices what was added, changed (by size and time) and removed, and only that is computed; an index of another run is made anew. With --index and without a folder, the index is taken as it is. The search is exact. What a Ctrl-C stops is kept, and the next call goes on.
+
+${sourceHelp} An image that cannot be decoded is left out with a warning. What is typed without a flag is --run and then --input.
+
+With --json, a record for the index (images, dim, kept, added, changed, removed, skipped) and one for each query { query, neighbours: [{ name, cosine, number }] }, or { threshold, groups }, or { k, outliers }; names are below the folder.`,
+  examples: [
+    {
+      run: 'contrastive search runs/photos photos --query cat.jpg --out cat.html',
+      explains: 'The ten images below photos/ that are most like cat.jpg, by the encoder of a run; also as a page.',
+    },
+    {
+      run: 'contrastive search runs/photos photos --duplicates --threshold 0.98',
+      explains: 'What is there twice, or nearly.',
+    },
+    {
+      run: 'contrastive search photos --encoder resnet50 --weights resnet50-11ad3fa6.pth --outliers',
+      explains: "The strangest images, by torchvision's features of ImageNet.",
+    },
+    {
+      run: 'contrastive search --index photos.index --duplicates --json',
+      explains: 'Of an index that is there, without an encoder.',
+    },
+  ],
+  options: searchOptions,
+  async run(context) {
+    const { options, signal, output } = context;
+    const wanted = [options.query !== undefined, options.duplicates, options.outliers].filter(Boolean).length;
+    if (wanted !== 1) throw new OptionError('give one of --query PATH, --duplicates and --outliers');
+    const out = options.out === undefined ? undefined : await placeFor(options.out);
+    const queries = options.query === undefined ? [] : await queriesOf(options.query);
+    const places = placesOf(context);
+    const needsEncoder = places.input !== undefined || queries.length > 0;
+    const embedder = needsEncoder ? await loadEmbedder(context, places) : undefined;
+    try {
+      await using index = await openGiven(places, { embedder, signal, output });
+      const found =
+        embedder !== undefined && queries.length > 0
+          ? await findLike(context, index, embedder, queries)
+          : await (options.duplicates ? findSame : findStrange)(context, index);
+      if (out !== undefined) await writePage(out, index, found, context);
+    } finally {
+      output.progress.done();
+      await embedder?.close();
+    }
+  },
+});
+
+interface Places {
+  readonly run: string | undefined;
+  readonly input: string | undefined;
+  readonly index: string;
+}
+
+/** What was typed without a flag stands for --run, then for --input. */
+function placesOf({ options, positionals }: Context): Places {
+  const rest = [...positionals];
+  const run =
+    options.run ?? (options.encoder === undefined && options.weights === undefined ? rest.shift() : undefined);
+  const input = options.input ?? rest.shift();
+  if (rest.length > 0) throw new OptionError(`--run and --input are given, and '${rest[0]}' besides`);
+  const index = options.index ?? (input === undefined ? undefined : indexOf(input));
+  if (index === undefined) throw new OptionError('give the folder that is searched, --input FOLDER, or --index FILE');
+  return { run, input, index };
+}
+
+async function loadEmbedder({ options, output }: Context, { run }: Places): Promise<Embedder> {
+  const { batchSize, precision, device } = options;
+  const source = sourceOf({ ...options, run });
+  const embedder = await createEmbedder({
+    ...source,
+    ...{ precision, device, maxBatch: batchSize },
+    maxWaitMs: 250, // full batches matter more than a quick first row
+    priority: 'bulk',
+  });
+  printLoaded(embedder.info, output);
+  return embedder;
+}
+
+/** The absolute path to write to. @throws {OptionError} a name of another kind. */
+async function placeFor(out: string): Promise<string> {
+  const path = resolve(out);
+  if (!/\.html?$/i.test(path)) throw new OptionError(`--out must be a name in .html, got '${out}'`);
+  if ((await statOrUndefined(path))?.isDirectory()) throw new DataError(`${path}: is a folder`);
+  return path;
+}
+
+async function writePage(out: string, index: FeatureIndex, found: Found, { signal, output }: Context): Promise<void> {
+  const facts = [
+    { label: 'Images searched', value: String(index.length) },
+    { label: 'Folder', value: index.root === undefined ? 'none' : shortPath(index.root) || '.' },
+    { label: 'Features', value: String(index.dim) },
+  ];
+  const page = await renderFound({ ...found, facts }, signal);
+  try {
+    await mkdir(dirname(out), { recursive: true });
+    await writeFileAtomic(out, page);
+  } catch (error) {
+    throw new DataError(`${out}: cannot be written: ${messageOf(error)}`, { cause: error });
+  }
+  output.print(`\n${shortPath(out)}`);
+  output.emit({ out });
+}

@@ -1,0 +1,230 @@
+/** Features of many images in a file, and the nearest of them to any other: exact, in native code. */
+
+import { join } from 'node:path';
+import { DataError, OptionError, ShapeError, StateError } from '../errors.ts';
+import { readIndices } from '../evaluate/labelled.ts';
+import { Batcher } from '../serve/batcher.ts';
+import { call } from '../tensor/call.ts';
+import { noGrad, tidy, withoutModes } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
+import { checkOptions, describe, expectNumber, expectString } from '../validate.ts';
+import { type IndexContent, type IndexedFile, IndexWriter, readIndexFile } from './index-file.ts';
+import { thumbnail } from './thumbnail.ts';
+
+export interface SearchOptions {
+  /** Neighbours, nearest first; fewer where the index has fewer. Default 10. */
+  readonly k?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Neighbour {
+  /** Its row in the index, from 0 on. */
+  readonly number: number;
+  readonly name: string;
+  /** Cosine similarity, −1 to 1. */
+  readonly cosine: number;
+}
+
+interface Query {
+  readonly vector: Float32Array;
+  readonly k: number;
+}
+
+/** Queries that share a pass over the features: one alone takes as long as reading them does. */
+const kMostQueries = 64;
+/** Of a picture, in pixels. */
+const kPictureSide = 320;
+
+/**
+ * Made by `openIndex()`, `createIndex()` or `updateIndex()`. The features are mapped into memory, not read: an index opens at
+ * once, and processes that open it share it. `close()` lets go of it.
+ */
+export class FeatureIndex {
+  /** Of its file. */
+  readonly path: string;
+  /** The folder that the files are below, where they are files. */
+  readonly root: string | undefined;
+  /** Says which model the features are of. */
+  readonly model: string | undefined;
+  /** Length of a vector. */
+  readonly dim: number;
+  /** What each row is of. */
+  readonly files: readonly IndexedFile[];
+  /** float32 (length, dim), rows of length 1; the index's own. */
+  readonly features: Tensor;
+  readonly #batcher: Batcher<Query, Neighbour[]>;
+
+  /** @internal Use `openIndex()`. */
+  constructor(path: string, { root, model, dim, files }: IndexContent, features: Tensor) {
+    this.path = path;
+    this.root = root;
+    this.model = model;
+    this.dim = dim;
+    this.files = files;
+    this.features = features;
+    this.#batcher = new Batcher({
+      maxBatch: kMostQueries,
+      maxWaitMs: 0,
+      run: (queries) => withoutModes(() => this.#nearest(queries)),
+    });
+  }
+
+  /** The number of rows. */
+  get length(): number {
+    return this.files.length;
+  }
+
+  /**
+   * The rows with the largest cosine similarity to a vector, of equal ones the earlier. Searches that are under way together
+   * share a pass over the features, off the JavaScript thread.
+   *
+   * @param vector `dim` values of any length, as `embedder.embed()` gives them.
+   * @throws {ShapeError} a vector of another dim. @throws {DataError} one that is not finite, or all zero.
+   * @throws {AbortError} the signal fired. @throws {StateError} the index is closed.
+   */
+  async search(vector: Float32Array, options: SearchOptions = {}): Promise<Neighbour[]> {
+    checkOptions('search', options, ['k', 'signal']);
+    const k = expectNumber('k', options.k ?? 10, { min: 1, integer: true });
+    if (!(vector instanceof Float32Array))
+      throw new ShapeError(`vector must be a Float32Array of ${this.dim}, got ${describe(vector)}`);
+    if (vector.length !== this.dim)
+      throw new ShapeError(`vector must have the index's dim, ${this.dim}, got ${vector.length} values`);
+    if (unitOf(vector) === undefined) throw new DataError('vector must be finite and not all zero');
+    return this.#batcher.submit(async () => ({ vector, k: Math.min(k, this.length) }), options.signal);
+  }
+
+  /**
+   * The neighbours of a row, without itself.
+   * @throws as `search`; {OptionError} no such row.
+   */
+  async searchLike(number: number, options: SearchOptions = {}): Promise<Neighbour[]> {
+    const k = expectNumber('k', options.k ?? 10, { min: 1, integer: true });
+    const found = await this.search(await this.vector(number), { ...options, k: k + 1 });
+    return found.filter((neighbour) => neighbour.number !== number).slice(0, k);
+  }
+
+  /** A row, with memory of its own. @throws {OptionError} no such row. */
+  async vector(number: number): Promise<Float32Array> {
+    this.#fileOf(number);
+    return this.rows(number, 1);
+  }
+
+  /**
+   * A small JPEG of the image of a row, at most 320 pixels wide and high.
+   * @throws {OptionError} no such row. @throws {DataError} its file is gone, or was none. @throws {AbortError} the signal fired.
+   */
+  async picture(number: number, options: { readonly signal?: AbortSignal } = {}): Promise<Buffer> {
+    const { name } = this.#fileOf(number);
+    if (this.root === undefined) throw new DataError(`'${name}' is no file: the index has no root`);
+    return thumbnail(join(this.root, name), kPictureSide, options);
+  }
+
+  /** @internal Rows side by side, from `begin` on. */
+  async rows(begin: number, count: number): Promise<Float32Array> {
+    return tidy(async () => (await noGrad(() => this.features.narrow(0, begin, count)).data()) as Float32Array);
+  }
+
+  /** Rejects searches without an answer, and later ones, with a StateError; lets go of the file. */
+  async close(): Promise<void> {
+    await this.#batcher.close(new StateError('the index is closed'));
+    this.features.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #fileOf(number: number): IndexedFile {
+    const file = this.files[number];
+    if (file === undefined)
+      throw new OptionError(`number must be from 0 to ${this.length - 1}, got ${describe(number)}`);
+    return file;
+  }
+
+  /** One job for all. */
+  async #nearest(queries: readonly Query[]): Promise<Neighbour[][]> {
+    const most = Math.max(...queries.map(({ k }) => k));
+    const values = new Float32Array(queries.length * this.dim);
+    for (const [i, { vector }] of queries.entries()) values.set(vector, i * this.dim);
+    return tidy(async () => {
+      const rows = tensor(values, { shape: [queries.length, this.dim] });
+      const [found, similar] = noGrad(() => ops.nearestNeighbours(rows, this.features, { k: most, unit: true }));
+      const [numbers, cosines] = [await readIndices(found), (await similar.data()) as Float32Array];
+      return queries.map(({ k }, i) =>
+        Array.from({ length: k }, (_, place) => {
+          const number = numbers[i * most + place] as number;
+          const { name } = this.files[number] as IndexedFile;
+          return { number, name, cosine: cosines[i * most + place] as number };
+        }),
+      );
+    });
+  }
+}
+
+/** The vector at length 1; undefined where it has no direction: not finite, or all zero. */
+export function unitOf(vector: Float32Array): Float32Array | undefined {
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  return length > 0 && Number.isFinite(length) ? vector.map((value) => value / length) : undefined;
+}
+
+/**
+ * Opens an index for search.
+ * @throws {DataError} naming the file: it is missing, damaged, or no index.
+ * @example
+ * const index = await openIndex('photos.index');
+ * const [nearest] = await index.search(await embedder.embedFile('cat.jpg'), { k: 1 });
+ */
+export async function openIndex(path: string): Promise<FeatureIndex> {
+  expectString('path', path);
+  const content = await readIndexFile(path);
+  const { offset, dim, files } = content;
+  const features = withoutModes(() => call('map_unit_rows', [path, offset, files.length, dim]));
+  try {
+    await features.ready();
+  } catch (error) {
+    features.dispose();
+    throw error;
+  }
+  return new FeatureIndex(path, content, features);
+}
+
+/** What a row of an index is made of. */
+export interface IndexEntry extends Partial<Omit<IndexedFile, 'name'>> {
+  /** What searches answer with: the path of a file, a key of a database. */
+  readonly name: string;
+  /** Finite and not all zero; it is scaled to length 1. */
+  readonly vector: Float32Array;
+}
+
+/**
+ * Writes an index of vectors of your own, and opens it. The file is there when all is written, or not at all.
+ *
+ * @param entries one or more, of one dim; what an iterator gives is written as it comes.
+ * @throws {ShapeError} vectors of several lengths, or none. @throws {DataError} a vector that is not finite or all zero, or a
+ * folder that cannot be written.
+ */
+export async function createIndex(
+  path: string,
+  entries: Iterable<IndexEntry> | AsyncIterable<IndexEntry>,
+): Promise<FeatureIndex> {
+  expectString('path', path);
+  let writer: IndexWriter | undefined;
+  try {
+    for await (const { name, vector, size = 0, modified = 0 } of entries) {
+      writer ??= await IndexWriter.create(path, vector.length, {});
+      const where = `vector of '${name}'`;
+      if (vector.length !== writer.dim)
+        throw new ShapeError(`${where} must have ${writer.dim} values, as the first, got ${vector.length}`);
+      const unit = unitOf(vector);
+      if (unit === undefined) throw new DataError(`${where} must be finite and not all zero`);
+      await writer.append(unit, { name, size, modified });
+    }
+    if (writer === undefined) throw new ShapeError('an index needs one entry or more, got none');
+    await writer.finish();
+    await writer.publish();
+  } finally {
+    await writer?.discard();
+  }
+  return openIndex(path);
+}

@@ -1,0 +1,15 @@
+#include "augment/transform.h"
+
+namespace contrastive::augment {
+namespace {
+
+class Sobel final : public Transform {
+ public:
+  using Transform::Transform;
+  void plan(const Drawn&, Shape, Plan& plan) const override { plan.push_back(operation::Sobel{}); }
+};
+
+CONTRASTIVE_TRANSFORM("sobel", Sobel);
+
+}  // namespace
+}  // namespace contrastive::augment

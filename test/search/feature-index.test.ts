@@ -1,0 +1,152 @@
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeSafetensors, typedArrayOf } from '../../lib/files/safetensors.ts';
+import { createIndex, openIndex } from '../../lib/search/feature-index.ts';
+import { memory } from '../../lib/tensor/runtime.ts';
+import { indexOf, ranked, vectors } from './own-index.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'index-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('an index', () => {
+  it('finds what a plain loop finds, across the borders of tiles and for many queries at once', async () => {
+    const rows = vectors(1500, 12);
+    await using index = await indexOf(join(folder, 'many'), rows);
+    expect([index.length, index.dim, index.files[3]]).toEqual([1500, 12, { name: 'row 3', size: 0, modified: 0 }]);
+    const queries = vectors(150, 12, 0.4);
+    const found = await Promise.all(queries.map((query, i) => index.search(query, { k: 1 + (i % 7) })));
+    for (const [i, query] of queries.entries()) {
+      const wanted = ranked(query, rows).slice(0, 1 + (i % 7));
+      const hits = found[i] ?? [];
+      expect(hits.length).toBe(wanted.length);
+      for (const [place, { cosine }] of wanted.entries()) {
+        expect(hits[place]?.cosine).toBeCloseTo(cosine, 5); // which of two as near comes first is rounding's affair
+        expect(hits[place]?.name).toBe(`row ${hits[place]?.number}`);
+      }
+    }
+  });
+
+  it('gives equal rows in their order, and has no more neighbours than rows', async () => {
+    const row = Float32Array.of(0, 1, 0, 0, 0); // products without rounding
+    await using index = await indexOf(join(folder, 'equal'), new Array(70).fill(row));
+    expect((await index.search(row, { k: 3 })).map(({ number }) => number)).toEqual([0, 1, 2]);
+    expect((await index.search(row, { k: 1000 })).map(({ number }) => number)).toEqual(
+      Array.from({ length: 70 }, (_, i) => i),
+    );
+    expect((await index.searchLike(1, { k: 2 })).map(({ number }) => number)).toEqual([0, 2]);
+  });
+
+  it('is safetensors that others read, with rows of length 1', async () => {
+    const rows = vectors(3, 4);
+    const path = join(folder, 'file');
+    await using index = await indexOf(path, rows);
+    const { tensors, metadata } = decodeSafetensors(await readFile(path), path);
+    const features = tensors.get('features');
+    expect([features?.shape, metadata.format]).toEqual([[3, 4], 'contrastive index 1']);
+    const values = typedArrayOf(features as NonNullable<typeof features>) as Float32Array;
+    expect(Math.hypot(...values.subarray(4, 8))).toBeCloseTo(1, 6);
+    expect(await index.vector(1)).toEqual(values.slice(4, 8));
+    expect(await readdir(folder)).not.toContainEqual(expect.stringContaining('.tmp'));
+  });
+
+  it('stops a search, and refuses one when it is closed', async () => {
+    const before = memory().tensors;
+    const index = await indexOf(join(folder, 'closed'), vectors(4, 4));
+    const [query] = vectors(1, 4, 3) as [Float32Array];
+    await expect(index.search(query, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await index.close();
+    await expect(index.search(query)).rejects.toMatchObject({ code: 'ERR_STATE' });
+    expect(memory().tensors).toBeLessThanOrEqual(before);
+  });
+
+  it('takes its file away only when another is whole', async () => {
+    const path = join(folder, 'kept');
+    await (await indexOf(path, vectors(4, 4))).close();
+    const broken = [
+      { name: 'a', vector: Float32Array.of(1, 2) },
+      { name: 'b', vector: Float32Array.of(1, 2, 3) },
+    ];
+    await expect(createIndex(path, broken)).rejects.toMatchObject({ code: 'ERR_SHAPE' });
+    await using index = await openIndex(path);
+    expect(index.length).toBe(4);
+    expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  it('refuses vectors of another dim or without a direction, rows that are not there, and wrong options', async () => {
+    const path = join(folder, 'refusals');
+    await using index = await indexOf(path, vectors(4, 3));
+    const search = (values: number[], options = {}) => index.search(Float32Array.from(values), options);
+    await expect(search([1, 2])).rejects.toMatchObject({ code: 'ERR_SHAPE' });
+    await expect(index.search([1, 2, 3] as unknown as Float32Array)).rejects.toMatchObject({ code: 'ERR_SHAPE' });
+    await expect(search([0, 0, 0])).rejects.toMatchObject({ code: 'ERR_DATA' });
+    await expect(search([1, Number.NaN, 0])).rejects.toMatchObject({ code: 'ERR_DATA' });
+    await expect(search([1, 2, 3], { k: 0 })).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(search([1, 2, 3], { n: 1 })).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    for (const number of [-1, 4, 0.5]) await expect(index.vector(number)).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(createIndex(path, [])).rejects.toMatchObject({ code: 'ERR_SHAPE' });
+    const zero = [{ name: 'a', vector: new Float32Array(3) }];
+    await expect(createIndex(path, zero)).rejects.toMatchObject({ code: 'ERR_DATA' });
+    await expect(createIndex(join(folder, 'no/folder'), zero)).rejects.toMatchObject({ code: 'ERR_DATA' });
+  });
+});
+
+describe('a file that is no index', () => {
+  it.each<[string, (path: string) => Promise<unknown>]>([
+    ['is missing', (path) => rm(path)],
+    ['is empty', (path) => writeFile(path, '')],
+    ['is something else', (path) => writeFile(path, 'an image, say, or a letter')],
+    ['is cut', (path) => truncate(path, 200)],
+    ['has rows of another length than 1', async (path) => writeFile(path, await changed(path, 'scale'))],
+    ['has rows that are not finite', async (path) => writeFile(path, await changed(path, 'nan'))],
+  ])('%s', async (_, spoil) => {
+    const path = join(folder, 'spoilt');
+    await (await indexOf(path, vectors(9, 4))).close();
+    await spoil(path);
+    await expect(openIndex(path)).rejects.toMatchObject({ code: 'ERR_DATA', message: expect.stringContaining(path) });
+  });
+
+  it('never does more than fail, whatever its bytes', { timeout: 60_000 }, async () => {
+    const path = join(folder, 'fuzzed');
+    await (
+      await createIndex(
+        path,
+        vectors(5, 3).map((vector, i) => ({ name: `${i}.jpg`, vector, size: 7 })),
+      )
+    ).close();
+    const good = await readFile(path);
+    let state = 12345;
+    const random = (below: number): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    let opened = 0;
+    for (let i = 0; i < 1500; i++) {
+      const bytes = Buffer.from(good);
+      for (let n = 1 + random(3); n > 0; n--) bytes[random(random(2) ? bytes.length : 330)] = random(256);
+      await writeFile(path, random(8) === 0 ? bytes.subarray(0, random(bytes.length)) : bytes);
+      const index = await openIndex(path).catch((error) => {
+        expect(['ERR_DATA', 'ERR_SHAPE', 'ERR_OPTION']).toContain(error.code);
+        return undefined;
+      });
+      if (index === undefined) continue;
+      opened++;
+      const hits = await index.search(new Float32Array(index.dim).fill(1), { k: 3 });
+      expect(hits.every(({ number, cosine }) => number < index.length && Number.isFinite(cosine))).toBe(true);
+      await index.close();
+    }
+    expect(opened).toBeGreaterThan(20); // in letters of a name, or low bits of a value
+  });
+});
+
+/** The bytes of an index with its fifth value made wrong. */
+async function changed(path: string, how: 'scale' | 'nan'): Promise<Buffer> {
+  const bytes = await readFile(path);
+  const at = 8 + Number(bytes.readBigUInt64LE(0)) + 16;
+  bytes.writeFloatLE(how === 'nan' ? Number.NaN : bytes.readFloatLE(at) + 0.5, at);
+  return bytes;
+}
