@@ -33,10 +33,17 @@ async function main(): Promise<void> {
     },
   });
   if (values.run === undefined) throw new Error('--run DIR is required: the folder of a training run');
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`--port must be a whole number from 0 to 65535, got '${values.port}'`);
   const embedder = await createEmbedder({ checkpoint: values.run, normalize: true, maxPixels: 25_000_000 });
   const app = buildServer(embedder, { logger: true });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void app.close());
-  await app.listen({ port: Number(values.port), host: values.host });
+  await app.listen({ port, host: values.host });
 }
 
-if (process.argv[1] === import.meta.filename) await main();
+if (process.argv[1] === import.meta.filename)
+  await main().catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });

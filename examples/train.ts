@@ -102,8 +102,16 @@ export async function train(config: TrainingConfig, log: (line: string) => void 
   return { knn: knn.accuracy, linear: probe.accuracy };
 }
 
-async function main(): Promise<void> {
+/** A whole number above 0 that was typed. */
+function count(flag: string, text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`${flag} must be a whole number above 0, got '${text}'`);
+  return Number(text);
+}
+
+/** The training that a command line asks for. Throws what is wrong with it. */
+export function configOf(args: string[]): TrainingConfig {
   const { values } = parseArgs({
+    args,
     options: {
       method: { type: 'string', default: defaults.method },
       epochs: { type: 'string', default: String(defaults.epochs) },
@@ -111,14 +119,23 @@ async function main(): Promise<void> {
       out: { type: 'string' },
     },
   });
-  if (values.method !== 'supcon' && values.method !== 'simclr') throw new Error('--method must be supcon or simclr');
-  await train({
+  if (values.method !== 'supcon' && values.method !== 'simclr')
+    throw new Error(`--method must be supcon or simclr, got '${values.method}'`);
+  return {
     ...defaults,
     method: values.method,
-    epochs: Number(values.epochs),
-    images: [Number(values.images), defaults.images[1]],
+    epochs: count('--epochs', values.epochs),
+    images: [count('--images', values.images), defaults.images[1]],
     ...(values.out !== undefined && { out: values.out }),
-  });
+  };
 }
 
-if (process.argv[1] === import.meta.filename) await main();
+async function main(): Promise<void> {
+  await train(configOf(process.argv.slice(2)));
+}
+
+if (process.argv[1] === import.meta.filename)
+  await main().catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });

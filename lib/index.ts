@@ -84,6 +84,7 @@ export {
 export type { ImageFileOptions } from './data/decode.ts';
 export { type DownloadFashionMnistOptions, downloadFashionMnist } from './data/fashion-mnist.ts';
 export type { FolderDataset, SkippedFile } from './data/folder.ts';
+export { type HeldOut, type HoldOutOptions, holdOut } from './data/hold-out.ts';
 export {
   type DatasetName,
   type LoadFashionMnistOptions,

@@ -35,13 +35,20 @@ function distance(a: string, b: string): number {
   return row[b.length] as number;
 }
 
+/** `known`, those first that are written most like `name`. */
+export const byNearness = (name: string, known: readonly string[]): string[] =>
+  known
+    .map((candidate) => ({ candidate, d: distance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((x, y) => x.d - y.d)
+    .map(({ candidate }) => candidate);
+
 /** The known name nearest to `name`, when it is near enough to be a misspelling of it. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   if (name.length > 100) return undefined;
-  const ranked = known
-    .map((candidate) => ({ candidate, d: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((x, y) => x.d - y.d)[0];
-  return ranked && ranked.d <= Math.max(2, Math.ceil(name.length / 3)) ? ranked.candidate : undefined;
+  const [first] = byNearness(name, known);
+  const isNear =
+    first !== undefined && distance(name.toLowerCase(), first.toLowerCase()) <= Math.max(2, Math.ceil(name.length / 3));
+  return isNear ? first : undefined;
 }
 
 const suggestion = (name: string, known: readonly string[]): string => {

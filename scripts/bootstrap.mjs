@@ -42,8 +42,12 @@ function removeOrphans() {
   }
 }
 
-/** Runs what is not up to date. */
-export async function bootstrap() {
+/**
+ * Runs what is not up to date.
+ * @param checkArguments throws for arguments of no use, before anything is built; the dependencies are there when it is called. Not
+ * called where nothing is to be built: the program says it as soon.
+ */
+export async function bootstrap(checkArguments = async () => {}) {
   const started = performance.now();
   const haveDependencies = dependenciesStamp.read() === dependencies();
   // build-native.mjs loads lib/ through tsx, which comes with the dependencies; what it imports by itself is Node's own.
@@ -52,8 +56,10 @@ export async function bootstrap() {
     console.log(`  set-up is up to date (${Math.round(performance.now() - started)} ms)`);
     return;
   }
+  console.log('  set-up: npm packages, libtorch, C++ and TypeScript; 4 to 8 minutes on two cores the first time');
   await step('tools', checkTools);
   if (!haveDependencies) await step('npm ci', installDependencies);
+  await checkArguments();
   await buildNative();
   if (!isTypescriptCurrent()) await step('TypeScript build', buildTypescript);
 }

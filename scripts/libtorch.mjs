@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { interruptible, root, StepError } from './steps.mjs';
 import { hasPip, pythonHint } from './tools.mjs';
 
-/** A module of lib/native/. */
+/** A module of lib/, by its path there without the ending. */
 export async function load(name) {
   if (existsSync(join(root, 'node_modules/tsx'))) {
     const { tsImport } = await import('tsx/esm/api');
-    return tsImport(`../lib/native/${name}.ts`, import.meta.url);
+    return tsImport(`../lib/${name}.ts`, import.meta.url);
   }
-  return import(new URL(`../dist/native/${name}.js`, import.meta.url).href);
+  return import(new URL(`../dist/${name}.js`, import.meta.url).href);
 }
 
 /** The variables that decide which libtorch is used; a build made under others is not current. */
@@ -33,13 +33,13 @@ export function libtorchVariables() {
  * is an error, not a reason to install another.
  */
 export async function obtainLibtorch(at) {
-  const { resolveLibtorch } = await load('libtorch');
+  const { resolveLibtorch } = await load('native/libtorch');
   const { libtorch, blocked } = resolveLibtorch({ headers: true });
   if (libtorch !== undefined) return { libtorch, installed: false };
   if (blocked !== undefined)
     throw new StepError(`libtorch as chosen by ${blocked.source} cannot be used: ${blocked.refused}`);
 
-  const { installLibtorch } = await load('libtorch-install');
+  const { installLibtorch } = await load('native/libtorch-install');
   let shown = 0;
   const onProgress = ({ stage, detail, bytes }) => {
     if (performance.now() - shown < 100) return;

@@ -72,7 +72,7 @@ function manifest(version) {
 export async function packageLibtorch(wheel) {
   if (process.platform === 'win32')
     throw new StepError('libtorch for Windows holds libiomp5md.dll, which Intel lets nobody pass on alone: no package');
-  const { installLibtorch } = await load('libtorch-install');
+  const { installLibtorch } = await load('native/libtorch-install');
   const options = wheelOptions(wheel);
   let libtorch;
   await step('libtorch', async (at) => {

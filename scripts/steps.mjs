@@ -39,21 +39,33 @@ export function showLive(text) {
   process.stdout.write(text.length > width ? `${text.slice(0, width - 1)}…` : text);
 }
 
+const betweenLines = 10_000; // milliseconds
+
 /**
  * Runs one step and prints its line. `work` gets a function that shows what it is at, and may return a note for the line.
+ * Where there is no terminal to show it on, a line every ten seconds says that it goes on.
  */
 export async function step(title, work) {
   const started = performance.now();
-  const at = (detail) => showLive(`  ${title} … ${detail}`);
+  const seconds = () => (performance.now() - started) / 1000;
+  let detail = '';
+  const at = (text) => {
+    detail = text;
+    showLive(`  ${title} … ${detail}`);
+  };
   at('');
+  const timer = live
+    ? undefined
+    : setInterval(() => console.log(`  ${title} … ${seconds().toFixed(0)} s  ${detail}`.trimEnd()), betweenLines);
   try {
     const note = await work(at);
     erase();
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    console.log(`  ${title.padEnd(24)} ${seconds.padStart(6)} s${note ? `  ${note}` : ''}`);
+    console.log(`  ${title.padEnd(24)} ${seconds().toFixed(1).padStart(6)} s${note ? `  ${note}` : ''}`);
   } catch (error) {
     erase();
     throw error;
+  } finally {
+    clearInterval(timer);
   }
 }
 

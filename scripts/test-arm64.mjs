@@ -31,8 +31,8 @@ async function installTools(at) {
 }
 
 async function obtainLibtorch(at) {
-  const { installLibtorch } = await load('libtorch-install');
-  const { wheelFor } = await load('manifest');
+  const { installLibtorch } = await load('native/libtorch-install');
+  const { wheelFor } = await load('native/manifest');
   const env = { ...process.env, CONTRASTIVE_CACHE: join(home, 'cache') };
   const onProgress = ({ stage, detail }) => at(`${stage}: ${detail}`);
   const wheel = wheelFor('linux', 'arm64');

@@ -63,6 +63,8 @@ export interface RunConfig {
     split?: string;
     /** Whether files that cannot be decoded were left out; absent for no. */
     skipDamaged?: boolean;
+    /** The share of each class that was put aside to judge on (`holdOut`); absent for none. */
+    heldOut?: { fraction: number; seed: number };
   };
   /** What the run was trained on, so that going on with other images is noticed. */
   dataset?: DatasetMark;
@@ -107,6 +109,8 @@ const isSpeeds: Check = (value) =>
   value === undefined ||
   (isObject(value) &&
     [value.float32, value.bfloat16].every((speed) => Number.isFinite(speed) && (speed as number) > 0));
+const isHeldOut: Check = (value) =>
+  isObject(value) && isBetween(0, 1)(value.fraction) && value.fraction !== 0 && isNatural(value.seed);
 const orNull =
   (check: Check): Check =>
   (value) =>
@@ -143,6 +147,7 @@ const kFields: readonly [string, string, Check][] = [
   ['data.limit', 'an integer >= 1 or null', orNull(isCount)],
   ['data.split', 'a non-empty string, or absent', (value) => value === undefined || isString(value)],
   ['data.skipDamaged', 'true or false, or absent', (value) => value === undefined || typeof value === 'boolean'],
+  ['data.heldOut', '{ fraction, seed }, or absent', (value) => value === undefined || isHeldOut(value)],
   ['dataset', 'an object with samples, or absent', isMark],
 ];
 

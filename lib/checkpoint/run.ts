@@ -10,7 +10,7 @@
  *
  * One process writes a run, the one that holds the lock; any number may read it meanwhile.
  */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../errors.ts';
 import { isTemporary, writeFileAtomic } from '../files/atomic.ts';
@@ -19,6 +19,7 @@ import { isObject } from '../files/strict-json.ts';
 import { checkOptions, clip, describe, expectNumber } from '../validate.ts';
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from './checkpoint-files.ts';
 import { MetricsLog } from './metrics.ts';
+import { nearbyRuns } from './nearby-runs.ts';
 import { checkRunConfig, type RunConfig } from './run-config.ts';
 
 export interface LoadCheckpointOptions {
@@ -67,6 +68,12 @@ export class RunFolder {
     return run;
   }
 
+  /** Takes back `create`: removes what it wrote. The folder is left to whoever holds the lock in it. */
+  async discard(): Promise<void> {
+    for (const file of [this.#configFile, this.metrics.path]) await rm(file, { force: true });
+    await rmdir(this.#checkpoints).catch(() => {}); // not empty
+  }
+
   get #configFile(): string {
     return join(this.path, 'config.json');
   }
@@ -91,7 +98,9 @@ export class RunFolder {
     const folder = resolve(path);
     const file = join(folder, 'config.json');
     if (!(await stat(file).catch(() => undefined)))
-      throw new CheckpointError(`there is no run in '${folder}': expected a folder with config.json and checkpoints/`);
+      throw new CheckpointError(
+        `there is no run in '${path}': expected a folder with config.json and checkpoints/${await nearbyRuns(path)}`,
+      );
     return new RunFolder(folder, checkRunConfig(await readJson(file), file));
   }
 

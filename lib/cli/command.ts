@@ -7,18 +7,24 @@ interface FlagBase {
   readonly help: string;
   /** One letter, for `-o`. */
   readonly short?: string;
+  /** The heading that it stands under in the help. Those without one come first. */
+  readonly group?: string;
 }
 
 type FlagWithValue = FlagBase & { readonly value: string };
 
 /** A declared option that a command line can say. A switch that is absent is false. */
 export type OptionSpec =
-  | (Declared.StringOption & FlagWithValue)
+  | (Declared.StringOption & FlagWithValue & { readonly synonyms?: Readonly<Record<string, string>> })
   | (Declared.NumberOption & FlagWithValue)
   | (Declared.BooleanOption & FlagBase & { readonly default?: false });
 
 /** Options by their camelCase name; `batchSize` is `--batch-size` on the command line. */
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+/** The same options, under a heading of their own in the help. */
+export const inGroup = <const O extends OptionTable>(group: string, options: O): O =>
+  Object.fromEntries(Object.entries(options).map(([name, spec]) => [name, { ...spec, group }])) as unknown as O;
 
 /** The parsed options: `undefined` is possible where there is neither a default nor `required: true`. */
 export type OptionValues<O extends OptionTable> = Declared.ResolvedOf<{
@@ -34,15 +40,22 @@ export interface CommandContext<O extends OptionTable = OptionTable> {
   readonly signal: AbortSignal;
   /** Text for people, records for machines (`--json`), a live line. */
   readonly output: Output;
+  /** All of the program's. */
+  readonly commands: CommandLoaders;
 }
+
+/** Commands by name, each loaded when it is asked for. */
+export type CommandLoaders = Readonly<Record<string, () => Promise<{ command: Command }>>>;
 
 export interface Command<O extends OptionTable = OptionTable> {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** What follows the command's name in the usage line, without options: `install|path|use DIR`. */
+  /** Options that words without a flag stand for, in their order: `eval runs/a` is `eval --run runs/a`. */
+  readonly places?: readonly string[];
+  /** What follows the command's name in the usage line, beside those: `install|path|use DIR`. */
   readonly positionals?: string;
-  /** Most positional arguments that the command takes; 0 when left out. */
+  /** Most positional arguments that the command takes beside its places; 0 when left out. */
   readonly maxPositionals?: number;
   /** Paragraphs that teach: what it does, what it reads and writes, in which units. */
   readonly help: string;
@@ -58,6 +71,8 @@ export interface Command<O extends OptionTable = OptionTable> {
 }
 
 /** Gives `run` its option types; the value is the same object. */
-export function defineCommand<const O extends OptionTable>(command: Command<O>): Command<O> {
+export function defineCommand<const O extends OptionTable>(
+  command: Command<O> & { readonly places?: readonly (keyof O & string)[] },
+): Command<O> {
   return command;
 }

@@ -1,10 +1,15 @@
-/** `--data NAME[:PATH]`: which images, where they are, and what is known of them. */
-import { resolve } from 'node:path';
-import type { Dataset } from '../data/dataset.ts';
+/** `--data DIR` or `--data NAME[:PATH]`: which images, where they are, and what is known of them. */
+import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { openRun } from '../checkpoint/run.ts';
+import type { RunConfig } from '../checkpoint/run-config.ts';
+import { type Dataset, subset } from '../data/dataset.ts';
 import type { FolderDataset } from '../data/folder.ts';
+import { holdOut } from '../data/hold-out.ts';
 import { type DatasetInput, datasetNames, datasetOf, load } from '../data/load.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
 import type { StringOption } from '../options/option.ts';
+import { nearest } from '../validate.ts';
 import { wrap } from './format.ts';
 import type { Output } from './output.ts';
 
@@ -16,8 +21,8 @@ export interface DataSource {
 
 export const dataOption = {
   type: 'string',
-  value: 'NAME[:PATH]',
-  help: `${datasetNames().join(', ')}; PATH is the folder of its files`,
+  value: 'DIR|NAME[:PATH]',
+  help: `a folder of images, or ${datasetNames().join(', ')}; PATH is the folder of its files`,
 } as const satisfies StringOption;
 
 export const skipDamaged = {
@@ -27,7 +32,7 @@ export const skipDamaged = {
 
 /** What `--help` says of data sets, the same in every command. */
 export const dataHelp = [
-  '--data NAME[:PATH] names a data set and the folder of its files:',
+  'DATA is a folder of images, or NAME[:PATH], a data set and the folder of its files:',
   ...datasetNames().flatMap((name) =>
     datasetOf(name).help.flatMap(([value, images]) =>
       wrap(images, 72).map((line, i) => `  ${(i === 0 ? value : '').padEnd(23)}${line}`),
@@ -41,12 +46,33 @@ function subsetsOf(name: string): readonly string[] {
   return subset?.type === 'string' ? (subset.choices ?? []) : [];
 }
 
-/** @throws {OptionError} an unknown name (with the nearest known one), or a path that is missing. */
+/** A folder of images, of which the name may be left out. @throws {OptionError} with the nearest folder or data set. */
+function folderAt(text: string): DataSource {
+  const path = resolve(text);
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory()) return { name: 'folder', path };
+  if (stats !== undefined) throw new OptionError(`'${text}' is a file: expected a folder of images`);
+  const beside = (entriesOf(dirname(path)) ?? []).filter((entry) => entry.isDirectory());
+  const near = nearest(basename(path), [...datasetNames(), ...beside.map((entry) => entry.name)]);
+  const hint = near === undefined ? '' : `; did you mean '${join(dirname(text), near)}'?`;
+  throw new OptionError(
+    `there is no folder '${text}', and no data set of that name (${datasetNames().join(', ')})${hint}`,
+  );
+}
+
+function entriesOf(folder: string): Dirent[] | undefined {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws {OptionError} neither a folder nor the name of a data set (with the nearest of both), or a path that is missing. */
 export function parseData(text: string): DataSource {
   const colon = text.indexOf(':');
   const word = colon === -1 ? text : text.slice(0, colon);
-  if (!datasetNames().includes(word) && /[./\\]/.test(word))
-    throw new OptionError(`--data must begin with a name, got '${text}'; for a folder of images, folder:${text}`);
+  if (!datasetNames().includes(word)) return folderAt(text);
   const { name, options } = datasetOf(word, '--data');
   const path = colon === -1 ? '' : text.slice(colon + 1);
   if (path === '' && (options.root?.required || colon !== -1))
@@ -59,15 +85,43 @@ export function parseData(text: string): DataSource {
 export const dataText = ({ name, path }: { name: string; path: string | null }): string =>
   path === null ? name : `${name}:${path}`;
 
+/** The data that a run was trained on. @throws {OptionError} the run does not say where they are. */
+export function dataOfRun(run: string, data: RunConfig['data']): DataSource {
+  const isKnown = datasetNames().includes(data.name);
+  if (isKnown && (data.path !== null || !datasetOf(data.name).options.root?.required)) return data;
+  const what = isKnown ? 'its images lie' : `the images of its data set '${data.name}' lie`;
+  throw new OptionError(`${run}: the run does not say where ${what}: add --data DIR`);
+}
+
+/** The folder of images that a run was trained on. @throws {OptionError} there is none. */
+export async function folderOfRun(path: string | undefined): Promise<string> {
+  const { data } = path === undefined ? {} : (await openRun(path)).run.config;
+  if (data?.name !== 'folder' || data.path === null)
+    throw new OptionError('INPUT is missing: a folder of images, or one image');
+  return data.path;
+}
+
+/** For people, and for the name of a run: a folder's own name. */
+export const titleOf = ({ name, path }: DataSource): string =>
+  name === 'folder' && path !== null ? basename(path) : name;
+
 /** The input that a data set is usually trained with. */
 export const profileOf = ({ name }: DataSource): DatasetInput => datasetOf(name).input;
 
 export interface Splits {
   readonly train: Dataset;
-  /** Absent where the data has no test split, for the reason in `noTest`. */
+  /** Absent where there are no labelled images to judge on, for the reason in `noTest`. */
   readonly test?: Dataset;
   readonly noTest?: string;
+  /** What was put aside of the training images; `test` then, or beside a test split. */
+  readonly heldOut?: HeldOutShare;
 }
+
+/** Of each class, where nobody said how much. */
+export const usualFraction = 0.2;
+
+/** A share of each class of the training images. */
+export type HeldOutShare = NonNullable<RunConfig['data']['heldOut']>;
 
 export interface LoadSplitsOptions {
   /** Most training images, and most test images. */
@@ -75,8 +129,10 @@ export interface LoadSplitsOptions {
   readonly test?: number | undefined;
   /** What training takes: 'unlabeled' are STL-10's images without labels. Default 'train'. */
   readonly trainSplit?: 'train' | 'unlabeled';
-  /** What is judged on: 'val' is that folder of a folder data set. Default 'test'. */
+  /** What is judged on: 'val' is what was put aside, or that folder of a folder data set. Default 'test'. */
   readonly testSplit?: 'test' | 'val';
+  /** What to put aside of the training images: always, or where there is no test split and there are classes. Default: nothing. */
+  readonly heldOut?: (HeldOutShare & { readonly always: boolean }) | undefined;
   /** Shorter side that images of a folder are decoded to, in pixels. Default: as stored. */
   readonly side?: number;
   /** Leaves out files of a folder that cannot be decoded, with a warning each, instead of failing at the first. */
@@ -106,12 +162,47 @@ async function loadSplit(
  */
 export async function loadSplits(source: DataSource, options: LoadSplitsOptions): Promise<Splits> {
   if (options.skipDamaged && !('onError' in datasetOf(source.name).options))
-    throw new OptionError(`--skip-damaged belongs to --data folder:DIR, got ${source.name}`);
-  const train = await loadSplit(source, options.trainSplit ?? 'train', options.train, options);
+    throw new OptionError(`--skip-damaged belongs to folders of images, got ${source.name}`);
+  const { heldOut, trainSplit = 'train', testSplit = 'test' } = options;
+  const isJudgedOnHeldOut = heldOut?.always && testSplit === 'val';
+  const own = isJudgedOnHeldOut ? {} : await testImages(source, testSplit, options);
+  if (heldOut === undefined || (own.test !== undefined && !heldOut.always))
+    return { train: await loadSplit(source, trainSplit, options.train, options), ...own };
+  const { fraction, seed } = heldOut;
+  const all = await loadSplit(source, trainSplit, undefined, options);
+  if (!heldOut.always && !hasClasses(all)) return { train: thinned(all, options.train), ...own };
+  if (all.labels === undefined)
+    throw new OptionError(`${titleOf(source)} has no labels: there is no --val-split without classes to judge by`);
+  const { train, test } = await holdOut(all, { fraction, seed, signal: options.signal });
+  const judged = own.test ?? thinned(test, options.test);
+  return { train: thinned(train, options.train), test: judged, heldOut: { fraction, seed } };
+}
+
+/** Whether there is something to tell apart, and of something twice. */
+export function hasClasses({ labels }: Dataset): boolean {
+  const distinct = new Set(Array.from(labels ?? []));
+  return distinct.size > 1 && distinct.size < (labels?.length ?? 0);
+}
+
+async function testImages(
+  source: DataSource,
+  split: string,
+  options: LoadSplitsOptions,
+): Promise<Pick<Splits, 'test' | 'noTest'>> {
   try {
-    return { train, test: await loadSplit(source, options.testSplit ?? 'test', options.test, options) };
+    return { test: await loadSplit(source, split, options.test, options) };
   } catch (error) {
-    if (error instanceof DataError) return { train, noTest: messageOf(error) };
+    if (error instanceof DataError) return { noTest: messageOf(error) };
     throw error;
   }
+}
+
+/** At most `limit` images, evenly spread over the order, so that every class stays. */
+function thinned(dataset: Dataset, limit = dataset.length): Dataset {
+  const { length } = dataset;
+  if (limit >= length) return dataset;
+  return subset(
+    dataset,
+    Array.from({ length: limit }, (_, i) => Math.floor((i * length) / limit)),
+  );
 }

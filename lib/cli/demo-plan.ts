@@ -5,7 +5,7 @@ import type { Precision } from '../tensor/precision.ts';
 import { loadSplits } from './data-option.ts';
 import { bundled, type DemoChoices, methods, prepareDemo, recipe } from './demo-recipe.ts';
 import type { LabelledSplits } from './evaluate-run.ts';
-import { formatDuration } from './format.ts';
+import { counted, formatDuration } from './format.ts';
 import type { Output } from './output.ts';
 import { formatRate } from './train-progress.ts';
 import type { Training } from './training.ts';
@@ -107,8 +107,6 @@ export async function fitMachine({
   const splits = plan.images === all.train.length ? all : await bundledImages(plan.images, options.limitTest, output);
   return { splits, plan };
 }
-
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 async function bundledImages(limitTrain: number, limitTest: number, output: Output): Promise<LabelledSplits> {
   const { train, test, noTest } = await loadSplits(bundled, { train: limitTrain, test: limitTest, output });

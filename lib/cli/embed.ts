@@ -9,6 +9,7 @@ import { writeFileAtomic } from '../files/atomic.ts';
 import { NpyWriter } from '../files/npy.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { defineCommand } from './command.ts';
+import { folderOfRun } from './data-option.ts';
 import { formatDuration } from './format.ts';
 import { eachImage, findImages, inputHelp, strictOption } from './image-files.ts';
 import { floatType, ofDevice, positive } from './shared-options.ts';
@@ -17,6 +18,7 @@ import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts'
 export const command = defineCommand({
   name: 'embed',
   summary: 'write the features of images to a .npy file, with an index of their names',
+  places: ['run', 'input'],
   help: `
 Reads images with the encoder of a run (its projection head is dropped) or with weights from elsewhere, and writes two files:
   FILE.npy    float32 (images, dim), one row an image: numpy.load reads it
@@ -41,8 +43,18 @@ Both appear when all is done, or not at all. ${inputHelp} Each is scaled and nor
   ],
   options: {
     ...ofSource,
-    input: { type: 'string', value: 'PATH', required: true, help: 'folder of images, or one image' },
-    out: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to write; .npy may be left out' },
+    input: {
+      type: 'string',
+      value: 'PATH',
+      help: 'folder of images, or one image; default the folder that the run was trained on',
+    },
+    out: {
+      type: 'string',
+      short: 'o',
+      value: 'FILE',
+      default: 'features.npy',
+      help: 'where to write; .npy may be left out',
+    },
     batchSize: { ...positive, default: 64, help: 'images a forward pass' },
     normalize: { type: 'boolean', help: 'scale each row to length 1' },
     precision: {
@@ -54,10 +66,11 @@ Both appear when all is done, or not at all. ${inputHelp} Each is scaled and nor
     strict: strictOption,
   },
   async run({ options, signal, output }) {
-    const { input, batchSize, normalize, precision, device, strict } = options;
+    const { batchSize, normalize, precision, device, strict } = options;
     const npy = resolve(options.out.endsWith('.npy') ? options.out : `${options.out}.npy`);
     if ((await statOrUndefined(npy))?.isDirectory()) throw new DataError(`${npy}: is a folder`);
     const source = sourceOf(options);
+    const input = options.input ?? (await folderOfRun(options.run));
     const files = await findImages(input, output);
     const started = performance.now();
     const embedder = await createEmbedder({

@@ -24,7 +24,7 @@ const evalOptions = {
     value: 'FILE',
     help: 'the file that makes the encoder of the run; needed to train it where the one that the run names is gone',
   },
-  data: { ...dataOption, help: "as in train; default the run's own data" },
+  data: { ...dataOption, help: "as in train; default the run's own images" },
   protocol: {
     type: 'string',
     value: 'NAME',
@@ -51,7 +51,7 @@ const evalOptions = {
     value: 'NAME',
     choices: ['test', 'val'],
     default: 'test',
-    help: 'images to judge on; val: of a folder that has val beside test',
+    help: 'images to judge on; val: what the training put aside, or of a folder that has val beside test',
   },
   skipDamaged,
   ...ofDevice,
@@ -65,6 +65,7 @@ const fineTunes = ({ protocol }: EvalOptions): boolean => protocol === 'fine-tun
 export const command = defineCommand({
   name: 'eval',
   summary: 'judge the encoder of a run on test images: by kNN, a linear probe, or fine-tuned',
+  places: ['run', 'data'],
   help: `
 Drops the projection head and classifies test images by what it learns from training images. With the encoder frozen, from its features:
   knn        the 20 nearest training images vote, weighted by exp(cosine / 0.1)

@@ -17,6 +17,7 @@ import { ofRun } from './shared-options.ts';
 export const command = defineCommand({
   name: 'export',
   summary: 'write the encoder of a run as an ONNX file, for other runtimes',
+  places: ['run'],
   help: `
 Writes the trained encoder (its projection head is dropped) as an ONNX model, operator set 17, with its weights inside:
   images      float32 (batch, channels, size, size), normalised as in the evaluation of the run

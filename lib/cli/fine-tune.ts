@@ -14,7 +14,7 @@ import { fineTuneOptions, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
 import { percent } from './report/results.ts';
 import { loadRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
-import { shellWord } from './train-options.ts';
+import { shellWord, typedPath } from './train-options.ts';
 
 /** Written in a fine-tuning: epochs of few images are short. */
 const mostCheckpoints = 10;
@@ -60,6 +60,7 @@ const options = {
 export const command = defineCommand({
   name: 'fine-tune',
   summary: 'train a classifier on labelled images, beginning with the encoder of a run',
+  places: ['run', 'data'],
   help: `
 Trains a copy of the encoder and a new linear classifier by cross entropy on crops and flips (SGD with Nesterov momentum 0.9, cosine schedule); the run itself stays as it is. The result is a run of its own, which predict, serve (POST /classify) and export take, and whose encoder eval and embed take.
 
@@ -70,11 +71,11 @@ ${dataHelp}
 With --json, one object: accuracy (a share, 0 to 1, of the test images; null without any), with more than five classes top5, loss (of the last epoch), classes, steps, epochs, batchSize, lr, trainImages, testImages, run, out.`,
   examples: [
     {
-      run: 'contrastive fine-tune --run runs/photos --out runs/classifier',
+      run: 'contrastive fine-tune runs/photos --out runs/classifier',
       explains: 'The classes of the folder that the run was trained on.',
     },
     {
-      run: 'contrastive fine-tune --run runs/photos --data folder:flowers --label-fraction 0.1 --out runs/flowers',
+      run: 'contrastive fine-tune runs/photos flowers --label-fraction 0.1 --out runs/flowers',
       explains: 'Other images, and of each class a tenth of the labels.',
     },
   ],
@@ -127,7 +128,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const { accuracy, top5 } = result.test ?? {};
   const judged = accuracy === undefined ? '' : `, ${percent(accuracy)} of ${test?.length} test images right`;
   output.print(`loss ${result.loss.toFixed(4)}${judged}\n${out}`);
-  output.print(`next: contrastive predict --run ${shellWord(out)} --input DIR`);
+  output.print(`next: npx contrastive predict ${shellWord(typedPath(out))} DIR`);
   output.emit({
     kind: 'result',
     accuracy: accuracy ?? null,

@@ -1,4 +1,4 @@
-/** Numbers, tables and paragraphs as people read them. */
+/** Counts, numbers, tables and paragraphs as people read them. */
 
 /** "850 ms", "42 s", "3 min 20 s", "1 h 05 min". */
 export function formatDuration(seconds: number): string {
@@ -11,6 +11,10 @@ export function formatDuration(seconds: number): string {
   const minutes = Math.round(whole / 60);
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
 }
+
+/** "1 epoch", "1,200 images". */
+export const counted = (count: number, noun: string): string =>
+  `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
 
 /** "512 B", "1.5 MB": powers of 1000. */
 export function formatBytes(bytes: number): string {

@@ -1,9 +1,11 @@
 /** The texts of `--help`. */
 import type { Command, OptionSpec, OptionTable } from './command.ts';
 import { formatTable, wrap } from './format.ts';
-import { flagOf, globalOptions } from './options.ts';
+import { flagOf, globalOptions, placeOf } from './options.ts';
 
-const width = 100;
+/** Where there is no terminal to ask. */
+const usualWidth = 100;
+const leastWidth = 60;
 
 function flagColumn(name: string, spec: OptionSpec): string {
   const short = spec.short === undefined ? '    ' : `-${spec.short}, `;
@@ -18,29 +20,53 @@ function explanation(spec: OptionSpec): string {
   return notes.length === 0 ? spec.help : `${spec.help} (${notes.join('; ')})`;
 }
 
-function optionLines(table: OptionTable): string[] {
-  const rows = Object.entries(table).map(([name, spec]) => [flagColumn(name, spec), explanation(spec)] as const);
-  const left = Math.min(36, Math.max(...rows.map(([flag]) => flag.length)));
-  return rows.flatMap(([flag, text]) => {
-    const lines = wrap(text, width - left - 4);
+/** The options under the headings of their groups, each with a blank line before it. */
+function optionLines(table: OptionTable, width: number): string[] {
+  const all = Object.entries(table);
+  const left = Math.min(
+    36,
+    Math.floor(width / 3),
+    Math.max(...all.map(([name, spec]) => flagColumn(name, spec).length)),
+  );
+  const groups = new Set([undefined, ...all.map(([, { group }]) => group)]);
+  const linesOf = ([name, spec]: (typeof all)[number]): string[] => {
+    const flag = flagColumn(name, spec);
+    const lines = wrap(explanation(spec), width - left - 4);
     const first = flag.length > left ? [`  ${flag}`] : [`  ${flag.padEnd(left)}  ${lines.shift()}`];
     return [...first, ...lines.map((line) => `${' '.repeat(left + 4)}${line}`)];
-  });
+  };
+  return [...groups].flatMap((group) => [
+    '',
+    `${group ?? 'Options'}:`,
+    ...all.filter(([, spec]) => spec.group === group).flatMap(linesOf),
+  ]);
 }
 
-/** The help of one command: usage, what it does, options with defaults and units, examples. */
-export function commandHelp(command: Command, derived: OptionTable = {}): string {
-  const positionals = command.positionals === undefined ? '' : ` ${command.positionals}`;
-  const required = Object.entries(command.options)
-    .map(([name, spec]) => (spec.type !== 'boolean' && spec.required ? ` --${flagOf(name)} ${spec.value}` : ''))
-    .join('');
+function usage({ name, options, places = [], positionals }: Command): string {
+  const isRequired = (spec: OptionSpec | undefined): boolean => spec?.type !== 'boolean' && spec?.required === true;
+  const words = [
+    ...places.map((place) => (isRequired(options[place]) ? placeOf(place) : `[${placeOf(place)}]`)),
+    ...(positionals === undefined ? [] : [positionals]),
+    ...Object.entries(options).flatMap(([option, spec]) =>
+      isRequired(spec) && !places.includes(option) ? [flagColumn(option, spec).slice(4)] : [],
+    ),
+  ];
+  return ['Usage: contrastive', name, ...words, '[options]'].join(' ');
+}
+
+const widthOf = (columns: number | undefined): number => Math.max(leastWidth, columns || usualWidth);
+
+/**
+ * The help of one command: usage, what it does, options with defaults and units, examples.
+ * @param columns of the terminal.
+ */
+export function commandHelp(command: Command, derived: OptionTable, columns: number | undefined): string {
+  const width = widthOf(columns);
   return [
-    `Usage: contrastive ${command.name}${positionals}${required} [options]`,
+    usage(command),
     '',
     ...wrap(command.help.trim(), width),
-    '',
-    'Options:',
-    ...optionLines({ ...command.options, ...derived, ...globalOptions }),
+    ...optionLines({ ...command.options, ...derived, ...globalOptions }, width),
     '',
     'Examples:',
     ...command.examples.flatMap(({ run, explains }) => [...wrap(`# ${explains}`, width - 2), run]).map((l) => `  ${l}`),
@@ -48,18 +74,19 @@ export function commandHelp(command: Command, derived: OptionTable = {}): string
 }
 
 /** The help of the whole program. */
-export function programHelp(commands: readonly Command[]): string {
+export function programHelp(commands: readonly Command[], columns: number | undefined): string {
+  const width = widthOf(columns);
   return [
     'Usage: contrastive COMMAND [options]',
     '',
-    'Contrastive representation learning on images (SimCLR, SupCon): trains an encoder, judges its features with',
-    'kNN and a linear probe, and embeds images with it.',
+    ...wrap(
+      'Contrastive representation learning on images (SimCLR, SupCon): trains an encoder, judges its features with kNN and a linear probe, and embeds images with it.',
+      width,
+    ),
     '',
     'Commands:',
     formatTable(commands.map(({ name, summary }) => [`  ${name}`, summary])),
-    '',
-    'Options:',
-    ...optionLines({ ...globalOptions, version: { type: 'boolean', short: 'V', help: 'print the version' } }),
+    ...optionLines({ ...globalOptions, version: { type: 'boolean', short: 'V', help: 'print the version' } }, width),
     '',
     'Examples:',
     '  # Is everything in place? What to do about what is not.',

@@ -24,6 +24,7 @@ const columns = ['path', 'class', 'confidence', 'runnerUp', 'runnerUpConfidence'
 export const command = defineCommand({
   name: 'label',
   summary: 'suggest labels for images, by their neighbours in a folder of labelled ones',
+  places: ['run', 'labelled', 'input'],
   help: `
 Embeds both folders with the encoder of a run; for each image of --input its nearest neighbours in --labelled vote for their classes (votes exp(cosine / 0.1)). No classifier is needed, and a few labelled images of each class are a beginning: check the doubtful ones, move them into the class folders, and run it again.
 
@@ -34,7 +35,7 @@ ${inputHelp} One that cannot be decoded is left out with a warning; with --stric
 With --json, an object { kind: "image", path, class, … } for each image, and at last { kind: "result", images, labelled, check, skipped, out }.`,
   examples: [
     {
-      run: 'contrastive label --run runs/photos --labelled flowers --input photos --out labels.csv',
+      run: 'contrastive label runs/photos flowers photos --out labels.csv',
       explains: 'flowers/ has a folder for each class, photos/ any number of images.',
     },
   ],

@@ -4,6 +4,7 @@ import { runProgram } from './program.ts';
 const commands = {
   demo: () => import('./demo.ts'),
   train: () => import('./train.ts'),
+  resume: () => import('./resume.ts'),
   recipes: () => import('./recipes.ts'),
   eval: () => import('./eval.ts'),
   'fine-tune': () => import('./fine-tune.ts'),
@@ -17,6 +18,7 @@ const commands = {
   doctor: () => import('./doctor.ts'),
   build: () => import('./build.ts'),
   libtorch: () => import('./libtorch.ts'),
+  completion: () => import('./completion.ts'),
 };
 
 const controller = new AbortController();

@@ -87,10 +87,11 @@ export function methodVariants(loss?: string): Variants {
 /**
  * The method that was typed, with what was typed of its options, on top of a config's.
  * @param config its method, if there is one.
+ * @param usualName the method where none was chosen.
  * @throws {OptionError} an unknown method; a flag of another method or loss.
  */
-export function methodFrom(typed: Typed, config: JsonObject | undefined): MethodSpec {
-  const chosen = chosenName('method', typed, config?.name, typed.given.has('loss') ? 'custom' : 'supcon');
+export function methodFrom(typed: Typed, config: JsonObject | undefined, usualName: string): MethodSpec {
+  const chosen = chosenName('method', typed, config?.name, typed.given.has('loss') ? 'custom' : usualName);
   const name = expectOneOf('method', chosen, methodNames());
   const own = config?.name === name ? config : undefined;
   const usual = { name, ...defaultsOfMethod(name).options };

@@ -30,8 +30,15 @@ function numberOf(flag: string, text: string, range: NumberRange): number {
 
 function parseValue(flag: string, text: string, spec: OptionSpec): string | number | boolean {
   if (spec.type === 'number') return numberOf(flag, text, spec);
-  if (spec.type === 'string' && spec.choices !== undefined) return expectOneOf(`--${flag}`, text, spec.choices);
-  return text;
+  if (spec.type !== 'string' || spec.choices === undefined) return text;
+  return expectOneOf(`--${flag}`, spec.synonyms?.[text] ?? text, spec.choices);
+}
+
+interface ParseContext {
+  /** The command, for messages. */
+  readonly where: string;
+  readonly places?: readonly string[] | undefined;
+  readonly maxPositionals?: number | undefined;
 }
 
 /**
@@ -41,7 +48,7 @@ function parseValue(flag: string, text: string, spec: OptionSpec): string | numb
 export function parseOptions(
   argv: readonly string[],
   table: OptionTable,
-  { where, maxPositionals = 0 }: { where: string; maxPositionals?: number },
+  { where, places = [], maxPositionals = 0 }: ParseContext,
 ): ParsedArguments {
   const byFlag = new Map(Object.entries(table).map(([name, spec]) => [flagOf(name), { name, spec }]));
   const { tokens } = parseArgs({
@@ -81,18 +88,29 @@ export function parseOptions(
       options[name] = parseValue(token.name, token.value as string, spec);
     }
   }
+  for (const name of places.filter((place) => !given.has(place)).slice(0, positionals.length)) {
+    options[name] = parseValue(flagOf(name), positionals.shift() as string, table[name] as OptionSpec);
+    given.add(name);
+  }
   if (positionals.length > maxPositionals)
-    throw new OptionError(
-      maxPositionals === 0
-        ? `${where}: takes no arguments without a flag, got '${positionals[0]}'`
-        : `${where}: takes at most ${maxPositionals} arguments, got ${positionals.length}: ${positionals.join(' ')}`,
-    );
+    throw new OptionError(`${where}: does not know what ${positionals.map((word) => `'${word}'`).join(' ')} is for`);
   return { options, given, positionals };
 }
 
+/** What stands for the option `name` where it is typed by its place. */
+export const placeOf = (name: string): string => flagOf(name).toUpperCase();
+
 /** Refuses the absence of a required option. Apart from parsing, so that `--help` works without them. */
-export function checkRequired(where: string, table: OptionTable, options: ParsedArguments['options']): void {
+export function checkRequired(
+  { where, places = [] }: ParseContext,
+  table: OptionTable,
+  options: ParsedArguments['options'],
+): void {
   for (const [name, spec] of Object.entries(table))
     if (spec.type !== 'boolean' && spec.required && options[name] === undefined)
-      throw new OptionError(`${where}: --${flagOf(name)} ${spec.value} is required`);
+      throw new OptionError(
+        places.includes(name)
+          ? `${where}: ${placeOf(name)} is missing: ${spec.help}`
+          : `${where}: --${flagOf(name)} ${spec.value} is required`,
+      );
 }

@@ -19,6 +19,11 @@ export class Output {
     this.progress = new Progress(streams.stderr, { enabled: !json });
   }
 
+  /** Of the terminal; undefined where there is none. */
+  get columns(): number | undefined {
+    return this.#streams.stdout.columns;
+  }
+
   /** A line (or several) for people; nothing under `--json`. */
   print(text: string): void {
     if (!this.json) this.progress.around(() => this.#streams.stdout.write(`${text}\n`));

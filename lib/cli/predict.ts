@@ -11,6 +11,7 @@ const columns = ['path', 'class', 'confidence', 'runnerUp', 'runnerUpConfidence'
 export const command = defineCommand({
   name: 'predict',
   summary: 'say which class each image of a folder is of, with the classifier of a run',
+  places: ['run', 'input'],
   help: `
 Reads images with a run that fine-tune wrote, and writes a row for each: path (relative to the folder), class, confidence (the probability of that class, 0 to 1), runnerUp and runnerUpConfidence, the next class. Confidences are not calibrated: after training on few images nearly all are close to 1.
 
@@ -19,11 +20,11 @@ ${inputHelp} One that cannot be decoded is left out with a warning; with --stric
 With --json, an object { kind: "image", path, class, … } for each image, and at last { kind: "result", images, skipped, seconds, out }.`,
   examples: [
     {
-      run: 'contrastive predict --run runs/classifier --input photos --out classes.csv',
+      run: 'contrastive predict runs/classifier photos --out classes.csv',
       explains: 'A table for all images below photos/.',
     },
     {
-      run: 'contrastive predict --run runs/classifier --input cat.jpg',
+      run: 'contrastive predict runs/classifier cat.jpg',
       explains: 'One image; the table goes to the terminal, or into a pipe.',
     },
   ],

@@ -4,12 +4,10 @@ import { readFileSync } from 'node:fs';
 import { types } from 'node:util';
 import { ContrastiveError, messageOf, OptionError } from '../errors.ts';
 import { nearest } from '../validate.ts';
-import type { Command } from './command.ts';
+import type { Command, CommandLoaders } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
-import { checkRequired, globalOptions, parseOptions } from './options.ts';
+import { checkRequired, globalOptions, type ParsedArguments, parseOptions } from './options.ts';
 import { Output, type OutputStreams } from './output.ts';
-
-export type CommandLoaders = Readonly<Record<string, () => Promise<{ command: Command }>>>;
 
 export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130, unread: 141, terminated: 143 } as const;
 
@@ -50,22 +48,29 @@ async function runCommand(argv: readonly string[], output: Output, context: Prog
     if (!asksHelp && !topLevel.options.help)
       throw new OptionError('a command is needed; `contrastive --help` lists them');
     const loaded = await Promise.all(Object.keys(commands).map((known) => loadCommand(known, commands)));
-    return output.print(programHelp(loaded));
+    return output.print(programHelp(loaded, output.columns));
   }
 
   const command = await loadCommand(name, commands);
-  const where = `contrastive ${name}`;
   const rest = words.slice(asksHelp ? 2 : 1);
-  const derived = (await command.derived?.(rest)) ?? {};
-  const table = { ...command.options, ...derived, ...globalOptions };
-  if (asksHelp || topLevel.options.help || rest.includes('--help') || rest.includes('-h'))
-    return output.print(commandHelp(command, derived));
-  const { options, given, positionals } = parseOptions(rest, table, {
-    where,
-    maxPositionals: command.maxPositionals ?? 0,
-  });
-  checkRequired(where, table, options);
-  await command.run({ options, given, positionals, signal, output });
+  if (asksHelp || topLevel.options.help || asksForHelp(rest))
+    return output.print(commandHelp(command, (await command.derived?.(rest)) ?? {}, output.columns));
+  await command.run({ ...(await parseArguments(command, rest)), signal, output, commands });
+}
+
+const asksForHelp = (argv: readonly string[]): boolean => argv.includes('--help') || argv.includes('-h');
+
+/**
+ * What was typed behind a command's name. Loads nothing native.
+ * @throws {OptionError} wrong usage, unless help is asked for.
+ */
+export async function parseArguments(command: Command, argv: readonly string[]): Promise<ParsedArguments> {
+  const { name, places, maxPositionals } = command;
+  const where = `contrastive ${name}`;
+  const table = { ...command.options, ...(await command.derived?.(argv)), ...globalOptions };
+  const parsed = parseOptions(argv, table, { where, places, maxPositionals });
+  if (!asksForHelp(argv)) checkRequired({ where, places }, table, parsed.options);
+  return parsed;
 }
 
 function codeOf(error: unknown): string {
@@ -99,7 +104,9 @@ export async function runProgram(argv: readonly string[], context: ProgramContex
     const code = codeOf(error);
     output.emit({ error: { code, message } });
     const stack = env.CONTRASTIVE_DEBUG && types.isNativeError(error) ? `\n${error.stack}` : '';
-    if (!output.json) streams.stderr.write(`error: ${message} [${code}]${stack}\n`);
+    // Who stopped it knows that it is no error.
+    const text = code === 'ERR_ABORTED' ? message : `error: ${message} [${code}]`;
+    if (!output.json) streams.stderr.write(`${text}${stack}\n`);
     return exitCodeOf(error, signal);
   }
 }

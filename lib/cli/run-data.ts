@@ -1,9 +1,11 @@
 /** The images that a run is judged or trained further on: its own, or those that were typed. */
 import type { RunConfig } from '../checkpoint/run-config.ts';
-import { dataText, loadSplits, parseData, type Splits } from './data-option.ts';
+import { dataOfRun, loadSplits, parseData, type Splits, usualFraction } from './data-option.ts';
 import type { Output } from './output.ts';
 
 export interface RunDataOptions {
+  /** The run's folder, as typed. */
+  readonly run: string;
   /** As typed; default the run's own. */
   readonly data?: string | undefined;
   readonly limitTrain?: number | undefined;
@@ -11,6 +13,8 @@ export interface RunDataOptions {
   /** What is judged on. */
   readonly split: 'test' | 'val';
   readonly skipDamaged: boolean;
+  /** Of what is put aside, where there are no test images. */
+  readonly seed: number;
   /** Shorter side that images of a folder are decoded to, in pixels. */
   readonly side: number;
 }
@@ -20,20 +24,34 @@ export interface RunData extends Splits {
   readonly data: RunConfig['data'];
 }
 
-/** @throws {DataError} training images that are missing or damaged. */
+/**
+ * @throws {OptionError} the run does not say where its images lie.
+ * @throws {DataError} training images that are missing or damaged.
+ */
 export async function loadRunData(
-  { data: typed, limitTrain, limitTest, split, skipDamaged, side }: RunDataOptions,
+  options: RunDataOptions,
   { data }: RunConfig,
   context: { readonly output: Output; readonly signal: AbortSignal },
 ): Promise<RunData> {
-  const source = parseData(typed ?? dataText(data));
-  const own = typed === undefined ? data : undefined;
-  const limit = limitTrain ?? own?.limit ?? null;
-  const leavesOut = skipDamaged || own?.skipDamaged === true;
+  const isOwn = options.data === undefined;
+  const source = options.data === undefined ? dataOfRun(options.run, data) : parseData(options.data);
+  const own: Partial<RunConfig['data']> = isOwn ? data : {};
+  const limit = options.limitTrain ?? own.limit ?? null;
+  const skipDamaged = options.skipDamaged || own.skipDamaged === true;
   const splits = await loadSplits(source, {
-    ...{ train: limit ?? undefined, test: limitTest, testSplit: split, skipDamaged: leavesOut, side },
+    ...{ train: limit ?? undefined, test: options.limitTest, testSplit: options.split },
+    heldOut: { fraction: usualFraction, seed: options.seed, ...own.heldOut, always: own.heldOut !== undefined },
+    ...{ skipDamaged, side: options.side },
     ...context,
   });
+  const { heldOut } = splits;
+  if (isOwn && heldOut !== undefined && own.heldOut === undefined)
+    context.output.warn(
+      'there are no test images: some of each class are put aside, of images that the encoder was trained on',
+    );
   const { name, path } = source;
-  return { ...splits, data: { name, path, limit, ...(leavesOut && { skipDamaged: true }) } };
+  return {
+    ...splits,
+    data: { name, path, limit, ...(skipDamaged && { skipDamaged }), ...(heldOut && { heldOut }) },
+  };
 }

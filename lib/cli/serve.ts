@@ -20,6 +20,7 @@ import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts'
 export const command = defineCommand({
   name: 'serve',
   summary: 'answer HTTP requests with the features of images',
+  places: ['run'],
   help: `
 Loads the encoder of a run (its projection head is dropped), or one with weights from elsewhere, and listens:
   POST /embed         an image, with its content-type (image/jpeg, image/png …)

@@ -6,11 +6,16 @@ import type { OptionTable } from './command.ts';
 export const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
 
 /** A floating-point type of the computation; each command adds what it is of. auto: what is faster on this machine. */
-export const floatType = { type: 'string', value: 'NAME', choices: precisionOptions } as const;
+export const floatType = {
+  type: 'string',
+  value: 'NAME',
+  choices: precisionOptions,
+  synonyms: { bf16: 'bfloat16', fp32: 'float32' },
+} as const;
 
 /** Of a command that reads what `train` has written. */
 export const ofRun = {
-  run: { type: 'string', value: 'DIR', required: true, help: 'folder of a run, or one of its checkpoints' },
+  run: { type: 'string', value: 'RUN', required: true, help: 'folder of a run, or one of its checkpoints' },
 } as const satisfies OptionTable;
 
 export const ofDevice = {

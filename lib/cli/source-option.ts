@@ -34,7 +34,7 @@ export function sourceOf({ run, encoder, weights, stem, size }: OptionValues<typ
   const ofWeights = [encoder, weights, stem, size].some((value) => value !== undefined);
   if (run !== undefined && !ofWeights) return { checkpoint: run };
   if (run !== undefined || encoder === undefined || weights === undefined)
-    throw new OptionError('give --run DIR, or --encoder NAME and --weights FILE');
+    throw new OptionError('RUN is missing, the folder of a run; or --encoder NAME and --weights FILE in its place');
   return {
     encoder: { name: encoder, ...(stem && { stem }) },
     weights,

@@ -64,17 +64,17 @@ const isKindOf = (text: string | undefined, data: PartialConfig['data']): boolea
 
 /**
  * @param given names of the options that were typed. Data of the same kind that lie elsewhere change nothing.
- * @param usual input of the data; that of the config goes first.
+ * @param usual input and method that go with the data; those of the config go first.
  */
 export function specOf(
   options: TrainOptions,
   given: ReadonlySet<string>,
-  usual: DatasetInput,
+  { method: usualMethod = 'supcon', ...usual }: DatasetInput & { readonly method?: string },
   config: PartialConfig | undefined,
 ): TrainingSpec {
   const typed = { options, given };
   const isMoved = isKindOf(options.data, config?.data);
-  const method = methodFrom(typed, config?.method);
+  const method = methodFrom(typed, config?.method, usualMethod);
   const isSame = (option: string): boolean =>
     (option === 'data' && isMoved) || (option === 'method' && method.name === config?.method?.name);
   const isDecided = (option: string): boolean => given.has(option) && !isSame(option);
@@ -159,8 +159,9 @@ function choicesOf(config: PartialConfig, typed: Choices): Choices {
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as Choices;
 }
 
-const dataChoices = ({ limit, split, skipDamaged, ...data }: RunConfig['data']): object => ({
+const dataChoices = ({ limit, split, skipDamaged, heldOut, ...data }: RunConfig['data']): object => ({
   data: dataText(data),
   limitTrain: limit ?? undefined,
+  valSplit: heldOut?.fraction,
   ...{ split, skipDamaged },
 });

@@ -1,10 +1,10 @@
 /** The options of `contrastive train`, and the way back from their values to a command line. */
-import { resolve } from 'node:path';
+import { isAbsolute, relative, resolve } from 'node:path';
 import { type PresetName, presetVariants } from '../augment/presets.ts';
 import { encoderFacts, encoderNames } from '../encoders/all.ts';
 import { OptionError } from '../errors.ts';
 import { lossVariants } from '../losses/all.ts';
-import type { OptionSpec, OptionTable, OptionValues } from './command.ts';
+import { inGroup, type OptionSpec, type OptionTable, type OptionValues } from './command.ts';
 import { dataOption, skipDamaged } from './data-option.ts';
 import { importFile } from './encoder-option.ts';
 import { flagsOfVariants, type Variants } from './flags.ts';
@@ -13,10 +13,59 @@ import { monitorOptions } from './monitor-option.ts';
 import { offeredSchedules, optimizerVariants, scheduleVariants, usualSchedule } from './optimizers.ts';
 import { flagOf } from './options.ts';
 import { samplerFlags } from './sampler-option.ts';
-import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
+import { floatType, ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 
-export const trainOptions = {
+/** What most people choose. */
+const essentials = {
   data: { ...dataOption, help: `${dataOption.help}; needed for a run that begins` },
+  method: {
+    type: 'string',
+    value: 'NAME',
+    help: `${offeredMethods().join(', ')}: supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol, simsiam, barlow-twins and vicreg compare views of one image only; default supcon where there are classes, else simclr`,
+  },
+  encoder: {
+    type: 'string',
+    value: 'NAME|FILE',
+    default: 'resnet18',
+    help: `the network whose features are trained: ${encoderNames().join(', ')}, or a file that makes one of your own`,
+  },
+  size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
+  epochs: {
+    ...positive,
+    min: 0,
+    help: 'passes over the training images; default as many as show 10 000 images, 10 to 200; 0: a run of the untrained encoder, to compare with',
+  },
+  batchSize: {
+    ...positive,
+    help: 'images a step, each gives two views; default 256, of fewer than 1024 images equal parts of 32 or more',
+  },
+  valSplit: {
+    type: 'number',
+    value: 'SHARE',
+    min: 0,
+    max: 0.9,
+    help: 'put this share of each class of the training images aside, by the seed, to judge on; default 0.2 where there are classes and no test images; 0: none',
+  },
+  skipDamaged,
+  out: {
+    type: 'string',
+    short: 'o',
+    value: 'DIR',
+    help: 'folder of the run; default the next free runs/DATA-METHOD-N',
+  },
+  resume: {
+    type: 'string',
+    value: 'RUN',
+    help: 'go on with the run in this folder, from its newest good checkpoint, with its data and options; as contrastive resume RUN',
+  },
+} as const satisfies OptionTable;
+
+const beginnings = {
+  init: {
+    type: 'string',
+    value: 'FILE',
+    help: "weights that the encoder begins with, safetensors or .pth: torchvision's, timm's, or a checkpoint of MoCo, SupContrast, lightly, solo-learn …; heads are left out",
+  },
   config: {
     type: 'string',
     value: 'FILE',
@@ -32,39 +81,18 @@ export const trainOptions = {
     value: 'FILE',
     help: 'run this module first: it may add losses, methods and encoders (defineLoss, defineMethod, registerEncoder), whose options then are flags',
   },
-  method: {
+} as const satisfies OptionTable;
+
+const imagesAndBatches = {
+  split: {
     type: 'string',
     value: 'NAME',
-    help: `${offeredMethods().join(', ')}: supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol, simsiam, barlow-twins and vicreg compare views of one image only; default supcon`,
+    choices: ['train', 'unlabeled'],
+    default: 'train',
+    help: 'images to train on; unlabeled: the 100 000 of stl10 without labels',
   },
-  loss: {
-    type: 'string',
-    value: 'NAME',
-    help: `of moco, of queries and keys: ${Object.keys(lossVariants()).join(', ')}; without --method, in the place of one`,
-  },
-  encoder: {
-    type: 'string',
-    value: 'NAME|FILE',
-    default: 'resnet18',
-    help: `the network whose features are trained: ${encoderNames().join(', ')}, or a file that makes one of your own`,
-  },
-  size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
-  headDim: {
-    ...positive,
-    help: 'length of the vectors that the loss compares; default 128, 512 for simsiam, 1024 for barlow-twins and vicreg',
-  },
-  init: {
-    type: 'string',
-    value: 'FILE',
-    help: "weights that the encoder begins with, safetensors or .pth: torchvision's, timm's, or a checkpoint of MoCo, SupContrast, lightly, solo-learn …; heads are left out",
-  },
-  epochs: {
-    ...positive,
-    min: 0,
-    default: 10,
-    help: 'passes over the training images; 0: a run of the untrained encoder, to compare with',
-  },
-  batchSize: { ...positive, help: 'images a step, each gives two views; default 256, or all of fewer images' },
+  limitTrain: { ...positive, help: 'use so many training images' },
+  limitTest: { ...positive, help: 'use so many test images' },
   ...samplerFlags,
   microBatch: {
     ...positive,
@@ -75,13 +103,30 @@ export const trainOptions = {
     value: 'BATCHES',
     help: 'batches an update, whose gradients are added up; the loss compares within each of them only; default 1',
   },
-  ema: {
-    type: 'number',
-    value: 'DECAY',
-    min: 0,
-    max: 1,
-    help: 'keep a running mean of the weights, which is judged and saved in their place: the part of it that stays at an update, such as 0.999',
+} as const satisfies OptionTable;
+
+const methodAndHead = {
+  loss: {
+    type: 'string',
+    value: 'NAME',
+    help: `of moco, of queries and keys: ${Object.keys(lossVariants()).join(', ')}; without --method, in the place of one`,
   },
+  headDim: {
+    ...positive,
+    help: 'length of the vectors that the loss compares; default 128, 512 for simsiam, 1024 for barlow-twins and vicreg',
+  },
+} as const satisfies OptionTable;
+
+const views = {
+  preset: {
+    type: 'string',
+    value: 'NAME',
+    choices: Object.keys(presetVariants) as PresetName[],
+    help: "a published recipe of views; default supcon up to 64 pixels, else the method's own",
+  },
+} as const satisfies OptionTable;
+
+const optimization = {
   optimizer: {
     type: 'string',
     value: 'NAME',
@@ -94,42 +139,16 @@ export const trainOptions = {
     choices: offeredSchedules,
     help: `of the learning rate; default ${usualSchedule.name}, with a warm-up of ${usualSchedule.warmup} of the steps`,
   },
-  preset: {
-    type: 'string',
-    value: 'NAME',
-    choices: Object.keys(presetVariants) as PresetName[],
-    help: "a published recipe of views; default supcon up to 64 pixels, else the method's own",
+  ema: {
+    type: 'number',
+    value: 'DECAY',
+    min: 0,
+    max: 1,
+    help: 'keep a running mean of the weights, which is judged and saved in their place: the part of it that stays at an update, such as 0.999',
   },
-  precision: {
-    ...floatType,
-    default: 'auto',
-    help: 'of forward and backward pass, weights stay float32; auto measures for a second where the CPU has bfloat16',
-  },
-  ...ofDevice,
-  ...ofThreads,
-  seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of weights, order and views' },
-  split: {
-    type: 'string',
-    value: 'NAME',
-    choices: ['train', 'unlabeled'],
-    default: 'train',
-    help: 'images to train on; unlabeled: the 100 000 of stl10 without labels',
-  },
-  skipDamaged,
-  limitTrain: { ...positive, help: 'use so many training images' },
-  limitTest: { ...positive, help: 'use so many test images' },
-  out: {
-    type: 'string',
-    short: 'o',
-    value: 'DIR',
-    help: 'folder of the run; default the next free runs/DATA-METHOD-N',
-  },
-  resume: {
-    type: 'string',
-    value: 'DIR',
-    help: 'go on with the run in this folder, from its newest good checkpoint, with its data and options',
-  },
-  checkpointEvery: { ...positive, value: 'EPOCHS', default: 1, help: 'epochs between checkpoints; the end has one' },
+} as const satisfies OptionTable;
+
+const watching = {
   knnEvery: {
     type: 'number',
     value: 'EPOCHS',
@@ -139,6 +158,41 @@ export const trainOptions = {
     help: 'epochs between kNN accuracies; 0: at the end only',
   },
   ...monitorOptions,
+  checkpointEvery: { ...positive, value: 'EPOCHS', default: 1, help: 'epochs between checkpoints; the end has one' },
+} as const satisfies OptionTable;
+
+const machine = {
+  precision: {
+    ...floatType,
+    default: 'auto',
+    help: 'of forward and backward pass, weights stay float32; auto measures for a second where the CPU has bfloat16',
+  },
+  ...ofDevice,
+  ...ofThreads,
+  seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of weights, order and views' },
+} as const satisfies OptionTable;
+
+/** The headings of the help, under which the flags of what is chosen by name stand too. */
+const groups = {
+  begin: 'Where a training begins',
+  images: 'Images and batches',
+  method: 'Method, loss and head',
+  encoder: 'Encoder',
+  views: 'Views',
+  optimization: 'Optimizer and schedule',
+  watching: 'What is watched and saved',
+  machine: 'Machine, precision and seed',
+} as const;
+
+export const trainOptions = {
+  ...essentials,
+  ...inGroup(groups.begin, beginnings),
+  ...inGroup(groups.images, imagesAndBatches),
+  ...inGroup(groups.method, methodAndHead),
+  ...inGroup(groups.views, views),
+  ...inGroup(groups.optimization, optimization),
+  ...inGroup(groups.watching, watching),
+  ...inGroup(groups.machine, machine),
 } as const satisfies OptionTable;
 
 /** The encoders' options, by name; what goes with the images' size says so. */
@@ -156,14 +210,26 @@ export const encoderVariants = (): Variants =>
     }),
   ) as Variants;
 
-/** The flags of methods, losses, encoders, views, optimizers and schedules. @param argv may name a file that adds some. */
-export async function partFlags(argv: readonly string[]): Promise<OptionTable> {
+/** Runs the file that `--import` names. */
+export async function importParts(argv: readonly string[]): Promise<void> {
   const at = argv.findIndex((word) => word === '--import' || word.startsWith('--import='));
   const file = argv[at]?.includes('=') ? argv[at]?.slice('--import='.length) : argv[at + 1];
   if (at !== -1 && file !== undefined) await importFile(resolve(file));
+}
+
+/** The flags of methods, losses, encoders, views, optimizers and schedules. @param argv may name a file that adds some. */
+export async function partFlags(argv: readonly string[]): Promise<OptionTable> {
+  await importParts(argv);
+  const parts: readonly (readonly [string, Variants])[] = [
+    [groups.method, methodVariants()],
+    [groups.encoder, encoderVariants()],
+    [groups.views, presetVariants],
+    [groups.optimization, optimizerVariants],
+    [groups.optimization, scheduleVariants],
+  ];
   return disjoint(
     trainOptions,
-    [methodVariants(), encoderVariants(), presetVariants, optimizerVariants, scheduleVariants].map(flagsOfVariants),
+    parts.map(([group, variants]) => inGroup(group, flagsOfVariants(variants))),
   );
 }
 
@@ -184,19 +250,40 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 /** A word of a shell's command line. */
 export const shellWord = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : quoted(word));
 
-/** What a run does not keep: the file that adds parts, and what does not decide the weights. */
-const notKept = [
-  ...['import', 'device', 'threads', 'limitTest', 'checkpointEvery', 'knnEvery', 'monitors', 'monitorEvery'],
-] as readonly (keyof TrainOptions)[];
+const { epochs, data, import: file, device, threads, limitTest, checkpointEvery, knnEvery } = trainOptions;
 
-/** The command that goes on with the run in `out`. Paths are absolute: it may be typed elsewhere. */
+/** What a run does not keep: the file that adds parts, and what does not decide the weights. */
+const notKept = {
+  import: file,
+  device,
+  threads,
+  limitTest,
+  checkpointEvery,
+  knnEvery,
+  ...inGroup(groups.watching, monitorOptions),
+};
+
+/** What may be typed beside a run that goes on. */
+export const resumeOptions = {
+  run: { ...ofRun.run, help: 'folder of the run' },
+  epochs: { ...epochs, help: 'passes over the training images, in place of those that the run was for' },
+  data: { ...data, help: 'where the images of the run lie now' },
+  ...notKept,
+} as const satisfies OptionTable;
+
+/** A folder as it is typed here: relative where it lies below. */
+export function typedPath(path: string): string {
+  const below = relative('.', path);
+  return below === '' || below.startsWith('..') || isAbsolute(below) ? path : below;
+}
+
+/** The command that goes on with the run in `out`. */
 export function resumeCommand(out: string, values: TrainOptions): string {
-  const words = ['contrastive', 'train', '--resume', shellWord(out)];
-  for (const name of notKept) {
-    const { [name]: value } = values;
-    const { default: usual } = trainOptions[name] as OptionSpec & { readonly default?: unknown };
-    const text = name === 'import' && value !== undefined ? resolve(value as string) : String(value);
-    if (value !== undefined && value !== usual) words.push(`--${flagOf(name)}`, shellWord(text));
+  const words = ['npx', 'contrastive', 'train', '--resume', shellWord(typedPath(out))];
+  for (const [name, spec] of Object.entries(notKept)) {
+    const { [name as keyof typeof notKept]: value } = values;
+    const { default: usual } = spec as { readonly default?: unknown };
+    if (value !== undefined && value !== usual) words.push(`--${flagOf(name)}`, shellWord(String(value)));
   }
   return words.join(' ');
 }

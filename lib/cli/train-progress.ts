@@ -1,10 +1,12 @@
 /** What a training run shows of itself: the live line, and a plain line for each epoch. */
-import type { StepEvent, TrainEvent } from '../train/events.ts';
+import type { EndEvent, StepEvent, TrainEvent } from '../train/events.ts';
 import type { Figures } from '../train/monitors.ts';
-import { formatDuration } from './format.ts';
+import type { FittedSpec } from './fit-data.ts';
+import { counted, formatDuration } from './format.ts';
 import { figureTexts } from './monitor-option.ts';
 import type { Output } from './output.ts';
 import { percent } from './report/results.ts';
+import { shellWord, typedPath } from './train-options.ts';
 
 /** "1,243" */
 export const formatRate = (perSecond: number): string => Math.round(perSecond).toLocaleString('en');
@@ -61,4 +63,53 @@ export class TrainProgress {
       ...figureTexts(event.metrics),
     ].join('  ');
   }
+}
+
+/** What the training computes in, and by which figures that was chosen. */
+function precisionText({ precision, precisionSpeeds: speeds }: TrainEvent & { kind: 'start' }): string {
+  if (speeds === undefined) return precision;
+  const [other, slower] = precision === 'float32' ? ['bfloat16', speeds.bfloat16] : ['float32', speeds.float32];
+  return `${precision} (${formatRate(speeds[precision])} images/s, ${other} ${formatRate(slower)})`;
+}
+
+/** What is trained, and how much. */
+export function startLine(
+  event: TrainEvent & { kind: 'start' },
+  { encoder: { name, width, file }, epochs, batchSize, accumulate = 1, sampler }: FittedSpec,
+  featureDim: number,
+  out: string,
+): string {
+  const network =
+    file === undefined ? `${name}${width === undefined ? '' : ` of width ${width}`}` : `the network of ${file}`;
+  const from = event.startStep > 0 ? `, from step ${event.startStep}` : '';
+  const images = `${counted(event.stepsPerEpoch, 'step')} of ${counted(batchSize * accumulate, 'image')}`;
+  const left = event.samples - event.stepsPerEpoch * batchSize * accumulate;
+  const leftOut = left > 0 && sampler === undefined ? ` (${left} left out of each, others each time)` : '';
+  return `${network} (${featureDim} features), ${precisionText(event)} on ${event.device}: ${counted(epochs, 'epoch')} of ${images}${leftOut}${from}, into ${typedPath(out)}`;
+}
+
+/** What came of it, and what to do next. */
+export function reportEnd(
+  { step, loss, samplesPerSecond, seconds }: EndEvent,
+  { startStep, knnTop1 }: { startStep: number | undefined; knnTop1: number | undefined },
+  { output, out, device }: { output: Output; out: string; device: string },
+): void {
+  const hasTrained = step > (startStep ?? 0);
+  if (!hasTrained && step > 0) output.warn(`${out}: has all its epochs already; a larger --epochs goes on`);
+  const accuracy = knnTop1 === undefined ? '' : `, kNN ${percent(knnTop1)}`;
+  if (hasTrained)
+    output.print(
+      `${counted(step, 'step')} in ${formatDuration(seconds)}: loss ${loss.toFixed(4)}, ${formatRate(samplesPerSecond)} images/s${accuracy}`,
+    );
+  output.print(`${typedPath(out)}\nnext: npx contrastive eval ${shellWord(typedPath(out))}`);
+  output.emit({
+    kind: 'result',
+    samplesPerSecond,
+    loss: Number.isFinite(loss) ? loss : null,
+    knnTop1: knnTop1 ?? null,
+    step,
+    seconds,
+    device,
+    out,
+  });
 }

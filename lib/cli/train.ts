@@ -3,32 +3,29 @@ import { resolve } from 'node:path';
 import { setAugmentThreads } from '../augment/augment.ts';
 import { RunFolder } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
-import { describeDataset } from '../data/dataset.ts';
 import { statOrUndefined } from '../data/files.ts';
-import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
+import { AbortError, NonFiniteLossError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
 import { setThreads } from '../tensor/runtime.ts';
-import type { EndEvent, TrainEvent } from '../train/events.ts';
+import type { TrainEvent } from '../train/events.ts';
 import type { MonitorContext } from '../train/monitors.ts';
-import { type CommandContext, defineCommand } from './command.ts';
-import { type DataSource, dataHelp, loadSplits, parseData, profileOf } from './data-option.ts';
+import { defineCommand } from './command.ts';
+import { type DataSource, dataHelp, type Splits, titleOf } from './data-option.ts';
 import { encoderHelp, newEncoder } from './encoder-option.ts';
-import { extractSplits, judge, type LabelledSplits, missingClasses } from './evaluate-run.ts';
-import { formatDuration } from './format.ts';
+import { extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
 import { monitorsOf } from './monitor-option.ts';
-import type { Output } from './output.ts';
-import { percent } from './report/results.ts';
-import { checkSamplerFlags } from './sampler-option.ts';
-import { readConfig, specOf, withConfig } from './train-config.ts';
-import { partFlags, resumeCommand, shellWord, type TrainOptions, trainOptions } from './train-options.ts';
-import { formatRate, TrainProgress } from './train-progress.ts';
-import { makeTraining, sideOf, type Training, type TrainingSpec } from './training.ts';
+import { readConfig, withConfig } from './train-config.ts';
+import { prepare, type TrainContext } from './train-data.ts';
+import { partFlags, resumeCommand, type TrainOptions, trainOptions } from './train-options.ts';
+import { reportEnd, startLine, TrainProgress } from './train-progress.ts';
+import { makeTraining, type Training } from './training.ts';
 
 export const command = defineCommand({
   name: 'train',
   summary: 'pre-train an encoder on images with SupCon, SimCLR, MoCo, BYOL and others',
+  places: ['data'],
   help: `
-Shows the encoder two random views of every image and pulls the features of views that belong together: of one class (supcon), or of one image (the other methods).
+Shows the encoder two random views of every image and pulls the features of views that belong together: of one class (supcon), or of one image (the other methods). Where nobody chooses, a folder with class folders is trained by supcon and one without by simclr; batches and epochs follow from the number of images; where there are classes and no test images, a fifth of each class is put aside to judge on.
 
 A batch is compared with itself, so that small batches learn less. With moco, images are compared with a queue of thousands of vectors of earlier batches instead, which a second encoder made that follows the first one slowly; --batch-size 32 to 256 will do.
 
@@ -36,7 +33,7 @@ ${dataHelp}
 
 ${encoderHelp}
 
---resume DIR needs no other option: data, encoder, method, views, schedule, batch and precision are those of the run. What is typed beside it must be the run's, but for --epochs, and for where the data lie. --config FILE begins a new training with the options of a config.json, --recipe NAME one with those of a published recipe, which its config then holds.
+--resume RUN needs no other option: data, encoder, method, views, schedule, batch and precision are those of the run. What is typed beside it must be the run's, but for --epochs, and for where the data lie. --config FILE begins a new training with the options of a config.json, --recipe NAME one with those of a published recipe, which its config then holds.
 
 Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others; of each epoch what the monitors say), checkpoints/STEP/ (weights as safetensors; the three newest are kept). At the end, the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1).
 
@@ -47,39 +44,43 @@ Ctrl-C stops after the step under way, saves a checkpoint and says how to go on.
 With --json, one object a line: the events start, step, monitor, checkpoint, epoch and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; knnTop1 is null where there are no labelled test images.`,
   examples: [
     {
-      run: 'contrastive train --data fashion-mnist:bundled --width 16 --epochs 5',
+      run: 'contrastive train photos',
+      explains: 'Your own images: by class folders, if there are some, else from the images alone.',
+    },
+    {
+      run: 'contrastive train photos --size 64 --skip-damaged',
+      explains: 'Smaller views, which train ten times faster; without the files that cannot be decoded.',
+    },
+    {
+      run: 'contrastive resume runs/photos-supcon-1',
+      explains: 'Goes on where that run stopped; --epochs may be raised.',
+    },
+    {
+      run: 'contrastive train fashion-mnist:bundled --width 16 --epochs 5',
       explains: 'SupCon on the images of the package; about a minute on two cores.',
     },
     {
-      run: 'contrastive train --data folder:photos --method simclr --out runs/photos',
-      explains: 'SimCLR on photos without labels.',
-    },
-    {
-      run: 'contrastive train --data folder:photos --method moco --batch-size 64 --queue 8192 --out runs/moco',
+      run: 'contrastive train photos --method moco --batch-size 64 --queue 8192 --out runs/moco',
       explains: 'MoCo: small batches against 8192 keys.',
     },
     {
-      run: 'contrastive train --data folder:photos --method simclr --encoder resnet50 --init resnet50-11ad3fa6.pth',
+      run: 'contrastive train photos --encoder resnet50 --init resnet50-11ad3fa6.pth',
       explains: "Begins with torchvision's weights instead of random ones.",
     },
     {
-      run: 'contrastive train --data folder:photos --method simclr --encoder ./my-net.ts --out runs/my-net',
+      run: 'contrastive train photos --encoder ./my-net.ts --out runs/my-net',
       explains: 'Trains the network that my-net.ts makes.',
     },
     {
-      run: 'contrastive train --data folder:photos --sampler class-balanced --sampler-classes 8 --sampler-per-class 16',
+      run: 'contrastive train photos --sampler class-balanced --sampler-classes 8 --sampler-per-class 16',
       explains: 'Batches of 8 classes with 16 images of each.',
-    },
-    {
-      run: 'contrastive train --resume runs/photos',
-      explains: 'Goes on where that run stopped; --epochs may be raised.',
     },
     {
       run: 'contrastive train --config runs/photos/config.json --seed 1 --out runs/photos-1',
       explains: 'The same training once more, from other weights.',
     },
     {
-      run: 'contrastive train --recipe simclr-cifar10-lightly --data cifar10:data/cifar-10 --epochs 20',
+      run: 'contrastive train cifar10:data/cifar-10 --recipe simclr-cifar10-lightly --epochs 20',
       explains: 'A published recipe, for fewer epochs.',
     },
   ],
@@ -88,35 +89,22 @@ With --json, one object a line: the events start, step, monitor, checkpoint, epo
   run: train,
 });
 
-async function train(context: CommandContext<typeof trainOptions>): Promise<void> {
+/** `contrastive train`, and `contrastive resume`. */
+export async function train(context: TrainContext): Promise<void> {
   const { given, signal, output } = context;
   const config = await readConfig(context.options);
   const options = withConfig(context.options, given, config);
-  const { epochs, threads, resume } = options;
-  checkSamplerFlags(options, given);
-  if (options.data === undefined) throw new OptionError('contrastive train: --data NAME[:PATH] is required');
-  const source = parseData(options.data);
-  const spec = specOf(options, given, profileOf(source), config);
-  using encoder = await newEncoder(spec.encoder, spec.input, spec.seed);
-  const { limitTrain, limitTest, split, skipDamaged } = options;
-  const splits = await loadSplits(source, {
-    ...{ train: limitTrain, test: limitTest, trainSplit: split, skipDamaged, output, signal },
-    side: sideOf(spec),
-  });
-  const { text, labelled } = await describeDataset(splits.train);
-  output.print(text);
-  const { test } = splits;
-  const warning =
-    test === undefined ? `${splits.noTest}; the kNN accuracy is not measured` : missingClasses({ ...splits, test });
-  if (warning !== undefined) output.warn(warning);
+  const { threads, resume } = options;
+  const { source, spec, splits } = await prepare({ ...context, options }, config);
   if (threads !== undefined) {
     setThreads(threads);
     setAugmentThreads(threads);
   }
+  using encoder = await newEncoder(spec.encoder, spec.input, spec.seed);
   using training = makeTraining(spec, encoder, options.device);
   if (options.init !== undefined) output.print(`${options.init}: ${describeLoaded(await encoder.load(options.init))}`);
-  const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${source.name}-${spec.method.name}`)));
-  const progress = new TrainProgress(output, epochs);
+  const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${titleOf(source)}-${spec.method.name}`)));
+  const progress = new TrainProgress(output, spec.epochs);
   let knnTop1: number | undefined;
   let startStep: number | undefined; // until training begins
   const onEvent = (event: TrainEvent): void => {
@@ -124,7 +112,7 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
     progress.show(event);
     if (event.kind === 'start') {
       ({ startStep } = event);
-      output.print(startLine(event, spec, training, out));
+      output.print(startLine(event, spec, training.encoder.featureDim, out));
     }
     if (event.kind === 'epoch') {
       output.print(progress.epochLine(event));
@@ -138,84 +126,54 @@ async function train(context: CommandContext<typeof trainOptions>): Promise<void
       resume: resume !== undefined,
       onEvent,
       checkpointEvery: options.checkpointEvery,
-      data: dataOf(source, options),
+      data: dataOf(source, options, splits),
       ...(spec.preset && { preset: spec.preset }),
       ...(spec.recipe && { recipe: spec.recipe }),
       ...(typeof spec.encoder.file === 'string' && { encoderFile: spec.encoder.file }),
       monitors: [
         ...monitorsOf(options.monitors),
-        ...(splits.test && labelled ? [knnMonitor(training, { ...splits, test: splits.test }, options, progress)] : []),
+        ...(splits.test && splits.train.labels
+          ? [
+              knnMonitor(
+                training,
+                { ...splits, test: splits.test },
+                { knnEvery: options.knnEvery, epochs: spec.epochs },
+                progress,
+              ),
+            ]
+          : []),
       ],
       ...(options.monitorEvery !== undefined && { monitorEvery: options.monitorEvery }),
     });
     output.progress.done();
-    report(end, { startStep, knnTop1 }, { output, out, device: training.encoder.device });
+    reportEnd(end, { startStep, knnTop1 }, { output, out, device: training.encoder.device });
   } catch (error) {
     if (error instanceof AbortError) throw await stopped(error, out, options);
     const isWorthResuming = startStep !== undefined && !(error instanceof NonFiniteLossError);
-    const hint = isWorthResuming ? await goOn(out, options) : undefined;
-    if (hint !== undefined) output.warn(hint);
+    const step = isWorthResuming ? await savedStep(out) : undefined;
+    if (step !== undefined) output.warn(`the checkpoint of step ${step} is saved. ${goOnText(out, options)}`);
     throw error;
   }
 }
 
-function report(
-  { step, loss, samplesPerSecond, seconds }: EndEvent,
-  { startStep, knnTop1 }: { startStep: number | undefined; knnTop1: number | undefined },
-  { output, out, device }: { output: Output; out: string; device: string },
-): void {
-  const hasTrained = step > (startStep ?? 0);
-  if (!hasTrained && step > 0) output.warn(`${out}: has all its epochs already; a larger --epochs goes on`);
-  const accuracy = knnTop1 === undefined ? '' : `, kNN ${percent(knnTop1)}`;
-  if (hasTrained)
-    output.print(
-      `${step} steps in ${formatDuration(seconds)}: loss ${loss.toFixed(4)}, ${formatRate(samplesPerSecond)} images/s${accuracy}`,
-    );
-  output.print(`${out}\nnext: contrastive eval --run ${shellWord(out)}`);
-  output.emit({
-    kind: 'result',
-    samplesPerSecond,
-    loss: Number.isFinite(loss) ? loss : null,
-    knnTop1: knnTop1 ?? null,
-    step,
-    seconds,
-    device,
-    out,
-  });
-}
-
-/** What the training computes in, and by which figures that was chosen. */
-function precisionText({ precision, precisionSpeeds: speeds }: TrainEvent & { kind: 'start' }): string {
-  if (speeds === undefined) return precision;
-  const [other, slower] = precision === 'float32' ? ['bfloat16', speeds.bfloat16] : ['float32', speeds.float32];
-  return `${precision} (${formatRate(speeds[precision])} images/s, ${other} ${formatRate(slower)})`;
-}
-
 /** Where the data came from, for the run's config. */
-const dataOf = (source: DataSource, { limitTrain, split, skipDamaged }: TrainOptions): RunConfig['data'] => ({
-  ...source,
+const dataOf = (
+  { name, path }: DataSource,
+  { limitTrain, split, skipDamaged }: TrainOptions,
+  { heldOut }: Splits,
+): RunConfig['data'] => ({
+  ...{ name, path },
   limit: limitTrain ?? null,
   ...(split !== 'train' && { split }),
   ...(skipDamaged && { skipDamaged }),
+  ...(heldOut && { heldOut }),
 });
-
-function startLine(
-  event: TrainEvent & { kind: 'start' },
-  { encoder: { name, width, file }, epochs }: TrainingSpec,
-  training: Training,
-  out: string,
-): string {
-  const network =
-    file === undefined ? `${name}${width === undefined ? '' : ` of width ${width}`}` : `the network of ${file}`;
-  const from = event.startStep > 0 ? `, from step ${event.startStep}` : '';
-  return `${network} (${training.encoder.featureDim} features), ${precisionText(event)} on ${event.device}: ${epochs} epochs of ${event.stepsPerEpoch} steps${from}, into ${out}`;
-}
 
 /** The kNN accuracy after every `knnEvery` epochs and after the last. */
 function knnMonitor(
   { encoder, evaluation }: Training,
   splits: LabelledSplits,
-  { knnEvery, epochs }: TrainOptions,
+  { knnEvery, epochs }: { readonly knnEvery: number; readonly epochs: number },
   progress: TrainProgress,
 ): (context: MonitorContext) => Promise<{ knnTop1?: number }> {
   return async ({ epoch, signal }) => {
@@ -236,21 +194,20 @@ async function nextRun(stem: string): Promise<string> {
   for (let n = 1; ; n++) if ((await statOrUndefined(`${stem}-${n}`)) === undefined) return `${stem}-${n}`;
 }
 
-/** Where a run stopped, and the command that goes on; undefined where nothing was saved. */
-async function goOn(out: string, options: TrainOptions): Promise<string | undefined> {
-  const steps = await RunFolder.open(out).then(
-    (run) => run.steps(),
-    () => [],
+/** The step of a run's newest checkpoint; undefined where nothing was saved. */
+const savedStep = async (out: string): Promise<number | undefined> =>
+  RunFolder.open(out).then(
+    async (run) => (await run.steps()).at(-1),
+    () => undefined,
   );
-  const step = steps.at(-1);
-  return step === undefined
-    ? undefined
-    : `the checkpoint of step ${step} is in ${out}. To go on:\n  ${resumeCommand(out, options)}`;
-}
+
+const goOnText = (out: string, options: TrainOptions): string => `Go on with:\n  ${resumeCommand(out, options)}`;
 
 async function stopped(error: AbortError, out: string, options: TrainOptions): Promise<AbortError> {
-  const hint = await goOn(out, options);
-  return new AbortError(hint ? `stopped; ${hint}` : 'stopped before the first step; nothing was saved', {
-    cause: error,
-  });
+  const step = await savedStep(out);
+  const text =
+    step === undefined
+      ? 'Stopped before the first step; nothing was saved.'
+      : `Stopped at step ${step}; checkpoint saved. ${goOnText(out, options)}`;
+  return new AbortError(text, { cause: error });
 }

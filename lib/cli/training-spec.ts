@@ -26,7 +26,7 @@ export interface TrainingChoices extends SamplerChoices {
   readonly headDim?: number | undefined;
   readonly optimizer: Part;
   readonly schedule: Part;
-  /** Default 256, or all of fewer images. */
+  /** Default: what goes with the data. */
   readonly batchSize?: number | undefined;
   /** Default: the batch size. */
   readonly microBatch?: number | undefined;
@@ -34,7 +34,8 @@ export interface TrainingChoices extends SamplerChoices {
   readonly accumulate?: number | undefined;
   /** Decay of the averaged weights. Default: there are none. */
   readonly ema?: number | undefined;
-  readonly epochs: number;
+  /** Default: what goes with the data. */
+  readonly epochs?: number | undefined;
   readonly precision: PrecisionOption;
   readonly seed: number;
 }
@@ -77,7 +78,7 @@ export function trainingSpec(choices: TrainingChoices, profile: DatasetInput): T
     ...(microBatch !== undefined && { microBatch }),
     ...(accumulate !== undefined && { accumulate }),
     ...(ema !== undefined && { ema: { decay: ema } }),
-    epochs,
+    ...(epochs !== undefined && { epochs }),
     precision,
     seed,
   };

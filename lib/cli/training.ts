@@ -14,12 +14,14 @@ import { Trainer } from '../train/trainer.ts';
 import { describe } from '../validate.ts';
 import { neededSide, presetInput } from './fine-tune-run.ts';
 
-type Parts = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' | 'schedule' | 'epochs' | 'seed';
+type Parts = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' | 'schedule' | 'seed';
 
 /** What decides the weights, under the names of config.json; what is checked is checked by the part that it is of. */
 export interface TrainingSpec
   extends Pick<RunConfig, Parts>,
-    Partial<Pick<RunConfig, 'batchSize' | 'sampler' | 'microBatch' | 'accumulate' | 'ema' | 'preset' | 'recipe'>> {
+    Partial<
+      Pick<RunConfig, 'epochs' | 'batchSize' | 'sampler' | 'microBatch' | 'accumulate' | 'ema' | 'preset' | 'recipe'>
+    > {
   readonly precision: PrecisionOption;
 }
 
@@ -83,7 +85,7 @@ export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: strin
       ...(microBatch !== undefined && { microBatch }),
       ...(accumulate !== undefined && { accumulate }),
       ...(ema && { ema: ema as EmaOptions }),
-      epochs,
+      ...(epochs !== undefined && { epochs }),
       precision,
       device,
       seed,

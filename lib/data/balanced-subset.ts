@@ -2,8 +2,7 @@
 import { DataError, OptionError } from '../errors.ts';
 import { checkOptions, expectNumber } from '../validate.ts';
 import { type Dataset, subset } from './dataset.ts';
-import { readLabels } from './labels.ts';
-import { permutation } from './shuffle.ts';
+import { shuffledClasses } from './labels.ts';
 
 export interface BalancedSubsetOptions {
   /** Share of the samples of each class, in (0, 1], rounded; at least one sample of each. */
@@ -14,9 +13,6 @@ export interface BalancedSubsetOptions {
   readonly seed?: number;
   readonly signal?: AbortSignal | undefined;
 }
-
-/** The order that samples are chosen in; no epoch has this number. */
-const choosing = 2 ** 32 - 1;
 
 /**
  * A part of `dataset` in which classes are as frequent as in the whole (`fraction`) or equally frequent (`perClass`), for
@@ -38,14 +34,7 @@ export async function balancedSubset(dataset: Dataset, options: BalancedSubsetOp
   if (fraction !== undefined) expectNumber('fraction', fraction, { above: 0, max: 1 });
   if (perClass !== undefined) expectNumber('perClass', perClass, { min: 1, integer: true });
   const seed = expectNumber('seed', options.seed ?? 0, { min: 0, integer: true });
-  const labels = await readLabels(dataset, { signal });
-  const members = new Map<number, number[]>();
-  for (const index of permutation(labels.length, seed, choosing)) {
-    const label = labels[index] as number;
-    const own = members.get(label) ?? [];
-    own.push(index);
-    members.set(label, own);
-  }
+  const members = await shuffledClasses(dataset, { seed, signal });
   const chosen = [...members].flatMap(([label, own]) => {
     const count = perClass ?? Math.max(1, Math.round((fraction as number) * own.length));
     if (count > own.length) {

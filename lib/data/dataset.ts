@@ -152,18 +152,26 @@ export interface DatasetDescription {
   image: { height: number; width: number; channels: number };
   /** What was found and is not part of it. */
   leftOut?: readonly string[];
-  /** One line for people: "folder: 100 images, the first 64×48×3, 2 classes (cats, dogs), from photos; left out: 3 .bmp files". */
+  /** One line for people: "folder: 100 images, the first 64×48×3, 2 classes (cats 60, dogs 40), from photos; left out: 3 .bmp files". */
   text: string;
 }
 
 /** So many class names are listed. */
 const mostNames = 6;
 
-/** "2 classes (cats, dogs)"; with labels that leave classes out, "400 of 550 classes (…)". */
+/**
+ * "2 classes (cats, dogs)"; with the labels of all samples, "2 classes (cats 12, dogs 30)", and where these leave classes out,
+ * "400 of 550 classes (…)".
+ */
 function classesText(classes: readonly string[], labels: ArrayLike<number> | undefined): string {
-  const present = labels === undefined ? classes.length : new Set(Array.from(labels)).size;
+  const counts = new Map<number, number>();
+  for (const label of Array.from(labels ?? [])) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const present = labels === undefined ? classes.length : counts.size;
   const count = present === classes.length ? `${present}` : `${present} of ${classes.length}`;
-  const names = [...classes.slice(0, mostNames), ...(classes.length > mostNames ? ['…'] : [])];
+  const named = classes
+    .slice(0, mostNames)
+    .map((name, i) => (labels === undefined ? name : `${name} ${counts.get(i) ?? 0}`));
+  const names = [...named, ...(classes.length > mostNames ? ['…'] : [])];
   return `${count} ${classes.length === 1 ? 'class' : 'classes'} (${names.join(', ')})`;
 }
 
@@ -184,6 +192,6 @@ export async function describeDataset(dataset: Dataset): Promise<DatasetDescript
     ...(leftOut && { leftOut }),
     labelled,
     image: { height, width, channels },
-    text: `${name}: ${length} images, the first ${size}, ${kinds}${from}${rest}`,
+    text: `${name}: ${length} ${length === 1 ? 'image' : 'images'}, the first ${size}, ${kinds}${from}${rest}`,
   };
 }

@@ -3,6 +3,7 @@ import { DataError } from '../errors.ts';
 import { describe } from '../validate.ts';
 import { checkDataset, type Dataset, type LoadedSample } from './dataset.ts';
 import { DataLoader } from './loader.ts';
+import { permutation } from './shuffle.ts';
 
 /**
  * The class index of every sample: `dataset.labels` where there are, else read with the samples, of which images of a
@@ -28,6 +29,28 @@ export async function readLabels(
   let at = 0;
   for await (const { label } of readSamples(dataset, signal)) put(at++, label);
   return labels;
+}
+
+/** The order that samples are chosen in; no epoch has this number. */
+const choosing = 2 ** 32 - 1;
+
+/**
+ * The indices of the samples of each class, in an order that is a function of the seed: the first of them are a choice at random.
+ * Throws as readLabels.
+ */
+export async function shuffledClasses(
+  dataset: Dataset,
+  { seed, signal }: { readonly seed: number; readonly signal?: AbortSignal | undefined },
+): Promise<Map<number, number[]>> {
+  const labels = await readLabels(dataset, { signal });
+  const members = new Map<number, number[]>();
+  for (const index of permutation(labels.length, seed, choosing)) {
+    const label = labels[index] as number;
+    const own = members.get(label) ?? [];
+    own.push(index);
+    members.set(label, own);
+  }
+  return members;
 }
 
 /** The id of every sample, read with the samples. @throws {AbortError} the signal fired. */

@@ -1,4 +1,5 @@
 /** A training run on disk: its config, its metrics, its checkpoints, and going on from one. */
+import { rmdir } from 'node:fs/promises';
 import type { Checkpoint, CheckpointState } from '../checkpoint/checkpoint-files.ts';
 import { findNonFinite } from '../checkpoint/finite.ts';
 import { type EncoderProgram, encoderProgram } from '../checkpoint/program-encoder.ts';
@@ -46,6 +47,8 @@ export async function precisionOfRun({ precision }: CheckedOptions, fit: FitOpti
 /** Where a run is when a fit begins with it. */
 interface Start {
   readonly run: RunFolder;
+  /** Begun by this fit. */
+  readonly isNew?: boolean;
   /** Of the checkpoint that was loaded. */
   readonly savedStep?: number;
   /** Its encoder's program. */
@@ -61,6 +64,8 @@ export class RunWriter implements AsyncDisposable {
   /** For whoever trains to hear, at the start. */
   readonly warnings: readonly string[];
   readonly #run: RunFolder;
+  /** Begun by this fit, and without a step so far. */
+  #isNew: boolean;
   readonly #trained: Trained;
   readonly #lock: Lock;
   readonly #program: EncoderProgram | undefined;
@@ -70,12 +75,13 @@ export class RunWriter implements AsyncDisposable {
   #savedStep: number | undefined;
 
   private constructor(
-    { run, savedStep, records = [], warnings = [] }: Start,
+    { run, isNew = false, savedStep, records = [], warnings = [] }: Start,
     trained: Trained,
     lock: Lock,
     { program, warning }: { readonly program?: EncoderProgram; readonly warning?: string },
   ) {
     this.#run = run;
+    this.#isNew = isNew;
     this.#trained = trained;
     this.#lock = lock;
     this.#records = records;
@@ -98,7 +104,7 @@ export class RunWriter implements AsyncDisposable {
     try {
       const start = fit.resume
         ? await resume(fit.out, config, trained, fit)
-        : { run: await RunFolder.create(fit.out, config) };
+        : { run: await RunFolder.create(fit.out, config), isNew: true };
       return new RunWriter(start, trained, lock, await programIn(trained.options.encoder, config, start.program));
     } catch (error) {
       await lock.release();
@@ -124,6 +130,7 @@ export class RunWriter implements AsyncDisposable {
   }
 
   async record(event: StepEvent | MonitorEvent | EpochEvent): Promise<void> {
+    this.#isNew = false;
     await this.#run.metrics.append(json(event));
   }
 
@@ -165,8 +172,15 @@ export class RunWriter implements AsyncDisposable {
     return folder;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#lock.release();
+  /** A run that came to no step leaves nothing behind. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const isEmpty = this.#isNew && this.#savedStep === undefined;
+    try {
+      if (isEmpty) await this.#run.discard();
+    } finally {
+      await this.#lock.release();
+    }
+    if (isEmpty) await rmdir(this.#run.path).catch(() => {}); // it holds other files
   }
 }
 

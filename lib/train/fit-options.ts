@@ -42,13 +42,14 @@ const names = [
 ] as const;
 
 function checkData(data: FitOptions['data']): void {
-  checkOptions('data', data, ['name', 'path', 'limit', 'split', 'skipDamaged']);
+  checkOptions('data', data, ['name', 'path', 'limit', 'split', 'skipDamaged', 'heldOut']);
   if (data === undefined) return;
   expectString('data.name', data.name);
   if (data.path !== null) expectString('data.path', data.path);
   if (data.limit !== null) expectNumber('data.limit', data.limit, { min: 1, integer: true });
   if (data.split !== undefined) expectString('data.split', data.split);
   if (data.skipDamaged !== undefined) expectBoolean('data.skipDamaged', data.skipDamaged);
+  checkOptions('data.heldOut', data.heldOut, ['fraction', 'seed']);
 }
 
 interface Defaults {

@@ -54,7 +54,7 @@ describe('contrastive fine-tune', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('2 epochs, 4 steps of 20 images, learning rate 0.1, into ');
     expect(stdout).toMatch(/loss \d\.\d{4}, \d+\.\d% of 16 test images right/);
-    expect(stdout).toContain(`next: contrastive predict --run ${out} --input DIR`);
+    expect(stdout).toContain('next: npx contrastive predict ');
   });
 
   it('refuses images without classes, a folder that holds a run, and a run that is none', async () => {

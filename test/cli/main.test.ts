@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type Command, defineCommand } from '../../lib/cli/command.ts';
+import { runProgram } from '../../lib/cli/program.ts';
+import { floatType } from '../../lib/cli/shared-options.ts';
 import { AbortError, LibtorchError, OptionError } from '../../lib/errors.ts';
 import { binFile, mainFile, runMain, runWith } from './run-cli.ts';
 
@@ -44,6 +46,23 @@ const strict = defineCommand({
   options: { data: { type: 'string', value: 'DIR', required: true, help: 'what to read' } },
   async run() {},
 });
+const look = defineCommand({
+  name: 'look',
+  summary: 'takes options by place',
+  help: 'Looks.',
+  places: ['run', 'data'],
+  examples: [],
+  options: {
+    run: { type: 'string', value: 'DIR', required: true, help: 'what to look at' },
+    data: { type: 'string', value: 'DIR', help: 'what with' },
+    precision: { ...floatType, help: 'how closely' },
+    hidden: { type: 'boolean', group: 'Seldom needed', help: 'in secret' },
+  },
+  async run({ options, positionals, given }) {
+    got = { options, positionals };
+    expect([...given].every((name) => name in options)).toBe(true);
+  },
+});
 const failing = (error: unknown): Command => ({
   ...strict,
   name: 'fail',
@@ -51,7 +70,7 @@ const failing = (error: unknown): Command => ({
   run: () => Promise.reject(error),
 });
 
-const run = (...args: string[]) => runWith([paint, strict], args);
+const run = (...args: string[]) => runWith([paint, strict, look], args);
 
 describe('options', () => {
   it('are converted, filled with defaults, and known by camelCase names', async () => {
@@ -66,6 +85,13 @@ describe('options', () => {
     expect(got?.positionals).toEqual(['--not-a-flag']);
   });
 
+  it('are known by their place too, those that were not typed as flags; and by other names of their choices', async () => {
+    expect((await run('look', 'runs/a', 'photos', '--precision', 'bf16')).code).toBe(0);
+    expect(got).toMatchObject({ options: { run: 'runs/a', data: 'photos', precision: 'bfloat16' }, positionals: [] });
+    await run('look', 'photos', '--run', 'runs/b', '--precision=fp32');
+    expect(got).toMatchObject({ options: { run: 'runs/b', data: 'photos', precision: 'float32' } });
+  });
+
   it.each([
     [['paint', '--brush-sise', '3'], 'contrastive paint: unknown option --brush-sise; did you mean --brush-size?'],
     [['paint', '--zzzzzzzzzz'], '`contrastive paint --help` lists the options'],
@@ -78,11 +104,13 @@ describe('options', () => {
     [['paint', '--out', '--quick'], '--out needs a value (FILE)'],
     [['paint', '--colour', 'blu'], "did you mean 'blue'?"],
     [['paint', '--quick=yes'], "--quick takes no value, got 'yes'"],
-    [['paint', 'a', 'b'], 'takes at most 1 arguments, got 2: a b'],
-    [['strict', 'a', '--data', 'x'], "takes no arguments without a flag, got 'a'"],
+    [['paint', 'a', 'b'], "contrastive paint: does not know what 'a' 'b' is for"],
+    [['strict', 'a', '--data', 'x'], "contrastive strict: does not know what 'a' is for"],
     [['strict'], 'contrastive strict: --data DIR is required'],
+    [['look'], 'contrastive look: RUN is missing: what to look at'],
+    [['look', 'a', '--run', 'b', '--data', 'c'], "contrastive look: does not know what 'a' is for"],
     [['pant'], "unknown command 'pant'; did you mean 'paint'?"],
-    [['toString'], "unknown command 'toString'; known: paint, strict"],
+    [['toString'], "unknown command 'toString'; known: paint, strict, look"],
     [[], 'a command is needed'],
     [['--jsn', 'paint'], 'did you mean --json?'],
   ])('%j is wrong usage: exit code 2 and a message that helps', async (args, message) => {
@@ -157,6 +185,20 @@ describe('help', () => {
       for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
     }
     expect((await run('strict', '--help')).stdout).toMatch(/^Usage: contrastive strict --data DIR \[options\]/);
+    const { stdout } = await run('look', '--help');
+    expect(stdout).toMatch(/^Usage: contrastive look RUN \[DATA\] \[options\]/);
+    expect(stdout).toMatch(/\nOptions:\n(?: .*\n)+\nSeldom needed:\n +--hidden +in secret\n/);
+  });
+
+  it.each([60, 140])('is as wide as a terminal of %i columns', async (columns) => {
+    let text = '';
+    const code = await runProgram(['paint', '--help'], {
+      commands: { paint: async () => ({ command: paint }) },
+      signal: new AbortController().signal,
+      streams: { stdout: { columns, write: (part: string) => (text += part) }, stderr: { write: () => true } },
+    });
+    const longest = Math.max(...text.split('\n').map((line) => line.length));
+    expect([code, longest > columns - 15, longest <= columns]).toEqual([0, true, true]);
   });
 });
 
@@ -197,7 +239,7 @@ describe('the real program', () => {
       const [code, signal] = await new Promise<[number, string]>((done) =>
         child.once('close', (...how) => done(how as never)),
       );
-      expect({ code, signal, errors }).toEqual({ code: 130, signal: null, errors: 'error: stopped [ERR_ABORTED]\n' });
+      expect({ code, signal, errors }).toEqual({ code: 130, signal: null, errors: 'stopped\n' });
     } finally {
       rmSync(folder, { recursive: true });
     }

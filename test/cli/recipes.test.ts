@@ -91,7 +91,7 @@ describe('a recipe of the package', () => {
     ['simclr-cifar10-lightly', 0.06, 0],
     ['simclr-cifar10-solo-learn', 0.4, 0],
   ])('%s rises to a rate of %f and falls to %f', async (name, peak, last) => {
-    const { schedule, optimizer, batchSize = 0, epochs } = await specWith(name);
+    const { schedule, optimizer, batchSize = 0, epochs = 0 } = await specWith(name);
     const rateAt = (epoch: number): number =>
       learningRateAt(schedule as unknown as ScheduleSpec, {
         baseLearningRate: optimizer.lr as number,

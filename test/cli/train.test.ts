@@ -136,7 +136,7 @@ describe('contrastive train', () => {
       const command = [...small, '--limit-train', '64', '--limit-test', '20', ...args, ...more, ...views];
       expect(await train(...command)).toMatchObject({ code: 0 });
       const second = await train(...command, '--knn-every', '1', '--threads', '1');
-      expect(second.stdout).toContain('contrastive eval --run');
+      expect(second.stdout).toContain('next: npx contrastive eval runs/fashion-mnist-simclr-2');
       expect(second.stdout).toMatch(/epoch 1\/1 {2}loss \d\.\d{4} {2}kNN \d+\.\d%/);
       const { config } = await RunFolder.open(join(folder, 'runs/fashion-mnist-simclr-2'));
       expect(config).toMatchObject({
@@ -210,10 +210,13 @@ describe('contrastive train', () => {
     const ran = await train(...args, '--batch-size', '2', '--epochs', '1', '--out', out, '--json');
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     const events = eventsOf(ran);
-    expect(events[0]).toEqual({ warning: expect.stringMatching(/no split 'test'.*kNN accuracy is not measured/) });
+    expect(events[0]).toEqual({ warning: 'photos has no labels; the kNN accuracy is not measured' });
     expect(events.at(-1)).toMatchObject({ kind: 'result', knnTop1: null });
     const supcon = await train(...args.with(3, 'supcon'), '--batch-size', '2', '--out', join(folder, 'x'));
-    expect(supcon).toMatchObject({ code: 1, stderr: expect.stringContaining('label') });
+    expect(supcon).toMatchObject({
+      code: 2,
+      stderr: 'error: photos has no class folders; use --method simclr [ERR_OPTION]\n',
+    });
   });
 
   it('shows a live line on a terminal', async () => {
@@ -241,9 +244,9 @@ it.each([command, evalCommand, demoCommand])('the help of $name fits 100 columns
 describe('wrong use', () => {
   const data = ['--data', 'fashion-mnist:bundled'];
   it.each([
-    [[], 'contrastive train: --data NAME[:PATH] is required'],
+    [[], 'contrastive train: DATA is missing: a folder of images, or the name of a data set'],
     [['--data', 'fashion-mnits'], "did you mean 'fashion-mnist'?"],
-    [['--data', './photos'], 'for a folder of images, folder:./photos'],
+    [['./photos'], "there is no folder './photos', and no data set of that name"],
     [['--data', 'cifar10'], '--data cifar10 needs the folder of its files: cifar10:PATH'],
     [['--data', 'fashion-mnist:'], 'needs the folder'],
     [[...data, '--epoch', '3'], 'did you mean --epochs?'],
@@ -282,7 +285,10 @@ describe('wrong use', () => {
     [[...data, '--resume', 'runs/x', '--out', 'runs/y'], '--out does not go with --resume'],
     [[...data, '--encoder', './no-such-net.ts'], 'no-such-net.ts: there is no such file; it makes the encoder'],
     [[...data, '--encoder', './my-net.js', '--width', '8'], '--width belongs to --encoder resnet18 or'],
-    [[...data, '--limit-train', '100', '--batch-size', '256'], 'batchSize must be at most the 100 samples'],
+    [
+      [...data, '--limit-train', '100', '--batch-size', '256'],
+      '--batch-size 256 is more than your 100 training images; try --batch-size 25',
+    ],
   ])('%j ends with 2 and a message that helps', async (args, message) => {
     const out = args.includes('--resume') ? [] : ['--out', join(folder, 'no')];
     const { code, stderr } = await train(...args, ...out);
@@ -333,13 +339,16 @@ describe('where the weights begin', () => {
     expect(JSON.parse(judged.stdout)).toMatchObject({ trainImages: 256 });
   });
 
-  it('fewer images than the default batch are one batch', async () => {
-    const args = ['--data', 'fashion-mnist:bundled', '--width', '4', '--epochs', '1', '--limit-train', '40'];
-    const ran = await train(...args, '--limit-test', '10', '--out', join(folder, 'few'));
-    expect(ran).toMatchObject({
+  it('few images make batches of equal size, and what a chosen size leaves out is said', async () => {
+    const args = ['--data', 'fashion-mnist:bundled', '--width', '4', '--epochs', '1', '--limit-train', '41'];
+    const whole = await train(...args, '--limit-test', '10', '--out', join(folder, 'few'));
+    expect(whole).toMatchObject({
       code: 0,
-      stderr: expect.stringMatching(/40 samples, fewer than the default batchSize/),
+      stdout: expect.stringContaining(': 1 epoch of 2 steps of 20 images (1 left out of each, others each time), into'),
     });
+    const some = await train(...args, '--limit-test', '10', '--batch-size', '24', '--out', join(folder, 'some'));
+    expect(some.stdout).toContain(': 1 epoch of 1 step of 24 images (17 left out of each, others each time), into');
+    expect(some.stdout).toContain('\n1 step in ');
   });
 });
 
@@ -397,7 +406,7 @@ describe('a run that is there already', () => {
     });
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /warning: the checkpoint of step 4 is in .*unwritten\. To go on:\n {2}contrastive train --resume \S*unwritten --limit-test 100\nerror: the disk is full/,
+      /warning: the checkpoint of step 4 is saved\. Go on with:\n {2}npx contrastive train --resume \S*unwritten --limit-test 100\nerror: the disk is full/,
     );
   });
 
@@ -425,7 +434,8 @@ describe('a run that is there already', () => {
     expect({ code, stderr }).toEqual({ code: 130, stderr: '' });
     const { error } = eventsOf({ stdout }).at(-1) as unknown as { error: { code: string; message: string } };
     expect(error.code).toBe('ERR_ABORTED');
-    const [, step, resume] = /checkpoint of step (\d+) is in .*\n {2}contrastive (.*)$/.exec(error.message) ?? [];
+    const [, step, resume] =
+      /^Stopped at step (\d+); checkpoint saved\. Go on with:\n {2}npx contrastive (.*)$/.exec(error.message) ?? [];
     expect([5, 6, 7]).toContain(Number(step)); // inside the second epoch
     // The command that the message gives, word by word.
     const resumed = await runWith([command], (resume as string).split(' '));

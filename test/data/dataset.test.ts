@@ -106,7 +106,7 @@ describe('describeDataset', () => {
       classes,
       labelled: true,
       image: { height: 2, width: 2, channels: 3 },
-      text: 'array: 2 images, the first 2×2×3, 2 classes (a, b), from memory',
+      text: 'array: 2 images, the first 2×2×3, 2 classes (a 1, b 1), from memory',
     });
     const some = {
       ...dataset,
@@ -115,7 +115,7 @@ describe('describeDataset', () => {
       leftOut: ['3 .bmp files', "'x' without images"],
     };
     expect((await describeDataset(some)).text).toBe(
-      "mine: 3 images, the first 2×2×3, 2 of 7 classes (a, b, c, d, e, f, …); left out: 3 .bmp files, 'x' without images",
+      "mine: 3 images, the first 2×2×3, 2 of 7 classes (a 2, b 0, c 0, d 1, e 0, f 0, …); left out: 3 .bmp files, 'x' without images",
     );
     expect((await describeDataset(subset(some, [0]))).leftOut).toEqual(some.leftOut);
     expect((await describeDataset(dataset)).text).toBe('mine: 3 images, the first 2×2×3, no labels');

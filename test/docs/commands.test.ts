@@ -22,9 +22,10 @@ async function checkContrastive([name = '', ...rest]: string[]): Promise<void> {
   expect(commandNames).toContain(name);
   const { command } = (await import(`../../lib/cli/${name}.ts`)) as { command: Command };
   const table = { ...command.options, ...(await command.derived?.(rest)), ...globalOptions };
-  const { options } = parseOptions(rest, table, { where: name, maxPositionals: command.maxPositionals ?? 0 });
-  if (!options.help) checkRequired(name, table, options);
-  if (typeof options.data === 'string') parseData(options.data);
+  const { places, maxPositionals } = command;
+  const { options } = parseOptions(rest, table, { where: name, places, maxPositionals });
+  if (!options.help) checkRequired({ where: name, places }, table, options);
+  if (typeof options.data === 'string' && options.data.includes(':')) parseData(options.data); // others are folders
 }
 
 /** A program that the project does not bring. */

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { defaults, train } from '../../examples/train.ts';
+import { configOf, defaults, train } from '../../examples/train.ts';
 
 it.each(['supcon', 'simclr'] as const)('the training script runs both stages: %s', async (method) => {
   const folder = await mkdtemp(join(tmpdir(), 'train-'));
@@ -22,4 +22,16 @@ it.each(['supcon', 'simclr'] as const)('the training script runs both stages: %s
     name: method,
     temperature: 0.1,
   });
+});
+
+it('the training script takes its command line at its word, and says what is wrong with it', () => {
+  expect(configOf(['--epochs', '20', '--method', 'simclr'])).toEqual({ ...defaults, epochs: 20, method: 'simclr' });
+  for (const [args, message] of [
+    [['--epochs', 'ten'], "--epochs must be a whole number above 0, got 'ten'"],
+    [['--images', '0'], "--images must be a whole number above 0, got '0'"],
+    [['--method', 'supcom'], "--method must be supcon or simclr, got 'supcom'"],
+    [['--epoch', '1'], "Unknown option '--epoch'"],
+    [['fast'], "Unexpected argument 'fast'"],
+  ] as const)
+    expect(() => configOf([...args])).toThrow(message);
 });

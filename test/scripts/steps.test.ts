@@ -37,6 +37,18 @@ describe('step', () => {
   });
 });
 
+describe('step without a terminal', () => {
+  it('says every ten seconds that it goes on, and where it is', () => {
+    const { stdout } = run(
+      `const { mock } = await import('node:test');
+       mock.timers.enable({ apis: ['setInterval'] });
+       await s.step('a step', async (at) => { mock.timers.tick(10_000); at('half way'); mock.timers.tick(10_000); });
+       mock.timers.tick(30_000);`,
+    );
+    expect(stdout).toMatch(/^ {2}a step … 0 s\n {2}a step … 0 s {2}half way\n {2}a step +\d+\.\d s\n$/);
+  });
+});
+
 describe('runLogged', () => {
   it('keeps the output in a log and shows its tail on failure', () => {
     const program = `for (let i = 0; i < 100; i++) console.log('line ' + i); process.exit(3)`;

@@ -1,4 +1,5 @@
 /** What a run keeps when something goes wrong, and what it goes on with. */
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -170,7 +171,7 @@ describe('weights that are not finite', () => {
     const wild = make({ ...models, optimizer, schedule: { name: 'constant' }, epochs: 1, batchSize: 40 });
     const other = join(folder, 'wild');
     await expect(wild.fit(tinyDataset(), { out: other })).rejects.toMatchObject({ code: 'ERR_NON_FINITE' });
-    expect(await (await RunFolder.open(other)).steps()).toEqual([]);
+    expect(existsSync(other)).toBe(false); // a run that came to no step leaves nothing behind
   });
 });
 
