@@ -1,4 +1,5 @@
 /** What a run was made with: enough to rebuild its encoder, head, method and input, and to say how it was trained. */
+import type { DataOrigin } from '../data/dataset.ts';
 import { CheckpointError } from '../errors.ts';
 import { isObject } from '../files/strict-json.ts';
 import { describe } from '../validate.ts';
@@ -54,18 +55,7 @@ export interface RunConfig {
   precisionSpeeds?: { float32: number; bfloat16: number };
   /** Of a classifier: the names of its classes, where the data set has some. */
   classes?: string[];
-  data: {
-    name: string;
-    path: string | null;
-    /** Training samples used; null for all. */
-    limit: number | null;
-    /** Absent for 'train'. */
-    split?: string;
-    /** Whether files that cannot be decoded were left out; absent for no. */
-    skipDamaged?: boolean;
-    /** The share of each class that was put aside to judge on (`holdOut`); absent for none. */
-    heldOut?: { fraction: number; seed: number };
-  };
+  data: DataOrigin;
   /** What the run was trained on, so that going on with other images is noticed. */
   dataset?: DatasetMark;
 }

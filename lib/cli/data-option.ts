@@ -199,10 +199,11 @@ async function testImages(
 
 /** At most `limit` images, evenly spread over the order, so that every class stays. */
 function thinned(dataset: Dataset, limit = dataset.length): Dataset {
-  const { length } = dataset;
+  const { length, origin } = dataset;
   if (limit >= length) return dataset;
-  return subset(
+  const part = subset(
     dataset,
     Array.from({ length: limit }, (_, i) => Math.floor((i * length) / limit)),
   );
+  return { ...part, ...(origin && { origin: { ...origin, limit } }) };
 }

@@ -5,7 +5,6 @@ import { openCheckpoint } from '../checkpoint/run.ts';
 import { fineTunePlan } from '../classify/fine-tune-plan.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
-import { DataError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { dataHelp, dataOption, skipDamaged } from './data-option.ts';
@@ -95,10 +94,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const { data, test, noTest, train: all } = await loadRunData({ ...typed, side }, config, { output, signal });
   const train =
     labelFraction === undefined ? all : await balancedSubset(all, { fraction: labelFraction, seed, signal });
-  const { text, labelled } = await describeDataset(train);
-  if (!labelled)
-    throw new DataError(`${train.name}: a classifier needs a label for every image, and a folder for each class`);
-  output.print(`training images  ${text}`);
+  output.print(`training images  ${(await describeDataset(train)).text}`);
   if (test === undefined) output.warn(`${noTest}; the accuracy is not measured`);
   else output.print(`test images      ${(await describeDataset(test)).text}`);
   const { batchSize, epochs, lr } = fineTunePlan(train.length, typed);

@@ -93,6 +93,8 @@ export function programHelp(commands: readonly Command[], columns: number | unde
     '  contrastive doctor',
     '  # Train on the bundled images for a few minutes and write a report to look at.',
     '  contrastive demo',
+    '  # Train on your own images: a folder, with a sub-folder for each class or without any.',
+    '  contrastive train photos',
     '  # All options of a command, with defaults and units.',
     '  contrastive train --help',
     '',

@@ -1,6 +1,7 @@
-/** The images that a run is judged or trained further on: its own, or those that were typed. */
+/** The labelled images that a run is judged or trained further on: its own, or those that were typed. */
 import type { RunConfig } from '../checkpoint/run-config.ts';
-import { dataOfRun, loadSplits, parseData, type Splits, usualFraction } from './data-option.ts';
+import { DataError } from '../errors.ts';
+import { dataOfRun, loadSplits, parseData, type Splits, titleOf, usualFraction } from './data-option.ts';
 import type { Output } from './output.ts';
 
 export interface RunDataOptions {
@@ -26,7 +27,7 @@ export interface RunData extends Splits {
 
 /**
  * @throws {OptionError} the run does not say where its images lie.
- * @throws {DataError} training images that are missing or damaged.
+ * @throws {DataError} training images that are missing or damaged, or have no labels.
  */
 export async function loadRunData(
   options: RunDataOptions,
@@ -44,6 +45,8 @@ export async function loadRunData(
     ...{ skipDamaged, side: options.side },
     ...context,
   });
+  if (splits.train.labels === undefined)
+    throw new DataError(`${titleOf(source)} has no labels; --data DIR takes images in class folders`);
   const { heldOut } = splits;
   if (isOwn && heldOut !== undefined && own.heldOut === undefined)
     context.output.warn(

@@ -59,6 +59,9 @@ export async function prepare(
       `${counted(test.length, 'image')} put aside to judge on: ${splits.heldOut.fraction} of each class (--val-split)`,
     );
   if (usual !== undefined) output.print(usual.reason);
+  const isUsualSize = !given.has('size') && config?.input === undefined;
+  if (isUsualSize && spec.input.size === 224 && options.device === 'cpu')
+    output.print('views of 224 pixels; --size 96 trains about five times as fast on a CPU');
   const noTest = train.labels === undefined ? `${titleOf(source)} has no labels` : splits.noTest;
   const warning = test === undefined ? `${noTest}; the kNN accuracy is not measured` : missingClasses({ train, test });
   if (warning !== undefined) output.warn(warning);

@@ -22,6 +22,21 @@ export interface Sample {
 /** A sample that has been read: with an id in any case. */
 export type LoadedSample = Sample & { id: number };
 
+/** What a data set was loaded by, so that it can be loaded again: by its name, as `loadDataset` takes it. */
+export interface DataOrigin {
+  readonly name: string;
+  /** The folder of its files; null where it has a place of its own. */
+  readonly path: string | null;
+  /** Samples used at most; null for all. */
+  readonly limit: number | null;
+  /** Absent for 'train'. */
+  readonly split?: string;
+  /** Whether files that cannot be decoded were left out; absent for no. */
+  readonly skipDamaged?: boolean;
+  /** The share of each class that was put aside to judge on (`holdOut`); absent for none. */
+  readonly heldOut?: { readonly fraction: number; readonly seed: number };
+}
+
 /**
  * A finite, indexable collection of images. Write your own by implementing this; `get` may be slow and asynchronous,
  * and is called for several indices at a time.
@@ -37,6 +52,8 @@ export interface Dataset {
   readonly source?: string;
   /** What lay there and is not part of it, for people to read: "3 .bmp files". */
   readonly leftOut?: readonly string[];
+  /** Of `loadDataset`; a run that is trained on it keeps it. */
+  readonly origin?: DataOrigin;
   get(index: number): Sample | Promise<Sample>;
 }
 

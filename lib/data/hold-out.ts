@@ -45,11 +45,13 @@ export async function holdOut(dataset: Dataset, options: HoldOutOptions = {}): P
       `${dataset.name}: none of its ${classes.size} classes has two samples, of which one can be put aside`,
     );
   const all = Array.from({ length: dataset.length }, (_, index) => index);
+  const { origin } = dataset;
+  const train = subset(
+    dataset,
+    all.filter((index) => !aside.has(index)),
+  );
   return {
-    train: subset(
-      dataset,
-      all.filter((index) => !aside.has(index)),
-    ),
+    train: { ...train, ...(origin && { origin: { ...origin, heldOut: { fraction, seed } } }) },
     test: subset(
       dataset,
       all.filter((index) => aside.has(index)),

@@ -1,9 +1,10 @@
 /** Data sets by name. A data set's file adds it. */
+import { resolve } from 'node:path';
 import { OptionError } from '../errors.ts';
 import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { expectOneOf, expectString } from '../validate.ts';
-import type { Dataset } from './dataset.ts';
+import type { DataOrigin, Dataset } from './dataset.ts';
 
 /** The input that a data set is usually trained with. */
 export interface DatasetInput {
@@ -61,5 +62,19 @@ export const datasetOf = (name: string, where = 'dataset'): DatasetDefinition<Op
 export async function load(name: string, given: object): Promise<Dataset> {
   const { options, load } = datasetOf(name);
   const where = `loadDataset('${name}')`;
-  return load(resolveOptions(where, options, given, `${where}: `), where);
+  const resolved = resolveOptions(where, options, given, `${where}: `);
+  return { ...(await load(resolved, where)), origin: originOf(name, resolved) };
+}
+
+function originOf(name: string, options: Readonly<Record<string, unknown>>): DataOrigin {
+  const { root, subset, limit, split, onError } = options as {
+    readonly [option in 'root' | 'subset' | 'split' | 'onError']?: string;
+  } & { readonly limit?: number };
+  return {
+    name,
+    path: root === undefined ? (subset ?? null) : resolve(root),
+    limit: limit ?? null,
+    ...(split !== undefined && split !== 'train' && { split }),
+    ...(onError === 'skip' && { skipDamaged: true }),
+  };
 }

@@ -71,7 +71,7 @@ export async function configOf(
     precision: choice.precision,
     ...(choice.speeds && { precisionSpeeds: { ...choice.speeds } }),
     ...(method.spec.name === 'cross-entropy' && dataset.classes && { classes: [...dataset.classes] }),
-    data: fit.data ?? { name: dataset.name, path: null, limit: null },
+    data: fit.data ?? dataset.origin ?? { name: dataset.name, path: null, limit: null },
     dataset: await markOf(dataset),
   };
 }

@@ -5,12 +5,18 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { presets } from '../../lib/augment/presets.ts';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
+import { fineTune } from '../../lib/classify/fine-tune.ts';
+
 import { command as embedCommand } from '../../lib/cli/embed.ts';
 import { command as evalCommand } from '../../lib/cli/eval.ts';
 import { usualBatchSize, usualEpochs } from '../../lib/cli/fit-data.ts';
 import { command as resumeCommand } from '../../lib/cli/resume.ts';
 import { command as trainCommand } from '../../lib/cli/train.ts';
+import { holdOut } from '../../lib/data/hold-out.ts';
+import { loadDataset } from '../../lib/data/load.ts';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { type Ran, runWith } from './run-cli.ts';
 
 const damaged = fileURLToPath(new URL('../fixtures/data/images/truncated.jpg', import.meta.url));
@@ -97,6 +103,10 @@ describe('train, with a path alone', () => {
       code: 2,
       stderr: 'error: flat has no class folders; use --method simclr [ERR_OPTION]\n',
     });
+    expect(await run('eval', 'runs/flat-simclr-1')).toMatchObject({
+      code: 1,
+      stderr: 'error: flat has no labels; --data DIR takes images in class folders [ERR_DATA]\n',
+    });
     expect(await run('train', 'flat', ...small, '--val-split', '0.5')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('flat has no labels'),
@@ -112,6 +122,25 @@ describe('train, with a path alone', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
     expect(stderr).toContain(hint);
   });
+});
+
+it('a fine-tuned run and one that code has trained know their images too', async () => {
+  const encoder = resnet18({ stem: 'cifar', width: 4 });
+  const input = { size: 16, mean: 0.5, std: 0.25 };
+  const { train, test } = await holdOut(await loadDataset('folder', { root: 'photos' }), { seed: 5 });
+  const { classifier } = await fineTune(encoder, train, {
+    augment: presets.fineTune(input),
+    evaluation: presets.evaluation(input),
+    epochs: 1,
+    out: 'runs/tuned',
+  });
+  classifier.dispose();
+  encoder.dispose();
+  const { config } = await RunFolder.open('runs/tuned');
+  const heldOut = { fraction: 0.2, seed: 5 };
+  expect(config.data).toEqual({ name: 'folder', path: join(process.cwd(), 'photos'), limit: null, heldOut });
+  const judged = await run('eval', 'runs/tuned', '--protocol', 'knn', '--json');
+  expect(JSON.parse(judged.stdout)).toMatchObject({ trainImages: train.length, testImages: test.length });
 });
 
 describe('a damaged file', () => {
