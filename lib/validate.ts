@@ -114,16 +114,30 @@ export function expectBoolean(name: string, value: unknown): boolean {
   throw new OptionError(`${name} must be true or false, got ${describe(value)}`);
 }
 
+/** Of images: 1, gray, or 3. */
+export function expectChannels(name: string, value: 1 | 3): 1 | 3 {
+  if (value === 1 || value === 3) return value;
+  throw new OptionError(`${name} must be 1 or 3, got ${describe(value)}`);
+}
+
 /** Returns `value` when it is a colour as '#rrggbb'. */
-export function expectColour(name: string, value: unknown): string {
+export function expectColour(name: string, value: string): string {
   if (typeof value === 'string' && /^#[\da-f]{6}$/i.test(value)) return value;
   throw new OptionError(`${name} must be a colour as '#rrggbb', got ${describe(value)}`);
 }
 
+export function expectFunction<F extends (...args: never[]) => unknown>(name: string, value: F): F {
+  if (typeof value === 'function') return value;
+  throw new OptionError(`${name} must be a function, got ${describe(value)}`);
+}
+
+export function expectSignal(name: string, value: AbortSignal): AbortSignal {
+  if (typeof value?.aborted === 'boolean' && typeof value.addEventListener === 'function') return value;
+  throw new OptionError(`${name} must be an AbortSignal, got ${describe(value)}`);
+}
+
 /** Throws an AbortError when the signal has fired, an OptionError when it is no signal. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  const isSignal = typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
-  if (signal !== undefined && !isSignal)
-    throw new OptionError(`signal must be an AbortSignal, got ${describe(signal)}`);
-  if (signal?.aborted) throw new AbortError(undefined, { cause: signal.reason });
+  if (signal !== undefined && expectSignal('signal', signal).aborted)
+    throw new AbortError(undefined, { cause: signal.reason });
 }

@@ -38,6 +38,21 @@ export function sizePair(name: string, value: Size): readonly [number, number] {
   return expectList(name, value, 2, pixels) as [number, number];
 }
 
+type Padding = readonly [left: number, top: number, right: number, bottom: number];
+
+/** Of a number of pixels for all sides, [x, y], or one for each side. */
+export function paddingOf(name: string, value: number | readonly number[]): Padding {
+  const side = (inner: string, x: unknown) => expectNumber(inner, x, { ...pixelCount, min: 0 });
+  if (!Array.isArray(value)) {
+    const all = side(name, value);
+    return [all, all, all, all];
+  }
+  if (value.length !== 2 && value.length !== 4)
+    throw new OptionError(`${name} must be a number, [x, y] or four numbers, got ${describe(value)}`);
+  const sides = value.map((x, i) => side(`${name}[${i}]`, x));
+  return (sides.length === 2 ? [...sides, ...sides] : sides) as [number, number, number, number];
+}
+
 /** [min, max] with bounds on both; `above` leaves the bound itself out. */
 export function expectRange(
   name: string,
@@ -65,6 +80,14 @@ export const positiveRange = (name: string, value: Range): Range => expectRange(
 
 /** The value of pixels that lie outside the image, in the image's own range [0, 1]. */
 export const fill = { type: 'number', default: 0 } as const;
+
+/** How an image goes on outside. */
+export const outside = {
+  /** What 'constant' padding holds, in [0, 1]; default 0. */
+  fill,
+  /** Default 'constant'; 'edge' repeats the border pixel, 'reflect' mirrors the image without it, 'symmetric' with it. */
+  paddingMode: { type: 'string', choices: ['constant', 'edge', 'reflect', 'symmetric'], default: 'constant' },
+} as const satisfies OptionTable;
 
 export const interpolation = { type: 'string', choices: ['nearest', 'bilinear'] } as const;
 

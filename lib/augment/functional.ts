@@ -11,6 +11,7 @@ export {
   adjustHue,
   adjustSaturation,
   adjustSharpness,
+  type GrayscaleOptions,
   rgbToGrayscale,
 } from './functional/color.ts';
 export {

@@ -1,5 +1,6 @@
 import type { OptionsOf, OptionTable } from '../options/option.ts';
-import { checkOptions, expectNumber, expectOneOf } from '../validate.ts';
+import { resolveOptions } from '../options/resolve.ts';
+import { expectNumber, expectOneOf } from '../validate.ts';
 import {
   applied,
   expectList,
@@ -45,11 +46,13 @@ export function randomErasing(options: RandomErasingOptions = {}): RandomErasing
   return transformOf('randomErasing', declared, options);
 }
 
+const { ratio: _, ...cutoutOptions } = declared;
+export interface CutoutOptions extends OptionsOf<typeof cutoutOptions> {}
+
 /**
  * Erases a random square: `randomErasing` with ratio 1. Source: DeVries & Taylor 2017, arXiv:1708.04552; theirs has a
  * fixed side and may hang over the border, this one lies inside.
  */
-export function cutout(options: Omit<RandomErasingOptions, 'ratio'> = {}): RandomErasing {
-  checkOptions('cutout', options, ['scale', 'value', 'p']);
-  return randomErasing({ ...options, ratio: [1, 1] });
+export function cutout(options: CutoutOptions = {}): RandomErasing {
+  return randomErasing({ ...resolveOptions('cutout', cutoutOptions, options, 'cutout: '), ratio: [1, 1] });
 }

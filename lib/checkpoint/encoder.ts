@@ -2,9 +2,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Encoder, encoderNames, encoderShapes, makeEncoder } from '../encoders/all.ts';
-import { CheckpointError, OptionError } from '../errors.ts';
+import { CheckpointError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
-import { checkOptions, describe, expectString } from '../validate.ts';
+import { deviceOption, instanceOf } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import type { Checkpoint } from './checkpoint-files.ts';
 import { readEncoderFile } from './encoder-file.ts';
 import { moduleOf } from './module-of.ts';
@@ -12,20 +14,22 @@ import { ProgramEncoder } from './program-encoder.ts';
 import { openCheckpoint } from './run.ts';
 import type { RunConfig } from './run-config.ts';
 
-export interface LoadEncoderOptions {
+const declared = {
   /**
    * The folder of a run (its newest good checkpoint is taken), one of its checkpoint folders, or a file that `encoder.save()` or
    * `classifier.save()` wrote.
    */
-  readonly checkpoint: string;
+  checkpoint: { type: 'string', required: true },
   /**
    * A module that gets the weights and is returned: of a run whose encoder is not registered, to train on. Default: one is made
    * by its name, or is the program that the run keeps, which has no parameters to train.
    */
-  readonly encoder?: Encoder;
+  encoder: { type: 'checked', check: instanceOf<Encoder>(Module, 'a Module') },
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
-  readonly device?: string;
-}
+  device: deviceOption,
+} as const satisfies OptionTable;
+
+export interface LoadEncoderOptions extends OptionsOf<typeof declared> {}
 
 /**
  * A trained encoder, in evaluation mode; the caller disposes it. For weights from elsewhere, which do not say what they are of,
@@ -39,12 +43,7 @@ export interface LoadEncoderOptions {
  * const features = await extractFeatures(encoder, dataset, { augment: presets.evaluation({ size: 28 }) });
  */
 export async function loadEncoder(options: LoadEncoderOptions): Promise<Encoder> {
-  checkOptions('loadEncoder', options, ['checkpoint', 'encoder', 'device']);
-  const path = expectString('checkpoint', options?.checkpoint);
-  const device = expectString('device', options.device ?? 'cpu');
-  const { encoder } = options;
-  if (encoder !== undefined && !(encoder instanceof Module))
-    throw new OptionError(`encoder must be a Module, got ${describe(encoder)}`);
+  const { checkpoint: path, encoder, device } = resolveOptions('loadEncoder', declared, options);
   const stats = await stat(path).catch(() => undefined);
   if (stats?.isFile()) {
     const { config, model } = await readEncoderFile(path);

@@ -16,18 +16,28 @@ import { CheckpointError, messageOf } from '../errors.ts';
 import { isTemporary, writeFileAtomic } from '../files/atomic.ts';
 import { readJson } from '../files/read.ts';
 import { isObject } from '../files/strict-json.ts';
-import { checkOptions, clip, describe, expectNumber } from '../validate.ts';
+import { countOption, functionOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
+import { clip, describe, expectNumber } from '../validate.ts';
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from './checkpoint-files.ts';
 import { MetricsLog } from './metrics.ts';
 import { nearbyRuns } from './nearby-runs.ts';
 import { checkRunConfig, type RunConfig } from './run-config.ts';
 
-export interface LoadCheckpointOptions {
+const loadOptions = {
   /** Whether to read what only training needs: trained.safetensors, optimizer.safetensors, method.safetensors. Default true. */
-  optimizer?: boolean;
+  optimizer: { type: 'boolean', default: true },
   /** Hears why a newer checkpoint was passed over. Default: process.emitWarning. */
-  onWarning?: (message: string) => void;
-}
+  onWarning: functionOption<(message: string) => void>(),
+} as const satisfies OptionTable;
+
+export interface LoadCheckpointOptions extends OptionsOf<typeof loadOptions> {}
+
+const saveOptions = {
+  /** Checkpoints that stay, the newest ones. Default 3. */
+  keep: { ...countOption, default: 3 },
+} as const satisfies OptionTable;
 
 const kLatest = 'latest.json';
 
@@ -117,12 +127,10 @@ export class RunFolder {
    * Writes checkpoints/<state.step>/ whole, then latest.json, then deletes all but the newest `keep` checkpoints and
    * what interrupted writes left.
    *
-   * @param options.keep default 3.
    * @throws {CheckpointError} a tensor that is not valid, or a folder that cannot be written; older checkpoints stay.
    */
-  async saveCheckpoint(content: CheckpointContent, options: { keep?: number } = {}): Promise<string> {
-    checkOptions('saveCheckpoint', options, ['keep']);
-    const keep = expectNumber('keep', options.keep ?? 3, { min: 1, integer: true });
+  async saveCheckpoint(content: CheckpointContent, options: OptionsOf<typeof saveOptions> = {}): Promise<string> {
+    const { keep } = resolveOptions('saveCheckpoint', saveOptions, options);
     const step = expectNumber('state.step', content.state.step, { min: 0, max: 1e15 - 1, integer: true });
     const folder = join(this.#checkpoints, String(step));
     await writing(folder, async () => {
@@ -149,8 +157,8 @@ export class RunFolder {
    * @throws {CheckpointError} naming the file that is missing or damaged, or that no checkpoint is whole.
    */
   async loadCheckpoint(which: 'latest' | number = 'latest', options: LoadCheckpointOptions = {}): Promise<Checkpoint> {
-    checkOptions('loadCheckpoint', options, ['optimizer', 'onWarning']);
-    const { optimizer = true, onWarning = (message) => process.emitWarning(message, 'CheckpointWarning') } = options;
+    const resolved = resolveOptions('loadCheckpoint', loadOptions, options);
+    const { optimizer, onWarning = (message) => process.emitWarning(message, 'CheckpointWarning') } = resolved;
     const steps = await this.steps();
     if (which !== 'latest') {
       if (steps.includes(which)) return readCheckpoint(join(this.#checkpoints, String(which)), optimizer);

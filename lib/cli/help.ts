@@ -1,6 +1,6 @@
 /** The texts of `--help`. */
 import type { Command, OptionSpec, OptionTable } from './command.ts';
-import { formatTable, wrap } from './format.ts';
+import { wrap } from './format.ts';
 import { flagOf, globalOptions, placeOf } from './options.ts';
 
 /** Where there is no terminal to ask. */
@@ -20,26 +20,26 @@ function explanation(spec: OptionSpec): string {
   return notes.length === 0 ? spec.help : `${spec.help} (${notes.join('; ')})`;
 }
 
-/** The options under the headings of their groups, each with a blank line before it. */
+/** Each with its explanation beside it, which is wrapped; below it where the first column is too narrow. */
+function definitions(rows: readonly (readonly [term: string, text: string])[], width: number): string[] {
+  const left = Math.min(36, Math.floor(width / 3), Math.max(...rows.map(([term]) => term.length)));
+  return rows.flatMap(([term, text]) => {
+    const lines = wrap(text, width - left - 4);
+    const first = term.length > left ? [`  ${term}`] : [`  ${term.padEnd(left)}  ${lines.shift()}`];
+    return [...first, ...lines.map((line) => `${' '.repeat(left + 4)}${line}`)];
+  });
+}
+
+/** The options under the headings of their groups, those without one first. */
 function optionLines(table: OptionTable, width: number): string[] {
   const all = Object.entries(table);
-  const left = Math.min(
-    36,
-    Math.floor(width / 3),
-    Math.max(...all.map(([name, spec]) => flagColumn(name, spec).length)),
-  );
   const groups = new Set([undefined, ...all.map(([, { group }]) => group)]);
-  const linesOf = ([name, spec]: (typeof all)[number]): string[] => {
-    const flag = flagColumn(name, spec);
-    const lines = wrap(explanation(spec), width - left - 4);
-    const first = flag.length > left ? [`  ${flag}`] : [`  ${flag.padEnd(left)}  ${lines.shift()}`];
-    return [...first, ...lines.map((line) => `${' '.repeat(left + 4)}${line}`)];
-  };
-  return [...groups].flatMap((group) => [
-    '',
-    `${group ?? 'Options'}:`,
-    ...all.filter(([, spec]) => spec.group === group).flatMap(linesOf),
-  ]);
+  return [...groups].flatMap((group) => {
+    const rows = all
+      .filter(([, spec]) => spec.group === group)
+      .map(([name, spec]) => [flagColumn(name, spec), explanation(spec)] as const);
+    return rows.length === 0 ? [] : ['', `${group ?? 'Options'}:`, ...definitions(rows, width)];
+  });
 }
 
 function usage({ name, options, places = [], positionals }: Command): string {
@@ -85,7 +85,10 @@ export function programHelp(commands: readonly Command[], columns: number | unde
     ),
     '',
     'Commands:',
-    formatTable(commands.map(({ name, summary }) => [`  ${name}`, summary])),
+    ...definitions(
+      commands.map(({ name, summary }) => [name, summary]),
+      width,
+    ),
     ...optionLines({ ...globalOptions, version: { type: 'boolean', short: 'V', help: 'print the version' } }, width),
     '',
     'Examples:',

@@ -11,8 +11,12 @@ export function flagOf(name: string): string {
 
 /** Options that every command takes. */
 export const globalOptions = {
-  help: { type: 'boolean', short: 'h', help: 'show the help of a command' },
-  json: { type: 'boolean', help: 'for machines: one JSON object per line on stdout, no progress line' },
+  help: { type: 'boolean', short: 'h', group: 'Every command', help: 'show the help of a command' },
+  json: {
+    type: 'boolean',
+    group: 'Every command',
+    help: 'for machines: one JSON object per line on stdout, no progress line',
+  },
 } as const satisfies OptionTable;
 
 export interface ParsedArguments {

@@ -27,6 +27,7 @@ const [ask, file, shown, status, list] = ['.ask', '.ask input', '.ask img', '.st
 const count = Number(document.body.dataset.images);
 const asked = 24;
 let newest = 0;
+let own; // the file that was searched last
 
 const say = (text, bad = false) => {
   status.textContent = text;
@@ -68,6 +69,7 @@ const picture = (source) => {
 };
 const searchFile = (image) => {
   if (!image) return;
+  own = image;
   if (location.hash) history.pushState(null, '', location.pathname);
   picture(URL.createObjectURL(image));
   const type = image.type.startsWith('image/') ? image.type : 'image/unknown';
@@ -75,7 +77,7 @@ const searchFile = (image) => {
 };
 const follow = () => {
   const number = /^#(\\d+)$/.exec(location.hash)?.[1];
-  if (number === undefined) return start();
+  if (number === undefined) return own ? searchFile(own) : start();
   picture('search/images/' + number);
   scrollTo({ top: 0 });
   find('this one', () => fetch('search/images/' + number + '/neighbours?k=' + asked));
@@ -88,6 +90,7 @@ const start = () => {
   say('Some of the images. Choose one, or take one of yours.');
 };
 
+shown.addEventListener('error', () => { shown.hidden = true; }); // a format that browsers do not show
 file.addEventListener('change', () => { searchFile(file.files[0]); file.value = ''; });
 addEventListener('paste', (event) => searchFile(event.clipboardData.files[0]));
 addEventListener('dragover', (event) => { event.preventDefault(); ask.classList.add('over'); });
@@ -110,7 +113,7 @@ export const searchPage = (images: number): string =>
   html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Image search</title>
+<title>Image search</title><link rel="icon" href="data:,">
 <style>${new Html(style + ownStyle)}</style></head>
 <body data-images="${images}"><header><h1>Image search</h1>
 <label class="ask"><span><b>Drop an image here, paste one, or choose a file</b><span class="muted">${images} ${images === 1 ? 'image is' : 'images are'} searched by the cosine of features</span></span>

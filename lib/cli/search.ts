@@ -1,6 +1,7 @@
 /** `contrastive search`: the images of a folder that are like another one, like each other, or like none. */
 import { mkdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
+import { RunFolder } from '../checkpoint/run.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
@@ -15,7 +16,11 @@ import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts'
 
 const searchOptions = {
   ...ofSource,
-  input: { type: 'string', value: 'FOLDER', help: 'the images that are searched' },
+  input: {
+    type: 'string',
+    value: 'FOLDER',
+    help: "the images that are searched; default the folder of the run's data",
+  },
   query: { type: 'string', value: 'PATH', help: 'an image, or a folder of them, whose like is wanted' },
   duplicates: { type: 'boolean', help: 'groups of images that are the same, or nearly' },
   outliers: { type: 'boolean', help: 'images that are like no other' },
@@ -56,7 +61,7 @@ Compares images by the cosine of their features: 1 for the same, near 0 for unli
 
 The features are kept in an index, FOLDER.index beside the folder unless --index names another file. It notices what was added, changed (by size and time) and removed, and only that is computed; an index of another run is made anew. With --index and without a folder, the index is taken as it is. The search is exact. What a Ctrl-C stops is kept, and the next call goes on.
 
-${sourceHelp} An image that cannot be decoded is left out with a warning. What is typed without a flag is --run and then --input.
+${sourceHelp} An image that cannot be decoded is left out with a warning. What is typed without a flag is --run and then --input; without a folder, that of the run's data is searched.
 
 With --json, a record for the index (images, dim, kept, added, changed, removed, skipped) and one for each query { query, neighbours: [{ name, cosine, number }] }, or { threshold, groups }, or { k, outliers }; names are below the folder.`,
   examples: [
@@ -84,7 +89,7 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
     if (wanted !== 1) throw new OptionError('give one of --query PATH, --duplicates and --outliers');
     const out = options.out === undefined ? undefined : await placeFor(options.out);
     const queries = options.query === undefined ? [] : await queriesOf(options.query);
-    const places = placesOf(context);
+    const places = await placesOf(context);
     const needsEncoder = places.input !== undefined || queries.length > 0;
     const embedder = needsEncoder ? await loadEmbedder(context, places) : undefined;
     try {
@@ -107,16 +112,26 @@ interface Places {
   readonly index: string;
 }
 
-/** What was typed without a flag stands for --run, then for --input. */
-function placesOf({ options, positionals }: Context): Places {
+/** What was typed without a flag stands for --run, then for --input; without a folder, it is that of the run's data. */
+async function placesOf({ options, positionals }: Context): Promise<Places> {
   const rest = [...positionals];
-  const run =
-    options.run ?? (options.encoder === undefined && options.weights === undefined ? rest.shift() : undefined);
-  const input = options.input ?? rest.shift();
+  const isRun = options.encoder === undefined && options.weights === undefined;
+  const run = options.run ?? (isRun ? rest.shift() : undefined);
+  const typed = options.input ?? rest.shift();
   if (rest.length > 0) throw new OptionError(`--run and --input are given, and '${rest[0]}' besides`);
+  const ofRun = run !== undefined && typed === undefined && options.index === undefined;
+  const input = ofRun ? await folderOfRun(run) : typed;
   const index = options.index ?? (input === undefined ? undefined : indexOf(input));
   if (index === undefined) throw new OptionError('give the folder that is searched, --input FOLDER, or --index FILE');
   return { run, input, index };
+}
+
+/** The folder that a run, or the run of a checkpoint, was trained on; undefined for data of another kind. */
+async function folderOfRun(path: string): Promise<string | undefined> {
+  const folder = resolve(path);
+  const isCheckpoint = basename(dirname(folder)) === 'checkpoints';
+  const { config } = await RunFolder.open(isCheckpoint ? dirname(dirname(folder)) : folder);
+  return config.data.name === 'folder' ? (config.data.path ?? undefined) : undefined;
 }
 
 async function loadEmbedder({ options, output }: Context, { run }: Places): Promise<Embedder> {

@@ -5,7 +5,7 @@ import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import type { DatasetInput } from '../data/load.ts';
 import { OptionError } from '../errors.ts';
 import { fieldsOfRun, type PartialConfig, readTraining } from './config-file.ts';
-import { dataText } from './data-option.ts';
+import { dataText, parseData } from './data-option.ts';
 import { flagsOfVariants } from './flags.ts';
 import { methodFrom } from './methods.ts';
 import { optimizerFrom, scheduleFrom } from './optimizers.ts';
@@ -60,7 +60,8 @@ const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>>
 };
 
 /** Whether `--data` names the data set of a config, which may lie elsewhere now. */
-const isKindOf = (text: string | undefined, data: PartialConfig['data']): boolean => text?.split(':')[0] === data?.name;
+const isKindOf = (text: string | undefined, data: PartialConfig['data']): boolean =>
+  text !== undefined && parseData(text).name === data?.name;
 
 /**
  * @param given names of the options that were typed. Data of the same kind that lie elsewhere change nothing.
@@ -159,9 +160,8 @@ function choicesOf(config: PartialConfig, typed: Choices): Choices {
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as Choices;
 }
 
-const dataChoices = ({ limit, split, skipDamaged, heldOut, ...data }: RunConfig['data']): object => ({
+const dataChoices = ({ limit, split, skipDamaged, ...data }: RunConfig['data']): object => ({
   data: dataText(data),
   limitTrain: limit ?? undefined,
-  valSplit: heldOut?.fraction,
   ...{ split, skipDamaged },
 });

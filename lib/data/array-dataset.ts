@@ -1,21 +1,23 @@
 /** Images that are already in memory. */
 import { types } from 'node:util';
 import { DataError, DTypeError, ShapeError } from '../errors.ts';
-import { checkOptions, describe } from '../validate.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
+import { describe } from '../validate.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
 
-export interface ArrayDatasetOptions {
+const declared = {
   /** [count, height, width, channels] */
-  shape: readonly [number, number, number, number];
+  shape: { type: 'checked', required: true, check: asGiven<readonly [number, number, number, number]> },
   /** One class index (from 0) an image. */
-  labels?: ArrayLike<number>;
+  labels: { type: 'checked', check: asGiven<ArrayLike<number>> },
   /** Class names; every label must index them. */
-  classes?: readonly string[];
-  name?: string;
-  source?: string;
-}
+  classes: { type: 'checked', check: asGiven<readonly string[]> },
+  name: { type: 'string', default: 'array' },
+  source: { type: 'string', default: 'memory' },
+} as const satisfies OptionTable;
 
-const known = ['shape', 'labels', 'classes', 'name', 'source'] as const;
+export interface ArrayDatasetOptions extends OptionsOf<typeof declared> {}
 
 /**
  * A data set over one array of pixels, which is not copied: samples are views of it.
@@ -28,8 +30,7 @@ const known = ['shape', 'labels', 'classes', 'name', 'source'] as const;
  * const dataset = arrayDataset(new Uint8Array(2 * 8 * 8 * 3), { shape: [2, 8, 8, 3], labels: [0, 1] });
  */
 export function arrayDataset(pixels: Uint8Array, options: ArrayDatasetOptions): Dataset {
-  checkOptions('arrayDataset', options, known);
-  const { shape, labels, classes, name = 'array', source = 'memory' } = options;
+  const { shape, labels, classes, name, source } = resolveOptions('arrayDataset', declared, options);
   if (!types.isUint8Array(pixels))
     throw new DTypeError(`${name}: pixels must be a Uint8Array of values 0 to 255, got ${describe(pixels)}`);
   const isShape = Array.isArray(shape) && shape.length === 4 && shape.every((n) => Number.isSafeInteger(n) && n >= 0);

@@ -30,11 +30,11 @@ export interface DataOrigin {
   /** Samples used at most; null for all. */
   readonly limit: number | null;
   /** Absent for 'train'. */
-  readonly split?: string;
+  readonly split?: string | undefined;
   /** Whether files that cannot be decoded were left out; absent for no. */
-  readonly skipDamaged?: boolean;
+  readonly skipDamaged?: boolean | undefined;
   /** The share of each class that was put aside to judge on (`holdOut`); absent for none. */
-  readonly heldOut?: { readonly fraction: number; readonly seed: number };
+  readonly heldOut?: { readonly fraction: number; readonly seed: number } | undefined;
 }
 
 /**

@@ -2,7 +2,10 @@
 import { AbortError } from '../errors.ts';
 import { throwIfAborted } from '../validate.ts';
 
-export type DecodePriority = 'interactive' | 'bulk';
+/** 'interactive' (default) goes before all that wait as 'bulk'. */
+export const priorityOption = { type: 'string', choices: ['interactive', 'bulk'], default: 'interactive' } as const;
+
+export type DecodePriority = (typeof priorityOption.choices)[number];
 
 export interface DecodeTurn {
   readonly priority: DecodePriority;

@@ -4,10 +4,11 @@ import { availableParallelism } from 'node:os';
 import { types } from 'node:util';
 import type { Metadata, Sharp, default as SharpModule } from 'sharp';
 import { AbortError, DataError, messageOf } from '../errors.ts';
+import { countOption, signalOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
-import { checkOptions, clip, describe, expectColour, expectNumber, expectOneOf } from '../validate.ts';
-import { type DecodePriority, DecodeQueue, decodeSlots } from './decode-queue.ts';
+import { clip, describe, expectChannels, expectColour } from '../validate.ts';
+import { DecodeQueue, decodeSlots, priorityOption } from './decode-queue.ts';
 import { formatOf, isPlainYCbCr } from './image-header.ts';
 
 /** Pixels as a Sample has them: 8 bits, height × width × channels, channels last. */
@@ -21,31 +22,28 @@ export interface DecodedImage {
 /** What a caller may choose about image files, wherever they are decoded. */
 export const imageFileOptions = {
   /** Refuses images of more pixels than this before they are decoded. Default 67 108 864 (8192 × 8192). */
-  maxPixels: { type: 'number', default: 8192 * 8192, min: 1, integer: true },
+  maxPixels: { ...countOption, default: 8192 * 8192 },
   /** What transparent pixels lie on, as '#rrggbb'. Default '#ffffff'. */
-  background: {
-    type: 'checked',
-    default: '#ffffff',
-    check: (name: string, value: string) => expectColour(name, value),
-  },
+  background: { type: 'checked', default: '#ffffff', check: expectColour },
 } as const satisfies OptionTable;
 
 export interface ImageFileOptions extends OptionsOf<typeof imageFileOptions> {}
 
-export interface DecodeOptions extends ImageFileOptions {
+const decodeOptions = {
+  ...imageFileOptions,
   /** 3: sRGB. 1: gray, luma of Rec. 601 as PIL's 'L'. Default 3. */
-  readonly channels?: 1 | 3;
+  channels: { type: 'checked', default: 3, check: expectChannels },
   /** Scales the image down, antialiased, to a shorter side of `size` as `scaledDown` says; never enlarges. Pixels. */
-  readonly size?: number;
+  size: countOption,
   /** 'interactive' (default) goes before every waiting 'bulk' decode. */
-  readonly priority?: DecodePriority;
+  priority: priorityOption,
   /** Takes the image out of the queue. A decode that has begun goes on to its end: sharp cannot be stopped. */
-  readonly signal?: AbortSignal;
-}
+  signal: signalOption,
+} as const satisfies OptionTable;
+
+export interface DecodeOptions extends OptionsOf<typeof decodeOptions> {}
 
 export const imageFileNames = Object.keys(imageFileOptions);
-const known = ['channels', 'size', 'priority', 'signal', ...imageFileNames];
-const priorities = ['interactive', 'bulk'] as const;
 
 /** Bytes that decodes may take together. An image that takes more by itself is decoded alone. */
 const decodeMemory = 2 ** 29;
@@ -74,12 +72,8 @@ export const resolveImageFile = ({ maxPixels, background }: ImageFileOptions): R
  * @throws {AbortError} the signal fired before its turn.
  */
 export async function decodeImage(input: string | Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
-  checkOptions('decodeImage', options, known);
-  const { channels = 3, size, priority = 'interactive', signal } = options;
-  const { maxPixels, background } = resolveImageFile(options);
-  if (channels !== 1 && channels !== 3) expectOneOf('channels', String(channels), ['1', '3']);
-  if (size !== undefined) expectNumber('size', size, { min: 1, integer: true });
-  expectOneOf('priority', priority, priorities);
+  const resolved = resolveOptions('decodeImage', decodeOptions, options);
+  const { channels, size, priority, signal, maxPixels, background } = resolved;
   const isBytes = types.isUint8Array(input);
   if (!isBytes && (typeof input !== 'string' || input === ''))
     throw new DataError(`image must be a path or a Buffer of encoded bytes, got ${describe(input)}`);

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError, OptionError } from '../errors.ts';
 import { cacheDir } from '../native/libtorch.ts';
-import type { OptionTable, ResolvedOf } from '../options/option.ts';
-import { checkOptions } from '../validate.ts';
+import { signalOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
 import type { Dataset } from './dataset.ts';
 import { downloadVerified } from './download.ts';
 import { expectFolder } from './files.ts';
@@ -106,13 +107,15 @@ export async function fashionMnistDataset(
   return load(files, `the bundled subset in ${bundled}`);
 }
 
-export interface DownloadFashionMnistOptions {
+const downloadOptions = {
   /** Default: the per-user cache, where `loadDataset('fashion-mnist')` looks. */
-  folder?: string;
+  folder: { type: 'string' },
   /** Base addresses to try in turn, ending in '/'. Default: kFashionMnistUrls. */
-  urls?: readonly string[];
-  signal?: AbortSignal;
-}
+  urls: { type: 'checked', check: asGiven<readonly string[]>, default: kFashionMnistUrls },
+  signal: signalOption,
+} as const satisfies OptionTable;
+
+export interface DownloadFashionMnistOptions extends OptionsOf<typeof downloadOptions> {}
 
 /**
  * Downloads the full Fashion-MNIST (30 MB), checking each file's length and SHA-256 before it takes its place. Files
@@ -123,8 +126,8 @@ export interface DownloadFashionMnistOptions {
  * @throws {AbortError} the signal fired.
  */
 export async function downloadFashionMnist(options: DownloadFashionMnistOptions = {}): Promise<string> {
-  checkOptions('downloadFashionMnist', options, ['folder', 'urls', 'signal']);
-  const { folder = cacheFolder(), urls = kFashionMnistUrls, signal } = options;
+  const resolved = resolveOptions('downloadFashionMnist', downloadOptions, options);
+  const { folder = cacheFolder(), urls, signal } = resolved;
   for (const [name, expected] of Object.entries(kFiles))
     await downloadVerified({
       urls: urls.map((base) => base + name),

@@ -1,6 +1,9 @@
 /** Batches of an epoch, of a sampler or in a seeded order, prepared ahead of the consumer. */
 import { AbortError, OptionError } from '../errors.ts';
-import { checkOptions, describe, expectBoolean, expectNumber, throwIfAborted } from '../validate.ts';
+import { countOption, functionOption, seedOption, signalOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
+import { describe, expectNumber, throwIfAborted } from '../validate.ts';
 import { checkDataset, type Dataset, type LoadedSample } from './dataset.ts';
 import { SampleReader } from './sample-reader.ts';
 import { everySample, type Sampler } from './sampler.ts';
@@ -13,45 +16,50 @@ export interface Batch {
   step: number;
 }
 
-export interface DataLoaderOptions<T> {
+function expectSampler(name: string, value: Sampler): Sampler {
+  if (typeof value?.batches === 'function') return value;
+  throw new OptionError(`${name} must be what makeSampler() gives, got ${describe(value)}`);
+}
+
+const loaderOptions = {
   /** Needed where there is no `sampler`. */
-  batchSize?: number;
+  batchSize: countOption,
   /** Which samples make the batches (`makeSampler`); in place of batchSize, shuffle, seed and dropLast. Default: all of them. */
-  sampler?: Sampler;
+  sampler: { type: 'checked', check: expectSampler },
   /** A new order each epoch, a function of (seed, epoch). Default false: the data set's order. */
-  shuffle?: boolean;
+  shuffle: { type: 'boolean', default: false },
   /** Default 0. */
-  seed?: number;
+  seed: seedOption,
   /** Leaves out a last batch that is not full. Default false. */
-  dropLast?: boolean;
+  dropLast: { type: 'boolean', default: false },
   /** Batches prepared ahead of the one that the consumer holds. Default 2; 0 prepares on demand. */
-  prefetch?: number;
+  prefetch: { type: 'number', default: 2, min: 0, integer: true },
   /** Calls of `dataset.get` that may be pending at once. Default 16. */
-  concurrency?: number;
+  concurrency: { ...countOption, default: 16 },
+  transform: functionOption<(samples: LoadedSample[], epoch: number, step: number) => unknown>(),
+  discard: functionOption<(batch: never) => void>(),
+} as const satisfies OptionTable;
+
+type Resolved = ResolvedOf<typeof loaderOptions>;
+/** What knows the type of a batch. */
+type Hooks = 'transform' | 'discard';
+
+export interface DataLoaderOptions<T> extends OptionsOf<typeof loaderOptions> {
   /** Makes a batch from its samples. Calls for up to `prefetch + 1` batches may overlap. */
-  transform?: (samples: LoadedSample[], epoch: number, step: number) => T | Promise<T>;
+  readonly transform?: ((samples: LoadedSample[], epoch: number, step: number) => T | Promise<T>) | undefined;
   /** Releases a prepared batch that nobody will receive. Default: its `Symbol.dispose`, if it has one. */
-  discard?: (batch: T) => void;
+  readonly discard?: ((batch: T) => void) | undefined;
 }
 
-const known = [
-  'batchSize',
-  'sampler',
-  'shuffle',
-  'seed',
-  'dropLast',
-  'prefetch',
-  'concurrency',
-  'transform',
-  'discard',
-] as const satisfies readonly (keyof DataLoaderOptions<unknown>)[];
+const epochOptions = (batches: number) =>
+  ({
+    /** First batch to give: the rest of the epoch is the same as if it had run from the start. Default 0. */
+    startStep: { type: 'number', default: 0, min: 0, max: batches, integer: true },
+    /** When it fires, the pending `next()` rejects with an AbortError and preparing stops. */
+    signal: signalOption,
+  }) as const;
 
-export interface EpochOptions {
-  /** First batch to give: the rest of the epoch is the same as if it had run from the start. Default 0. */
-  startStep?: number;
-  /** When it fires, the pending `next()` rejects with an AbortError and preparing stops. */
-  signal?: AbortSignal;
-}
+export interface EpochOptions extends OptionsOf<ReturnType<typeof epochOptions>> {}
 
 /**
  * Gives the batches of an epoch as an async iterator. Same data set, seed and epoch: same batches, whatever the
@@ -68,20 +76,14 @@ export class DataLoader<T = Batch> {
   /** Batches in an epoch. */
   readonly length: number;
   readonly #sampler: Sampler;
-  readonly #options: DataLoaderOptions<T>;
+  readonly #options: Omit<Resolved, Hooks> & Pick<DataLoaderOptions<T>, Hooks>;
 
   constructor(dataset: Dataset, options: DataLoaderOptions<T>) {
-    checkOptions('DataLoader', options, known);
+    const resolved = resolveOptions('DataLoader', loaderOptions, options);
+    this.#options = { ...resolved, transform: options.transform, discard: options.discard };
     this.dataset = checkDataset(dataset);
-    const { prefetch, concurrency, transform, discard } = options;
-    if (prefetch !== undefined) expectNumber('prefetch', prefetch, { min: 0, integer: true });
-    if (concurrency !== undefined) expectNumber('concurrency', concurrency, { min: 1, integer: true });
-    for (const [name, hook] of Object.entries({ transform, discard }))
-      if (hook !== undefined && typeof hook !== 'function')
-        throw new OptionError(`${name} must be a function, got ${describe(hook)}`);
-    this.#sampler = samplerOf(dataset, options);
+    this.#sampler = samplerOf(dataset, options, resolved);
     this.length = this.#sampler.length;
-    this.#options = options;
   }
 
   /**
@@ -90,10 +92,8 @@ export class DataLoader<T = Batch> {
    * the data set and the index and has the sample's own error as its cause.
    */
   epoch(epoch: number, options: EpochOptions = {}): AsyncGenerator<T, void, undefined> {
-    checkOptions('DataLoader.epoch', options, ['startStep', 'signal']);
     expectNumber('epoch', epoch, { min: 0, max: 2 ** 32 - 1, integer: true });
-    const { startStep = 0, signal } = options;
-    expectNumber('startStep', startStep, { min: 0, max: this.length, integer: true });
+    const { startStep, signal } = resolveOptions('DataLoader.epoch', epochOptions(this.length), options);
     throwIfAborted(signal);
     return this.#batches(epoch, startStep, signal);
   }
@@ -103,7 +103,7 @@ export class DataLoader<T = Batch> {
     startStep: number,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<T, void, undefined> {
-    const { prefetch = 2, concurrency = 16, transform, discard = disposeOf } = this.#options;
+    const { prefetch, concurrency, transform, discard = disposeOf } = this.#options;
     const batches = await orAborted(Promise.resolve(this.#sampler.batches(epoch)), signal);
     const stop = new AbortController();
     const abort = (): void => stop.abort();
@@ -134,23 +134,15 @@ export class DataLoader<T = Batch> {
   }
 }
 
-type LoaderOrder = Pick<DataLoaderOptions<unknown>, 'sampler' | 'batchSize' | 'shuffle' | 'seed' | 'dropLast'>;
-
-function samplerOf(dataset: Dataset, options: LoaderOrder): Sampler {
-  const { sampler, batchSize, shuffle = false, seed = 0, dropLast = false } = options;
+function samplerOf(dataset: Dataset, given: OptionsOf<typeof loaderOptions>, resolved: Resolved): Sampler {
+  const { sampler, shuffle, seed, dropLast } = resolved;
   if (sampler !== undefined) {
-    const beside = (['batchSize', 'shuffle', 'seed', 'dropLast'] as const).find((name) => options[name] !== undefined);
+    const beside = (['batchSize', 'shuffle', 'seed', 'dropLast'] as const).find((name) => given[name] !== undefined);
     if (beside !== undefined) throw new OptionError(`${beside} does not go with sampler, which decides it`);
-    if (typeof sampler?.batches !== 'function')
-      throw new OptionError(`sampler must be what makeSampler() gives, got ${describe(sampler)}`);
     return sampler;
   }
-  return everySample(dataset, {
-    batchSize: expectNumber('batchSize', batchSize, { min: 1, integer: true }),
-    shuffle: expectBoolean('shuffle', shuffle),
-    seed: expectNumber('seed', seed, { min: 0, integer: true }),
-    dropLast: expectBoolean('dropLast', dropLast),
-  });
+  const batchSize = expectNumber('batchSize', resolved.batchSize, countOption);
+  return everySample(dataset, { batchSize, shuffle, seed, dropLast });
 }
 
 function disposeOf(batch: unknown): void {

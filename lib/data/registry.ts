@@ -1,6 +1,7 @@
 /** Data sets by name. A data set's file adds it. */
 import { resolve } from 'node:path';
 import { OptionError } from '../errors.ts';
+import { countOption } from '../options/kinds.ts';
 import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { expectOneOf, expectString } from '../validate.ts';
@@ -39,7 +40,7 @@ export const datasetOptions = {
   /** Default 'train'. */
   split: { type: 'string', choices: ['train', 'test'], default: 'train' },
   /** Keeps this many samples: the first ones. */
-  limit: { type: 'number', min: 1, integer: true },
+  limit: countOption,
 } as const satisfies OptionTable;
 
 const definitions = new Map<string, DatasetDefinition<OptionTable, Dataset>>();

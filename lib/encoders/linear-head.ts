@@ -1,14 +1,13 @@
 /** The classifier on top of an encoder. */
 import { normal, zeros } from '../nn/init.ts';
-import { Linear } from '../nn/linear.ts';
+import { Linear, size } from '../nn/linear.ts';
 import type { ModuleConfig } from '../nn/module.ts';
+import { seedOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { Generator } from '../tensor/generator.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkFeatures } from './inputs.ts';
-
-const size = { type: 'number', min: 1, max: 2 ** 24, integer: true } as const;
 
 const declared = {
   /** The encoder's `featureDim`. */
@@ -21,7 +20,7 @@ const declared = {
    */
   init: { type: 'string', choices: ['zeros', 'normal', 'uniform'], default: 'zeros' },
   /** Of the initial weights, default 0. */
-  seed: { type: 'number', default: 0, min: 0, integer: true },
+  seed: seedOption,
 } as const satisfies OptionTable;
 
 export interface LinearHeadOptions extends OptionsOf<typeof declared> {}

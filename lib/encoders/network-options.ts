@@ -1,12 +1,13 @@
 /** Options that several encoders have, declared. */
 import { OptionError } from '../errors.ts';
+import { countOption, seedOption } from '../options/kinds.ts';
 
 /** Of every encoder. */
 export const commonOptions = {
   /** Channels of the images. Default 3. */
-  inChannels: { type: 'number', default: 3, min: 1, max: 4096, integer: true },
+  inChannels: { ...countOption, default: 3, max: 4096 },
   /** Of the initial weights, default 0. Equal seeds give equal weights. */
-  seed: { type: 'number', default: 0, min: 0, integer: true },
+  seed: seedOption,
 } as const;
 
 export const stemOption = {
@@ -19,9 +20,9 @@ export const stemOption = {
 /** The stem that goes with images of a size. */
 export const stemFor = (size: number) => ({ stem: size <= 64 ? 'cifar' : 'imagenet' });
 
-export const widthOption = { type: 'number', min: 1, max: 4096, integer: true } as const;
+export const widthOption = { ...countOption, max: 4096 } as const;
 
-export const patchOption = { type: 'number', min: 1, max: 256, integer: true, value: 'PIXELS' } as const;
+export const patchOption = { ...countOption, max: 256, value: 'PIXELS' } as const;
 
 export const stochasticDepthOption = {
   type: 'number',

@@ -1,17 +1,16 @@
 /** The head between an encoder's features and the contrastive loss; dropped after pre-training. */
 import { GELU, ReLU } from '../nn/activations.ts';
 import { Sequential } from '../nn/containers.ts';
-import { Linear } from '../nn/linear.ts';
+import { Linear, size } from '../nn/linear.ts';
 import type { Module, ModuleConfig } from '../nn/module.ts';
 import { BatchNorm1d } from '../nn/normalization.ts';
+import { seedOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { Generator } from '../tensor/generator.ts';
 import { tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkFeatures } from './inputs.ts';
-
-const size = { type: 'number', min: 1, max: 2 ** 24, integer: true } as const;
 
 const table = {
   /** The encoder's `featureDim`. */
@@ -33,7 +32,7 @@ const table = {
   /** L2-normalises the output. Default false: the losses do it. */
   normalize: { type: 'boolean', default: false },
   /** Of the initial weights, default 0. */
-  seed: { type: 'number', min: 0, integer: true, default: 0 },
+  seed: seedOption,
 } as const satisfies OptionTable;
 
 export type ProjectionHeadOptions = OptionsOf<typeof table>;

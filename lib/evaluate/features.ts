@@ -7,32 +7,41 @@ import { inferencePass } from '../encoders/inference.ts';
 import { OptionError } from '../errors.ts';
 import { inEvaluation } from '../nn/evaluation.ts';
 import type { Module } from '../nn/module.ts';
+import { countOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import { cat } from '../tensor/ops.ts';
-import {
-  choosePrecision,
-  inPrecision,
-  type Precision,
-  type PrecisionOption,
-  precisionOptions,
-  warnOfPrecision,
-} from '../tensor/precision.ts';
+import { choosePrecision, inPrecision, type Precision, precisionOption, warnOfPrecision } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber, expectOneOf, throwIfAborted } from '../validate.ts';
+import { describe, throwIfAborted } from '../validate.ts';
+import { progressOptions } from './in-turn.ts';
 
-export interface ExtractOptions {
-  /** How images become the encoder's input: `presets.evaluation(…)`, with the mean and std of training. */
-  readonly augment: Augmentation;
+/** @throws {OptionError} */
+export function expectEvaluation(name: string, value: Augmentation): Augmentation {
+  if (typeof value?.apply === 'function') return value;
+  throw new OptionError(`${name} must be what presets.evaluation() returns, got ${describe(value)}`);
+}
+
+/** Of passes over many images. */
+export const passOptions = {
   /** Images a forward pass, default 500. */
-  readonly batchSize?: number;
+  batchSize: { ...countOption, default: 500 },
   /**
    * Of the forward pass; features are float32. 'auto' measures at each call which is faster here, for a second: for data sets, not
    * for single images. Default 'float32'.
    */
-  readonly precision?: PrecisionOption;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, total: number) => void;
-}
+  precision: precisionOption,
+  ...progressOptions,
+} as const satisfies OptionTable;
+
+const extractOptions = {
+  /** How images become the encoder's input: `presets.evaluation(…)`, with the mean and std of training. */
+  augment: { type: 'checked', required: true, check: expectEvaluation },
+  ...passOptions,
+} as const satisfies OptionTable;
+
+export interface ExtractOptions extends OptionsOf<typeof extractOptions> {}
 
 export interface Features {
   /** float32 (samples, featureDim), in the data set's order; the caller disposes it. */
@@ -54,16 +63,15 @@ const mostMeasured = 64;
  * @throws {AbortError} the signal fired.
  */
 export async function extractFeatures(encoder: Module, dataset: Dataset, options: ExtractOptions): Promise<Features> {
-  return inEvaluation([encoder], () => extract(encoder, dataset, options));
+  const resolved = resolveOptions('extractFeatures', extractOptions, options);
+  return inEvaluation([encoder], () => extract(encoder, dataset, resolved));
 }
 
-async function extract(encoder: Module, dataset: Dataset, options: ExtractOptions): Promise<Features> {
-  checkOptions('extractFeatures', options, ['augment', 'batchSize', 'precision', 'signal', 'onProgress']);
-  const { augment, signal, onProgress } = options;
-  if (typeof augment?.apply !== 'function')
-    throw new OptionError(`augment must be what presets.evaluation() returns, got ${describe(augment)}`);
-  const batchSize = expectNumber('batchSize', options.batchSize ?? 500, { min: 1, integer: true });
-  const asked = expectOneOf('precision', options.precision ?? 'float32', precisionOptions);
+async function extract(
+  encoder: Module,
+  dataset: Dataset,
+  { augment, batchSize, precision: asked, signal, onProgress }: ResolvedOf<typeof extractOptions>,
+): Promise<Features> {
   const transform = (samples: LoadedSample[]): FeatureBatch => {
     const images = augment.apply(samples, { seed: 0, device: encoder.device });
     return {
@@ -93,7 +101,7 @@ async function extract(encoder: Module, dataset: Dataset, options: ExtractOption
       Math.min(batchSize, dataset.length, mostMeasured),
     );
     warnOfPrecision(choice);
-    for await (const batch of loader.epoch(0, signal ? { signal } : {})) {
+    for await (const batch of loader.epoch(0, { signal })) {
       using images = batch.images;
       parts.push(await encode(images, choice.precision));
       labels.push(...batch.labels);

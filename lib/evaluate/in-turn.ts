@@ -1,22 +1,24 @@
 /** Long evaluations as a row of jobs, so that other work runs between them and a signal ends the row. */
 import { orAborted } from '../data/loader.ts';
-import { OptionError } from '../errors.ts';
-import { describe, throwIfAborted } from '../validate.ts';
+import { functionOption, signalOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { expectFunction, throwIfAborted } from '../validate.ts';
 
 /** What every evaluation that takes long can be told. */
-export interface ProgressOptions {
+export const progressOptions = {
   /** When it fires, the call rejects with an AbortError at once; what computes ends with its block or its optimizer steps. */
-  readonly signal?: AbortSignal | undefined;
+  signal: signalOption,
   /** Hears how much of the work is done, in the unit that the function names. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-}
+  onProgress: functionOption<(done: number, total: number) => void>(),
+} as const satisfies OptionTable;
+
+export interface ProgressOptions extends OptionsOf<typeof progressOptions> {}
 
 export const progressNames = ['signal', 'onProgress'] as const;
 
 /** @throws {OptionError} onProgress is not a function. @throws {AbortError} the signal has fired. */
 export function checkProgress({ signal, onProgress }: ProgressOptions): void {
-  if (onProgress !== undefined && typeof onProgress !== 'function')
-    throw new OptionError(`onProgress must be a function, got ${describe(onProgress)}`);
+  if (onProgress !== undefined) expectFunction('onProgress', onProgress);
   throwIfAborted(signal);
 }
 

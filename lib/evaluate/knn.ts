@@ -1,11 +1,13 @@
 /** Evaluation by nearest neighbours. */
-
 import { OptionError, ShapeError } from '../errors.ts';
+import { countOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectBoolean, expectNumber } from '../validate.ts';
-import { checkProgress, inTurn, type Part, type ProgressOptions, partsOf, progressNames, soonDone } from './in-turn.ts';
+import { throwIfAborted } from '../validate.ts';
+import { inTurn, type Part, partsOf, progressOptions, soonDone } from './in-turn.ts';
 import {
   accuracyOf,
   expectRows,
@@ -19,12 +21,15 @@ import {
   unknownShare,
 } from './labelled.ts';
 
-export interface KnnOptions extends ProgressOptions {
+const knnOptions = {
   /** Neighbours that vote, 1 to the number of training rows; default 20 (200 is usual for ImageNet). */
-  readonly k?: number;
+  k: { ...countOption, default: 20 },
   /** T of the votes exp(cosine / T), > 0; default 0.1. */
-  readonly temperature?: number;
-}
+  temperature: { type: 'number', default: 0.1, above: 0 },
+  ...progressOptions,
+} as const satisfies OptionTable;
+
+export interface KnnOptions extends OptionsOf<typeof knnOptions> {}
 
 export interface KnnResult {
   /** Share of the test rows whose class was predicted, 0 to 1. */
@@ -72,10 +77,8 @@ export async function knnClassify(
   test: LabelledFeatures,
   options: KnnOptions = {},
 ): Promise<KnnResult> {
-  checkOptions('knnClassify', options, ['k', 'temperature', ...progressNames]);
-  const k = expectNumber('k', options.k ?? 20, { min: 1, integer: true });
-  const temperature = expectNumber('temperature', options.temperature ?? 0.1, { above: 0 });
-  checkProgress(options);
+  const { k, temperature, signal, onProgress } = resolveOptions('knnClassify', knnOptions, options);
+  throwIfAborted(signal);
   const voters = await labelValues('train', train);
   const wanted = await labelValues('test', test);
   expectRows('test', test.features);
@@ -97,11 +100,11 @@ export async function knnClassify(
   const ranks = new Int32Array(rows);
   try {
     let done = 0;
-    for await (const block of inTurn(partsOf(rows, rowsAJob(bank)), classify, options.signal)) {
+    for await (const block of inTurn(partsOf(rows, rowsAJob(bank)), classify, signal)) {
       predictions.set(block.predictions, done);
       ranks.set(block.ranks, done);
       done += block.predictions.length;
-      options.onProgress?.(done, rows);
+      onProgress?.(done, rows);
     }
   } finally {
     bank.dispose();
@@ -122,15 +125,18 @@ export interface Neighbours {
   readonly similarities: readonly Float32Array[];
 }
 
-export interface NeighboursOptions extends ProgressOptions {
+const neighboursOptions = {
   /** 1 to the number of the bank's rows, less one with `excludeSelf`; default 20. */
-  readonly k?: number;
+  k: { ...countOption, default: 20 },
   /**
    * The bank is the features: row i is no neighbour of row i. With k 1, the share of rows whose neighbour has their label is
    * recall at 1. Default false.
    */
-  readonly excludeSelf?: boolean;
-}
+  excludeSelf: { type: 'boolean', default: false },
+  ...progressOptions,
+} as const satisfies OptionTable;
+
+export interface NeighboursOptions extends OptionsOf<typeof neighboursOptions> {}
 
 function checkSelf(features: Tensor, bank: Tensor, k: number): void {
   const [rows, others] = [features.shape[0], bank.shape[0]];
@@ -157,15 +163,13 @@ export async function nearestNeighbours(
   bank: Tensor,
   options: NeighboursOptions = {},
 ): Promise<Neighbours> {
-  checkOptions('nearestNeighbours', options, ['k', 'excludeSelf', ...progressNames]);
-  const k = expectNumber('k', options.k ?? 20, { min: 1, integer: true });
-  const excludeSelf = expectBoolean('excludeSelf', options.excludeSelf ?? false);
-  checkProgress(options);
+  const resolved = resolveOptions('nearestNeighbours', neighboursOptions, options);
+  throwIfAborted(resolved.signal);
   expectRows('features', features);
-  if (excludeSelf) checkSelf(features, bank, k);
+  if (resolved.excludeSelf) checkSelf(features, bank, resolved.k);
   const unit = noGrad(() => ops.unitBank(bank));
   try {
-    return await nearestInUnit(features, unit, { ...options, k, excludeSelf });
+    return await nearestInUnit(features, unit, resolved);
   } finally {
     unit.dispose();
   }
@@ -175,7 +179,7 @@ export async function nearestNeighbours(
 export async function nearestInUnit(
   features: Tensor,
   bank: Tensor,
-  { k, excludeSelf, signal, onProgress }: Required<Pick<NeighboursOptions, 'k' | 'excludeSelf'>> & ProgressOptions,
+  { k, excludeSelf, signal, onProgress }: ResolvedOf<typeof neighboursOptions>,
 ): Promise<Neighbours> {
   const asked = excludeSelf ? k + 1 : k;
   const find = ({ begin, size }: Part): Promise<{ found: Int32Array; cosines: Float32Array }> =>

@@ -1,11 +1,14 @@
 /** Evaluation by a linear classifier on frozen features. */
 import { permutation } from '../data/shuffle.ts';
 import { DataError, OptionError } from '../errors.ts';
+import { countOption, seedOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { noGrad, withoutModes } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber } from '../validate.ts';
-import { checkProgress, type ProgressOptions, progressNames } from './in-turn.ts';
+import { describe, expectNumber, throwIfAborted } from '../validate.ts';
+import { progressOptions } from './in-turn.ts';
 import {
   accuracyOf,
   checkTestRows,
@@ -18,18 +21,27 @@ import {
 } from './labelled.ts';
 import { Probe, type ProbeSettings, stepsOf } from './probe-training.ts';
 
-export interface LinearProbeOptions extends ProgressOptions {
-  /** Passes over the training rows; default 100. */
-  readonly epochs?: number;
-  /** Rows of a mini-batch; default 256. */
-  readonly batchSize?: number;
-  /** Candidates, each > 0; default 0.003 to 1, a factor of about 3 apart. */
-  readonly learningRates?: readonly number[];
-  /** Share of the training rows that chooses the learning rate, in (0, 1); default 0.1. */
-  readonly validation?: number;
-  /** Of the split and of the order of the mini-batches; default 0. */
-  readonly seed?: number;
+function expectRates(name: string, rates: readonly number[]): readonly number[] {
+  if (!Array.isArray(rates) || rates.length === 0)
+    throw new OptionError(`${name} must be an array of at least one number, got ${describe(rates)}`);
+  return rates.map((rate, i) => expectNumber(`${name}[${i}]`, rate, { above: 0 }));
 }
+
+const declared = {
+  /** Passes over the training rows; default 100. */
+  epochs: { ...countOption, default: 100 },
+  /** Rows of a mini-batch; default 256. */
+  batchSize: { ...countOption, default: 256 },
+  /** Candidates, each > 0; default 0.003 to 1, a factor of about 3 apart. */
+  learningRates: { type: 'checked', check: expectRates, default: [0.003, 0.01, 0.03, 0.1, 0.3, 1] },
+  /** Share of the training rows that chooses the learning rate, in (0, 1); default 0.1. */
+  validation: { type: 'number', default: 0.1, above: 0, max: 1 },
+  /** Of the split and of the order of the mini-batches; default 0. */
+  seed: seedOption,
+  ...progressOptions,
+} as const satisfies OptionTable;
+
+export interface LinearProbeOptions extends OptionsOf<typeof declared> {}
 
 export interface LinearProbeResult {
   /** Share of the test rows whose class was predicted, 0 to 1. */
@@ -50,15 +62,6 @@ export interface LinearProbeResult {
   readonly bias: Float32Array;
   /** The classes that training rows have, in rising order: those of the rows of `weight`. */
   readonly classes: Int32Array;
-}
-
-const optionNames = ['epochs', 'batchSize', 'learningRates', 'validation', 'seed', ...progressNames] as const;
-const defaultRates = [0.003, 0.01, 0.03, 0.1, 0.3, 1];
-
-function expectRates(rates: unknown): readonly number[] {
-  if (!Array.isArray(rates) || rates.length === 0)
-    throw new OptionError(`learningRates must be an array of at least one number, got ${describe(rates)}`);
-  return rates.map((rate, i) => expectNumber(`learningRates[${i}]`, rate, { above: 0 }));
 }
 
 /**
@@ -85,13 +88,9 @@ export async function linearProbe(
   test: LabelledFeatures,
   options: LinearProbeOptions = {},
 ): Promise<LinearProbeResult> {
-  checkOptions('linearProbe', options, optionNames);
-  const epochs = expectNumber('epochs', options.epochs ?? 100, { min: 1, integer: true });
-  const batch = expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true });
-  const rates = expectRates(options.learningRates ?? defaultRates);
-  const share = expectNumber('validation', options.validation ?? 0.1, { above: 0, max: 1 });
-  const seed = expectNumber('seed', options.seed ?? 0, { min: 0, integer: true });
-  checkProgress(options);
+  const resolved = resolveOptions('linearProbe', declared, options);
+  const { epochs, batchSize: batch, learningRates: rates, validation: share, seed, signal, onProgress } = resolved;
+  throwIfAborted(signal);
   const places = placesOf(await labelValues('train', train), await labelValues('test', test));
   await checkTestRows(train.features, test.features);
   const rows = places.train.length;
@@ -99,7 +98,6 @@ export async function linearProbe(
   if (held >= rows)
     throw new DataError(`validation ${share} of ${rows} training rows leaves none to train on; pass one learning rate`);
 
-  const { signal, onProgress } = options;
   const size = { epochs, batch };
   const total = stepsOf(rows, size) + (held === 0 ? 0 : stepsOf(rows - held, size));
   let done = 0;

@@ -3,9 +3,13 @@ import { readFileSync } from 'node:fs';
 import type { EvaluationOptions } from '../augment/presets.ts';
 import { DataError, messageOf, OptionError, ShapeError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
+import { isObject } from '../files/strict-json.ts';
 import { Module } from '../nn/module.ts';
+import { instanceOf, orNull } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
 import { noGrad, tidy, withoutModes } from '../tensor/modes.ts';
-import { checkOptions, describe, expectBoolean, expectOneOf, expectString } from '../validate.ts';
+import { describe, expectString } from '../validate.ts';
 import { foldBatchNorm } from './fold-batch-norm.ts';
 import { encodeModel, kOpset, type ValueInfo } from './onnx-model.ts';
 import { type Preprocessing, preprocessingOf } from './preprocessing.ts';
@@ -14,35 +18,53 @@ import { byteLength } from './protobuf.ts';
 import { recordForward } from './recorded.ts';
 import type { ValueType } from './value-types.ts';
 
-export interface ExportModules {
+const moduleOptions = {
   /** Images (batch, channels, height, width) → features (batch, dim). */
-  readonly encoder: Module;
+  encoder: {
+    type: 'checked',
+    required: true,
+    check: instanceOf<Module>(Module, 'a module such as resnet18() returns'),
+  },
   /**
    * A projection head or a classifier (`linearHead`): runs on the features, and its output is then the file's. Default none:
    * features are what transfers.
    */
-  readonly head?: Module | null;
+  head: {
+    ...{ type: 'checked', default: null },
+    check: orNull(instanceOf<Module>(Module, 'a module such as projectionHead() returns')),
+  },
+} as const satisfies OptionTable;
+
+export interface ExportModules extends OptionsOf<typeof moduleOptions> {}
+
+function expectTexts(name: string, value: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  if (!isObject(value)) throw new OptionError(`${name} must be an object of strings, got ${describe(value)}`);
+  for (const [key, text] of Object.entries(value))
+    if (typeof text !== 'string') throw new OptionError(`${name}.${key} must be a string, got ${describe(text)}`);
+  return value;
 }
 
-export interface ExportOptions {
+const declared = {
   /** Scales each output vector to length 1. Default false. */
-  readonly normalize?: boolean;
+  normalize: { type: 'boolean', default: false },
   /** Makes batch normalisation a part of the convolution before it: fewer operations, equal up to rounding. Default true. */
-  readonly foldBatchNorm?: boolean;
+  foldBatchNorm: { type: 'boolean', default: true },
   /**
    * What becomes of images before the encoder: the options of the `presets.evaluation` that it is used with. Written into
    * the metadata, and fixes the height and width of the input; without it both are free, and the encoder must do the same
    * for images of every size: what differs between sizes of 192 to 523 pixels is refused.
    */
-  readonly preprocessing?: EvaluationOptions;
+  preprocessing: { type: 'checked', check: asGiven<EvaluationOptions> },
   /**
    * 'float32' (default): (batch, channels, height, width), normalised. 'uint8': (batch, height, width, channels), the bytes
    * of decoded images; the graph normalises by `preprocessing`.
    */
-  readonly input?: 'float32' | 'uint8';
+  input: { type: 'string', choices: ['float32', 'uint8'], default: 'float32' },
   /** Further entries of the file's metadata. */
-  readonly metadata?: Readonly<Record<string, string>>;
-}
+  metadata: { type: 'checked', check: expectTexts, default: {} },
+} as const satisfies OptionTable;
+
+export interface ExportOptions extends OptionsOf<typeof declared> {}
 
 export interface ExportedModel {
   readonly file: string;
@@ -75,9 +97,19 @@ export async function exportOnnx(
   options: ExportOptions = {},
 ): Promise<ExportedModel> {
   const path = expectString('file', file);
-  const { encoder, head } = checkModules(modules);
-  const { normalize, fold, preprocessing, dtype, metadata, channels } = resolveOptions(options, encoder);
-
+  const given = modules instanceof Module ? { encoder: modules } : modules;
+  const { encoder, head } = resolveOptions('exportOnnx: modules', moduleOptions, given);
+  const {
+    normalize,
+    foldBatchNorm: fold,
+    input: dtype,
+    metadata,
+    ...rest
+  } = resolveOptions('exportOnnx', declared, options);
+  const channels = channelsOf(encoder, rest.preprocessing);
+  const preprocessing = rest.preprocessing && preprocessingOf(rest.preprocessing, channels);
+  if (dtype === 'uint8' && preprocessing === undefined)
+    throw new OptionError("input 'uint8' needs preprocessing: { size, mean, std } of the images");
   const name = head?.config?.name === 'linear' ? 'logits' : 'embeddings';
   const graph = (): Promise<ProgramGraph> => {
     // All at once: what is trained meanwhile comes after every read of a weight.
@@ -95,38 +127,6 @@ export async function exportOnnx(
   });
   await write(path, Buffer.concat(content));
   return { file: path, bytes: byteLength(content), opset: kOpset, input, output };
-}
-
-function checkModules(modules: Module | ExportModules): Required<ExportModules> {
-  if (modules instanceof Module) return { encoder: modules, head: null };
-  checkOptions('exportOnnx: modules', modules, ['encoder', 'head']);
-  const { encoder, head = null } = modules ?? {};
-  if (!(encoder instanceof Module))
-    throw new OptionError(`encoder must be a module such as resnet18() returns, got ${describe(encoder)}`);
-  if (head !== null && !(head instanceof Module))
-    throw new OptionError(`head must be a module such as projectionHead() returns, got ${describe(head)}`);
-  return { encoder, head };
-}
-
-function resolveOptions(options: ExportOptions, encoder: Module) {
-  checkOptions('exportOnnx', options, ['normalize', 'foldBatchNorm', 'preprocessing', 'input', 'metadata']);
-  const { metadata = {} } = options;
-  checkOptions('exportOnnx: metadata', metadata, Object.keys(metadata ?? {}));
-  for (const [key, value] of Object.entries(metadata))
-    if (typeof value !== 'string') throw new OptionError(`metadata.${key} must be a string, got ${describe(value)}`);
-  const dtype = expectOneOf('input', options.input ?? 'float32', ['float32', 'uint8']);
-  const channels = channelsOf(encoder, options.preprocessing);
-  const preprocessing = options.preprocessing && preprocessingOf(options.preprocessing, channels);
-  if (dtype === 'uint8' && preprocessing === undefined)
-    throw new OptionError("input 'uint8' needs preprocessing: { size, mean, std } of the images");
-  return {
-    normalize: expectBoolean('normalize', options.normalize ?? false),
-    fold: expectBoolean('foldBatchNorm', options.foldBatchNorm ?? true),
-    preprocessing,
-    dtype,
-    metadata,
-    channels,
-  };
 }
 
 /** What the encoder's config says, or else the preprocessing; 3 where neither does. */

@@ -160,7 +160,7 @@ const failing =
  */
 export function headerEnd(bytes: Uint8Array, size: number, file: string): number {
   const fail = failing(file);
-  if (bytes.length < 8) throw fail(`expected at least 8 bytes, got ${bytes.length}`);
+  if (bytes.length < 8) throw fail(`safetensors must have at least 8 bytes, got ${bytes.length}`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true);
   const most = Math.min(kMaxHeader, size - 8);
   if (length > BigInt(most))

@@ -18,6 +18,9 @@ const zipMagic = [0x50, 0x4b, 0x03, 0x04];
 /** A pickled 0x1950a86a20f9469cfc6c. */
 const legacyMagic = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
+/** Of a file of no tensors: the length of safetensors' header. */
+const leastBytes = 8;
+
 /**
  * Opens a file, whose first bytes tell its format, for as long as `use` takes.
  *
@@ -42,7 +45,11 @@ async function reading<T>(path: string, promise: Promise<T>): Promise<T> {
 
 async function read(handle: FileHandle, path: string): Promise<TensorFile> {
   const start = new Uint8Array(legacyMagic.length);
-  await reading(path, handle.read(start, 0, start.length, 0));
+  const { bytesRead } = await reading(path, handle.read(start, 0, start.length, 0));
+  if (bytesRead < leastBytes)
+    throw new CheckpointError(
+      `${path}: must be a file of weights, safetensors or PyTorch's .pth, got ${bytesRead} bytes: was it written to its end?`,
+    );
   const begins = (magic: readonly number[]): boolean => magic.every((byte, i) => start[i] === byte);
   if (begins(zipMagic)) return { ...(await readTorchZip(handle, path)), metadata: {} };
   if (begins(legacyMagic)) return { ...(await readLegacyTorchFile(handle, path)), metadata: {} };

@@ -4,7 +4,8 @@ import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { defineLoss } from './registry.ts';
 
-const spec = {
+/** Its options as plain data. */
+export const crossEntropySpec = {
   /**
    * ε in [0, 1]: the targets are (1 − ε)·one-hot + ε / classes (Szegedy et al. 2016, arXiv:1512.00567, section 7).
    * Default 0.
@@ -23,11 +24,11 @@ const spec = {
  * Cross entropy of the head's outputs, one logit a class, with every sample's label; all views of a sample have its label.
  * For `views: 1` and `head: linearHead(…)`, as `fineTune` does it.
  */
-export type CrossEntropyLossSpec = { readonly name: 'cross-entropy' } & OptionsOf<typeof spec>;
+export type CrossEntropyLossSpec = { readonly name: 'cross-entropy' } & OptionsOf<typeof crossEntropySpec>;
 
 defineLoss({
   name: 'cross-entropy',
-  options: spec,
+  options: crossEntropySpec,
   usesLabels: true,
   loss: (logits, { labelSmoothing }, { labels }) =>
     ops.softmaxCrossEntropy(logits, labels as Tensor, { labelSmoothing }),

@@ -7,7 +7,8 @@ import { againstBank, defineLoss } from './registry.ts';
 
 const preset = { minViews: 2, denominators: 'negatives' } as const;
 
-const dclwSpec = {
+/** Its options as plain data. */
+export const dclwSpec = {
   ...lossOptions,
   /** σ > 0 of the weights of the positives, unitless; default 0.5. */
   sigma: { type: 'number', default: 0.5, above: 0, value: 'S', help: 'σ of the weights of the positives' },

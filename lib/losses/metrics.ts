@@ -1,9 +1,10 @@
 /** What a contrastive loss does to features, in numbers. */
-import { DTypeError } from '../errors.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
-import { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber } from '../validate.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { type Labels, labelTensor } from './labels.ts';
+import { batchOptions, expectTensor } from './options.ts';
 
 /** NaN where a mean is over nothing: positives, where no row has one. */
 export interface ContrastiveMetrics {
@@ -23,12 +24,14 @@ export interface ContrastiveMetrics {
   readonly validAnchors: number;
 }
 
-export interface ContrastiveMetricsOptions {
+const declared = {
   /** Samples with equal labels are positives of each other. Without: the views of a sample are. */
-  readonly labels?: Labels;
+  labels: { type: 'checked', check: asGiven<Labels> },
   /** Rows of a block of similarities, which bounds memory and not the result; default: chosen for the device. */
-  readonly block?: number;
-}
+  block: batchOptions.block,
+} as const satisfies OptionTable;
+
+export interface ContrastiveMetricsOptions extends OptionsOf<typeof declared> {}
 
 /** @internal */
 export const metricCount = 7;
@@ -69,15 +72,13 @@ export async function contrastiveMetrics(
   features: Tensor,
   options: ContrastiveMetricsOptions = {},
 ): Promise<ContrastiveMetrics> {
-  checkOptions('contrastiveMetrics', options, ['labels', 'block']);
-  if (!(features instanceof Tensor)) throw new DTypeError(`features must be a Tensor, got ${describe(features)}`);
-  const block =
-    options.block === undefined ? undefined : expectNumber('block', options.block, { min: 1, integer: true });
-  const labels = options.labels === undefined ? undefined : labelTensor(options.labels, features.device);
+  const { labels: given, block } = resolveOptions('contrastiveMetrics', declared, options);
+  expectTensor('features', features);
+  const labels = given === undefined ? undefined : labelTensor(given, features.device);
   try {
     using values = ops.contrastiveMetrics(features, { labels, block });
     return metricsFrom((await values.data()) as Float32Array);
   } finally {
-    if (labels !== options.labels) labels?.dispose();
+    if (labels !== given) labels?.dispose();
   }
 }

@@ -5,16 +5,17 @@ import { contrastiveLoss } from './contrastive-loss.ts';
 import { batchOptions, hardNegatives, lossOptions } from './options.ts';
 import { againstBank, defineLoss } from './registry.ts';
 
-const spec = {
+/** Its options as plain data. */
+export const ntXentSpec = {
   ...lossOptions,
   /** Weights negatives by their nearness, and corrects for those of them that are of the anchor's class. */
   hardNegatives,
 } as const satisfies OptionTable;
 
-export const ntXentOptions = { ...spec, ...batchOptions } as const satisfies OptionTable;
+export const ntXentOptions = { ...ntXentSpec, ...batchOptions } as const satisfies OptionTable;
 export interface NtXentLossOptions extends OptionsOf<typeof ntXentOptions> {}
 
-export type NtXentLossSpec = { readonly name: 'nt-xent' } & OptionsOf<typeof spec>;
+export type NtXentLossSpec = { readonly name: 'nt-xent' } & OptionsOf<typeof ntXentSpec>;
 
 /**
  * Normalised temperature-scaled cross entropy (NT-Xent), mean over all views of all samples.
@@ -50,6 +51,6 @@ export function ntXentLoss(features: Tensor, options: NtXentLossOptions = {}): T
 
 defineLoss({
   name: 'nt-xent',
-  options: spec,
+  options: ntXentSpec,
   loss: (features, options, batch) => ntXentLoss(features, { ...options, ...againstBank(batch) }),
 });

@@ -88,11 +88,9 @@ export const lossVariants = (): Readonly<Record<string, OptionTable>> =>
 export const optionsOfLoss = (name: string): OptionTable =>
   (definitions.get(expectOneOf('loss.name', name, [...definitions.keys()])) as LossDefinition<OptionTable>).options;
 
-/** Returns `loss` as it is, when its name and options are right. @param where names it in messages. @throws {OptionError} */
-export function checkLoss<Loss extends { readonly name: string }>(loss: Loss, where = 'loss'): Loss {
-  resolveVariant(where, lossVariants(), loss, '{ name, … } or a function');
-  return loss;
-}
+/** `loss` with its defaults. @param where names it in messages. @throws {OptionError} a wrong name or option. */
+export const checkLoss = <Loss extends { readonly name: string }>(loss: Loss, where = 'loss'): Loss =>
+  resolveVariant(where, lossVariants(), loss, '{ name, … } or a function') as unknown as Loss;
 
 /** A loss by name, ready to be called. */
 export interface BoundLoss {
@@ -108,7 +106,7 @@ export interface BoundLoss {
 
 /** @throws {OptionError} as checkLoss. */
 export function lossOf(spec: { readonly name: string }, where = 'loss'): BoundLoss {
-  const { name, ...options } = resolveVariant(where, lossVariants(), spec, '{ name, … } or a function');
+  const { name, ...options } = checkLoss(spec, where);
   const { usesLabels = false, loss, options: declared } = definitions.get(name) as LossDefinition<OptionTable>;
   const ramps = Object.entries(options as Record<string, never>).filter(
     ([option, value]) => declared[option]?.type === 'ramp' && typeof value === 'object',

@@ -1,4 +1,5 @@
 /** Supervised contrastive loss. */
+import { countOption, seedOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { asGiven } from '../options/resolve.ts';
 import type { NestedArray } from '../tensor/nested.ts';
@@ -8,7 +9,8 @@ import type { LabelSets, Labels } from './labels.ts';
 import { batchOptions, hardNegatives, labelledBank, lossOptions } from './options.ts';
 import { defineLoss } from './registry.ts';
 
-const spec = {
+/** Its options as plain data. */
+export const supConSpec = {
   ...lossOptions,
   /** 'out' (default): the mean over positives outside the logarithm; 'in': inside. */
   variant: {
@@ -36,13 +38,13 @@ const spec = {
     help: 'an anchor without a positive: left out of the mean, counted as 0, or refused',
   },
   /** So many positives an anchor at most, chosen at random; default: all. The denominators stay as they are. */
-  maxPositives: { type: 'number', min: 1, integer: true, help: 'so many positives an anchor at most', usual: 'all' },
+  maxPositives: { ...countOption, help: 'so many positives an anchor at most', usual: 'all' },
   /** Weights negatives by their nearness. A class prior is for samples without labels. */
   hardNegatives,
 } as const satisfies OptionTable;
 
 export const supConOptions = {
-  ...spec,
+  ...supConSpec,
   ...batchOptions,
   bank: labelledBank,
   /**
@@ -67,16 +69,16 @@ export const supConOptions = {
     help: 'the weight of each sample as a positive of each other one, in place of labels',
   },
   /** Of the choice of positives; default 0. */
-  seed: { type: 'number', default: 0, min: 0, integer: true, help: 'of the choice that maxPositives makes' },
+  seed: { ...seedOption, help: 'of the choice that maxPositives makes' },
 } as const satisfies OptionTable;
 
 export interface SupConLossOptions extends OptionsOf<typeof supConOptions> {}
 export type SupConLossResult = LossValue;
 
-export type SupConLossSpec = { readonly name: 'supcon' } & OptionsOf<typeof spec>;
+export type SupConLossSpec = { readonly name: 'supcon' } & OptionsOf<typeof supConSpec>;
 
 /** What the denominator of a positive holds beside the negatives. */
-export type Denominators = (typeof spec.denominators.choices)[number];
+export type Denominators = (typeof supConSpec.denominators.choices)[number];
 
 /**
  * As supConLoss, with the number of anchors that have a positive.
@@ -134,7 +136,7 @@ export function supConLoss(features: Tensor, options: SupConLossOptions = {}): T
 // Without a seed: batches are shuffled, and so is the choice of positives.
 defineLoss({
   name: 'supcon',
-  options: spec,
+  options: supConSpec,
   usesLabels: true,
   loss: (features, { anchors, ...options }, { labels, ids, bank, hasKeys }) =>
     supConLossWithStats(features, { ...options, labels, ids, bank, anchors: hasKeys ? 'queries' : anchors }),

@@ -8,15 +8,11 @@ import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targ
 import { dimOf, expectModules } from './network.ts';
 import { meanCosine, predictor, predictorWidth } from './predictor.ts';
 import { defineMethod } from './registry.ts';
-import { Teacher } from './teacher.ts';
+import { Teacher, teacherMomentum } from './teacher.ts';
 
 const table = {
   /** m in [0, 1]: the part of each target parameter that stays at a step. Default: from 0.996 to 1 along half a cosine. */
-  momentum: {
-    ...{ type: 'ramp', min: 0, max: 1, default: { from: 0.996, to: 1, schedule: 'cosine' } },
-    ...{ value: 'M', flag: 'teacherMomentum' },
-    help: 'part of the second network that stays at a step',
-  },
+  momentum: { ...teacherMomentum, default: { from: 0.996, to: 1, schedule: 'cosine' } },
   /** Width of the predictor's hidden layer. Default 4096. */
   predictorFeatures: { ...predictorWidth, default: 4096 },
 } as const satisfies OptionTable;

@@ -1,11 +1,10 @@
 /** Supervised cross entropy: a classifier on top of an encoder, the baseline of what is learned without one. */
-
-import { optionsOfLoss } from '../losses/all.ts';
-import type { CrossEntropyLossSpec } from '../losses/cross-entropy.ts';
-import { checkOptionsOf, NamedLoss } from './named-loss.ts';
+import { crossEntropySpec } from '../losses/cross-entropy.ts';
+import type { OptionsOf } from '../options/option.ts';
+import { NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
 
-export type CrossEntropyOptions = Omit<CrossEntropyLossSpec, 'name'>;
+export type CrossEntropyOptions = OptionsOf<typeof crossEntropySpec>;
 
 /**
  * Cross entropy of the head's outputs, one logit a class, with every sample's label; all views of a sample have its label.
@@ -19,7 +18,6 @@ export const crossEntropy = defineMethod({
   labels: 'required',
   hasMetrics: false,
   isOfFeatures: true,
-  options: optionsOfLoss('cross-entropy'),
-  check: (options: CrossEntropyOptions) => checkOptionsOf('cross-entropy', 'cross-entropy', options),
+  options: crossEntropySpec,
   make: (options, parts) => new NamedLoss({ ...options, name: 'cross-entropy' }, parts),
 });

@@ -1,25 +1,24 @@
 /** DCL: SimCLR without the positive in the denominator. */
-
-import { optionsOfLoss } from '../losses/all.ts';
-import type { DclLossSpec, DclwLossSpec } from '../losses/dcl.ts';
+import { dclwSpec } from '../losses/dcl.ts';
+import { lossOptions } from '../losses/options.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { expectBoolean } from '../validate.ts';
-import { checkOptionsOf, NamedLoss } from './named-loss.ts';
+import { NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
 
-const weighted = {
+const table = {
+  ...dclwSpec,
   /** Weights the positives by how far apart they are, as `dclwLoss`; `sigma` and `weightGradient` are of these weights. Default false. */
   weighted: { type: 'boolean', default: false, help: 'weights positives by how far apart they are' },
 } as const satisfies OptionTable;
 
-export interface DclOptions extends Omit<DclwLossSpec, 'name'>, OptionsOf<typeof weighted> {}
+export interface DclOptions extends OptionsOf<typeof table> {}
 
-const lossName = (weighted: boolean | undefined): (DclLossSpec | DclwLossSpec)['name'] => (weighted ? 'dclw' : 'dcl');
-
-function check(options: DclOptions): DclOptions {
-  const { weighted = false, ...loss } = options;
+/** Options of the weights are none without them. */
+function check({ weighted = false, ...loss }: DclOptions): DclOptions {
   expectBoolean('dcl.weighted', weighted);
-  return { weighted, ...checkOptionsOf('dcl', lossName(weighted), loss) };
+  return { weighted, ...resolveOptions('dcl', weighted ? dclwSpec : lossOptions, loss, 'dcl.') };
 }
 
 /**
@@ -38,7 +37,7 @@ export const dcl = defineMethod({
   usesIds: true,
   comparesBatch: true,
   isOfFeatures: true,
-  options: { ...optionsOfLoss('dclw'), ...weighted },
+  options: table,
   check,
-  make: ({ weighted, ...options }, parts) => new NamedLoss({ ...options, name: lossName(weighted) }, parts),
+  make: ({ weighted, ...options }, parts) => new NamedLoss({ ...options, name: weighted ? 'dclw' : 'dcl' }, parts),
 });

@@ -11,16 +11,11 @@ import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targ
 import { dimOf, expectModules, Network } from './network.ts';
 import { Prototypes, swappedPrediction } from './prototypes.ts';
 import { defineMethod } from './registry.ts';
-import { Teacher } from './teacher.ts';
+import { Teacher, teacherMomentum } from './teacher.ts';
 
 const table = {
   /** m in [0, 1]: the part of each teacher parameter that stays at a step. Default: from 0.996 to 1 along half a cosine. */
-  momentum: {
-    type: 'ramp',
-    ...{ value: 'M', flag: 'teacherMomentum' },
-    ...{ min: 0, max: 1, default: { from: 0.996, to: 1, schedule: 'cosine' } },
-    help: 'part of the teacher that stays at a step',
-  },
+  momentum: { ...teacherMomentum, default: { from: 0.996, to: 1, schedule: 'cosine' } },
   /** K: outputs of the last layer. Default 65536. */
   prototypes: { type: 'number', min: 2, max: 2 ** 24, integer: true, default: 65_536, help: 'prototypes' },
   /** τ > 0 of the student, or how it changes over a training. Default 0.1. */

@@ -2,10 +2,13 @@
 import { OptionError } from '../errors.ts';
 import type { KeyBank } from '../losses/all.ts';
 import type { Module } from '../nn/module.ts';
+import { countOption } from '../options/kinds.ts';
 import { outsideTidy, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { Targets } from './method.ts';
+
+export const queueOption = { ...countOption, max: 2 ** 31 - 1, value: 'KEYS', flag: 'queue' } as const;
 
 export interface KeyQueueOptions {
   /** Keys. */

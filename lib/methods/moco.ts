@@ -7,20 +7,21 @@ import { type Ramp, rampAt } from '../options/ramp.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type CustomLoss, type CustomLossBatch, callCustom } from './custom-loss.ts';
-import { expectHoldsStep, KeyQueue } from './key-queue.ts';
+import { expectHoldsStep, KeyQueue, queueOption } from './key-queue.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targets } from './method.ts';
 import { dimOf, expectModules } from './network.ts';
 import { type Around, defineMethod } from './registry.ts';
-import { Teacher } from './teacher.ts';
+import { Teacher, teacherMomentum } from './teacher.ts';
 
 function checkKeyLoss(name: string, loss: LossSpec | CustomLoss): LossSpec | CustomLoss {
   if (typeof loss === 'function') return loss;
   const checked = checkLoss(loss, name);
   if (checked.name === 'cross-entropy')
     throw new OptionError(`${name} must be a contrastive loss: cross-entropy has no keys`);
-  if ('anchors' in checked && checked.anchors === 'all')
+  if ('anchors' in loss && loss.anchors === 'all')
     throw new OptionError(`${name}.anchors must not be 'all': keys have no gradient and are no anchors`);
-  return checked;
+  const { anchors: _, ...spec } = checked as typeof checked & { readonly anchors?: unknown }; // the queries are
+  return spec as LossSpec;
 }
 
 const table = {
@@ -28,15 +29,9 @@ const table = {
    * m in [0, 1]: the part of each key parameter that stays at a step; the rest comes from the encoder. A number, or how it
    * changes over the training: { from: 0.99, to: 1, schedule: 'cosine' }. Default 0.99.
    */
-  momentum: {
-    ...{ type: 'ramp', min: 0, max: 1, default: 0.99, value: 'M', flag: 'teacherMomentum' },
-    help: 'part of the second network that stays at a step',
-  },
+  momentum: { ...teacherMomentum, default: 0.99 },
   /** Keys that the queue holds, at least a batch. Default 4096. */
-  queueSize: {
-    ...{ type: 'number', integer: true, min: 1, max: 2 ** 31 - 1, default: 4096, value: 'KEYS', flag: 'queue' },
-    help: 'keys that the queue holds, at least a batch',
-  },
+  queueSize: { ...queueOption, default: 4096, help: 'keys that the queue holds, at least a batch' },
   /**
    * What batch normalisation of the key network takes: 'batch' (default), the statistics of the batch's keys, as MoCo does;
    * 'average', running statistics that follow the encoder's as the parameters do, so that no key knows of its batch (Cai

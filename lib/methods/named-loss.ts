@@ -1,5 +1,5 @@
 /** A method that is one loss, by its name, of the features of a batch. */
-import { type BoundLoss, checkLoss, type LossValue, lossOf } from '../losses/all.ts';
+import { type BoundLoss, type LossValue, lossOf } from '../losses/all.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { FeatureMethod, type MethodParts, type Targets } from './method.ts';
 
@@ -25,10 +25,4 @@ export class NamedLoss extends FeatureMethod<Numbers> {
   override lossOf(features: Tensor, { labels, ids, numbers }: Targets<Numbers>): LossValue {
     return this.#loss.call(features, { labels, ids }, numbers);
   }
-}
-
-/** The options of a method that is the loss `name`, checked. @throws {OptionError} */
-export function checkOptionsOf<Options extends object>(method: string, name: string, options: Options): Options {
-  const { name: _, ...checked } = checkLoss({ ...options, name }, method);
-  return checked as unknown as Options;
 }

@@ -8,22 +8,17 @@ import { type Ramp, rampAt } from '../options/ramp.ts';
 import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { expectHoldsStep, KeyQueue } from './key-queue.ts';
+import { expectHoldsStep, KeyQueue, queueOption } from './key-queue.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targets } from './method.ts';
 import { dimOf } from './network.ts';
 import { predictor, predictorWidth } from './predictor.ts';
 import { type Around, defineMethod } from './registry.ts';
 
-const count = { type: 'number', min: 1, integer: true } as const;
-
 const table = {
   /** τ > 0, or how it changes over a training. Default 0.1. */
   temperature: lossOptions.temperature,
   /** Vectors of earlier batches among which neighbours are searched, at least a batch. Default 16384. */
-  queueSize: {
-    ...{ ...count, max: 2 ** 31 - 1, default: 16_384, value: 'KEYS', flag: 'queue' },
-    help: 'vectors in the queue',
-  },
+  queueSize: { ...queueOption, default: 16_384, help: 'vectors in the queue' },
   /** Width of the predictor's hidden layer. Default 4096. */
   predictorFeatures: { ...predictorWidth, default: 4096 },
 } as const satisfies OptionTable;

@@ -1,12 +1,11 @@
 /** SimCLR: views of one image attract each other, those of other images repel. */
-
-import { optionsOfLoss } from '../losses/all.ts';
-import type { NtXentLossSpec } from '../losses/nt-xent.ts';
-import { checkOptionsOf, NamedLoss } from './named-loss.ts';
+import { ntXentSpec } from '../losses/nt-xent.ts';
+import type { OptionsOf } from '../options/option.ts';
+import { NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
 
 /** The options mean what they mean to `ntXentLoss`; the temperature may be a ramp. */
-export type SimclrOptions = Omit<NtXentLossSpec, 'name'>;
+export type SimclrOptions = OptionsOf<typeof ntXentSpec>;
 
 /**
  * SimCLR, with the loss NT-Xent over all views of a batch:
@@ -26,7 +25,6 @@ export const simclr = defineMethod({
   usesIds: true,
   comparesBatch: true,
   isOfFeatures: true,
-  options: optionsOfLoss('nt-xent'),
-  check: (options: SimclrOptions) => checkOptionsOf('simclr', 'nt-xent', options),
+  options: ntXentSpec,
   make: (options, parts) => new NamedLoss({ ...options, name: 'nt-xent' }, parts),
 });

@@ -1,12 +1,11 @@
 /** SupCon: images of one class attract each other. */
-
-import { optionsOfLoss } from '../losses/all.ts';
-import type { SupConLossSpec } from '../losses/sup-con.ts';
-import { checkOptionsOf, NamedLoss } from './named-loss.ts';
+import { supConSpec } from '../losses/sup-con.ts';
+import type { OptionsOf } from '../options/option.ts';
+import { NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
 
 /** The options mean what they mean to `supConLoss`; the temperature may be a ramp. */
-export type SupconOptions = Omit<SupConLossSpec, 'name'>;
+export type SupconOptions = OptionsOf<typeof supConSpec>;
 
 /**
  * Supervised contrastive learning: all views of all samples of a class are positives.
@@ -25,7 +24,6 @@ export const supcon = defineMethod({
   usesIds: true,
   comparesBatch: true,
   isOfFeatures: true,
-  options: optionsOfLoss('supcon'),
-  check: (options: SupconOptions) => checkOptionsOf('supcon', 'supcon', options),
+  options: supConSpec,
   make: (options, parts) => new NamedLoss({ ...options, name: 'supcon' }, parts),
 });

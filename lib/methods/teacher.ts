@@ -1,11 +1,18 @@
 /** A copy of encoder and head that follows them slowly: MoCo's key encoder, BYOL's target network. */
 import { Module } from '../nn/module.ts';
+import type { OptionTable } from '../options/option.ts';
 import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { movingBuffers } from './moving-buffers.ts';
 import { Network } from './network.ts';
 import type { Views } from './views.ts';
+
+/** m in [0, 1], of `Teacher.follow`; each method has a default of its own. */
+export const teacherMomentum = {
+  ...{ type: 'ramp', min: 0, max: 1, value: 'M', flag: 'teacherMomentum' },
+  help: 'part of the teacher that stays at a step',
+} as const satisfies OptionTable[string];
 
 /**
  * θ_t ← m θ_t + (1 − m) θ_s after each step; no gradient. Its running statistics are its own, moved by its own forward passes.

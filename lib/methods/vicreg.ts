@@ -1,4 +1,5 @@
 /** VICReg: views agree, each dimension varies over the batch, no two dimensions vary together. No negatives, no teacher. */
+import { OptionError } from '../errors.ts';
 import type { LossValue } from '../losses/all.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import * as ops from '../tensor/ops.ts';
@@ -98,5 +99,11 @@ export const vicreg = defineMethod({
   isOfFeatures: true,
   views: [2, 2],
   options: table,
+  refuse: (_, { batchSize = 2 }) => {
+    if (batchSize < 2)
+      throw new OptionError(
+        `batchSize must be >= 2 for 'vicreg', which takes variances over a batch, got ${batchSize}`,
+      );
+  },
   make: (options, parts) => new Vicreg(options, parts),
 });

@@ -1,7 +1,9 @@
 /** Functions of each value as modules, for a Sequential. */
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectNumber, expectOneOf } from '../validate.ts';
+import { expectNumber } from '../validate.ts';
 import { Module } from './module.ts';
 
 /** x as it is. */
@@ -32,15 +34,20 @@ export class LeakyReLU extends Module {
   }
 }
 
+const geluOptions = {
+  /** 'tanh' computes it by a hyperbolic tangent; default 'none'. */
+  approximate: { type: 'string', choices: ['none', 'tanh'], default: 'none' },
+} as const satisfies OptionTable;
+
+export interface GELUOptions extends OptionsOf<typeof geluOptions> {}
+
 /** x Φ(x). Source: Hendrycks & Gimpel 2016, arXiv:1606.08415. */
 export class GELU extends Module {
   readonly approximate: 'none' | 'tanh';
 
-  /** @param options.approximate 'tanh' computes it by a hyperbolic tangent; default 'none'. */
-  constructor(options: { readonly approximate?: 'none' | 'tanh' } = {}) {
+  constructor(options: GELUOptions = {}) {
     super();
-    checkOptions('GELU', options, ['approximate']);
-    this.approximate = expectOneOf('approximate', options.approximate ?? 'none', ['none', 'tanh']);
+    this.approximate = resolveOptions('GELU', geluOptions, options).approximate;
   }
 
   override forward(x: Tensor): Tensor {

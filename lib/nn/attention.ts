@@ -1,34 +1,40 @@
 /** Attention between the members of sequences. */
 import { OptionError, ShapeError } from '../errors.ts';
-import type { Generator } from '../tensor/generator.ts';
+import { countOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectBoolean, expectNumber } from '../validate.ts';
+import { expectNumber } from '../validate.ts';
+import { drawOptions } from './draw-options.ts';
 import { xavierUniform, zeros } from './init.ts';
 import { Linear, size } from './linear.ts';
 import { Module } from './module.ts';
 import { Parameter } from './parameter.ts';
 
-export interface MultiheadAttentionOptions {
+const declared = {
   /** Share of the attention weights that training drops, default 0. */
-  readonly dropout?: number;
+  dropout: { type: 'number', default: 0, min: 0, max: 1 },
   /** Whether the projections have biases. Default true. */
-  readonly bias?: boolean;
+  bias: { type: 'boolean', default: true },
   /** Sequences are (batch, length, embedDim) instead of (length, batch, embedDim). Default false, as PyTorch's. */
-  readonly batchFirst?: boolean;
-  /** What the initial values are drawn from. Default: the one that `manualSeed()` seeds. */
-  readonly generator?: Generator;
-}
+  batchFirst: { type: 'boolean', default: false },
+  ...drawOptions,
+} as const satisfies OptionTable;
 
-export interface AttentionOptions {
+export interface MultiheadAttentionOptions extends OptionsOf<typeof declared> {}
+
+const passOptions = {
   /**
    * (queries, keys), or of a shape that broadcasts to (batch, heads, queries, keys). Boolean: true where a query must not
    * see a key. Float: added to the scores.
    */
-  readonly attnMask?: Tensor;
+  attnMask: { type: 'checked', check: asGiven<Tensor> },
   /** A query sees the keys up to its own place only. Default false; not with attnMask. */
-  readonly isCausal?: boolean;
-}
+  isCausal: { type: 'boolean', default: false },
+} as const satisfies OptionTable;
+
+export interface AttentionOptions extends OptionsOf<typeof passOptions> {}
 
 /**
  * softmax(Q Kᵀ / √d) V in several heads, between linear projections. As torch.nn.MultiheadAttention, but forward() returns
@@ -49,18 +55,16 @@ export class MultiheadAttention extends Module {
   /** @throws {OptionError} an unknown or wrong option, or heads that do not divide embedDim. */
   constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
     super();
-    checkOptions('MultiheadAttention', options, ['dropout', 'bias', 'batchFirst', 'generator']);
+    const { dropout, bias, batchFirst, generator } = resolveOptions('MultiheadAttention', declared, options);
     this.embedDim = expectNumber('embedDim', embedDim, size);
-    this.numHeads = expectNumber('numHeads', numHeads, { min: 1, integer: true });
+    this.numHeads = expectNumber('numHeads', numHeads, countOption);
     if (embedDim % numHeads !== 0) throw new OptionError(`numHeads must divide ${embedDim}, got ${numHeads}`);
-    this.dropout = expectNumber('dropout', options.dropout ?? 0, { min: 0, max: 1 });
-    this.batchFirst = expectBoolean('batchFirst', options.batchFirst ?? false);
-    const bias = expectBoolean('bias', options.bias ?? true);
-    const draws = options.generator && { generator: options.generator };
+    this.dropout = dropout;
+    this.batchFirst = batchFirst;
     this.inProjWeight = new Parameter(ops.empty([3 * embedDim, embedDim]));
-    xavierUniform(this.inProjWeight, draws);
+    xavierUniform(this.inProjWeight, { generator });
     this.inProjBias = bias ? new Parameter(ops.zeros([3 * embedDim])) : null;
-    this.outProj = new Linear(embedDim, embedDim, { bias, ...draws });
+    this.outProj = new Linear(embedDim, embedDim, { bias, generator });
     if (this.outProj.bias !== null) zeros(this.outProj.bias);
   }
 
@@ -71,8 +75,7 @@ export class MultiheadAttention extends Module {
    * @returns of query's shape.
    */
   override forward(query: Tensor, key = query, value = key, options: AttentionOptions = {}): Tensor {
-    checkOptions('forward', options, ['attnMask', 'isCausal']);
-    const { attnMask, isCausal = false } = options;
+    const { attnMask, isCausal } = resolveOptions('forward', passOptions, options);
     const mask = attnMask?.dtype === 'bool' ? attnMask.logicalNot() : attnMask;
     const [q, k, v] = this.project(query, key, value);
     const attended = ops.scaledDotProductAttention(q, k, v, {

@@ -1,6 +1,7 @@
 /** Parts of networks, under PyTorch's names: `nn.Module`, `nn.Conv2d`, `nn.init.kaimingNormal`. */
 export {
   GELU,
+  type GELUOptions,
   Hardsigmoid,
   Hardswish,
   Identity,

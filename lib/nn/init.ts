@@ -3,43 +3,52 @@
  * whatever the layout and the device of the tensor: equal generators give equal values.
  */
 import { ShapeError } from '../errors.ts';
-import type { Generator } from '../tensor/generator.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { defaultGenerator } from '../tensor/random.ts';
 import { type Tensor, tensor as vector } from '../tensor/tensor.ts';
-import { checkOptions, expectNumber, expectOneOf } from '../validate.ts';
+import { type DrawOptions, drawOptions } from './draw-options.ts';
 
-export interface DrawOptions {
-  /** Default: the one that `manualSeed()` seeds. */
-  readonly generator?: Generator;
-}
+export type { DrawOptions };
 
-export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leaky_relu' | 'selu';
-
-export interface KaimingOptions extends DrawOptions {
+const kaimingOptions = {
+  ...drawOptions,
   /** Slope of leaky ReLU for negative values, default 0. */
-  readonly a?: number;
+  a: { type: 'number', default: 0 },
   /** Keeps the variance of the values ('fan_in', default) or of the gradients ('fan_out'). */
-  readonly mode?: 'fan_in' | 'fan_out';
+  mode: { type: 'string', choices: ['fan_in', 'fan_out'], default: 'fan_in' },
   /** What follows the layer. Default 'leaky_relu'. */
-  readonly nonlinearity?: Nonlinearity;
-}
+  nonlinearity: {
+    ...{ type: 'string', default: 'leaky_relu' },
+    choices: ['linear', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'selu'],
+  },
+} as const satisfies OptionTable;
 
-export interface XavierOptions extends DrawOptions {
+export interface KaimingOptions extends OptionsOf<typeof kaimingOptions> {}
+export type Nonlinearity = (typeof kaimingOptions.nonlinearity.choices)[number];
+
+const xavierOptions = {
+  ...drawOptions,
   /** Default 1. */
-  readonly gain?: number;
-}
+  gain: { type: 'number', default: 1 },
+} as const satisfies OptionTable;
 
-export interface TruncNormalOptions extends DrawOptions {
+export interface XavierOptions extends OptionsOf<typeof xavierOptions> {}
+
+const truncNormalOptions = {
+  ...drawOptions,
   /** Default 0. */
-  readonly mean?: number;
+  mean: { type: 'number', default: 0 },
   /** Default 1. */
-  readonly std?: number;
+  std: { type: 'number', default: 1, above: 0 },
   /** Values lie in [a, b]; default [-2, 2]. Absolute, not in deviations. */
-  readonly a?: number;
-  readonly b?: number;
-}
+  a: { type: 'number', default: -2 },
+  b: { type: 'number', default: 2 },
+} as const satisfies OptionTable;
+
+export interface TruncNormalOptions extends OptionsOf<typeof truncNormalOptions> {}
 
 function fill(tensor: Tensor, make: (plain: Tensor) => Tensor): Tensor {
   tidy(() => noGrad(() => void tensor.copy_(make(ops.empty(tensor.shape)))));
@@ -58,23 +67,20 @@ export const ones = (tensor: Tensor): Tensor => constant(tensor, 1);
 
 /** Uniform in [from, to). */
 export function uniform(tensor: Tensor, from = 0, to = 1, options: DrawOptions = {}): Tensor {
-  checkOptions('uniform', options, ['generator']);
-  const { generator = defaultGenerator() } = options;
+  const { generator = defaultGenerator() } = resolveOptions('uniform', drawOptions, options);
   return fill(tensor, (plain) => plain.uniform_(from, to, { generator }));
 }
 
 /** Normal, of this mean and standard deviation. */
 export function normal(tensor: Tensor, mean = 0, std = 1, options: DrawOptions = {}): Tensor {
-  checkOptions('normal', options, ['generator']);
-  const { generator = defaultGenerator() } = options;
+  const { generator = defaultGenerator() } = resolveOptions('normal', drawOptions, options);
   return fill(tensor, (plain) => plain.normal_(mean, std, { generator }));
 }
 
 /** Normal, with the tails beyond [a, b] cut off: as PyTorch, by the inverse of the distribution function. */
 export function truncNormal(tensor: Tensor, options: TruncNormalOptions = {}): Tensor {
-  checkOptions('truncNormal', options, ['mean', 'std', 'a', 'b', 'generator']);
-  const { mean = 0, a = -2, b = 2, generator = defaultGenerator() } = options;
-  const std = expectNumber('std', options.std ?? 1, { above: 0 });
+  const resolved = resolveOptions('truncNormal', truncNormalOptions, options);
+  const { mean, std, a, b, generator = defaultGenerator() } = resolved;
   return fill(tensor, (plain) => {
     // erf(z / √2) = 2 Φ(z) − 1: what is uniform between its values at the bounds becomes normal by its inverse.
     const [low, high] = vector([a, b])
@@ -96,13 +102,15 @@ export function truncNormal(tensor: Tensor, options: TruncNormalOptions = {}): T
  * Source: He et al. 2015, arXiv:1502.01852, equations 10 and 14.
  */
 export function kaimingNormal(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  return normal(tensor, 0, Math.sqrt(kaimingVariance('kaimingNormal', tensor, options)), drawsOf(options));
+  const { generator, ...kaiming } = resolveOptions('kaimingNormal', kaimingOptions, options);
+  return normal(tensor, 0, Math.sqrt(kaimingVariance(tensor, kaiming)), { generator });
 }
 
 /** Uniform with variance gain² / fan. As kaimingNormal. */
 export function kaimingUniform(tensor: Tensor, options: KaimingOptions = {}): Tensor {
-  const bound = Math.sqrt(3 * kaimingVariance('kaimingUniform', tensor, options));
-  return uniform(tensor, -bound, bound, drawsOf(options));
+  const { generator, ...kaiming } = resolveOptions('kaimingUniform', kaimingOptions, options);
+  const bound = Math.sqrt(3 * kaimingVariance(tensor, kaiming));
+  return uniform(tensor, -bound, bound, { generator });
 }
 
 /**
@@ -110,16 +118,16 @@ export function kaimingUniform(tensor: Tensor, options: KaimingOptions = {}): Te
  * Source: Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", equation 12.
  */
 export function xavierNormal(tensor: Tensor, options: XavierOptions = {}): Tensor {
-  return normal(tensor, 0, Math.sqrt(xavierVariance('xavierNormal', tensor, options)), drawsOf(options));
+  const { generator, gain } = resolveOptions('xavierNormal', xavierOptions, options);
+  return normal(tensor, 0, Math.sqrt(xavierVariance(tensor, gain)), { generator });
 }
 
 /** Uniform with variance gain² · 2 / (fan in + fan out). As xavierNormal. */
 export function xavierUniform(tensor: Tensor, options: XavierOptions = {}): Tensor {
-  const bound = Math.sqrt(3 * xavierVariance('xavierUniform', tensor, options));
-  return uniform(tensor, -bound, bound, drawsOf(options));
+  const { generator, gain } = resolveOptions('xavierUniform', xavierOptions, options);
+  const bound = Math.sqrt(3 * xavierVariance(tensor, gain));
+  return uniform(tensor, -bound, bound, { generator });
 }
-
-const drawsOf = ({ generator }: DrawOptions): DrawOptions => (generator === undefined ? {} : { generator });
 
 /** Values that one output is made of, and that one input goes into. */
 function fansOf({ shape }: Tensor): { in: number; out: number } {
@@ -146,20 +154,14 @@ function squaredGain(nonlinearity: Nonlinearity, slope: number): number {
   }
 }
 
-const nonlinearities = ['linear', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'selu'] as const;
+type Kaiming = Omit<ResolvedOf<typeof kaimingOptions>, 'generator'>;
 
-function kaimingVariance(where: string, tensor: Tensor, options: KaimingOptions): number {
-  checkOptions(where, options, ['a', 'mode', 'nonlinearity', 'generator']);
-  const slope = expectNumber('a', options.a ?? 0);
-  const mode = expectOneOf('mode', options.mode ?? 'fan_in', ['fan_in', 'fan_out']);
-  const nonlinearity = expectOneOf('nonlinearity', options.nonlinearity ?? 'leaky_relu', nonlinearities);
+function kaimingVariance(tensor: Tensor, { a, mode, nonlinearity }: Kaiming): number {
   const fans = fansOf(tensor);
-  return squaredGain(nonlinearity, slope) / (mode === 'fan_in' ? fans.in : fans.out);
+  return squaredGain(nonlinearity, a) / (mode === 'fan_in' ? fans.in : fans.out);
 }
 
-function xavierVariance(where: string, tensor: Tensor, options: XavierOptions): number {
-  checkOptions(where, options, ['gain', 'generator']);
-  const gain = expectNumber('gain', options.gain ?? 1);
+function xavierVariance(tensor: Tensor, gain: number): number {
   const fans = fansOf(tensor);
   return (gain ** 2 * 2) / (fans.in + fans.out);
 }

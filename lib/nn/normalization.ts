@@ -1,31 +1,49 @@
 /** Layers that normalise: over the batch, over the features of a sample, over groups of its channels. */
 import { OptionError, ShapeError } from '../errors.ts';
+import { countOption, orNull } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectBoolean, expectNumber } from '../validate.ts';
+import { expectNumber } from '../validate.ts';
 import { size } from './linear.ts';
 import { Module } from './module.ts';
 import { Parameter } from './parameter.ts';
 
-export interface BatchNormOptions {
+const epsOption = {
   /** Added to the variance. Default 1e-5. */
-  readonly eps?: number;
-  /** Part of the batch in the running statistics, in [0, 1]; null: they are the mean over all batches. Default 0.1. */
-  readonly momentum?: number | null;
+  eps: { type: 'number', default: 1e-5, min: 0 },
+} as const satisfies OptionTable;
+
+const affineOption = {
   /** Whether there are a weight and a bias. Default true. */
-  readonly affine?: boolean;
+  affine: { type: 'boolean', default: true },
+} as const satisfies OptionTable;
+
+const batchNormOptions = {
+  ...epsOption,
+  /** Part of the batch in the running statistics, in [0, 1]; null: they are the mean over all batches. Default 0.1. */
+  momentum: {
+    ...{ type: 'checked', default: 0.1 },
+    check: orNull((name: string, value: number) => expectNumber(name, value, { min: 0, max: 1 })),
+  },
+  ...affineOption,
   /** Without running statistics, those of the batch are taken in evaluation too. Default true. */
-  readonly trackRunningStats?: boolean;
-}
+  trackRunningStats: { type: 'boolean', default: true },
+} as const satisfies OptionTable;
+
+export interface BatchNormOptions extends OptionsOf<typeof batchNormOptions> {}
+
+const afterOptions = {
+  /** Of the input's shape; added to the normalised values. */
+  residual: { type: 'checked', check: asGiven<Tensor> },
+  /** Then one of these. Default 'none'. */
+  activation: { type: 'string', choices: ['none', 'relu', 'hardswish', 'silu'], default: 'none' },
+} as const satisfies OptionTable;
 
 /** What follows a normalisation in a network: done with it, in fewer passes over memory. */
-export interface After {
-  /** Of the input's shape; added to the normalised values. */
-  readonly residual?: Tensor;
-  /** Then one of these. Default 'none'. */
-  readonly activation?: 'none' | 'relu' | 'hardswish' | 'silu';
-}
+export interface After extends OptionsOf<typeof afterOptions> {}
 
 /**
  * Over all dimensions but 1. Source: Ioffe & Szegedy 2015, arXiv:1502.03167, as PyTorch's: the running variance is
@@ -48,24 +66,21 @@ abstract class BatchNorm extends Module {
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super();
-    checkOptions(new.target.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats']);
+    const resolved = resolveOptions(new.target.name, batchNormOptions, options);
+    const { eps, momentum, affine, trackRunningStats: tracks } = resolved;
     this.numFeatures = expectNumber('numFeatures', numFeatures, size);
-    this.eps = expectNumber('eps', options.eps ?? 1e-5, { min: 0 });
-    const { momentum = 0.1 } = options;
-    this.momentum = momentum === null ? null : expectNumber('momentum', momentum, { min: 0, max: 1 });
-    const affine = expectBoolean('affine', options.affine ?? true);
+    this.eps = eps;
+    this.momentum = momentum;
     this.weight = affine ? new Parameter(ops.ones([numFeatures])) : null;
     this.bias = affine ? new Parameter(ops.zeros([numFeatures])) : null;
-    const tracks = expectBoolean('trackRunningStats', options.trackRunningStats ?? true);
     this.runningMean = tracks ? this.registerBuffer('running_mean', ops.zeros([numFeatures])) : null;
     this.runningVar = tracks ? this.registerBuffer('running_var', ops.ones([numFeatures])) : null;
     this.numBatchesTracked = tracks ? this.registerBuffer('num_batches_tracked', tensor(0n)) : null;
   }
 
   protected normalize(x: Tensor, after: After): Tensor {
-    checkOptions('forward', after, ['residual', 'activation']);
     const { weight, bias, runningMean, runningVar, numBatchesTracked, training, momentum, eps } = this;
-    const { residual, activation = 'none' } = after;
+    const { residual, activation } = resolveOptions('forward', afterOptions, after);
     const tensors = { weight, bias, runningMean, runningVar, numBatchesTracked, residual };
     return ops.batchNormAct(x, { ...tensors, training, momentum: momentum ?? undefined, eps, activation });
   }
@@ -89,14 +104,15 @@ export class BatchNorm2d extends BatchNorm {
   }
 }
 
-export interface LayerNormOptions {
-  /** Added to the variance. Default 1e-5. */
-  readonly eps?: number;
+const layerNormOptions = {
+  ...epsOption,
   /** Whether there is a weight. Default true. */
-  readonly elementwiseAffine?: boolean;
+  elementwiseAffine: { type: 'boolean', default: true },
   /** Whether there is a bias, beside the weight. Default true. */
-  readonly bias?: boolean;
-}
+  bias: { type: 'boolean', default: true },
+} as const satisfies OptionTable;
+
+export interface LayerNormOptions extends OptionsOf<typeof layerNormOptions> {}
 
 /**
  * Normalises each sample over its last dimensions. As torch.nn.LayerNorm.
@@ -112,15 +128,13 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super();
-    checkOptions('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias']);
+    const { eps, elementwiseAffine, bias } = resolveOptions('LayerNorm', layerNormOptions, options);
     const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
     if (shape.length === 0) throw new OptionError('normalizedShape must have at least one size, got []');
     this.normalizedShape = shape.map((n) => expectNumber('normalizedShape', n, size));
-    this.eps = expectNumber('eps', options.eps ?? 1e-5, { min: 0 });
-    const affine = expectBoolean('elementwiseAffine', options.elementwiseAffine ?? true);
-    const hasBias = expectBoolean('bias', options.bias ?? true) && affine;
-    this.weight = affine ? new Parameter(ops.ones(shape)) : null;
-    this.bias = hasBias ? new Parameter(ops.zeros(shape)) : null;
+    this.eps = eps;
+    this.weight = elementwiseAffine ? new Parameter(ops.ones(shape)) : null;
+    this.bias = elementwiseAffine && bias ? new Parameter(ops.zeros(shape)) : null;
   }
 
   override forward(x: Tensor): Tensor {
@@ -138,12 +152,9 @@ export class LayerNorm2d extends LayerNorm {
   }
 }
 
-export interface GroupNormOptions {
-  /** Added to the variance. Default 1e-5. */
-  readonly eps?: number;
-  /** Whether there are a weight and a bias. Default true. */
-  readonly affine?: boolean;
-}
+const groupNormOptions = { ...epsOption, ...affineOption } as const satisfies OptionTable;
+
+export interface GroupNormOptions extends OptionsOf<typeof groupNormOptions> {}
 
 /**
  * Normalises each sample over groups of its channels: (batch, numChannels, …). As torch.nn.GroupNorm.
@@ -159,13 +170,12 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
-    checkOptions('GroupNorm', options, ['eps', 'affine']);
-    this.numGroups = expectNumber('numGroups', numGroups, { min: 1, integer: true });
+    const { eps, affine } = resolveOptions('GroupNorm', groupNormOptions, options);
+    this.numGroups = expectNumber('numGroups', numGroups, countOption);
     const channels = expectNumber('numChannels', numChannels, size);
     if (channels % numGroups !== 0)
       throw new OptionError(`numGroups must divide numChannels, got ${numGroups} groups of ${channels} channels`);
-    this.eps = expectNumber('eps', options.eps ?? 1e-5, { min: 0 });
-    const affine = expectBoolean('affine', options.affine ?? true);
+    this.eps = eps;
     this.weight = affine ? new Parameter(ops.ones([channels])) : null;
     this.bias = affine ? new Parameter(ops.zeros([channels])) : null;
   }

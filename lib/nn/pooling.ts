@@ -1,20 +1,27 @@
 /** Layers that make images smaller, and vectors of them. */
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectBoolean, expectNumber } from '../validate.ts';
-import { expectPair, type Pair } from './conv2d.ts';
+import { expectPair, type Pair, pairOption } from './conv2d.ts';
 import { Module } from './module.ts';
 
-export interface MaxPool2dOptions {
+const poolOptions = {
   /** Default: kernelSize. */
-  readonly stride?: Pair;
+  stride: pairOption(1),
   /** Around the image, at most half of kernelSize; default 0. */
-  readonly padding?: Pair;
-  /** Default 1. */
-  readonly dilation?: Pair;
+  padding: { ...pairOption(0), default: 0 },
   /** Whether a window that reaches beyond the image counts. Default false. */
-  readonly ceilMode?: boolean;
-}
+  ceilMode: { type: 'boolean', default: false },
+} as const satisfies OptionTable;
+
+const maxPoolOptions = {
+  ...poolOptions,
+  /** Default 1. */
+  dilation: { ...pairOption(1), default: 1 },
+} as const satisfies OptionTable;
+
+export interface MaxPool2dOptions extends OptionsOf<typeof maxPoolOptions> {}
 
 /** The maximum of each window of each channel. As torch.nn.MaxPool2d. */
 export class MaxPool2d extends Module {
@@ -26,12 +33,12 @@ export class MaxPool2d extends Module {
 
   constructor(kernelSize: Pair, options: MaxPool2dOptions = {}) {
     super();
-    checkOptions('MaxPool2d', options, ['stride', 'padding', 'dilation', 'ceilMode']);
     this.kernelSize = expectPair('kernelSize', kernelSize, 1);
-    this.stride = expectPair('stride', options.stride ?? kernelSize, 1);
-    this.padding = expectPair('padding', options.padding ?? 0, 0);
-    this.dilation = expectPair('dilation', options.dilation ?? 1, 1);
-    this.ceilMode = expectBoolean('ceilMode', options.ceilMode ?? false);
+    const resolved = resolveOptions('MaxPool2d', maxPoolOptions, options);
+    this.stride = resolved.stride ?? this.kernelSize;
+    this.padding = resolved.padding;
+    this.dilation = resolved.dilation;
+    this.ceilMode = resolved.ceilMode;
   }
 
   override forward(x: Tensor): Tensor {
@@ -39,16 +46,13 @@ export class MaxPool2d extends Module {
   }
 }
 
-export interface AvgPool2dOptions {
-  /** Default: kernelSize. */
-  readonly stride?: Pair;
-  /** Zeros around the image, at most half of kernelSize; default 0. */
-  readonly padding?: Pair;
-  /** Whether a window that reaches beyond the image counts. Default false. */
-  readonly ceilMode?: boolean;
-  /** Whether the zeros count in the mean. Default true. */
-  readonly countIncludePad?: boolean;
-}
+const avgPoolOptions = {
+  ...poolOptions,
+  /** Whether the padding, which is zeros, counts in the mean. Default true. */
+  countIncludePad: { type: 'boolean', default: true },
+} as const satisfies OptionTable;
+
+export interface AvgPool2dOptions extends OptionsOf<typeof avgPoolOptions> {}
 
 /** The mean of each window of each channel. As torch.nn.AvgPool2d. */
 export class AvgPool2d extends Module {
@@ -60,12 +64,12 @@ export class AvgPool2d extends Module {
 
   constructor(kernelSize: Pair, options: AvgPool2dOptions = {}) {
     super();
-    checkOptions('AvgPool2d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
     this.kernelSize = expectPair('kernelSize', kernelSize, 1);
-    this.stride = expectPair('stride', options.stride ?? kernelSize, 1);
-    this.padding = expectPair('padding', options.padding ?? 0, 0);
-    this.ceilMode = expectBoolean('ceilMode', options.ceilMode ?? false);
-    this.countIncludePad = expectBoolean('countIncludePad', options.countIncludePad ?? true);
+    const resolved = resolveOptions('AvgPool2d', avgPoolOptions, options);
+    this.stride = resolved.stride ?? this.kernelSize;
+    this.padding = resolved.padding;
+    this.ceilMode = resolved.ceilMode;
+    this.countIncludePad = resolved.countIncludePad;
   }
 
   override forward(x: Tensor): Tensor {
@@ -87,12 +91,14 @@ export class AdaptiveAvgPool2d extends Module {
   }
 }
 
-export interface FlattenOptions {
+const flattenOptions = {
   /** First dimension of those that become one, default 1. */
-  readonly startDim?: number;
+  startDim: { type: 'number', default: 1, integer: true },
   /** Last one, default -1. */
-  readonly endDim?: number;
-}
+  endDim: { type: 'number', default: -1, integer: true },
+} as const satisfies OptionTable;
+
+export interface FlattenOptions extends OptionsOf<typeof flattenOptions> {}
 
 /** Makes one dimension of several: (batch, channels, height, width) → (batch, channels · height · width). */
 export class Flatten extends Module {
@@ -101,9 +107,9 @@ export class Flatten extends Module {
 
   constructor(options: FlattenOptions = {}) {
     super();
-    checkOptions('Flatten', options, ['startDim', 'endDim']);
-    this.startDim = expectNumber('startDim', options.startDim ?? 1, { integer: true });
-    this.endDim = expectNumber('endDim', options.endDim ?? -1, { integer: true });
+    const { startDim, endDim } = resolveOptions('Flatten', flattenOptions, options);
+    this.startDim = startDim;
+    this.endDim = endDim;
   }
 
   override forward(x: Tensor): Tensor {

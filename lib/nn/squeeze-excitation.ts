@@ -1,17 +1,25 @@
 /** Channels that are weighed by what the whole image holds. */
+import { instanceOf } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions } from '../validate.ts';
 import { ReLU, Sigmoid } from './activations.ts';
 import { Conv2d } from './conv2d.ts';
-import type { WeightOptions } from './linear.ts';
+import { weightOptions } from './linear.ts';
 import { Module } from './module.ts';
 
-export interface SqueezeExcitationOptions extends Pick<WeightOptions, 'generator' | 'init'> {
+const { generator, init } = weightOptions;
+const moduleOption = { type: 'checked', check: instanceOf<Module>(Module, 'a Module') } as const;
+
+const declared = {
+  ...{ generator, init },
   /** Between the two layers. Default ReLU. */
-  readonly activation?: Module;
+  activation: moduleOption,
   /** Makes the weights of the channels. Default Sigmoid. */
-  readonly scaleActivation?: Module;
-}
+  scaleActivation: moduleOption,
+} as const satisfies OptionTable;
+
+export interface SqueezeExcitationOptions extends OptionsOf<typeof declared> {}
 
 /**
  * x · σ(W₂ δ(W₁ mean(x))), where the mean is that of each channel: (batch, channels, height, width) → the same. As
@@ -27,8 +35,8 @@ export class SqueezeExcitation extends Module {
   /** @throws {OptionError} an unknown or wrong option. */
   constructor(channels: number, squeezedChannels: number, options: SqueezeExcitationOptions = {}) {
     super();
-    checkOptions('SqueezeExcitation', options, ['activation', 'scaleActivation', 'generator', 'init']);
-    const { activation = new ReLU(), scaleActivation = new Sigmoid(), ...weights } = options;
+    const resolved = resolveOptions('SqueezeExcitation', declared, options);
+    const { activation = new ReLU(), scaleActivation = new Sigmoid(), ...weights } = resolved;
     this.fc1 = new Conv2d(channels, squeezedChannels, 1, weights);
     this.fc2 = new Conv2d(squeezedChannels, channels, 1, weights);
     this.activation = activation;

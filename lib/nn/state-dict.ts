@@ -1,14 +1,18 @@
 /** Copying named tensors into a module. */
 import { ShapeError, StateError } from '../errors.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { noGrad } from '../tensor/modes.ts';
 import { copy_ } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, clip, expectBoolean } from '../validate.ts';
+import { clip } from '../validate.ts';
 
-export interface LoadStateDictOptions {
+const declared = {
   /** Whether a missing or an unknown name is an error. Default true. */
-  readonly strict?: boolean;
-}
+  strict: { type: 'boolean', default: true },
+} as const satisfies OptionTable;
+
+export interface LoadStateDictOptions extends OptionsOf<typeof declared> {}
 
 export interface LoadStateDictResult {
   /** Names of the module that the state dict lacks. */
@@ -27,8 +31,7 @@ export function copyState(
   state: ReadonlyMap<string, Tensor>,
   options: LoadStateDictOptions,
 ): LoadStateDictResult {
-  checkOptions('loadStateDict', options, ['strict']);
-  const strict = expectBoolean('strict', options.strict ?? true);
+  const { strict } = resolveOptions('loadStateDict', declared, options);
   const missing = [...own.keys()].filter((name) => !state.has(name) && !optionalName.test(name));
   const unexpected = [...state.keys()].filter((name) => !own.has(name));
   if (strict && missing.length > 0) throw new StateError(`the state dict lacks ${quoted(missing)}`);

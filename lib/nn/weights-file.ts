@@ -4,26 +4,40 @@ import { writeFileAtomic } from '../files/atomic.ts';
 import { encodeSafetensors, type RawTensor } from '../files/safetensors.ts';
 import { type TensorFile, withTensorFile } from '../files/tensor-file.ts';
 import type { StoredTensor } from '../files/torch-tensors.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { tidy } from '../tensor/modes.ts';
 import { rawState, tensorState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectBoolean, expectString } from '../validate.ts';
+import { describe, expectString } from '../validate.ts';
 import type { ModuleConfig } from './module.ts';
 import { checkShape, copyState, optionalName, quoted } from './state-dict.ts';
 import { adaptWeight, type WeightAdaptation, weightAdaptations } from './weight-adaptation.ts';
 import { matchNames, type NameMatch, ownNameOf } from './weight-names.ts';
 
-export interface LoadWeightsOptions {
+function expectNames(name: string, value: readonly string[]): readonly string[] {
+  if (!Array.isArray(value)) throw new OptionError(`${name} must be an array of strings, got ${describe(value)}`);
+  return value.map((start, i) => expectString(`${name}[${i}]`, start));
+}
+
+function expectPrefix(name: string, value: string): string {
+  if (typeof value === 'string') return value; // '' too
+  throw new OptionError(`${name} must be a string, got ${describe(value)}`);
+}
+
+const loadOptions = {
   /**
    * Whether every tensor of the module must be in the file, and for no part of the module more than it has: what a ResNet-34 has
    * and a ResNet-18 has not. Parts that the module lacks, such as a classifier, are left out either way. Default true.
    */
-  readonly strict?: boolean;
+  strict: { type: 'boolean', default: true },
   /** What stands before the module's names in the file, 'state_dict.encoder.'. Default: it is found. */
-  readonly prefix?: string;
+  prefix: { type: 'checked', check: expectPrefix },
   /** Leaves out the tensors whose name in the file, without the prefix, begins with one of these: ['fc.']. */
-  readonly ignore?: readonly string[];
-}
+  ignore: { type: 'checked', check: expectNames, default: [] },
+} as const satisfies OptionTable;
+
+export interface LoadWeightsOptions extends OptionsOf<typeof loadOptions> {}
 
 /** What `Module.load` did. */
 export interface LoadedWeights {
@@ -63,13 +77,7 @@ export async function loadWeights(
   file: string,
   options: LoadWeightsOptions,
 ): Promise<LoadedWeights> {
-  checkOptions('load', options, ['strict', 'prefix', 'ignore']);
-  const { prefix, ignore = [] } = options;
-  if (prefix !== undefined && typeof prefix !== 'string')
-    throw new OptionError(`prefix must be a string, got ${describe(prefix)}`);
-  if (!Array.isArray(ignore)) throw new OptionError(`ignore must be an array of strings, got ${describe(ignore)}`);
-  for (const [i, name] of ignore.entries()) expectString(`ignore[${i}]`, name);
-  const strict = expectBoolean('strict', options.strict ?? true);
+  const { strict, prefix, ignore } = resolveOptions('load', loadOptions, options);
   const path = expectString('file', file);
   return await withTensorFile(path, async (content) => {
     try {

@@ -43,9 +43,8 @@ abstract class AdamRule extends Optimizer {
     this.#options = { beta1, beta2, epsilon: options.eps, decoupledDecay };
   }
 
-  protected override update({ parameters, slots, learningRate, shared }: UpdateInputs): Tensor {
-    const [means = [], squares = [], steps = []] = slots;
-    return ops.adam_(parameters, means, squares, steps, learningRate, { ...shared, ...this.#options });
+  protected override update({ parameters, state, learningRate, shared }: UpdateInputs): Tensor {
+    return ops.adam_(parameters, state, learningRate, { ...shared, ...this.#options });
   }
 }
 

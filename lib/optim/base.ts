@@ -1,13 +1,14 @@
 /** What all optimizers share: named parameters, an update in place, a state for checkpoints. */
 import { types } from 'node:util';
 import { DTypeError, errorOf, OptionError, ShapeError, StateError } from '../errors.ts';
-import type { OptionTable, ResolvedOf } from '../options/option.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { callEffect } from '../tensor/call.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { madeAtEachCall } from '../tensor/recording.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber } from '../validate.ts';
+import { describe, expectNumber } from '../validate.ts';
 import { type Group, groupOptions, groupParameters } from './groups.ts';
 
 /** Options that all optimizers have, with a weight decay and an exclusion of their own default. */
@@ -29,13 +30,19 @@ type CommonOptions = ResolvedOf<typeof commonOptions> & {
 /** `module.parameters()`, or named: `module.namedParameters()`. Names appear in the state dict; without them, indices. */
 export type Parameters = Iterable<Tensor> | ReadonlyMap<string, Tensor>;
 
-export interface StepOptions {
+const stepOptions = {
   /**
    * The learning rate of this step; default `optimizer.lr`. In a compiled function, where numbers are constants, a tensor of
    * no dimensions on the CPU: an argument of the function.
    */
-  readonly lr?: number | Tensor;
-}
+  lr: {
+    type: 'checked',
+    check: (name: string, value: number | Tensor) =>
+      value instanceof Tensor ? value : expectNumber(name, value, commonOptions.lr),
+  },
+} as const satisfies OptionTable;
+
+export interface StepOptions extends OptionsOf<typeof stepOptions> {}
 
 /** A part of the state that each parameter has: numbers of its shape, or one float32. All begin as zeros. */
 export interface Slot {
@@ -46,8 +53,8 @@ export interface Slot {
 /** What an update works on. */
 export interface UpdateInputs {
   readonly parameters: readonly Tensor[];
-  /** For each slot, a tensor a parameter. */
-  readonly slots: readonly (readonly Tensor[])[];
+  /** Slot by slot, a tensor a parameter. */
+  readonly state: readonly Tensor[];
   /** float64 () */
   readonly learningRate: Tensor;
   readonly groups: readonly Group[];
@@ -87,7 +94,7 @@ const sizes = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
 export abstract class Optimizer {
   readonly #parameters: readonly Tensor[];
-  readonly #slots: readonly (readonly Tensor[])[];
+  /** Slot by slot, a tensor a parameter. */
   readonly #state: ReadonlyMap<string, Tensor>;
   readonly #groups: readonly Group[];
   readonly #shared: Omit<UpdateInputs['shared'], keyof Guard>;
@@ -109,7 +116,6 @@ export abstract class Optimizer {
     const all = named(parameters);
     if (!types.isMap(parameters) && (groups.length > 0 || layerDecay < 1))
       throw new OptionError('groups and layerDecay go by names: parameters must be a Map, such as namedParameters()');
-    const [names, values] = [[...all.keys()], [...all.values()]];
     const grouping = groupParameters(all, options);
     this.#groups = grouping.groups;
     this.#shared = {
@@ -117,16 +123,14 @@ export abstract class Optimizer {
       rateFactors: grouping.groups.map(({ rateFactor }) => rateFactor),
       weightDecays: grouping.groups.map(({ weightDecay }) => weightDecay),
     };
-    this.#parameters = values;
+    this.#parameters = [...all.values()];
     // In the parameter's layout, which the update walks through in order.
-    const zeros = (slot: Slot) => (parameter: Tensor) =>
-      slot.isScalar ? ops.zeros([], { dtype: 'float32', device: parameter.device }) : ops.zerosLike(parameter);
-    this.#slots = outsideTidy(() => slots.map((slot) => values.map(zeros(slot))));
+    const zeros = ({ isScalar }: Slot, parameter: Tensor): Tensor =>
+      isScalar ? ops.zeros([], { dtype: 'float32', device: parameter.device }) : ops.zerosLike(parameter);
     this.#gradientNorm = outsideTidy(() => tensor(0, { dtype: 'float64' }));
     this.#largest = outsideTidy(() => tensor(Number.POSITIVE_INFINITY, { dtype: 'float64' }));
-    this.#state = new Map(
-      slots.flatMap(({ name }, s) => names.map((of, i) => [`${of}.${name}`, this.#slots[s]?.[i] as Tensor] as const)),
-    );
+    const stateOf = (slot: Slot) => [...all].map(([of, value]) => [`${of}.${slot.name}`, zeros(slot, value)] as const);
+    this.#state = outsideTidy(() => new Map(slots.flatMap(stateOf)));
   }
 
   /** One update in place of every parameter that has a gradient; returns the status. */
@@ -138,7 +142,7 @@ export abstract class Optimizer {
   }
 
   set lr(value: number) {
-    this.#lr = expectNumber('lr', value, { min: 0 });
+    this.#lr = expectNumber('lr', value, commonOptions.lr);
   }
 
   /** @internal */
@@ -153,16 +157,13 @@ export abstract class Optimizer {
 
   /** Clips the gradients, where that was asked for, and updates every parameter that has one. */
   step(options: StepOptions = {}): void {
-    checkOptions('step', options, ['lr']);
-    if (options.lr instanceof Tensor) {
-      this.#updateAnyway(options.lr);
+    const { lr } = resolveOptions('step', stepOptions, options);
+    if (lr instanceof Tensor) {
+      this.#updateAnyway(lr);
       return;
     }
-    if (options.lr !== undefined) expectNumber('lr', options.lr, { min: 0 });
     // As it is at each call, in a compiled function too.
-    using learningRate = madeAtEachCall(() =>
-      tensor((options.lr as number | undefined) ?? this.#lr, { dtype: 'float64' }),
-    );
+    using learningRate = madeAtEachCall(() => tensor(lr ?? this.#lr, { dtype: 'float64' }));
     this.#updateAnyway(learningRate);
   }
 
@@ -181,7 +182,7 @@ export abstract class Optimizer {
   #update(learningRate: Tensor, guard: Guard): Tensor {
     return this.update({
       parameters: this.#parameters,
-      slots: this.#slots,
+      state: [...this.#state.values()],
       learningRate,
       groups: this.#groups,
       shared: { ...this.#shared, ...guard },

@@ -1,26 +1,22 @@
 /** Parameters that are updated with a learning rate or a weight decay of their own, by rules that are plain data. */
 import { OptionError } from '../errors.ts';
-import type { OptionTable, ResolvedOf } from '../options/option.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { clip, describe, expectString } from '../validate.ts';
+import { clip, describe } from '../validate.ts';
 import { layersOf } from './layers.ts';
 
 const ruleOptions = {
-  match: { type: 'checked', required: true, check: (name: string, value: string) => expectString(name, value) },
+  /** A name as namedParameters() has it; * stands for any text. A trainer's begin with 'encoder.' or 'head.'. */
+  match: { type: 'string', required: true },
+  /** Multiplies the learning rate. 0 keeps the parameters as they are. Default 1. */
   lrFactor: { type: 'number', default: 1, min: 0 },
+  /** In place of the optimizer's. */
   weightDecay: { type: 'number', min: 0 },
 } as const satisfies OptionTable;
 
 /** What is different for the parameters whose name fits. */
-export interface ParameterRule {
-  /** A name as namedParameters() has it; * stands for any text. A trainer's begin with 'encoder.' or 'head.'. */
-  readonly match: string;
-  /** Multiplies the learning rate. 0 keeps the parameters as they are. Default 1. */
-  readonly lrFactor?: number;
-  /** In place of the optimizer's. */
-  readonly weightDecay?: number;
-}
+export interface ParameterRule extends OptionsOf<typeof ruleOptions> {}
 
 type Rule = ResolvedOf<typeof ruleOptions>;
 

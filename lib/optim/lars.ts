@@ -59,10 +59,10 @@ export class LARS extends Optimizer {
     this.#options = resolved;
   }
 
-  protected override update({ parameters, slots: [momenta = []], learningRate, groups, shared }: UpdateInputs): Tensor {
+  protected override update({ parameters, state, learningRate, groups, shared }: UpdateInputs): Tensor {
     const { form, momentum, nesterov, trustCoefficient } = this.#options;
     const isAdapted = groups.map((group) => !group.isExcluded && (form !== 'lightly' || group.weightDecay > 0));
-    return ops.lars_(parameters, momenta, learningRate, {
+    return ops.lars_(parameters, state, learningRate, {
       ...shared,
       trustCoefficients: isAdapted.map((adapted) => (adapted ? trustCoefficient : 0)),
       momentum,

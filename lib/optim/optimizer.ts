@@ -1,5 +1,5 @@
 /** Optimizers from plain data, as a trainer's options and a run's config hold them. */
-import type { OptionTable, VariantOf } from '../options/option.ts';
+import type { OptionTable, ResolvedVariantOf, VariantOf } from '../options/option.ts';
 import { resolveVariant } from '../options/resolve.ts';
 import { Adam, AdamW, adamOptions, adamWOptions } from './adam.ts';
 import type { Optimizer, Parameters } from './base.ts';
@@ -18,11 +18,11 @@ export const optimizers = {
 
 export type OptimizerSpec = VariantOf<typeof optimizers>;
 
-/** Returns `spec` when it names an optimizer, with options of its own. @throws {OptionError} */
-export function checkOptimizer(spec: OptimizerSpec): OptimizerSpec {
+export type ResolvedOptimizer = ResolvedVariantOf<typeof optimizers>;
+
+/** `spec` with its defaults. @throws {OptionError} a wrong name or option. */
+export const checkOptimizer = (spec: OptimizerSpec): ResolvedOptimizer =>
   resolveVariant('optimizer', optimizers, spec, '{ name, lr, … }');
-  return spec;
-}
 
 /**
  * @example makeOptimizer({ name: 'sgd', lr: 0.05, momentum: 0.9 }, encoder.namedParameters())

@@ -1,6 +1,6 @@
 /** Learning rate by step: plain data, or a function. */
 import { OptionError } from '../errors.ts';
-import type { OptionTable, ResolvedOf, VariantOf } from '../options/option.ts';
+import type { OptionTable, ResolvedVariantOf, VariantOf } from '../options/option.ts';
 import { resolveVariant } from '../options/resolve.ts';
 import { describe, expectNumber } from '../validate.ts';
 
@@ -90,11 +90,9 @@ export type CustomSchedule = (context: ScheduleContext) => number;
 
 export type ScheduleSpec = VariantOf<typeof schedules>;
 
-type Resolved = {
-  [N in keyof typeof schedules]: { readonly name: N } & ResolvedOf<(typeof schedules)[N]>;
-}[keyof typeof schedules];
+export type ResolvedSchedule = ResolvedVariantOf<typeof schedules>;
 
-function resolve(spec: ScheduleSpec): Resolved {
+function resolve(spec: ScheduleSpec): ResolvedSchedule {
   const resolved = resolveVariant('schedule', schedules, spec);
   const { warmup, warmupEpochs, warmupSteps } = resolved;
   if ([warmup, warmupEpochs, warmupSteps].filter((length) => length !== undefined).length > 1)
@@ -102,16 +100,14 @@ function resolve(spec: ScheduleSpec): Resolved {
   return resolved;
 }
 
-/** Returns `spec` when it is a schedule. @throws {OptionError} an unknown name or option, or a value out of range. */
-export function checkSchedule<S extends ScheduleSpec | CustomSchedule>(spec: S): S {
-  if (typeof spec !== 'function') resolve(spec);
-  return spec;
-}
+/** `spec` with its defaults. @throws {OptionError} an unknown name or option, or a value out of range. */
+export const checkSchedule = (spec: ScheduleSpec | CustomSchedule): ResolvedSchedule | CustomSchedule =>
+  typeof spec === 'function' ? spec : resolve(spec);
 
 const factors = { none: () => 1, linear: (batch: number) => batch / 256, sqrt: Math.sqrt } as const;
 
 /** Steps of warm-up, not rounded. */
-function warmUpOf(schedule: Resolved, { totalSteps, stepsPerEpoch }: ScheduleContext): number {
+function warmUpOf(schedule: ResolvedSchedule, { totalSteps, stepsPerEpoch }: ScheduleContext): number {
   const { warmup = schedule.name === 'one-cycle' ? 0.3 : 0, warmupEpochs, warmupSteps } = schedule;
   return warmupSteps ?? (warmupEpochs === undefined ? warmup * totalSteps : warmupEpochs * stepsPerEpoch);
 }
@@ -121,7 +117,7 @@ const alongCosine = (from: number, to: number, progress: number): number =>
   to + (from - to) * 0.5 * (1 + Math.cos(Math.PI * progress));
 
 function oneCycleAt(
-  schedule: Resolved & { readonly name: 'one-cycle' },
+  schedule: ResolvedSchedule & { readonly name: 'one-cycle' },
   base: number,
   context: ScheduleContext,
 ): number {

@@ -41,7 +41,7 @@ export class SGD extends Optimizer {
     this.#options = { momentum, nesterov };
   }
 
-  protected override update({ parameters, slots: [momenta = []], learningRate, shared }: UpdateInputs): Tensor {
-    return ops.sgd_(parameters, momenta, learningRate, { ...shared, ...this.#options });
+  protected override update({ parameters, state, learningRate, shared }: UpdateInputs): Tensor {
+    return ops.sgd_(parameters, state, learningRate, { ...shared, ...this.#options });
   }
 }

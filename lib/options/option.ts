@@ -107,3 +107,8 @@ export type ResolvedOf<T extends OptionTable> = {
 export type VariantOf<V extends Readonly<Record<string, OptionTable>>> = {
   [N in keyof V & string]: { readonly name: N } & OptionsOf<V[N]>;
 }[keyof V & string];
+
+/** What `resolveVariant` makes of it. */
+export type ResolvedVariantOf<V extends Readonly<Record<string, OptionTable>>> = {
+  [N in keyof V & string]: { readonly name: N } & ResolvedOf<V[N]>;
+}[keyof V & string];

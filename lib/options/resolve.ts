@@ -1,7 +1,7 @@
 /** From what users give to options that are checked and complete, by their declaration. */
 import { OptionError } from '../errors.ts';
 import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
-import type { Option, OptionsOf, OptionTable, ResolvedOf } from './option.ts';
+import type { Option, OptionsOf, OptionTable, ResolvedOf, ResolvedVariantOf } from './option.ts';
 import { expectRamp } from './ramp.ts';
 
 /** A check that leaves the value to whoever takes it, who knows more. */
@@ -55,7 +55,7 @@ export function resolveVariant<const V extends Readonly<Record<string, OptionTab
   variants: V,
   given: unknown,
   shape = '{ name, … }',
-): { [N in keyof V & string]: { readonly name: N } & ResolvedOf<V[N]> }[keyof V & string] {
+): ResolvedVariantOf<V> {
   if (given === null || typeof given !== 'object')
     throw new OptionError(`${where} must be ${shape}, got ${describe(given)}`);
   const { name, ...options } = given as { readonly name?: unknown };

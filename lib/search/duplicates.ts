@@ -1,17 +1,22 @@
 /** Images that are the same, or nearly, by the cosine of their features. */
 import { join } from 'node:path';
-import { checkProgress, inTurn, type Part, type ProgressOptions, partsOf, progressNames } from '../evaluate/in-turn.ts';
+import { inTurn, type Part, partsOf, progressOptions } from '../evaluate/in-turn.ts';
 import { readIndices } from '../evaluate/labelled.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { noGrad, tidy, withoutModes } from '../tensor/modes.ts';
-import { checkOptions, expectNumber } from '../validate.ts';
+import { throwIfAborted } from '../validate.ts';
 import type { FeatureIndex } from './feature-index.ts';
 import type { IndexedFile } from './index-file.ts';
 import { fileDigest } from './model-mark.ts';
 
-export interface DuplicateOptions extends ProgressOptions {
+const declared = {
   /** Least cosine of two images that belong together, above 0, at most 1. Default 0.95. */
-  readonly threshold?: number;
-}
+  threshold: { type: 'number', default: 0.95, above: 0, max: 1 },
+  ...progressOptions,
+} as const satisfies OptionTable;
+
+export interface DuplicateOptions extends OptionsOf<typeof declared> {}
 
 export interface Duplicate {
   /** Row of the index. */
@@ -48,18 +53,17 @@ interface Pairs {
  * for (const [first, ...copies] of await findDuplicates(index)) console.log(first.name, copies.length);
  */
 export async function findDuplicates(index: FeatureIndex, options: DuplicateOptions = {}): Promise<Duplicate[][]> {
-  checkOptions('findDuplicates', options, ['threshold', ...progressNames]);
-  checkProgress(options);
-  const threshold = expectNumber('threshold', options.threshold ?? 0.95, { above: 0, max: 1 });
+  const { threshold, signal, onProgress } = resolveOptions('findDuplicates', declared, options);
+  throwIfAborted(signal);
   const groups = new Groups(index.length);
   const parts = partsOf(index.length, kSide);
   const blocks = parts.flatMap((rows, i) => parts.slice(i).map((columns) => ({ rows, columns })));
   let done = 0;
-  for await (const pairs of inTurn(blocks, (block) => pairsOf(index, block, threshold), options.signal)) {
+  for await (const pairs of inTurn(blocks, (block) => pairsOf(index, block, threshold), signal)) {
     for (const [i, row] of pairs.rows.entries())
       groups.join(row, pairs.columns[i] as number, pairs.cosines[i] as number);
     done++;
-    options.onProgress?.(done, blocks.length);
+    onProgress?.(done, blocks.length);
   }
   const found: Duplicate[][] = [];
   for (const members of groups.list()) {

@@ -3,20 +3,25 @@
 import { join } from 'node:path';
 import { DataError, OptionError, ShapeError, StateError } from '../errors.ts';
 import { readIndices } from '../evaluate/labelled.ts';
+import { countOption, signalOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { Batcher } from '../serve/batcher.ts';
 import { call } from '../tensor/call.ts';
 import { noGrad, tidy, withoutModes } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber, expectString } from '../validate.ts';
+import { describe, expectString } from '../validate.ts';
 import { type IndexContent, type IndexedFile, IndexWriter, readIndexFile } from './index-file.ts';
 import { thumbnail } from './thumbnail.ts';
 
-export interface SearchOptions {
+const searchOptions = {
   /** Neighbours, nearest first; fewer where the index has fewer. Default 10. */
-  readonly k?: number;
-  readonly signal?: AbortSignal | undefined;
-}
+  k: { ...countOption, default: 10 },
+  signal: signalOption,
+} as const satisfies OptionTable;
+
+export interface SearchOptions extends OptionsOf<typeof searchOptions> {}
 
 export interface Neighbour {
   /** Its row in the index, from 0 on. */
@@ -84,14 +89,13 @@ export class FeatureIndex {
    * @throws {AbortError} the signal fired. @throws {StateError} the index is closed.
    */
   async search(vector: Float32Array, options: SearchOptions = {}): Promise<Neighbour[]> {
-    checkOptions('search', options, ['k', 'signal']);
-    const k = expectNumber('k', options.k ?? 10, { min: 1, integer: true });
+    const { k, signal } = resolveOptions('search', searchOptions, options);
     if (!(vector instanceof Float32Array))
       throw new ShapeError(`vector must be a Float32Array of ${this.dim}, got ${describe(vector)}`);
     if (vector.length !== this.dim)
       throw new ShapeError(`vector must have the index's dim, ${this.dim}, got ${vector.length} values`);
     if (unitOf(vector) === undefined) throw new DataError('vector must be finite and not all zero');
-    return this.#batcher.submit(async () => ({ vector, k: Math.min(k, this.length) }), options.signal);
+    return this.#batcher.submit(async () => ({ vector, k: Math.min(k, this.length) }), signal);
   }
 
   /**
@@ -99,8 +103,8 @@ export class FeatureIndex {
    * @throws as `search`; {OptionError} no such row.
    */
   async searchLike(number: number, options: SearchOptions = {}): Promise<Neighbour[]> {
-    const k = expectNumber('k', options.k ?? 10, { min: 1, integer: true });
-    const found = await this.search(await this.vector(number), { ...options, k: k + 1 });
+    const { k, signal } = resolveOptions('searchLike', searchOptions, options);
+    const found = await this.search(await this.vector(number), { k: k + 1, signal });
     return found.filter((neighbour) => neighbour.number !== number).slice(0, k);
   }
 

@@ -1,16 +1,22 @@
 /** Images that are like no other, by the cosine of their features. */
 
 import { ShapeError } from '../errors.ts';
-import { checkProgress, type ProgressOptions, progressNames } from '../evaluate/in-turn.ts';
+import { progressOptions } from '../evaluate/in-turn.ts';
 import { nearestInUnit } from '../evaluate/knn.ts';
-import { checkOptions, expectNumber } from '../validate.ts';
+import { countOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
+import { throwIfAborted } from '../validate.ts';
 import type { FeatureIndex } from './feature-index.ts';
 import type { IndexedFile } from './index-file.ts';
 
-export interface OutlierOptions extends ProgressOptions {
+const declared = {
   /** Neighbours that an image is held against; fewer where the index has fewer. Default 5. */
-  readonly k?: number;
-}
+  k: { ...countOption, default: 5 },
+  ...progressOptions,
+} as const satisfies OptionTable;
+
+export interface OutlierOptions extends OptionsOf<typeof declared> {}
 
 export interface Outlier {
   /** Row of the index. */
@@ -30,12 +36,10 @@ export interface Outlier {
  * const strange = (await findOutliers(index)).slice(0, 20);
  */
 export async function findOutliers(index: FeatureIndex, options: OutlierOptions = {}): Promise<Outlier[]> {
-  checkOptions('findOutliers', options, ['k', ...progressNames]);
-  checkProgress(options);
-  const asked = expectNumber('k', options.k ?? 5, { min: 1, integer: true });
+  const { k: asked, signal, onProgress } = resolveOptions('findOutliers', declared, options);
+  throwIfAborted(signal);
   if (index.length < 2) throw new ShapeError('outliers need an index of two rows or more, got one');
   const k = Math.min(asked, index.length - 1);
-  const { signal, onProgress } = options;
   const { similarities } = await nearestInUnit(index.features, index.features, {
     k,
     excludeSelf: true,

@@ -4,22 +4,33 @@ import { expectFolder, statOrUndefined } from '../data/files.ts';
 import type { SkippedFile } from '../data/folder.ts';
 import { kImageExtensions, walkFolder } from '../data/walk.ts';
 import { AbortError, DataError, messageOf, OptionError } from '../errors.ts';
-import { checkProgress, type ProgressOptions, progressNames } from '../evaluate/in-turn.ts';
+import { progressOptions } from '../evaluate/in-turn.ts';
+import { functionOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import type { Embedder } from '../serve/embedder.ts';
 import { mapOrdered } from '../serve/ordered.ts';
-import { checkOptions, describe, expectString, throwIfAborted } from '../validate.ts';
+import { describe, expectString, throwIfAborted } from '../validate.ts';
 import { type FeatureIndex, openIndex, unitOf } from './feature-index.ts';
 import { type IndexedFile, IndexWriter } from './index-file.ts';
 import { modelMark } from './model-mark.ts';
 
-export interface UpdateIndexOptions extends ProgressOptions {
-  /** The folder of the images. */
-  readonly input: string;
-  /** Makes the features; from `createEmbedder()`. */
-  readonly embedder: Embedder;
-  /** Hears of each image that cannot be decoded: it is left out. */
-  readonly onSkip?: (skipped: SkippedFile) => void;
+function expectEmbedder(name: string, value: Embedder): Embedder {
+  if (typeof value?.embedFile === 'function') return value;
+  throw new OptionError(`${name} must be what createEmbedder() resolves to, got ${describe(value)}`);
 }
+
+const declared = {
+  /** The folder of the images. */
+  input: { type: 'string', required: true },
+  /** Makes the features; from `createEmbedder()`. */
+  embedder: { type: 'checked', check: expectEmbedder, required: true },
+  /** Hears of each image that cannot be decoded: it is left out. */
+  onSkip: functionOption<(skipped: SkippedFile) => void>(),
+  ...progressOptions,
+} as const satisfies OptionTable;
+
+export interface UpdateIndexOptions extends OptionsOf<typeof declared> {}
 
 export interface IndexUpdate {
   readonly index: FeatureIndex;
@@ -53,18 +64,16 @@ const kBlock = 1024;
  * const { index, added } = await updateIndex('photos.index', { input: 'photos', embedder });
  */
 export async function updateIndex(path: string, options: UpdateIndexOptions): Promise<IndexUpdate> {
-  checkOptions('updateIndex', options, ['input', 'embedder', 'onSkip', ...progressNames]);
-  checkProgress(options);
+  const resolved = resolveOptions('updateIndex', declared, options);
   expectString('path', path);
-  const { embedder, signal } = options;
-  if (typeof embedder?.embedFile !== 'function')
-    throw new OptionError(`embedder must be what createEmbedder() resolves to, got ${describe(embedder)}`);
-  const root = resolve(expectString('input', options.input));
+  const { embedder, signal, onProgress } = resolved;
+  throwIfAborted(signal);
+  const root = resolve(resolved.input);
   await expectFolder('input', root);
   const found = await listImages(root, signal);
   const about = { root, model: await modelMark(embedder.info) };
   const { old, rebuilt } = await openOld(path, about.model);
-  const rows = new Rows(old, root, options);
+  const rows = new Rows(old, root, resolved);
   const kept = found.filter((file) => rows.has(file)).length;
   const same = old?.root === root && kept === old.length;
   const unchanged = { kept, added: 0, changed: 0, removed: 0 };
@@ -77,7 +86,7 @@ export async function updateIndex(path: string, options: UpdateIndexOptions): Pr
     for await (const row of mapOrdered(found, kUnderWay, (file) => rows.of(file))) {
       if (row !== undefined) await writer.append(row, found[done] as IndexedFile);
       done++;
-      options.onProgress?.(done, found.length);
+      onProgress?.(done, found.length);
     }
     const { added, changed, skipped, stopped } = rows;
     const made = added + changed;
@@ -90,6 +99,7 @@ export async function updateIndex(path: string, options: UpdateIndexOptions): Pr
       throw new DataError(`${root}: none of ${found.length} images could be decoded: ${skipped[0]?.reason}`);
     await writer.finish();
     await old?.close(); // Windows replaces no file that is mapped
+    open = undefined;
     await writer.publish();
     if (stopped !== undefined) throw stopped;
     const removed = (old?.length ?? 0) - kept - changed;
@@ -111,9 +121,9 @@ class Rows {
   readonly #known: ReadonlyMap<string, IndexedFile & { readonly row: number }>;
   readonly #old: ((row: number) => Promise<Float32Array>) | undefined;
   readonly #root: string;
-  readonly #options: UpdateIndexOptions;
+  readonly #options: ResolvedOf<typeof declared>;
 
-  constructor(old: FeatureIndex | undefined, root: string, options: UpdateIndexOptions) {
+  constructor(old: FeatureIndex | undefined, root: string, options: ResolvedOf<typeof declared>) {
     this.#known = new Map(old?.files.map((file, row) => [file.name, { ...file, row }]));
     this.#old = old && rowReader(old);
     this.#root = root;

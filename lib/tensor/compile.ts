@@ -2,7 +2,10 @@
 import { OptionError, StateError } from '../errors.ts';
 import { loadAddon } from '../native/addon.ts';
 import { guard } from '../native/errors.ts';
-import { checkOptions, describe, expectBoolean, expectNumber } from '../validate.ts';
+import { countOption, functionOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
+import { describe } from '../validate.ts';
 import { forInference } from './inference.ts';
 import { modeFlags, noGrad } from './modes.ts';
 import { currentRecorder } from './recorder.ts';
@@ -19,22 +22,24 @@ export type Given<T> = T extends Tensor
       ? { [K in keyof T]: Given<T[K]> }
       : T;
 
-export interface CompileOptions {
+const compileOptions = {
   /**
    * What else the function depends on, as text: it is recorded again when this changes. Undefined: this call is run as it
    * is. Default: nothing else; for a module, its parts, parameters, buffers and modes, and a call with forward hooks is run as
    * it is. The modes of modules that the function calls are seen in any case.
    */
-  readonly key?: () => string | undefined;
+  key: functionOption<() => string | undefined>(),
   /**
    * For a forward pass in evaluation: no gradients; batch normalisation folded into the convolution before it, additions and
    * ReLU done inside, weights in the layout of this machine's kernels. Changes of the weights are seen. A module in training
    * mode is a StateError. Default false.
    */
-  readonly inference?: boolean;
+  inference: { type: 'boolean', default: false },
   /** Recordings that are kept, the last used ones; default 8. Beyond that many, a warning says what keeps changing. */
-  readonly maxRecordings?: number;
-}
+  maxRecordings: { ...countOption, default: 8 },
+} as const satisfies OptionTable;
+
+export interface CompileOptions extends OptionsOf<typeof compileOptions> {}
 
 export interface Compiled<Args extends readonly unknown[], Result> {
   (...args: { [K in keyof Args]: Given<Args[K]> }): Result;
@@ -91,10 +96,8 @@ export function compile<Args extends readonly unknown[], Result>(
     throw new OptionError(`fn must be a function or a module, got ${describe(fn)}`);
   const module = typeof fn === 'function' ? undefined : fn;
   const call = typeof fn === 'function' ? fn : (...args: Args) => fn.forward(...args);
-  const keyOf = options.key ?? (module ? () => module.modeKey : () => '');
-  checkOptions('compile', options, ['key', 'inference', 'maxRecordings']);
-  const inference = expectBoolean('inference', options.inference ?? false);
-  const most = expectNumber('maxRecordings', options.maxRecordings ?? 8, { min: 1, integer: true });
+  const resolved = resolveOptions('compile', compileOptions, options);
+  const { inference, maxRecordings: most, key: keyOf = module ? () => module.modeKey : () => '' } = resolved;
   const entries = new Map<string, Entry>(); // in order of use
   let dropped = 0;
 

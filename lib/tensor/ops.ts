@@ -10,9 +10,7 @@ import { type DType, Tensor } from './tensor.ts';
 /** `adam_` */
 export function adam_(
   parameters: readonly Tensor[],
-  means: readonly Tensor[],
-  squares: readonly Tensor[],
-  steps: readonly Tensor[],
+  state: readonly Tensor[],
   learningRate: Tensor,
   options: {
     readonly status?: Tensor | null | undefined;
@@ -41,9 +39,7 @@ export function adam_(
   ]);
   return call('adam_', [
     parameters,
-    means,
-    squares,
-    steps,
+    state,
     learningRate,
     options.status,
     options.gradientNorm,
@@ -490,7 +486,7 @@ export function knnClassify(
 /** `lars_` */
 export function lars_(
   parameters: readonly Tensor[],
-  momenta: readonly Tensor[],
+  state: readonly Tensor[],
   learningRate: Tensor,
   options: {
     readonly status?: Tensor | null | undefined;
@@ -521,7 +517,7 @@ export function lars_(
   ]);
   return call('lars_', [
     parameters,
-    momenta,
+    state,
     learningRate,
     options.status,
     options.gradientNorm,
@@ -782,7 +778,7 @@ export function scaledDotProductAttention(
 /** `sgd_` */
 export function sgd_(
   parameters: readonly Tensor[],
-  momenta: readonly Tensor[],
+  state: readonly Tensor[],
   learningRate: Tensor,
   options: {
     readonly status?: Tensor | null | undefined;
@@ -807,7 +803,7 @@ export function sgd_(
   ]);
   return call('sgd_', [
     parameters,
-    momenta,
+    state,
     learningRate,
     options.status,
     options.gradientNorm,

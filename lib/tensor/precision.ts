@@ -11,6 +11,8 @@ export type PrecisionOption = Precision | 'auto';
 
 export const precisionOptions = ['auto', 'float32', 'bfloat16'] as const satisfies readonly PrecisionOption[];
 
+export const precisionOption = { type: 'string', choices: precisionOptions, default: 'float32' } as const;
+
 /** Images a second in each. */
 export type PrecisionSpeeds = Readonly<Record<Precision, number>>;
 

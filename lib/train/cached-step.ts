@@ -11,7 +11,7 @@ import { sync } from '../tensor/runtime.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { AveragedWeights } from './averaged-weights.ts';
 import type { TrainBatch } from './batches.ts';
-import { onlyPart, refusalOf, StepGuard } from './guard.ts';
+import { handedOn, onlyPart, refusalOf, StepGuard } from './guard.ts';
 import type { LargeBatch } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
 import { isRecorded, modeKeyOf } from './purity.ts';
@@ -132,7 +132,7 @@ export function makeCachedStep(
             await backPropagate(batch, features.grad as Tensor, step, signal);
             status = guard.checkFeatures(features, status);
             status = guard.update(scalarOf(learningRate), status);
-            status = method.afterUpdate(value, tensors, status);
+            status = handedOn(method.afterUpdate(value, tensors, status));
             if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
           }
           const refusal = refusalOf(await guard.end(status, onlyPart).item());

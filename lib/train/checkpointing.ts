@@ -22,7 +22,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { AveragedWeights } from './averaged-weights.ts';
 import { configOf, json } from './config-of.ts';
 import type { EpochEvent, MonitorEvent, StepEvent } from './events.ts';
-import type { FitOptions } from './fit-options.ts';
+import type { ResolvedFit } from './fit-options.ts';
 import type { CheckedOptions, ResolvedOptions } from './options.ts';
 import { refuseOtherRun, scheduleWarning } from './same-run.ts';
 
@@ -38,7 +38,7 @@ interface Trained {
 }
 
 /** With 'auto', the precision of the run that `fit` goes on with: it is chosen once. Undefined where nothing is to be kept. */
-export async function precisionOfRun({ precision }: CheckedOptions, fit: FitOptions): Promise<Precision | undefined> {
+export async function precisionOfRun({ precision }: CheckedOptions, fit: ResolvedFit): Promise<Precision | undefined> {
   if (precision !== 'auto' || !fit.resume || fit.out === undefined) return undefined;
   const { config } = await RunFolder.open(fit.out);
   return config.precision;
@@ -96,7 +96,7 @@ export class RunWriter implements AsyncDisposable {
    * Begins a run in `fit.out`, or loads the newest good checkpoint there into the modules; undefined without `out`.
    * @throws {CheckpointError} another process writes it, it is another run, or no checkpoint is whole.
    */
-  static async open(trained: Trained, dataset: Dataset, fit: FitOptions): Promise<RunWriter | undefined> {
+  static async open(trained: Trained, dataset: Dataset, fit: ResolvedFit): Promise<RunWriter | undefined> {
     if (fit.out === undefined) return undefined;
     if (fit.resume) await RunFolder.open(fit.out); // says that there is none, before a folder is made for the lock
     const config = await configOf(trained.options, trained.sampler, trained.choice, dataset, fit);
@@ -201,7 +201,7 @@ async function programIn(
   }
 }
 
-async function resume(path: string, config: RunConfig, trained: Trained, fit: FitOptions): Promise<Start> {
+async function resume(path: string, config: RunConfig, trained: Trained, fit: ResolvedFit): Promise<Start> {
   const run = await RunFolder.open(path);
   refuseOtherRun(run, config);
   const warnings: string[] = [];

@@ -8,7 +8,7 @@ import { CheckpointError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import type { PrecisionChoice } from '../tensor/precision.ts';
 import { markOf } from './dataset-mark.ts';
-import type { FitOptions } from './fit-options.ts';
+import type { ResolvedFit } from './fit-options.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** `value` as plain data. */
@@ -41,7 +41,7 @@ export async function configOf(
   sampler: Sampler,
   choice: PrecisionChoice,
   dataset: Dataset,
-  fit: FitOptions,
+  fit: ResolvedFit,
 ): Promise<RunConfig> {
   const { encoder, head, method, augment, optimizer, schedule, batchSize, microBatch, accumulate, ema, epochs, seed } =
     options;

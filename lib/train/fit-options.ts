@@ -1,81 +1,74 @@
 /** What one call of fit() takes. */
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { OptionError } from '../errors.ts';
-import { checkOptions, describe, expectBoolean, expectNumber, expectString, throwIfAborted } from '../validate.ts';
+import { countOption, functionOption, orNull, signalOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
+import { expectNumber, expectString, throwIfAborted } from '../validate.ts';
 import type { TrainEvent } from './events.ts';
-import type { Monitor } from './monitors.ts';
 import { checkMonitors } from './watch.ts';
 
-export interface FitOptions {
-  /** When it fires, fit saves a checkpoint (with `out`) and rejects with an AbortError. */
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: TrainEvent) => void;
-  /**
-   * What watches the training: functions that run after each epoch, and monitors of the encoder's features such as
-   * `onlineProbe()`. Their figures, by name, are in the epochs' events. Default: none.
-   */
-  readonly monitors?: readonly Monitor[];
-  /** Steps between figures of the monitors of features within an epoch, as events of their own. Default: none within. */
-  readonly monitorEvery?: number;
+const dataOptions = {
+  name: { type: 'string', required: true },
+  path: { type: 'checked', required: true, check: orNull(expectString) },
+  limit: {
+    ...{ type: 'checked', required: true },
+    check: orNull((name: string, value: number) => expectNumber(name, value, countOption)),
+  },
+  split: { type: 'string' },
+  skipDamaged: { type: 'boolean' },
+  heldOut: {
+    type: 'group',
+    options: {
+      fraction: { type: 'number', required: true, above: 0, max: 1 },
+      seed: { ...countOption, min: 0, required: true },
+    },
+  },
+} as const satisfies OptionTable;
+
+/** What a run keeps of a training: of fit(), and of what trains by it. */
+export const runOptions = {
   /** The run's folder: config.json, metrics.jsonl, checkpoints/. Without it nothing is written. One process writes it. */
-  readonly out?: string;
+  out: { type: 'string' },
   /**
    * Goes on from the newest good checkpoint in `out`, with the options and the data that the run began with; the number of
    * epochs may be another. Default false.
    */
-  readonly resume?: boolean;
+  resume: { type: 'boolean', default: false },
   /** Epochs between checkpoints, default 1. The end of training always has one. */
-  readonly checkpointEvery?: number;
+  checkpointEvery: { ...countOption, default: 1 },
   /** Where the data came from, for config.json. */
-  readonly data?: RunConfig['data'];
-  /** The preset that the views were made by, { name, … }, for config.json. */
-  readonly preset?: RunConfig['preset'];
-  /** The recipe that the training began with, { name, … }, for config.json. */
-  readonly recipe?: RunConfig['recipe'];
+  data: { type: 'group', options: dataOptions },
   /** The file that an encoder's code is in, where it is made by no name: for config.json. */
-  readonly encoderFile?: string;
-}
+  encoderFile: { type: 'string' },
+  /** When it fires, a checkpoint is saved (with `out`), and the call rejects with an AbortError. */
+  signal: signalOption,
+  /** Hears the events of the training. */
+  onEvent: functionOption<(event: TrainEvent) => void>(),
+} as const satisfies OptionTable;
 
-const names = [
-  ...['signal', 'onEvent', 'monitors', 'monitorEvery', 'out', 'resume', 'checkpointEvery'],
-  ...['data', 'preset', 'recipe', 'encoderFile'],
-] as const;
+const fitOptions = {
+  ...runOptions,
+  /**
+   * What watches the training: functions that run after each epoch, and monitors of the encoder's features such as
+   * `onlineProbe()`. Their figures, by name, are in the epochs' events. Default: none.
+   */
+  monitors: { type: 'checked', default: [], check: checkMonitors },
+  /** Steps between figures of the monitors of features within an epoch, as events of their own. Default: none within. */
+  monitorEvery: countOption,
+  /** The preset that the views were made by, { name, … }, for config.json. */
+  preset: { type: 'checked', check: asGiven<NonNullable<RunConfig['preset']>> },
+  /** The recipe that the training began with, { name, … }, for config.json. */
+  recipe: { type: 'checked', check: asGiven<NonNullable<RunConfig['recipe']>> },
+} as const satisfies OptionTable;
 
-function checkData(data: FitOptions['data']): void {
-  checkOptions('data', data, ['name', 'path', 'limit', 'split', 'skipDamaged', 'heldOut']);
-  if (data === undefined) return;
-  expectString('data.name', data.name);
-  if (data.path !== null) expectString('data.path', data.path);
-  if (data.limit !== null) expectNumber('data.limit', data.limit, { min: 1, integer: true });
-  if (data.split !== undefined) expectString('data.split', data.split);
-  if (data.skipDamaged !== undefined) expectBoolean('data.skipDamaged', data.skipDamaged);
-  checkOptions('data.heldOut', data.heldOut, ['fraction', 'seed']);
-}
+export interface FitOptions extends OptionsOf<typeof fitOptions> {}
+export interface ResolvedFit extends ResolvedOf<typeof fitOptions> {}
 
-interface Defaults {
-  readonly checkpointEvery: number;
-  readonly monitors: readonly Monitor[];
-  /** Infinity for none. */
-  readonly monitorEvery: number;
-}
-
-/** Returns `options` with the defaults that decide something. @throws {OptionError} @throws {AbortError} the signal has fired. */
-export function checkFitOptions(options: FitOptions): FitOptions & Defaults {
-  checkOptions('fit', options, names);
-  const { signal, onEvent, out, resume, data, encoderFile } = options;
-  if (onEvent !== undefined && typeof onEvent !== 'function')
-    throw new OptionError(`onEvent must be a function, got ${describe(onEvent)}`);
-  const monitors = checkMonitors(options.monitors);
-  const monitorEvery =
-    options.monitorEvery === undefined
-      ? Number.POSITIVE_INFINITY
-      : expectNumber('monitorEvery', options.monitorEvery, { min: 1, integer: true });
-  throwIfAborted(signal);
-  if (out !== undefined) expectString('out', out);
-  if (resume !== undefined) expectBoolean('resume', resume);
-  if (resume && out === undefined) throw new OptionError('resume needs out, the folder of the run');
-  checkData(data);
-  if (encoderFile !== undefined) expectString('encoderFile', encoderFile);
-  const checkpointEvery = expectNumber('checkpointEvery', options.checkpointEvery ?? 1, { min: 1, integer: true });
-  return { ...options, monitors, monitorEvery, checkpointEvery };
+/** @throws {OptionError} an unknown or wrong option. @throws {AbortError} the signal has fired. */
+export function checkFitOptions(options: FitOptions): ResolvedFit {
+  const resolved = resolveOptions('fit', fitOptions, options);
+  throwIfAborted(resolved.signal);
+  if (resolved.resume && resolved.out === undefined) throw new OptionError('resume needs out, the folder of the run');
+  return resolved;
 }

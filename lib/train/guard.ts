@@ -1,12 +1,13 @@
 /** What surrounds a training step: nothing that is not finite is kept, and nothing of a step that failed. */
-import { StateError } from '../errors.ts';
+import { OptionError, StateError } from '../errors.ts';
 import type { Method } from '../methods/method.ts';
 import { movingBuffers } from '../methods/moving-buffers.ts';
 import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
-import { type Tensor, tensor } from '../tensor/tensor.ts';
+import { Tensor, tensor } from '../tensor/tensor.ts';
+import { describe } from '../validate.ts';
 import type { ResolvedOptions } from './options.ts';
 
 // The values of a status that are read here; all of them are in native/optim/status.h.
@@ -29,6 +30,12 @@ export function refusalOf(status: number): { readonly refused?: string } {
   if (status === stoppedBefore) throw new StateError('training stopped at an earlier step');
   const refused = refusals[status];
   return refused === undefined ? {} : { refused };
+}
+
+/** The status that a method's `afterUpdate()` returned. @throws {OptionError} it returned none. */
+export function handedOn(status: unknown): Tensor {
+  if (status instanceof Tensor) return status;
+  throw new OptionError(`afterUpdate() of a method must return the status that it is given, got ${describe(status)}`);
 }
 
 /** Which of the batches this is whose gradients one update adds up. */

@@ -10,7 +10,7 @@ import { sync } from '../tensor/runtime.ts';
 import type { Tensor, TypedArray } from '../tensor/tensor.ts';
 import type { AveragedWeights } from './averaged-weights.ts';
 import type { TrainBatch } from './batches.ts';
-import { onlyPart, type Part, refusalOf, StepGuard } from './guard.ts';
+import { handedOn, onlyPart, type Part, refusalOf, StepGuard } from './guard.ts';
 import type { ResolvedOptions } from './options.ts';
 import { callsFunctions, isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
@@ -82,7 +82,7 @@ function stepFunction(
     status = guard.checkFeatures(value.features, status);
     if (part.isLast) {
       status = guard.update(learningRate, status);
-      status = method.afterUpdate(value, batch, status);
+      status = handedOn(method.afterUpdate(value, batch, status));
       if (average && decay) status = average.follow(decay, status);
     }
     return { report, status: guard.end(status, part), ...(encoded && { encoded }) };

@@ -2,6 +2,7 @@
 import type { Method } from '../methods/method.ts';
 import { Network } from '../methods/network.ts';
 import { Module } from '../nn/module.ts';
+import { nextSeed } from '../options/kinds.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ResolvedOptions } from './options.ts';
 
@@ -10,7 +11,7 @@ export function makeMethod(
   { method, encoder, head, precision, seed }: ResolvedOptions,
   student = new Network({ encoder, head }, precision),
 ): Method {
-  return method.make({ student, device: encoder.device, seed: seed + 1 });
+  return method.make({ student, device: encoder.device, seed: nextSeed(seed) });
 }
 
 /** What the optimizer trains, named as in a checkpoint: of a module the parameters that require a gradient. */

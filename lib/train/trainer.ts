@@ -10,7 +10,7 @@ import { samplerOf } from './batches.ts';
 import { precisionOfRun, RunWriter } from './checkpointing.ts';
 import type { EndEvent, MonitorEvent, StepEvent, TrainEvent, WarningEvent } from './events.ts';
 import { fitBatch } from './fit-batch.ts';
-import { checkFitOptions, type FitOptions } from './fit-options.ts';
+import { checkFitOptions, type FitOptions, type ResolvedFit } from './fit-options.ts';
 import { fitPrecision } from './fit-precision.ts';
 import {
   type CheckedOptions,
@@ -71,7 +71,7 @@ export class Trainer {
     this.#running = true;
     try {
       for await (const event of this.#run(checkDataset(dataset), checked)) {
-        options.onEvent?.(event);
+        checked.onEvent?.(event);
         yield event;
       }
     } finally {
@@ -85,14 +85,11 @@ export class Trainer {
     for (const part of this.#frozen) part.eval();
   }
 
-  async *#run(
-    dataset: Dataset,
-    options: ReturnType<typeof checkFitOptions>,
-  ): AsyncGenerator<TrainEvent, void, undefined> {
+  async *#run(dataset: Dataset, options: ResolvedFit): AsyncGenerator<TrainEvent, void, undefined> {
     const { sized, warnings } = fitBatch(this.#options, dataset);
     const { encoder, head, epochs, schedule } = sized;
     const samplesAStep = samplesOfStep(sized);
-    const { signal, monitors, monitorEvery, checkpointEvery } = options;
+    const { signal, monitors, monitorEvery = Number.POSITIVE_INFINITY, checkpointEvery } = options;
     encoder.to(sized.device);
     if (head instanceof Module) head.to(sized.device);
     this.#setTraining(true);

@@ -103,8 +103,8 @@ export class Watch implements Disposable {
 }
 
 /** @throws {OptionError} neither monitor nor array of them. */
-export function checkMonitors(monitors: readonly Monitor[] = []): readonly Monitor[] {
-  if (!Array.isArray(monitors)) throw new OptionError(`monitors must be an array, got ${describe(monitors)}`);
+export function checkMonitors(name: string, monitors: readonly Monitor[]): readonly Monitor[] {
+  if (!Array.isArray(monitors)) throw new OptionError(`${name} must be an array, got ${describe(monitors)}`);
   for (const [i, monitor] of monitors.entries())
     if (typeof monitor !== 'function' && typeof monitor?.figures !== 'function')
       throw new OptionError(`monitors[${i}] must be a function or have a function figures, got ${describe(monitor)}`);

@@ -1,23 +1,25 @@
 #include "augment/checks.h"
 
-#include <algorithm>
 #include <cmath>
 
-#include "core/error.h"
+#include "core/choice.h"
 
 namespace contrastive::augment {
 namespace {
 
-// The place of `word` among `choices`.
-template <typename Choice>
-Choice choose(const std::string& where, const char* name, const std::string& word,
-              const std::vector<const char*>& choices) {
-  const auto found = std::find(choices.begin(), choices.end(), word);
-  CONTRASTIVE_CHECK(found != choices.end(), kOptionError, where, ": unknown ", name, " '", word, "'");
-  return static_cast<Choice>(found - choices.begin());
+// "in [0, 1]", "in (0, 8192]", ">= 0", "> 0"
+std::string in_words(const Bounds& bounds) {
+  if (std::isinf(bounds.max)) return message(bounds.open ? "> " : ">= ", bounds.min);
+  return message("in ", bounds.open ? "(" : "[", bounds.min, ", ", bounds.max, "]");
 }
 
 }  // namespace
+
+void check_number(const std::string& where, const std::string& name, double value, const Bounds& bounds) {
+  CONTRASTIVE_CHECK(std::isfinite(value), kOptionError, where, ": ", name, " must be finite, got ", value);
+  CONTRASTIVE_CHECK(bounds.hold(value), kOptionError, where, ": ", name, " must be ", in_words(bounds), ", got ",
+                    value);
+}
 
 std::array<int, 2> checked_size(const std::string& where, double height, double width) {
   CONTRASTIVE_CHECK(height >= 1 && width >= 1, kOptionError, where, ": size must be at least 1 x 1, got ", height,
@@ -28,8 +30,8 @@ std::array<int, 2> checked_size(const std::string& where, double height, double 
 }
 
 Sampling checked_sampling(const std::string& where, const std::string& interpolation, double fill) {
-  CONTRASTIVE_CHECK(std::isfinite(fill), kOptionError, where, ": fill must be finite, got ", fill);
-  return {choose<Interpolation>(where, "interpolation", interpolation, {"nearest", "bilinear"}), fill};
+  check_number(where, "fill", fill, {});
+  return {choice_of<Interpolation>(where + ": interpolation", interpolation, {"nearest", "bilinear"}), fill};
 }
 
 Padding checked_padding(const std::string& where, const std::vector<double>& sides, const std::string& mode,
@@ -43,7 +45,7 @@ Padding checked_padding(const std::string& where, const std::vector<double>& sid
           pixels(1),
           pixels(2),
           pixels(3),
-          choose<PaddingMode>(where, "paddingMode", mode, {"constant", "edge", "reflect", "symmetric"}),
+          choice_of<PaddingMode>(where + ": paddingMode", mode, {"constant", "edge", "reflect", "symmetric"}),
           fill};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,16 @@ namespace contrastive::augment {
 
 // Pixels; wider than any image that fits into memory, and lib/augment/arguments.ts has it too.
 constexpr int kLargestSide = 65535;
+
+struct Bounds {
+  double min = -std::numeric_limits<double>::infinity(), max = std::numeric_limits<double>::infinity();
+  bool open = false;  // min itself is refused
+
+  bool hold(double value) const { return (open ? value > min : value >= min) && value <= max; }
+};
+
+// Finite, and within the bounds.
+void check_number(const std::string& where, const std::string& name, double value, const Bounds& bounds);
 
 // Pixels, from 1 to kLargestSide.
 std::array<int, 2> checked_size(const std::string& where, double height, double width);

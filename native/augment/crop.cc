@@ -1,4 +1,4 @@
-// What only moves pixels, and resizing.
+// What only moves pixels.
 #include <algorithm>
 #include <utility>
 
@@ -51,11 +51,6 @@ void Crop::apply(Canvas& canvas) const {
     }
   }
   canvas.adopt(height, width);
-}
-
-void ResizedCrop::apply(Canvas& canvas) const {
-  canvas.crop(window.top, window.left, window.height, window.width);
-  canvas.resize(height, width);
 }
 
 void Flip::apply(Canvas& canvas) const {

@@ -1,6 +1,6 @@
 // What transforms come down to: operations on an image, as plain data without randomness, of which a transform makes a
-// plan. A canvas takes one after the other (apply(), defined in the files named after the headings), a batch of tensors
-// those of all its samples together (augment_tensor/operations.h).
+// plan. A canvas takes one after the other, by apply(); a batch of tensors those of all its samples together, by
+// apply_each() of augment_tensor/operations.h. Both are in the files that the headings name, here and there.
 #pragma once
 
 #include <array>
@@ -51,12 +51,6 @@ struct Crop {  // the window of the padded image
   void apply(Canvas& canvas) const;
 };
 
-struct ResizedCrop {  // the window made height x width: bilinear, antialiased
-  Window window;
-  int height, width;
-  void apply(Canvas& canvas) const;
-};
-
 struct Flip {
   bool horizontal, vertical;
   void apply(Canvas& canvas) const;
@@ -64,6 +58,14 @@ struct Flip {
 
 struct Rotate90 {  // 0 to 3 quarter turns counter-clockwise; of images that are not square, even ones
   int turns;
+  void apply(Canvas& canvas) const;
+};
+
+// resample.cc
+
+struct ResizedCrop {  // the window made height x width: bilinear, antialiased
+  Window window;
+  int height, width;
   void apply(Canvas& canvas) const;
 };
 
@@ -180,7 +182,7 @@ struct EraseWithNoise {  // N(0, 1)
 }  // namespace operation
 
 using Operation =
-    std::variant<operation::Crop, operation::ResizedCrop, operation::Flip, operation::Rotate90, operation::Warp,
+    std::variant<operation::Crop, operation::Flip, operation::Rotate90, operation::ResizedCrop, operation::Warp,
                  operation::Elastic, operation::AdjustBrightness, operation::AdjustContrast,
                  operation::AdjustSaturation, operation::AdjustHue, operation::Grayscale, operation::Invert,
                  operation::Solarize, operation::Posterize, operation::Autocontrast, operation::Equalize,

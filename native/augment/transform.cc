@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "augment/checks.h"
-
 namespace contrastive::augment {
 namespace {
 
@@ -12,26 +10,12 @@ std::map<std::string, TransformFactory>& registry() {
   return factories;
 }
 
-bool holds(const Bounds& bounds, double value) {
-  return (bounds.open ? value > bounds.min : value >= bounds.min) && value <= bounds.max;
-}
-
-// "in [0, 1]", "in (0, 8192]", ">= 0", "> 0"
-std::string in_words(const Bounds& bounds) {
-  if (std::isinf(bounds.max)) return message(bounds.open ? "> " : ">= ", bounds.min);
-  return message("in ", bounds.open ? "(" : "[", bounds.min, ", ", bounds.max, "]");
-}
-
 }  // namespace
 
 const std::vector<double>& TransformSpec::list(const std::string& name, Bounds bounds) const {
   const auto found = numbers.find(name);
   CONTRASTIVE_CHECK(found != numbers.end() && !found->second.empty(), kOptionError, kind, ": ", name, " is missing");
-  for (double value : found->second) {
-    CONTRASTIVE_CHECK(std::isfinite(value), kOptionError, kind, ": ", name, " must be finite, got ", value);
-    CONTRASTIVE_CHECK(holds(bounds, value), kOptionError, kind, ": ", name, " must be ", in_words(bounds), ", got ",
-                      value);
-  }
+  for (const double value : found->second) check_number(kind, name, value, bounds);
   return found->second;
 }
 
@@ -58,8 +42,8 @@ std::array<double, 2> TransformSpec::range(const std::string& name, Bounds bound
   const std::array<double, 2> range = pair(name);
   const std::string least = std::isinf(bounds.min) ? "" : message(bounds.min, bounds.open ? " < " : " <= ");
   const std::string most = std::isinf(bounds.max) ? "" : message(" <= ", bounds.max);
-  CONTRASTIVE_CHECK(holds(bounds, range[0]) && range[0] <= range[1] && holds(bounds, range[1]), kOptionError, kind,
-                    ": ", name, " must be ", least, "min <= max", most, ", got [", range[0], ", ", range[1], "]");
+  CONTRASTIVE_CHECK(bounds.hold(range[0]) && range[0] <= range[1] && bounds.hold(range[1]), kOptionError, kind, ": ",
+                    name, " must be ", least, "min <= max", most, ", got [", range[0], ", ", range[1], "]");
   return range;
 }
 

@@ -8,22 +8,17 @@
 #include <array>
 #include <cmath>
 #include <initializer_list>
-#include <limits>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "augment/checks.h"
 #include "augment/operations.h"
 #include "core/error.h"
 #include "core/philox.h"
 
 namespace contrastive::augment {
-
-struct Bounds {
-  double min = -std::numeric_limits<double>::infinity(), max = std::numeric_limits<double>::infinity();
-  bool open = false;  // min itself is refused
-};
 
 // A transform as plain data, `{ kind: 'solarize', threshold: 0.5, p: 0.2 }`: numbers and lists of numbers, words, and
 // flags as 0 or 1.
@@ -95,8 +90,8 @@ class Transform {
   virtual Drawn draw(Philox&, Shape) const { return Drawn::plain(); }
   // Throws kOptionError when numbers that came from outside would leave the image; plan() trusts what passed.
   virtual void check_drawn(const Drawn& drawn, Shape input) const;
-  // Appends what these numbers do to an image of shape `input`; a step that changes nothing is left out. The same
-  // operations refer to this transform's own numbers.
+  // Appends what these numbers do to an image of shape `input`; what changes nothing is left out. The transform must
+  // outlive the plan, whose operations may refer to its lists.
   virtual void plan(const Drawn& drawn, Shape input, Plan& plan) const = 0;
 
  protected:

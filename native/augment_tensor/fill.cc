@@ -2,8 +2,6 @@
 #include <ATen/ATen.h>
 #include <ATen/ExpandUtils.h>
 
-#include <cmath>
-
 #include "augment_tensor/images.h"
 #include "augment_tensor/noise.h"
 #include "augment_tensor/operations.h"
@@ -80,7 +78,7 @@ at::Tensor apply_each(const at::Tensor& images, Each<operation::EraseWithNoise> 
 at::Tensor image_gaussian_noise(const at::Tensor& images, const at::Tensor& sigma,
                                 const std::vector<int64_t>& noise_key, double mean, bool clip) {
   const Batch batch = Batch::floating("gaussianNoise", images);
-  CONTRASTIVE_CHECK(std::isfinite(mean), kOptionError, "gaussianNoise: mean must be finite, got ", mean);
+  augment::check_number(batch.where(), "mean", mean, {});
   const at::Tensor sigmas = one_each(batch, "sigma", sigma, {.min = 0});
   std::vector<augment::NoiseKey> keys;
   for (const auto& row : rows_each(batch, "noiseKey", noise_key, 2))

@@ -2,9 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-
-#include "augment/checks.h"
 #include "core/error.h"
 
 namespace contrastive::augment_tensor {
@@ -51,7 +48,7 @@ at::Tensor Batch::restore(const at::Tensor& result) const {
   return (unit_ == 1 ? shaped : (shaped * unit_).round().clamp(0, unit_)).to(dtype_);
 }
 
-at::Tensor one_each(const Batch& batch, const char* name, const at::Tensor& parameter, Bounds bounds) {
+at::Tensor one_each(const Batch& batch, const char* name, const at::Tensor& parameter, const augment::Bounds& bounds) {
   const char* const where = batch.where();
   CONTRASTIVE_CHECK(parameter.numel() == 1 || (parameter.dim() == 1 && parameter.size(0) == batch.samples()),
                     kShapeError, where, ": ", name, " must be one number or have shape (", batch.samples(), "), got ",
@@ -59,14 +56,8 @@ at::Tensor one_each(const Batch& batch, const char* name, const at::Tensor& para
   CONTRASTIVE_CHECK(!parameter.is_complex(), kDTypeError, where, ": ", name, " must be real");
   if (!parameter.is_meta()) {
     const at::Tensor values = parameter.detach().to(at::kCPU, at::kDouble).contiguous();
-    for (int64_t i = 0; i < values.numel(); ++i) {
-      const double value = values.const_data_ptr<double>()[i];
-      CONTRASTIVE_CHECK(std::isfinite(value), kOptionError, where, ": ", name, " must be finite, got ", value);
-      CONTRASTIVE_CHECK(bounds.open ? value > bounds.min : value >= bounds.min, kOptionError, where, ": ", name,
-                        " must be ", bounds.open ? "> " : ">= ", bounds.min, ", got ", value);
-      CONTRASTIVE_CHECK(value <= bounds.max, kOptionError, where, ": ", name, " must be <= ", bounds.max, ", got ",
-                        value);
-    }
+    for (int64_t i = 0; i < values.numel(); ++i)
+      augment::check_number(where, name, values.const_data_ptr<double>()[i], bounds);
   }
   return send(parameter.to(batch.tensor().scalar_type()), batch.tensor().device()).reshape({-1, 1, 1, 1});
 }
@@ -80,9 +71,7 @@ std::vector<std::vector<T>> rows_each(const Batch& batch, const char* name, cons
                     batch.samples(), " images, got ", count);
   std::vector<std::vector<T>> rows;
   for (int64_t at = 0; at < count; at += length) rows.emplace_back(values.begin() + at, values.begin() + at + length);
-  for (const T value : values)
-    CONTRASTIVE_CHECK(std::isfinite(static_cast<double>(value)), kOptionError, batch.where(), ": ", name,
-                      " must be finite, got ", value);
+  for (const T value : values) augment::check_number(batch.where(), name, static_cast<double>(value), {});
   return rows;
 }
 template std::vector<std::vector<int64_t>> rows_each(const Batch&, const char*, const std::vector<int64_t>&, int64_t);

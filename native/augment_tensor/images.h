@@ -5,10 +5,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <array>
-#include <limits>
 #include <vector>
 
-#include "augment/operations.h"
+#include "augment/checks.h"
 
 namespace contrastive::augment_tensor {
 
@@ -45,14 +44,10 @@ class Batch {
   double unit_ = 1;
 };
 
-struct Bounds {
-  double min = -std::numeric_limits<double>::infinity(), max = std::numeric_limits<double>::infinity();
-  bool open = false;  // min itself is refused
-};
-
 // A parameter of shape (samples), or of one element for all, as (samples or 1, 1, 1, 1) beside the batch;
 // differentiable. Its values are checked where they are there: always but on meta. Throws kShapeError, kOptionError.
-at::Tensor one_each(const Batch& batch, const char* name, const at::Tensor& parameter, Bounds bounds = {});
+at::Tensor one_each(const Batch& batch, const char* name, const at::Tensor& parameter,
+                    const augment::Bounds& bounds = {});
 
 // The same for parameters of `length` numbers each, as plain lists: `values` holds them for one sample or for each.
 // Throws kShapeError for another count, kOptionError for what is not finite. The result has one row for all, or

@@ -1,8 +1,6 @@
 // The levels of images in [0, 1]. Source: torchvision v2 functional/_color.py, on float images.
 #include <ATen/ATen.h>
 
-#include <cmath>
-
 #include "augment_tensor/images.h"
 #include "augment_tensor/operations.h"
 #include "core/error.h"
@@ -53,7 +51,7 @@ at::Tensor image_posterize(const at::Tensor& images, const std::vector<int64_t>&
   const Batch batch = Batch::values("posterize", images);
   std::vector<std::vector<double>> levels;
   for (const auto& row : rows_each(batch, "bits", bits)) {
-    CONTRASTIVE_CHECK(row[0] >= 0 && row[0] <= 8, kOptionError, "posterize: bits must be from 0 to 8, got ", row[0]);
+    augment::check_number(batch.where(), "bits", static_cast<double>(row[0]), {.min = 0, .max = 8});
     levels.push_back({static_cast<double>(1 << row[0])});
   }
   const at::Tensor count = upload(batch, levels).unsqueeze(-1).unsqueeze(-1);
@@ -97,11 +95,8 @@ at::Tensor image_normalize(const at::Tensor& images, const std::vector<double>& 
   };
   CONTRASTIVE_CHECK(fits(mean) && fits(std), kShapeError, "normalize: mean and std must hold 1 number or ",
                     batch.channels(), ", one a channel, got ", mean.size(), " and ", std.size());
-  for (const double value : mean)
-    CONTRASTIVE_CHECK(std::isfinite(value), kOptionError, "normalize: mean must be finite, got ", value);
-  for (const double value : std)
-    CONTRASTIVE_CHECK(value > 0 && std::isfinite(value), kOptionError, "normalize: std must be finite and > 0, got ",
-                      value);
+  for (const double value : mean) augment::check_number(batch.where(), "mean", value, {});
+  for (const double value : std) augment::check_number(batch.where(), "std", value, {.min = 0, .open = true});
   const auto a_channel = [&](const std::vector<double>& list) {
     return upload(batch, {list}).unsqueeze(-1).unsqueeze(-1);
   };

@@ -17,15 +17,14 @@ namespace operation = augment::operation;
 // where all plans change it alike. Step by step, the samples whose operations are of one kind take them together.
 at::Tensor apply_plans(const at::Tensor& images, const std::vector<augment::Plan>& plans);
 
-// One operation of each sample: they differ in what was drawn, and the first one's options are those of all. Defined
-// in the files that have the canvas's in augment/.
+// One operation of each sample: they differ in what was drawn, and the first one's options are those of all.
 template <typename Operation>
 using Each = std::span<const Operation>;
 
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Crop> each);
-at::Tensor apply_each(const at::Tensor& images, Each<operation::ResizedCrop> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Flip> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Rotate90> each);
+at::Tensor apply_each(const at::Tensor& images, Each<operation::ResizedCrop> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Warp> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Elastic> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustBrightness> each);

@@ -2,7 +2,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "augment/checks.h"
 #include "augment_tensor/images.h"
@@ -142,7 +141,7 @@ at::Tensor image_affine(const at::Tensor& images, const std::vector<double>& ang
   const Batch batch = Batch::values("affine", images);
   const auto angles = rows_each(batch, "angle", angle), translations = rows_each(batch, "translate", translate, 2);
   const auto scales = rows_each(batch, "scale", scale), shears = rows_each(batch, "shear", shear, 2);
-  for (const auto& row : scales) CONTRASTIVE_CHECK(row[0] > 0, kOptionError, "affine: scale must be > 0, got ", row[0]);
+  for (const auto& row : scales) augment::check_number(batch.where(), "scale", row[0], {.min = 0, .open = true});
   std::vector<augment::Mapping> mappings;
   const size_t count = std::max({angles.size(), translations.size(), scales.size(), shears.size()});
   for (size_t i = 0; i < count; ++i) {

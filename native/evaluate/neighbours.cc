@@ -13,8 +13,10 @@
 namespace contrastive::evaluate {
 namespace {
 
-// On a device, a block of similarities holds about this many values; on a CPU, the neighbours found for one do.
+// A block of similarities on a device holds about this many values.
 constexpr int64_t kBlockValues = int64_t{1} << 22;
+// Neighbours that are kept at once on a CPU, by each of its threads.
+constexpr int64_t kBlockNeighbours = int64_t{1} << 20;
 
 at::Tensor unit_rows(const at::Tensor& features) {
   const at::Tensor rows = features.detach().to(at::kFloat);
@@ -53,7 +55,7 @@ std::tuple<at::Tensor, at::Tensor> nearest_neighbours(const at::Tensor& features
             at::empty({count, k}, features.options().dtype(at::kFloat))};
 
   const bool on_cpu = bank.is_cpu();
-  if (block == 0) block = std::clamp<int64_t>(kBlockValues / (on_cpu ? k : bank.size(0)), 1, count);
+  if (block == 0) block = std::clamp<int64_t>(on_cpu ? kBlockNeighbours / k : kBlockValues / bank.size(0), 1, count);
   const at::Tensor candidates = unit ? bank.detach().contiguous() : unit_rows(bank);
   std::vector<at::Tensor> indices, similarities;
   for (int64_t begin = 0; begin < count; begin += block) {

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <vector>
 
+#include "evaluate/dot_kernels.h"
+
 namespace contrastive::evaluate {
 namespace {
 
@@ -18,6 +20,8 @@ constexpr int64_t kLeastTileRows = 64;
 constexpr int64_t kFewestTiles = 16;
 // Queries multiplied by a tile at once.
 constexpr int64_t kQueries = 64;
+// From so many on, a matrix product is faster than inner products, of which a few are over when the rows are read.
+constexpr int64_t kManyQueries = 8;
 
 struct Hit {
   float product;
@@ -48,17 +52,16 @@ void offer(const float* products, int64_t count, int64_t row, int64_t k, Hits& b
   }
 }
 
-// The products of queries (n, dim) with rows (m, dim), into `room`: (n, m).
-at::Tensor products_of(const at::Tensor& queries, const at::Tensor& rows, const at::Tensor& room) {
+// The products of queries (n, dim) with rows (m, dim), into `room`: n·m values, row-major.
+void multiply(const at::Tensor& queries, const at::Tensor& rows, const at::Tensor& room) {
   const int64_t n = queries.size(0), m = rows.size(0);
-  at::Tensor products = room.narrow(0, 0, n * m).view({n, m});
-  if (n == 1) {
-    at::Tensor only = products.select(0, 0);
-    at::mv_out(only, rows, queries.select(0, 0));  // as fast as memory is read
+  if (n < kManyQueries) {
+    dot_kernel()(queries.const_data_ptr<float>(), n, rows.const_data_ptr<float>(), m, rows.size(1),
+                 room.mutable_data_ptr<float>());
   } else {
+    at::Tensor products = room.narrow(0, 0, n * m).view({n, m});
     at::mm_out(products, queries, rows.t());
   }
-  return products;
 }
 
 }  // namespace
@@ -76,8 +79,8 @@ std::tuple<at::Tensor, at::Tensor> top_products(const at::Tensor& queries, const
       const at::Tensor rows = bank.narrow(0, row, std::min(tile, m - row));
       for (int64_t query = 0; query < n; query += kQueries) {
         const int64_t count = std::min(kQueries, n - query);
-        const at::Tensor products = products_of(queries.narrow(0, query, count), rows, room);
-        const float* values = products.const_data_ptr<float>();
+        multiply(queries.narrow(0, query, count), rows, room);
+        const float* values = room.const_data_ptr<float>();
         for (int64_t i = 0; i < count; ++i) offer(values + i * rows.size(0), rows.size(0), row, k, best[query + i]);
       }
     }

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/error.h"
+#include "core/choice.h"
 #include "core/op.h"
 #include "losses/block_size.h"
 #include "losses/candidates.h"
@@ -22,11 +22,6 @@
 
 namespace contrastive::losses {
 namespace {
-
-Denominators denominators_of(const std::string& name) {
-  if (name == "all") return Denominators::kAll;
-  return name == "negatives" ? Denominators::kNegatives : Denominators::kNegativesAndOnePositive;
-}
 
 // |s| is at most this.
 double bound_of(const Candidates& candidates, bool normalize, double temperature) {
@@ -40,19 +35,20 @@ double bound_of(const Candidates& candidates, bool normalize, double temperature
 // 0, or NaN when x holds one.
 at::Tensor zero_or_nan(const at::Tensor& x) { return x.detach().sum(1).mul_(0).sum(); }
 
-struct Anchors {
+struct ValidAnchors {
   at::Tensor valid;  // bool (anchors)
   at::Tensor count;  // int64 ()
 };
 
-Anchors valid_anchors(const PairCounts& counts, const LossOptions& options) {
+ValidAnchors valid_anchors(const PairCounts& counts, const LossOptions& options) {
   at::Tensor valid = counts.totals > 0;
-  if (options.denominators == "negatives") valid = valid.logical_and(counts.negatives > 0);
+  if (options.denominators == Denominators::kNegatives) valid = valid.logical_and(counts.negatives > 0);
   const at::Tensor count = valid.sum();
-  if (options.no_positives == "error") {
+  if (options.no_positives == NoPositives::kError) {
     const int64_t lacking = valid.size(0) - count.item<int64_t>();
     CONTRASTIVE_CHECK(lacking == 0, kDataError, lacking, " of ", valid.size(0), " anchors have no positive",
-                      options.denominators == "negatives" ? " or no negative" : "", ", and noPositives is 'error'");
+                      options.denominators == Denominators::kNegatives ? " or no negative" : "",
+                      ", and noPositives is 'error'");
   }
   return {valid, count};
 }
@@ -60,8 +56,8 @@ Anchors valid_anchors(const PairCounts& counts, const LossOptions& options) {
 // L (anchors); not finite, perhaps, where an anchor is not valid.
 at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& counts, const LossInputs& inputs,
                      const LossOptions& options) {
-  const bool in = options.variant == "in", mises = options.sigma.has_value();
-  const Denominators kind = denominators_of(options.denominators);
+  const bool in = options.variant == Variant::kIn, mises = options.sigma.has_value();
+  const Denominators kind = options.denominators;
   const bool shared = kind != Denominators::kNegativesAndOnePositive;  // one denominator for all positives of an anchor
   const auto& learned = inputs.learned_temperature;
   const at::Tensor temperature =
@@ -101,7 +97,7 @@ std::tuple<at::Tensor, at::Tensor> mean_loss(const LossInputs& inputs, const Los
   const double temperature = temperature_of(inputs, options);
   const at::Tensor& features = inputs.features;
   const int64_t batch = features.size(0), rows = batch * features.size(1);
-  const int64_t anchors = options.anchors == "all" ? rows : batch;
+  const int64_t anchors = options.anchors == Anchors::kAll ? rows : batch;
   const auto dtype = features.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const auto& learned = inputs.learned_temperature;
 
@@ -117,7 +113,7 @@ std::tuple<at::Tensor, at::Tensor> mean_loss(const LossInputs& inputs, const Los
               .cap = std::nullopt,
               .rows = rows,
               .anchors = anchors,
-              .queries = options.anchors == "queries",
+              .queries = options.anchors == Anchors::kQueries,
               .bank = candidates.bank,
               .temperature = temperature,
               .bound = bound_of(candidates, options.normalize, temperature),
@@ -129,7 +125,7 @@ std::tuple<at::Tensor, at::Tensor> mean_loss(const LossInputs& inputs, const Los
 
   const at::Tensor losses = losses_of(z, pairs, counts, inputs, options);
   const at::Tensor counted =
-      options.no_positives == "zero" ? at::full({}, anchors, z.options()) : count.clamp_min(1).to(dtype);
+      options.no_positives == NoPositives::kZero ? at::full({}, anchors, z.options()) : count.clamp_min(1).to(dtype);
   at::Tensor loss = at::where(valid, losses, at::zeros_like(losses)).sum() * (options.loss_scale / counted);
   loss = loss + zero_or_nan(z);
   if (pairs.bank.defined()) loss = loss + zero_or_nan(pairs.bank);
@@ -143,21 +139,22 @@ std::tuple<at::Tensor, at::Tensor> contrastive_loss(
     const std::string& denominators, const std::string& anchors, const std::string& no_positives, int64_t max_positives,
     int64_t seed, double concentration, double class_prior, std::optional<double> sigma, bool weight_gradient,
     double loss_scale, bool normalize, int64_t block) {
-  return mean_loss({features, labels, mask, ids, bank, bank_labels, bank_ids, learned_temperature},
-                   {temperature,
-                    min_views,
-                    variant,
-                    denominators,
-                    anchors,
-                    no_positives,
-                    max_positives,
-                    seed,
-                    {concentration, class_prior},
-                    sigma,
-                    weight_gradient,
-                    loss_scale,
-                    normalize,
-                    block});
+  return mean_loss(
+      {features, labels, mask, ids, bank, bank_labels, bank_ids, learned_temperature},
+      {temperature,
+       min_views,
+       choice_of<Variant>("variant", variant, {"out", "in"}),
+       choice_of<Denominators>("denominators", denominators, {"all", "negatives-and-one-positive", "negatives"}),
+       choice_of<Anchors>("anchors", anchors, {"all", "first", "queries"}),
+       choice_of<NoPositives>("no_positives", no_positives, {"ignore", "zero", "error"}),
+       max_positives,
+       seed,
+       {concentration, class_prior},
+       sigma,
+       weight_gradient,
+       loss_scale,
+       normalize,
+       block});
 }
 
 CONTRASTIVE_OP(

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <initializer_list>
 
 #include "core/error.h"
 #include "tensor/value_range.h"
@@ -98,20 +97,7 @@ void check_bank(const LossInputs& in) {
     check_integers("bank.labels", "(bank)", *in.bank_labels, bank.size(0), features);
 }
 
-void check_choice(const char* name, const std::string& value, std::initializer_list<const char*> choices) {
-  std::string known;
-  for (const char* choice : choices) {
-    if (value == choice) return;
-    known += (known.empty() ? "'" : ", '") + std::string(choice) + "'";
-  }
-  throw Error(kOptionError, message(name, " must be one of ", known, ", got '", value, "'"));
-}
-
 void check_options(const LossOptions& options) {
-  check_choice("variant", options.variant, {"out", "in"});
-  check_choice("denominators", options.denominators, {"all", "negatives-and-one-positive", "negatives"});
-  check_choice("anchors", options.anchors, {"all", "first", "queries"});
-  check_choice("no_positives", options.no_positives, {"ignore", "zero", "error"});
   CONTRASTIVE_CHECK(options.max_positives >= 0, kOptionError, "max_positives must be >= 0, got ",
                     options.max_positives);
   const auto [concentration, class_prior] = options.hard_negatives;
@@ -147,7 +133,7 @@ void check(const LossInputs& inputs, const LossOptions& options) {
                       learned.scalar_type());
   }
   check_options(options);
-  CONTRASTIVE_CHECK(options.anchors != "queries" || features.size(1) == 2, kShapeError,
+  CONTRASTIVE_CHECK(options.anchors != Anchors::kQueries || features.size(1) == 2, kShapeError,
                     "features must hold a query and its key, (batch, 2, dim), where anchors are 'queries', got ",
                     features.sizes());
 }

@@ -4,7 +4,6 @@
 #include <ATen/ATen.h>
 
 #include <optional>
-#include <string>
 
 #include "losses/denominators.h"
 
@@ -24,15 +23,22 @@ struct LossInputs {
   OptionalTensor learned_temperature;  // floating, one element: takes the place of `temperature` and gets a gradient
 };
 
+// The mean over an anchor's positives: outside the logarithm, or inside.
+enum class Variant { kOut, kIn };
+// All views; view 0, against all; view 0 of two, against view 1 of its own sample and the bank.
+enum class Anchors { kAll, kFirst, kQueries };
+// An anchor without one is left out of the mean, counts 0 in it, or is refused.
+enum class NoPositives { kIgnore, kZero, kError };
+
 struct LossOptions {
-  double temperature = 0.1;             // τ > 0
-  int64_t min_views = 1;                // 2 where the other views of a sample are its only positives
-  std::string variant = "out";          // or "in"
-  std::string denominators = "all";     // or "negatives-and-one-positive", "negatives"
-  std::string anchors = "all";          // or "first", "queries"
-  std::string no_positives = "ignore";  // or "zero", "error"
-  int64_t max_positives = 0;            // 0: no cap
-  int64_t seed = 0;                     // of the cap's choice
+  double temperature = 0.1;  // τ > 0
+  int64_t min_views = 1;     // 2 where the other views of a sample are its only positives
+  Variant variant = Variant::kOut;
+  Denominators denominators = Denominators::kAll;
+  Anchors anchors = Anchors::kAll;
+  NoPositives no_positives = NoPositives::kIgnore;
+  int64_t max_positives = 0;  // 0: no cap
+  int64_t seed = 0;           // of the cap's choice
   HardNegatives hard_negatives;
   std::optional<double> sigma;   // σ > 0 of DCLW's weights of the positives
   bool weight_gradient = false;  // whether these have a gradient

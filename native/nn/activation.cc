@@ -2,17 +2,12 @@
 
 #include <ATen/ATen.h>
 
-#include "core/error.h"
+#include "core/choice.h"
 
 namespace contrastive::nn {
 
 Activation activation_of(const std::string& name) {
-  if (name == "none") return Activation::kNone;
-  if (name == "relu") return Activation::kRelu;
-  if (name == "hardswish") return Activation::kHardswish;
-  CONTRASTIVE_CHECK(name == "silu", kOptionError,
-                    "activation must be one of 'none', 'relu', 'hardswish', 'silu', got '", name, "'");
-  return Activation::kSilu;
+  return choice_of<Activation>("activation", name, {"none", "relu", "hardswish", "silu"});
 }
 
 at::Tensor activated(const at::Tensor& y, Activation act) {

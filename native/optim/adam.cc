@@ -1,6 +1,5 @@
 #include <ATen/ATen.h>
 
-#include "core/op.h"
 #include "optim/update.h"
 
 namespace contrastive::optim {
@@ -11,13 +10,10 @@ namespace {
 constexpr double kLeastEpsilon = 1e-20;
 
 // As torch.optim.Adam, or with a decoupled decay torch.optim.AdamW. Source: Kingma & Ba 2015, arXiv:1412.6980,
-// algorithm 1; Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2. steps: float32 scalars.
-at::Tensor adam_(const Tensors& parameters, const Tensors& means, const Tensors& squares, const Tensors& steps,
-                 const at::Tensor& learning_rate, const OptionalTensor& status, const OptionalTensor& gradient_norm,
-                 const OptionalTensor& largest, const std::vector<int64_t>& groups,
-                 const std::vector<double>& rate_factors, const std::vector<double>& weight_decays, double beta1,
-                 double beta2, double epsilon, bool decoupled_decay) {
-  const auto rule = [&](const Lists& lists) {
+// algorithm 1; Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2. Slots: means, means of squares, and the number
+// of updates, float32 scalars.
+Optimizer adam(const Update& /*request*/, double beta1, double beta2, double epsilon, bool decoupled_decay) {
+  const auto rule = [=](const Lists& lists) {
     at::_foreach_add_(lists.slots[2], 1);
     const auto fused = [&](const auto& kernel) {
       kernel(lists.parameters, lists.gradients, lists.slots[0], lists.slots[1], /*max_exp_avg_sqs=*/Tensors(),
@@ -27,24 +23,10 @@ at::Tensor adam_(const Tensors& parameters, const Tensors& means, const Tensors&
     decoupled_decay ? fused([](auto&&... all) { at::_fused_adamw_(all...); })
                     : fused([](auto&&... all) { at::_fused_adam_(all...); });
   };
-  return update({.parameters = parameters,
-                 .slots = {means, squares, steps},
-                 .learning_rate = learning_rate,
-                 .groups = groups,
-                 .rate_factors = rate_factors,
-                 .weight_decays = weight_decays,
-                 .status = status,
-                 .gradient_norm = gradient_norm,
-                 .largest = largest,
-                 .bounded = epsilon >= kLeastEpsilon},
-                rule);
+  return {.slots = 3, .bounded = epsilon >= kLeastEpsilon, .rule = rule};
 }
 
-CONTRASTIVE_OP(adam_,
-               "adam_(Tensor(a!)[] parameters, Tensor(b!)[] means, Tensor(c!)[] squares, Tensor(d!)[] steps, "
-               "Tensor learning_rate, *, Tensor(e!)? status=None, Tensor? gradient_norm=None, "
-               "Tensor(f!)? largest=None, int[] groups, float[] rate_factors, float[] weight_decays, float beta1, "
-               "float beta2, float epsilon, bool decoupled_decay) -> Tensor");
+CONTRASTIVE_UPDATE(adam_, adam, "float beta1, float beta2, float epsilon, bool decoupled_decay");
 
 }  // namespace
 }  // namespace contrastive::optim

@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 
 #include "core/error.h"
-#include "core/op.h"
 #include "optim/update.h"
 
 namespace contrastive::optim {
@@ -32,16 +31,13 @@ Tensors ratios_of_norms(const Lists& lists, double coefficient) {
 // Layer-wise adaptive rate scaling: an update u = trust (g + decay w) whose length follows the weights'. Source: You et
 // al. 2017, arXiv:1708.03888. lib/optim/lars.ts has the formulas, and where each comes from.
 //
-// trust_coefficients: of each group; 0 where its rate is not adapted.
-at::Tensor lars_(const Tensors& parameters, const Tensors& momenta, const at::Tensor& learning_rate,
-                 const OptionalTensor& status, const OptionalTensor& gradient_norm, const OptionalTensor& largest,
-                 const std::vector<int64_t>& groups, const std::vector<double>& rate_factors,
-                 const std::vector<double>& weight_decays, const std::vector<double>& trust_coefficients,
-                 double momentum, bool nesterov, bool rate_in_momentum, bool separate_norms) {
-  CONTRASTIVE_CHECK(trust_coefficients.size() == rate_factors.size(), kOptionError,
-                    "trust_coefficients must have a number for each of ", rate_factors.size(), " groups, got ",
+// trust_coefficients: of each group; 0 where its rate is not adapted. Slots: the momenta.
+Optimizer lars(const Update& request, const std::vector<double>& trust_coefficients, double momentum, bool nesterov,
+               bool rate_in_momentum, bool separate_norms) {
+  CONTRASTIVE_CHECK(trust_coefficients.size() == request.rate_factors.size(), kOptionError,
+                    "trust_coefficients must have a number for each of ", request.rate_factors.size(), " groups, got ",
                     trust_coefficients.size());
-  const auto rule = [&](const Lists& lists) {
+  const auto rule = [=](const Lists& lists) {
     const double coefficient = trust_coefficients[lists.group];
     const Tensors gradients = at::_foreach_add(lists.gradients, lists.parameters, lists.weight_decay);
     Tensors updates = at::_foreach_mul(gradients, rate_in_momentum ? lists.learning_rate : 1);
@@ -55,24 +51,12 @@ at::Tensor lars_(const Tensors& parameters, const Tensors& momenta, const at::Te
     const Tensors& change = nesterov ? updates : velocity;
     at::_foreach_sub_(lists.parameters, rate_in_momentum ? change : at::_foreach_mul(change, lists.learning_rate));
   };
-  return update({.parameters = parameters,
-                 .slots = {momenta},
-                 .learning_rate = learning_rate,
-                 .groups = groups,
-                 .rate_factors = rate_factors,
-                 .weight_decays = weight_decays,
-                 .status = status,
-                 .gradient_norm = gradient_norm,
-                 .largest = largest,
-                 .bounded = momentum <= kLargestFactor && are_bounded(trust_coefficients)},
-                rule);
+  return {.slots = 1, .bounded = momentum <= kLargestFactor && are_bounded(trust_coefficients), .rule = rule};
 }
 
-CONTRASTIVE_OP(lars_,
-               "lars_(Tensor(a!)[] parameters, Tensor(b!)[] momenta, Tensor learning_rate, *, Tensor(c!)? status=None, "
-               "Tensor? gradient_norm=None, Tensor(d!)? largest=None, int[] groups, float[] rate_factors, "
-               "float[] weight_decays, float[] trust_coefficients, float momentum, bool nesterov, "
-               "bool rate_in_momentum, bool separate_norms) -> Tensor");
+CONTRASTIVE_UPDATE(lars_, lars,
+                   "float[] trust_coefficients, float momentum, bool nesterov, bool rate_in_momentum, "
+                   "bool separate_norms");
 
 }  // namespace
 }  // namespace contrastive::optim

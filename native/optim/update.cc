@@ -31,17 +31,16 @@ void check_scalar(const char* name, const at::Tensor& value) {
                     " must be a float64 scalar");
 }
 
-void check_update(const Update& request) {
-  const Tensors& parameters = request.parameters;
+void check_update(const Update& request, size_t slots) {
+  const Tensors &parameters = request.parameters, &state = request.state;
   CONTRASTIVE_CHECK(!parameters.empty(), kOptionError, "an optimizer needs at least one parameter");
-  for (const Tensors& slot : request.slots) {
-    CONTRASTIVE_CHECK(slot.size() == parameters.size(), kShapeError,
-                      "an optimizer's state must hold a tensor for each of ", parameters.size(), " parameters, got ",
-                      slot.size());
-    for (size_t i = 0; i < slot.size(); ++i)
-      CONTRASTIVE_CHECK(slot[i].dim() == 0 || slot[i].sizes() == parameters[i].sizes(), kShapeError,
-                        "the state of parameter ", i, " must have its shape, ", parameters[i].sizes(), ", got ",
-                        slot[i].sizes());
+  CONTRASTIVE_CHECK(state.size() == slots * parameters.size(), kShapeError, "the optimizer's state must hold ",
+                    slots * parameters.size(), " tensors, ", slots, " a parameter, got ", state.size());
+  for (size_t i = 0; i < state.size(); ++i) {
+    const size_t place = i % parameters.size();
+    CONTRASTIVE_CHECK(state[i].dim() == 0 || state[i].sizes() == parameters[place].sizes(), kShapeError,
+                      "the state of parameter ", place, " must have its shape, ", parameters[place].sizes(), ", got ",
+                      state[i].sizes());
   }
   check_groups(request);
   CONTRASTIVE_CHECK(request.learning_rate.numel() == 1, kShapeError, "learning_rate must have one element, got shape ",
@@ -56,12 +55,13 @@ void check_update(const Update& request) {
 }
 
 // Those of the parameters of a group that have a gradient.
-Lists lists_of(const Update& request, size_t group, double learning_rate) {
-  Lists lists{.slots = std::vector<Tensors>(request.slots.size()),
+Lists lists_of(const Update& request, size_t slots, size_t group, double learning_rate) {
+  const size_t count = request.parameters.size();
+  Lists lists{.slots = std::vector<Tensors>(slots),
               .group = group,
               .learning_rate = learning_rate * request.rate_factors[group],
               .weight_decay = request.weight_decays[group]};
-  for (size_t i = 0; i < request.parameters.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     const at::Tensor& parameter = request.parameters[i];
     at::Tensor gradient = parameter.grad();
     if (!gradient.defined() || static_cast<size_t>(request.groups[i]) != group) continue;
@@ -69,16 +69,16 @@ Lists lists_of(const Update& request, size_t group, double learning_rate) {
     if (gradient.strides() != parameter.strides()) gradient = at::empty_like(parameter).copy_(gradient);
     lists.parameters.push_back(parameter);
     lists.gradients.push_back(std::move(gradient));
-    for (size_t slot = 0; slot < request.slots.size(); ++slot) lists.slots[slot].push_back(request.slots[slot][i]);
+    for (size_t slot = 0; slot < slots; ++slot) lists.slots[slot].push_back(request.state[slot * count + i]);
   }
   return lists;
 }
 
-void apply(const Update& request, const Rule& rule, double learning_rate) {
+void apply(const Update& request, const Optimizer& optimizer, double learning_rate) {
   for (size_t group = 0; group < request.rate_factors.size(); ++group) {
-    const Lists lists = lists_of(request, group, learning_rate);
+    const Lists lists = lists_of(request, optimizer.slots, group, learning_rate);
     if (lists.parameters.empty()) continue;
-    rule(lists);
+    optimizer.rule(lists);
     // libtorch's fused updates do not count versions up, by which autograd and inference know of a change.
     for (const at::Tensor& parameter : lists.parameters) parameter.unsafeGetTensorImpl()->bump_version();
     for (const Tensors& slot : lists.slots)
@@ -87,27 +87,28 @@ void apply(const Update& request, const Rule& rule, double learning_rate) {
 }
 
 // Whether no number can overflow in the update.
-bool is_safe(const Update& request, double learning_rate) {
-  return request.bounded && are_bounded(request.weight_decays) && are_bounded(request.rate_factors, learning_rate) &&
+bool is_safe(const Update& request, const Optimizer& optimizer, double learning_rate) {
+  return optimizer.bounded && are_bounded(request.weight_decays) && are_bounded(request.rate_factors, learning_rate) &&
          request.gradient_norm->item<double>() <= kLargestNorm && request.largest->item<double>() <= kLargestNorm;
 }
 
-void apply_if_finite(const Update& request, const Rule& rule, double learning_rate) {
+void apply_if_finite(const Update& request, const Optimizer& optimizer, double learning_rate) {
   if (is_refused(*request.status)) return;
+  const size_t count = request.parameters.size();
   Tensors changed, all;  // parameters and state
-  for (size_t i = 0; i < request.parameters.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     const at::Tensor& parameter = request.parameters[i];
     const size_t first = all.size();
     all.push_back(parameter.detach());
-    for (const Tensors& slot : request.slots) all.push_back(slot[i]);
+    for (size_t slot = 0; slot < optimizer.slots; ++slot) all.push_back(request.state[slot * count + i]);
     if (!parameter.grad().defined()) continue;
     changed.insert(changed.end(), all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
   }
-  const bool safe = is_safe(request, learning_rate);
+  const bool safe = is_safe(request, optimizer, learning_rate);
   Tensors before;
   if (!safe)
     for (const at::Tensor& value : changed) before.push_back(value.clone());
-  apply(request, rule, learning_rate);
+  apply(request, optimizer, learning_rate);
   const double left = tensor::largest_norm(all);
   if (tensor::all_finite(changed, left)) {
     request.largest->fill_(left);
@@ -124,17 +125,17 @@ bool are_bounded(const std::vector<double>& factors, double scale) {
                      [scale](double factor) { return factor * scale <= kLargestFactor; });
 }
 
-at::Tensor update(const Update& request, const Rule& rule) {
-  check_update(request);
+at::Tensor update(const Update& request, const Optimizer& optimizer) {
+  check_update(request, optimizer.slots);
   const c10::NoGradGuard no_grad;
   const at::Tensor& first = request.parameters.front();
   const at::Tensor status = request.status ? *request.status : at::zeros({}, first.options().dtype(at::kLong));
   if (first.is_meta()) return status;
   const double learning_rate = request.learning_rate.item<double>();
   if (request.status)
-    apply_if_finite(request, rule, learning_rate);
+    apply_if_finite(request, optimizer, learning_rate);
   else
-    apply(request, rule, learning_rate);
+    apply(request, optimizer, learning_rate);
   return status;
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "core/op.h"
 #include "optim/lists.h"
 
 namespace contrastive::optim {
@@ -16,9 +17,10 @@ constexpr double kLargestNorm = 1e12, kLargestFactor = 100;
 
 bool are_bounded(const std::vector<double>& factors, double scale = 1);
 
+// What all optimizers are given.
 struct Update {
   const Tensors& parameters;                 // leaf tensors
-  std::vector<Tensors> slots;                // the state: for each slot a tensor a parameter, of its shape or a scalar
+  const Tensors& state;                      // slot by slot, a tensor a parameter, of its shape or a scalar
   const at::Tensor& learning_rate;           // ()
   const std::vector<int64_t>& groups;        // of each parameter, its group
   const std::vector<double>& rate_factors;   // of each group, what the learning rate is multiplied by
@@ -30,7 +32,6 @@ struct Update {
   // where nobody knows. They tell when an overflow is possible at all; only then is a copy made first.
   const OptionalTensor& gradient_norm;  // float64 ()
   const OptionalTensor& largest;        // float64 ()
-  bool bounded;                         // whether the rule's own factors are within kLargestFactor
 };
 
 // The parameters of a group that have a gradient at this step, with it and their slots, ready for ATen's list
@@ -42,11 +43,47 @@ struct Lists {
   double learning_rate, weight_decay;  // the group's
 };
 
-// Updates `lists` in place.
-using Rule = std::function<void(const Lists& lists)>;
+// An optimizer, of arguments of its own.
+struct Optimizer {
+  size_t slots;                                  // how many the state has
+  bool bounded;                                  // whether the rule's own factors are within kLargestFactor
+  std::function<void(const Lists& lists)> rule;  // updates the lists in place
+};
 
-// One update by `rule` of every parameter that has a gradient; the others are left alone. Returns the status, a new one
-// where none was given.
-at::Tensor update(const Update& request, const Rule& rule);
+// One update of every parameter that has a gradient; the others are left alone. Returns the status, a new one where
+// none was given.
+at::Tensor update(const Update& request, const Optimizer& optimizer);
+
+// The operation of an optimizer that `make` makes: its arguments come after those that all have.
+template <auto make>
+struct UpdateOperation;
+
+template <typename... Own, Optimizer (*make)(const Update&, Own...)>
+struct UpdateOperation<make> {
+  static at::Tensor call(const Tensors& parameters, const Tensors& state, const at::Tensor& learning_rate,
+                         const OptionalTensor& status, const OptionalTensor& gradient_norm,
+                         const OptionalTensor& largest, const std::vector<int64_t>& groups,
+                         const std::vector<double>& rate_factors, const std::vector<double>& weight_decays,
+                         Own... own) {
+    const Update request{.parameters = parameters,
+                         .state = state,
+                         .learning_rate = learning_rate,
+                         .groups = groups,
+                         .rate_factors = rate_factors,
+                         .weight_decays = weight_decays,
+                         .status = status,
+                         .gradient_norm = gradient_norm,
+                         .largest = largest};
+    return update(request, make(request, own...));
+  }
+};
 
 }  // namespace contrastive::optim
+
+// Registers `make` as the operation `name`. own: the arguments that `make` takes, in the schema language.
+#define CONTRASTIVE_UPDATE(name, make, own)                                                                         \
+  static constexpr auto& name = ::contrastive::optim::UpdateOperation<make>::call;                                  \
+  CONTRASTIVE_OP(name, #name                                                                                        \
+                 "(Tensor(a!)[] parameters, Tensor(b!)[] state, Tensor learning_rate, *, Tensor(c!)? status=None, " \
+                 "Tensor? gradient_norm=None, Tensor(d!)? largest=None, int[] groups, float[] rate_factors, "       \
+                 "float[] weight_decays, " own ") -> Tensor")

@@ -1,5 +1,5 @@
 /** `contrastive train photos`: what a folder of one's own comes to, when nothing else is said. */
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -79,6 +79,13 @@ describe('train, with a path alone', () => {
     const more = await run('resume', 'runs/photos-supcon-1', '--epochs', '3', '--json');
     expect(more).toMatchObject({ code: 0, stdout: expect.stringContaining('"startStep":2') });
     expect(await run('train', '--resume', 'runs/photos-supcon-1')).toMatchObject({ code: 0 });
+    await rename('photos', 'moved');
+    const moved = await run('resume', 'runs/photos-supcon-1', '--data', 'moved', '--epochs', '4', '--json');
+    expect(moved).toMatchObject({ code: 0, stdout: expect.stringContaining('"startStep":3') });
+    const { data } = (await RunFolder.open('runs/photos-supcon-1')).config;
+    expect(data).toMatchObject({ path: join(process.cwd(), 'moved'), heldOut: { fraction: 0.2, seed: 0 } });
+    await rename('moved', 'photos');
+    expect(await run('resume', 'runs/photos-supcon-1', '--data', 'photos')).toMatchObject({ code: 0 });
   });
 
   const lastMetrics = async (path: string): Promise<string | undefined> =>

@@ -92,6 +92,16 @@ describe('contrastive search', () => {
     expect(groups.groups[0].map((each: { identical: boolean }) => each.identical)).toContain(true);
   });
 
+  it("searches the folder of the run's data where none is named", async () => {
+    const place = await mkdtemp(join(folder, 'trained-'));
+    const trained = await writeTinyRun(place);
+    const config = JSON.parse(await readFile(join(trained, 'config.json'), 'utf8'));
+    config.data = { name: 'folder', path: photos, limit: null };
+    await writeFile(join(trained, 'config.json'), JSON.stringify(config));
+    for (const run of [trained, join(trained, 'checkpoints', '7')])
+      expect((await search(run, '--outliers')).stdout).toMatch(/photos\.index: 3 images/);
+  });
+
   it('takes a folder of queries', async () => {
     const { stdout } = await search(run, photos, '--query', photos, '--k', '1', '--json');
     const answers = records(stdout).filter((record) => 'query' in record);
@@ -106,7 +116,7 @@ describe('contrastive search', () => {
     await fails([run, photos], /give one of --query PATH, --duplicates and --outliers/);
     await fails([run, photos, '--duplicates', '--outliers'], /give one of/);
     await fails([run, '--query', join(photos, 'a.jpg')], /give the folder that is searched/);
-    await fails([photos, '--outliers'], /give the folder that is searched/);
+    await fails([photos, '--outliers'], /there is no run in/, 1);
     await fails(['--run', run, '--input', photos, 'more', '--outliers'], /'more' besides/);
     await fails(['--index', `${photos}.index`, '--query', join(photos, 'a.jpg')], /give --run DIR/);
     await fails([run, photos, '--outliers', '--out', 'found.txt'], /--out must be a name in \.html, got 'found\.txt'/);

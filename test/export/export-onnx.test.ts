@@ -263,7 +263,7 @@ describe('misuse is refused', () => {
     ['another input', encoder, 'x', { input: 'int8' }, 'ERR_OPTION', /input must be one of .* did you mean 'uint8'/],
     ['uint8 alone', encoder, 'x', { input: 'uint8' }, 'ERR_OPTION', /input 'uint8' needs preprocessing/],
     ['metadata of numbers', encoder, 'x', { metadata: { step: 1 } }, 'ERR_OPTION', /metadata\.step must be a string/],
-    ['metadata null', encoder, 'x', { metadata: null }, 'ERR_OPTION', /metadata: options must be an object/],
+    ['metadata null', encoder, 'x', { metadata: null }, 'ERR_OPTION', /metadata must be an object/],
     ['no size', encoder, 'x', { preprocessing: {} }, 'ERR_OPTION', /presets\.evaluation: size/],
     [
       'two means',

@@ -125,7 +125,7 @@ describe("a file of PyTorch's torch.save()", () => {
     await refuses(stored('protocol-4.pth'), 'has protocol 4');
     await refuses(zip([['a.npy', 'x']]), 'is a zip archive, but none of torch.save()');
     await refuses(zip([...['a', 'b'].map((name) => [`${name}/data.pkl`, 'x'] as const)]), 'none of torch.save()');
-    await refuses(Uint8Array.of(), 'expected at least 8 bytes');
+    await refuses(Uint8Array.of(), "must be a file of weights, safetensors or PyTorch's .pth, got 0 bytes");
     await expect(withTensorFile(join(folder, 'none'), async () => 1)).rejects.toMatchObject(checkpointError('ENOENT'));
     await expect(withTensorFile(folder, async () => 1)).rejects.toMatchObject(checkpointError('cannot be read'));
   });

@@ -267,6 +267,28 @@ test.each([8, 4])(
   },
 );
 
+test.each([8, 4])('an afterUpdate() that hands no status on is named (microBatch: %s)', async (microBatch) => {
+  class Careless extends FeatureMethod {
+    override lossOf(features: Tensor): LossValue {
+      return { loss: features.square().mean() };
+    }
+
+    override afterUpdate(): Tensor {
+      return undefined as unknown as Tensor;
+    }
+  }
+  const careless = defineMethod({
+    ...{ name: `careless-${microBatch}`, isOfFeatures: true, options: {} },
+    make: (_: object, parts: MethodParts) => new Careless(parts),
+  });
+  await expect(
+    new Trainer({ ...optionsFor({ method: careless() }), microBatch }).fit(tinyDataset()),
+  ).rejects.toMatchObject({
+    code: 'ERR_OPTION',
+    message: 'afterUpdate() of a method must return the status that it is given, got undefined',
+  });
+});
+
 test('views are found by their numbers, in tensors of a size each', async () => {
   const [large, small] = [ops.arange(4).reshape([4, 1, 1, 1]), ops.arange(2).add(4).reshape([2, 1, 1, 1])];
   const views = new Views([large, small], [0, 2, 1]); // the second view is the small one

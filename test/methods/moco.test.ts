@@ -349,7 +349,7 @@ describe('a run on disk', () => {
     const { run, checkpoint } = await openCheckpoint(out);
     expect(run.config.method).toEqual({
       name: 'moco',
-      loss: { name: 'nt-xent' },
+      loss: { name: 'nt-xent', temperature: 0.1, lossScale: 1, normalize: true },
       momentum: 0.99,
       queueSize: 4096,
       statistics: 'batch',

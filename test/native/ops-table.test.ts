@@ -23,7 +23,7 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
     const all = parameters();
     const steps = all.map(() => ops.zeros([]));
     const options = { ...groups, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decoupledDecay: true };
-    return ops.adam_(all, like(all), like(all), steps, rate, options);
+    return ops.adam_(all, [...like(all), ...like(all), ...steps], rate, options);
   },
   begin_step_: () => ops.beginStep_(parameters(), like(parameters()), status()),
   batch_norm_act: () => {

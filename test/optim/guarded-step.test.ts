@@ -393,7 +393,12 @@ describe('errors', () => {
   const numbersOf = { ...one, momentum: 0.9, nesterov: false };
   it.each<[string, () => unknown, string, RegExp]>([
     ['no parameter', () => ops.sgd_([], [], scalar(1), { ...numbersOf, momentum: 0 }), 'ERR_OPTION', /at least one/],
-    ['no momenta', () => ops.sgd_([leaf([1])], [], scalar(1), numbersOf), 'ERR_OPTION', /go with a momentum above 0/],
+    [
+      'no momenta',
+      () => ops.sgd_([leaf([1])], [], scalar(1), numbersOf),
+      'ERR_SHAPE',
+      /must hold 1 tensors, 1 a parameter, got 0/,
+    ],
     [
       'no gradients to clip',
       () => ops.clipGradients_([], scalar(0)),
@@ -437,7 +442,7 @@ describe('errors', () => {
       'too few',
       () => ops.sgd_([leaf([1]), leaf([1])], [tensor([0])], scalar(1), numbersOf),
       'ERR_SHAPE',
-      /2 parameters, got 1/,
+      /must hold 2 tensors, 1 a parameter, got 1/,
     ],
     [
       'another shape',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeSafetensors, typedArrayOf } from '../../lib/files/safetensors.ts';
 import { createIndex, openIndex } from '../../lib/search/feature-index.ts';
-import { memory } from '../../lib/tensor/runtime.ts';
+import { memory, setThreads } from '../../lib/tensor/runtime.ts';
 import { indexOf, ranked, vectors } from './own-index.ts';
 
 let folder: string;
@@ -31,8 +31,19 @@ describe('an index', () => {
     }
   });
 
+  it('finds the same with any number of threads', async () => {
+    await using index = await indexOf(join(folder, 'threads'), vectors(3000, 9));
+    const queries = vectors(12, 9, 0.2);
+    const found = async (threads: number) => {
+      setThreads(threads);
+      const one = await index.search(queries[0] as Float32Array);
+      return [one, ...(await Promise.all(queries.map((query) => index.search(query))))];
+    };
+    expect(await found(3)).toEqual(await found(1));
+  });
+
   it('gives equal rows in their order, and has no more neighbours than rows', async () => {
-    const row = Float32Array.of(0, 1, 0, 0, 0); // products without rounding
+    const [row] = vectors(1, 5) as [Float32Array];
     await using index = await indexOf(join(folder, 'equal'), new Array(70).fill(row));
     expect((await index.search(row, { k: 3 })).map(({ number }) => number)).toEqual([0, 1, 2]);
     expect((await index.search(row, { k: 1000 })).map(({ number }) => number)).toEqual(

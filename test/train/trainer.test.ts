@@ -314,9 +314,26 @@ describe('a run on disk', () => {
     await expect(make().fit(tinyDataset(), { out })).rejects.toEqual(code('ERR_CHECKPOINT'));
     const other = make({ loss: { name: 'supcon', temperature: 0.5 } });
     await expect(other.fit(tinyDataset(), { out, resume: true })).rejects.toThrow(
-      /cannot resume: method\.temperature was absent, and is now 0\.5/,
+      /cannot resume: method\.temperature was 0.1, and is now 0\.5/,
     );
     await expect(make().fit(tinyDataset(), { resume: true })).rejects.toEqual(code('ERR_OPTION'));
+  });
+
+  test('a default that is written out is no other run', async () => {
+    const out = join(folder, 'written-out');
+    const plain = {
+      optimizer: { name: 'sgd', lr: 0.01 },
+      schedule: { name: 'cosine' },
+      loss: { name: 'nt-xent' },
+    } as const;
+    await make({ ...plain, epochs: 1 }).fit(tinyDataset(), { out });
+    const written = make({
+      optimizer: { ...plain.optimizer, momentum: 0, weightDecay: 0, groups: [] },
+      schedule: { ...plain.schedule, minLr: 0, scaling: 'none' },
+      loss: { ...plain.loss, temperature: 0.1 },
+      epochs: 2,
+    });
+    expect(await written.fit(tinyDataset(), { out, resume: true })).toMatchObject({ step: 10 });
   });
 
   test('refuses a damaged checkpoint', async () => {
@@ -347,11 +364,19 @@ describe('what a user gets wrong', () => {
       [{ augment: [tinyViews()], views: 2 }, /one augmentation a view: expected 2, got 1/],
       [{ optimizer: { name: 'adm', lr: 1 } }, /did you mean 'adam'/],
       [{ schedule: { name: 'cosin' } }, /did you mean 'cosine'/],
+      [{ method: 'cross-entropy', metrics: true }, /metrics must be false for the method 'cross-entropy'/],
+      [{ method: 'vicreg', batchSize: 1 }, /batchSize must be >= 2 for 'vicreg', which takes variances .*, got 1/],
+      [{ seed: 2 ** 53 }, /seed must be an integer >= 0, got 9007199254740992/],
     ];
     for (const [options, message] of wrong) {
       expect(() => make(options as Partial<TrainerOptions>)).toThrow(message);
       expect(() => make(options as Partial<TrainerOptions>)).toThrow(code('ERR_OPTION'));
     }
+  });
+
+  test('the largest seed is one', async () => {
+    const options = { method: 'byol', head: null, epochs: 1, seed: Number.MAX_SAFE_INTEGER };
+    expect(await make(options).fit(tinyDataset())).toMatchObject({ step: 5 });
   });
 
   test('data', async () => {

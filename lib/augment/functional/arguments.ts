@@ -1,5 +1,6 @@
 /** Parameters as the functions on image tensors take them: one for all images, or one for each. */
 import { DTypeError, OptionError } from '../../errors.ts';
+import type { OptionTable } from '../../options/option.ts';
 import { Tensor, tensor } from '../../tensor/tensor.ts';
 import { describe, expectNumber, type NumberRange } from '../../validate.ts';
 
@@ -52,15 +53,29 @@ export function pairs(name: string, value: unknown, range: NumberRange = {}): nu
   });
 }
 
-/** Several parameters side by side, one row an image: those of which there is one are repeated. */
-export function side(columns: Readonly<Record<string, unknown>>, range: NumberRange = {}): number[] {
-  const checked = Object.entries(columns).map(([name, value]) => list(name, value, range));
-  const rows = Math.max(...checked.map(({ length }) => length));
-  for (const [i, [name]] of Object.entries(columns).entries()) {
-    const { length } = checked[i] as number[];
-    if (length !== 1 && length !== rows) throw new OptionError(`${name} must hold 1 number or ${rows}, got ${length}`);
-  }
+/** Pixels of a window, from 0, for all images or each. */
+export const placeOption = {
+  type: 'checked',
+  required: true,
+  check: (name: string, value: PerImage) => list(name, value, { min: 0, integer: true }),
+} as const;
+
+/** A window of each image. */
+export const windowOptions = {
+  top: placeOption,
+  left: placeOption,
+  height: placeOption,
+  width: placeOption,
+} as const satisfies OptionTable;
+
+/** Several lists side by side, one row an image: the number of one that holds one is repeated. */
+export function side(where: string, columns: Readonly<Record<string, readonly number[]>>): number[] {
+  const lists = Object.values(columns);
+  const rows = Math.max(...lists.map(({ length }) => length));
+  for (const [name, { length }] of Object.entries(columns))
+    if (length !== 1 && length !== rows)
+      throw new OptionError(`${where}: ${name} must hold 1 number or ${rows}, got ${length}`);
   return Array.from({ length: rows }, (_, row) =>
-    checked.map((column) => column[column.length === 1 ? 0 : row] as number),
+    lists.map((column) => column[column.length === 1 ? 0 : row] as number),
   ).flat();
 }

@@ -1,7 +1,9 @@
 /** Colours of image tensors, as torchvision v2's functional on float images (functional/_color.py). */
+import type { OptionsOf, OptionTable } from '../../options/option.ts';
+import { resolveOptions } from '../../options/resolve.ts';
 import * as ops from '../../tensor/ops.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { checkOptions } from '../../validate.ts';
+import { expectChannels } from '../../validate.ts';
 import { expectImages, type Factor, withFactor } from './arguments.ts';
 
 type Adjust = (images: Tensor, factor: Tensor | number) => Tensor;
@@ -55,12 +57,19 @@ export function adjustHue(images: Tensor, factor: Factor): Tensor {
   );
 }
 
+const grayscaleOptions = {
+  /** Of the result, 1 (default) or 3 equal ones. */
+  channels: { type: 'checked', default: 1, check: expectChannels },
+} as const satisfies OptionTable;
+
+export interface GrayscaleOptions extends OptionsOf<typeof grayscaleOptions> {}
+
 /**
  * Gray by ITU-R 601: 0.2989 r + 0.587 g + 0.114 b.
  * @param images floating or uint8 (…, 1 or 3, height, width); differentiable.
- * @param options.channels of the result, 1 (default) or 3 equal ones.
  */
-export function rgbToGrayscale(images: Tensor, options: { readonly channels?: 1 | 3 } = {}): Tensor {
-  checkOptions('rgbToGrayscale', options, ['channels']);
-  return ops.imageRgbToGrayscale(expectImages('rgbToGrayscale', images), options.channels);
+export function rgbToGrayscale(images: Tensor, options: GrayscaleOptions = {}): Tensor {
+  const where = 'rgbToGrayscale';
+  const { channels } = resolveOptions(where, grayscaleOptions, options, `${where}: `);
+  return ops.imageRgbToGrayscale(expectImages(where, images), channels);
 }

@@ -1,54 +1,35 @@
 /** Crops, padding, flips and quarter turns of image tensors; resizing. */
-import { OptionError } from '../../errors.ts';
+import type { OptionsOf, OptionTable } from '../../options/option.ts';
+import { resolveOptions } from '../../options/resolve.ts';
 import * as ops from '../../tensor/ops.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { checkOptions, expectNumber, expectOneOf } from '../../validate.ts';
-import { expectList, pixels, type Size, sizePair } from '../arguments.ts';
-import { expectImages, list, type PerImage, side } from './arguments.ts';
+import { outside, paddingOf, pixels, type Size, sizePair } from '../arguments.ts';
+import { expectImages, list, type PerImage, placeOption, side, windowOptions } from './arguments.ts';
 
-/** How an image goes on outside: a value, its border pixel, its mirror image without or with the border pixel. */
-export type PaddingMode = 'constant' | 'edge' | 'reflect' | 'symmetric';
+const sizeOption = { type: 'checked', required: true, check: sizePair } as const;
 
-export interface PadOptions {
-  /** The value outside, where `paddingMode` is 'constant'; default 0. */
-  readonly fill?: number;
-  /** Default 'constant'. */
-  readonly paddingMode?: PaddingMode;
-}
+export interface PadOptions extends OptionsOf<typeof outside> {}
+export type PaddingMode = (typeof outside.paddingMode.choices)[number];
 
-export interface CropOptions extends PadOptions {
-  readonly top: PerImage;
-  readonly left: PerImage;
+const cropOptions = {
+  top: placeOption,
+  left: placeOption,
   /** [height, width], or the side of a square. */
-  readonly size: Size;
+  size: sizeOption,
   /** Pixels on every side; [x, y]; or [left, top, right, bottom]. The window counts from the padded corner. Default 0. */
-  readonly padding?: number | readonly number[];
-}
+  padding: { type: 'checked', default: 0, check: paddingOf },
+  ...outside,
+} as const satisfies OptionTable;
 
-export interface ResizedCropOptions {
-  readonly top: PerImage;
-  readonly left: PerImage;
-  readonly height: PerImage;
-  readonly width: PerImage;
+export interface CropOptions extends OptionsOf<typeof cropOptions> {}
+
+const resizedCropOptions = {
+  ...windowOptions,
   /** Of the result: [height, width], or the side of a square. */
-  readonly size: Size;
-}
+  size: sizeOption,
+} as const satisfies OptionTable;
 
-const whole = { min: 0, integer: true } as const;
-const paddingModes = ['constant', 'edge', 'reflect', 'symmetric'] as const;
-
-function sides(where: string, padding: unknown): number[] {
-  const name = `${where}: padding`;
-  if (typeof padding === 'number') return new Array<number>(4).fill(expectNumber(name, padding, whole));
-  const given = expectList(name, padding, [2, 4], (inner, value) => expectNumber(inner, value, whole));
-  if (given.length === 3) throw new OptionError(`${name} must be one number, [x, y] or four numbers, got three`);
-  return given.length === 2 ? [...given, ...given] : given;
-}
-
-const padOptions = (where: string, { fill = 0, paddingMode = 'constant' }: PadOptions) => ({
-  fill: expectNumber(`${where}: fill`, fill),
-  mode: expectOneOf(`${where}: paddingMode`, paddingMode, paddingModes),
-});
+export interface ResizedCropOptions extends OptionsOf<typeof resizedCropOptions> {}
 
 /**
  * The window of each image, of the image padded first where `padding` says so.
@@ -64,13 +45,9 @@ const padOptions = (where: string, { fill = 0, paddingMode = 'constant' }: PadOp
  */
 export function crop(images: Tensor, options: CropOptions): Tensor {
   const where = 'crop';
-  checkOptions(where, options, ['top', 'left', 'size', 'padding', 'fill', 'paddingMode']);
-  const { top, left, size, padding = 0 } = options;
-  const corners = side({ [`${where}: top`]: top, [`${where}: left`]: left }, whole);
-  return ops.imageCrop(expectImages(where, images), corners, sizePair(`${where}: size`, size), {
-    padding: sides(where, padding),
-    ...padOptions(where, options),
-  });
+  const resolved = resolveOptions(where, cropOptions, options, `${where}: `);
+  const { top, left, size, padding, fill, paddingMode: mode } = resolved;
+  return ops.imageCrop(expectImages(where, images), side(where, { top, left }), size, { padding, fill, mode });
 }
 
 /**
@@ -83,13 +60,11 @@ export function crop(images: Tensor, options: CropOptions): Tensor {
  */
 export function pad(images: Tensor, padding: number | readonly number[], options: PadOptions = {}): Tensor {
   const where = 'pad';
-  checkOptions(where, options, ['fill', 'paddingMode']);
-  const [x0, y0, x1, y1] = sides(where, padding) as [number, number, number, number];
+  const { fill, paddingMode: mode } = resolveOptions(where, outside, options, `${where}: `);
+  const sides = paddingOf(`${where}: padding`, padding);
+  const [x0, y0, x1, y1] = sides;
   const [height, width] = heightAndWidth(where, images);
-  return ops.imageCrop(images, [0, 0], [height + y0 + y1, width + x0 + x1], {
-    padding: [x0, y0, x1, y1],
-    ...padOptions(where, options),
-  });
+  return ops.imageCrop(images, [0, 0], [height + y0 + y1, width + x0 + x1], { padding: sides, fill, mode });
 }
 
 function heightAndWidth(where: string, images: Tensor): [number, number] {
@@ -124,13 +99,8 @@ export function centerCrop(images: Tensor, size: Size): Tensor {
  */
 export function resizedCrop(images: Tensor, options: ResizedCropOptions): Tensor {
   const where = 'resizedCrop';
-  checkOptions(where, options, ['top', 'left', 'height', 'width', 'size']);
-  const { top, left, height, width, size } = options;
-  const windows = side(
-    { [`${where}: top`]: top, [`${where}: left`]: left, [`${where}: height`]: height, [`${where}: width`]: width },
-    whole,
-  );
-  return ops.imageResizedCrop(expectImages(where, images), windows, sizePair(`${where}: size`, size));
+  const { size, ...window } = resolveOptions(where, resizedCropOptions, options, `${where}: `);
+  return ops.imageResizedCrop(expectImages(where, images), side(where, window), size);
 }
 
 /**

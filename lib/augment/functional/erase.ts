@@ -1,20 +1,23 @@
 /** Rectangles of image tensors overwritten. */
+import type { OptionsOf, OptionTable } from '../../options/option.ts';
+import { resolveOptions } from '../../options/resolve.ts';
 import * as ops from '../../tensor/ops.ts';
 import { Tensor, tensor } from '../../tensor/tensor.ts';
-import { checkOptions } from '../../validate.ts';
-import { expectImages, list, type PerImage, side } from './arguments.ts';
+import { expectImages, type Factor, list, side, windowOptions } from './arguments.ts';
 
-export interface EraseOptions {
-  readonly top: PerImage;
-  readonly left: PerImage;
-  readonly height: PerImage;
-  readonly width: PerImage;
+const declared = {
+  ...windowOptions,
   /**
    * One number (default 0), one a channel, or a tensor on the images' device that broadcasts to their shape, such as
    * noise.
    */
-  readonly value?: number | readonly number[] | Tensor;
-}
+  value: {
+    ...{ type: 'checked', default: 0 },
+    check: (name: string, value: Factor) => (value instanceof Tensor ? value : list(name, value)),
+  },
+} as const satisfies OptionTable;
+
+export interface EraseOptions extends OptionsOf<typeof declared> {}
 
 /**
  * The window of each image becomes `value`; a window of no pixels changes nothing.
@@ -28,15 +31,10 @@ export interface EraseOptions {
  */
 export function erase(images: Tensor, options: EraseOptions): Tensor {
   const where = 'erase';
-  checkOptions(where, options, ['top', 'left', 'height', 'width', 'value']);
-  const { top, left, height, width, value = 0 } = options;
-  const windows = side(
-    { [`${where}: top`]: top, [`${where}: left`]: left, [`${where}: height`]: height, [`${where}: width`]: width },
-    { min: 0, integer: true },
-  );
+  const { value, ...window } = resolveOptions(where, declared, options, `${where}: `);
+  const windows = side(where, window);
   expectImages(where, images);
   if (value instanceof Tensor) return ops.imageErase(images, windows, value);
-  const values = list(`${where}: value`, value);
-  using filling = tensor(values, { shape: [values.length, 1, 1], device: images.device });
+  using filling = tensor(value, { shape: [value.length, 1, 1], device: images.device });
   return ops.imageErase(images, windows, filling);
 }

@@ -1,7 +1,9 @@
 /** Filters over neighbourhoods, and noise, for image tensors. */
+import type { OptionsOf, OptionTable } from '../../options/option.ts';
+import { asGiven, resolveOptions } from '../../options/resolve.ts';
 import * as ops from '../../tensor/ops.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { checkOptions, expectBoolean, expectNumber } from '../../validate.ts';
+import { expectNumber } from '../../validate.ts';
 import { expectImages, type Factor, type PairPerImage, pairs, withFactor } from './arguments.ts';
 
 /**
@@ -36,19 +38,24 @@ export function sobel(images: Tensor): Tensor {
   return ops.imageSobel(expectImages('sobel', images));
 }
 
-export interface GaussianNoiseOptions {
+const noiseOptions = {
   /** ≥ 0; one for all images, or one for each. */
-  readonly sigma: Factor;
+  sigma: { type: 'checked', required: true, check: asGiven<Factor> },
   /** Default 0. */
-  readonly mean?: number;
+  mean: { type: 'number', default: 0 },
   /** Clamp to [0, 1]; default true. */
-  readonly clip?: boolean;
+  clip: { type: 'boolean', default: true },
   /**
    * Two integers from 0 to 2^32 − 1, which choose the noise, as a pipeline draws them; one pair for each image, or one
    * for all, which then get the same noise.
    */
-  readonly noiseKey: PairPerImage;
-}
+  noiseKey: {
+    ...{ type: 'checked', required: true },
+    check: (name: string, value: PairPerImage) => pairs(name, value, { min: 0, max: 0xffff_ffff, integer: true }),
+  },
+} as const satisfies OptionTable;
+
+export interface GaussianNoiseOptions extends OptionsOf<typeof noiseOptions> {}
 
 /**
  * x + mean + σ N(0, 1), with noise of its own for each value: a function of the key, the same on every device.
@@ -63,11 +70,8 @@ export interface GaussianNoiseOptions {
  */
 export function gaussianNoise(images: Tensor, options: GaussianNoiseOptions): Tensor {
   const where = 'gaussianNoise';
-  checkOptions(where, options, ['sigma', 'mean', 'clip', 'noiseKey']);
-  const { sigma, mean = 0, clip = true, noiseKey } = options;
-  const key = pairs(`${where}: noiseKey`, noiseKey, { min: 0, max: 0xffff_ffff, integer: true });
-  const rest = { mean: expectNumber(`${where}: mean`, mean), clip: expectBoolean(`${where}: clip`, clip) };
+  const { sigma, noiseKey, ...rest } = resolveOptions(where, noiseOptions, options, `${where}: `);
   return withFactor(`${where}: sigma`, sigma, expectImages(where, images), { min: 0 }, (each) =>
-    ops.imageGaussianNoise(images, each, key, rest),
+    ops.imageGaussianNoise(images, each, noiseKey, rest),
   );
 }

@@ -2,15 +2,20 @@
 import { types } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { AbortError, DataError, DTypeError, ShapeError } from '../../errors.ts';
-import { checkOptions, describe, expectNumber, throwIfAborted } from '../../validate.ts';
+import { seedOption, signalOption } from '../../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../../options/option.ts';
+import { resolveOptions } from '../../options/resolve.ts';
+import { describe, expectNumber, throwIfAborted } from '../../validate.ts';
 import type { ProjectionJob } from './project-worker.ts';
 
-export interface ProjectOptions {
+const declared = {
   /** Same seed, same map. Default 0. */
-  seed?: number;
+  seed: seedOption,
   /** Ends the worker; the promise rejects with an AbortError. */
-  signal?: AbortSignal | undefined;
-}
+  signal: signalOption,
+} as const satisfies OptionTable;
+
+export interface ProjectOptions extends OptionsOf<typeof declared> {}
 
 /**
  * Projects features to two dimensions with UMAP on cosine distances, without blocking the event loop.
@@ -26,9 +31,7 @@ export async function projectFeatures(
   dim: number,
   options: ProjectOptions = {},
 ): Promise<Float32Array> {
-  checkOptions('projectFeatures', options, ['seed', 'signal']);
-  const { signal } = options;
-  const seed = expectNumber('seed', options.seed ?? 0, { integer: true, min: 0 });
+  const { seed, signal } = resolveOptions('projectFeatures', declared, options);
   expectNumber('n', n, { integer: true, min: 0 });
   expectNumber('dim', dim, { integer: true, min: 1 });
   if (!types.isFloat32Array(features))

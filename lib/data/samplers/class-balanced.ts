@@ -1,5 +1,6 @@
 /** Batches of some classes with equally many samples of each. */
 import { DataError, OptionError } from '../../errors.ts';
+import { countOption } from '../../options/kinds.ts';
 import type { OptionTable, ResolvedOf } from '../../options/option.ts';
 import { readLabels } from '../labels.ts';
 import type { Sampler } from '../sampler.ts';
@@ -15,16 +16,9 @@ import { drawsOf, fullBatches, membersOf, type SamplerContext } from './context.
  */
 export const classBalancedOptions = {
   /** P, classes of a batch. P · K is the batch size. */
-  classes: { type: 'number', min: 1, integer: true, required: true, value: 'P', help: 'classes of a batch' },
+  classes: { ...countOption, required: true, value: 'P', help: 'classes of a batch' },
   /** K, samples of each of them. */
-  perClass: {
-    type: 'number',
-    min: 1,
-    integer: true,
-    required: true,
-    value: 'K',
-    help: 'samples of each of its classes',
-  },
+  perClass: { ...countOption, required: true, value: 'K', help: 'samples of each of its classes' },
 } as const satisfies OptionTable;
 
 /** Deals members in a random order, all of them once before any again, and none twice in one deal. */

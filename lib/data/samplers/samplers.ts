@@ -1,7 +1,8 @@
 /** The samplers by name, as plain data, and a function of the user's. */
-import type { ResolvedOf, VariantOf } from '../../options/option.ts';
-import { resolveVariant } from '../../options/resolve.ts';
-import { checkOptions, expectNumber } from '../../validate.ts';
+import { countOption, seedOption, signalOption } from '../../options/kinds.ts';
+import type { OptionsOf, OptionTable, ResolvedOf, ResolvedVariantOf, VariantOf } from '../../options/option.ts';
+import { resolveOptions, resolveVariant } from '../../options/resolve.ts';
+import { expectNumber } from '../../validate.ts';
 import { checkDataset, type Dataset } from '../dataset.ts';
 import type { Sampler } from '../sampler.ts';
 import { classBalancedOptions, makeClassBalanced } from './class-balanced.ts';
@@ -26,7 +27,7 @@ type SamplerName = keyof Options;
 /** A sampler by its name and options. */
 export type SamplerSpec = VariantOf<Options>;
 /** With the defaults. */
-type CheckedSpec = { [Name in SamplerName]: { readonly name: Name } & ResolvedOf<Options[Name]> }[SamplerName];
+export type ResolvedSampler = ResolvedVariantOf<Options>;
 type Maker<Spec> = (options: Spec, context: SamplerContext) => Sampler | Promise<Sampler>;
 
 const makers: { readonly [Name in SamplerName]: Maker<ResolvedOf<Options[Name]>> } = {
@@ -38,23 +39,25 @@ const makers: { readonly [Name in SamplerName]: Maker<ResolvedOf<Options[Name]>>
 };
 
 /** Checks what does not depend on the data; fills in defaults. @throws {OptionError} */
-export function checkSampler(spec: SamplerSpec | SamplerFunction): CheckedSpec | SamplerFunction {
+export function checkSampler(spec: SamplerSpec | SamplerFunction): ResolvedSampler | SamplerFunction {
   return typeof spec === 'function'
     ? spec
     : resolveVariant('sampler', samplerOptions, spec, '{ name, … } or a function');
 }
 
 /** The batch size that a sampler decides; undefined where it leaves it open. */
-export const batchSizeOf = (spec: CheckedSpec | SamplerFunction | undefined): number | undefined =>
+export const batchSizeOf = (spec: ResolvedSampler | SamplerFunction | undefined): number | undefined =>
   typeof spec === 'object' && spec.name === 'class-balanced' ? spec.classes * spec.perClass : undefined;
 
-export interface MakeSamplerOptions {
+const makeOptions = {
   /** Not needed where the sampler decides it. */
-  readonly batchSize?: number;
+  batchSize: countOption,
   /** Default 0. */
-  readonly seed?: number;
-  readonly signal?: AbortSignal | undefined;
-}
+  seed: seedOption,
+  signal: signalOption,
+} as const satisfies OptionTable;
+
+export interface MakeSamplerOptions extends OptionsOf<typeof makeOptions> {}
 
 /**
  * What decides which samples of `dataset` make the batches of an epoch, for a DataLoader: by name and options, or by a
@@ -72,15 +75,11 @@ export async function makeSampler(
   dataset: Dataset,
   options: MakeSamplerOptions = {},
 ): Promise<Sampler> {
-  checkOptions('makeSampler', options, ['batchSize', 'seed', 'signal']);
+  const { seed, signal, ...given } = resolveOptions('makeSampler', makeOptions, options);
   const checked = checkSampler(spec);
-  const context: SamplerContext = {
-    dataset: checkDataset(dataset),
-    batchSize: expectNumber('batchSize', options.batchSize ?? batchSizeOf(checked), { min: 1, integer: true }),
-    seed: expectNumber('seed', options.seed ?? 0, { min: 0, integer: true }),
-    signal: options.signal,
-  };
+  const batchSize = expectNumber('batchSize', given.batchSize ?? batchSizeOf(checked), countOption);
+  const context: SamplerContext = { dataset: checkDataset(dataset), batchSize, seed, signal };
   if (typeof checked === 'function') return makeCustom(checked, context);
-  const make = makers[checked.name] as Maker<CheckedSpec>;
+  const make = makers[checked.name] as Maker<ResolvedSampler>;
   return { config: { ...checked }, ...(await make(checked, context)) };
 }

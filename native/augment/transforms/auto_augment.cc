@@ -1,15 +1,14 @@
 // One of 25 learned pairs of operations, each of which is applied with its own probability. Source: Cubuk et al. 2019,
 // "AutoAugment", arXiv:1805.09501, as torchvision v2 AutoAugment.
 #include "augment/transforms/auto_augment_policies.h"
+#include "core/choice.h"
 
 namespace contrastive::augment {
 namespace {
 
 const Policy& policy_of(const TransformSpec& spec) {
-  const std::string& word = spec.word("policy");
-  CONTRASTIVE_CHECK(word == "imagenet" || word == "cifar10" || word == "svhn", kOptionError, spec.kind,
-                    ": unknown policy '", word, "'");
-  return word == "imagenet" ? kImagenetPolicy : (word == "cifar10" ? kCifar10Policy : kSvhnPolicy);
+  constexpr const Policy* kPolicies[] = {&kImagenetPolicy, &kCifar10Policy, &kSvhnPolicy};
+  return *kPolicies[choice_of<int>(spec.kind + ": policy", spec.word("policy"), {"imagenet", "cifar10", "svhn"})];
 }
 
 class AutoAugment final : public PolicyTransform {

@@ -1,7 +1,8 @@
+// Resizing.
 #include <algorithm>
 #include <cmath>
 
-#include "augment/canvas.h"
+#include "augment/operations.h"
 
 namespace contrastive::augment {
 
@@ -53,6 +54,11 @@ void Taps::compute(int from, int to, int first, int count, bool reversed) {
     if (used != taps) std::copy(w, w + used, to_row);
   }
   taps = used;
+}
+
+void operation::ResizedCrop::apply(Canvas& canvas) const {
+  canvas.crop(window.top, window.left, window.height, window.width);
+  canvas.resize(height, width);
 }
 
 }  // namespace contrastive::augment
