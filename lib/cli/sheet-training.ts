@@ -72,20 +72,31 @@ async function ofRun(path: string, { options, given, signal, output }: SheetChoi
     ...(split === 'unlabeled' && { trainSplit: split }),
     ...(heldOut && { heldOut: { ...heldOut, always: true } }),
   });
+  const { length = train.length } = config.dataset ?? {};
+  if (train.length !== length)
+    output.warn(
+      `the run was trained on ${length} images, and ${train.length} are there: each has the draws of its place among these`,
+    );
   return { ...shared, dataset: train };
 }
 
 async function ofOptions({ options: typed, given, signal, output }: SheetChoices): Promise<SheetTraining> {
+  const file = await imageAt(typed.data);
+  if (file !== undefined) return ofOneImage(file, { ...typed, data: undefined }, given);
   const config = await readConfig(typed);
   const options = withConfig(typed, given, config);
   if (options.data === undefined) throw new OptionError(`${missing}; or --run RUN`);
-  const file = await imageAt(options.data);
-  if (file !== undefined) {
-    const spec = specOf(options, given, { ...profileOf({ name: 'folder', path: null }), method: 'simclr' }, config);
-    return { ...ofSpec(spec), dataset: imageFileDataset(file, sideOf(spec)) };
-  }
   const { spec, splits } = await choose({ options, given, signal, output }, config);
   return { ...ofSpec(spec), dataset: splits.train };
+}
+
+/** As a training on a folder of such images would. */
+async function ofOneImage(file: string, typed: TrainOptions, given: ReadonlySet<string>): Promise<SheetTraining> {
+  const config = await readConfig(typed);
+  const others = new Set([...given].filter((name) => name !== 'data'));
+  const usual = { ...profileOf({ name: 'folder', path: null }), method: 'simclr' };
+  const spec = specOf(withConfig(typed, others, config), others, usual, config);
+  return { ...ofSpec(spec), dataset: imageFileDataset(file, sideOf(spec)) };
 }
 
 const ofSpec = (spec: TrainingSpec): Omit<SheetTraining, 'dataset'> => ({

@@ -224,11 +224,11 @@ describe('errors', () => {
       await writeFile(join(photos, split, 'a.png'), picture);
     }
     const noSplit = await evaluate('--data', `folder:${join(photos, 'train')}`);
-    expect(noSplit).toMatchObject({ code: 1, stderr: expect.stringMatching(/no split 'test'.*\[ERR_DATA\]/) });
+    expect(noSplit).toMatchObject({ code: 1, stderr: expect.stringMatching(/train has no labels.*\[ERR_DATA\]/) });
     const noLabels = await evaluate('--data', `folder:${photos}`);
     expect(noLabels).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/needs a label for every image.*\[ERR_DATA\]/),
+      stderr: expect.stringMatching(/photos has no labels.*\[ERR_DATA\]/),
     });
   });
 
