@@ -37,7 +37,7 @@ The batch size is free. Batch normalisation is a part of the convolutions unless
   ],
   options: {
     ...ofRun,
-    out: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to write, usually FILE.onnx' },
+    out: { type: 'string', short: 'o', value: 'FILE', default: 'encoder.onnx', help: 'where to write' },
     input: {
       type: 'string',
       value: 'TYPE',

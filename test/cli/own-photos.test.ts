@@ -148,6 +148,7 @@ it('a fine-tuned run and one that code has trained know their images too', async
   expect(config.data).toEqual({ name: 'folder', path: join(process.cwd(), 'photos'), limit: null, heldOut });
   const judged = await run('eval', 'runs/tuned', '--protocol', 'knn', '--json');
   expect(JSON.parse(judged.stdout)).toMatchObject({ trainImages: train.length, testImages: test.length });
+  expect((await run('resume', 'runs/tuned')).stderr).toContain('runs/tuned: this run is a fine-tuning');
 });
 
 describe('a damaged file', () => {
