@@ -2,8 +2,11 @@
 import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { setAugmentThreads } from '../augment/augment.ts';
+import { holdsClassifier } from '../checkpoint/classifier.ts';
+import { openRun } from '../checkpoint/run.ts';
 import { messageOf, StateError } from '../errors.ts';
 import { createEmbedder } from '../serve/embedder.ts';
+import { createClassifier } from '../serve/image-classifier.ts';
 import { embeddingService } from '../serve/service.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { throwIfAborted } from '../validate.ts';
@@ -24,6 +27,9 @@ Loads the encoder of a run (its projection head is dropped), or one with weights
                       → { "dim": 512, "embedding": [ … ] }
   POST /embed/batch   a form (multipart/form-data), each part an image
                       → { "dim": 512, "embeddings": [ [ … ], … ] }, in the order of the parts
+  POST /classify      of a run with a classifier, an image
+                      → { "class": "rose", "confidence": 0.93, "runnerUp": { … }, … }
+  POST /classify/batch  likewise a form → { "classifications": [ … ] }
   POST /search?k=10   an image → { "neighbours": [ { "number": 7, "name": "cats/1.jpg", "cosine": 0.93 }, … ] },
                       with --input or --index; GET /search is a page to drop images on
   GET  /              what the model is, and the limits
@@ -91,15 +97,20 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       setThreads(threads);
       setAugmentThreads(threads);
     }
-    const embedder = await createEmbedder({
-      ...sourceOf(options),
+    const source = sourceOf(options);
+    const served = {
       normalize: options.normalize,
       precision: options.precision,
       device: options.device,
       maxBatch: options.maxBatch,
       maxPixels: options.maxPixels,
       priority: 'bulk', // nothing trains here: a pass may have all threads
-    });
+    } as const;
+    const { checkpoint: run } = source;
+    const classifies = run !== undefined && holdsClassifier((await openRun(run)).run.config);
+    const embedder = classifies
+      ? await createClassifier({ ...served, checkpoint: run })
+      : await createEmbedder({ ...source, ...served });
     const app = Fastify({ logger: logTo(output), ...clientTimes });
     app.addHook('preClose', async () => {
       // Node itself would wait for clients that neither send a request nor go away.
