@@ -2,35 +2,30 @@
 import { setAugmentThreads } from '../augment/augment.ts';
 import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
-import { encoderOf, isMadeByName } from '../checkpoint/encoder.ts';
+import { encoderOf } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
-import type { RunConfig } from '../checkpoint/run-config.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
 import type { Encoder } from '../encoders/registry.ts';
-import { DataError, OptionError } from '../errors.ts';
+import { DataError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
-import {
-  dataHelp,
-  dataOfRun,
-  dataOption,
-  loadSplits,
-  parseData,
-  skipDamaged,
-  titleOf,
-  usualFraction,
-} from './data-option.ts';
-import { encoderFile, newEncoder } from './encoder-option.ts';
+import { dataHelp, dataOption, skipDamaged } from './data-option.ts';
+import { codeOfRun, newEncoder } from './encoder-option.ts';
 import {
   type Accuracies,
   accuracyTable,
   extractSplits,
+  intervalsOf,
+  intervalTexts,
   judge,
-  type LabelledSplits,
   missingClasses,
 } from './evaluate-run.ts';
 import { fineTuneOptions, fineTuneRun, fineTuneSide, presetInput, refuseFineTuneOptions } from './fine-tune-run.ts';
+import { counted } from './format.ts';
+import { knnHistory } from './knn-history.ts';
+import { percent } from './report/results.ts';
+import { loadLabelledRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 
 const evalOptions = {
@@ -90,13 +85,15 @@ Drops the projection head and classifies test images by what it learns from trai
 With the encoder trained on, the run itself staying as it is:
   fine-tune  a new linear classifier and a copy of the encoder, by cross entropy on crops and flips
              (SGD with Nesterov momentum, cosine schedule); --label-fraction 0.01 or 0.1 is the
-             usual test of learning from few labels, 60 or 30 epochs
+             usual test of learning from few labels; contrastive fine-tune keeps the classifier
 
 ${dataHelp}
 
 An encoder that a file made is judged frozen without that file: the run keeps its forward pass. Fine-tuning and --baseline run the file that the run names, or --encoder.
 
-Images are scaled and normalised as in the run. With --json, one object: knnTop1, linearTop1 and fineTuneTop1 (shares, 0 to 1; those of the protocol), with more than five classes knnTop5 and so on, run, step, trainImages, testImages, and with --baseline the same figures under "baseline".`,
+Images are scaled and normalised as in the run. Beside the accuracies: their 95% intervals (Wilson), what chance reaches (always the most frequent class), and what kNN reached before training, where the run measured it on these images.
+
+With --json, one object: knnTop1, linearTop1 and fineTuneTop1 (shares, 0 to 1; those of the protocol), with more than five classes knnTop5 and so on, their intervals, chanceTop1, knnBefore, run, step, trainImages, testImages, and with --baseline the same figures under "baseline".`,
   examples: [
     { run: 'contrastive eval --run runs/fashion-mnist-supcon-1', explains: 'Both classifiers on the data of the run.' },
     {
@@ -115,20 +112,22 @@ Images are scaled and normalised as in the run. With --json, one object: knnTop1
 async function evaluate({ options, signal, output }: CommandContext<typeof evalOptions>): Promise<void> {
   const { protocol, labelFraction, seed } = options;
   if (!fineTunes(options)) refuseFineTuneOptions(options);
-  if (options.out !== undefined && options.baseline)
-    throw new OptionError('--out keeps one run, and --baseline fine-tunes two');
   const { run, checkpoint } = await openCheckpoint(options.run, {
     optimizer: false,
     onWarning: (text) => output.warn(text),
   });
   const { config } = run;
   const { step } = checkpoint.state;
-  const { data, ...loaded } = await loadData(options, config, { output, signal });
+  const side = fineTunes(options)
+    ? fineTuneSide(config.input)
+    : resizedSide(presets.evaluation(presetInput(config.input)));
+  const { test, noTest, ...loaded } = await loadLabelledRunData({ ...options, side }, config, { output, signal });
+  if (test === undefined) throw new DataError(noTest ?? `${loaded.data.name}: there are no test images`);
   const train =
     labelFraction === undefined
       ? loaded.train
       : await balancedSubset(loaded.train, { fraction: labelFraction, seed, signal });
-  const splits = { ...loaded, train };
+  const splits = { train, test };
   output.print(`training images  ${(await describeDataset(splits.train)).text}`);
   output.print(`test images      ${(await describeDataset(splits.test)).text}\n`);
   const warning = missingClasses(splits);
@@ -137,17 +136,21 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
     setThreads(options.threads);
     setAugmentThreads(options.threads);
   }
-  const code = codeOf(options, config);
+  const code = codeOfRun(options.encoder, config.encoder, fineTunes(options) || options.baseline);
   const makeNew = () => newEncoder(code ?? config.encoder, config.input, config.seed);
   const assess = async (title: string, module: Encoder): Promise<Accuracies> => {
     using encoder = module;
     const frozen = protocol === 'fine-tune' ? {} : await assessFrozen(title, encoder);
     if (!fineTunes(options)) return frozen;
-    const tuned = await fineTuneRun(encoder, {
-      ...{ config, splits, data, encoderFile: code?.file as string | undefined },
-      ...{ values: options, title, output, signal },
-    });
-    return { ...frozen, ...tuned };
+    const run = { config, splits, values: options, title: `${title}: fine-tuning`, output, signal };
+    const { classifier, test: found } = await fineTuneRun(encoder, run);
+    classifier.dispose();
+    const { accuracy, top5 } = found ?? {};
+    return {
+      ...frozen,
+      ...(accuracy !== undefined && { fineTuneTop1: accuracy }),
+      ...(top5 !== undefined && { fineTuneTop5: top5 }),
+    };
   };
   const assessFrozen = async (title: string, encoder: Encoder): Promise<Accuracies> => {
     using features = await extractSplits(encoder, splits, {
@@ -169,66 +172,43 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const title = `after step ${step}`;
   const trained = await assess(title, encoder);
   output.progress.done();
+  const before = isAsInTraining(options) ? knnHistory(await run.metrics.read()) : undefined;
+  const testImages = splits.test.length;
+  const knnBefore = before?.testImages === testImages ? before.before : undefined;
   output.print(accuracyTable([...(baseline ? [['random weights', baseline] as const] : []), [title, trained]]));
+  output.print(`\n95% intervals, of ${counted(testImages, 'test image')}: ${intervalTexts(trained, testImages)}`);
+  if (trained.chanceTop1 !== undefined)
+    output.print(
+      `${knnBefore === undefined ? '' : `kNN before training ${percent(knnBefore)}; `}chance ${percent(trained.chanceTop1)}`,
+    );
   output.emit({
     kind: 'result',
     ...trained,
+    intervals: intervalsOf(trained, testImages),
+    ...(knnBefore !== undefined && { knnBefore }),
     ...(baseline && { baseline }),
     run: run.path,
     step,
     protocol,
     ...(labelFraction !== undefined && { labelFraction }),
     trainImages: splits.train.length,
-    testImages: splits.test.length,
+    testImages,
   });
 }
 
-/** What makes an encoder that has no name here, where a module is wanted in place of the run's program. */
-function codeOf(options: EvalOptions, { encoder }: RunConfig): RunConfig['encoder'] | undefined {
-  if (options.encoder !== undefined) {
-    const file = encoderFile(options.encoder);
-    if (file === undefined) throw new OptionError(`--encoder must be a file, got '${options.encoder}'`);
-    return { name: encoder.name, file };
-  }
-  const isTrained = fineTunes(options) || options.baseline;
-  return isTrained && !isMadeByName(encoder) ? encoder : undefined;
-}
-
-/** @throws {DataError} no test images. */
-async function loadData(
-  options: EvalOptions,
-  { data, input }: RunConfig,
-  { output, signal }: Pick<CommandContext<typeof evalOptions>, 'output' | 'signal'>,
-): Promise<LabelledSplits & { readonly data: RunConfig['data'] }> {
-  const isOwn = options.data === undefined;
-  const source = options.data === undefined ? dataOfRun(options.run, data) : parseData(options.data);
-  const own: Partial<RunConfig['data']> = isOwn ? data : {};
-  const used = options.limitTrain ?? own.limit ?? null;
-  const leavesOut = options.skipDamaged || own.skipDamaged === true;
-  const { train, test, noTest, heldOut } = await loadSplits(source, {
-    train: used ?? undefined,
-    test: options.limitTest,
-    testSplit: options.split,
-    heldOut: { fraction: usualFraction, seed: options.seed, ...own.heldOut, always: own.heldOut !== undefined },
-    skipDamaged: leavesOut,
-    side: fineTunes(options) ? fineTuneSide(input) : resizedSide(presets.evaluation(presetInput(input))),
-    output,
-    signal,
-  });
-  if (train.labels === undefined)
-    throw new DataError(`${titleOf(source)} has no labels to judge by; --data DIR takes images in class folders`);
-  if (test === undefined) throw new DataError(noTest ?? `${source.name}: there are no test images`);
-  if (isOwn && heldOut !== undefined && own.heldOut === undefined)
-    output.warn(
-      'there are no test images: some of each class are put aside, of images that the encoder was trained on',
-    );
-  const { name, path } = source;
-  return {
-    ...{ train, test },
-    data: {
-      ...{ name, path, limit: used },
-      ...(leavesOut && { skipDamaged: true }),
-      ...(heldOut && { heldOut }),
-    },
-  };
-}
+/** Whether kNN judges here as it did in the training, so that what that measured before its first step can stand beside it. */
+const isAsInTraining = ({
+  protocol,
+  data,
+  k,
+  knnTemperature,
+  labelFraction,
+  limitTrain,
+  split,
+}: EvalOptions): boolean =>
+  protocol !== 'linear' &&
+  protocol !== 'fine-tune' &&
+  split === 'test' &&
+  k === 20 &&
+  knnTemperature === 0.1 &&
+  [data, labelFraction, limitTrain].every((value) => value === undefined);
