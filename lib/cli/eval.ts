@@ -1,6 +1,5 @@
 /** `contrastive eval`: what the encoder of a run has learnt, as accuracies on test images. */
 import { setAugmentThreads } from '../augment/augment.ts';
-import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
 import { encoderOf, isMadeByName } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
@@ -29,6 +28,7 @@ import { knnHistory } from './knn-history.ts';
 import { percent } from './report/results.ts';
 import { splitsOfRun } from './run-splits.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
+import { sideOf } from './training.ts';
 
 const evalOptions = {
   ...ofRun,
@@ -223,13 +223,15 @@ function codeOf(options: EvalOptions, { encoder }: RunConfig): RunConfig['encode
 /** @throws {DataError} no test images. */
 async function loadData(
   options: EvalOptions,
-  { data, input }: RunConfig,
+  config: RunConfig,
   { output, signal }: Pick<CommandContext<typeof evalOptions>, 'output' | 'signal'>,
 ): Promise<LabelledSplits & { readonly data: RunConfig['data'] }> {
-  const side = fineTunes(options) ? fineTuneSide(input) : resizedSide(presets.evaluation(presetInput(input)));
-  const { train, test, noTest, data: source } = await splitsOfRun(options.run, data, options, { side, output, signal });
+  // As the training decoded them, so that its kNN accuracy comes out again.
+  const side = Math.max(sideOf(config), fineTunes(options) ? fineTuneSide(config.input) : 0);
+  const splits = await splitsOfRun(options.run, config.data, options, { side, output, signal });
+  const { train, test, data } = splits;
   if (train.labels === undefined)
-    throw new DataError(`${titleOf(source)} has no labels to judge by; --data DIR takes images in class folders`);
-  if (test === undefined) throw new DataError(noTest ?? `${source.name}: there are no test images`);
-  return { train, test, data: source };
+    throw new DataError(`${titleOf(data)} has no labels to judge by; --data DIR takes images in class folders`);
+  if (test === undefined) throw new DataError(splits.noTest ?? `${data.name}: there are no test images`);
+  return { train, test, data };
 }
