@@ -16,8 +16,8 @@ import type { Evaluation } from './report/report-data.ts';
 import { factsOf, notesOf } from './report-facts.ts';
 import { measure, measureArrangement } from './report-measure.ts';
 import { openReported, type ReportedRun } from './report-run.ts';
+import { loadRunData, type RunData } from './run-data.ts';
 import { namesOf } from './run-names.ts';
-import { splitsOfRun } from './run-splits.ts';
 import { ofDevice, ofThreads, positive } from './shared-options.ts';
 import { shellWord } from './train-options.ts';
 import { sideOf } from './training.ts';
@@ -135,11 +135,11 @@ async function loadFor(
   [first, ...others]: readonly [ReportedRun, ...ReportedRun[]],
   options: ReportOptions,
   { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
-): ReturnType<typeof splitsOfRun> {
+): Promise<RunData> {
   const { path, config } = first.record;
   // As the training decoded them, so that its figures come out again.
   const sides = [first, ...others].map(({ record }) => sideOf(record.config));
-  return splitsOfRun(path, config.data, options, { side: Math.max(...sides), output, signal });
+  return loadRunData({ ...options, run: path, side: Math.max(...sides) }, config, { output, signal });
 }
 
 /** Undefined where there is nothing to judge on. */
