@@ -100,7 +100,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const { batchSize, epochs, lr } = fineTunePlan(train.length, typed);
   const steps = epochs * Math.floor(train.length / batchSize);
   output.print(
-    `${epochs} epochs, ${steps} steps of ${batchSize} images, learning rate ${+lr.toPrecision(3)}, into ${out}`,
+    `${epochs} epochs, ${steps} steps of ${batchSize} images, learning rate ${+lr.toPrecision(3)}, into ${typedPath(out)}`,
   );
   if (threads !== undefined) {
     setThreads(threads);
@@ -123,7 +123,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   output.progress.done();
   const { accuracy, top5 } = result.test ?? {};
   const judged = accuracy === undefined ? '' : `, ${percent(accuracy)} of ${test?.length} test images right`;
-  output.print(`loss ${result.loss.toFixed(4)}${judged}\n${out}`);
+  output.print(`loss ${result.loss.toFixed(4)}${judged}\n${typedPath(out)}`);
   output.print(`next: npx contrastive predict ${shellWord(typedPath(out))} DIR`);
   output.emit({
     kind: 'result',

@@ -15,7 +15,7 @@ import {
   strictOption,
 } from './image-files.ts';
 import type { Output } from './output.ts';
-import { RecordWriter, recordsOption, type TableRecord } from './records.ts';
+import { RecordWriter, recordsOption, rounded, type TableRecord } from './records.ts';
 import { floatType, ofDevice, positive } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
@@ -144,9 +144,9 @@ const recordOf = (
   labelled: readonly ImageFile[],
 ): TableRecord => ({
   class: name,
-  confidence,
+  confidence: rounded(confidence),
   runnerUp: runnerUp?.class ?? null,
-  runnerUpConfidence: runnerUp?.confidence ?? null,
+  runnerUpConfidence: runnerUp === undefined ? null : rounded(runnerUp.confidence),
   nearest: labelled[nearest.index]?.name as string,
-  similarity: nearest.similarity,
+  similarity: rounded(nearest.similarity),
 });

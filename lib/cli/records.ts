@@ -21,6 +21,9 @@ function csvCell(value: TableRecord[string] | undefined): string {
 
 const csvLine = (cells: readonly (TableRecord[string] | undefined)[]): string => cells.map(csvCell).join(',');
 
+/** To six decimal places: what is beyond them is rounding of the network's. */
+export const rounded = (value: number): number => Math.round(1e6 * value) / 1e6;
+
 /** Where a command's rows go: to a file, whole or not at all; without one to stdout, as they come. */
 export class RecordWriter {
   readonly #columns: readonly string[];
