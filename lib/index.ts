@@ -256,6 +256,7 @@ export {
   type ImageClassifierOptions,
 } from './serve/image-classifier.ts';
 export type { ImageInput, RawImage } from './serve/image-input.ts';
+export type { SearchedIndex } from './serve/search-routes.ts';
 export { type EmbeddingServiceOptions, embeddingService, type FastifyPlugin } from './serve/service.ts';
 export { type Compiled, type CompileOptions, compile, type Given } from './tensor/compile.ts';
 export { Generator } from './tensor/generator.ts';

@@ -41,7 +41,7 @@ FILE.json beside it says the same for programs that do not read metadata, as ONN
   ],
   options: {
     ...ofRun,
-    out: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to write, usually FILE.onnx' },
+    out: { type: 'string', short: 'o', value: 'FILE', default: 'encoder.onnx', help: 'where to write' },
     input: {
       type: 'string',
       value: 'TYPE',

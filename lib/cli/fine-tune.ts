@@ -5,13 +5,15 @@ import { openCheckpoint } from '../checkpoint/run.ts';
 import { fineTunePlan } from '../classify/fine-tune-plan.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
+import { wilsonInterval } from '../evaluate/proportion.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { dataHelp, dataOption, skipDamaged } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
 import { fineTuneOptions, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
+import { counted } from './format.ts';
 import { percent } from './report/results.ts';
-import { loadRunData } from './run-data.ts';
+import { labelledSplitsOfRun } from './run-splits.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 import { shellWord, typedPath } from './train-options.ts';
 
@@ -91,7 +93,14 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const { config } = run;
   const out = typed.out ?? `${run.path}-classifier`;
   const side = fineTuneSide(config.input);
-  const { data, test, noTest, train: all } = await loadRunData({ ...typed, side }, config, { output, signal });
+  const {
+    data,
+    test,
+    noTest,
+    train: all,
+  } = await labelledSplitsOfRun(typed.run, config.data, typed, {
+    ...{ side, output, signal },
+  });
   const train =
     labelFraction === undefined ? all : await balancedSubset(all, { fraction: labelFraction, seed, signal });
   output.print(`training images  ${(await describeDataset(train)).text}`);
@@ -122,7 +131,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   using classifier = result.classifier;
   output.progress.done();
   const { accuracy, top5 } = result.test ?? {};
-  const judged = accuracy === undefined ? '' : `, ${percent(accuracy)} of ${test?.length} test images right`;
+  const judged = accuracy === undefined || test === undefined ? '' : `; ${rightOf(accuracy, test.length)}`;
   output.print(`loss ${result.loss.toFixed(4)}${judged}\n${typedPath(out)}`);
   output.print(`next: npx contrastive predict ${shellWord(typedPath(out))} DIR`);
   output.emit({
@@ -134,4 +143,9 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
     ...{ steps: result.steps, epochs, batchSize, lr },
     ...{ trainImages: train.length, testImages: test?.length ?? 0, run: run.path, out },
   });
+}
+
+function rightOf(accuracy: number, images: number): string {
+  const [low, high] = wilsonInterval(accuracy, images).map(percent);
+  return `${percent(accuracy)} of ${counted(images, 'test image')} right (95% interval: ${low} to ${high})`;
 }

@@ -1,6 +1,6 @@
 /** The frame around the commands: finds the command, parses, runs, turns errors into messages and exit codes. */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { types } from 'node:util';
 import { ContrastiveError, messageOf, OptionError } from '../errors.ts';
 import { nearest } from '../validate.ts';
@@ -27,7 +27,8 @@ async function loadCommand(name: string, commands: CommandLoaders): Promise<Comm
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (load !== undefined) return (await load()).command;
   const near = nearest(name, Object.keys(commands));
-  const hint = near === undefined ? `known: ${Object.keys(commands).join(', ')}` : `did you mean '${near}'?`;
+  const known = near === undefined ? `known: ${Object.keys(commands).join(', ')}` : `did you mean '${near}'?`;
+  const hint = existsSync(name) ? `to train on it: contrastive train ${name}` : known;
   throw new OptionError(`unknown command '${name}'; ${hint}`);
 }
 

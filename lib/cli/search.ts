@@ -1,13 +1,13 @@
 /** `contrastive search`: the images of a folder that are like another one, like each other, or like none. */
 import { mkdir } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
-import { RunFolder } from '../checkpoint/run.ts';
+import { dirname, resolve } from 'node:path';
 import { statOrUndefined } from '../data/files.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import type { FeatureIndex } from '../search/feature-index.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
+import { folderOfRun } from './data-option.ts';
 import { indexOf, ofIndex, openGiven, shortPath } from './index-option.ts';
 import { type Found, findLike, findSame, findStrange, queriesOf } from './search-find.ts';
 import { renderFound } from './search-page.ts';
@@ -51,8 +51,7 @@ type Context = CommandContext<typeof searchOptions>;
 export const command = defineCommand({
   name: 'search',
   summary: 'find the images that are like another, duplicates, or what is like no other',
-  positionals: '[RUN] [FOLDER]',
-  maxPositionals: 2,
+  places: ['run', 'input'],
   help: `
 Compares images by the cosine of their features: 1 for the same, near 0 for unlike ones. One of
   --query PATH    the images of the folder that are most like this one
@@ -61,7 +60,7 @@ Compares images by the cosine of their features: 1 for the same, near 0 for unli
 
 The features are kept in an index, FOLDER.index beside the folder unless --index names another file. It notices what was added, changed (by size and time) and removed, and only that is computed; an index of another run is made anew. With --index and without a folder, the index is taken as it is. The search is exact. What a Ctrl-C stops is kept, and the next call goes on.
 
-${sourceHelp} An image that cannot be decoded is left out with a warning. What is typed without a flag is --run and then --input; without a folder, that of the run's data is searched.
+${sourceHelp} An image that cannot be decoded is left out with a warning.
 
 With --json, a record for the index (images, dim, kept, added, changed, removed, skipped) and one for each query { query, neighbours: [{ name, cosine, number }] }, or { threshold, groups }, or { k, outliers }; names are below the folder.`,
   examples: [
@@ -74,7 +73,7 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
       explains: 'What is there twice, or nearly.',
     },
     {
-      run: 'contrastive search photos --encoder resnet50 --weights resnet50-11ad3fa6.pth --outliers',
+      run: 'contrastive search --encoder resnet50 --weights resnet50-11ad3fa6.pth --input photos --outliers',
       explains: "The strangest images, by torchvision's features of ImageNet.",
     },
     {
@@ -85,13 +84,12 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
   options: searchOptions,
   async run(context) {
     const { options, signal, output } = context;
-    const wanted = [options.query !== undefined, options.duplicates, options.outliers].filter(Boolean).length;
-    if (wanted !== 1) throw new OptionError('give one of --query PATH, --duplicates and --outliers');
+    checkJob(context);
     const out = options.out === undefined ? undefined : await placeFor(options.out);
     const queries = options.query === undefined ? [] : await queriesOf(options.query);
-    const places = await placesOf(context);
+    const places = await placesOf(options);
     const needsEncoder = places.input !== undefined || queries.length > 0;
-    const embedder = needsEncoder ? await loadEmbedder(context, places) : undefined;
+    const embedder = needsEncoder ? await loadEmbedder(context) : undefined;
     try {
       await using index = await openGiven(places, { embedder, signal, output });
       const found =
@@ -106,39 +104,32 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
   },
 });
 
+/** @throws {OptionError} no job or several, or an option of another one. */
+function checkJob({ options: { query, duplicates, outliers }, given }: Context): void {
+  if ([query !== undefined, duplicates, outliers].filter(Boolean).length !== 1)
+    throw new OptionError('give one of --query PATH, --duplicates and --outliers');
+  const of = { k: !duplicates, threshold: duplicates, limit: outliers };
+  const owners = { k: '--query and --outliers', threshold: '--duplicates', limit: '--outliers' };
+  for (const name of ['k', 'threshold', 'limit'] as const)
+    if (given.has(name) && !of[name]) throw new OptionError(`--${name} belongs to ${owners[name]}`);
+}
+
 interface Places {
-  readonly run: string | undefined;
-  readonly input: string | undefined;
+  readonly input?: string;
   readonly index: string;
 }
 
-/** What was typed without a flag stands for --run, then for --input; without a folder, it is that of the run's data. */
-async function placesOf({ options, positionals }: Context): Promise<Places> {
-  const rest = [...positionals];
-  const isRun = options.encoder === undefined && options.weights === undefined;
-  const run = options.run ?? (isRun ? rest.shift() : undefined);
-  const typed = options.input ?? rest.shift();
-  if (rest.length > 0) throw new OptionError(`--run and --input are given, and '${rest[0]}' besides`);
-  const ofRun = run !== undefined && typed === undefined && options.index === undefined;
-  const input = ofRun ? await folderOfRun(run) : typed;
-  const index = options.index ?? (input === undefined ? undefined : indexOf(input));
-  if (index === undefined) throw new OptionError('give the folder that is searched, --input FOLDER, or --index FILE');
-  return { run, input, index };
+/** The folder, that of the run's data where none is named, and its index; or an index alone. */
+async function placesOf({ run, input, index }: Context['options']): Promise<Places> {
+  if (input === undefined && index !== undefined) return { index };
+  const folder = input ?? (await folderOfRun(run));
+  return { input: folder, index: index ?? indexOf(folder) };
 }
 
-/** The folder that a run, or the run of a checkpoint, was trained on; undefined for data of another kind. */
-async function folderOfRun(path: string): Promise<string | undefined> {
-  const folder = resolve(path);
-  const isCheckpoint = basename(dirname(folder)) === 'checkpoints';
-  const { config } = await RunFolder.open(isCheckpoint ? dirname(dirname(folder)) : folder);
-  return config.data.name === 'folder' ? (config.data.path ?? undefined) : undefined;
-}
-
-async function loadEmbedder({ options, output }: Context, { run }: Places): Promise<Embedder> {
+async function loadEmbedder({ options, output }: Context): Promise<Embedder> {
   const { batchSize, precision, device } = options;
-  const source = sourceOf({ ...options, run });
   const embedder = await createEmbedder({
-    ...source,
+    ...sourceOf(options),
     ...{ precision, device, maxBatch: batchSize },
     maxWaitMs: 250, // full batches matter more than a quick first row
     priority: 'bulk',

@@ -32,7 +32,10 @@ export async function readConfig({
     const beside = Object.entries({ config: file, recipe, out, init }).find(([, value]) => value !== undefined);
     if (beside !== undefined)
       throw new OptionError(`--${beside[0]} does not go with --resume: the run in that folder has its own`);
-    return (await RunFolder.open(resume)).config;
+    const { config } = await RunFolder.open(resume);
+    if (config.method.name === 'cross-entropy')
+      throw new OptionError(`${resume}: this run is a fine-tuning, and no pre-training that could go on here`);
+    return config;
   }
   if (recipe !== undefined) {
     if (file !== undefined) throw new OptionError('--config does not go with --recipe: both say what to train');

@@ -8,7 +8,7 @@ import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { Batcher } from '../serve/batcher.ts';
 import { call } from '../tensor/call.ts';
-import { noGrad, tidy, withoutModes } from '../tensor/modes.ts';
+import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { describe, expectString } from '../validate.ts';
@@ -71,7 +71,7 @@ export class FeatureIndex {
     this.#batcher = new Batcher({
       maxBatch: kMostQueries,
       maxWaitMs: 0,
-      run: (queries) => withoutModes(() => this.#nearest(queries)),
+      run: (queries) => withoutModes(() => onInteractiveStream(() => this.#nearest(queries))),
     });
   }
 
@@ -82,7 +82,7 @@ export class FeatureIndex {
 
   /**
    * The rows with the largest cosine similarity to a vector, of equal ones the earlier. Searches that are under way together
-   * share a pass over the features, off the JavaScript thread.
+   * share a pass over the features, off the JavaScript thread; beside a training they do not wait for its steps.
    *
    * @param vector `dim` values of any length, as `embedder.embed()` gives them.
    * @throws {ShapeError} a vector of another dim. @throws {DataError} one that is not finite, or all zero.
@@ -126,7 +126,9 @@ export class FeatureIndex {
 
   /** @internal Rows side by side, from `begin` on. */
   async rows(begin: number, count: number): Promise<Float32Array> {
-    return tidy(async () => (await noGrad(() => this.features.narrow(0, begin, count)).data()) as Float32Array);
+    const read = async (): Promise<Float32Array> =>
+      (await noGrad(() => this.features.narrow(0, begin, count)).data()) as Float32Array;
+    return withoutModes(() => onInteractiveStream(() => tidy(read)));
   }
 
   /** Rejects searches without an answer, and later ones, with a StateError; lets go of the file. */

@@ -65,21 +65,21 @@ struct Rotate90 {  // 0 to 3 quarter turns counter-clockwise; of images that are
 
 struct ResizedCrop {  // the window made height x width: bilinear, antialiased
   Window window;
-  int height, width;
+  int height = 0, width = 0;
   void apply(Canvas& canvas) const;
 };
 
 // warp.cc: the size stays
 
 struct Warp {
-  Mapping mapping;
+  Mapping mapping{};
   Sampling sampling;
   void apply(Canvas& canvas) const;
 };
 
 struct Elastic {  // displaced by uniform noise in [-1, 1), smoothed by sigma pixels, times half of alpha pixels
-  NoiseKey key;
-  std::array<double, 2> alpha, sigma;  // x, y
+  NoiseKey key{};
+  std::array<double, 2> alpha{}, sigma{};  // x, y
   Sampling sampling;
   // Of the displacement along `axis`, in both directions; odd.
   int kernel_size(int axis) const { return static_cast<int>(8 * sigma[axis] + 1) | 1; }
@@ -161,7 +161,7 @@ struct Sobel {
 // fill.cc
 
 struct GaussianNoise {  // x + mean + sigma N(0, 1), clamped to [0, 1] where `clip`
-  NoiseKey key;
+  NoiseKey key{};
   double mean, sigma;
   bool clip;
   void apply(Canvas& canvas) const;
@@ -175,7 +175,7 @@ struct Erase {  // the window becomes `value`, one for all channels or one for e
 
 struct EraseWithNoise {  // N(0, 1)
   Window window;
-  NoiseKey key;
+  NoiseKey key{};
   void apply(Canvas& canvas) const;
 };
 

@@ -7,7 +7,7 @@ namespace contrastive::augment {
 
 template <typename Adjustment, int neutral = 1>
 void adjust(Plan& plan, float factor) {
-  if (factor != neutral) plan.push_back(Adjustment{factor});
+  if (factor != neutral) plan.emplace_back(Adjustment{factor});
 }
 
 // About the centre, counter-clockwise; half turns move pixels.

@@ -33,18 +33,12 @@ at::Tensor turn_hue(const at::Tensor& batch, const at::Tensor& turns) {
   return at::cat({channel(5), channel(3), channel(1)}, 1);
 }
 
-}  // namespace
-
 // `factor` >= 0: (samples), or one for all. Differentiable in both arguments, as are the next two.
 at::Tensor image_adjust_brightness(const at::Tensor& images, const at::Tensor& factor) {
   const Batch batch = Batch::color("adjustBrightness", images);
   return batch.restore((batch.tensor() * one_each(batch, "factor", factor, {.min = 0})).clamp(0, 1));
 }
 CONTRASTIVE_OP(image_adjust_brightness, "image_adjust_brightness(Tensor images, Tensor factor) -> Tensor");
-
-at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustBrightness> each) {
-  return image_adjust_brightness(images, factors(each, &operation::AdjustBrightness::factor));
-}
 
 at::Tensor image_adjust_contrast(const at::Tensor& images, const at::Tensor& factor) {
   const Batch batch = Batch::color("adjustContrast", images);
@@ -53,10 +47,6 @@ at::Tensor image_adjust_contrast(const at::Tensor& images, const at::Tensor& fac
 }
 CONTRASTIVE_OP(image_adjust_contrast, "image_adjust_contrast(Tensor images, Tensor factor) -> Tensor");
 
-at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustContrast> each) {
-  return image_adjust_contrast(images, factors(each, &operation::AdjustContrast::factor));
-}
-
 at::Tensor image_adjust_saturation(const at::Tensor& images, const at::Tensor& factor) {
   const Batch batch = Batch::color("adjustSaturation", images);
   const at::Tensor factors = one_each(batch, "factor", factor, {.min = 0});
@@ -64,10 +54,6 @@ at::Tensor image_adjust_saturation(const at::Tensor& images, const at::Tensor& f
   return batch.restore(blend(batch.tensor(), luma(batch.tensor()), factors));
 }
 CONTRASTIVE_OP(image_adjust_saturation, "image_adjust_saturation(Tensor images, Tensor factor) -> Tensor");
-
-at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustSaturation> each) {
-  return image_adjust_saturation(images, factors(each, &operation::AdjustSaturation::factor));
-}
 
 // In turns of the colour circle, [-0.5, 0.5].
 at::Tensor image_adjust_hue(const at::Tensor& images, const at::Tensor& factor) {
@@ -78,10 +64,6 @@ at::Tensor image_adjust_hue(const at::Tensor& images, const at::Tensor& factor) 
 }
 CONTRASTIVE_OP(image_adjust_hue, "image_adjust_hue(Tensor images, Tensor factor) -> Tensor");
 
-at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustHue> each) {
-  return image_adjust_hue(images, factors(each, &operation::AdjustHue::turns));
-}
-
 // ITU-R 601 luma in `channels` (1 or 3) equal channels.
 at::Tensor image_rgb_to_grayscale(const at::Tensor& images, int64_t channels) {
   const Batch batch = Batch::color("rgbToGrayscale", images);
@@ -91,6 +73,24 @@ at::Tensor image_rgb_to_grayscale(const at::Tensor& images, int64_t channels) {
   return batch.restore(channels == 1 ? gray : gray.expand({-1, channels, -1, -1}).contiguous());
 }
 CONTRASTIVE_OP(image_rgb_to_grayscale, "image_rgb_to_grayscale(Tensor images, int channels=1) -> Tensor");
+
+}  // namespace
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustBrightness> each) {
+  return image_adjust_brightness(images, factors(each, &operation::AdjustBrightness::factor));
+}
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustContrast> each) {
+  return image_adjust_contrast(images, factors(each, &operation::AdjustContrast::factor));
+}
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustSaturation> each) {
+  return image_adjust_saturation(images, factors(each, &operation::AdjustSaturation::factor));
+}
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustHue> each) {
+  return image_adjust_hue(images, factors(each, &operation::AdjustHue::turns));
+}
 
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Grayscale>) {
   return image_rgb_to_grayscale(images, images.size(1));

@@ -36,6 +36,55 @@ at::Tensor turn_some(const at::Tensor& batch, const std::vector<int64_t>& indice
   return batch.index_copy(0, index, batch.index_select(0, index).rot90(quarters, {2, 3}));
 }
 
+// The window of `size` at [top, left] (for each image, or one for all) of the images padded by `padding` =
+// [left, top, right, bottom]; `mode` is constant, edge, reflect or symmetric. Source: torchvision v2 functional.crop of
+// functional.pad. Throws kOptionError for a window that leaves the padded image.
+at::Tensor image_crop(const at::Tensor& images, const std::vector<int64_t>& corners, const std::vector<int64_t>& size,
+                      const std::vector<int64_t>& padding, double fill, const std::string& mode) {
+  const Batch batch("crop", images);
+  const auto [height, width] = checked_size(batch, size);
+  const augment::Padding border = augment::checked_padding(batch.where(), {padding.begin(), padding.end()}, mode, fill);
+  augment::check_crop(batch.where(), height, width, border, batch.shape());
+  std::vector<operation::Crop> each;
+  for (const auto& corner : rows_each(batch, "corner", corners, 2)) {
+    augment::check_window(batch.where(),
+                          {static_cast<double>(corner[0]), static_cast<double>(corner[1]), 1.0 * height, 1.0 * width},
+                          border.around(batch.shape()), 1, "padded image");
+    each.push_back({{static_cast<int>(corner[0]), static_cast<int>(corner[1]), height, width}, border});
+  }
+  return apply_each(images, each);
+}
+CONTRASTIVE_OP(image_crop,
+               "image_crop(Tensor images, int[] corners, int[] size, *, int[] padding=[0, 0, 0, 0], float fill=0.0, "
+               "str mode='constant') -> Tensor");
+
+at::Tensor image_flip(const at::Tensor& images, bool horizontal, bool vertical) {
+  const Batch batch("flip", images);
+  std::vector<int64_t> dims;
+  if (horizontal) dims.push_back(3);
+  if (vertical) dims.push_back(2);
+  return batch.restore(batch.tensor().flip(dims));
+}
+CONTRASTIVE_OP(image_flip, "image_flip(Tensor images, *, bool horizontal=False, bool vertical=False) -> Tensor");
+
+// Quarter turns counter-clockwise, for each image or one for all; images that are not square take an odd number of
+// turns only together.
+at::Tensor image_rotate90(const at::Tensor& images, const std::vector<int64_t>& turns) {
+  const Batch batch("rotate90", images);
+  std::vector<int64_t> samples[4];
+  const auto rows = rows_each(batch, "turns", turns);
+  for (size_t i = 0; i < rows.size(); ++i) samples[(rows[i][0] % 4 + 4) % 4].push_back(static_cast<int64_t>(i));
+  for (int64_t quarters = 0; quarters < 4; ++quarters)
+    if (samples[quarters].size() == rows.size()) return batch.restore(batch.tensor().rot90(quarters, {2, 3}));
+  CONTRASTIVE_CHECK(batch.height() == batch.width() || (samples[1].empty() && samples[3].empty()), kShapeError,
+                    "rotate90: images of ", batch.height(), " x ", batch.width(),
+                    " must be square to be turned by different odd numbers of quarters");
+  at::Tensor result = batch.tensor();
+  for (int64_t quarters = 1; quarters < 4; ++quarters) result = turn_some(result, samples[quarters], quarters);
+  return batch.restore(result);
+}
+CONTRASTIVE_OP(image_rotate90, "image_rotate90(Tensor images, int[] turns) -> Tensor");
+
 }  // namespace
 
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Crop> each) {
@@ -63,57 +112,9 @@ at::Tensor apply_each(const at::Tensor& images, Each<operation::Crop> each) {
   return batch.restore(result.masked_fill(inside.logical_not(), padding.fill));
 }
 
-// The window of `size` at [top, left] (for each image, or one for all) of the images padded by `padding` =
-// [left, top, right, bottom]; `mode` is constant, edge, reflect or symmetric. Source: torchvision v2 functional.crop of
-// functional.pad. Throws kOptionError for a window that leaves the padded image.
-at::Tensor image_crop(const at::Tensor& images, const std::vector<int64_t>& corners, const std::vector<int64_t>& size,
-                      const std::vector<int64_t>& padding, double fill, const std::string& mode) {
-  const Batch batch("crop", images);
-  const auto [height, width] = checked_size(batch, size);
-  const augment::Padding around = augment::checked_padding(batch.where(), {padding.begin(), padding.end()}, mode, fill);
-  augment::check_crop(batch.where(), height, width, around, batch.shape());
-  std::vector<operation::Crop> each;
-  for (const auto& corner : rows_each(batch, "corner", corners, 2)) {
-    augment::check_window(batch.where(), {1.0 * corner[0], 1.0 * corner[1], 1.0 * height, 1.0 * width},
-                          around.around(batch.shape()), 1, "padded image");
-    each.push_back({{static_cast<int>(corner[0]), static_cast<int>(corner[1]), height, width}, around});
-  }
-  return apply_each(images, each);
-}
-CONTRASTIVE_OP(image_crop,
-               "image_crop(Tensor images, int[] corners, int[] size, *, int[] padding=[0, 0, 0, 0], float fill=0.0, "
-               "str mode='constant') -> Tensor");
-
-at::Tensor image_flip(const at::Tensor& images, bool horizontal, bool vertical) {
-  const Batch batch("flip", images);
-  std::vector<int64_t> dims;
-  if (horizontal) dims.push_back(3);
-  if (vertical) dims.push_back(2);
-  return batch.restore(batch.tensor().flip(dims));
-}
-CONTRASTIVE_OP(image_flip, "image_flip(Tensor images, *, bool horizontal=False, bool vertical=False) -> Tensor");
-
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Flip> each) {
   return image_flip(images, each[0].horizontal, each[0].vertical);
 }
-
-// Quarter turns counter-clockwise, for each image or one for all; images that are not square take an odd number of
-// turns only together.
-at::Tensor image_rotate90(const at::Tensor& images, const std::vector<int64_t>& turns) {
-  const Batch batch("rotate90", images);
-  std::vector<int64_t> samples[4];
-  const auto rows = rows_each(batch, "turns", turns);
-  for (size_t i = 0; i < rows.size(); ++i) samples[(rows[i][0] % 4 + 4) % 4].push_back(static_cast<int64_t>(i));
-  for (int64_t quarters = 0; quarters < 4; ++quarters)
-    if (samples[quarters].size() == rows.size()) return batch.restore(batch.tensor().rot90(quarters, {2, 3}));
-  CONTRASTIVE_CHECK(batch.height() == batch.width() || (samples[1].empty() && samples[3].empty()), kShapeError,
-                    "rotate90: images of ", batch.height(), " x ", batch.width(),
-                    " must be square to be turned by different odd numbers of quarters");
-  at::Tensor result = batch.tensor();
-  for (int64_t quarters = 1; quarters < 4; ++quarters) result = turn_some(result, samples[quarters], quarters);
-  return batch.restore(result);
-}
-CONTRASTIVE_OP(image_rotate90, "image_rotate90(Tensor images, int[] turns) -> Tensor");
 
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Rotate90> each) {
   return image_rotate90(images, column<int64_t>(each, &operation::Rotate90::turns));

@@ -26,6 +26,7 @@ at::Tensor add_noise(const Batch& batch, const std::vector<augment::NoiseKey>& k
 at::Tensor erase(const at::Tensor& images, const std::vector<augment::Window>& windows, const at::Tensor& value) {
   const Batch batch = Batch::values("erase", images);
   std::vector<std::vector<double>> edges;
+  edges.reserve(windows.size());
   for (const auto& [top, left, height, width] : windows)
     edges.push_back({1.0 * top, 1.0 * left, 1.0 * height, 1.0 * width});
   const at::Tensor edge = upload(batch, edges).unsqueeze(-1);  // (rows, 4, 1)
@@ -41,6 +42,34 @@ at::Tensor erase(const at::Tensor& images, const std::vector<augment::Window>& w
       (value.to(batch.tensor().options()) / batch.unit()).expand(images.sizes()).reshape(batch.tensor().sizes());
   return batch.restore(at::where(inside, values, batch.tensor()));
 }
+
+// clamp(x + mean + sigma N(0, 1)), the clamp to [0, 1] where `clip`. sigma >= 0: (samples), or one for all;
+// differentiable in images and sigma. `noise_key`: two 32-bit numbers for all images, or for each. Source: torchvision
+// v2 functional.gaussian_noise.
+at::Tensor image_gaussian_noise(const at::Tensor& images, const at::Tensor& sigma,
+                                const std::vector<int64_t>& noise_key, double mean, bool clip) {
+  const Batch batch = Batch::floating("gaussianNoise", images);
+  augment::check_number(batch.where(), "mean", mean, {});
+  const at::Tensor sigmas = one_each(batch, "sigma", sigma, {.min = 0});
+  std::vector<augment::NoiseKey> keys;
+  for (const auto& row : rows_each(batch, "noiseKey", noise_key, 2))
+    keys.push_back(augment::noise_key(batch.where(), row[0], row[1]));
+  return add_noise(batch, keys, mean, sigmas, clip);
+}
+CONTRASTIVE_OP(image_gaussian_noise,
+               "image_gaussian_noise(Tensor images, Tensor sigma, int[] noise_key, *, float mean=0.0, bool clip=True) "
+               "-> Tensor");
+
+// The window [top, left, height, width] of each image, or one for all, becomes `value`: one number, (channels, 1, 1),
+// or any shape that broadcasts to the images'. A window of no pixels changes nothing. Source: torchvision v2
+// functional.erase. Throws kOptionError for a window that leaves the image.
+at::Tensor image_erase(const at::Tensor& images, const std::vector<int64_t>& windows, const at::Tensor& value) {
+  const std::vector<augment::Window> each = windows_each(Batch::values("erase", images), windows, 0);
+  CONTRASTIVE_CHECK(at::is_expandable_to(value.sizes(), images.sizes()), kShapeError,
+                    "erase: value must broadcast to the images' shape ", images.sizes(), ", got ", value.sizes());
+  return erase(images, each, value);
+}
+CONTRASTIVE_OP(image_erase, "image_erase(Tensor images, int[] windows, Tensor value) -> Tensor");
 
 }  // namespace
 
@@ -71,33 +100,5 @@ at::Tensor apply_each(const at::Tensor& images, Each<operation::EraseWithNoise> 
   }
   return erase(images, column<augment::Window>(each, &operation::EraseWithNoise::window), send(noise, images.device()));
 }
-
-// clamp(x + mean + sigma N(0, 1)), the clamp to [0, 1] where `clip`. sigma >= 0: (samples), or one for all;
-// differentiable in images and sigma. `noise_key`: two 32-bit numbers for all images, or for each. Source: torchvision
-// v2 functional.gaussian_noise.
-at::Tensor image_gaussian_noise(const at::Tensor& images, const at::Tensor& sigma,
-                                const std::vector<int64_t>& noise_key, double mean, bool clip) {
-  const Batch batch = Batch::floating("gaussianNoise", images);
-  augment::check_number(batch.where(), "mean", mean, {});
-  const at::Tensor sigmas = one_each(batch, "sigma", sigma, {.min = 0});
-  std::vector<augment::NoiseKey> keys;
-  for (const auto& row : rows_each(batch, "noiseKey", noise_key, 2))
-    keys.push_back(augment::noise_key(batch.where(), row[0], row[1]));
-  return add_noise(batch, keys, mean, sigmas, clip);
-}
-CONTRASTIVE_OP(image_gaussian_noise,
-               "image_gaussian_noise(Tensor images, Tensor sigma, int[] noise_key, *, float mean=0.0, bool clip=True) "
-               "-> Tensor");
-
-// The window [top, left, height, width] of each image, or one for all, becomes `value`: one number, (channels, 1, 1),
-// or any shape that broadcasts to the images'. A window of no pixels changes nothing. Source: torchvision v2
-// functional.erase. Throws kOptionError for a window that leaves the image.
-at::Tensor image_erase(const at::Tensor& images, const std::vector<int64_t>& windows, const at::Tensor& value) {
-  const std::vector<augment::Window> each = windows_each(Batch::values("erase", images), windows, 0);
-  CONTRASTIVE_CHECK(at::is_expandable_to(value.sizes(), images.sizes()), kShapeError,
-                    "erase: value must broadcast to the images' shape ", images.sizes(), ", got ", value.sizes());
-  return erase(images, each, value);
-}
-CONTRASTIVE_OP(image_erase, "image_erase(Tensor images, int[] windows, Tensor value) -> Tensor");
 
 }  // namespace contrastive::augment_tensor

@@ -8,6 +8,7 @@
 #include "core/op.h"
 
 namespace contrastive::augment_tensor {
+namespace {
 
 // Separable Gaussian blur with reflected borders; sigma > 0 in pixels, (samples) or one for all. Differentiable in
 // both. Source: torchvision v2 functional.gaussian_blur. Throws kShapeError where kernel_size cannot be reflected.
@@ -21,10 +22,6 @@ at::Tensor image_gaussian_blur(const at::Tensor& images, int64_t kernel_size, co
                                        blur_weights(each, batch.width(), radius)));
 }
 CONTRASTIVE_OP(image_gaussian_blur, "image_gaussian_blur(Tensor images, int kernel_size, Tensor sigma) -> Tensor");
-
-at::Tensor apply_each(const at::Tensor& images, Each<operation::GaussianBlur> each) {
-  return image_gaussian_blur(images, each[0].kernel_size, factors(each, &operation::GaussianBlur::sigma));
-}
 
 // Blend with a smoothed image by factor >= 0, (samples) or one for all: 0 smooth, 1 as it is, more is sharper. The
 // border stays. Source: torchvision v2 functional.adjust_sharpness.
@@ -44,10 +41,6 @@ at::Tensor image_adjust_sharpness(const at::Tensor& images, const at::Tensor& fa
   return batch.restore(x + at::constant_pad_nd(sharpened - shifted(0, 0), {1, 1, 1, 1}));
 }
 CONTRASTIVE_OP(image_adjust_sharpness, "image_adjust_sharpness(Tensor images, Tensor factor) -> Tensor");
-
-at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustSharpness> each) {
-  return image_adjust_sharpness(images, factors(each, &operation::AdjustSharpness::factor));
-}
 
 // The length of each channel's gradient, at most 1, from Sobel's responses, each 1 at a step from 0 to 1; beyond the
 // border lies the border's value. As augment/transforms/sobel.cc.
@@ -71,6 +64,16 @@ at::Tensor image_sobel(const at::Tensor& images) {
   return batch.restore(square.masked_fill(flat, 1).sqrt().masked_fill(flat, 0).clamp_max(1));
 }
 CONTRASTIVE_OP(image_sobel, "image_sobel(Tensor images) -> Tensor");
+
+}  // namespace
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::GaussianBlur> each) {
+  return image_gaussian_blur(images, each[0].kernel_size, factors(each, &operation::GaussianBlur::sigma));
+}
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustSharpness> each) {
+  return image_adjust_sharpness(images, factors(each, &operation::AdjustSharpness::factor));
+}
 
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Sobel>) { return image_sobel(images); }
 

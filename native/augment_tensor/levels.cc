@@ -24,15 +24,11 @@ at::Tensor equalizing_table(const at::Tensor& levels) {
   return at::where(step == 0, at::arange(256, levels.options()), table);
 }
 
-}  // namespace
-
 at::Tensor image_invert(const at::Tensor& images) {
   const Batch batch = Batch::values("invert", images);
   return batch.restore(1 - batch.tensor());
 }
 CONTRASTIVE_OP(image_invert, "image_invert(Tensor images) -> Tensor");
-
-at::Tensor apply_each(const at::Tensor& images, Each<operation::Invert>) { return image_invert(images); }
 
 // Inverts values at or above the threshold, in [0, 1], of bytes in [0, 255]: (samples), or one for all.
 at::Tensor image_solarize(const at::Tensor& images, const at::Tensor& threshold) {
@@ -41,10 +37,6 @@ at::Tensor image_solarize(const at::Tensor& images, const at::Tensor& threshold)
   return batch.restore(at::where(batch.tensor() >= thresholds, 1 - batch.tensor(), batch.tensor()));
 }
 CONTRASTIVE_OP(image_solarize, "image_solarize(Tensor images, Tensor threshold) -> Tensor");
-
-at::Tensor apply_each(const at::Tensor& images, Each<operation::Solarize> each) {
-  return image_solarize(images, factors(each, &operation::Solarize::threshold));
-}
 
 // Keeps 2^bits levels, bits from 0 to 8, for each image or one for all.
 at::Tensor image_posterize(const at::Tensor& images, const std::vector<int64_t>& bits) {
@@ -60,10 +52,6 @@ at::Tensor image_posterize(const at::Tensor& images, const std::vector<int64_t>&
 }
 CONTRASTIVE_OP(image_posterize, "image_posterize(Tensor images, int[] bits) -> Tensor");
 
-at::Tensor apply_each(const at::Tensor& images, Each<operation::Posterize> each) {
-  return image_posterize(images, column<int64_t>(each, &operation::Posterize::bits));
-}
-
 // Stretches each channel of each image to [0, 1]; a constant channel stays.
 at::Tensor image_autocontrast(const at::Tensor& images) {
   const Batch batch = Batch::values("autocontrast", images);
@@ -74,8 +62,6 @@ at::Tensor image_autocontrast(const at::Tensor& images) {
 }
 CONTRASTIVE_OP(image_autocontrast, "image_autocontrast(Tensor images) -> Tensor");
 
-at::Tensor apply_each(const at::Tensor& images, Each<operation::Autocontrast>) { return image_autocontrast(images); }
-
 // Flattens the histogram of 256 levels of each channel of each image.
 at::Tensor image_equalize(const at::Tensor& images) {
   const Batch batch = Batch::values("equalize", images);
@@ -84,8 +70,6 @@ at::Tensor image_equalize(const at::Tensor& images) {
   return batch.restore((result.to(batch.tensor().scalar_type()) / 255).reshape(batch.tensor().sizes()));
 }
 CONTRASTIVE_OP(image_equalize, "image_equalize(Tensor images) -> Tensor");
-
-at::Tensor apply_each(const at::Tensor& images, Each<operation::Equalize>) { return image_equalize(images); }
 
 // (x - mean) / std for each channel; lists of one number, or one a channel. Source: torchvision v2 Normalize.
 at::Tensor image_normalize(const at::Tensor& images, const std::vector<double>& mean, const std::vector<double>& std) {
@@ -103,6 +87,22 @@ at::Tensor image_normalize(const at::Tensor& images, const std::vector<double>& 
   return batch.restore((batch.tensor() - a_channel(mean)) / a_channel(std));
 }
 CONTRASTIVE_OP(image_normalize, "image_normalize(Tensor images, float[] mean, float[] std) -> Tensor");
+
+}  // namespace
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Invert>) { return image_invert(images); }
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Solarize> each) {
+  return image_solarize(images, factors(each, &operation::Solarize::threshold));
+}
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Posterize> each) {
+  return image_posterize(images, column<int64_t>(each, &operation::Posterize::bits));
+}
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Autocontrast>) { return image_autocontrast(images); }
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Equalize>) { return image_equalize(images); }
 
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Normalize> each) {
   const auto& [mean, std] = each[0];

@@ -15,6 +15,7 @@ at::Tensor apply_alike(const at::Tensor& images, const std::vector<augment::Oper
   return std::visit(
       [&]<typename Operation>(const Operation&) {
         std::vector<Operation> each;
+        each.reserve(operations.size());
         for (const augment::Operation& operation : operations) each.push_back(std::get<Operation>(operation));
         return apply_each(images, Each<Operation>(each));
       },
@@ -33,6 +34,7 @@ at::Tensor apply_plans(const at::Tensor& images, const std::vector<augment::Plan
       if (step < plans[i].size()) takers[plans[i][step].index()].push_back(static_cast<int64_t>(i));
     for (const auto& [kind, samples] : takers) {
       std::vector<augment::Operation> operations;
+      operations.reserve(samples.size());
       for (const int64_t sample : samples) operations.push_back(plans[sample][step]);
       if (samples.size() == plans.size()) {
         result = apply_alike(result, operations);

@@ -95,32 +95,6 @@ at::Tensor warp(const Batch& batch, const std::vector<augment::Mapping>& mapping
   return sample(batch, along(0) / divisor - 0.5, along(1) / divisor - 0.5, sampling);
 }
 
-}  // namespace
-
-at::Tensor apply_each(const at::Tensor& images, Each<operation::Warp> each) {
-  return warp(Batch::floating("warp", images), column<augment::Mapping>(each, &operation::Warp::mapping),
-              each[0].sampling);
-}
-
-at::Tensor apply_each(const at::Tensor& images, Each<operation::Elastic> each) {
-  const Batch batch = Batch::floating("elastic", images);
-  const operation::Elastic& elastic = each[0];
-  const int64_t height = batch.height(), width = batch.width();
-  const std::vector<augment::NoiseKey> keys = column<augment::NoiseKey>(each, &operation::Elastic::key);
-  const at::Tensor noise = send(make_noise(Noise::kUniform, keys, 2 * height * width), images.device())
-                               .reshape({batch.samples(), 2, height, width});
-  const auto smooth = [&](int axis) {
-    const auto weights = [&](int direction, int64_t n) {
-      return blur_weights(at::full({1, 1, 1}, elastic.sigma[direction], noise.options()), n,
-                          elastic.kernel_size(axis) / 2);
-    };
-    return apply_separable(noise.narrow(1, axis, 1), weights(1, height), weights(0, width)).squeeze(1) *
-           (0.5 * elastic.alpha[axis]);
-  };
-  return sample(batch, counting(noise, width) + smooth(0), counting(noise, height).unsqueeze(1) + smooth(1),
-                elastic.sampling);
-}
-
 // Degrees counter-clockwise about the centre; the size stays. Lists hold one image's numbers, or those of every one.
 at::Tensor image_rotate(const at::Tensor& images, const std::vector<double>& angle, const std::string& interpolation,
                         double fill) {
@@ -193,5 +167,31 @@ at::Tensor image_elastic(const at::Tensor& images, const at::Tensor& displacemen
 CONTRASTIVE_OP(image_elastic,
                "image_elastic(Tensor images, Tensor displacement, *, str interpolation='bilinear', "
                "float fill=0.0) -> Tensor");
+
+}  // namespace
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Warp> each) {
+  return warp(Batch::floating("warp", images), column<augment::Mapping>(each, &operation::Warp::mapping),
+              each[0].sampling);
+}
+
+at::Tensor apply_each(const at::Tensor& images, Each<operation::Elastic> each) {
+  const Batch batch = Batch::floating("elastic", images);
+  const operation::Elastic& elastic = each[0];
+  const int64_t height = batch.height(), width = batch.width();
+  const std::vector<augment::NoiseKey> keys = column<augment::NoiseKey>(each, &operation::Elastic::key);
+  const at::Tensor noise = send(make_noise(Noise::kUniform, keys, 2 * height * width), images.device())
+                               .reshape({batch.samples(), 2, height, width});
+  const auto smooth = [&](int axis) {
+    const auto weights = [&](int direction, int64_t n) {
+      return blur_weights(at::full({1, 1, 1}, elastic.sigma[direction], noise.options()), n,
+                          elastic.kernel_size(axis) / 2);
+    };
+    return apply_separable(noise.narrow(1, axis, 1), weights(1, height), weights(0, width)).squeeze(1) *
+           (0.5 * elastic.alpha[axis]);
+  };
+  return sample(batch, counting(noise, width) + smooth(0), counting(noise, height).unsqueeze(1) + smooth(1),
+                elastic.sampling);
+}
 
 }  // namespace contrastive::augment_tensor

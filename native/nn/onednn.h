@@ -16,7 +16,7 @@ class OnednnOperators {
   };
 
   // None are there where libtorch was built without one of them, or oneDNN is switched off.
-  explicit OnednnOperators(std::initializer_list<Name> names);
+  OnednnOperators(std::initializer_list<Name> names);
 
   // Whether they are there and take the like of x: on a CPU, float32 or bfloat16, which they refuse where a CPU would
   // have to emulate it.

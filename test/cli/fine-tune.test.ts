@@ -53,7 +53,7 @@ describe('contrastive fine-tune', () => {
     const { code, stdout } = await tune('--data', `folder:${photos}`, '--out', out, ...args);
     expect(code).toBe(0);
     expect(stdout).toContain('2 epochs, 4 steps of 20 images, learning rate 0.1, into ');
-    expect(stdout).toMatch(/loss \d\.\d{4}, \d+\.\d% of 16 test images right/);
+    expect(stdout).toMatch(/loss \d\.\d{4}; \d+\.\d% of 16 test images right \(95% interval: \d+\.\d% to \d+\.\d%\)/);
     expect(stdout).toContain('next: npx contrastive predict ');
   });
 
@@ -61,7 +61,7 @@ describe('contrastive fine-tune', () => {
     const flat = join(folder, 'flat');
     await drawPhotos(flat, { count: 1, flat: true });
     const of = async (...args: string[]) => (await tune(...args)).stderr;
-    expect(await of('--data', flat)).toMatch(/flat has no labels; .*class folders \[ERR_DATA\]/);
+    expect(await of('--data', flat)).toMatch(/flat has no labels .*class folders \[ERR_DATA\]/);
     expect(await of('--data', `folder:${photos}`, '--out', tuned)).toMatch(/holds a run already.* \[ERR_CHECKPOINT\]/);
     expect((await runWith([command], ['fine-tune', '--run', folder])).stderr).toMatch(/no run in .*\[ERR_CHECKPOINT\]/);
   });

@@ -110,6 +110,7 @@ describe('options', () => {
     [['look'], 'contrastive look: RUN is missing: what to look at'],
     [['look', 'a', '--run', 'b', '--data', 'c'], "contrastive look: does not know what 'a' is for"],
     [['pant'], "unknown command 'pant'; did you mean 'paint'?"],
+    [['./lib'], "unknown command './lib'; to train on it: contrastive train ./lib"],
     [['toString'], "unknown command 'toString'; known: paint, strict, look"],
     [[], 'a command is needed'],
     [['--jsn', 'paint'], 'did you mean --json?'],

@@ -112,7 +112,7 @@ describe('train, with a path alone', () => {
     });
     expect(await run('eval', 'runs/flat-simclr-1')).toMatchObject({
       code: 1,
-      stderr: 'error: flat has no labels; --data DIR takes images in class folders [ERR_DATA]\n',
+      stderr: 'error: flat has no labels to judge by; --data DIR takes images in class folders [ERR_DATA]\n',
     });
     expect(await run('train', 'flat', ...small, '--val-split', '0.5')).toMatchObject({
       code: 2,
@@ -148,6 +148,7 @@ it('a fine-tuned run and one that code has trained know their images too', async
   expect(config.data).toEqual({ name: 'folder', path: join(process.cwd(), 'photos'), limit: null, heldOut });
   const judged = await run('eval', 'runs/tuned', '--protocol', 'knn', '--json');
   expect(JSON.parse(judged.stdout)).toMatchObject({ trainImages: train.length, testImages: test.length });
+  expect((await run('resume', 'runs/tuned')).stderr).toContain('runs/tuned: this run is a fine-tuning');
 });
 
 describe('a damaged file', () => {

@@ -115,10 +115,12 @@ describe('contrastive search', () => {
       expect(await search(...args)).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) });
     await fails([run, photos], /give one of --query PATH, --duplicates and --outliers/);
     await fails([run, photos, '--duplicates', '--outliers'], /give one of/);
-    await fails([run, '--query', join(photos, 'a.jpg')], /give the folder that is searched/);
+    await fails([run, photos, '--outliers', '--threshold', '0.9'], /--threshold belongs to --duplicates/);
+    await fails([run, photos, '--duplicates', '--k', '3'], /--k belongs to --query and --outliers/);
+    await fails([run, '--query', join(photos, 'a.jpg')], /INPUT is missing: a folder of images/);
     await fails([photos, '--outliers'], /there is no run in/, 1);
-    await fails(['--run', run, '--input', photos, 'more', '--outliers'], /'more' besides/);
-    await fails(['--index', `${photos}.index`, '--query', join(photos, 'a.jpg')], /give --run DIR/);
+    await fails(['--run', run, '--input', photos, 'more', '--outliers'], /search: does not know what 'more' is for/);
+    await fails(['--index', `${photos}.index`, '--query', join(photos, 'a.jpg')], /RUN is missing/);
     await fails([run, photos, '--outliers', '--out', 'found.txt'], /--out must be a name in \.html, got 'found\.txt'/);
     await fails([run, photos, '--query', join(folder, 'none.jpg')], /none\.jpg: there is no such file or folder/, 1);
     await fails(['--index', join(folder, 'none.index'), '--outliers'], /none\.index: cannot be read/, 1);

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeSafetensors, typedArrayOf } from '../../lib/files/safetensors.ts';
 import { createIndex, openIndex } from '../../lib/search/feature-index.ts';
+import * as ops from '../../lib/tensor/ops.ts';
 import { memory, setThreads } from '../../lib/tensor/runtime.ts';
+import { tensor } from '../../lib/tensor/tensor.ts';
 import { indexOf, ranked, vectors } from './own-index.ts';
 
 let folder: string;
@@ -104,6 +106,31 @@ describe('an index', () => {
     await expect(createIndex(path, zero)).rejects.toMatchObject({ code: 'ERR_DATA' });
     await expect(createIndex(join(folder, 'no/folder'), zero)).rejects.toMatchObject({ code: 'ERR_DATA' });
   });
+});
+
+it('takes entries as they come, with names of any kind', async () => {
+  async function* entries() {
+    for (const [i, vector] of vectors(300, 1500).entries()) yield { name: `../${i}\n"é"`, vector };
+  }
+  await using index = await createIndex(join(folder, 'streamed'), entries()); // more rows than are written at once
+  const [query] = vectors(1, 1500, 0.1) as [Float32Array];
+  const [wanted] = ranked(query, vectors(300, 1500));
+  expect((await index.search(query, { k: 1 }))[0]?.name).toBe(`../${wanted?.number}\n"é"`);
+});
+
+it('a bank with rows that are not finite yields rows of the bank', () => {
+  const bank = tensor([
+    [Number.NaN, 1],
+    [1, 0],
+    [0, Number.NaN],
+    [0, 1],
+  ]);
+  const [indices] = ops.nearestNeighbours(tensor([[1, 0.5]]), bank, { k: 4, unit: true });
+  const found = Array.from(indices.dataSync() as BigInt64Array, Number);
+  expect([found.slice(0, 2), found.slice(2).sort()]).toEqual([
+    [1, 3],
+    [0, 2],
+  ]);
 });
 
 describe('a file that is no index', () => {

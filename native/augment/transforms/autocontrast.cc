@@ -6,7 +6,7 @@ namespace {
 class Autocontrast final : public Transform {
  public:
   using Transform::Transform;
-  void plan(const Drawn&, Shape, Plan& plan) const override { plan.push_back(operation::Autocontrast{}); }
+  void plan(const Drawn&, Shape, Plan& plan) const override { plan.emplace_back(operation::Autocontrast{}); }
 };
 
 CONTRASTIVE_TRANSFORM("autocontrast", Autocontrast);

@@ -16,7 +16,7 @@ class CenterCrop final : public Transform {
   void plan(const Drawn&, Shape input, Plan& plan) const override {
     const int top = round_half_even((input.height - height_) / 2.0),
               left = round_half_even((input.width - width_) / 2.0);
-    plan.push_back(operation::Crop{{top, left, height_, width_}, {}});
+    plan.emplace_back(operation::Crop{{top, left, height_, width_}, {}});
   }
 
  private:

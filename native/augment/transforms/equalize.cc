@@ -6,7 +6,7 @@ namespace {
 class Equalize final : public Transform {
  public:
   using Transform::Transform;
-  void plan(const Drawn&, Shape, Plan& plan) const override { plan.push_back(operation::Equalize{}); }
+  void plan(const Drawn&, Shape, Plan& plan) const override { plan.emplace_back(operation::Equalize{}); }
 };
 
 CONTRASTIVE_TRANSFORM("equalize", Equalize);

@@ -28,7 +28,7 @@ class GaussianBlur final : public Transform {
   }
 
   void plan(const Drawn& drawn, Shape, Plan& plan) const override {
-    plan.push_back(operation::GaussianBlur{kernel_size_, drawn[0]});
+    plan.emplace_back(operation::GaussianBlur{kernel_size_, drawn[0]});
   }
 
  private:

@@ -25,7 +25,7 @@ class GaussianNoise final : public Transform {
   }
 
   void plan(const Drawn& drawn, Shape, Plan& plan) const override {
-    plan.push_back(operation::GaussianNoise{noise_key(kind(), drawn[0], drawn[1]), mean_, sigma_, clip_});
+    plan.emplace_back(operation::GaussianNoise{noise_key(kind(), drawn[0], drawn[1]), mean_, sigma_, clip_});
   }
 
  private:

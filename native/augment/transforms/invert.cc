@@ -6,7 +6,7 @@ namespace {
 class Invert final : public Transform {
  public:
   using Transform::Transform;
-  void plan(const Drawn&, Shape, Plan& plan) const override { plan.push_back(operation::Invert{}); }
+  void plan(const Drawn&, Shape, Plan& plan) const override { plan.emplace_back(operation::Invert{}); }
 };
 
 CONTRASTIVE_TRANSFORM("invert", Invert);

@@ -17,7 +17,7 @@ class Normalize final : public Transform {
     return input;
   }
 
-  void plan(const Drawn&, Shape, Plan& plan) const override { plan.push_back(operation::Normalize{mean_, std_}); }
+  void plan(const Drawn&, Shape, Plan& plan) const override { plan.emplace_back(operation::Normalize{mean_, std_}); }
 
  private:
   std::vector<double> mean_, std_;

@@ -25,17 +25,18 @@ Mapping inverse_translation(Shape image, Point pixels) {
 
 void append(Plan& plan, PolicyOp op, double magnitude, Shape image, const Sampling& sampling) {
   const auto factor = static_cast<float>(1.0 + magnitude);
+  const auto add = [&plan](const Operation& operation) { plan.push_back(operation); };
   switch (op) {
     case PolicyOp::kIdentity:
       return;
     case PolicyOp::kShearX:
-      return plan.push_back(operation::Warp{inverse_shear({magnitude, 0}), sampling});
+      return add(operation::Warp{inverse_shear({magnitude, 0}), sampling});
     case PolicyOp::kShearY:
-      return plan.push_back(operation::Warp{inverse_shear({0, magnitude}), sampling});
+      return add(operation::Warp{inverse_shear({0, magnitude}), sampling});
     case PolicyOp::kTranslateX:
-      return plan.push_back(operation::Warp{inverse_translation(image, {magnitude, 0}), sampling});
+      return add(operation::Warp{inverse_translation(image, {magnitude, 0}), sampling});
     case PolicyOp::kTranslateY:
-      return plan.push_back(operation::Warp{inverse_translation(image, {0, magnitude}), sampling});
+      return add(operation::Warp{inverse_translation(image, {0, magnitude}), sampling});
     case PolicyOp::kRotate:
       return rotate(plan, magnitude, image, sampling);
     case PolicyOp::kBrightness:
@@ -47,15 +48,15 @@ void append(Plan& plan, PolicyOp op, double magnitude, Shape image, const Sampli
     case PolicyOp::kSharpness:
       return adjust<operation::AdjustSharpness>(plan, factor);
     case PolicyOp::kPosterize:
-      return plan.push_back(operation::Posterize{static_cast<int>(magnitude)});
+      return add(operation::Posterize{static_cast<int>(magnitude)});
     case PolicyOp::kSolarize:
-      return plan.push_back(operation::Solarize{static_cast<float>(magnitude)});
+      return add(operation::Solarize{static_cast<float>(magnitude)});
     case PolicyOp::kAutoContrast:
-      return plan.push_back(operation::Autocontrast{});
+      return add(operation::Autocontrast{});
     case PolicyOp::kEqualize:
-      return plan.push_back(operation::Equalize{});
+      return add(operation::Equalize{});
     case PolicyOp::kInvert:
-      return plan.push_back(operation::Invert{});
+      return add(operation::Invert{});
   }
 }
 

@@ -7,7 +7,7 @@ class Posterize final : public Transform {
  public:
   explicit Posterize(const TransformSpec& spec) : Transform(spec), bits_(spec.integer("bits", {.min = 0, .max = 8})) {}
 
-  void plan(const Drawn&, Shape, Plan& plan) const override { plan.push_back(operation::Posterize{bits_}); }
+  void plan(const Drawn&, Shape, Plan& plan) const override { plan.emplace_back(operation::Posterize{bits_}); }
 
  private:
   int bits_;

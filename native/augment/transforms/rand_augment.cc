@@ -5,11 +5,13 @@
 namespace contrastive::augment {
 namespace {
 
+constexpr int kMostOperations = Drawn::kMost / 2;  // each draws two numbers
+
 class RandAugment final : public PolicyTransform {
  public:
   explicit RandAugment(const TransformSpec& spec)
       : PolicyTransform(spec),
-        operations_(spec.integer("numOps", {.min = 1, .max = Drawn::kMost / 2})),
+        operations_(spec.integer("numOps", {.min = 1, .max = kMostOperations})),
         bins_(spec.integer("numMagnitudeBins", {.min = 2})),
         magnitude_(spec.integer("magnitude", {.min = 0, .max = bins_ - 1.0})) {}
 

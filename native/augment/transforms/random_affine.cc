@@ -40,7 +40,7 @@ class RandomAffine final : public Transform {
   void plan(const Drawn& drawn, Shape input, Plan& plan) const override {
     const Mapping mapping =
         inverse_affine(center_of(input), drawn[0], {drawn[1], drawn[2]}, drawn[3], {drawn[4], drawn[5]});
-    plan.push_back(operation::Warp{mapping, sampling_});
+    plan.emplace_back(operation::Warp{mapping, sampling_});
   }
 
  private:

@@ -31,7 +31,7 @@ class RandomCrop final : public Transform {
   }
 
   void plan(const Drawn& drawn, Shape, Plan& plan) const override {
-    plan.push_back(operation::Crop{{drawn.at(0), drawn.at(1), height_, width_}, padding_});
+    plan.emplace_back(operation::Crop{{drawn.at(0), drawn.at(1), height_, width_}, padding_});
   }
 
  private:

@@ -47,9 +47,9 @@ class RandomErasing final : public Transform {
 
   void plan(const Drawn& drawn, Shape, Plan& plan) const override {
     if (noise_) {
-      plan.push_back(operation::EraseWithNoise{drawn.window(), noise_key(kind(), drawn[4], drawn[5])});
+      plan.emplace_back(operation::EraseWithNoise{drawn.window(), noise_key(kind(), drawn[4], drawn[5])});
     } else {
-      plan.push_back(operation::Erase{drawn.window(), value_});
+      plan.emplace_back(operation::Erase{drawn.window(), value_});
     }
   }
 

@@ -7,7 +7,7 @@ class RandomHorizontalFlip final : public Transform {
  public:
   using Transform::Transform;
   void plan(const Drawn&, Shape, Plan& plan) const override {
-    plan.push_back(operation::Flip{.horizontal = true, .vertical = false});
+    plan.emplace_back(operation::Flip{.horizontal = true, .vertical = false});
   }
 };
 

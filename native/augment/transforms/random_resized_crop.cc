@@ -44,7 +44,7 @@ class RandomResizedCrop final : public Transform {
   }
 
   void plan(const Drawn& drawn, Shape, Plan& plan) const override {
-    plan.push_back(operation::ResizedCrop{drawn.window(), size_[0], size_[1]});
+    plan.emplace_back(operation::ResizedCrop{drawn.window(), size_[0], size_[1]});
   }
 
  private:

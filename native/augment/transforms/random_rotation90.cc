@@ -24,7 +24,7 @@ class RandomRotation90 final : public Transform {
   }
 
   void plan(const Drawn& drawn, Shape, Plan& plan) const override {
-    if (drawn.at(0) != 0) plan.push_back(operation::Rotate90{drawn.at(0)});
+    if (drawn.at(0) != 0) plan.emplace_back(operation::Rotate90{drawn.at(0)});
   }
 };
 

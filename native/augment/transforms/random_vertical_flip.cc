@@ -7,7 +7,7 @@ class RandomVerticalFlip final : public Transform {
  public:
   using Transform::Transform;
   void plan(const Drawn&, Shape, Plan& plan) const override {
-    plan.push_back(operation::Flip{.horizontal = false, .vertical = true});
+    plan.emplace_back(operation::Flip{.horizontal = false, .vertical = true});
   }
 };
 

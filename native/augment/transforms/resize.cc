@@ -31,7 +31,7 @@ class Resize final : public Transform {
   void plan(const Drawn&, Shape input, Plan& plan) const override {
     const Shape to = output_shape(input);
     if (to == input) return;
-    plan.push_back(operation::ResizedCrop{{0, 0, input.height, input.width}, to.height, to.width});
+    plan.emplace_back(operation::ResizedCrop{{0, 0, input.height, input.width}, to.height, to.width});
   }
 
  private:

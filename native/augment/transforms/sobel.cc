@@ -6,7 +6,7 @@ namespace {
 class Sobel final : public Transform {
  public:
   using Transform::Transform;
-  void plan(const Drawn&, Shape, Plan& plan) const override { plan.push_back(operation::Sobel{}); }
+  void plan(const Drawn&, Shape, Plan& plan) const override { plan.emplace_back(operation::Sobel{}); }
 };
 
 CONTRASTIVE_TRANSFORM("sobel", Sobel);

@@ -8,7 +8,7 @@ class Solarize final : public Transform {
   explicit Solarize(const TransformSpec& spec)
       : Transform(spec), threshold_(static_cast<float>(spec.number("threshold", {.min = 0, .max = 1}))) {}
 
-  void plan(const Drawn&, Shape, Plan& plan) const override { plan.push_back(operation::Solarize{threshold_}); }
+  void plan(const Drawn&, Shape, Plan& plan) const override { plan.emplace_back(operation::Solarize{threshold_}); }
 
  private:
   float threshold_;
