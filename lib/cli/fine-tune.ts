@@ -1,10 +1,11 @@
 /** `contrastive fine-tune`: a classifier of the classes of a folder, on top of the encoder of a run. */
 import { setAugmentThreads } from '../augment/augment.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
-import { openCheckpoint } from '../checkpoint/run.ts';
+import { openCheckpoint, RunFolder } from '../checkpoint/run.ts';
 import { fineTunePlan } from '../classify/fine-tune-plan.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
+import { AbortError } from '../errors.ts';
 import { wilsonInterval } from '../evaluate/proportion.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
@@ -118,7 +119,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const code = codeOfRun(typed.encoder, config.encoder, true);
   const given = code && (await newEncoder(code, config.input, config.seed));
   using encoder = encoderOf(config, checkpoint, typed.device, given);
-  const result = await fineTuneRun(encoder, {
+  const tuning = fineTuneRun(encoder, {
     ...{ config, splits: { train, test }, values: typed, title: 'fine-tuning', output, signal },
     kept: {
       out,
@@ -127,6 +128,9 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
       data,
       ...(typeof code?.file === 'string' && { encoderFile: code.file }),
     },
+  });
+  const result = await tuning.catch(async (error) => {
+    throw error instanceof AbortError ? await stopped(error, out) : error;
   });
   using classifier = result.classifier;
   output.progress.done();
@@ -148,4 +152,17 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
 function rightOf(accuracy: number, images: number): string {
   const [low, high] = wilsonInterval(accuracy, images).map(percent);
   return `${percent(accuracy)} of ${counted(images, 'test image')} right (95% interval: ${low} to ${high})`;
+}
+
+/** The error of a fine-tuning that a signal ended, with what to do about it. */
+async function stopped(error: AbortError, out: string): Promise<AbortError> {
+  const step = await RunFolder.open(out).then(
+    async (run) => (await run.steps()).at(-1),
+    () => undefined,
+  );
+  const hint =
+    step === undefined
+      ? 'Stopped before the first step; nothing was saved.'
+      : `Stopped at step ${step}; checkpoint saved. The same command with --resume goes on.`;
+  return new AbortError(hint, { cause: error });
 }

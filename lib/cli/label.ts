@@ -70,7 +70,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
       maxWaitMs: 250, // full batches matter more than a quick first row
       ...{ precision: options.precision, device: options.device, priority: 'bulk' },
     });
-    printLoaded(embedder.info, output);
+    if (out !== undefined) printLoaded(embedder.info, output); // stdout is the table's
     const reading = { embedder, atOnce: 2 * batchSize, strict, signal, output };
     const labelled = await embedAll(known.files, reading);
     const unlabelled = await embedAll(files, reading);

@@ -31,6 +31,7 @@ export class RecordWriter {
   readonly #output: Output;
   readonly #isCsv: boolean;
   readonly #lines: string[] = [];
+  #hasHead = false;
 
   /** @throws {OptionError} a file of another ending. */
   constructor(columns: readonly string[], file: string | undefined, output: Output) {
@@ -40,11 +41,12 @@ export class RecordWriter {
     this.#file = file;
     this.#output = output;
     this.#isCsv = file === undefined || file.endsWith('.csv');
-    if (this.#isCsv) this.#line(csvLine(columns));
   }
 
   /** Under `--json` the row is an object on stdout too. */
   write(row: TableRecord): void {
+    if (this.#isCsv && !this.#hasHead) this.#line(csvLine(this.#columns));
+    this.#hasHead = true;
     this.#line(this.#isCsv ? csvLine(this.#columns.map((column) => row[column])) : JSON.stringify(row));
     this.#output.emit({ kind: 'image', ...row });
   }

@@ -57,6 +57,27 @@ describe('contrastive fine-tune', () => {
     expect(stdout).toContain('next: npx contrastive predict ');
   });
 
+  it('goes on after it was stopped', async () => {
+    const args = ['--data', photos, '--out', join(folder, 'stopped'), '--epochs', '6', '--precision', 'float32'];
+    const controller = new AbortController();
+    const { signal } = controller;
+    const until = setInterval(async () => {
+      const steps = await RunFolder.open(join(folder, 'stopped')).then(
+        (opened) => opened.steps(),
+        () => [],
+      );
+      if (steps.length > 0) controller.abort('SIGINT');
+    }, 1);
+    const ran = await runWith([command], ['fine-tune', '--run', run, ...args], { signal });
+    clearInterval(until);
+    expect(ran.code).toBe(130);
+    expect(ran.stderr).toMatch(
+      /stopped at step \d+, which is saved in .*stopped; the same command with --resume goes on/,
+    );
+    const again = await tune(...args, '--resume', '--json');
+    expect(JSON.parse(again.stdout.trim().split('\n').at(-1) as string)).toMatchObject({ steps: 12, epochs: 6 });
+  });
+
   it('refuses images without classes, a folder that holds a run, and a run that is none', async () => {
     const flat = join(folder, 'flat');
     await drawPhotos(flat, { count: 1, flat: true });
