@@ -25,7 +25,7 @@ import { fineTuneOptions, fineTuneRun, fineTuneSide, presetInput, refuseFineTune
 import { counted } from './format.ts';
 import { knnHistory } from './knn-history.ts';
 import { percent } from './report/results.ts';
-import { labelledSplitsOfRun } from './run-splits.ts';
+import { loadLabelledRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 
 const evalOptions = {
@@ -121,9 +121,7 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const side = fineTunes(options)
     ? fineTuneSide(config.input)
     : resizedSide(presets.evaluation(presetInput(config.input)));
-  const { test, noTest, ...loaded } = await labelledSplitsOfRun(options.run, config.data, options, {
-    ...{ side, output, signal },
-  });
+  const { test, noTest, ...loaded } = await loadLabelledRunData({ ...options, side }, config, { output, signal });
   if (test === undefined) throw new DataError(noTest ?? `${loaded.data.name}: there are no test images`);
   const train =
     labelFraction === undefined

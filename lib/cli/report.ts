@@ -19,8 +19,8 @@ import type { Evaluation } from './report/report-data.ts';
 import { factsOf, notesOf } from './report-facts.ts';
 import { measure, measureArrangement } from './report-measure.ts';
 import { openReported, type ReportedRun } from './report-run.ts';
+import { loadRunData } from './run-data.ts';
 import { namesOf } from './run-names.ts';
-import { splitsOfRun } from './run-splits.ts';
 import { ofDevice, ofThreads, positive } from './shared-options.ts';
 import { shellWord } from './train-options.ts';
 
@@ -142,7 +142,7 @@ async function loadFor(
   const sides = [first, ...others].map(({ record }) =>
     resizedSide(presets.evaluation(presetInput(record.config.input))),
   );
-  return splitsOfRun(path, config.data, options, { side: Math.max(...sides), output, signal });
+  return loadRunData({ ...options, run: path, side: Math.max(...sides) }, config, { output, signal });
 }
 
 /** Undefined where there is nothing to judge on. */
