@@ -61,6 +61,6 @@ export async function loadRunData(
 export async function loadLabelledRunData(...run: Parameters<typeof loadRunData>): Promise<RunData> {
   const loaded = await loadRunData(...run);
   if (loaded.train.labels === undefined)
-    throw new DataError(`${titleOf(loaded.data)} has no labels to judge by; --data DIR takes images in class folders`);
+    throw new DataError(`${titleOf(loaded.data)} has no labels; --data DIR takes images in class folders`);
   return loaded;
 }
