@@ -292,7 +292,7 @@ describe('fineTune', () => {
     await failing({ augment: undefined }, 'ERR_OPTION', /augment must be/);
     await failing({ evaluation: [] }, 'ERR_OPTION', /evaluation must be what presets.evaluation/);
     await failing({ labelSmoothing: 2 }, 'ERR_OPTION', /labelSmoothing must be/);
-    await failing({ headInit: 'ones' }, 'ERR_OPTION', /init must be one of 'zeros', 'normal', 'uniform'/);
+    await failing({ headInit: 'ones' }, 'ERR_OPTION', /headInit must be one of 'zeros', 'normal', 'uniform'/);
     await failing({ classes: 0 }, 'ERR_OPTION', /classes must be/);
     await failing({ classes: 1 }, 'ERR_DATA', /labels must be in \[0, 1\)/);
     await failing({}, 'ERR_DATA', /sample 0 must have a label/, tinyDataset(40, { labels: false }));
