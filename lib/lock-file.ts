@@ -89,6 +89,12 @@ async function removeClaims(file: string): Promise<void> {
   for (const name of claims) await rm(join(dirname(file), name), { force: true });
 }
 
+/** Whether somebody holds the lock, without taking it. */
+export async function isHeld(file: string): Promise<boolean> {
+  const isThere = (await stat(file).catch(() => undefined)) !== undefined;
+  return isThere && !(await isStale(file, await readOwner(file)));
+}
+
 /**
  * Takes the lock, or says who has it (undefined: one that is just taking it). Its folder must exist.
  * Rejects with the file system's own error where the file cannot be written.

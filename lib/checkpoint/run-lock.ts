@@ -3,9 +3,12 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../errors.ts';
 import { isTemporary } from '../files/atomic.ts';
-import { type Lock, tryLock } from '../lock-file.ts';
+import { isHeld, type Lock, tryLock } from '../lock-file.ts';
 
 const kLock = 'run.lock';
+
+/** Whether a process is training into the run. */
+export const isRunLocked = (path: string): Promise<boolean> => isHeld(join(resolve(path), kLock));
 
 /**
  * Takes the run's lock, makes its folder if need be, and removes what an interrupted write left in it.

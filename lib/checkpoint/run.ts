@@ -4,6 +4,7 @@
  *     config.json                    RunConfig
  *     metrics.jsonl                  one JSON object a line
  *     checkpoints/latest.json        { format, step }: the newest good checkpoint
+ *     checkpoints/best.json          { format, step, figure, value }: the one whose figure was highest, where one is watched
  *     checkpoints/<step>/            model.safetensors, state.json; encoder.json, trained.safetensors,
  *                                    optimizer.safetensors and method.safetensors (when there is one); SHA256SUMS of these
  *     run.lock                       the process that trains into the folder
@@ -20,6 +21,7 @@ import { countOption, functionOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { clip, describe, expectNumber } from '../validate.ts';
+import { type BestCheckpoint, readBest, writeBest } from './best-checkpoint.ts';
 import { type Checkpoint, type CheckpointContent, readCheckpoint, writeCheckpoint } from './checkpoint-files.ts';
 import { MetricsLog } from './metrics.ts';
 import { nearbyRuns } from './nearby-runs.ts';
@@ -34,9 +36,12 @@ const loadOptions = {
 
 export interface LoadCheckpointOptions extends OptionsOf<typeof loadOptions> {}
 
+/** Newest checkpoints that stay. */
+const kKept = 3;
+
 const saveOptions = {
-  /** Checkpoints that stay, the newest ones. Default 3. */
-  keep: { ...countOption, default: 3 },
+  /** Checkpoints that stay beside the best, the newest ones. Default 3. */
+  keep: { ...countOption, default: kKept },
 } as const satisfies OptionTable;
 
 const kLatest = 'latest.json';
@@ -124,8 +129,8 @@ export class RunFolder {
   }
 
   /**
-   * Writes checkpoints/<state.step>/ whole, then latest.json, then deletes all but the newest `keep` checkpoints and
-   * what interrupted writes left.
+   * Writes checkpoints/<state.step>/ whole, then latest.json, then deletes all but the best and the newest `keep` checkpoints
+   * and what interrupted writes left.
    *
    * @throws {CheckpointError} a tensor that is not valid, or a folder that cannot be written; older checkpoints stay.
    */
@@ -144,22 +149,49 @@ export class RunFolder {
 
   async #prune(keep: number, latest: number): Promise<void> {
     const steps = await this.steps();
-    const old = steps.slice(0, -keep).filter((step) => step !== latest);
+    const best = await this.best();
+    const old = steps.slice(0, -keep).filter((step) => step !== latest && step !== best?.step);
     const left = (await readdir(this.#checkpoints)).filter(isTemporary);
     for (const name of [...old.map(String), ...left])
       await rm(join(this.#checkpoints, name), { recursive: true, force: true });
   }
 
   /**
+   * Keeps the checkpoint of a step as the best one; the one that was it goes, unless it is among the newest.
+   * @throws {CheckpointError} it cannot be written.
+   */
+  async setBest(best: BestCheckpoint): Promise<void> {
+    await writing(this.#checkpoints, async () => {
+      await writeBest(this.#checkpoints, best);
+      await this.#prune(kKept, best.step);
+    });
+  }
+
+  /** The best checkpoint; undefined where none was named, or it is gone. @throws {CheckpointError} best.json is damaged. */
+  async best(): Promise<BestCheckpoint | undefined> {
+    const best = await readBest(this.#checkpoints);
+    return best !== undefined && (await this.steps()).includes(best.step) ? best : undefined;
+  }
+
+  /**
    * Reads a checkpoint. 'latest' is the one that latest.json names; when it is damaged, the one before it, and so on,
-   * each passed over with a warning. A step given by number is read or is an error.
+   * each passed over with a warning. The best one, or a step given by number, is read or is an error.
    *
    * @throws {CheckpointError} naming the file that is missing or damaged, or that no checkpoint is whole.
    */
-  async loadCheckpoint(which: 'latest' | number = 'latest', options: LoadCheckpointOptions = {}): Promise<Checkpoint> {
+  async loadCheckpoint(
+    which: 'latest' | 'best' | number = 'latest',
+    options: LoadCheckpointOptions = {},
+  ): Promise<Checkpoint> {
     const resolved = resolveOptions('loadCheckpoint', loadOptions, options);
     const { optimizer, onWarning = (message) => process.emitWarning(message, 'CheckpointWarning') } = resolved;
     const steps = await this.steps();
+    if (which === 'best') {
+      const best = await this.best();
+      if (best === undefined)
+        throw new CheckpointError(`${this.path}: the run has no best checkpoint; its newest is in it`);
+      return readCheckpoint(join(this.#checkpoints, String(best.step)), optimizer);
+    }
     if (which !== 'latest') {
       if (steps.includes(which)) return readCheckpoint(join(this.#checkpoints, String(which)), optimizer);
       const there = steps.length === 0 ? 'there are none' : `there are ${steps.join(', ')}`;
@@ -204,16 +236,20 @@ async function writing(folder: string, write: () => Promise<void>): Promise<void
   }
 }
 
-/** What a person points at: a run's folder, or one of its checkpoint folders, whose step is then given. @throws as RunFolder.open. */
-export async function openRun(path: string): Promise<{ run: RunFolder; step: number | undefined }> {
+/**
+ * What a person points at: a run's folder, or one of its checkpoint folders, whose step is then given; `checkpoints/best` is
+ * the best one. @throws as RunFolder.open.
+ */
+export async function openRun(path: string): Promise<{ run: RunFolder; step: number | 'best' | undefined }> {
   const folder = resolve(path);
-  const isInside = isStep(basename(folder)) && basename(dirname(folder)) === 'checkpoints';
+  const name = basename(folder);
+  const isInside = (isStep(name) || name === 'best') && basename(dirname(folder)) === 'checkpoints';
   const run = await RunFolder.open(isInside ? dirname(dirname(folder)) : path);
-  return { run, step: isInside ? Number(basename(folder)) : undefined };
+  return { run, step: !isInside ? undefined : name === 'best' ? name : Number(name) };
 }
 
 /**
- * Opens the latest checkpoint of a run's folder, or that of a checkpoint folder.
+ * Opens the latest checkpoint of a run's folder, or that of a checkpoint folder, or the best one by `checkpoints/best`.
  *
  * @throws {CheckpointError} neither, or damaged.
  */

@@ -1,19 +1,20 @@
 /** The demo's three trainings, and what their encoders are worth. */
 import type { EndEvent, TrainEvent } from '../train/events.ts';
+import { type Curves, curvesOf } from './curves.ts';
 import type { FittedPlan } from './demo-plan.ts';
 import { type DemoChoices, methods, prepareDemo, recipe } from './demo-recipe.ts';
-import { type DemoEncoder, readForReport } from './demo-report.ts';
-import { extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
+import { extractSplits, type LabelledSplits } from './evaluate-run.ts';
+import { type ExaminedEncoder, examine } from './examine.ts';
 import { formatDuration } from './format.ts';
 import type { Output } from './output.ts';
-import type { LossCurve } from './report/report-data.ts';
 import { percent } from './report/results.ts';
 import { formatRate, TrainProgress } from './train-progress.ts';
 import type { Training } from './training.ts';
 
-export interface TrainedEncoder extends DemoEncoder {
+export interface TrainedEncoder extends ExaminedEncoder {
   /** Absent before training. */
   readonly end?: EndEvent;
+  readonly curves?: Curves;
 }
 
 interface Comparison {
@@ -41,13 +42,13 @@ export async function compare(comparison: Comparison): Promise<{ encoders: Train
   for (const { title, ...choice } of methods) {
     using training = prepareDemo(sized, choice, options);
     const progress = new TrainProgress(output, epochs, title);
-    const { loss, end } = await trainOne(title, training, progress, comparison);
-    encoders.push(judged({ name: title, ...(await assess(training, progress, comparison)), loss, end }));
+    const trained = await trainOne(title, training, progress, comparison);
+    encoders.push(judged({ ...(await assess(title, training, progress, comparison)), ...trained }));
   }
   using untrained = prepareDemo(sized, methods[0], options);
   const used = untrained.encoder.to(options.device).device;
   const progress = new TrainProgress(output, epochs, 'Untrained');
-  const reference = judged({ name: 'Untrained', ...(await assess(untrained, progress, comparison)) });
+  const reference = judged(await assess('Untrained', untrained, progress, comparison));
   return { encoders: [reference, ...encoders], device: used };
 }
 
@@ -56,38 +57,33 @@ async function trainOne(
   { trainer }: Training,
   progress: TrainProgress,
   { splits, signal, output }: Comparison,
-): Promise<{ loss: LossCurve; end: EndEvent }> {
-  const epochs: number[] = [];
-  const values: number[] = [];
-  let stepsPerEpoch = 1;
+): Promise<{ curves: Curves; end: EndEvent }> {
+  const events: TrainEvent[] = [];
   const onEvent = (event: TrainEvent): void => {
     if (event.kind !== 'warning') output.emit({ method, ...event });
     progress.show(event);
-    if (event.kind === 'start') stepsPerEpoch = event.stepsPerEpoch;
-    if (event.kind !== 'step') return;
-    epochs.push(event.step / stepsPerEpoch);
-    values.push(event.loss);
+    events.push(event);
   };
   const end = await trainer.fit(splits.train, { signal, onEvent });
-  return { loss: { epochs, values }, end };
+  return { curves: curvesOf(events.map((event) => ({ ...event }))), end };
 }
 
 async function assess(
+  name: string,
   { encoder, evaluation }: Training,
   progress: TrainProgress,
   { splits, signal }: Comparison,
-): Promise<Omit<DemoEncoder, 'name'>> {
+): Promise<ExaminedEncoder> {
   using features = await extractSplits(encoder, splits, {
     augment: evaluation,
     signal,
     onProgress: (done, total) => progress.evaluating(done, total),
   });
-  const { knnTop1 = 0, linearTop1 = 0 } = await judge(features, { protocol: 'both', signal });
-  return { accuracies: { knnTop1, linearTop1 }, ...(await readForReport(features)) };
+  return await examine(name, features, signal);
 }
 
-function resultLine({ name, accuracies, end }: TrainedEncoder): string {
-  const figures = `kNN ${percent(accuracies.knnTop1)}  linear probe ${percent(accuracies.linearTop1)}`;
+function resultLine({ name, knnTop1, linearTop1, end }: TrainedEncoder): string {
+  const figures = `kNN ${percent(knnTop1)}  linear probe ${percent(linearTop1)}`;
   const training = end
     ? `  loss ${end.loss.toFixed(3)}  ${formatDuration(end.seconds)}, ${formatRate(end.samplesPerSecond)} images/s`
     : '';

@@ -8,11 +8,13 @@ import { writeFileAtomic } from '../files/atomic.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { compare } from './demo-compare.ts';
+import { demoFacts } from './demo-facts.ts';
 import { fitMachine } from './demo-plan.ts';
 import { recipe } from './demo-recipe.ts';
-import { demoFacts, demoReport } from './demo-report.ts';
 import { accuracyTable } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
+import { renderReport } from './report/report.ts';
+import { evaluationOf } from './report-evaluation.ts';
 import { ofDevice, ofThreads, positive } from './shared-options.ts';
 
 const demoOptions = {
@@ -31,7 +33,7 @@ export const command = defineCommand({
   help: `
 Trains one encoder (ResNet-18 of width ${recipe.encoder.width}) three times from the same start on up to 10 000 images of Fashion-MNIST, which this package carries; how many, and how often it sees them, follows from this machine's speed, so that training takes about three minutes: with SimCLR, which sees no labels, and with both forms of SupCon. Then 2 000 test images are classified by the features of the encoder before training and after each: by their nearest training images (kNN) and by a linear probe.
 
-Writes report.html: the table, loss curves, maps of the test images by each encoder, and images with their nearest neighbours. It is one file that loads nothing.
+Writes report.html: the table, curves, maps of the test images by each encoder, classes, mistakes, and images with their nearest neighbours. It is one file that loads nothing.
 
 With --json, one object a line: { kind: "plan", imagesPerSecond, images, epochs, precision }, the events of training, each with its method, and at last { kind: "result", encoders: [{ name, knnTop1, linearTop1, … }], report, seconds }.`,
   examples: [
@@ -59,23 +61,29 @@ async function demo({ options, signal, output }: CommandContext<typeof demoOptio
   output.print(`${(await describeDataset(splits.train)).text}; ${splits.test.length} test images`);
   const { encoders, device } = await compare({ splits, plan, options, signal, output });
   output.progress.update('laying out the maps');
-  const page = await demoReport(encoders, {
+  const { seed } = options;
+  const evaluation = await evaluationOf({ encoders, hasReference: true, splits, seed, signal });
+  const page = renderReport({
     title: 'SimCLR and SupCon on Fashion-MNIST',
-    facts: demoFacts(splits, plan, { seed: options.seed, device, seconds: (performance.now() - began) / 1000 }),
-    splits,
-    seed: options.seed,
-    signal,
+    facts: demoFacts(splits, plan, { seed, device, seconds: (performance.now() - began) / 1000 }),
+    notes: [],
+    commands: [
+      `npx contrastive demo --epochs ${plan.epochs} --limit-train ${plan.images} --limit-test ${splits.test.length} --seed ${seed}`,
+    ],
+    trainings: encoders.flatMap(({ name, curves }) => (curves === undefined ? [] : [{ name, curves }])),
+    levels: {},
+    evaluation,
   });
   await writeFileAtomic(out, page);
   const seconds = (performance.now() - began) / 1000;
   output.progress.done();
-  output.print(`\n${accuracyTable(encoders.map(({ name, accuracies }) => [name, accuracies]))}\n`);
+  output.print(`\n${accuracyTable(encoders.map((encoder) => [encoder.name, encoder]))}\n`);
   output.print(`${formatDuration(seconds)} in all; open the report: ${out}`);
   output.emit({
     kind: 'result',
-    encoders: encoders.map(({ name, accuracies, end }) => {
+    encoders: encoders.map(({ name, knnTop1, linearTop1, end }) => {
       const training = end && { loss: end.loss, samplesPerSecond: end.samplesPerSecond, seconds: end.seconds };
-      return { name, ...accuracies, ...training };
+      return { name, knnTop1, linearTop1, ...training };
     }),
     report: out,
     seconds,

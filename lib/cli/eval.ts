@@ -12,9 +12,20 @@ import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { dataHelp, dataOption, skipDamaged } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
-import { type Accuracies, accuracyTable, extractSplits, judge, missingClasses } from './evaluate-run.ts';
+import {
+  type Accuracies,
+  accuracyTable,
+  extractSplits,
+  intervalsOf,
+  intervalTexts,
+  judge,
+  missingClasses,
+} from './evaluate-run.ts';
 import { fineTuneOptions, fineTuneRun, fineTuneSide, presetInput, refuseFineTuneOptions } from './fine-tune-run.ts';
-import { loadRunData } from './run-data.ts';
+import { counted } from './format.ts';
+import { knnHistory } from './knn-history.ts';
+import { percent } from './report/results.ts';
+import { loadLabelledRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 
 const evalOptions = {
@@ -80,7 +91,9 @@ ${dataHelp}
 
 An encoder that a file made is judged frozen without that file: the run keeps its forward pass. Fine-tuning and --baseline run the file that the run names, or --encoder.
 
-Images are scaled and normalised as in the run. With --json, one object: knnTop1, linearTop1 and fineTuneTop1 (shares, 0 to 1; those of the protocol), with more than five classes knnTop5 and so on, run, step, trainImages, testImages, and with --baseline the same figures under "baseline".`,
+Images are scaled and normalised as in the run. Beside the accuracies: their 95% intervals (Wilson), what chance reaches (always the most frequent class), and what kNN reached before training, where the run measured it on these images.
+
+With --json, one object: knnTop1, linearTop1 and fineTuneTop1 (shares, 0 to 1; those of the protocol), with more than five classes knnTop5 and so on, their intervals, chanceTop1, knnBefore, run, step, trainImages, testImages, and with --baseline the same figures under "baseline".`,
   examples: [
     { run: 'contrastive eval --run runs/fashion-mnist-supcon-1', explains: 'Both classifiers on the data of the run.' },
     {
@@ -108,7 +121,7 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const side = fineTunes(options)
     ? fineTuneSide(config.input)
     : resizedSide(presets.evaluation(presetInput(config.input)));
-  const { test, noTest, ...loaded } = await loadRunData({ ...options, side }, config, { output, signal });
+  const { test, noTest, ...loaded } = await loadLabelledRunData({ ...options, side }, config, { output, signal });
   if (test === undefined) throw new DataError(noTest ?? `${loaded.data.name}: there are no test images`);
   const train =
     labelFraction === undefined
@@ -159,16 +172,43 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const title = `after step ${step}`;
   const trained = await assess(title, encoder);
   output.progress.done();
+  const before = isAsInTraining(options) ? knnHistory(await run.metrics.read()) : undefined;
+  const testImages = splits.test.length;
+  const knnBefore = before?.testImages === testImages ? before.before : undefined;
   output.print(accuracyTable([...(baseline ? [['random weights', baseline] as const] : []), [title, trained]]));
+  output.print(`\n95% intervals, of ${counted(testImages, 'test image')}: ${intervalTexts(trained, testImages)}`);
+  if (trained.chanceTop1 !== undefined)
+    output.print(
+      `${knnBefore === undefined ? '' : `kNN before training ${percent(knnBefore)}; `}chance ${percent(trained.chanceTop1)}`,
+    );
   output.emit({
     kind: 'result',
     ...trained,
+    intervals: intervalsOf(trained, testImages),
+    ...(knnBefore !== undefined && { knnBefore }),
     ...(baseline && { baseline }),
     run: run.path,
     step,
     protocol,
     ...(labelFraction !== undefined && { labelFraction }),
     trainImages: splits.train.length,
-    testImages: splits.test.length,
+    testImages,
   });
 }
+
+/** Whether kNN judges here as it did in the training, so that what that measured before its first step can stand beside it. */
+const isAsInTraining = ({
+  protocol,
+  data,
+  k,
+  knnTemperature,
+  labelFraction,
+  limitTrain,
+  split,
+}: EvalOptions): boolean =>
+  protocol !== 'linear' &&
+  protocol !== 'fine-tune' &&
+  split === 'test' &&
+  k === 20 &&
+  knnTemperature === 0.1 &&
+  [data, labelFraction, limitTrain].every((value) => value === undefined);

@@ -11,7 +11,7 @@ import { dataHelp, dataOption, skipDamaged } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
 import { fineTuneOptions, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
 import { percent } from './report/results.ts';
-import { loadRunData } from './run-data.ts';
+import { loadLabelledRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 import { shellWord, typedPath } from './train-options.ts';
 
@@ -91,7 +91,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const { config } = run;
   const out = typed.out ?? `${run.path}-classifier`;
   const side = fineTuneSide(config.input);
-  const { data, test, noTest, train: all } = await loadRunData({ ...typed, side }, config, { output, signal });
+  const { data, test, noTest, train: all } = await loadLabelledRunData({ ...typed, side }, config, { output, signal });
   const train =
     labelFraction === undefined ? all : await balancedSubset(all, { fraction: labelFraction, seed, signal });
   output.print(`training images  ${(await describeDataset(train)).text}`);

@@ -1,4 +1,5 @@
 /** Where a command writes: text for people or JSON lines for machines on stdout, warnings and progress on stderr. */
+import { type Color, colored } from './color.ts';
 import { Progress, type ProgressStream } from './progress.ts';
 
 export interface OutputStreams {
@@ -24,9 +25,11 @@ export class Output {
     return this.#streams.stdout.columns;
   }
 
-  /** A line (or several) for people; nothing under `--json`. */
-  print(text: string): void {
-    if (!this.json) this.progress.around(() => this.#streams.stdout.write(`${text}\n`));
+  /** A line (or several) for people, on a terminal in a colour if one is given; nothing under `--json`. */
+  print(text: string, color?: Color): void {
+    const { stdout } = this.#streams;
+    const shown = color === undefined ? text : colored(text, color, stdout);
+    if (!this.json) this.progress.around(() => stdout.write(`${shown}\n`));
   }
 
   /** One record for machines, as one line of JSON; nothing without `--json`. */
@@ -36,7 +39,8 @@ export class Output {
 
   /** Something the user should know and may ignore. Under `--json` a record `{"warning": …}`. */
   warn(text: string): void {
+    const { stderr } = this.#streams;
     if (this.json) this.emit({ warning: text });
-    else this.progress.around(() => this.#streams.stderr.write(`warning: ${text}\n`));
+    else this.progress.around(() => stderr.write(`${colored('warning:', 'warning', stderr)} ${text}\n`));
   }
 }

@@ -1,4 +1,5 @@
 /** A progress line: rewritten in place on a terminal, a plain line every few seconds elsewhere. */
+import { colored } from './color.ts';
 
 export interface ProgressStream {
   readonly isTTY?: boolean;
@@ -16,6 +17,9 @@ export interface ProgressOptions {
 }
 
 const eraseLine = '\r\x1b[2K';
+/** Columns of the bar, and of a terminal that has room for it. */
+const barWidth = 20;
+const leastForBar = 80;
 
 export class Progress {
   readonly #stream: ProgressStream;
@@ -32,14 +36,19 @@ export class Progress {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Shows `text` unless the last write was too recent. A function is only called when its text will be shown. */
-  update(text: string | (() => string)): void {
+  /**
+   * Shows `text` unless the last write was too recent. A function is only called when its text will be shown.
+   * @param share of the work that is done, 0 to 1: a bar before the text, on a terminal that is wide enough.
+   */
+  update(text: string | (() => string), share?: number): void {
     const now = this.#now();
     if (!this.#enabled || now - this.#last < this.#interval) return;
     this.#last = now;
     const line = typeof text === 'function' ? text() : text;
     if (this.#stream.isTTY) {
-      this.#live = truncate(line, (this.#stream.columns || 80) - 1);
+      const columns = this.#stream.columns || 80;
+      const bar = share === undefined || columns < leastForBar ? '' : `${barOf(share, this.#stream)}  `;
+      this.#live = bar + truncate(line, columns - 1 - (bar === '' ? 0 : barWidth + 2));
       this.#stream.write(eraseLine + this.#live);
     } else {
       this.#stream.write(`${line}\n`);
@@ -61,6 +70,12 @@ export class Progress {
     this.#live = '';
     this.#last = Number.NEGATIVE_INFINITY;
   }
+}
+
+/** The part that is done in colour. */
+function barOf(share: number, stream: ProgressStream): string {
+  const done = Math.floor(Math.min(1, share) * barWidth);
+  return colored('━'.repeat(done), 'accent', stream) + '─'.repeat(barWidth - done);
 }
 
 /** Cuts `text` to `width` columns, with an ellipsis; one code point counts as one column. */

@@ -1,4 +1,4 @@
-/** The labelled images that a run is judged or trained further on: its own, or those that were typed. */
+/** The images that a run is judged or trained further on: its own, or those that were typed. */
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { DataError } from '../errors.ts';
 import { dataOfRun, loadSplits, parseData, type Splits, titleOf, usualFraction } from './data-option.ts';
@@ -27,7 +27,7 @@ export interface RunData extends Splits {
 
 /**
  * @throws {OptionError} the run does not say where its images lie.
- * @throws {DataError} training images that are missing or damaged, or have no labels.
+ * @throws {DataError} training images that are missing or damaged.
  */
 export async function loadRunData(
   options: RunDataOptions,
@@ -45,8 +45,6 @@ export async function loadRunData(
     ...{ skipDamaged, side: options.side },
     ...context,
   });
-  if (splits.train.labels === undefined)
-    throw new DataError(`${titleOf(source)} has no labels; --data DIR takes images in class folders`);
   const { heldOut } = splits;
   if (isOwn && heldOut !== undefined && own.heldOut === undefined)
     context.output.warn(
@@ -57,4 +55,12 @@ export async function loadRunData(
     ...splits,
     data: { name, path, limit, ...(skipDamaged && { skipDamaged }), ...(heldOut && { heldOut }) },
   };
+}
+
+/** @throws as `loadRunData`. @throws {DataError} training images without labels. */
+export async function loadLabelledRunData(...run: Parameters<typeof loadRunData>): Promise<RunData> {
+  const loaded = await loadRunData(...run);
+  if (loaded.train.labels === undefined)
+    throw new DataError(`${titleOf(loaded.data)} has no labels to judge by; --data DIR takes images in class folders`);
+  return loaded;
 }

@@ -6,7 +6,7 @@ import { holdsClassifier } from '../checkpoint/classifier.ts';
 import { openRun } from '../checkpoint/run.ts';
 import { messageOf, StateError } from '../errors.ts';
 import { createEmbedder } from '../serve/embedder.ts';
-import { createClassifier } from '../serve/image-classifier.ts';
+import { createClassifier, ImageClassifier } from '../serve/image-classifier.ts';
 import { embeddingService } from '../serve/service.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { throwIfAborted } from '../validate.ts';
@@ -19,7 +19,7 @@ import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts'
 
 export const command = defineCommand({
   name: 'serve',
-  summary: 'answer HTTP requests with the features of images',
+  summary: 'answer HTTP requests with the features or classes of images',
   places: ['run'],
   help: `
 Loads the encoder of a run (its projection head is dropped), or one with weights from elsewhere, and listens:
@@ -130,7 +130,8 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       printLoaded(info, output);
       output.emit({ url, dim, ...(weights === undefined ? { step, checkpoint } : { weights: weights.file }) });
       const of = step === undefined ? '' : `, step ${step}`;
-      output.print(`${url} answers: ${encoder.name}, ${dim} features${of}. Ctrl-C ends it.`);
+      const names = embedder instanceof ImageClassifier ? `, ${embedder.classes.length} classes` : '';
+      output.print(`${url} answers: ${encoder.name}, ${dim} features${names}${of}. Ctrl-C ends it.`);
       if (index) output.print(`${url}/search is a page to search ${images(index.length)} with one of yours.`);
       if (!signal.aborted) await once(signal, 'abort');
     } finally {

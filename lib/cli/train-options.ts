@@ -152,10 +152,9 @@ const watching = {
   knnEvery: {
     type: 'number',
     value: 'EPOCHS',
-    default: 0,
     min: 0,
     integer: true,
-    help: 'epochs between kNN accuracies; 0: at the end only',
+    help: 'epochs between kNN accuracies; 0: at the end only; default a fifth of them',
   },
   ...monitorOptions,
   checkpointEvery: { ...positive, value: 'EPOCHS', default: 1, help: 'epochs between checkpoints; the end has one' },

@@ -3,6 +3,7 @@ import type { EndEvent, StepEvent, TrainEvent } from '../train/events.ts';
 import type { Figures } from '../train/monitors.ts';
 import type { FittedSpec } from './fit-data.ts';
 import { counted, formatDuration } from './format.ts';
+import { bestOf, intervalText, type KnnHistory, knnLines, lastOf, verdictOf } from './knn-history.ts';
 import { figureTexts } from './monitor-option.ts';
 import type { Output } from './output.ts';
 import { percent } from './report/results.ts';
@@ -18,6 +19,8 @@ export class TrainProgress {
   #stepsPerEpoch = 1;
   /** The monitors' newest figures. */
   #figures: Figures = {};
+  /** Seconds that evaluations behind an epoch, from 0, will take. */
+  #evaluations = (_epoch: number): number => 0;
 
   /** @param title before the live line and the epochs' lines, where several runs follow each other. */
   constructor(output: Output, epochs: number, title = '') {
@@ -31,7 +34,10 @@ export class TrainProgress {
     const { progress } = this.#output;
     if (event.kind === 'start') this.#stepsPerEpoch = event.stepsPerEpoch;
     if (event.kind === 'monitor' || event.kind === 'epoch') this.#figures = event.metrics;
-    if (event.kind === 'step') progress.update(() => this.#line(event));
+    if (event.kind === 'step') {
+      const share = event.step / (this.#stepsPerEpoch * this.#epochs);
+      progress.update(() => this.#line(event), share);
+    }
     if (event.kind === 'warning') this.#output.warn(event.message);
   }
 
@@ -44,7 +50,7 @@ export class TrainProgress {
       ...(metrics === undefined || Number.isNaN(metrics.top1) ? [] : [`top-1 ${percent(metrics.top1)}`]),
       ...figureTexts(this.#figures),
       `${formatRate(samplesPerSecond)} images/s`,
-      `${formatDuration(secondsLeft)} left`,
+      `${formatDuration(secondsLeft + this.#evaluations(epoch))} left`,
     ].join('  ');
   }
 
@@ -53,13 +59,19 @@ export class TrainProgress {
     this.#output.progress.update(() => `${this.#title}evaluating: features of ${done}/${total} images`);
   }
 
+  /** An evaluation took so long, and so many are to come in an epoch and behind it: they count to the time left. */
+  evaluated(seconds: number, left: (epoch: number) => number): void {
+    this.#evaluations = (epoch) => seconds * left(epoch);
+  }
+
   /** The line that an epoch leaves. */
   epochLine(event: TrainEvent & { readonly kind: 'epoch' }): string {
-    const { knnTop1 } = event.metrics;
+    const { knnTop1, testImages } = event.metrics;
+    const interval = knnTop1 === undefined || testImages === undefined ? '' : ` (${intervalText(knnTop1, testImages)})`;
     return [
       `${this.#title}epoch ${event.epoch + 1}/${this.#epochs}`,
       `loss ${event.loss.toFixed(4)}`,
-      ...(knnTop1 === undefined ? [] : [`kNN ${percent(knnTop1)}`]),
+      ...(knnTop1 === undefined ? [] : [`kNN ${percent(knnTop1)}${interval}`]),
       ...figureTexts(event.metrics),
     ].join('  ');
   }
@@ -91,22 +103,30 @@ export function startLine(
 /** What came of it, and what to do next. */
 export function reportEnd(
   { step, loss, samplesPerSecond, seconds }: EndEvent,
-  { startStep, knnTop1 }: { startStep: number | undefined; knnTop1: number | undefined },
+  { startStep, knn }: { startStep: number | undefined; knn: KnnHistory | undefined },
   { output, out, device }: { output: Output; out: string; device: string },
 ): void {
   const hasTrained = step > (startStep ?? 0);
   if (!hasTrained && step > 0) output.warn(`${out}: has all its epochs already; a larger --epochs goes on`);
-  const accuracy = knnTop1 === undefined ? '' : `, kNN ${percent(knnTop1)}`;
   if (hasTrained)
     output.print(
-      `${counted(step, 'step')} in ${formatDuration(seconds)}: loss ${loss.toFixed(4)}, ${formatRate(samplesPerSecond)} images/s${accuracy}`,
+      `${counted(step, 'step')} in ${formatDuration(seconds)}: loss ${loss.toFixed(4)}, ${formatRate(samplesPerSecond)} images/s`,
     );
+  if (knn !== undefined) {
+    const { isBetter, text } = verdictOf(knn, step);
+    for (const line of knnLines(knn)) output.print(line);
+    output.print(text, isBetter ? 'good' : 'warning');
+  }
   output.print(`${typedPath(out)}\nnext: npx contrastive eval ${shellWord(typedPath(out))}`);
   output.emit({
     kind: 'result',
     samplesPerSecond,
     loss: Number.isFinite(loss) ? loss : null,
-    knnTop1: knnTop1 ?? null,
+    knnTop1: knn ? lastOf(knn).top1 : null,
+    ...(knn && {
+      ...(knn.before !== undefined && { knnBefore: knn.before }),
+      ...{ knnBest: bestOf(knn).top1, chanceTop1: knn.chance, testImages: knn.testImages },
+    }),
     step,
     seconds,
     device,

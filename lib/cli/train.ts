@@ -7,17 +7,17 @@ import { AbortError, NonFiniteLossError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import type { TrainEvent } from '../train/events.ts';
-import type { MonitorContext } from '../train/monitors.ts';
 import { defineCommand } from './command.ts';
 import { dataHelp, titleOf } from './data-option.ts';
 import { encoderHelp, newEncoder } from './encoder-option.ts';
-import { extractSplits, judge, type LabelledSplits } from './evaluate-run.ts';
+import { knnHistory } from './knn-history.ts';
 import { monitorsOf } from './monitor-option.ts';
 import { readConfig, withConfig } from './train-config.ts';
 import { prepare, type TrainContext } from './train-data.ts';
+import { knnMonitor } from './train-knn.ts';
 import { partFlags, resumeCommand, type TrainOptions, trainOptions } from './train-options.ts';
 import { reportEnd, startLine, TrainProgress } from './train-progress.ts';
-import { makeTraining, type Training } from './training.ts';
+import { makeTraining } from './training.ts';
 
 export const command = defineCommand({
   name: 'train',
@@ -34,13 +34,13 @@ ${encoderHelp}
 
 --resume RUN needs no other option: data, encoder, method, views, schedule, batch and precision are those of the run. What is typed beside it must be the run's, but for --epochs, and for where the data lie. --config FILE begins a new training with the options of a config.json, --recipe NAME one with those of a published recipe, which its config then holds.
 
-Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others; of each epoch what the monitors say), checkpoints/STEP/ (weights as safetensors; the three newest are kept). At the end, the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1).
+Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others; of each epoch what the monitors say), checkpoints/STEP/ (weights as safetensors; the three newest are kept, and the best, which --run DIR/checkpoints/best names). Before the first step and after every fifth part of the epochs (--knn-every), the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1). Chance is the share of whoever always names the most frequent class.
 
 Ctrl-C stops after the step under way, saves a checkpoint and says how to go on. A loss that becomes NaN or infinite stops the run with its step; the last checkpoint stays. Other errors, and a reader of the output that goes away (| head), come after a checkpoint too.
 
 --monitors watch the encoder's features of the training's own batches: probe (a linear classifier that learns along: its accuracy on images before it learns from them), knn (each image's class by the newest others), rank (RankMe: how many dimensions are used), spread (alignment, uniformity, and collapse at 0). They tell whether a training gets better, and change nothing in it.
 
-With --json, one object a line: the events start, step, monitor, checkpoint, epoch and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; knnTop1 is null where there are no labelled test images.`,
+With --json, one object a line: the events start, step, monitor, checkpoint, epoch and end, and at last { kind: "result", samplesPerSecond, loss, knnTop1, out, … }; with labelled test images also knnBefore, knnBest, chanceTop1 and testImages, without them knnTop1 is null.`,
   examples: [
     {
       run: 'contrastive train photos',
@@ -104,7 +104,6 @@ export async function train(context: TrainContext): Promise<void> {
   if (options.init !== undefined) output.print(`${options.init}: ${describeLoaded(await encoder.load(options.init))}`);
   const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${titleOf(source)}-${spec.method.name}`)));
   const progress = new TrainProgress(output, spec.epochs);
-  let knnTop1: number | undefined;
   let startStep: number | undefined; // until training begins
   const onEvent = (event: TrainEvent): void => {
     if (event.kind !== 'warning') output.emit(event);
@@ -113,10 +112,7 @@ export async function train(context: TrainContext): Promise<void> {
       ({ startStep } = event);
       output.print(startLine(event, spec, training.encoder.featureDim, out));
     }
-    if (event.kind === 'epoch') {
-      output.print(progress.epochLine(event));
-      knnTop1 = event.metrics.knnTop1 ?? knnTop1;
-    }
+    if (event.kind === 'epoch') output.print(progress.epochLine(event));
   };
   try {
     const end = await training.trainer.fit(splits.train, {
@@ -143,9 +139,12 @@ export async function train(context: TrainContext): Promise<void> {
           : []),
       ],
       ...(options.monitorEvery !== undefined && { monitorEvery: options.monitorEvery }),
+      monitorStart: true,
+      best: 'knnTop1',
     });
     output.progress.done();
-    reportEnd(end, { startStep, knnTop1 }, { output, out, device: training.encoder.device });
+    const knn = knnHistory(await (await RunFolder.open(out)).metrics.read());
+    reportEnd(end, { startStep, knn }, { output, out, device: training.encoder.device });
   } catch (error) {
     if (error instanceof AbortError) throw await stopped(error, out, options);
     const isWorthResuming = startStep !== undefined && !(error instanceof NonFiniteLossError);
@@ -153,26 +152,6 @@ export async function train(context: TrainContext): Promise<void> {
     if (step !== undefined) output.warn(`the checkpoint of step ${step} is saved. ${goOnText(out, options)}`);
     throw error;
   }
-}
-
-/** The kNN accuracy after every `knnEvery` epochs and after the last. */
-function knnMonitor(
-  { encoder, evaluation }: Training,
-  splits: LabelledSplits,
-  { knnEvery, epochs }: { readonly knnEvery: number; readonly epochs: number },
-  progress: TrainProgress,
-): (context: MonitorContext) => Promise<{ knnTop1?: number }> {
-  return async ({ epoch, signal }) => {
-    const isDue = epoch + 1 === epochs || (knnEvery > 0 && (epoch + 1) % knnEvery === 0);
-    if (!isDue) return {};
-    using features = await extractSplits(encoder, splits, {
-      augment: evaluation,
-      signal,
-      onProgress: (done, total) => progress.evaluating(done, total),
-    });
-    const { knnTop1 } = await judge(features, { protocol: 'knn', signal });
-    return { ...(knnTop1 !== undefined && { knnTop1 }) };
-  };
 }
 
 /** The first of `stem`-1, `stem`-2, … that is not there. */

@@ -41,6 +41,8 @@ export interface KnnResult {
   readonly top5?: number;
   /** The predicted class of each test row. */
   readonly predictions: Int32Array;
+  /** The share of the votes that it got, 0 to 1. */
+  readonly confidences: Float32Array;
   /** Share of the test rows whose class no training row has, so that they cannot be right. */
   readonly unknown: number;
 }
@@ -86,22 +88,28 @@ export async function knnClassify(
   const places = placesOf(voters, wanted);
   const classes = places.classes.length;
   const labels = labelsBeside(train.features, places.train);
-  const classify = ({ begin, size }: Part): Promise<{ predictions: Int32Array; ranks: Int32Array }> =>
+  const classify = ({
+    begin,
+    size,
+  }: Part): Promise<Pick<KnnResult, 'predictions' | 'confidences'> & { ranks: Int32Array }> =>
     tidy(async () => {
       const rows = noGrad(() => test.features.narrow(0, begin, size));
       const [predicted, shares] = ops.knnClassify(rows, bank, labels, { classes, k, temperature, unit: true });
       const own = labelsBeside(test.features, places.test.subarray(begin, begin + size)).clamp(0, classes - 1);
       const hasNoVotes = shares.gather(1, own.unsqueeze(1)).select(1, 0).le(0);
       const ranks = ranksOf(shares, own).add(hasNoVotes.mul(classes));
-      return { predictions: await readIndices(predicted), ranks: await readIndices(ranks) };
+      const confidences = (await shares.amax([1]).data()) as Float32Array;
+      return { predictions: await readIndices(predicted), confidences, ranks: await readIndices(ranks) };
     });
   const rows = wanted.length;
   const predictions = new Int32Array(rows);
+  const confidences = new Float32Array(rows);
   const ranks = new Int32Array(rows);
   try {
     let done = 0;
     for await (const block of inTurn(partsOf(rows, rowsAJob(bank)), classify, signal)) {
       predictions.set(block.predictions, done);
+      confidences.set(block.confidences, done);
       ranks.set(block.ranks, done);
       done += block.predictions.length;
       onProgress?.(done, rows);
@@ -114,6 +122,7 @@ export async function knnClassify(
     accuracy: accuracyOf(predictions, places.test),
     ...topFiveOf(ranks, places.test, classes),
     predictions: predictions.map((place) => places.classes[place] as number),
+    confidences,
     unknown: unknownShare(places.test),
   };
 }

@@ -1,5 +1,6 @@
 /** A training run on disk: its config, its metrics, its checkpoints, and going on from one. */
 import { rmdir } from 'node:fs/promises';
+import type { BestCheckpoint } from '../checkpoint/best-checkpoint.ts';
 import type { Checkpoint, CheckpointState } from '../checkpoint/checkpoint-files.ts';
 import { findNonFinite } from '../checkpoint/finite.ts';
 import { type EncoderProgram, encoderProgram } from '../checkpoint/program-encoder.ts';
@@ -51,6 +52,8 @@ interface Start {
   readonly isNew?: boolean;
   /** Of the checkpoint that was loaded. */
   readonly savedStep?: number;
+  /** The best one up to it, by the figure that this fit watches. */
+  readonly best?: BestCheckpoint | undefined;
   /** Its encoder's program. */
   readonly program?: string | undefined;
   /** Of metrics.jsonl, up to that step: those of its epoch and the one before. */
@@ -73,9 +76,10 @@ export class RunWriter implements AsyncDisposable {
   /** Names of buffers that are not finite to begin with, such as masks. */
   readonly #notFinite: ReadonlySet<string>;
   #savedStep: number | undefined;
+  #best: BestCheckpoint | undefined;
 
   private constructor(
-    { run, isNew = false, savedStep, records = [], warnings = [] }: Start,
+    { run, isNew = false, savedStep, best, records = [], warnings = [] }: Start,
     trained: Trained,
     lock: Lock,
     { program, warning }: { readonly program?: EncoderProgram; readonly warning?: string },
@@ -87,6 +91,7 @@ export class RunWriter implements AsyncDisposable {
     this.#records = records;
     this.#notFinite = notFiniteIn(trained);
     this.#savedStep = savedStep;
+    this.#best = best;
     this.startStep = savedStep ?? 0;
     this.#program = program;
     this.warnings = warning === undefined ? warnings : [...warnings, warning];
@@ -129,9 +134,25 @@ export class RunWriter implements AsyncDisposable {
     return record && Number(record.loss);
   }
 
+  /** Whether there is a record of what monitors said before the first step. */
+  get hasStart(): boolean {
+    return this.#records.some(({ kind, step }) => kind === 'monitor' && step === 0);
+  }
+
   async record(event: StepEvent | MonitorEvent | EpochEvent): Promise<void> {
-    this.#isNew = false;
+    if (event.step > 0) this.#isNew = false;
     await this.#run.metrics.append(json(event));
+  }
+
+  /** Whether a figure is higher than in the epochs before. */
+  isBest(value: number): boolean {
+    return value > (this.#best?.value ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** Keeps the newest checkpoint as the best one. */
+  async keepAsBest(figure: string, value: number): Promise<void> {
+    this.#best = { step: this.#savedStep as number, figure, value };
+    await this.#run.setBest(this.#best);
   }
 
   /**
@@ -216,6 +237,7 @@ async function resume(path: string, config: RunConfig, trained: Trained, fit: Re
     program = checkpoint.encoder;
   }
   const step = savedStep ?? 0;
+  const best = await run.best();
   const firstEpoch = Math.floor(step / trained.stepsPerEpoch) - 1;
   const records = (await run.metrics.dropAfter(step)).filter(({ epoch }) => Number(epoch) >= firstEpoch);
   const { epochs } = config;
@@ -231,6 +253,7 @@ async function resume(path: string, config: RunConfig, trained: Trained, fit: Re
       ...(fit.encoderFile !== undefined && { encoder: { ...run.config.encoder, file: fit.encoderFile } }),
     }),
     ...(savedStep !== undefined && { savedStep }),
+    ...(best && best.figure === fit.best && best.step <= step && { best }),
     program,
     records,
     warnings,

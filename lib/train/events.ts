@@ -40,13 +40,13 @@ export interface StepEvent {
   readonly secondsLeft: number;
 }
 
-/** Within an epoch, every `monitorEvery` steps. */
+/** Within an epoch, every `monitorEvery` steps; with `monitorStart` before the first step, as step 0. */
 export interface MonitorEvent {
   readonly kind: 'monitor';
   /** From 0. */
   readonly epoch: number;
   readonly step: number;
-  /** What the monitors of features said. */
+  /** What the monitors of features said; at step 0, those that run after epochs. */
   readonly metrics: Figures;
 }
 

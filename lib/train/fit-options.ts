@@ -56,6 +56,16 @@ const fitOptions = {
   monitors: { type: 'checked', default: [], check: checkMonitors },
   /** Steps between figures of the monitors of features within an epoch, as events of their own. Default: none within. */
   monitorEvery: countOption,
+  /**
+   * The monitors that run after each epoch run before the first step too, with epoch −1: what they say there is what training is
+   * compared with, as an event 'monitor' of step 0. Default false.
+   */
+  monitorStart: { type: 'boolean', default: false },
+  /**
+   * A figure that monitors give after epochs, such as 'knnTop1': the checkpoint of the epoch in which it was highest is kept,
+   * beside the newest ones, as `checkpoints/best`. Default: none.
+   */
+  best: { type: 'string' },
   /** The preset that the views were made by, { name, … }, for config.json. */
   preset: { type: 'checked', check: asGiven<NonNullable<RunConfig['preset']>> },
   /** The recipe that the training began with, { name, … }, for config.json. */

@@ -8,15 +8,15 @@ import type { Tensor } from '../tensor/tensor.ts';
 export type Figures = Readonly<Record<string, number>>;
 
 export interface MonitorContext {
-  /** From 0; at the end of one, the epoch that ended. */
+  /** From 0; at the end of one, the epoch that ended; −1 before the first step. */
   readonly epoch: number;
   readonly step: number;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Runs after each epoch, with encoder and head in evaluation mode; what it returns goes into the epoch's event. The epoch's
- * checkpoint is there already. An epoch whose monitor failed or was stopped is ended again when the run is resumed.
+ * Runs after each epoch, and with `monitorStart` before the first step, with encoder and head in evaluation mode; what it returns
+ * goes into the epoch's event. The epoch's checkpoint is there already. An epoch whose monitor failed or was stopped is ended again when the run is resumed.
  */
 export type EpochMonitor = (context: MonitorContext) => Promise<Figures | undefined> | Figures | undefined;
 

@@ -16,6 +16,8 @@ export class StepReports {
   readonly #collapse = new CollapseWatch();
   readonly #began = performance.now();
   #paused = 0; // ms
+  /** `seconds` when the first step of this fit was counted: it is slower than the others, since it is recorded. */
+  #firstSeconds: number | undefined;
   #done: number;
   #epochLoss = 0;
   #epochSteps = 0;
@@ -98,7 +100,11 @@ export class StepReports {
     this.#epochLoss += loss;
     this.#epochSteps++;
     const samplesPerSecond = this.samplesPerSecond;
-    const secondsLeft = ((this.#total - this.#done) * this.#batchSize) / samplesPerSecond;
+    const { seconds } = this;
+    this.#firstSeconds ??= seconds;
+    const others = this.#done - this.#first - 1;
+    const pace = others === 0 ? seconds : (seconds - this.#firstSeconds) / others;
+    const secondsLeft = (this.#total - this.#done) * pace;
     return [
       ...this.#warnings(outcome).map((message): WarningEvent => ({ kind: 'warning', message })),
       { kind: 'step', step: this.#done, epoch, learningRate, ...result, samplesPerSecond, secondsLeft },

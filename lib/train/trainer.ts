@@ -89,7 +89,7 @@ export class Trainer {
     const { sized, warnings } = fitBatch(this.#options, dataset);
     const { encoder, head, epochs, schedule } = sized;
     const samplesAStep = samplesOfStep(sized);
-    const { signal, monitors, monitorEvery = Number.POSITIVE_INFINITY, checkpointEvery } = options;
+    const { signal, monitors, monitorEvery = Number.POSITIVE_INFINITY, checkpointEvery, best } = options;
     encoder.to(sized.device);
     if (head instanceof Module) head.to(sized.device);
     this.#setTraining(true);
@@ -143,13 +143,27 @@ export class Trainer {
         average?.swap();
       }
     };
-    const endEpoch = async (epoch: number): Promise<TrainEvent> => {
+    const start = async (): Promise<TrainEvent[]> => {
+      this.#setTraining(false);
+      const metrics = await reports.pause(() => watch.figuresWithoutSteps({ epoch: -1, step: 0, signal }));
+      if (Object.keys(metrics).length === 0) return [];
+      const event = { kind: 'monitor', epoch: 0, step: 0, metrics } as const;
+      await writer?.record(event);
+      return [event];
+    };
+    const endEpoch = async (epoch: number): Promise<TrainEvent[]> => {
       this.#setTraining(false);
       const step = reports.done;
       const metrics = await reports.pause(() => judged(() => watch.figuresOfEpoch({ epoch, step, signal })));
       const event = { kind: 'epoch', epoch, step, loss: reports.epochLoss, metrics } as const;
+      const events: TrainEvent[] = [];
+      const value = best === undefined ? undefined : metrics[best];
+      if (best !== undefined && value !== undefined && writer?.isBest(value)) {
+        events.push(...(await save(step)));
+        await writer.keepAsBest(best, value);
+      }
       await writer?.record(event);
-      return event;
+      return [...events, event];
     };
 
     /** After an error, an abort, or a consumer that left: what was enqueued has still to run, and is worth a checkpoint. */
@@ -174,11 +188,12 @@ export class Trainer {
       };
       for (const message of [choice.warning, ...warnings, ...(writer?.warnings ?? [])])
         if (message !== undefined) yield { kind: 'warning', message };
+      if (options.monitorStart && startStep === 0 && !writer?.hasStart) yield* await start();
       const lastLosses = startStep % stepsPerEpoch === 0 ? (writer?.lossesOf(first - 1) ?? []) : [];
       if (lastLosses.length > 0 && Number.isNaN(loss)) {
         reports.startEpoch(lastLosses); // it stopped between the epoch's checkpoint and its record
         loss = reports.epochLoss;
-        yield await endEpoch(first - 1);
+        yield* await endEpoch(first - 1);
       }
       for (let epoch = first; epoch < epochs; epoch++) {
         this.#setTraining(true);
@@ -209,7 +224,7 @@ export class Trainer {
         yield* reports.endEpoch();
         loss = reports.epochLoss;
         if ((epoch + 1) % checkpointEvery === 0 || epoch + 1 === epochs) yield* await save(reports.done);
-        yield await endEpoch(epoch);
+        yield* await endEpoch(epoch);
         throwIfAborted(signal);
       }
       if (reports.done === 0) yield* await save(0); // a run of no epochs

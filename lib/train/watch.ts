@@ -91,7 +91,12 @@ export class Watch implements Disposable {
 
   /** Of all monitors, at the end of an epoch. @throws {OptionError} a monitor that gives no figures by name. */
   async figuresOfEpoch(context: MonitorContext): Promise<Figures> {
-    const all: Figures[] = [await this.figures(context)];
+    return { ...(await this.figures(context)), ...(await this.figuresWithoutSteps(context)) };
+  }
+
+  /** Of the monitors that need no step. @throws {OptionError} a monitor that gives no figures by name. */
+  async figuresWithoutSteps(context: MonitorContext): Promise<Figures> {
+    const all: Figures[] = [];
     for (const monitor of this.#ofEpochs) all.push(checkFigures(await monitor(context)));
     return Object.assign({}, ...all);
   }

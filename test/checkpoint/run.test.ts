@@ -50,6 +50,33 @@ async function runWith(...steps: number[]): Promise<RunFolder> {
   return run;
 }
 
+describe('the best checkpoint', () => {
+  const best = { step: 1, figure: 'knnTop1', value: 0.7 };
+
+  it('stays beside the newest, and opens by its name', async () => {
+    const run = await runWith(1);
+    await run.setBest(best);
+    for (const step of [2, 3, 4, 5]) await run.saveCheckpoint(contentOf(step));
+    expect(await run.steps()).toEqual([1, 3, 4, 5]);
+    expect(await run.best()).toEqual(best);
+    expect((await openCheckpoint(join(run.path, 'checkpoints', 'best'))).checkpoint.state.step).toBe(1);
+    expect((await openCheckpoint(run.path)).checkpoint.state.step).toBe(5);
+    await run.setBest({ ...best, step: 4, value: 0.8 });
+    expect(await run.steps()).toEqual([3, 4, 5]);
+  });
+
+  it('is missing where none was named or it is gone, and an error where its file is damaged', async () => {
+    const run = await runWith(1, 2);
+    expect(await run.best()).toBeUndefined();
+    await expect(run.loadCheckpoint('best')).rejects.toMatchObject(checkpointError(/no best checkpoint/));
+    await run.setBest(best);
+    await rm(join(run.path, 'checkpoints', '1'), { recursive: true });
+    expect(await run.best()).toBeUndefined();
+    await writeFile(join(run.path, 'checkpoints', 'best.json'), '{"format":1,"step":"1"}');
+    await expect(run.best()).rejects.toMatchObject(checkpointError(/best\.json: expected/));
+  });
+});
+
 describe('RunFolder', () => {
   it('is created, opened and refused a second time', async () => {
     const path = join(folder, 'deep', 'run');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { command } from '../../lib/cli/demo.ts';
-import { queriesOf } from '../../lib/cli/demo-report.ts';
+import { queriesOf } from '../../lib/cli/examine.ts';
 import { type Ran, runWith } from './run-cli.ts';
 
 let folder: string;
@@ -41,7 +41,8 @@ describe('contrastive demo', () => {
     for (const encoder of result.encoders.slice(1)) expect(encoder.samplesPerSecond).toBeGreaterThan(0);
     const page = await readFile(out, 'utf8');
     for (const name of trained) expect(page).toContain(name);
-    for (const id of ['results', 'loss', 'maps', 'gallery']) expect(page).toContain(`<h2 id="${id}">`);
+    for (const id of ['results', 'curves', 'maps', 'classes', 'mistakes', 'gallery'])
+      expect(page).toContain(`<h2 id="${id}">`);
     expect(page).toContain('Ankle boot');
     expect(await readdir(join(folder, 'new'))).toEqual(['report.html']);
   });
@@ -64,7 +65,7 @@ describe('contrastive demo', () => {
     const ran = await demo(['--out', join(file, 'report.html')]);
     expect(ran).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/cannot be made.*\[ERR_DATA\]/) });
     const stopped = await demo(['--out', join(folder, 'stopped.html')], AbortSignal.abort('SIGINT'));
-    expect(stopped).toMatchObject({ code: 130, stderr: expect.stringContaining('[ERR_ABORTED]') });
+    expect(stopped).toMatchObject({ code: 130, stderr: expect.stringContaining('the operation was aborted') });
     expect(await readdir(folder)).not.toContain('stopped.html');
     expect(await runWith([command], ['demo', '--epoch', '2'])).toMatchObject({ code: 2 });
   });

@@ -72,7 +72,8 @@ describe('contrastive eval', () => {
     );
     expect(code).toBe(0);
     expect(stdout).toContain('fashion-mnist: 100 images');
-    expect(stdout).toMatch(/ +kNN +top-5\nrandom weights( +\d+\.\d%){2}\nafter step 4( +\d+\.\d%){2}\n$/);
+    expect(stdout).toMatch(/ +kNN +top-5\nrandom weights( +\d+\.\d%){2}\nafter step 4( +\d+\.\d%){2}\n\n/);
+    expect(stdout).toMatch(/\n95% intervals, of 50 test images: kNN \d+\.\d to \d+\.\d%\nchance \d+\.\d%\n$/);
     const json = await evaluate(
       '--limit-train',
       '100',
@@ -88,6 +89,27 @@ describe('contrastive eval', () => {
       baseline: { linearTop1: expect.any(Number) },
     });
     expect(JSON.parse(json.stdout)).not.toHaveProperty('knnTop1');
+  });
+
+  it('shows what kNN reached before training, where the run measured it on as many images', async () => {
+    const watched = join(folder, 'watched');
+    await cp(run, watched, { recursive: true });
+    const figures = { knnTop1: 0.25, chanceTop1: 0.1, testImages: 50 };
+    const records = [
+      { kind: 'monitor', epoch: 0, step: 0, metrics: figures },
+      { kind: 'epoch', epoch: 0, step: 4, loss: 1, metrics: { ...figures, knnTop1: 0.5 } },
+    ];
+    await writeFile(join(watched, 'metrics.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    const judge = async (...args: string[]) => {
+      const ran = await runWith([command], ['eval', '--run', watched, '--protocol', 'knn', '--json', ...args]);
+      return JSON.parse(ran.stdout);
+    };
+    const result = await judge('--limit-test', '50');
+    const [low, high] = result.intervals.knnTop1;
+    expect(result).toMatchObject({ knnBefore: 0.25, chanceTop1: expect.any(Number) });
+    expect(low <= result.knnTop1 && result.knnTop1 <= high).toBe(true);
+    expect(await judge('--limit-test', '40')).not.toHaveProperty('knnBefore');
+    expect(await judge('--limit-test', '50', '--k', '3')).not.toHaveProperty('knnBefore');
   });
 
   it('fine-tunes on a part of the labels, beside the untrained encoder, and leaves the run as it is', async () => {
@@ -112,7 +134,8 @@ describe('contrastive eval', () => {
     const limits = ['--limit-train', '100', '--limit-test', '50'];
     const { code, stdout } = await evaluate(...limits, '--protocol', 'all', '--epochs', '1', '--batch-size', '50');
     expect(code).toBe(0);
-    expect(stdout).toMatch(/ +kNN +top-5 +linear probe +top-5 +fine-tuned +top-5\nafter step 4( +\d+\.\d%){6}\n$/);
+    expect(stdout).toMatch(/ +kNN +top-5 +linear probe +top-5 +fine-tuned +top-5\nafter step 4( +\d+\.\d%){6}\n\n/);
+    expect(stdout).toMatch(/: kNN \d+\.\d to \d+\.\d%, linear probe \d+\.\d to \d+\.\d%, fine-tuned \d+\.\d to/);
   });
 
   it('shows what it is at: features, neighbours, steps', async () => {
@@ -214,7 +237,7 @@ describe('errors', () => {
     expect(other).toMatchObject({ code: 1, stderr: expect.stringMatching(/must have shape.*\[ERR_CHECKPOINT\]/) });
   });
 
-  it('of data without a test split or labels', async () => {
+  it('of data without labels', async () => {
     const photos = join(folder, 'photos');
     const picture = await sharp({ create: { width: 28, height: 28, channels: 3, background: '#123' } })
       .png()
@@ -223,13 +246,11 @@ describe('errors', () => {
       await mkdir(join(photos, split), { recursive: true });
       await writeFile(join(photos, split, 'a.png'), picture);
     }
-    const noSplit = await evaluate('--data', `folder:${join(photos, 'train')}`);
-    expect(noSplit).toMatchObject({ code: 1, stderr: expect.stringMatching(/train has no labels.*\[ERR_DATA\]/) });
-    const noLabels = await evaluate('--data', `folder:${photos}`);
-    expect(noLabels).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(/photos has no labels.*\[ERR_DATA\]/),
-    });
+    for (const data of [join(photos, 'train'), photos])
+      expect(await evaluate('--data', `folder:${data}`)).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/has no labels to judge by.*\[ERR_DATA\]/),
+      });
   });
 
   it('of damaged files, unless they are to be left out; warns of classes that training lacks, and takes val', async () => {

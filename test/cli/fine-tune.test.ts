@@ -140,5 +140,9 @@ describe('a classifier as an ONNX file', () => {
     const ran = await runWith([exportCommand], ['export', '--run', tuned, '--out', out, '--head', '--json']);
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     expect((await readFile(out)).toString('latin1')).toContain(JSON.stringify(classes));
+    const beside = JSON.parse(await readFile(join(folder, 'model.json'), 'utf8'));
+    expect(beside).toMatchObject({ classes, output: { name: 'logits', shape: ['batch', 4] } });
+    const without = await runWith([exportCommand], ['export', '--run', tuned, '--out', join(folder, 'encoder.onnx')]);
+    expect(without.stdout).toContain('The classifier of the run is not in it; --head includes it.');
   });
 });

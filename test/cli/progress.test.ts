@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { formatBytes, formatDuration, formatTable } from '../../lib/cli/format.ts';
 import { Output } from '../../lib/cli/output.ts';
 import { Progress } from '../../lib/cli/progress.ts';
@@ -23,6 +23,25 @@ describe('Progress', () => {
     expect(terminal.written.slice(2)).toEqual(['\r\x1b[2K', 'finished\n']);
     progress.update('next'); // shown at once
     expect(terminal.written.at(-1)).toBe('\r\x1b[2Knext');
+  });
+
+  it('draws a bar before the text on a wide terminal: as much of it as is done', () => {
+    const bars = [0, 0.5, 1].map((share) => {
+      const terminal = stream(true, 80);
+      new Progress(terminal).update('x'.repeat(90), share);
+      return (terminal.written[0] as string).slice('\r\x1b[2K'.length);
+    });
+    expect(bars[1]).toBe(`\x1b[36m${'━'.repeat(10)}\x1b[0m${'─'.repeat(10)}  ${'x'.repeat(56)}…`);
+    const [none, , whole] = bars.map((bar) => bar.split('━').length - 1);
+    expect([none, whole]).toEqual([0, 20]);
+    const [narrow, pipe] = [stream(true, 79), stream(false)];
+    for (const each of [narrow, pipe]) new Progress(each).update('text', 0.5);
+    expect([narrow.written, pipe.written]).toEqual([['\r\x1b[2Ktext'], ['text\n']]);
+    vi.stubEnv('NO_COLOR', '1');
+    const plain = stream(true, 80);
+    new Progress(plain).update('text', 0.5);
+    vi.unstubAllEnvs();
+    expect(plain.written).toEqual([`\r\x1b[2K${'━'.repeat(10)}${'─'.repeat(10)}  text`]);
   });
 
   it('takes a terminal that tells no width for one of 80 columns', () => {
@@ -58,7 +77,9 @@ describe('Output', () => {
     output.print('text');
     output.warn('beware');
     output.emit({ hidden: true });
-    expect(terminal.written.join('|')).toBe('\r\x1b[2Klive|\r\x1b[2K|text\n|live|\r\x1b[2K|warning: beware\n|live');
+    expect(terminal.written.join('|')).toBe(
+      '\r\x1b[2Klive|\r\x1b[2K|text\n|live|\r\x1b[2K|\x1b[33mwarning:\x1b[0m beware\n|live',
+    );
   });
 
   it('prints one object a line for machines, warnings too', () => {

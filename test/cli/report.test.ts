@@ -2,71 +2,155 @@ import { createHash } from 'node:crypto';
 import { Script } from 'node:vm';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { chartsOf, niceTicks, valueText } from '../../lib/cli/report/chart.ts';
 import { fitMap } from '../../lib/cli/report/feature-map.ts';
 import { html, scriptJson } from '../../lib/cli/report/html.ts';
 import { ImagePool } from '../../lib/cli/report/image-pool.ts';
-import { lossSeries, niceTicks } from '../../lib/cli/report/loss-chart.ts';
 import { encodePng } from '../../lib/cli/report/png.ts';
 import { projectFeatures } from '../../lib/cli/report/project.ts';
 import { renderReport } from '../../lib/cli/report/report.ts';
-import type { ReportData } from '../../lib/cli/report/report-data.ts';
+import type { Arrangement, Evaluation, ReportData } from '../../lib/cli/report/report-data.ts';
 import { percent, points } from '../../lib/cli/report/results.ts';
 import { script } from '../../lib/cli/report/script.ts';
 import { seededRandom } from '../../lib/cli/report/umap-layout.ts';
 
 const HOSTILE = `</script></style><img src=x onerror="alert('1')">&`;
 
-/** Twelve 5×4 images of three classes, two encoders, all parts present. */
-function sample(over: Partial<ReportData> = {}): ReportData {
+/** Eight 5×4 test images of three classes and four training images, two encoders, all parts present. */
+function sampleEvaluation(over: Partial<Evaluation> = {}): Evaluation {
   const random = seededRandom(7);
-  const labels = Array.from({ length: 12 }, (_, i) => i % 3);
+  const poolLabels = Array.from({ length: 12 }, (_, i) => i % 3);
+  const labels = poolLabels.slice(0, 8);
+  const encoder = {
+    confidences: [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.95],
+    map: Float32Array.from({ length: 16 }, random),
+    neighbors: [
+      [9, 8],
+      [10, 9],
+    ],
+    mistakes: [],
+  };
   return {
-    title: 'A run',
-    facts: [{ label: 'Seed', value: '0' }],
     classes: ['cat', 'dog', 'owl'],
-    testCount: 2000,
+    labels,
+    names: labels.map((_, i) => `image ${i}`),
+    trainImages: 4,
+    chanceTop1: 0.375,
     encoders: [
-      { name: 'Untrained', knnTop1: 0.5, linearTop1: 0.55, map: Float32Array.from({ length: 16 }, random) },
+      { ...encoder, name: 'Untrained', knnTop1: 0.5, linearTop1: 0.55, predictions: [0, 0, 0, 0, 0, 0, 0, 0] },
       {
+        ...encoder,
         name: 'SupCon (out)',
-        knnTop1: 0.823,
+        knnTop1: 0.875,
         linearTop1: 0.8,
-        loss: { epochs: [0.5, 1, 1.5, 2], values: [6, 5, 4.5, 4.2] },
-        map: Float32Array.from({ length: 16 }, random),
-        neighbors: [
-          [3, 4],
-          [9, 6],
-        ],
+        predictions: [0, 1, 2, 0, 1, 2, 0, 0],
+        mistakes: [{ test: 7, image: 7, neighbors: [9, 10] }],
       },
     ],
+    hasReference: true,
     images: {
       pixels: Uint8Array.from({ length: 12 * 20 }, () => random() * 256),
       height: 5,
       width: 4,
       channels: 1,
-      labels,
+      labels: poolLabels,
     },
-    points: [0, 1, 2, 3, 4, 5, 6, 7],
+    points: labels.map((_, i) => ({ image: i, test: i })),
     queries: [0, 1],
     ...over,
   };
 }
 
-const withEncoder = (over: Partial<ReportData['encoders'][number]>): ReportData => {
-  const [first, second] = sample().encoders;
-  return sample({ encoders: [first!, { ...second!, ...over }] });
+const sample = (over: Partial<ReportData> = {}): ReportData => ({
+  title: 'A run',
+  facts: [{ label: 'Seed', value: '0' }],
+  notes: ['28 of 60 images are left out of each epoch'],
+  commands: ['npx contrastive report runs/a'],
+  trainings: [
+    {
+      name: 'SupCon (out)',
+      curves: {
+        loss: { epochs: [0.5, 1, 1.5, 2], values: [6, 5, 4.5, 4.2] },
+        knnTop1: { epochs: [0, 2], values: [0.5, 0.875] },
+      },
+    },
+  ],
+  levels: { knnTop1: [{ name: 'chance', value: 0.375 }] },
+  evaluation: sampleEvaluation(),
+  ...over,
+});
+
+const withEvaluation = (over: Partial<Evaluation>): ReportData => sample({ evaluation: sampleEvaluation(over) });
+const withEncoder = (over: Partial<Evaluation['encoders'][number]>): ReportData => {
+  const [first, second] = sampleEvaluation().encoders;
+  return withEvaluation({ encoders: [first!, { ...second!, ...over }] });
 };
+const withLoss = (...all: number[][]): ReportData =>
+  sample({
+    trainings: all.map((values, i) => ({
+      name: `training ${i}`,
+      curves: { loss: { epochs: values.map((_, j) => (j + 1) / 2), values } },
+    })),
+  });
+
+/** The content of a file that the page offers. */
+const fileIn = (page: string, name: string): string =>
+  Buffer.from(new RegExp(`download="${name}" href="data:[^,]*;base64,([^"]*)"`).exec(page)![1]!, 'base64').toString();
+
+const sections = ['results', 'curves', 'maps', 'classes', 'mistakes', 'gallery', 'again'];
 
 describe('renderReport', () => {
   it('is one page with every part and the figures of the run', () => {
     const page = renderReport(sample());
-    for (const id of ['results', 'loss', 'maps', 'gallery']) expect(page).toContain(`<h2 id="${id}">`);
-    expect(page).toContain('82.3%');
-    expect(page).toContain('+32.3');
-    expect(page).toContain('2,000 images');
-    expect(page).toContain("1 of 4 neighbours shown are of the query's class");
+    for (const id of sections) expect(page).toContain(`<h2 id="${id}">`);
+    for (const text of ['87.5%', '+37.5', '8 images', 'Always naming the most frequent class would be right for 37.5%'])
+      expect(page).toContain(text);
+    expect(page).toContain("2 of 4 neighbours shown are of the query's class");
     expect(page).toContain('aria-label="Neighbour 1: cat"');
-    expect(page).toContain('aria-label="Neighbour 2: dog (another class)"');
+    expect(page).toContain('aria-label="Neighbour 2: owl (another class)"');
+    expect(page).toContain('28 of 60 images are left out of each epoch');
+    expect(page).toContain('<pre>npx contrastive report runs/a</pre>');
+  });
+
+  it('opens on the best encoder, counts its mistakes, and marks them on its map', () => {
+    const page = renderReport(sample());
+    expect(page).toMatch(/value="1" checked><span>SupCon \(out\)/);
+    expect(page).toContain('1 of 8 test images are taken for another class.');
+    expect(page).toContain('taken for cat, 95.0% of votes');
+    expect(page).toContain('Most often confused: <b>dog</b> taken for <b>cat</b> (1 of 3).');
+    expect(page).toContain('title="dog taken for cat: 1 of 3"');
+    const [, untrained, trained] = page.split('<figure class="map">');
+    const rings = (text: string) => text.split('<path class="ring"').length - 1;
+    expect([rings(untrained!), rings(trained!.split('</figure>')[0]!)]).toEqual([5, 1]);
+  });
+
+  it('marks as best only what is ahead beyond noise, and says where a difference is none', () => {
+    expect(renderReport(sample())).not.toContain('<span class="best">');
+    expect(renderReport(sample())).toContain('within noise');
+    const labels = Array.from({ length: 400 }, (_, i) => i % 3);
+    const many = (encoder: Evaluation['encoders'][number]) => ({
+      ...encoder,
+      predictions: labels,
+      confidences: labels.map(() => 1),
+    });
+    const page = renderReport(
+      withEvaluation({ labels, names: labels.map(String), encoders: sampleEvaluation().encoders.map(many) }),
+    );
+    expect(page.match(/<span class="best">[\d.]+%/g)).toEqual(['<span class="best">87.5%', '<span class="best">80.0%']);
+    expect(page).not.toContain('<span class="muted range">within noise');
+  });
+
+  it('carries its figures as files', () => {
+    const page = renderReport(sample());
+    const summary = JSON.parse(fileIn(page, 'summary.json'));
+    expect(summary).toMatchObject({ testImages: 8, encoders: [{ knnTop1: 0.5 }, { knnTop1: 0.875, linearTop1: 0.8 }] });
+    expect(fileIn(page, 'predictions.csv').split('\n').slice(0, 2)).toEqual([
+      'image,class,Untrained: class,Untrained: votes,SupCon (out): class,SupCon (out): votes',
+      'image 0,cat,cat,0.9,cat,0.9',
+    ]);
+    expect(fileIn(page, 'curves.csv')).toContain('\nSupCon (out),knnTop1,2,0.875\n');
+    const quoted = fileIn(renderReport(withEncoder({ name: 'a "b", c' })), 'predictions.csv');
+    expect(quoted).toContain(',"a ""b"", c: class",');
   });
 
   it('loads nothing, and lets only its own script run', () => {
@@ -81,12 +165,18 @@ describe('renderReport', () => {
   });
 
   it('escapes every name that comes from outside', () => {
-    const data = withEncoder({ name: HOSTILE });
+    const [training] = sample().trainings;
     const page = renderReport({
-      ...data,
+      ...withEncoder({ name: HOSTILE }),
+      evaluation: sampleEvaluation({
+        classes: [HOSTILE, 'dog', 'owl'],
+        encoders: sampleEvaluation().encoders.map((encoder) => ({ ...encoder, name: HOSTILE })),
+      }),
       title: HOSTILE,
-      classes: [HOSTILE, 'dog', 'owl'],
       facts: [{ label: HOSTILE, value: HOSTILE }],
+      notes: [HOSTILE],
+      commands: [HOSTILE],
+      trainings: [{ name: HOSTILE, curves: { ...training!.curves, [HOSTILE]: { epochs: [1], values: [1] } } }],
     });
     expect(page).not.toContain('<img');
     expect(page.match(/<\/script>/g)).toHaveLength(2);
@@ -96,51 +186,85 @@ describe('renderReport', () => {
   });
 
   it('leaves out what a run does not have', () => {
-    const page = renderReport(
-      sample({ encoders: [{ name: 'Untrained', knnTop1: 0.5, linearTop1: 0.5 }], points: [], queries: [] }),
-    );
-    for (const id of ['loss', 'maps', 'gallery']) expect(page).not.toContain(`<h2 id="${id}">`);
-    expect(page).not.toContain('undefined');
+    const { evaluation: _, ...unlabelled } = sample();
+    const page = renderReport(unlabelled);
+    for (const id of ['results', 'maps', 'classes', 'mistakes', 'gallery'])
+      expect(page).not.toContain(`<h2 id="${id}">`);
+    expect(renderReport(sample({ trainings: [] }))).not.toContain('<h2 id="curves">');
+    expect(page.split('<script>')[0]).not.toContain('undefined');
+  });
+
+  it('shows maps and neighbours of images without labels, and no word of classes', () => {
+    const { images } = sampleEvaluation();
+    const encoder = { map: new Float32Array(16), neighbors: [[1, 2], [3]] };
+    const arrangement: Arrangement = {
+      images: { ...images, labels: images.labels.map(() => -1) },
+      points: [0, 1, 2, 3, 4, 5, 6, 7],
+      queries: [8, 9],
+      encoders: ['Untrained', 'mine'].map((name) => ({ name, ...encoder })),
+    };
+    const { evaluation: _, ...rest } = sample();
+    const page = renderReport({ ...rest, arrangement });
+    for (const id of ['curves', 'maps', 'gallery']) expect(page).toContain(`<h2 id="${id}">`);
+    for (const id of ['results', 'classes', 'mistakes']) expect(page).not.toContain(`<h2 id="${id}">`);
+    expect(page).toMatch(/value="1" checked><span>mine/);
+    const main = page.split('<main>')[1]!.split('<script')[0]!;
+    expect(main).not.toMatch(/undefined|class that kNN|another class/);
+    for (const wrong of [{ points: [12] }, { queries: [-1, 0] }, { images: { ...images, channels: 2 } }])
+      expect(() => renderReport({ ...rest, arrangement: { ...arrangement, ...wrong } })).toThrow(
+        expect.objectContaining({ code: 'ERR_DATA' }),
+      );
   });
 
   it('gives more than ten classes a colour and a shape of their own', () => {
     const labels = Array.from({ length: 12 }, (_, i) => i);
-    const data = sample({ classes: labels.map((c) => `c${c}`), images: { ...sample().images, labels } });
-    const page = renderReport({
-      ...data,
-      points: labels,
-      encoders: [{ ...data.encoders[0]!, map: new Float32Array(24) }],
-    });
+    const [encoder] = sampleEvaluation().encoders;
+    const page = renderReport(
+      withEvaluation({
+        classes: labels.map((c) => `c${c}`),
+        labels,
+        names: labels.map(String),
+        images: { ...sampleEvaluation().images, labels },
+        points: labels.map((i) => ({ image: i, test: i })),
+        encoders: [{ ...encoder!, predictions: labels, confidences: labels, map: new Float32Array(24) }],
+      }),
+    );
     const keys = [...page.matchAll(/<svg class="key"[^>]*>(<path [^>]*>)/g)].map((m) => m[1]);
     expect(new Set(keys).size).toBe(12);
   });
 
-  it('shows losses relative to their start first when their scales differ', () => {
-    const first = (values: number[]) => {
-      const data = withEncoder({});
-      const other = { name: 'SimCLR', knnTop1: 0.7, linearTop1: 0.7, loss: { epochs: [0.5, 1, 1.5, 2], values } };
-      const page = renderReport({ ...data, encoders: [...data.encoders, other] });
-      return /name="scale" value="(\w+)" checked/.exec(page)![1];
-    };
-    expect(first([6.2, 5.6, 5.3, 5.1])).toBe('values');
-    expect(first([620, 560, 530, 510])).toBe('relative');
+  it('shows losses relative to their start first when their scales differ, and one loss as it is', () => {
+    const first = (...all: number[][]) =>
+      /name="scale" value="(\w+)" checked/.exec(renderReport(withLoss(...all)))?.[1];
+    const values = [6, 5, 4.5, 4.2];
+    expect(first(values, [6.2, 5.6, 5.3, 5.1])).toBe('values');
+    expect(first(values, [620, 560, 530, 510])).toBe('relative');
+    expect(first(values)).toBeUndefined();
   });
 
   it.each<[string, ReportData]>([
-    ['channels', sample({ images: { ...sample().images, channels: 2 } })],
-    ['pixels', sample({ images: { ...sample().images, pixels: new Uint8Array(3) } })],
-    ['encoders', sample({ encoders: [] })],
-    ['labels', sample({ classes: ['cat'] })],
-    ['points', sample({ points: [12] })],
-    ['queries', sample({ queries: [0.5, 1] })],
+    ['channels', withEvaluation({ images: { ...sampleEvaluation().images, channels: 2 } })],
+    ['pixels', withEvaluation({ images: { ...sampleEvaluation().images, pixels: new Uint8Array(3) } })],
+    ['encoders', withEvaluation({ encoders: [] })],
+    ['labels', withEvaluation({ classes: ['cat'] })],
+    ['labels', withEvaluation({ labels: [0, 1, 2, 0, 1, 2, 0, 3] })],
+    ['names', withEvaluation({ names: [] })],
+    ['points', withEvaluation({ points: [{ image: 12, test: 0 }] })],
+    ['points', withEvaluation({ points: [{ image: 0, test: 8 }] })],
+    ['queries', withEvaluation({ queries: [0.5, 1] })],
     ['knnTop1', withEncoder({ knnTop1: 82 })],
     ['linearTop1', withEncoder({ linearTop1: Number.NaN })],
-    ['loss', withEncoder({ loss: { epochs: [1], values: [] } })],
-    ['loss', withEncoder({ loss: { epochs: [1], values: [Number.NaN] } })],
+    ['predictions', withEncoder({ predictions: [1] })],
+    ['predictions', withEncoder({ predictions: [0, 1, 2, 0, 1, 2, 0, 3] })],
+    ['confidences', withEncoder({ confidences: [] })],
+    ['loss', sample({ trainings: [{ name: 'a', curves: { loss: { epochs: [1], values: [] } } }] })],
+    ['loss', withLoss([Number.NaN])],
     ['map', withEncoder({ map: new Float32Array(3) })],
     ['map', withEncoder({ map: new Float32Array(16).fill(Number.NaN) })],
     ['neighbors', withEncoder({ neighbors: [[1]] })],
     ['neighbors', withEncoder({ neighbors: [[1], [-1]] })],
+    ['mistakes', withEncoder({ mistakes: [{ test: 8, image: 0, neighbors: [] }] })],
+    ['mistakes', withEncoder({ mistakes: [{ test: 0, image: 0, neighbors: [12] }] })],
   ])('refuses data that does not fit: %s', (name, data) => {
     expect(() => renderReport(data)).toThrow(
       expect.objectContaining({ code: 'ERR_DATA', message: expect.stringContaining(name) }),
@@ -188,7 +312,7 @@ describe('encodePng', () => {
       .toColourspace('b-w')
       .raw()
       .toBuffer();
-    expect([...tile]).toEqual([...data.images.pixels.subarray(7 * 20, 8 * 20)]);
+    expect([...tile]).toEqual([...data.evaluation!.images.pixels.subarray(7 * 20, 8 * 20)]);
   });
 });
 
@@ -201,12 +325,28 @@ describe('ImagePool', () => {
     expect(pool.toImages()).toEqual({ pixels: new Uint8Array(8), height: 2, width: 2, channels: 1, labels: [1, 2] });
   });
 
-  it('refuses images of two sizes, and images without a label', () => {
-    const pool = new ImagePool();
-    pool.add('a', image);
-    expect(() => pool.add('b', { ...image, height: 1 })).toThrow(expect.objectContaining({ code: 'ERR_DATA' }));
+  it('takes images without a label, which a page of labelled ones refuses', () => {
     const { label: _, ...unlabelled } = image;
-    expect(() => pool.add('c', unlabelled)).toThrow(expect.objectContaining({ code: 'ERR_DATA' }));
+    const pool = new ImagePool();
+    pool.add('a', unlabelled);
+    expect(pool.toImages().labels).toEqual([-1]);
+    const labels = [...sampleEvaluation().images.labels.slice(1), -1];
+    expect(() => renderReport(withEvaluation({ images: { ...sampleEvaluation().images, labels } }))).toThrow(
+      expect.objectContaining({ code: 'ERR_DATA', message: expect.stringContaining('images.labels') }),
+    );
+  });
+
+  it('makes tiles of the middle of large images, each pixel a mean, in colours if one is', () => {
+    const pool = new ImagePool();
+    // 128 × 192 gray: columns 32 to 159 are the middle; pairs of rows and columns 10 and 20.
+    const gray = Uint8Array.from({ length: 128 * 192 }, (_, i) => (i % 2 === 0 ? 10 : 20));
+    pool.add('a', { pixels: gray, height: 128, width: 192, channels: 1, label: 0 });
+    const red = Uint8Array.from({ length: 65 * 65 * 3 }, (_, i) => (i % 3 === 0 ? 200 : 0));
+    pool.add('b', { pixels: red, height: 65, width: 65, channels: 3, label: 1 });
+    const { pixels, height, width, channels } = pool.toImages();
+    expect([height, width, channels]).toEqual([64, 64, 3]);
+    expect(new Set(pixels.subarray(0, 64 * 64 * 3))).toEqual(new Set([15]));
+    expect([...pixels.subarray(64 * 64 * 3, 64 * 64 * 3 + 6)]).toEqual([200, 0, 0, 200, 0, 0]);
   });
 });
 
@@ -239,10 +379,24 @@ describe('figures', () => {
       epochs: Array.from({ length: n }, (_, i) => (i + 1) / 100),
       values: Array.from({ length: n }, (_, i) => 5 + (i % 2)),
     };
-    const [series] = lossSeries(withEncoder({ loss }));
+    const [chart] = chartsOf([{ name: 'a', curves: { loss } }]);
+    const [series] = chart!.series;
     expect(series!.values.length).toBeLessThanOrEqual(300);
-    expect(series!.relative[0]).toBe(1);
     for (const value of series!.values) expect(Math.abs(value - 5.5)).toBeLessThan(0.05);
+  });
+
+  it('keeps a short curve as it is, and puts charts in order', () => {
+    const curve = { epochs: [0, 1, 2], values: [0.1, 0.9, 0.5] };
+    const charts = chartsOf([{ name: 'a', curves: { zeta: curve, knnTop1: curve, loss: curve } }]);
+    expect(charts.map(({ figure }) => figure)).toEqual(['loss', 'knnTop1', 'zeta']);
+    expect(charts[1]!.series[0]).toMatchObject(curve);
+  });
+
+  it('writes values with as many digits as they need', () => {
+    expect([4.2, 12.345, 1234.5, 0.00123, 0].map((value) => valueText(value, false))).toEqual([
+      ...['4.2', '12.3', '1,235', '0.00123', '0.0'],
+    ]);
+    expect(valueText(0.875, true)).toBe('87.5%');
   });
 
   it('fits a map into its square with one scale for both axes', () => {

@@ -80,17 +80,16 @@ describe('contrastive train', () => {
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     const events = eventsOf(ran);
     expect(events.map(({ kind }) => kind)).toEqual([
-      'start',
-      ...new Array(4).fill('step'),
-      'checkpoint',
-      'epoch',
-      'end',
-      'result',
+      ...['start', 'monitor', ...new Array(4).fill('step'), 'checkpoint', 'epoch', 'end', 'result'],
     ]);
     const result = events.at(-1) as Event;
     expect(result).toMatchObject({ step: 4, device: 'cpu', out });
     expect(result.samplesPerSecond).toBeGreaterThan(0);
     expect(result.knnTop1).toBeGreaterThan(0.2); // 0.1 is chance; untrained features reach more
+    const { metrics } = events[1] as { metrics?: unknown };
+    const figures = { chanceTop1: result.chanceTop1, testImages: 100 };
+    expect(metrics).toEqual({ knnTop1: result.knnBefore, ...figures });
+    expect(await (await RunFolder.open(out)).best()).toEqual({ step: 4, figure: 'knnTop1', value: result.knnBest });
     const losses = await lossesOf(out);
     expect(losses).toHaveLength(4);
     expect(result.loss).toBeCloseTo(losses.reduce<number>((sum, loss) => sum + (loss as number), 0) / 4, 9);
@@ -333,7 +332,7 @@ describe('where the weights begin', () => {
     const out = join(folder, 'untrained');
     const ran = await train(...small, ...few, '--epochs', '0', '--out', out, '--json');
     expect(ran).toMatchObject({ code: 0, stderr: '' });
-    expect(eventsOf(ran).map(({ kind }) => kind)).toEqual(['start', 'checkpoint', 'end', 'result']);
+    expect(eventsOf(ran).map(({ kind }) => kind)).toEqual(['start', 'monitor', 'checkpoint', 'end', 'result']);
     expect(eventsOf(ran).at(-1)).toMatchObject({ step: 0, loss: null, knnTop1: null });
     const judged = await runWith([evalCommand], ['eval', '--run', out, '--protocol', 'knn', '--json']);
     expect(JSON.parse(judged.stdout)).toMatchObject({ trainImages: 256 });
@@ -478,7 +477,9 @@ describe.runIf(process.platform !== 'win32')('Ctrl-C', () => {
     const child = spawn(process.execPath, [...nodeArguments, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     let err = '';
     child.stderr.on('data', (chunk) => (err += chunk));
-    child.stdout.once('data', () => child.stdout.destroy());
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (chunk.includes('"kind":"step"')) child.stdout.destroy();
+    });
     const code = await new Promise((resolve) => child.once('close', resolve));
     expect({ code, err }).toEqual({ code: 141, err: '' });
     expect((await (await RunFolder.open(out)).loadCheckpoint()).state.step).toBeGreaterThanOrEqual(1);

@@ -92,6 +92,18 @@ describe('knnClassify', () => {
     expect(again.accuracy).toBe(1);
   });
 
+  test('the confidence of a prediction is its share of the votes', async () => {
+    const [query, bank] = [rows(7, 1), rows(11, 9)];
+    const labels = bank.map((_, i) => (i * i) % 3);
+    const known = { features: tensor(bank), labels };
+    const asked = { features: tensor(query), labels: query.map(() => 0) };
+    const { predictions, confidences } = await knnClassify(known, asked, { k: 5, temperature: 0.5 });
+    for (const [i, row] of query.entries()) {
+      const expected = votes(row, bank, labels, 5, 0.5).get(predictions[i] as number) ?? 0;
+      expect(Math.abs((confidences[i] as number) - expected)).toBeLessThan(1e-4);
+    }
+  });
+
   test('labels of any size cost what their number does, and classes that training lacks are counted', async () => {
     const [far, farther] = [2 ** 31 - 2, 2 ** 31 - 1];
     const train = {
@@ -111,8 +123,9 @@ describe('knnClassify', () => {
       ]),
       labels: [far, 7, 3, 3],
     };
-    const { accuracy, predictions, unknown, ...rest } = await knnClassify(train, test, { k: 1 });
+    const { accuracy, predictions, unknown, confidences, ...rest } = await knnClassify(train, test, { k: 1 });
     expect([accuracy, Array.from(predictions), unknown, rest]).toEqual([0.5, [far, 7, farther, 7], 0.5, {}]);
+    expect(Array.from(confidences)).toEqual([1, 1, 1, 1]);
   });
 
   test('top-5 where there are more than five classes: a class without votes is never among them', async () => {

@@ -174,3 +174,46 @@ describe('monitors', () => {
     await failing({ monitors: [{ figures: () => ({ a: 'b' }) }] }, /monitor: a must be a number, got 'b'/);
   });
 });
+
+describe('monitors of epochs', () => {
+  /** Says the accuracies in turn. */
+  const saying = (...values: number[]) => {
+    const asked: number[] = [];
+    const monitor = ({ epoch }: { epoch: number }) => {
+      asked.push(epoch);
+      return { knnTop1: values.shift() as number };
+    };
+    return { asked, monitor };
+  };
+
+  test('run before the first step with monitorStart, which changes nothing in the training', async () => {
+    const { asked, monitor } = saying(0.3, 0.4, 0.5);
+    const out = join(folder, 'start');
+    const watched = await train({}, { monitors: [monitor], monitorStart: true, out });
+    expect(asked).toEqual([-1, 0, 1]);
+    const event = { kind: 'monitor', epoch: 0, step: 0, metrics: { knnTop1: 0.3 } };
+    expect(watched.events[1]).toEqual(event);
+    expect((await (await RunFolder.open(out)).metrics.read())[0]).toEqual(event);
+    expect(await stateOf(watched)).toEqual(await stateOf(await train()));
+  });
+
+  test('that say nothing at the start leave no event', async () => {
+    const { events } = await train({ epochs: 1 }, { monitors: [() => undefined], monitorStart: true });
+    expect(events.map(({ kind }) => kind)).not.toContain('monitor');
+  });
+
+  test('name the checkpoint that is kept as the best; a run that goes on remembers it', async () => {
+    const out = join(folder, 'best');
+    const fit = { best: 'knnTop1', monitorStart: true, checkpointEvery: 100, out } as const;
+    await train({ epochs: 4 }, { ...fit, monitors: [saying(0.9, 0.4, 0.6, 0.5, Number.NaN).monitor] });
+    const run = await RunFolder.open(out);
+    expect(await run.best()).toEqual({ step: 10, figure: 'knnTop1', value: 0.6 });
+    expect(await run.steps()).toEqual([5, 10, 20]);
+    const { asked, monitor } = saying(0.55, 0.61);
+    await train({ epochs: 5 }, { ...fit, monitors: [monitor], resume: true });
+    expect(asked).toEqual([4]);
+    expect(await run.best()).toMatchObject({ step: 10, value: 0.6 });
+    await train({ epochs: 6 }, { ...fit, monitors: [monitor], resume: true });
+    expect(await run.best()).toMatchObject({ step: 30, value: 0.61 });
+  });
+});

@@ -1,14 +1,14 @@
-/** Query images and their nearest training images by each encoder. */
+/** Test images and their nearest training images by each encoder: one of each class, and the worst mistakes. */
 import { type Html, html } from './html.ts';
-import type { EncoderReport, ReportData } from './report-data.ts';
+import type { Arrangement, EncoderReport, Evaluation } from './report-data.ts';
+import { percent } from './results.ts';
 import { tile } from './sprite.ts';
 
-function row(data: ReportData, query: number, neighbors: readonly number[]): Html {
-  const { labels } = data.images;
-  const nameOf = (index: number) => data.classes[labels[index]!]!;
-  const right = neighbors.filter((n) => labels[n] === labels[query]).length;
+function row({ images, classes }: Evaluation, query: number, neighbors: readonly number[], note: Html): Html {
+  const { labels } = images;
+  const nameOf = (index: number) => classes[labels[index]!]!;
   return html`<li class="query"><div class="asked">${tile(query, `Test image: ${nameOf(query)}`)}<span>${nameOf(query)}</span>
-<span class="muted">${right} of ${neighbors.length}</span></div><ol class="near">${neighbors.map((n, i) => {
+<span class="muted">${note}</span></div><ol class="near">${neighbors.map((n, i) => {
     const same = labels[n] === labels[query];
     return html`<li class="${same ? 'same' : 'other'}">${tile(n, `Neighbour ${i + 1}: ${nameOf(n)}${same ? '' : ' (another class)'}`)}${
       !same && html`<span aria-hidden="true">${nameOf(n)}</span>`
@@ -17,37 +17,65 @@ function row(data: ReportData, query: number, neighbors: readonly number[]): Htm
 `;
 }
 
-function panel(data: ReportData, encoder: EncoderReport, i: number): Html {
-  const { labels } = data.images;
-  const neighbors = encoder.neighbors!;
-  const total = neighbors.reduce((sum, list) => sum + list.length, 0);
-  const right = neighbors.reduce(
-    (sum, list, q) => sum + list.filter((n) => labels[n] === labels[data.queries[q]!]).length,
-    0,
-  );
+function queryPanel(evaluation: Evaluation, encoder: EncoderReport, i: number): Html {
+  const { images, queries } = evaluation;
+  const { labels } = images;
+  const rightOf = (q: number) => encoder.neighbors[q]!.filter((n) => labels[n] === labels[queries[q]!]).length;
+  const total = encoder.neighbors.reduce((sum, list) => sum + list.length, 0);
+  const right = queries.reduce((sum, _, q) => sum + rightOf(q), 0);
   return html`<div class="panel" data-panel="${i}"><p><b>${encoder.name}</b>: ${right} of ${total} neighbours shown are of the query's class.</p>
-<ul class="queries">${data.queries.map((query, q) => row(data, query, neighbors[q]!))}</ul></div>`;
+<ul class="queries">${queries.map((query, q) =>
+    row(evaluation, query, encoder.neighbors[q]!, html`${rightOf(q)} of ${encoder.neighbors[q]!.length}`),
+  )}</ul></div>`;
 }
 
-/** The gallery, the last encoder shown first; undefined when no encoder has neighbours. */
-export function gallerySection(data: ReportData): Html | undefined {
-  const shown = data.encoders.filter((encoder) => encoder.neighbors !== undefined);
-  if (shown.length === 0 || data.queries.length === 0) return undefined;
-  return html`<section class="gallery" aria-labelledby="gallery"><h2 id="gallery">Test images and their nearest training images</h2>
-<div class="explain"><p>For each test image (left), the training images whose features are most similar, the nearest first.
-Solid outline: same class. Dashed outline with a name: another class. Choose an encoder and see what it takes for similar.</p></div>
-<fieldset class="tabs"><legend>Encoder</legend>${shown.map(
-    (encoder, i) =>
-      html`<label><input type="radio" name="encoder" value="${i}"${i === shown.length - 1 && html` checked`}><span>${encoder.name}</span></label>`,
-  )}</fieldset>
-${shown.map((encoder, i) => panel(data, encoder, i))}</section>`;
+export function gallerySection(evaluation: Evaluation): Html | undefined {
+  if (evaluation.queries.length === 0) return undefined;
+  return html`<section aria-labelledby="gallery"><h2 id="gallery">Test images and their nearest training images</h2>
+<div class="explain"><p>For the first test image of each class (left), the training images whose features are most similar, the nearest first.
+Solid outline: same class. Dashed outline with a name: another class.</p></div>
+${evaluation.encoders.map((encoder, i) => queryPanel(evaluation, encoder, i))}</section>`;
 }
 
-/** With :has, only the chosen panel shows; without, all do. */
-export function galleryCss(count: number): string {
-  const rules = Array.from(
-    { length: count },
-    (_, i) => `.gallery:has(input[value="${i}"]:checked) [data-panel="${i}"]{display:block}`,
+function mistakePanel(evaluation: Evaluation, encoder: EncoderReport, i: number): Html {
+  const { labels, classes } = evaluation;
+  const { predictions, confidences, mistakes } = encoder;
+  const wrong = labels.filter((label, t) => predictions[t] !== label).length;
+  const about = `${encoder.name}: ${wrong.toLocaleString('en')} of ${labels.length.toLocaleString('en')} test images are taken for another class.`;
+  return html`<div class="panel" data-panel="${i}"><p>${about}${wrong > mistakes.length && ` These ${mistakes.length} have most votes for it.`}</p>
+<ul class="queries">${mistakes.map(({ test, image, neighbors }) =>
+    row(
+      evaluation,
+      image,
+      neighbors,
+      html`taken for ${classes[predictions[test]!]}, ${percent(confidences[test]!)} of votes`,
+    ),
+  )}</ul></div>`;
+}
+
+export function mistakeSection(evaluation: Evaluation): Html {
+  return html`<section aria-labelledby="mistakes"><h2 id="mistakes">The worst mistakes</h2>
+<div class="explain"><p>Test images that kNN gives another class with most votes, and the training images that outvoted it. Often it is the label
+that is wrong.</p></div>
+${evaluation.encoders.map((encoder, i) => mistakePanel(evaluation, encoder, i))}</section>`;
+}
+
+/** Of images without labels: what each encoder takes for similar. */
+export function plainGallerySection({ encoders, queries }: Arrangement): Html {
+  const panels = encoders.map(
+    ({ neighbors }, i) =>
+      html`<div class="panel" data-panel="${i}"><ul class="queries">${queries.map(
+        (
+          query,
+          q,
+        ) => html`<li class="query"><div class="asked">${tile(query, 'Image')}</div><ol class="near plain">${neighbors[
+          q
+        ]!.map((n, place) => html`<li>${tile(n, `Neighbour ${place + 1}`)}</li>`)}</ol></li>
+`,
+      )}</ul></div>`,
   );
-  return `@supports selector(:has(*)){.panel{display:none}\n${rules.join('\n')}}`;
+  return html`<section aria-labelledby="gallery"><h2 id="gallery">Images and their nearest others</h2>
+<div class="explain"><p>For some images (left), the others whose features are most similar, the nearest first. Whether they are alike in what
+matters to you is the best judge there is without labels.</p></div>
+${panels}</section>`;
 }

@@ -1,46 +1,76 @@
-/** Collects the images that a report shows, each once. */
-import { DataError } from '../../errors.ts';
+/** Collects the images that a report shows, each once, as tiles of one size. */
 import type { ReportImages } from './report-data.ts';
+
+/** Larger images are made smaller: a page carries a thousand of them. */
+const mostSide = 64;
 
 export interface PoolImage {
   /** HWC uint8. */
-  pixels: Uint8Array;
-  height: number;
-  width: number;
-  channels: number;
-  label?: number;
+  readonly pixels: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly label?: number;
 }
 
-export class ImagePool {
-  private readonly indices = new Map<string, number>();
-  private readonly images: PoolImage[] = [];
+/** The middle square, `side` pixels wide; each pixel is the mean of those that it covers. */
+function tileOf(image: PoolImage, side: number): Uint8Array {
+  const { height, width, channels } = image;
+  if (height === side && width === side) return image.pixels;
+  const scale = Math.min(height, width) / side;
+  const [top, left] = [(height - scale * side) / 2, (width - scale * side) / 2];
+  const out = new Uint8Array(side * side * channels);
+  const span = (from: number, at: number): [number, number] => {
+    const first = Math.floor(from + at * scale);
+    return [first, Math.max(first + 1, Math.floor(from + (at + 1) * scale))];
+  };
+  for (let y = 0; y < side; y++)
+    for (let x = 0; x < side; x++)
+      for (let c = 0; c < channels; c++)
+        out[(y * side + x) * channels + c] = meanOf(image, span(top, y), span(left, x), c);
+  return out;
+}
 
-  /**
-   * The index of `image`, added unless `key` (such as 'test:17') is already there.
-   *
-   * @throws {DataError} no label, or a size other than the first image's.
-   */
+function meanOf(
+  { pixels, width, channels }: PoolImage,
+  [top, bottom]: readonly [number, number],
+  [left, right]: readonly [number, number],
+  channel: number,
+): number {
+  let sum = 0;
+  for (let y = top; y < bottom; y++)
+    for (let x = left; x < right; x++) sum += pixels[(y * width + x) * channels + channel]!;
+  return Math.round(sum / ((bottom - top) * (right - left)));
+}
+
+/** Each value three times. */
+const replicated = (gray: Uint8Array): Uint8Array =>
+  Uint8Array.from({ length: gray.length * 3 }, (_, i) => gray[Math.floor(i / 3)]!);
+
+export class ImagePool {
+  readonly #indices = new Map<string, number>();
+  readonly #tiles: Uint8Array[] = [];
+  readonly #labels: number[] = [];
+  /** Of a tile, pixels: the first image's shorter one, which is shown as it is if it is small. */
+  #side = 0;
+
+  /** The index of `image`, of 1 or 3 channels, added unless `key` (such as 'test:17') is already there. */
   add(key: string, image: PoolImage): number {
-    const known = this.indices.get(key);
+    const known = this.#indices.get(key);
     if (known !== undefined) return known;
-    const first = this.images[0] ?? image;
-    if (image.label === undefined) throw new DataError(`report: image '${key}' has no label`);
-    if (image.height !== first.height || image.width !== first.width || image.channels !== first.channels)
-      throw new DataError(`report: images must be of one size, got ${sizeOf(image)} after ${sizeOf(first)}`);
-    const index = this.images.push(image) - 1;
-    this.indices.set(key, index);
+    this.#side ||= Math.min(mostSide, image.height, image.width);
+    const index = this.#tiles.push(tileOf(image, this.#side)) - 1;
+    this.#labels.push(image.label ?? -1);
+    this.#indices.set(key, index);
     return index;
   }
 
+  /** In colours if one of them is. */
   toImages(): ReportImages {
-    const { height, width, channels } = this.images[0] ?? { height: 1, width: 1, channels: 1 };
-    const size = height * width * channels;
-    const pixels = new Uint8Array(this.images.length * size);
-    this.images.forEach((image, i) => {
-      pixels.set(image.pixels, i * size);
-    });
-    return { pixels, height, width, channels, labels: this.images.map((image) => image.label!) };
+    const gray = this.#side ** 2;
+    const channels = this.#tiles.some(({ length }) => length > gray) ? 3 : 1;
+    const tiles = this.#tiles.map((tile) => (tile.length < gray * channels ? replicated(tile) : tile));
+    const pixels = Uint8Array.from(Buffer.concat(tiles));
+    return { pixels, height: this.#side, width: this.#side, channels, labels: this.#labels };
   }
 }
-
-const sizeOf = ({ height, width, channels }: PoolImage) => `${height}×${width}×${channels}`;

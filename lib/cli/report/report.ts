@@ -1,57 +1,82 @@
-/** The report of a run: one HTML file that needs nothing else, from plain data. */
-import { createHash } from 'node:crypto';
-import { mapSection } from './feature-map.ts';
-import { galleryCss, gallerySection } from './gallery.ts';
-import { Html, html, scriptJson } from './html.ts';
-import { lossSection } from './loss-chart.ts';
-import { checkReportData, type ReportData } from './report-data.ts';
-import { headline, resultsSection } from './results.ts';
-import { script } from './script.ts';
+/** The report of one run or several: one HTML file that needs nothing else, from plain data. */
+import { chartSection, chartsOf } from './chart.ts';
+import { chooser, chooserCss } from './chooser.ts';
+import { classSection } from './class-figures.ts';
+import { downloads } from './downloads.ts';
+import { mapSection, plainMapSection } from './feature-map.ts';
+import { gallerySection, mistakeSection, plainGallerySection } from './gallery.ts';
+import { type Html, html } from './html.ts';
+import { renderPage } from './page.ts';
+import { type Arrangement, checkReportData, type Evaluation, type ReportData } from './report-data.ts';
+import { bestEncoder, headline, resultsSection } from './results.ts';
 import { SPRITE_COLUMNS, spriteCss } from './sprite.ts';
-import { style } from './style.ts';
+
+function header({ evaluation, facts, notes }: ReportData): Html {
+  return html`${evaluation && headline(evaluation)}
+<dl class="facts">${facts.map(({ label, value }) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
+${notes.length > 0 && html`<ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul>`}`;
+}
 
 /**
- * Renders a run as a self-contained page: facts, accuracies, loss curves, 2-D maps and a nearest-neighbour gallery.
- * It loads nothing (its Content-Security-Policy forbids it); names from data sets are escaped.
+ * Renders a page of facts, accuracies, curves, classes, 2-D maps, mistakes and a nearest-neighbour gallery, with its figures as
+ * files to download. Names from data sets are escaped.
  *
  * @throws {DataError} data that does not fit together (`checkReportData`).
  */
 export function renderReport(data: ReportData): string {
   checkReportData(data);
-  const loss = lossSection(data);
-  const maps = mapSection(data);
-  const round = (values: readonly number[]) => values.map((value) => Number(value.toPrecision(5)));
-  const payload = {
-    classes: data.classes,
-    columns: SPRITE_COLUMNS,
-    labels: data.points.map((index) => data.images.labels[index]),
-    tiles: data.points,
-    maps: maps?.maps ?? [],
-    loss: loss && {
-      epochs: loss.epochs,
-      series: loss.series.map((s) => ({
-        epochs: round(s.epochs),
-        values: round(s.values),
-        relative: round(s.relative),
-      })),
+  const { title, trainings, levels, commands, evaluation, arrangement } = data;
+  const charts = chartsOf(trainings, levels);
+  const curves = chartSection(charts);
+  const shown = evaluation ? partsOf(evaluation) : arrangement && plainPartsOf(arrangement);
+  return renderPage({
+    title,
+    header: header(data),
+    main: html`${evaluation && resultsSection(evaluation)}
+${curves?.section}
+${shown?.sections}
+<section aria-labelledby="again"><h2 id="again">The figures, and how to get them again</h2>${downloads(data, charts)}
+${commands.length > 0 && html`<pre>${commands.join('\n')}</pre>`}</section>`,
+    css: shown?.css ?? '',
+    data: { charts: curves?.data ?? [], ...shown?.data },
+  });
+}
+
+/** What a page shows of encoders, and what its script reads of that. */
+interface Parts {
+  readonly sections: Html;
+  readonly css: string;
+  readonly data: object;
+}
+
+function partsOf(evaluation: Evaluation): Parts {
+  const { encoders, images, points, labels, classes } = evaluation;
+  const { section, maps } = mapSection(evaluation);
+  return {
+    sections: html`${section}
+${chooser(encoders, bestEncoder(evaluation))}${classSection(evaluation)}${mistakeSection(evaluation)}${gallerySection(evaluation)}`,
+    css: spriteCss(images) + chooserCss(encoders.length),
+    data: {
+      ...{ maps, classes, columns: SPRITE_COLUMNS },
+      labels: points.map(({ test }) => labels[test]),
+      tiles: points.map(({ image }) => image),
+      predictions: encoders.map(({ predictions }) => points.map(({ test }) => predictions[test])),
     },
   };
-  const scriptHash = createHash('sha256').update(script).digest('base64');
-  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${scriptHash}'`;
-  return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<title>${data.title}</title>
-<style>${new Html(style + spriteCss(data.images) + galleryCss(data.encoders.length))}</style></head>
-<body><header><h1>${data.title}</h1>${headline(data)}
-<dl class="facts">${data.facts.map(({ label, value }) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl></header>
-<main>${resultsSection(data)}
-${loss?.section}
-${maps?.section}
-${gallerySection(data)}</main>
-<footer>Made by contrastive. This file holds all its data and loads nothing from elsewhere.</footer>
-<script type="application/json" id="data">${scriptJson(payload)}</script>
-<script>${new Html(script)}</script></body></html>
-`.text;
+}
+
+/** Without labels, all images are of one class that has no name. */
+function plainPartsOf(arrangement: Arrangement): Parts {
+  const { encoders, images, points } = arrangement;
+  const { section, maps } = plainMapSection(arrangement);
+  const labels = points.map(() => 0);
+  return {
+    sections: html`${section}
+${chooser(encoders, encoders.length - 1)}${plainGallerySection(arrangement)}`,
+    css: spriteCss(images) + chooserCss(encoders.length),
+    data: {
+      ...{ maps, classes: [''], columns: SPRITE_COLUMNS, labels, tiles: points },
+      predictions: encoders.map(() => labels),
+    },
+  };
 }

@@ -1,6 +1,7 @@
 /** The finding in a sentence, and the table of accuracies. */
+import { sharesDiffer, wilsonInterval } from '../../evaluate/proportion.ts';
 import { type Html, html } from './html.ts';
-import type { EncoderReport, ReportData } from './report-data.ts';
+import type { EncoderReport, Evaluation } from './report-data.ts';
 
 export const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
 
@@ -11,40 +12,78 @@ export function points(difference: number): string {
   return `${sign}${text}`;
 }
 
+/** The encoder with the highest kNN accuracy, by its place; of equals, the last. The reference only where it is alone. */
+export function bestEncoder({ encoders, hasReference }: Evaluation): number {
+  const first = hasReference && encoders.length > 1 ? 1 : 0;
+  return encoders.reduce(
+    (best, encoder, i) => (i >= first && encoder.knnTop1 >= (encoders[best] as EncoderReport).knnTop1 ? i : best),
+    first,
+  );
+}
+
 /** One sentence with the best encoder by kNN. */
-export function headline(data: ReportData): Html {
-  const [reference, ...trained] = data.encoders;
-  if (!reference || trained.length === 0) return html``;
-  const best = trained.reduce((a, b) => (b.knnTop1 > a.knnTop1 ? b : a));
-  const gain = best.knnTop1 - reference.knnTop1;
-  const compared = gain >= 0 ? `${(gain * 100).toFixed(1)} points more` : `${(-gain * 100).toFixed(1)} points fewer`;
-  return html`<p class="lead">After training with <b>${best.name}</b>, the nearest neighbours of a test image give its
-class correctly for <b>${percent(best.knnTop1)}</b> of ${data.testCount.toLocaleString('en')} images: ${compared} than with the same
-network before training (${percent(reference.knnTop1)}).</p>`;
+export function headline(evaluation: Evaluation): Html {
+  const { encoders, labels, hasReference, chanceTop1 } = evaluation;
+  const best = encoders[bestEncoder(evaluation)] as EncoderReport;
+  const [reference] = encoders;
+  const isCompared = hasReference && encoders.length > 1;
+  const before = isCompared ? (reference as EncoderReport).knnTop1 : chanceTop1;
+  const gain = best.knnTop1 - before;
+  const isSure = sharesDiffer(best.knnTop1, before, labels.length);
+  const difference = `${Math.abs(gain * 100).toFixed(1)} points ${gain >= 0 ? 'more' : 'fewer'}`;
+  const than = isCompared ? 'with the same network untrained' : 'by always naming the most frequent class';
+  const equals = encoders.filter(
+    (other, i) =>
+      other !== best && !(hasReference && i === 0) && !sharesDiffer(other.knnTop1, best.knnTop1, labels.length),
+  );
+  return html`<p class="lead">With the encoder <b>${best.name}</b>, the nearest neighbours of a test image give its
+class correctly for <b>${percent(best.knnTop1)}</b> of ${labels.length.toLocaleString('en')} images: ${difference} than ${than}
+(${percent(before)})${isSure ? '.' : ', which is within the noise of so few images.'}${
+    equals.length > 0 &&
+    html` Within noise, ${equals.map(({ name }, i) => html`${i > 0 && ', '}<b>${name}</b>`)} ${equals.length === 1 ? 'is' : 'are'} as good.`
+  }</p>`;
 }
 
-function cells(value: number, reference: number, isReference: boolean, isBest: boolean): Html {
-  return html`<td class="num"><span class="${isBest ? 'best' : ''}">${percent(value)}</span>
-<span class="bar" aria-hidden="true"><i style="width:${(value * 100).toFixed(1)}%"></i></span></td>
-<td class="num delta">${isReference ? html`<span class="muted">–</span>` : points(value - reference)}</td>`;
+type Figure = 'knnTop1' | 'linearTop1';
+
+/** Whether an encoder is ahead of every other one, beyond noise. */
+const isAhead = ({ encoders, labels }: Evaluation, i: number, figure: Figure): boolean =>
+  encoders.length > 1 &&
+  encoders.every((other, j) => {
+    const own = (encoders[i] as EncoderReport)[figure];
+    return i === j || (own > other[figure] && sharesDiffer(own, other[figure], labels.length));
+  });
+
+function cells(evaluation: Evaluation, i: number, figure: Figure): Html {
+  const { encoders, labels, hasReference } = evaluation;
+  const { [figure]: value } = encoders[i] as EncoderReport;
+  const [low, high] = wilsonInterval(value, labels.length);
+  const { [figure]: reference } = encoders[0] as EncoderReport;
+  const isNoise = !sharesDiffer(value, reference, labels.length);
+  return html`<td class="num"><span class="${isAhead(evaluation, i, figure) && 'best'}">${percent(value)}</span>
+<span class="muted range">${percent(low)} – ${percent(high)}</span>
+<span class="bar" aria-hidden="true"><i style="width:${(value * 100).toFixed(1)}%"></i></span></td>${
+    hasReference &&
+    html`<td class="num delta">${i === 0 ? html`<span class="muted">–</span>` : points(value - reference)}${i > 0 && isNoise && html`<span class="muted range">within noise</span>`}</td>`
+  }`;
 }
 
-export function resultsSection(data: ReportData): Html {
-  const { encoders, classes } = data;
-  const reference = encoders[0]!;
-  const best = (key: 'knnTop1' | 'linearTop1') => Math.max(...encoders.map((encoder) => encoder[key]));
-  const [bestKnn, bestLinear] = [best('knnTop1'), best('linearTop1')];
+export function resultsSection(evaluation: Evaluation): Html {
+  const { encoders, hasReference, labels, chanceTop1, trainImages } = evaluation;
+  const versus =
+    hasReference && html`<th scope="col" class="num delta">points vs ${encoders[0]?.name.toLowerCase()}</th>`;
   const row = (encoder: EncoderReport, i: number) => html`<tr><th scope="row">${encoder.name}</th>
-${cells(encoder.knnTop1, reference.knnTop1, i === 0, encoder.knnTop1 === bestKnn)}
-${cells(encoder.linearTop1, reference.linearTop1, i === 0, encoder.linearTop1 === bestLinear)}</tr>
+${cells(evaluation, i, 'knnTop1')}
+${cells(evaluation, i, 'linearTop1')}</tr>
 `;
   return html`<section aria-labelledby="results"><h2 id="results">Accuracy on test images</h2>
-<div class="explain"><p>The encoder turns an image into a vector, its features. Training never used the test images, so accuracy
-here shows what carries over to new images. Two simple classifiers judge them, with the encoder left as it is:
-<b>kNN</b> lets the most similar training images vote; the <b>linear probe</b> learns one weight per feature and class.
-Guessing would be right for ${percent(1 / Math.max(1, classes.length))}.</p></div>
+<div class="explain"><p>The encoder turns an image into a vector, its features. Training never used the ${labels.length.toLocaleString('en')} test images, so
+accuracy here shows what carries over to new images. Two simple classifiers of ${trainImages.toLocaleString('en')} training images judge them, with the
+encoder left as it is: <b>kNN</b> lets the 20 most similar training images vote; the <b>linear probe</b> learns one weight per feature and class.
+Always naming the most frequent class would be right for ${percent(chanceTop1)}.</p>
+<p>Below each accuracy is its 95% interval (Wilson). Bold is ahead of all others by more than noise, “within noise” is not: a test of two proportions at 5%.</p></div>
 <div class="scroll"><table><thead><tr><th scope="col">Encoder</th><th scope="col" class="num">kNN</th>
-<th scope="col" class="num delta">points vs ${reference.name.toLowerCase()}</th><th scope="col" class="num">Linear probe</th>
-<th scope="col" class="num delta">points vs ${reference.name.toLowerCase()}</th></tr></thead><tbody>
+${versus}<th scope="col" class="num">Linear probe</th>
+${versus}</tr></thead><tbody>
 ${encoders.map(row)}</tbody></table></div></section>`;
 }

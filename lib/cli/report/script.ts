@@ -1,41 +1,46 @@
 /**
  * The report's script, plain JavaScript for any current browser; it reads the JSON beside it and only adds to what is already
- * drawn: values under the pointer, the image of a mark, classes switched on and off.
+ * drawn: values under the pointer, the image of a mark, classes switched on and off, a closer look.
  */
 export const script = `
 'use strict';
 const data = JSON.parse(document.getElementById('data').textContent);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-// Loss: the values nearest to the pointer, or to the arrow keys' position; at rest, the last ones.
-const plots = document.querySelector('.plots');
-if (plots) {
-  const { series, epochs } = data.loss;
-  const outputs = all('output[data-series]');
-  const where = document.querySelector('[data-epoch]');
-  const shown = () => document.querySelector('.loss input:checked').value;
-  const nearest = (s, epoch) => s.epochs.reduce((best, e, i) => Math.abs(e - epoch) < Math.abs(s.epochs[best] - epoch) ? i : best, 0);
+// Charts: the values nearest to the pointer, or to the arrow keys' position; at rest, the last ones.
+const nearest = (s, epoch) => s.epochs.reduce((best, e, i) => Math.abs(e - epoch) < Math.abs(s.epochs[best] - epoch) ? i : best, 0);
+const written = (v, isShare) => {
+  if (isShare) return (v * 100).toFixed(1) + '%';
+  const size = Math.abs(v);
+  if (size >= 1000) return Math.round(v).toLocaleString('en');
+  return size >= 10 || size === 0 ? v.toFixed(1) : String(Number(v.toPrecision(3)));
+};
+for (const chart of all('.chart')) {
+  const { series, epochs, isShare } = data.charts[chart.dataset.chart];
+  const outputs = all('output', chart);
+  const where = chart.querySelector('[data-epoch]');
+  const isRelative = () => chart.querySelector('input:checked')?.value === 'relative';
   let at = null;
   const show = (epoch) => {
     at = epoch;
-    const key = shown();
     series.forEach((s, i) => {
-      const v = s[key][epoch === null ? s.epochs.length - 1 : nearest(s, epoch)];
-      outputs[i].textContent = key === 'relative' ? (v * 100).toFixed(0) + '%' : v.toFixed(2);
+      const v = s.values[epoch === null ? s.values.length - 1 : nearest(s, epoch)];
+      outputs[i].textContent = isRelative() ? written(v / (s.values[0] || 1), true) : written(v, isShare);
     });
-    where.textContent = epoch === null ? 'at the end' : 'at epoch ' + epoch.toFixed(1);
-    for (const rule of all('.rule')) {
+    where.textContent = epoch === null ? '' : 'at epoch ' + epoch.toFixed(1);
+    for (const rule of all('.rule', chart)) {
       rule.hidden = epoch === null;
       if (epoch !== null) rule.style.left = (epoch / epochs) * 100 + '%';
     }
   };
-  for (const area of all('.area')) {
+  for (const area of all('.area', chart)) {
     area.addEventListener('pointermove', (event) => {
       const box = area.getBoundingClientRect();
       show(Math.min(epochs, Math.max(0, ((event.clientX - box.left) / box.width) * epochs)));
     });
     area.addEventListener('pointerleave', () => show(null));
   }
+  const plots = chart.querySelector('.plots');
   plots.addEventListener('keydown', (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;
@@ -43,7 +48,7 @@ if (plots) {
     show(Math.min(epochs, Math.max(0, (at ?? (step > 0 ? 0 : epochs)) + (step * epochs) / 50)));
   });
   plots.addEventListener('blur', () => show(null));
-  for (const input of all('.loss input')) input.addEventListener('change', () => show(at));
+  for (const input of all('input', chart)) input.addEventListener('change', () => show(at));
   show(null);
 }
 
@@ -54,10 +59,28 @@ if (maps.length) {
   const status = document.querySelector('[data-status]');
   const off = new Set();
   let chosen = -1;
+  // What part of a map is shown: its left, its top and its side, of 1000.
+  const views = new Map(maps.map((canvas) => [canvas, [0, 0, 1000]]));
   const place = (canvas, i) => {
     const box = canvas.querySelector('svg').getBoundingClientRect();
-    const xy = data.maps[canvas.dataset.map];
-    return [box.left + (xy[2 * i] / 1000) * box.width, box.top + (xy[2 * i + 1] / 1000) * box.height];
+    const xy = data.maps[canvas.dataset.map], [left, top, side] = views.get(canvas);
+    return [box.left + ((xy[2 * i] - left) / side) * box.width, box.top + ((xy[2 * i + 1] - top) / side) * box.height];
+  };
+  const look = (canvas, left, top, side) => {
+    const least = (v) => Math.min(1000 - side, Math.max(0, v));
+    views.set(canvas, [least(left), least(top), side]);
+    const svg = canvas.querySelector('svg');
+    svg.setAttribute('viewBox', [least(left), least(top), side, side].join(' '));
+    canvas.classList.toggle('close', side < 1000);
+    svg.style.setProperty('--s', (side / 1000) ** 0.8); // marks grow less than the map
+    choose(canvas, -1);
+  };
+  // Keeps the place (x, y) of the map where it is; by default the middle.
+  const zoom = (canvas, factor, x, y) => {
+    const [left, top, side] = views.get(canvas);
+    const next = Math.min(1000, Math.max(60, side * factor));
+    const [u, v] = [x === undefined ? 0.5 : (x - left) / side, y === undefined ? 0.5 : (y - top) / side];
+    look(canvas, left + u * (side - next), top + v * (side - next), next);
   };
   const choose = (canvas, i) => {
     chosen = i;
@@ -71,7 +94,8 @@ if (maps.length) {
     });
     if (i < 0) return;
     const [image, text] = tip.children;
-    const name = data.classes[data.labels[i]];
+    const guess = data.predictions[canvas.dataset.map][i];
+    const name = data.classes[data.labels[i]] + (guess === data.labels[i] ? '' : ', taken for ' + data.classes[guess]);
     image.style.setProperty('--x', data.tiles[i] % data.columns);
     image.style.setProperty('--y', Math.floor(data.tiles[i] / data.columns));
     text.textContent = name;
@@ -94,10 +118,19 @@ if (maps.length) {
   const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   for (const canvas of maps) {
     const xy = data.maps[canvas.dataset.map];
-    const point = (event) => {
+    const at = (event) => {
       const box = canvas.querySelector('svg').getBoundingClientRect();
-      const unit = 1000 / box.width;
-      const [x, y] = [(event.clientX - box.left) * unit, (event.clientY - box.top) * unit];
+      const [left, top, side] = views.get(canvas);
+      const unit = side / box.width;
+      return [left + (event.clientX - box.left) * unit, top + (event.clientY - box.top) * unit, unit];
+    };
+    let held = null;
+    const point = (event) => {
+      const [x, y, unit] = at(event);
+      if (held) {
+        const [left, top, side] = views.get(canvas);
+        return look(canvas, left + held[0] - x, top + held[1] - y, side);
+      }
       const reach = (18 * unit) ** 2;
       choose(canvas, least((i) => {
         const d = (xy[2 * i] - x) ** 2 + (xy[2 * i + 1] - y) ** 2;
@@ -105,15 +138,32 @@ if (maps.length) {
       }));
     };
     canvas.addEventListener('pointermove', point);
-    canvas.addEventListener('pointerdown', point);
+    canvas.addEventListener('pointerdown', (event) => {
+      point(event);
+      if (views.get(canvas)[2] < 1000) held = at(event);
+    });
+    addEventListener('pointerup', () => { held = null; });
+    canvas.addEventListener('dblclick', (event) => zoom(canvas, 0.5, ...at(event)));
+    // A pinch on a trackpad is a wheel with ctrl; a plain wheel scrolls the page.
+    canvas.addEventListener('wheel', (event) => {
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      zoom(canvas, Math.exp(event.deltaY / 200), ...at(event));
+    }, { passive: false });
+    const ways = { in: 0.6, out: 1 / 0.6, all: Infinity };
+    for (const button of all('[data-zoom]', canvas.parentElement))
+      button.addEventListener('click', () => zoom(canvas, ways[button.dataset.zoom]));
     canvas.addEventListener('pointerleave', () => choose(canvas, -1));
     canvas.addEventListener('blur', () => choose(canvas, -1));
     canvas.addEventListener('keydown', (event) => {
       if (event.key === 'Escape') return choose(canvas, -1);
+      if (event.key === '+' || event.key === '=') return zoom(canvas, 0.6);
+      if (event.key === '-') return zoom(canvas, 1 / 0.6);
       const way = arrows[event.key];
       if (!way) return;
       event.preventDefault();
-      const [x, y] = chosen < 0 ? [500, 500] : [xy[2 * chosen], xy[2 * chosen + 1]];
+      const [left, top, side] = views.get(canvas);
+      const [x, y] = chosen < 0 ? [left + side / 2, top + side / 2] : [xy[2 * chosen], xy[2 * chosen + 1]];
       const next = least((i) => {
         const [dx, dy] = [xy[2 * i] - x, xy[2 * i + 1] - y];
         const along = dx * way[0] + dy * way[1], across = Math.abs(dx * way[1] + dy * way[0]);
@@ -123,7 +173,7 @@ if (maps.length) {
       if (next >= 0) choose(canvas, next);
     });
   }
-  addEventListener('scroll', () => choose(null, -1), { passive: true });
+  addEventListener('scroll', () => choose(maps[0], -1), { passive: true });
 
   const chips = all('.chip');
   const marks = (c) => all('.canvas path[data-c="' + c + '"]');

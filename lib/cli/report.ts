@@ -1,0 +1,181 @@
+/** `contrastive report`: a page about one run or several. */
+import { mkdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { setAugmentThreads } from '../augment/augment.ts';
+import { resizedSide } from '../augment/presets/evaluation.ts';
+import { presets } from '../augment/presets.ts';
+import { describeDataset } from '../data/dataset.ts';
+import { OptionError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
+import { setThreads } from '../tensor/runtime.ts';
+import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
+import { curvesOf } from './curves.ts';
+import { dataOption, dataText, type Splits, skipDamaged } from './data-option.ts';
+import { accuracyTable, type LabelledSplits } from './evaluate-run.ts';
+import { presetInput } from './fine-tune-run.ts';
+import type { Level } from './report/chart.ts';
+import { renderReport } from './report/report.ts';
+import type { Evaluation } from './report/report-data.ts';
+import { factsOf, notesOf } from './report-facts.ts';
+import { measure, measureArrangement } from './report-measure.ts';
+import { openReported, type ReportedRun } from './report-run.ts';
+import { loadRunData } from './run-data.ts';
+import { namesOf } from './run-names.ts';
+import { ofDevice, ofThreads, positive } from './shared-options.ts';
+import { shellWord } from './train-options.ts';
+
+const reportOptions = {
+  out: {
+    type: 'string',
+    short: 'o',
+    value: 'FILE',
+    help: 'the page; default report.html in the run, or here for several',
+  },
+  data: { ...dataOption, help: "as in train; default the runs' own images" },
+  limitTrain: { ...positive, help: "use so many training images; default as the first run's training" },
+  limitTest: { ...positive, help: 'use so many test images' },
+  split: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['test', 'val'],
+    default: 'test',
+    help: 'images to judge on; val: what the training put aside, or of a folder that has val beside test',
+  },
+  skipDamaged,
+  seed: {
+    type: 'number',
+    value: 'N',
+    default: 0,
+    min: 0,
+    integer: true,
+    help: 'of the maps, and of what is put aside where there are no test images',
+  },
+  ...ofDevice,
+  ...ofThreads,
+} as const satisfies OptionTable;
+
+type ReportOptions = OptionValues<typeof reportOptions>;
+
+export const command = defineCommand({
+  name: 'report',
+  summary: 'write a page about a run or several: curves, accuracies, classes, mistakes, maps, neighbours',
+  positionals: 'RUN…',
+  maxPositionals: 6,
+  help: `
+Judges the encoder of each run by its best checkpoint (by kNN, where training measured it; the newest otherwise; RUN/checkpoints/STEP names another) on the run's own test images, beside the same network with random weights, and writes one HTML file that loads nothing: every figure of metrics.jsonl over the epochs, accuracies with 95% intervals, class by class, the worst mistakes, maps, neighbours, what was left out, and the commands that do it again. Several runs must be of the same data.
+
+Every number of the page is in a file: the curves in metrics.jsonl, the choices in config.json, and the rest in evaluation.json, which this writes into the folder of each run. The page carries them as CSV and JSON too.
+
+Without labelled test images the page has no accuracies, but maps of the training images, and the nearest others of some.
+
+With --json, one object: report (the page), evaluations (files), encoders: [{ name, knnTop1, linearTop1 }].`,
+  examples: [
+    { run: 'contrastive report runs/photos', explains: 'Into runs/photos/report.html.' },
+    { run: 'contrastive report runs/a runs/b --out ab.html', explains: 'Two encoders judged on the same images.' },
+  ],
+  options: reportOptions,
+  run: report,
+});
+
+async function report({ options, positionals, signal, output }: CommandContext<typeof reportOptions>): Promise<void> {
+  if (positionals.length === 0) throw new OptionError('contrastive report: RUN is missing, the folder of a run');
+  if (options.threads !== undefined) {
+    setThreads(options.threads);
+    setAugmentThreads(options.threads);
+  }
+  const runs: ReportedRun[] = [];
+  for (const path of positionals) runs.push(await openReported(path, output));
+  const [first, ...others] = runs as [ReportedRun, ...ReportedRun[]];
+  refuseOtherData(runs, options);
+  const names = namesOf(runs.map(({ record }) => record));
+  const out = resolve(options.out ?? (runs.length === 1 ? join(first.record.path, 'report.html') : 'report.html'));
+  const splits = await loadFor([first, ...others], options, { output, signal });
+  const labelled = await labelledSplits(splits);
+  const { device, seed } = options;
+  const measuring = {
+    runs: runs.map((run, i) => ({ name: names[i] as string, run })),
+    ...{ device, seed, output, signal },
+  };
+  const measured = labelled && (await measure(labelled, measuring));
+  const evaluation = measured?.evaluation;
+  const arrangement =
+    labelled || splits.train.length < 2 ? undefined : await measureArrangement(splits.train, measuring);
+  const page = renderReport({
+    title: names.length === 1 ? `Run ${names[0]}` : names.join(' and '),
+    facts: factsOf(runs, splits),
+    notes: notesOf(runs, splits, labelled === undefined ? (splits.noTest ?? 'the images have no labels') : undefined),
+    commands: commandsOf(runs, positionals, options),
+    trainings: runs.map(({ record }, i) => ({ name: names[i] as string, curves: curvesOf(record.records) })),
+    levels: { knnTop1: levelsOf(runs, evaluation) },
+    ...(evaluation && { evaluation }),
+    ...(arrangement && { arrangement }),
+  });
+  await mkdir(dirname(out), { recursive: true });
+  await writeFileAtomic(out, page);
+  output.progress.done();
+  if (evaluation !== undefined) output.print(accuracyTable(evaluation.encoders.map((each) => [each.name, each])));
+  output.print(`open the report: ${out}`);
+  output.emit({
+    kind: 'result',
+    report: out,
+    evaluations: measured?.files ?? [],
+    encoders: (evaluation?.encoders ?? []).map(({ name, knnTop1, linearTop1 }) => ({ name, knnTop1, linearTop1 })),
+  });
+}
+
+/** @throws {OptionError} runs of other data than the first, where nobody says on which to judge. */
+function refuseOtherData([first, ...others]: readonly ReportedRun[], { data }: ReportOptions): void {
+  const textOf = (run: ReportedRun | undefined) => (run ? dataText(run.record.config.data) : '');
+  for (const other of others)
+    if (data === undefined && textOf(other) !== textOf(first))
+      throw new OptionError(
+        `the runs are of different data, ${textOf(first)} and ${textOf(other)}: --data says on which to judge them`,
+      );
+}
+
+async function loadFor(
+  [first, ...others]: readonly [ReportedRun, ...ReportedRun[]],
+  options: ReportOptions,
+  { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
+): Promise<Splits> {
+  const { path, config } = first.record;
+  const sides = [first, ...others].map(({ record }) =>
+    resizedSide(presets.evaluation(presetInput(record.config.input))),
+  );
+  return loadRunData({ ...options, run: path, side: Math.max(...sides) }, config, { output, signal });
+}
+
+/** Undefined where there is nothing to judge on. */
+async function labelledSplits({ train, test }: Splits): Promise<LabelledSplits | undefined> {
+  if (test === undefined) return undefined;
+  const { labelled } = await describeDataset(test);
+  return labelled ? { train, test } : undefined;
+}
+
+/** What the kNN accuracies over the epochs are compared with: of one run its own beginning, of several chance alone. */
+function levelsOf(runs: readonly ReportedRun[], evaluation: Evaluation | undefined): Level[] {
+  const [first] = runs;
+  const { before, chance = evaluation?.chanceTop1 } = first?.record.knn ?? {};
+  return [
+    ...(runs.length === 1 && before !== undefined ? [{ name: 'before training', value: before }] : []),
+    ...(chance === undefined ? [] : [{ name: 'chance', value: chance }]),
+  ];
+}
+
+function commandsOf(runs: readonly ReportedRun[], paths: readonly string[], given: ReportOptions): string[] {
+  const { data, limitTrain, limitTest, skipDamaged } = given;
+  const flags = [
+    ...(data === undefined ? [] : ['--data', shellWord(data)]),
+    ...(limitTrain === undefined ? [] : ['--limit-train', limitTrain]),
+    ...(limitTest === undefined ? [] : ['--limit-test', limitTest]),
+    ...(given.split === 'test' ? [] : ['--split', given.split]),
+    ...(skipDamaged ? ['--skip-damaged'] : []),
+  ];
+  return [
+    ...runs.map(({ record }) => {
+      const config = join(record.path, 'config.json');
+      return `npx contrastive train --config ${shellWord(config)} --out ${shellWord(`${record.path}-again`)}`;
+    }),
+    ['npx contrastive report', ...paths.map((path) => shellWord(resolve(path))), ...flags].join(' '),
+  ];
+}

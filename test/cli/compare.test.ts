@@ -1,0 +1,245 @@
+/** `runs`, `compare` and `report`, on one small training and a copy of it. */
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lockRun } from '../../lib/checkpoint/run-lock.ts';
+import { command as compareCommand, knnWord, spark } from '../../lib/cli/compare.ts';
+import { compareConfigs } from '../../lib/cli/config-differences.ts';
+import { command as reportCommand } from '../../lib/cli/report.ts';
+import { namesOf } from '../../lib/cli/run-names.ts';
+import type { RunRecord } from '../../lib/cli/run-record.ts';
+import { dateText, command as runsCommand } from '../../lib/cli/runs.ts';
+import { command as trainCommand } from '../../lib/cli/train.ts';
+import { type Ran, runWith } from './run-cli.ts';
+
+let folder: string;
+let a: string;
+let b: string;
+
+const commands = [runsCommand, compareCommand, reportCommand, trainCommand];
+const run = (...args: string[]): Promise<Ran> => runWith(commands, args);
+const readJson = async (...path: string[]) => JSON.parse(await readFile(join(...path), 'utf8'));
+const recordsOf = async (path: string) =>
+  (await readFile(join(path, 'metrics.jsonl'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'compare-'));
+  [a, b] = [join(folder, 'runs', 'a'), join(folder, 'runs', 'deep', 'b')];
+  const small = ['--width', '4', '--batch-size', '48', '--limit-train', '120', '--limit-test', '60', '--epochs', '2'];
+  const ran = await run('train', '--data', 'fashion-mnist:bundled', ...small, '--knn-every', '1', '--out', a);
+  expect(ran.code, ran.stderr).toBe(0);
+  await mkdir(join(folder, 'runs', 'deep'));
+  await cp(a, b, { recursive: true });
+  const config = await readJson(b, 'config.json');
+  config.optimizer.lr = 0.5;
+  config.epochs = 9;
+  await writeFile(join(b, 'config.json'), JSON.stringify(config));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('contrastive runs', () => {
+  it('lists what is below a folder, with what its files say', async () => {
+    const { code, stdout } = await run('runs', join(folder, 'runs'));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^run +last written +method +encoder +data +epochs +best kNN +state\n/);
+    expect(stdout).toMatch(
+      /\na +\d{4}-\d\d-\d\d \d\d:\d\d +supcon +resnet18 of width 4 +fashion-mnist:bundled, 120 images +2\/2 +\d+\.\d% +finished\n/,
+    );
+    expect(stdout).toMatch(/\ndeep\/b .* 2\/9 .*stopped\n/);
+    expect(stdout).toContain('\n2 runs in ');
+  });
+
+  it('gives a program one object a run, and says which is training', async () => {
+    const lock = await lockRun(b);
+    const { stdout } = await run('runs', join(folder, 'runs'), '--json');
+    await lock.release();
+    const runs = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const epochs = (await recordsOf(a)).filter(({ kind }) => kind === 'epoch');
+    const accuracies = epochs.map(({ metrics }) => metrics.knnTop1);
+    expect(runs.find((each) => each.run === a)).toMatchObject({
+      ...{ method: 'supcon', epochs: 2, epochsAsked: 2, step: 4, state: 'finished', testImages: 60 },
+      ...{ loss: epochs[1].loss, knnTop1: accuracies[1], knnBest: Math.max(...accuracies) },
+    });
+    expect(runs.find((each) => each.run === b)).toMatchObject({ state: 'training' });
+  });
+
+  it('passes over what is damaged, and says where there is nothing', async () => {
+    const broken = join(folder, 'broken');
+    await mkdir(join(broken, 'x'), { recursive: true });
+    await writeFile(join(broken, 'x', 'config.json'), '{}');
+    const none = await run('runs', broken);
+    expect(none).toMatchObject({ code: 1, stderr: expect.stringMatching(/warning: .*format must be 1.*no runs/s) });
+    expect(await run('runs', join(folder, 'nowhere'))).toMatchObject({
+      ...{ code: 1, stderr: expect.stringMatching(/cannot be read.*\[ERR_DATA\]/) },
+    });
+  });
+
+  it('writes dates in the zone of the machine', () => {
+    expect(dateText(new Date(2026, 0, 5, 9, 7))).toBe('2026-01-05 09:07');
+  });
+});
+
+describe('contrastive compare', () => {
+  it('shows differences first, then figures; the page has the curves', async () => {
+    const page = join(folder, 'compare.html');
+    const { code, stdout } = await run('compare', a, b, '--html', page);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^differs +a +b\noptimizer\.lr +0\.05 +0\.5\nepochs +2 +9\n\n\d+ other fields of the configs are the same\./,
+    );
+    expect(stdout).toMatch(/\nbest kNN +\d+\.\d% \(\d+\.\d to \d+\.\d%\), epoch \d of 2 /);
+    expect(stdout).toMatch(/\nloss +\d\.\d+ [▁-█]{4} +\d\.\d+ [▁-█]{4}\n/);
+    expect(stdout).toContain('do not differ beyond the noise of 60 test images');
+    const html = await readFile(page, 'utf8');
+    expect(html).toMatch(
+      /<tr class="differs"><th scope="row">optimizer\.lr<\/th><td class="value">0\.05<\/td><td class="value">0\.5</,
+    );
+    for (const id of ['configs', 'results', 'curves']) expect(html).toContain(`<h2 id="${id}">`);
+    expect(html).not.toMatch(/https?:\/\//);
+  });
+
+  it('gives a program the differences and the last figures', async () => {
+    const result = JSON.parse((await run('compare', a, b, '--json')).stdout);
+    expect(result.differences).toEqual({ 'optimizer.lr': ['0.05', '0.5'], epochs: ['2', '9'] });
+    const losses = (await recordsOf(a)).filter(({ kind }) => kind === 'step').map(({ loss }) => loss);
+    expect(result.runs).toMatchObject([{ run: a, step: 4, figures: { loss: losses.at(-1) } }, { run: b }]);
+  });
+
+  it('needs two runs', async () => {
+    expect(await run('compare', a)).toMatchObject({ code: 2, stderr: expect.stringContaining('two runs at least') });
+    expect(await run('compare', a, folder)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('ERR_CHECKPOINT'),
+    });
+  });
+
+  it('finds fields that only one config has', async () => {
+    const config = await readJson(a, 'config.json');
+    const fields = compareConfigs([config, { ...config, ema: { decay: 0.9 } }]);
+    expect(fields[0]).toEqual({ name: 'ema.decay', values: [undefined, '0.9'], differs: true });
+    expect(fields.slice(1).every(({ differs }) => !differs)).toBe(true);
+  });
+
+  it('draws curves on one scale, and names runs as short as they stay apart', () => {
+    const curve = (...values: number[]) => ({ epochs: values.map((_, i) => i), values });
+    expect(spark(curve(0, 1, 2, 3, 4, 5, 6, 7), 0, 7)).toBe('▁▂▃▄▅▆▇█');
+    expect(spark(curve(1, 1), 1, 1)).toBe('▅▅');
+    expect(spark(curve(...Array.from({ length: 64 }, (_, i) => i)), 0, 63)).toHaveLength(16);
+    expect(namesOf([{ path: '/r/x/a' }, { path: '/r/y/b' }])).toEqual(['a', 'b']);
+    expect(namesOf([{ path: '/r/x/a' }, { path: '/r/y/a' }])).toEqual(['x/a', 'y/a']);
+    expect(new Set(namesOf([{ path: '/r/a' }, { path: '/r/a' }])).size).toBe(2);
+  });
+
+  it('says who is ahead only beyond noise, and of as many images', () => {
+    const of = (top1: number, testImages = 1000) =>
+      ({ knn: { epochs: [{ epoch: 0, top1 }], chance: 0.1, testImages } }) as unknown as RunRecord;
+    expect(knnWord([of(0.5), of(0.6)], ['x', 'y'])).toBe('y is ahead by kNN, beyond the noise of 1,000 test images.');
+    expect(knnWord([of(0.5), of(0.51)], ['x', 'y'])).toMatch(/y and x, do not differ/);
+    expect(knnWord([of(0.5), of(0.6, 10)], ['x', 'y'])).toMatch(/different numbers of test images/);
+    expect(knnWord([of(0.5), { knn: undefined } as RunRecord], ['x', 'y'])).toBeUndefined();
+  });
+});
+
+describe('contrastive report', () => {
+  const fileIn = (page: string, name: string): string =>
+    Buffer.from(
+      new RegExp(`download="${name}" href="data:[^,]*;base64,([^"]*)"`).exec(page)?.[1] ?? '',
+      'base64',
+    ).toString();
+
+  it('writes a page whose numbers are in the files of the run', async () => {
+    const ran = await run('report', a, '--limit-test', '60', '--json');
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    const result = JSON.parse(ran.stdout);
+    const page = await readFile(join(a, 'report.html'), 'utf8');
+    expect(result).toMatchObject({ report: join(a, 'report.html'), evaluations: [join(a, 'evaluation.json')] });
+
+    const evaluation = await readJson(a, 'evaluation.json');
+    const { trained, untrained, labels, classes, testImages } = evaluation;
+    expect(evaluation).toMatchObject({ format: 1, trainImages: 120, testImages: 60, k: 20, temperature: 0.1 });
+    const share = (judged: { predictions: number[] }) =>
+      judged.predictions.filter((predicted, i) => predicted === labels[i]).length / testImages;
+    for (const judged of [trained, untrained]) {
+      expect(judged.knnTop1).toBeCloseTo(share(judged), 9);
+      expect(page).toContain(`>${(judged.knnTop1 * 100).toFixed(1)}%</span>`);
+      expect(page).toContain(`>${(judged.linearTop1 * 100).toFixed(1)}%</span>`);
+    }
+    const first = labels.flatMap((label: number, i: number) => (label === 0 ? [i] : []));
+    const right = first.filter((i: number) => trained.predictions[i] === 0).length;
+    expect(page).toContain(`title="${classes[0]} taken for ${classes[0]}: ${right} of ${first.length}"`);
+    const wrong = labels.filter((label: number, i: number) => trained.predictions[i] !== label).length;
+    expect(page).toContain(`a: ${wrong} of 60 test images are taken for another class.`);
+
+    const records = await recordsOf(a);
+    const start = records.find(({ step }) => step === 0).metrics;
+    const best = await readJson(a, 'checkpoints', 'best.json');
+    expect(evaluation.step).toBe(best.step);
+    expect(trained.knnTop1).toBeCloseTo(best.value, 6); // the same images and the same judge
+    expect(page).toContain(`before training ${(start.knnTop1 * 100).toFixed(1)}%`);
+    expect(page).toContain(`chance ${(start.chanceTop1 * 100).toFixed(1)}%`);
+    expect(page).toContain('a: each epoch leaves out 24 of 120 images, others each time: 2 steps of 48.');
+    const curves = fileIn(page, 'curves.csv')
+      .trim()
+      .split('\n')
+      .map((line) => line.split(','));
+    const losses = records.filter(({ kind }) => kind === 'step').map(({ loss }) => loss);
+    expect(curves.filter(([, figure]) => figure === 'loss').map((row) => Number(row[3]))).toEqual(losses);
+    const rows = fileIn(page, 'predictions.csv').trim().split('\n');
+    expect(rows).toHaveLength(61);
+    const taken = (judged: { predictions: number[] }) => classes[judged.predictions[0] as number];
+    expect(rows[1]?.replaceAll(/,[\d.]+(?=,|$)/g, '')).toBe(
+      ['0', classes[labels[0]], taken(untrained), taken(trained)].join(','),
+    );
+  });
+
+  it('judges several runs on the same images', async () => {
+    const out = join(folder, 'new', 'two.html');
+    const { code, stdout } = await run('report', a, join(b, 'checkpoints', '4'), '--limit-test', '40', '--out', out);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ +kNN +linear probe\nUntrained .*\na .*\nb .*\nopen the report: /);
+    const page = await readFile(out, 'utf8');
+    expect(page).toContain('<title>a and b</title>');
+    expect(page.split('<figure class="map">')).toHaveLength(4);
+    expect(await readJson(b, 'evaluation.json')).not.toHaveProperty('untrained');
+  });
+
+  it('shows the training images and their nearest others where nothing has a label', async () => {
+    const bare = join(folder, 'bare');
+    await cp(a, bare, { recursive: true });
+    const images = join(folder, 'images');
+    await mkdir(images);
+    for (const name of ['rgb.jpg', 'rgb.png', 'gray.png', 'cmyk.jpg'])
+      await cp(join('test/fixtures/data/images', name), join(images, name));
+    const ran = await run('report', bare, '--data', `folder:${images}`);
+    expect(ran.code, ran.stderr).toBe(0);
+    const page = await readFile(join(bare, 'report.html'), 'utf8');
+    expect(page).toContain('There are no accuracies: ');
+    for (const id of ['curves', 'maps', 'gallery']) expect(page).toContain(`<h2 id="${id}">`);
+    expect(page).not.toContain('<h2 id="results">');
+    // Of the four images each has the three others as its neighbours, by either encoder.
+    expect(page.split('aria-label="Neighbour 3"')).toHaveLength(1 + 2 * 4);
+    expect(page).not.toContain('aria-label="Neighbour 4"');
+  });
+
+  it('refuses runs of other data, and no run', async () => {
+    const other = join(folder, 'other');
+    await cp(a, other, { recursive: true });
+    const config = await readJson(other, 'config.json');
+    await writeFile(
+      join(other, 'config.json'),
+      JSON.stringify({ ...config, data: { ...config.data, path: '/elsewhere' } }),
+    );
+    expect(await run('report', a, other)).toMatchObject({
+      ...{ code: 2, stderr: expect.stringMatching(/different data.*--data says on which/) },
+    });
+    expect(await run('report')).toMatchObject({ code: 2, stderr: expect.stringContaining('RUN is missing') });
+    expect(await run('report', folder)).toMatchObject({ code: 1, stderr: expect.stringContaining('ERR_CHECKPOINT') });
+  });
+});
