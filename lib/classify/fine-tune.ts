@@ -109,10 +109,7 @@ export async function fineTune(encoder: Encoder, train: Dataset, options: FineTu
       'encoder must have parameters to train: an encoder that a run opens without its code has none',
     );
   const dataset = checkDataset(train);
-  const { batchSize, epochs, lr } = fineTunePlan(dataset.length, {
-    batchSize: training.batchSize,
-    epochs: training.epochs,
-  });
+  const { batchSize, epochs, lr } = fineTunePlan(dataset.length, training);
   const { classes = await countClasses(dataset, signal), microBatch = batchSize, ...others } = training;
   throwIfAborted(signal);
   const { optimizer = { name: 'sgd', lr, momentum: 0.9, nesterov: true } as const, seed } = others;
