@@ -10,7 +10,7 @@ export interface FineTunePlan {
 
 const mostInBatch = 256;
 /** With fewer, the statistics of batch normalisation are noise. */
-const fewInBatch = 30;
+const fewInBatch = 24;
 const usualEpochs = 30;
 const fewestSteps = 200;
 const publishedLr = 0.05;
@@ -21,7 +21,7 @@ const manySteps = 2000;
 /**
  * What goes with so many images, where it was not chosen:
  *
- * - batches of 256; of fewer than 1792 images equal ones, so small (but not below 30) that 30 epochs make 200 steps;
+ * - batches of 256; of fewer than 1792 images equal ones, so small (but not below 24) that 30 epochs make 200 steps;
  * - 30 epochs, or as many as make 200 steps;
  * - a rate of 0.05 · 2000 / steps, from 0.05 (2000 steps and more) to 0.5 (200 and fewer).
  *

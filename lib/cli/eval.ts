@@ -1,6 +1,5 @@
 /** `contrastive eval`: what the encoder of a run has learnt, as accuracies on test images. */
 import { setAugmentThreads } from '../augment/augment.ts';
-import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
@@ -27,6 +26,7 @@ import { knnHistory } from './knn-history.ts';
 import { percent } from './report/results.ts';
 import { loadLabelledRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
+import { sideOf } from './training.ts';
 
 const evalOptions = {
   ...ofRun,
@@ -118,9 +118,8 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   });
   const { config } = run;
   const { step } = checkpoint.state;
-  const side = fineTunes(options)
-    ? fineTuneSide(config.input)
-    : resizedSide(presets.evaluation(presetInput(config.input)));
+  // As the training decoded them, so that its kNN accuracy comes out again.
+  const side = Math.max(sideOf(config), fineTunes(options) ? fineTuneSide(config.input) : 0);
   const { test, noTest, ...loaded } = await loadLabelledRunData({ ...options, side }, config, { output, signal });
   if (test === undefined) throw new DataError(noTest ?? `${loaded.data.name}: there are no test images`);
   const train =

@@ -23,7 +23,7 @@ export const fineTuneOptions = {
     above: 0,
     help: 'of fine-tuning, for a batch of 256 images; default 100 divided by the steps, from 0.05 to 0.5',
   },
-  batchSize: { ...positive, help: 'of fine-tuning: images a step; default 256, of few images 30 or more' },
+  batchSize: { ...positive, help: 'of fine-tuning: images a step; default 256, of few images 24 or more' },
   precision: { ...floatType, help: 'of fine-tuning; default auto: what is faster on this machine' },
 } as const satisfies OptionTable;
 

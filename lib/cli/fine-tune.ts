@@ -1,15 +1,18 @@
 /** `contrastive fine-tune`: a classifier of the classes of a folder, on top of the encoder of a run. */
 import { setAugmentThreads } from '../augment/augment.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
-import { openCheckpoint } from '../checkpoint/run.ts';
+import { openCheckpoint, RunFolder } from '../checkpoint/run.ts';
 import { fineTunePlan } from '../classify/fine-tune-plan.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
+import { AbortError } from '../errors.ts';
+import { wilsonInterval } from '../evaluate/proportion.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { dataHelp, dataOption, skipDamaged } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
 import { fineTuneOptions, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
+import { counted } from './format.ts';
 import { percent } from './report/results.ts';
 import { loadLabelledRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
@@ -100,7 +103,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const { batchSize, epochs, lr } = fineTunePlan(train.length, typed);
   const steps = epochs * Math.floor(train.length / batchSize);
   output.print(
-    `${epochs} epochs, ${steps} steps of ${batchSize} images, learning rate ${+lr.toPrecision(3)}, into ${out}`,
+    `${epochs} epochs, ${steps} steps of ${batchSize} images, learning rate ${+lr.toPrecision(3)}, into ${typedPath(out)}`,
   );
   if (threads !== undefined) {
     setThreads(threads);
@@ -109,7 +112,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const code = codeOfRun(typed.encoder, config.encoder, true);
   const given = code && (await newEncoder(code, config.input, config.seed));
   using encoder = encoderOf(config, checkpoint, typed.device, given);
-  const result = await fineTuneRun(encoder, {
+  const tuning = fineTuneRun(encoder, {
     ...{ config, splits: { train, test }, values: typed, title: 'fine-tuning', output, signal },
     kept: {
       out,
@@ -119,11 +122,14 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
       ...(typeof code?.file === 'string' && { encoderFile: code.file }),
     },
   });
+  const result = await tuning.catch(async (error) => {
+    throw error instanceof AbortError ? await stopped(error, out) : error;
+  });
   using classifier = result.classifier;
   output.progress.done();
   const { accuracy, top5 } = result.test ?? {};
-  const judged = accuracy === undefined ? '' : `, ${percent(accuracy)} of ${test?.length} test images right`;
-  output.print(`loss ${result.loss.toFixed(4)}${judged}\n${out}`);
+  const judged = accuracy === undefined || test === undefined ? '' : `; ${rightOf(accuracy, test.length)}`;
+  output.print(`loss ${result.loss.toFixed(4)}${judged}\n${typedPath(out)}`);
   output.print(`next: npx contrastive predict ${shellWord(typedPath(out))} DIR`);
   output.emit({
     kind: 'result',
@@ -134,4 +140,22 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
     ...{ steps: result.steps, epochs, batchSize, lr },
     ...{ trainImages: train.length, testImages: test?.length ?? 0, run: run.path, out },
   });
+}
+
+function rightOf(accuracy: number, images: number): string {
+  const [low, high] = wilsonInterval(accuracy, images).map(percent);
+  return `${percent(accuracy)} of ${counted(images, 'test image')} right (95% interval: ${low} to ${high})`;
+}
+
+/** The error of a fine-tuning that a signal ended, with what to do about it. */
+async function stopped(error: AbortError, out: string): Promise<AbortError> {
+  const step = await RunFolder.open(out).then(
+    async (run) => (await run.steps()).at(-1),
+    () => undefined,
+  );
+  const hint =
+    step === undefined
+      ? 'Stopped before the first step; nothing was saved.'
+      : `Stopped at step ${step}; checkpoint saved. The same command with --resume goes on.`;
+  return new AbortError(hint, { cause: error });
 }

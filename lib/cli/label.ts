@@ -15,7 +15,7 @@ import {
   strictOption,
 } from './image-files.ts';
 import type { Output } from './output.ts';
-import { RecordWriter, recordsOption, type TableRecord } from './records.ts';
+import { RecordWriter, recordsOption, rounded, type TableRecord } from './records.ts';
 import { floatType, ofDevice, positive } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
@@ -70,7 +70,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
       maxWaitMs: 250, // full batches matter more than a quick first row
       ...{ precision: options.precision, device: options.device, priority: 'bulk' },
     });
-    printLoaded(embedder.info, output);
+    if (out !== undefined) printLoaded(embedder.info, output); // stdout is the table's
     const reading = { embedder, atOnce: 2 * batchSize, strict, signal, output };
     const labelled = await embedAll(known.files, reading);
     const unlabelled = await embedAll(files, reading);
@@ -144,9 +144,9 @@ const recordOf = (
   labelled: readonly ImageFile[],
 ): TableRecord => ({
   class: name,
-  confidence,
+  confidence: rounded(confidence),
   runnerUp: runnerUp?.class ?? null,
-  runnerUpConfidence: runnerUp?.confidence ?? null,
+  runnerUpConfidence: runnerUp === undefined ? null : rounded(runnerUp.confidence),
   nearest: labelled[nearest.index]?.name as string,
-  similarity: nearest.similarity,
+  similarity: rounded(nearest.similarity),
 });

@@ -3,7 +3,7 @@ import { createClassifier } from '../serve/image-classifier.ts';
 import { defineCommand } from './command.ts';
 import { formatDuration } from './format.ts';
 import { eachImage, findImages, inputHelp, strictOption } from './image-files.ts';
-import { RecordWriter, recordsOption } from './records.ts';
+import { RecordWriter, recordsOption, rounded } from './records.ts';
 import { floatType, ofDevice, ofRun, positive } from './shared-options.ts';
 
 const columns = ['path', 'class', 'confidence', 'runnerUp', 'runnerUpConfidence'];
@@ -52,9 +52,9 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
       work: (path) => classifier.classifyFile(path, { signal }),
       take: ({ name: path }, { class: name, confidence, runnerUp }) =>
         rows.write({
-          ...{ path, class: name, confidence },
+          ...{ path, class: name, confidence: rounded(confidence) },
           runnerUp: runnerUp?.class ?? null,
-          runnerUpConfidence: runnerUp?.confidence ?? null,
+          runnerUpConfidence: runnerUp === undefined ? null : rounded(runnerUp.confidence),
         }),
       atOnce: 2 * batchSize,
       ...{ strict, output },

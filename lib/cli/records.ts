@@ -21,6 +21,9 @@ function csvCell(value: TableRecord[string] | undefined): string {
 
 const csvLine = (cells: readonly (TableRecord[string] | undefined)[]): string => cells.map(csvCell).join(',');
 
+/** To six decimal places: what is beyond them is rounding of the network's. */
+export const rounded = (value: number): number => Math.round(1e6 * value) / 1e6;
+
 /** Where a command's rows go: to a file, whole or not at all; without one to stdout, as they come. */
 export class RecordWriter {
   readonly #columns: readonly string[];
@@ -28,6 +31,7 @@ export class RecordWriter {
   readonly #output: Output;
   readonly #isCsv: boolean;
   readonly #lines: string[] = [];
+  #hasHead = false;
 
   /** @throws {OptionError} a file of another ending. */
   constructor(columns: readonly string[], file: string | undefined, output: Output) {
@@ -37,11 +41,12 @@ export class RecordWriter {
     this.#file = file;
     this.#output = output;
     this.#isCsv = file === undefined || file.endsWith('.csv');
-    if (this.#isCsv) this.#line(csvLine(columns));
   }
 
   /** Under `--json` the row is an object on stdout too. */
   write(row: TableRecord): void {
+    if (this.#isCsv && !this.#hasHead) this.#line(csvLine(this.#columns));
+    this.#hasHead = true;
     this.#line(this.#isCsv ? csvLine(this.#columns.map((column) => row[column])) : JSON.stringify(row));
     this.#output.emit({ kind: 'image', ...row });
   }

@@ -9,6 +9,8 @@ const stepsOf = (images: number): number => {
 describe('a plan of fine-tuning', () => {
   test.each([
     [60, { batchSize: 30, epochs: 100, lr: 0.5 }],
+    [48, { batchSize: 24, epochs: 100, lr: 0.5 }],
+    [200, { batchSize: 28, epochs: 30, lr: 100 / 210 }],
     [1, { batchSize: 1, epochs: 200, lr: 0.5 }],
     [1000, { batchSize: 142, epochs: 30, lr: 100 / 210 }],
     [12_811, { batchSize: 256, epochs: 30, lr: 100 / 1500 }],
@@ -20,7 +22,7 @@ describe('a plan of fine-tuning', () => {
       expect(stepsOf(images), `${images} images`).toBeGreaterThanOrEqual(200);
       const { batchSize } = fineTunePlan(images);
       expect(batchSize).toBeLessThanOrEqual(256);
-      if (images >= 30) expect(batchSize).toBeGreaterThanOrEqual(30);
+      if (images >= 24) expect(batchSize).toBeGreaterThanOrEqual(24);
     }
   });
 

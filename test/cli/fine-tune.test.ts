@@ -53,15 +53,34 @@ describe('contrastive fine-tune', () => {
     const { code, stdout } = await tune('--data', `folder:${photos}`, '--out', out, ...args);
     expect(code).toBe(0);
     expect(stdout).toContain('2 epochs, 4 steps of 20 images, learning rate 0.1, into ');
-    expect(stdout).toMatch(/loss \d\.\d{4}, \d+\.\d% of 16 test images right/);
+    expect(stdout).toMatch(/loss \d\.\d{4}; \d+\.\d% of 16 test images right \(95% interval: \d+\.\d% to \d+\.\d%\)/);
     expect(stdout).toContain('next: npx contrastive predict ');
+  });
+
+  it('goes on after it was stopped', async () => {
+    const args = ['--data', photos, '--out', join(folder, 'stopped'), '--epochs', '10', '--precision', 'float32'];
+    const controller = new AbortController();
+    const { signal } = controller;
+    const until = setInterval(async () => {
+      const steps = await RunFolder.open(join(folder, 'stopped')).then(
+        (opened) => opened.steps(),
+        () => [],
+      );
+      if (steps.length > 0) controller.abort('SIGINT');
+    }, 1);
+    const ran = await runWith([command], ['fine-tune', '--run', run, ...args], { signal });
+    clearInterval(until);
+    expect(ran.code).toBe(130);
+    expect(ran.stderr).toMatch(/Stopped at step \d+; checkpoint saved\. The same command with --resume goes on\./);
+    const again = await tune(...args, '--resume', '--json');
+    expect(JSON.parse(again.stdout.trim().split('\n').at(-1) as string)).toMatchObject({ steps: 20, epochs: 10 });
   });
 
   it('refuses images without classes, a folder that holds a run, and a run that is none', async () => {
     const flat = join(folder, 'flat');
     await drawPhotos(flat, { count: 1, flat: true });
     const of = async (...args: string[]) => (await tune(...args)).stderr;
-    expect(await of('--data', flat)).toMatch(/flat has no labels; .*class folders \[ERR_DATA\]/);
+    expect(await of('--data', flat)).toMatch(/flat has no labels .*class folders \[ERR_DATA\]/);
     expect(await of('--data', `folder:${photos}`, '--out', tuned)).toMatch(/holds a run already.* \[ERR_CHECKPOINT\]/);
     expect((await runWith([command], ['fine-tune', '--run', folder])).stderr).toMatch(/no run in .*\[ERR_CHECKPOINT\]/);
   });

@@ -112,7 +112,7 @@ describe('train, with a path alone', () => {
     });
     expect(await run('eval', 'runs/flat-simclr-1')).toMatchObject({
       code: 1,
-      stderr: 'error: flat has no labels; --data DIR takes images in class folders [ERR_DATA]\n',
+      stderr: 'error: flat has no labels to judge by; --data DIR takes images in class folders [ERR_DATA]\n',
     });
     expect(await run('train', 'flat', ...small, '--val-split', '0.5')).toMatchObject({
       code: 2,
