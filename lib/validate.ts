@@ -1,4 +1,4 @@
-/** Argument checks of the TypeScript layer: option names, ranges, choices. Shapes and dtypes are checked natively. */
+/** Checks of single values: ranges, choices, kinds. Shapes and dtypes are checked natively, options by their declarations. */
 import { AbortError, OptionError } from './errors.ts';
 
 /** A text for a message, cut in its middle where it is longer than `most` characters: paths differ at their ends. */
@@ -49,21 +49,6 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   const isNear =
     first !== undefined && distance(name.toLowerCase(), first.toLowerCase()) <= Math.max(2, Math.ceil(name.length / 3));
   return isNear ? first : undefined;
-}
-
-const suggestion = (name: string, known: readonly string[]): string => {
-  const near = nearest(name, known);
-  return near === undefined ? `known: ${known.join(', ')}` : `did you mean '${near}'?`;
-};
-
-/** Refuses an options bag that is not a plain object or holds a name that `known` lacks. */
-export function checkOptions(where: string, options: object | undefined, known: readonly string[]): void {
-  if (options === undefined) return;
-  if (options === null || typeof options !== 'object' || Array.isArray(options))
-    throw new OptionError(`${where}: options must be an object, got ${describe(options)}`);
-  for (const name of Object.keys(options))
-    if (!known.includes(name))
-      throw new OptionError(`${where}: unknown option '${clip(name)}'; ${suggestion(name, known)}`);
 }
 
 export interface NumberRange {

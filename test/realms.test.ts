@@ -50,7 +50,7 @@ it('labels, samples, images and the bytes of checkpoints are known', async () =>
   const data = foreign<Uint8ClampedArray>('Uint8ClampedArray.of(1, 2, 3)');
   const image = await imagePixels(
     { data, height: 1, width: 1, channels: 3 },
-    { channels: 3, size: 1, priority: 'bulk' },
+    { channels: 3, size: 1, priority: 'bulk', maxPixels: 9, background: '#ffffff' },
   );
   expect([...image.pixels]).toEqual([1, 2, 3]);
   const raw = { dtype: 'U8', shape: [3], data: pixels } as const;

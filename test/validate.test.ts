@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkOptions, clip, expectColour, expectNumber, expectOneOf, describe as say } from '../lib/validate.ts';
+import { checkNames } from '../lib/options/names.ts';
+import { clip, expectColour, expectNumber, expectOneOf, describe as say } from '../lib/validate.ts';
 
 const huge = 'x'.repeat(1_000_000);
 
@@ -26,7 +27,7 @@ describe('what messages say of a value', () => {
     for (const value of [huge, 10n ** 5000n, Symbol(huge), new Named(), { constructor: { name: huge } }])
       expect(say(value).length).toBeLessThan(100);
     for (const check of [
-      () => checkOptions('here', { [huge]: 1 }, ['size']),
+      () => checkNames('here', { [huge]: 1 }, ['size']),
       () => expectOneOf('kind', huge, ['a', 'b']),
       () => expectNumber('size', huge),
       () => expectColour('background', huge),

@@ -1,8 +1,9 @@
 /** What transforms share: checks of sizes and ranges, options that many have, and the way from options to a transform. */
 import { OptionError } from '../errors.ts';
+import { checkNames } from '../options/names.ts';
 import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
-import { checkOptions, describe, expectNumber } from '../validate.ts';
+import { describe, expectNumber } from '../validate.ts';
 
 /** A number of pixels for a square, or [height, width]. */
 export type Size = number | readonly [number, number];
@@ -121,7 +122,7 @@ export function transformOf<const K extends string, const T extends OptionTable>
   options: object,
   positional: { readonly [name in keyof T]?: unknown } = {},
 ): TransformOf<K, T> {
-  checkOptions(
+  checkNames(
     kind,
     options,
     Object.keys(declared).filter((name) => !(name in positional)),

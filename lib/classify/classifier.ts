@@ -3,38 +3,36 @@ import type { Augmentation } from '../augment/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { DataError, OptionError } from '../errors.ts';
-import { extractFeatures } from '../evaluate/features.ts';
-import { checkProgress, inTurn, type Part, type ProgressOptions, partsOf, progressNames } from '../evaluate/in-turn.ts';
+import { expectEvaluation, extractFeatures, passOptions } from '../evaluate/features.ts';
+import { inTurn, type Part, partsOf } from '../evaluate/in-turn.ts';
 import { accuracyOf, topFiveOf } from '../evaluate/labelled.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { encodeSafetensors } from '../files/safetensors.ts';
 import { inEvaluation } from '../nn/evaluation.ts';
 import { Module } from '../nn/module.ts';
 import { weightsMetadata } from '../nn/weights-file.ts';
+import { instanceOf } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import { zeros } from '../tensor/ops.ts';
-import type { PrecisionOption } from '../tensor/precision.ts';
 import { rawState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectString } from '../validate.ts';
+import { expectString } from '../validate.ts';
 
-export interface ClassifierParts {
+const partOptions = {
   /** Images to features; the classifier takes it over. */
-  readonly encoder: Encoder;
+  encoder: { type: 'checked', required: true, check: instanceOf<Encoder>(Module, 'a Module') },
   /** Features to logits, `linearHead(…)`; the classifier takes it over. */
-  readonly head: Module;
+  head: { type: 'checked', required: true, check: instanceOf<Module>(Module, 'a Module') },
   /** How images become the encoder's input: `presets.evaluation(…)`, with the mean and std of training. */
-  readonly evaluation: Augmentation;
+  evaluation: { type: 'checked', required: true, check: expectEvaluation },
   /** One name a class; default '0', '1', …. */
-  readonly classes?: readonly string[];
-}
+  classes: { type: 'checked', check: asGiven<readonly string[]> },
+} as const satisfies OptionTable;
 
-export interface PredictOptions extends ProgressOptions {
-  /** Images a forward pass, default 500. */
-  readonly batchSize?: number;
-  /** Of the encoder's forward pass, as extractFeatures'. Default 'float32'. */
-  readonly precision?: PrecisionOption;
-}
+export interface ClassifierParts extends OptionsOf<typeof partOptions> {}
+export interface PredictOptions extends OptionsOf<typeof passOptions> {}
 
 export interface Predictions {
   /** The most probable class of each image. */
@@ -50,7 +48,6 @@ export interface ClassifierAccuracy extends Predictions {
   readonly top5?: number;
 }
 
-const predictNames = ['batchSize', 'precision', ...progressNames] as const;
 const rowsAJob = 4096;
 
 /**
@@ -68,13 +65,9 @@ export class Classifier implements Disposable {
 
   /** @throws {OptionError | ShapeError} parts that do not fit together. */
   constructor(parts: ClassifierParts) {
-    checkOptions('Classifier', parts, ['encoder', 'head', 'evaluation', 'classes']);
-    const { encoder, head, evaluation } = parts;
-    for (const [name, module] of Object.entries({ encoder, head }))
-      if (!(module instanceof Module)) throw new OptionError(`${name} must be a Module, got ${describe(module)}`);
-    checkEvaluation(evaluation);
+    const { encoder, head, evaluation, classes: names } = resolveOptions('Classifier', partOptions, parts);
     const outputs = outputsOf(head, encoder.featureDim);
-    const classes = parts.classes ?? Array.from({ length: outputs }, (_, label) => String(label));
+    const classes = names ?? Array.from({ length: outputs }, (_, label) => String(label));
     if (classes.length !== outputs)
       throw new OptionError(`classes must be ${outputs} names, one an output of the head, got ${classes.length}`);
     this.encoder = encoder;
@@ -117,14 +110,10 @@ export class Classifier implements Disposable {
     dataset: Dataset,
     options: PredictOptions,
   ): Promise<Predictions & { labels: Int32Array | undefined }> {
-    checkOptions(where, options, predictNames);
-    checkProgress(options);
-    const { signal, onProgress, ...settings } = options;
+    const resolved = resolveOptions(where, passOptions, options);
     const { features, labels } = await extractFeatures(this.encoder, dataset, {
-      ...settings,
+      ...resolved,
       augment: this.evaluation,
-      ...(signal && { signal }),
-      ...(onProgress && { onProgress }),
     });
     using _ = features;
     const [rows] = features.shape as [number];
@@ -136,7 +125,7 @@ export class Classifier implements Disposable {
         return (await noGrad(() => logits.softmax(1)).data()) as Float32Array;
       });
     let filled = 0;
-    for await (const part of inTurn(partsOf(rows, rowsAJob), classify, signal)) {
+    for await (const part of inTurn(partsOf(rows, rowsAJob), classify, resolved.signal)) {
       probabilities.set(part, filled);
       filled += part.length;
     }
@@ -168,12 +157,6 @@ export class Classifier implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-/** @throws {OptionError} */
-export function checkEvaluation(evaluation: Augmentation): void {
-  if (typeof evaluation?.apply !== 'function')
-    throw new OptionError(`evaluation must be what presets.evaluation() returns, got ${describe(evaluation)}`);
 }
 
 /** The class of the largest value of each row, the lowest of equals. */

@@ -1,61 +1,67 @@
 /** Stage 2, end to end: a pre-trained encoder and a new classifier, trained on labels. */
-import type { Augmentation } from '../augment/augment.ts';
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { readLabels } from '../data/labels.ts';
-import { linearHead } from '../encoders/linear-head.ts';
+import { headInitOption, linearHead } from '../encoders/linear-head.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
+import { expectEvaluation } from '../evaluate/features.ts';
+import { progressOptions } from '../evaluate/in-turn.ts';
+import { crossEntropySpec } from '../losses/cross-entropy.ts';
 import { crossEntropy } from '../methods/cross-entropy.ts';
 import { Module } from '../nn/module.ts';
-import type { OptimizerSpec } from '../optim/optimizer.ts';
-import type { ScheduleSpec } from '../optim/schedule.ts';
-import type { PrecisionOption } from '../tensor/precision.ts';
-import type { TrainEvent } from '../train/events.ts';
-import type { FitOptions } from '../train/fit-options.ts';
+import { countOption, instanceOf, seedOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
+import { runOptions } from '../train/fit-options.ts';
+import { trainerOptions } from '../train/options.ts';
 import { Trainer } from '../train/trainer.ts';
-import { checkOptions, describe, expectNumber, throwIfAborted } from '../validate.ts';
-import { Classifier, type ClassifierAccuracy, checkEvaluation } from './classifier.ts';
+import { expectNumber, throwIfAborted } from '../validate.ts';
+import { Classifier, type ClassifierAccuracy } from './classifier.ts';
 import { fineTunePlan } from './fine-tune-plan.ts';
 
-export interface FineTuneOptions
-  extends Pick<FitOptions, 'out' | 'resume' | 'checkpointEvery' | 'data' | 'encoderFile'> {
+const expectEncoder = instanceOf<Encoder>(Module, 'a Module');
+
+const datasetOption = { type: 'checked', check: (_: string, value: Dataset) => checkDataset(value) } as const;
+
+const declared = {
   /** The views of training: `presets.fineTune(…)`, with the mean and std of pre-training. */
-  readonly augment: Augmentation;
+  augment: trainerOptions.augment,
   /** How test images become the encoder's input: `presets.evaluation(…)`, likewise. */
-  readonly evaluation: Augmentation;
+  evaluation: { type: 'checked', required: true, check: expectEvaluation },
   /** What the classifier is judged on, once, after the last epoch. */
-  readonly test?: Dataset;
+  test: datasetOption,
   /** Number of classes; default that of the data set's class names, else one more than the largest label. */
-  readonly classes?: number;
+  classes: countOption,
   /** A file of weights that the encoder's copy begins with, as `encoder.load()` takes it. Default: those of the encoder. */
-  readonly init?: string;
+  init: { type: 'string' },
   /** Of the classifier's weights: 'zeros' (default), 'normal' (deviation 0.01), 'uniform' (PyTorch's nn.Linear). */
-  readonly headInit?: 'zeros' | 'normal' | 'uniform';
+  headInit: headInitOption,
   /** ε in [0, 1] of the targets (1 − ε)·one-hot + ε / classes; default 0. */
-  readonly labelSmoothing?: number;
+  labelSmoothing: crossEntropySpec.labelSmoothing,
   /** Default { name: 'sgd', lr, momentum: 0.9, nesterov: true }: no weight decay; lr is 0.05, or more where steps are few. */
-  readonly optimizer?: OptimizerSpec;
+  optimizer: { type: 'checked', check: trainerOptions.optimizer.check },
   /** Default { name: 'cosine', scaling: 'linear' }: from lr · batchSize / 256 to 0, no warm-up. */
-  readonly schedule?: ScheduleSpec;
+  schedule: { ...trainerOptions.schedule, default: { name: 'cosine', scaling: 'linear' } },
   /** Images a step; default 256, of a small data set fewer. At most the data set's. */
-  readonly batchSize?: number;
+  batchSize: countOption,
   /** Images that go through the encoder at once, at most; default batchSize. */
-  readonly microBatch?: number;
+  microBatch: countOption,
   /** Default 30, of a small data set as many as make 200 steps. */
-  readonly epochs?: number;
+  epochs: countOption,
+  /** A running mean of the weights, which the classifier then has, as a Trainer's. Default: none. */
+  ema: trainerOptions.ema,
   /** Of the forward and backward pass, as a Trainer's. Default 'float32'. */
-  readonly precision?: PrecisionOption;
+  precision: trainerOptions.precision,
   /** Default: the encoder's. */
-  readonly device?: string;
+  device: { type: 'string' },
   /** Of the classifier's weights, the order and the views; default 0. */
-  readonly seed?: number;
-  /** When it fires, fineTune saves a checkpoint (with `out`) after the steps under way, and rejects with an AbortError. */
-  readonly signal?: AbortSignal;
-  /** Hears the events of the training, as Trainer.fit's. */
-  readonly onEvent?: (event: TrainEvent) => void;
+  seed: seedOption,
+  ...runOptions,
   /** Hears of the test images at the end: how many are done, of how many. */
-  readonly onProgress?: (done: number, total: number) => void;
-}
+  onProgress: progressOptions.onProgress,
+} as const satisfies OptionTable;
+
+export interface FineTuneOptions extends OptionsOf<typeof declared> {}
 
 export interface FineTuneResult {
   /** The trained copy of the encoder with its classifier, in evaluation mode; the caller disposes it. */
@@ -67,27 +73,6 @@ export interface FineTuneResult {
   /** With `test`. */
   readonly test?: ClassifierAccuracy;
 }
-
-const optionNames = [
-  ...[
-    'augment',
-    'evaluation',
-    'test',
-    'classes',
-    'init',
-    'headInit',
-    'labelSmoothing',
-    'optimizer',
-    'schedule',
-    'batchSize',
-  ],
-  ...['microBatch', 'epochs', 'precision', 'device', 'seed', 'signal', 'onEvent', 'onProgress'],
-  ...['out', 'resume', 'checkpointEvery', 'data', 'encoderFile'],
-];
-
-/** `options` without those that are undefined. */
-const given = <T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 
 /**
  * Fine-tunes a copy of a pre-trained encoder together with a new linear classifier, by cross entropy on labelled images;
@@ -114,54 +99,32 @@ const given = <T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], u
  * });
  */
 export async function fineTune(encoder: Encoder, train: Dataset, options: FineTuneOptions): Promise<FineTuneResult> {
-  checkOptions('fineTune', options, optionNames);
-  if (!(encoder instanceof Module)) throw new OptionError(`encoder must be a Module, got ${describe(encoder)}`);
-  expectNumber('encoder.featureDim', encoder.featureDim, { min: 1, integer: true });
+  const resolved = resolveOptions('fineTune', declared, options);
+  const { evaluation, test, init, headInit, labelSmoothing, device = encoder.device, onProgress, ...rest } = resolved;
+  const { out, resume, checkpointEvery, data, encoderFile, signal, onEvent, ...training } = rest;
+  expectEncoder('encoder', encoder);
+  expectNumber('encoder.featureDim', encoder.featureDim, countOption);
   if (encoder.parameters().length === 0)
     throw new OptionError(
       'encoder must have parameters to train: an encoder that a run opens without its code has none',
     );
   const dataset = checkDataset(train);
-  const { signal, onProgress, onEvent, out, resume, checkpointEvery, data, encoderFile } = options;
-  const { augment, evaluation, labelSmoothing, init, headInit, microBatch, precision } = options;
-  checkEvaluation(evaluation);
-  const test = options.test === undefined ? undefined : checkDataset(options.test);
-  for (const name of ['batchSize', 'epochs'] as const)
-    if (options[name] !== undefined) expectNumber(name, options[name], { min: 1, integer: true });
-  const { batchSize, epochs, lr } = fineTunePlan(dataset.length, {
-    batchSize: options.batchSize,
-    epochs: options.epochs,
-  });
-  const { optimizer = { name: 'sgd', lr, momentum: 0.9, nesterov: true } as const, seed = 0 } = options;
+  const { batchSize, epochs, lr } = fineTunePlan(dataset.length, training);
+  const { classes = await countClasses(dataset, signal), microBatch = batchSize, ...others } = training;
   throwIfAborted(signal);
-  const classes = await countClasses(dataset, options);
-  const head = linearHead({
-    inFeatures: encoder.featureDim,
-    outFeatures: classes,
-    seed,
-    ...(headInit && { init: headInit }),
-  });
+  const { optimizer = { name: 'sgd', lr, momentum: 0.9, nesterov: true } as const, seed } = others;
+  const head = linearHead({ inFeatures: encoder.featureDim, outFeatures: classes, seed, init: headInit });
   let copy: Encoder | undefined;
   try {
     copy = encoder.clone();
     if (init !== undefined) await copy.load(init);
     const trainer = new Trainer({
-      encoder: copy,
-      head,
-      method: crossEntropy(given({ labelSmoothing })),
-      augment,
-      views: 1,
-      optimizer,
-      schedule: options.schedule ?? { name: 'cosine', scaling: 'linear' },
-      device: options.device ?? encoder.device,
-      batchSize,
-      ...(microBatch !== undefined && { microBatch: Math.min(microBatch, batchSize) }),
-      epochs,
-      seed,
-      ...given({ precision }),
+      ...others,
+      ...{ encoder: copy, head, method: crossEntropy({ labelSmoothing }), views: 1 },
+      ...{ optimizer, device, batchSize, microBatch: Math.min(microBatch, batchSize), epochs },
     });
-    const run = { out, resume, checkpointEvery, data, encoderFile };
-    const { step, loss } = await trainer.fit(dataset, given({ signal, onEvent, ...run }));
+    const run = { out, resume, checkpointEvery, data, encoderFile, signal, onEvent };
+    const { step, loss } = await trainer.fit(dataset, run);
     const names = dataset.classes?.length === classes ? { classes: dataset.classes } : {};
     const classifier = new Classifier({ encoder: copy, head, evaluation, ...names });
     const judged = test && (await classifier.evaluate(test, { signal, onProgress }));
@@ -173,8 +136,7 @@ export async function fineTune(encoder: Encoder, train: Dataset, options: FineTu
   }
 }
 
-async function countClasses(dataset: Dataset, { classes, signal }: FineTuneOptions): Promise<number> {
-  if (classes !== undefined) return expectNumber('classes', classes, { min: 1, integer: true });
+async function countClasses(dataset: Dataset, signal: AbortSignal | undefined): Promise<number> {
   if (dataset.classes !== undefined) return dataset.classes.length;
   return (await readLabels(dataset, { signal })).reduce((most, label) => Math.max(most, label + 1), 1);
 }

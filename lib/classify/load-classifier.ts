@@ -4,15 +4,19 @@ import { classifierOf } from '../checkpoint/classifier.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { Module } from '../nn/module.ts';
-import { checkOptions, expectString } from '../validate.ts';
+import { deviceOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { Classifier } from './classifier.ts';
 
-export interface LoadClassifierOptions {
+const declared = {
   /** The folder of a run (its newest good checkpoint is taken) or one of its checkpoint folders. */
-  readonly checkpoint: string;
+  checkpoint: { type: 'string', required: true },
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
-  readonly device?: string;
-}
+  device: deviceOption,
+} as const satisfies OptionTable;
+
+export interface LoadClassifierOptions extends OptionsOf<typeof declared> {}
 
 /**
  * Loads what `fineTune` wrote with `out`, to judge it on data sets and to save it. Images are scaled and normalised as
@@ -23,9 +27,7 @@ export interface LoadClassifierOptions {
  * @throws {OptionError} an unknown or wrong option.
  */
 export async function loadClassifier(options: LoadClassifierOptions): Promise<Classifier> {
-  checkOptions('loadClassifier', options, ['checkpoint', 'device']);
-  const path = expectString('checkpoint', options?.checkpoint);
-  const device = expectString('device', options.device ?? 'cpu');
+  const { checkpoint: path, device } = resolveOptions('loadClassifier', declared, options);
   const { run, checkpoint } = await openCheckpoint(path, { optimizer: false });
   const { config } = run;
   const { size, mean, std, channels } = config.input;

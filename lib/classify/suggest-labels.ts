@@ -1,30 +1,25 @@
 /** Labels for images that have none, by their neighbours among images that have one. */
 import { OptionError } from '../errors.ts';
-import {
-  checkProgress,
-  inTurn,
-  type Part,
-  type ProgressOptions,
-  partsOf,
-  progressNames,
-  soonDone,
-} from '../evaluate/in-turn.ts';
-import { nearestNeighbours } from '../evaluate/knn.ts';
+import { inTurn, type Part, partsOf, soonDone } from '../evaluate/in-turn.ts';
+import { knnOptions, nearestNeighbours } from '../evaluate/knn.ts';
 import { checkTestRows, type LabelledFeatures, labelsBeside, labelValues, placesOf } from '../evaluate/labelled.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
 import { type ClassConfidence, classificationOf } from '../serve/image-classifier.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, expectNumber } from '../validate.ts';
+import { throwIfAborted } from '../validate.ts';
 
-export interface SuggestLabelsOptions extends ProgressOptions {
-  /** Names, by label. Default '0', '1', …. */
-  readonly classes?: readonly string[];
+const declared = {
+  ...knnOptions,
   /** Neighbours that vote; at most the labelled rows are. Default 20. */
-  readonly k?: number;
-  /** T of the votes exp(cosine / T), > 0; default 0.1. */
-  readonly temperature?: number;
-}
+  k: knnOptions.k,
+  /** Names, by label. Default '0', '1', …. */
+  classes: { type: 'checked', check: asGiven<readonly string[]> },
+} as const satisfies OptionTable;
+
+export interface SuggestLabelsOptions extends OptionsOf<typeof declared> {}
 
 /** The class with most of the votes; its confidence is its share of them. */
 export interface LabelSuggestion extends ClassConfidence {
@@ -60,14 +55,13 @@ export async function suggestLabels(
   features: Tensor,
   options: SuggestLabelsOptions = {},
 ): Promise<LabelSuggestion[]> {
-  checkOptions('suggestLabels', options, ['classes', 'k', 'temperature', ...progressNames]);
-  checkProgress(options);
+  const { temperature, signal, onProgress, ...asked } = resolveOptions('suggestLabels', declared, options);
+  throwIfAborted(signal);
   const labels = await labelValues('labelled', labelled);
   await checkTestRows(labelled.features, features);
-  const temperature = expectNumber('temperature', options.temperature ?? 0.1, { above: 0 });
-  const k = Math.min(expectNumber('k', options.k ?? 20, { min: 1, integer: true }), labels.length);
+  const k = Math.min(asked.k, labels.length);
   const most = labels.reduce((a, b) => Math.max(a, b), 0);
-  const { classes = Array.from({ length: most + 1 }, (_, label) => String(label)), signal, onProgress } = options;
+  const { classes = Array.from({ length: most + 1 }, (_, label) => String(label)) } = asked;
   if (classes.length <= most)
     throw new OptionError(`classes must name the labels 0 to ${most}, got ${classes.length} names`);
   const { indices, similarities } = await nearestNeighbours(features, labelled.features, { k: 1, signal });

@@ -4,8 +4,9 @@ import type { RunConfig } from '../checkpoint/run-config.ts';
 import { OptionError } from '../errors.ts';
 import { readJson } from '../files/read.ts';
 import { isObject } from '../files/strict-json.ts';
+import { checkNames } from '../options/names.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
-import { checkOptions, describe } from '../validate.ts';
+import { describe } from '../validate.ts';
 
 /** A config of a run, or part of one. */
 export interface PartialConfig extends Partial<Omit<RunConfig, 'precision'>> {
@@ -28,7 +29,7 @@ export const fieldsOfRun = ['format', 'recipe', 'precisionSpeeds', 'classes', 'd
 export async function readTraining(file: string, beside: readonly string[]): Promise<PartialConfig> {
   const config = await readJson(file);
   if (!isObject(config)) throw new OptionError(`${file}: must hold a JSON object, got ${describe(config)}`);
-  checkOptions(file, config, [...fields, ...beside]);
+  checkNames(file, config, [...fields, ...beside]);
   for (const name of objects) {
     const value = config[name];
     const isFine = value === undefined || isObject(value) || (name === 'head' && value === null);

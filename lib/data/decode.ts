@@ -5,7 +5,7 @@ import { types } from 'node:util';
 import type { Metadata, Sharp, default as SharpModule } from 'sharp';
 import { AbortError, DataError, messageOf } from '../errors.ts';
 import { countOption, signalOption } from '../options/kinds.ts';
-import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { clip, describe, expectChannels, expectColour } from '../validate.ts';
 import { DecodeQueue, decodeSlots, priorityOption } from './decode-queue.ts';
@@ -43,8 +43,6 @@ const decodeOptions = {
 
 export interface DecodeOptions extends OptionsOf<typeof decodeOptions> {}
 
-export const imageFileNames = Object.keys(imageFileOptions);
-
 /** Bytes that decodes may take together. An image that takes more by itself is decoded alone. */
 const decodeMemory = 2 ** 29;
 const slots = (): number => decodeSlots(process.env.UV_THREADPOOL_SIZE, availableParallelism());
@@ -53,10 +51,6 @@ const underWay = { interactive: new DecodeQueue(slots), bulk: new DecodeQueue(sl
 /** Work on libuv's pool. Held for that alone, never while something waits for memory. */
 const places = new DecodeQueue(slots);
 const memory = new DecodeQueue(() => decodeMemory);
-
-/** @throws {OptionError} */
-export const resolveImageFile = ({ maxPixels, background }: ImageFileOptions): ResolvedOf<typeof imageFileOptions> =>
-  resolveOptions('image', imageFileOptions, { maxPixels, background });
 
 /**
  * Decodes one image. EXIF orientation is applied; embedded colour profiles, CMYK and 16-bit values are converted to

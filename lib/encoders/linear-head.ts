@@ -9,6 +9,8 @@ import { Generator } from '../tensor/generator.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkFeatures } from './inputs.ts';
 
+export const headInitOption = { type: 'string', choices: ['zeros', 'normal', 'uniform'], default: 'zeros' } as const;
+
 const declared = {
   /** The encoder's `featureDim`. */
   inFeatures: { ...size, required: true },
@@ -18,7 +20,7 @@ const declared = {
    * 'zeros' (default): all 0. 'normal': weights of deviation 0.01, bias 0, as google-research/simclr. 'uniform': as
    * PyTorch's nn.Linear.
    */
-  init: { type: 'string', choices: ['zeros', 'normal', 'uniform'], default: 'zeros' },
+  init: headInitOption,
   /** Of the initial weights, default 0. */
   seed: seedOption,
 } as const satisfies OptionTable;

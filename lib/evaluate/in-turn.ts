@@ -2,7 +2,7 @@
 import { orAborted } from '../data/loader.ts';
 import { functionOption, signalOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
-import { expectFunction, throwIfAborted } from '../validate.ts';
+import { throwIfAborted } from '../validate.ts';
 
 /** What every evaluation that takes long can be told. */
 export const progressOptions = {
@@ -13,14 +13,6 @@ export const progressOptions = {
 } as const satisfies OptionTable;
 
 export interface ProgressOptions extends OptionsOf<typeof progressOptions> {}
-
-export const progressNames = ['signal', 'onProgress'] as const;
-
-/** @throws {OptionError} onProgress is not a function. @throws {AbortError} the signal has fired. */
-export function checkProgress({ signal, onProgress }: ProgressOptions): void {
-  if (onProgress !== undefined) expectFunction('onProgress', onProgress);
-  throwIfAborted(signal);
-}
 
 /**
  * `enqueue(job)` for one job after the other; gives what the promises resolve to, in order. One job computes while the

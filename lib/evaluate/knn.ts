@@ -21,7 +21,7 @@ import {
   unknownShare,
 } from './labelled.ts';
 
-const knnOptions = {
+export const knnOptions = {
   /** Neighbours that vote, 1 to the number of training rows; default 20 (200 is usual for ImageNet). */
   k: { ...countOption, default: 20 },
   /** T of the votes exp(cosine / T), > 0; default 0.1. */

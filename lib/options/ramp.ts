@@ -1,5 +1,7 @@
 /** A number that changes over a training: a temperature, the momentum of a key encoder. */
-import { checkOptions, expectNumber, expectOneOf, type NumberRange } from '../validate.ts';
+
+import { expectNumber, expectOneOf, type NumberRange } from '../validate.ts';
+import { checkNames } from './names.ts';
 
 /** `from` at the start of a training, `to` at its end, in a straight line or along half a cosine. */
 export interface Ramp {
@@ -11,7 +13,7 @@ export interface Ramp {
 /** Returns `value` when it is a number or a ramp inside the range; the message names `name`. @throws {OptionError} */
 export function expectRamp(name: string, value: unknown, range: NumberRange): number | Ramp {
   if (value === null || typeof value !== 'object') return expectNumber(name, value, range);
-  checkOptions(name, value, ['from', 'to', 'schedule']);
+  checkNames(name, value, ['from', 'to', 'schedule']);
   const { from, to, schedule } = value as Partial<Ramp>;
   return {
     from: expectNumber(`${name}.from`, from, range),

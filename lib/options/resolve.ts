@@ -1,6 +1,7 @@
 /** From what users give to options that are checked and complete, by their declaration. */
 import { OptionError } from '../errors.ts';
-import { checkOptions, describe, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
+import { describe, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
+import { checkNames } from './names.ts';
 import type { Option, OptionsOf, OptionTable, ResolvedOf, ResolvedVariantOf } from './option.ts';
 import { expectRamp } from './ramp.ts';
 
@@ -35,7 +36,7 @@ export function resolveOptions<const T extends OptionTable>(
   given: OptionsOf<T> | object | undefined,
   prefix = '',
 ): ResolvedOf<T> {
-  checkOptions(where, given, Object.keys(declared));
+  checkNames(where, given, Object.keys(declared));
   const values = (given ?? {}) as Readonly<Record<string, unknown>>;
   const resolved = Object.entries(declared).map(([name, option]) => {
     const { [name]: value = option.default } = values;

@@ -1,6 +1,7 @@
 /** Features of many images in a file, and the nearest of them to any other: exact, in native code. */
 
 import { join } from 'node:path';
+import { types } from 'node:util';
 import { DataError, OptionError, ShapeError, StateError } from '../errors.ts';
 import { readIndices } from '../evaluate/labelled.ts';
 import { countOption, signalOption } from '../options/kinds.ts';
@@ -90,7 +91,7 @@ export class FeatureIndex {
    */
   async search(vector: Float32Array, options: SearchOptions = {}): Promise<Neighbour[]> {
     const { k, signal } = resolveOptions('search', searchOptions, options);
-    if (!(vector instanceof Float32Array))
+    if (!types.isFloat32Array(vector))
       throw new ShapeError(`vector must be a Float32Array of ${this.dim}, got ${describe(vector)}`);
     if (vector.length !== this.dim)
       throw new ShapeError(`vector must have the index's dim, ${this.dim}, got ${vector.length} values`);

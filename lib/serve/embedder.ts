@@ -1,36 +1,44 @@
 /** Images to feature vectors inside a Node service: concurrent calls share forward passes, the event loop stays free. */
-import { type DecodedImage, type ImageFileOptions, imageFileNames, resolveImageFile } from '../data/decode.ts';
-import type { DecodePriority } from '../data/decode-queue.ts';
+import { type DecodedImage, imageFileOptions } from '../data/decode.ts';
+import { priorityOption } from '../data/decode-queue.ts';
 import { ContrastiveError, errorOf, StateError } from '../errors.ts';
-import { type Precision, type PrecisionOption, precisionOptions } from '../tensor/precision.ts';
-import { checkOptions, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
+import { countOption, deviceOption, signalOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
+import { type Precision, precisionOption } from '../tensor/precision.ts';
 import { Batcher } from './batcher.ts';
-import { checkSource, type EncoderOrigin, type EncoderSource, sourceNames } from './encoder-source.ts';
+import { type EncoderOrigin, expectOneSource, type ResolvedSource, sourceOptions } from './encoder-source.ts';
 import { FeatureModel, type ImageOutput } from './feature-model.ts';
 import { filePixels, type ImageInput, imagePixels, type PixelOptions } from './image-input.ts';
 import { mapOrdered } from './ordered.ts';
 
-export interface EmbedderOptions extends EncoderSource, ImageFileOptions {
+/** Of whatever serves a model. */
+export const servingOptions = {
+  ...imageFileOptions,
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
-  readonly device?: string;
+  device: deviceOption,
   /**
    * Of the forward pass; vectors are float32. 'auto' measures, where bfloat16 is computed in hardware, which is faster for this
    * encoder; `info.precision` says what it took. Default 'float32'.
    */
-  readonly precision?: PrecisionOption;
+  precision: precisionOption,
   /** Scales each vector to length 1, so that dot products are cosine similarities. Default false, as sentence-transformers. */
-  readonly normalize?: boolean;
+  normalize: { type: 'boolean', default: false },
   /** Most images in one forward pass. Default 32. */
-  readonly maxBatch?: number;
+  maxBatch: { ...countOption, default: 32, max: 65_536 },
   /** How long a decoded image waits for others that are still being decoded, in ms. A lone call never waits. Default 5. */
-  readonly maxWaitMs?: number;
+  maxWaitMs: { type: 'number', default: 5, min: 0, max: 60_000 },
   /**
    * 'interactive' (default): on a thread of its own, so that a call does not wait for a training step in this process.
    * 'bulk': on the compute thread with its full team, in turn with training; for whole data sets, or a service that never
    * trains.
    */
-  readonly priority?: DecodePriority;
-}
+  priority: priorityOption,
+} as const satisfies OptionTable;
+
+const embedderOptions = { ...sourceOptions, ...servingOptions } as const satisfies OptionTable;
+
+export interface EmbedderOptions extends OptionsOf<typeof embedderOptions> {}
 
 export interface EmbedderInfo extends EncoderOrigin {
   /** Length of a vector. */
@@ -40,14 +48,16 @@ export interface EmbedderInfo extends EncoderOrigin {
   readonly normalize: boolean;
 }
 
-export interface EmbedOptions {
+export const embedOptions = {
   /** Rejects the call with an AbortError; its images that wait leave the queue. */
-  readonly signal?: AbortSignal;
-}
+  signal: signalOption,
+} as const satisfies OptionTable;
+
+export interface EmbedOptions extends OptionsOf<typeof embedOptions> {}
 
 /** @internal */
-export interface ResolvedEmbedder extends Required<Omit<EmbedderOptions, keyof EncoderSource>> {
-  readonly source: EncoderSource;
+export interface ResolvedEmbedder extends ResolvedOf<typeof servingOptions> {
+  readonly source: ResolvedSource;
 }
 
 /** How images of one kind are read. */
@@ -103,8 +113,8 @@ export class Embedder {
     input: ImageInput | readonly ImageInput[],
     options: EmbedOptions = {},
   ): Promise<Float32Array | Float32Array[]> {
-    checkOptions('embed', options, ['signal']);
-    const outputs = await this.outputsOf(input, imagePixels, options.signal);
+    const { signal } = resolveOptions('embed', embedOptions, options);
+    const outputs = await this.outputsOf(input, imagePixels, signal);
     return isList(outputs) ? outputs.map(({ vector }) => vector) : outputs.vector;
   }
 
@@ -120,8 +130,8 @@ export class Embedder {
     path: string | readonly string[],
     options: EmbedOptions = {},
   ): Promise<Float32Array | Float32Array[]> {
-    checkOptions('embedFile', options, ['signal']);
-    const outputs = await this.outputsOf(path, filePixels, options.signal);
+    const { signal } = resolveOptions('embedFile', embedOptions, options);
+    const outputs = await this.outputsOf(path, filePixels, signal);
     return isList(outputs) ? outputs.map(({ vector }) => vector) : outputs.vector;
   }
 
@@ -181,30 +191,6 @@ function atIndex(error: unknown, index: number): unknown {
   return errorOf(error.code, `inputs[${index}]: ${error.message}`, { cause: error });
 }
 
-/** @internal Of `createEmbedder()` and of what else makes one. */
-export function resolveEmbedder(where: string, options: EmbedderOptions): ResolvedEmbedder {
-  checkOptions(where, options, [
-    ...sourceNames,
-    'device',
-    'precision',
-    'normalize',
-    'maxBatch',
-    'maxWaitMs',
-    'priority',
-    ...imageFileNames,
-  ]);
-  return {
-    source: checkSource(where, options ?? {}),
-    device: expectString('device', options.device ?? 'cpu'),
-    precision: expectOneOf('precision', options.precision ?? 'float32', precisionOptions),
-    normalize: expectBoolean('normalize', options.normalize ?? false),
-    maxBatch: expectNumber('maxBatch', options.maxBatch ?? 32, { min: 1, max: 65_536, integer: true }),
-    maxWaitMs: expectNumber('maxWaitMs', options.maxWaitMs ?? 5, { min: 0, max: 60_000 }),
-    priority: expectOneOf('priority', options.priority ?? 'interactive', ['interactive', 'bulk']),
-    ...resolveImageFile(options),
-  };
-}
-
 /**
  * Loads an encoder for use in a service: that of a run, of which the projection head is dropped, or a network by name with weights
  * from elsewhere. Normalisation layers use their running statistics.
@@ -221,6 +207,9 @@ export function resolveEmbedder(where: string, options: EmbedderOptions): Resolv
  * const embedder = await createEmbedder({ encoder: 'resnet50', weights: 'resnet50-11ad3fa6.pth' });
  */
 export async function createEmbedder(options: EmbedderOptions): Promise<Embedder> {
-  const resolved = resolveEmbedder('createEmbedder', options);
+  const where = 'createEmbedder';
+  const { checkpoint, encoder, weights, input, ...serving } = resolveOptions(where, embedderOptions, options);
+  const resolved = { ...serving, source: { checkpoint, encoder, weights, input } };
+  expectOneSource(where, resolved.source);
   return new Embedder(await FeatureModel.load({ ...resolved, withClassifier: false }), resolved);
 }

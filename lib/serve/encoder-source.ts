@@ -9,30 +9,44 @@ import { type Encoder, makeEncoder } from '../encoders/all.ts';
 import { CheckpointError, OptionError } from '../errors.ts';
 import type { ModuleConfig } from '../nn/module.ts';
 import type { LoadedWeights } from '../nn/weights-file.ts';
-import { checkOptions, expectNumber, expectString } from '../validate.ts';
+import { countOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { asGiven } from '../options/resolve.ts';
+import { expectString } from '../validate.ts';
+
+const inputOptions = {
+  /** Side of the square input in pixels, default 224. */
+  size: { ...countOption, max: 2048, default: 224 },
+  /** Of pixels in [0, 1]: one number for all channels, or one for each. Default ImageNet's; for one channel, the means of them. */
+  mean: { type: 'checked', check: asGiven<number | readonly number[]> },
+  std: { type: 'checked', check: asGiven<number | readonly number[]> },
+} as const satisfies OptionTable;
 
 /** How images become the input of an encoder whose weights do not say so. */
-export interface WeightsInput {
-  /** Side of the square input in pixels, default 224. */
-  readonly size?: number;
-  /** Of pixels in [0, 1]: one number for all channels, or one for each. Default ImageNet's; for one channel, the means of them. */
-  readonly mean?: number | readonly number[];
-  readonly std?: number | readonly number[];
+export interface WeightsInput extends OptionsOf<typeof inputOptions> {}
+
+function expectEncoder(name: string, value: string | ModuleConfig): string | ModuleConfig {
+  expectString(name, typeof value === 'object' ? value?.name : value);
+  return value;
 }
 
 /** Either `checkpoint`, or `encoder` and `weights`. */
-export interface EncoderSource {
+export const sourceOptions = {
   /** The folder of a run (its newest good checkpoint is taken) or one of its checkpoint folders. */
-  readonly checkpoint?: string;
+  checkpoint: { type: 'string' },
   /** What `weights` are of: a registered name, or a config, `{ name: 'resnet18', stem: 'cifar' }`. */
-  readonly encoder?: string | ModuleConfig;
+  encoder: { type: 'checked', check: expectEncoder },
   /** A file of weights as `encoder.load()` takes it: safetensors or .pth, torchvision's, timm's, MoCo's … */
-  readonly weights?: string;
+  weights: { type: 'string' },
   /** With `weights`: how images become the encoder's input. */
-  readonly input?: WeightsInput;
-}
+  input: { type: 'group', options: inputOptions },
+} as const satisfies OptionTable;
 
-export const sourceNames = ['checkpoint', 'encoder', 'weights', 'input'] as const;
+/** Either `checkpoint`, or `encoder` and `weights`. */
+export interface EncoderSource extends OptionsOf<typeof sourceOptions> {}
+
+/** Checked. */
+export interface ResolvedSource extends ResolvedOf<typeof sourceOptions> {}
 
 /** What an encoder is and where it came from. */
 export interface EncoderOrigin {
@@ -56,15 +70,12 @@ export interface OpenedEncoder {
 }
 
 /** @throws {OptionError} neither of the two sources, or parts of both. */
-export function checkSource(where: string, source: EncoderSource): EncoderSource {
-  const { checkpoint, encoder, weights, input } = source;
-  if (checkpoint !== undefined && encoder === undefined && weights === undefined && input === undefined)
-    return { checkpoint: expectString('checkpoint', checkpoint) };
-  if (checkpoint !== undefined || encoder === undefined || weights === undefined)
-    throw new OptionError(`${where}: give checkpoint, or encoder and weights`);
-  expectString('encoder', typeof encoder === 'object' ? encoder?.name : encoder);
-  checkOptions('input', input, ['size', 'mean', 'std']);
-  return { encoder, weights: expectString('weights', weights), ...(input && { input }) };
+export function expectOneSource(where: string, { checkpoint, encoder, weights, input }: ResolvedSource): void {
+  const isOne =
+    checkpoint === undefined
+      ? encoder !== undefined && weights !== undefined
+      : encoder === undefined && weights === undefined && input === undefined;
+  if (!isOne) throw new OptionError(`${where}: give checkpoint, or encoder and weights`);
 }
 
 /**
@@ -72,7 +83,7 @@ export function checkSource(where: string, source: EncoderSource): EncoderSource
  * @throws {CheckpointError} what is missing, damaged or does not fit; {DeviceError} a device that is not there.
  * @throws {OptionError} an encoder or an input that is not known.
  */
-export const openEncoder = (source: EncoderSource, device: string, withClassifier: boolean): Promise<OpenedEncoder> =>
+export const openEncoder = (source: ResolvedSource, device: string, withClassifier: boolean): Promise<OpenedEncoder> =>
   source.checkpoint === undefined ? openWeights(source, device) : openRun(source.checkpoint, device, withClassifier);
 
 async function openRun(path: string, device: string, withClassifier: boolean): Promise<OpenedEncoder> {
@@ -95,7 +106,7 @@ async function openRun(path: string, device: string, withClassifier: boolean): P
   }
 }
 
-async function openWeights({ encoder: of, weights, input }: EncoderSource, device: string): Promise<OpenedEncoder> {
+async function openWeights({ encoder: of, weights, input }: ResolvedSource, device: string): Promise<OpenedEncoder> {
   const file = weights as string;
   const config = typeof of === 'string' ? { name: of } : (of as ModuleConfig);
   const encoder = makeEncoder(config);
@@ -109,7 +120,10 @@ async function openWeights({ encoder: of, weights, input }: EncoderSource, devic
   }
 }
 
-function inputOf({ inChannels = 3 }: ModuleConfig, { size, ...statistics }: WeightsInput = {}): RunConfig['input'] {
+function inputOf(
+  { inChannels = 3 }: ModuleConfig,
+  { size = 224, ...statistics }: WeightsInput = {},
+): RunConfig['input'] {
   if (inChannels !== 1 && inChannels !== 3)
     throw new OptionError(`images have 1 or 3 channels, the encoder's input has ${inChannels}`);
   const usual = (values: readonly number[]) => (inChannels === 3 ? values : [average(values)]);
@@ -120,7 +134,7 @@ function inputOf({ inChannels = 3 }: ModuleConfig, { size, ...statistics }: Weig
     return Array.from({ length: inChannels }, (_, channel) => values[channel % values.length] as number);
   };
   return {
-    size: expectNumber('input.size', size ?? 224, { min: 1, max: 2048, integer: true }),
+    size,
     channels: inChannels,
     mean: perChannel('mean', mean),
     std: perChannel('std', std),

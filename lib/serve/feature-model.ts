@@ -17,10 +17,10 @@ import {
   warnOfPrecision,
 } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type EncoderOrigin, type EncoderSource, type OpenedEncoder, openEncoder } from './encoder-source.ts';
+import { type EncoderOrigin, type OpenedEncoder, openEncoder, type ResolvedSource } from './encoder-source.ts';
 
 export interface FeatureModelOptions {
-  readonly source: EncoderSource;
+  readonly source: ResolvedSource;
   readonly device: string;
   readonly precision: PrecisionOption;
   /** L2, each vector. */

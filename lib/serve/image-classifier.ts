@@ -1,19 +1,17 @@
 /** Images to classes inside a Node service: an embedder that also says what its run's classifier takes an image for. */
-import { checkOptions, expectString } from '../validate.ts';
-import {
-  Embedder,
-  type EmbedderOptions,
-  type EmbedOptions,
-  type ResolvedEmbedder,
-  resolveEmbedder,
-} from './embedder.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
+import { Embedder, type EmbedOptions, embedOptions, type ResolvedEmbedder, servingOptions } from './embedder.ts';
 import { FeatureModel, type ImageOutput } from './feature-model.ts';
 import { filePixels, type ImageInput, imagePixels } from './image-input.ts';
 
-export interface ImageClassifierOptions extends Omit<EmbedderOptions, 'checkpoint' | 'encoder' | 'weights' | 'input'> {
+const declared = {
   /** The folder of a run that `fineTune` wrote (its newest good checkpoint is taken), or one of its checkpoint folders. */
-  readonly checkpoint: string;
-}
+  checkpoint: { type: 'string', required: true },
+  ...servingOptions,
+} as const satisfies OptionTable;
+
+export interface ImageClassifierOptions extends OptionsOf<typeof declared> {}
 
 export interface ClassConfidence {
   /** Its name. */
@@ -50,8 +48,8 @@ export class ImageClassifier extends Embedder {
     input: ImageInput | readonly ImageInput[],
     options: EmbedOptions = {},
   ): Promise<Classification | Classification[]> {
-    checkOptions('classify', options, ['signal']);
-    return this.#named(await this.outputsOf(input, imagePixels, options.signal));
+    const { signal } = resolveOptions('classify', embedOptions, options);
+    return this.#named(await this.outputsOf(input, imagePixels, signal));
   }
 
   /** The class of an image file on this machine, or of each of several. Takes and throws what `embedFile()` does. */
@@ -61,8 +59,8 @@ export class ImageClassifier extends Embedder {
     path: string | readonly string[],
     options: EmbedOptions = {},
   ): Promise<Classification | Classification[]> {
-    checkOptions('classifyFile', options, ['signal']);
-    return this.#named(await this.outputsOf(path, filePixels, options.signal));
+    const { signal } = resolveOptions('classifyFile', embedOptions, options);
+    return this.#named(await this.outputsOf(path, filePixels, signal));
   }
 
   #named(outputs: ImageOutput | ImageOutput[]): Classification | Classification[] {
@@ -98,20 +96,7 @@ export function classificationOf(probabilities: Float32Array, classes: readonly 
  * const { class: name, confidence } = await classifier.classifyFile('photo.jpg');
  */
 export async function createClassifier(options: ImageClassifierOptions): Promise<ImageClassifier> {
-  checkOptions('createClassifier', options, [
-    ...[
-      'checkpoint',
-      'device',
-      'precision',
-      'normalize',
-      'maxBatch',
-      'maxWaitMs',
-      'priority',
-      'maxPixels',
-      'background',
-    ],
-  ]);
-  expectString('checkpoint', options.checkpoint);
-  const resolved = resolveEmbedder('createClassifier', options);
+  const { checkpoint, ...serving } = resolveOptions('createClassifier', declared, options);
+  const resolved = { ...serving, source: { checkpoint } };
   return new ImageClassifier(await FeatureModel.load({ ...resolved, withClassifier: true }), resolved);
 }

@@ -1,8 +1,9 @@
 /** What embed() and classify() take, and the way from there to the pixels that an encoder wants. */
 import { types } from 'node:util';
-import { type DecodedImage, decodeImage, type ImageFileOptions, resolveImageFile, toGray } from '../data/decode.ts';
+import { type DecodedImage, decodeImage, type imageFileOptions, toGray } from '../data/decode.ts';
 import type { DecodePriority } from '../data/decode-queue.ts';
 import { DataError, DTypeError, ShapeError } from '../errors.ts';
+import type { ResolvedOf } from '../options/option.ts';
 import { describe } from '../validate.ts';
 
 /** Decoded pixels, 8 bits a channel. An `ImageData` with `channels: 4` is one. */
@@ -21,13 +22,13 @@ export interface RawImage {
  */
 export type ImageInput = Uint8Array | ArrayBuffer | Blob | RawImage;
 
-export interface PixelOptions extends ImageFileOptions {
+export interface PixelOptions extends ResolvedOf<typeof imageFileOptions> {
   /** Of the encoder's input. */
   readonly channels: 1 | 3;
   /** Shorter side that files are scaled down to while decoding, in pixels. */
   readonly size: number;
   readonly priority: DecodePriority;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 // Scaling the shorter side to an encoder's input keeps the longer one far below 2^31 pixels.
@@ -112,7 +113,7 @@ function fromRaw(input: RawImage, options: PixelOptions): DecodedImage {
     );
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
   if (input.channels === 1) return { pixels: bytes, height, width, channels: 1 };
-  const rgb = input.channels === 4 ? composite(bytes, count, resolveImageFile(options).background) : bytes;
+  const rgb = input.channels === 4 ? composite(bytes, count, options.background) : bytes;
   const { channels } = options;
   return { pixels: channels === 1 ? toGray(rgb, count) : rgb, height, width, channels };
 }

@@ -2,7 +2,10 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { OptionError } from '../errors.ts';
-import { checkOptions, describe, expectNumber } from '../validate.ts';
+import { countOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
+import { describe, expectNumber } from '../validate.ts';
 import { answerErrors, clientGone } from './answers.ts';
 import { BodyBuffers, refusal } from './body.ts';
 import type { Embedder } from './embedder.ts';
@@ -10,25 +13,29 @@ import { type Classification, ImageClassifier } from './image-classifier.ts';
 import { filesOfForm } from './multipart.ts';
 import { neighboursAsked, type SearchedIndex, searchRoutes } from './search-routes.ts';
 
-export interface EmbeddingServiceOptions {
+const limit = { ...countOption, max: 2 ** 31 - 1 } as const;
+
+const declared = {
   /** Largest image, in bytes: above, 413. Default 10 000 000. */
-  readonly maxImageBytes?: number;
+  maxImageBytes: { ...limit, default: 10_000_000 },
   /** Largest body of a batch, in bytes: above, 413. Default 40 000 000. */
-  readonly maxBatchBytes?: number;
+  maxBatchBytes: { ...limit, default: 40_000_000 },
   /** Most images in a batch: above, 413. Default 32. */
-  readonly maxBatchImages?: number;
+  maxBatchImages: countOption,
   /** Images at work or waiting above which new ones are turned away with 503: a queue never grows without end. Default 256. */
-  readonly maxPending?: number;
+  maxPending: { ...limit, default: 256 },
   /**
    * Bytes of request bodies that are held at once, from their arrival to the answer: above, 503. Default 256 000 000, at least
    * `maxImageBytes` and `maxBatchBytes`.
    */
-  readonly maxBufferedBytes?: number;
+  maxBufferedBytes: countOption,
   /** How long a body may take to arrive, in ms: above, 408, and the connection is closed. Default 60 000. */
-  readonly bodyTimeoutMs?: number;
+  bodyTimeoutMs: { ...limit, default: 60_000 },
   /** The images that `POST /search` searches, of the same model as the embedder: an open `FeatureIndex`. It is closed with the server. */
-  readonly index?: SearchedIndex;
-}
+  index: { type: 'checked', check: asGiven<SearchedIndex> },
+} as const satisfies OptionTable;
+
+export interface EmbeddingServiceOptions extends OptionsOf<typeof declared> {}
 
 // biome-ignore lint/suspicious/noTsIgnore: it is for the declarations, where whether fastify is installed is their reader's affair
 /** @ts-ignore: `any` without fastify, an optional peer. What `app.register()` takes. */
@@ -68,8 +75,8 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     throw new OptionError(
       `embedder must be what createEmbedder() or createClassifier() resolves to, got ${describe(embedder)}`,
     );
-  const { index, ...limited } = options ?? {};
-  const limits = resolveOptions(limited);
+  const { index, ...given } = resolveOptions('embeddingService', declared, options);
+  const limits = limitsOf(given);
   if (index !== undefined && index.dim !== embedder.dim)
     throw new OptionError(`index must have the embedder's dim, ${embedder.dim}, got ${describe(index.dim)}`);
   const { maxImageBytes, maxBatchBytes, maxBatchImages, maxPending } = limits;
@@ -176,35 +183,18 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
 /** As JSON has it. */
 const plain = ({ probabilities, ...named }: Classification) => ({ ...named, probabilities: Array.from(probabilities) });
 
-type Limits = Required<Omit<EmbeddingServiceOptions, 'index'>>;
+type Given = Omit<ResolvedOf<typeof declared>, 'index'>;
+type Limits = { readonly [K in keyof Given]-?: number };
 
-function resolveOptions(options: Omit<EmbeddingServiceOptions, 'index'>): Limits {
-  checkOptions('embeddingService', options, [
-    'maxImageBytes',
-    'maxBatchBytes',
-    'maxBatchImages',
-    'maxPending',
-    'maxBufferedBytes',
-    'bodyTimeoutMs',
-  ]);
-  const count = (name: keyof Limits, fallback: number): number =>
-    expectNumber(name, options[name] ?? fallback, { min: 1, max: 2 ** 31 - 1, integer: true });
-  const limits = {
-    maxImageBytes: count('maxImageBytes', 10_000_000),
-    maxBatchBytes: count('maxBatchBytes', 40_000_000),
-    maxPending: count('maxPending', 256),
-    bodyTimeoutMs: count('bodyTimeoutMs', 60_000),
-  };
+/** Those that follow from others, too: what never finds room would be told to try again for ever. */
+function limitsOf({ maxBufferedBytes, maxBatchImages, ...limits }: Given): Limits {
   const { maxImageBytes, maxBatchBytes, maxPending } = limits;
-  const least = Math.max(maxImageBytes, maxBatchBytes); // a body that never finds room would be told to try again for ever
-  const maxBufferedBytes = expectNumber('maxBufferedBytes', options.maxBufferedBytes ?? Math.max(256_000_000, least), {
-    min: least,
-    integer: true,
-  });
-  const maxBatchImages = expectNumber('maxBatchImages', options.maxBatchImages ?? Math.min(32, maxPending), {
-    min: 1,
-    max: maxPending, // a batch that never finds room would be told to try again for ever
-    integer: true,
-  });
-  return { ...limits, maxBufferedBytes, maxBatchImages };
+  const least = Math.max(maxImageBytes, maxBatchBytes);
+  const buffered = maxBufferedBytes ?? Math.max(256_000_000, least);
+  const images = maxBatchImages ?? Math.min(32, maxPending);
+  return {
+    ...limits,
+    maxBufferedBytes: expectNumber('maxBufferedBytes', buffered, { ...countOption, min: least }),
+    maxBatchImages: expectNumber('maxBatchImages', images, { ...countOption, max: maxPending }),
+  };
 }

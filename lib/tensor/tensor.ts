@@ -6,7 +6,8 @@ import { ShapeError, StateError } from '../errors.ts';
 import { type DType, loadAddon, type TensorHandle, type TypedArray } from '../native/addon.ts';
 import { guard, guardAsync } from '../native/errors.ts';
 import { newJob } from '../native/jobs.ts';
-import { checkOptions, expectNumber } from '../validate.ts';
+import { checkNames } from '../options/names.ts';
+import { expectNumber } from '../validate.ts';
 import { invoke } from './door.ts';
 import { flags, noteInScope, streamIn } from './modes.ts';
 import { flatArray, type NestedArray, nest, type TensorData } from './nested.ts';
@@ -144,7 +145,7 @@ export class Tensor {
    * @param gradient of this tensor's shape; needed unless it has one element.
    */
   backward(gradient?: Tensor, options: { readonly retainGraph?: boolean } = {}): void {
-    checkOptions('backward', options, ['retainGraph']);
+    checkNames('backward', options, ['retainGraph']);
     invoke(this.backward, 'backward', [this.handle, gradient?.handle, options.retainGraph ?? false]);
     backwards++;
   }
@@ -173,7 +174,7 @@ export class Tensor {
   /** This tensor with another dtype or on another device; differentiable. */
   to(target: DType | string | { readonly dtype?: DType; readonly device?: string }): Tensor {
     const { dtype, device } = typeof target === 'string' ? parseTarget(target) : target;
-    if (typeof target !== 'string') checkOptions('to', target, ['dtype', 'device']);
+    if (typeof target !== 'string') checkNames('to', target, ['dtype', 'device']);
     const moves = device !== undefined && device !== this.device;
     const [name, args] = moves
       ? ['move', [this.handle, device, dtype]]
@@ -235,7 +236,7 @@ function only(values: TypedArray): number {
  * @throws {DeviceError} a device that is not there; the message says why.
  */
 export function tensor(data: TensorData, options: TensorOptions & { readonly shape?: readonly number[] } = {}): Tensor {
-  checkOptions('tensor', options, ['dtype', 'device', 'requiresGrad', 'shape']);
+  checkNames('tensor', options, ['dtype', 'device', 'requiresGrad', 'shape']);
   const { array, shape: natural, dtype } = flatArray(data, options.dtype);
   const shape = options.shape ?? natural;
   for (const n of shape) expectNumber('shape', n, { min: 0, integer: true });

@@ -205,6 +205,19 @@ describe('fineTune', () => {
     await expect(tuned(encoder, join(folder, 'none.pth'))).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' });
   });
 
+  test('with averaged weights the classifier has their mean', async () => {
+    const out = join(folder, 'averaged');
+    const { encoder } = tinyModels();
+    const last = await fineTune(encoder, train, options({ epochs: 1 }));
+    const mean = await fineTune(encoder, train, options({ epochs: 1, ema: {}, out }));
+    expect((await RunFolder.open(out)).config.ema).toEqual({ decay: 0.999 });
+    expect(mean.loss).toBe(last.loss);
+    expect(await values(mean.classifier)).not.toEqual(await values(last.classifier));
+    using loaded = await loadClassifier({ checkpoint: out });
+    expect(await values(loaded)).toEqual(await values(mean.classifier));
+    for (const { classifier } of [last, mean]) classifier.dispose();
+  });
+
   test('writes a run that loads as a classifier and as an embedder, and a file under torchvision’s names', async () => {
     const { encoder } = tinyModels();
     const out = join(folder, 'run');
@@ -292,7 +305,7 @@ describe('fineTune', () => {
     await failing({ augment: undefined }, 'ERR_OPTION', /augment must be/);
     await failing({ evaluation: [] }, 'ERR_OPTION', /evaluation must be what presets.evaluation/);
     await failing({ labelSmoothing: 2 }, 'ERR_OPTION', /labelSmoothing must be/);
-    await failing({ headInit: 'ones' }, 'ERR_OPTION', /init must be one of 'zeros', 'normal', 'uniform'/);
+    await failing({ headInit: 'ones' }, 'ERR_OPTION', /headInit must be one of 'zeros', 'normal', 'uniform'/);
     await failing({ classes: 0 }, 'ERR_OPTION', /classes must be/);
     await failing({ classes: 1 }, 'ERR_DATA', /labels must be in \[0, 1\)/);
     await failing({}, 'ERR_DATA', /sample 0 must have a label/, tinyDataset(40, { labels: false }));

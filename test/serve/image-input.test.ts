@@ -7,7 +7,8 @@ import { decodeImage } from '../../lib/data/decode.ts';
 import { filePixels, type ImageInput, imagePixels, type RawImage } from '../../lib/serve/image-input.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/data/images/${name}`, import.meta.url));
-const options = { channels: 3, size: 8, priority: 'interactive' } as const;
+const files = { maxPixels: 2 ** 26, background: '#ffffff' } as const;
+const options = { channels: 3, size: 8, priority: 'interactive', ...files } as const;
 
 describe('imagePixels', () => {
   it('decodes a path and its bytes alike, scaled down to the wanted shorter side', async () => {

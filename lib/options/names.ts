@@ -1,0 +1,21 @@
+import { OptionError } from '../errors.ts';
+import { clip, describe, nearest } from '../validate.ts';
+
+const suggestion = (name: string, known: readonly string[]): string => {
+  const near = nearest(name, known);
+  return near === undefined ? `known: ${known.join(', ')}` : `did you mean '${near}'?`;
+};
+
+/**
+ * Refuses options that are no plain object, or hold a name that `known` lacks: a part of `resolveOptions`, and by itself for
+ * functions of tensors, whose values are checked natively.
+ * @throws {OptionError} with the nearest known name.
+ */
+export function checkNames(where: string, options: object | undefined, known: readonly string[]): void {
+  if (options === undefined) return;
+  if (options === null || typeof options !== 'object' || Array.isArray(options))
+    throw new OptionError(`${where}: options must be an object, got ${describe(options)}`);
+  for (const name of Object.keys(options))
+    if (!known.includes(name))
+      throw new OptionError(`${where}: unknown option '${clip(name)}'; ${suggestion(name, known)}`);
+}
