@@ -6,7 +6,7 @@ import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { noGrad, tidy, withoutModes } from '../tensor/modes.ts';
 import { throwIfAborted } from '../validate.ts';
-import type { FeatureIndex } from './feature-index.ts';
+import { cosineOf, type FeatureIndex } from './feature-index.ts';
 import type { IndexedFile } from './index-file.ts';
 import { fileDigest } from './model-mark.ts';
 
@@ -110,7 +110,7 @@ class Groups {
   }
 
   join(a: number, b: number, cosine: number): void {
-    for (const row of [a, b]) this.nearest[row] = Math.max(this.nearest[row] as number, Math.min(1, cosine));
+    for (const row of [a, b]) this.nearest[row] = Math.max(this.nearest[row] as number, cosineOf(cosine));
     const [first, second] = [this.#root(a), this.#root(b)];
     this.#parents[Math.max(first, second)] = Math.min(first, second);
   }

@@ -11,7 +11,7 @@ import { call } from '../tensor/call.ts';
 import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { describe, expectString } from '../validate.ts';
+import { describe, expectNumber, expectString } from '../validate.ts';
 import { type IndexContent, type IndexedFile, IndexWriter, readIndexFile } from './index-file.ts';
 import { thumbnail } from './thumbnail.ts';
 
@@ -32,7 +32,8 @@ export interface Neighbour {
 }
 
 interface Query {
-  readonly vector: Float32Array;
+  /** Of length 1. */
+  readonly unit: Float32Array;
   readonly k: number;
 }
 
@@ -90,12 +91,8 @@ export class FeatureIndex {
    */
   async search(vector: Float32Array, options: SearchOptions = {}): Promise<Neighbour[]> {
     const { k, signal } = resolveOptions('search', searchOptions, options);
-    if (!(vector instanceof Float32Array))
-      throw new ShapeError(`vector must be a Float32Array of ${this.dim}, got ${describe(vector)}`);
-    if (vector.length !== this.dim)
-      throw new ShapeError(`vector must have the index's dim, ${this.dim}, got ${vector.length} values`);
-    if (unitOf(vector) === undefined) throw new DataError('vector must be finite and not all zero');
-    return this.#batcher.submit(async () => ({ vector, k: Math.min(k, this.length) }), signal);
+    const unit = expectDirection('vector', vector, this.dim); // a copy: the caller may go on to change theirs
+    return this.#batcher.submit(async () => ({ unit, k: Math.min(k, this.length) }), signal);
   }
 
   /**
@@ -152,7 +149,7 @@ export class FeatureIndex {
   async #nearest(queries: readonly Query[]): Promise<Neighbour[][]> {
     const most = Math.max(...queries.map(({ k }) => k));
     const values = new Float32Array(queries.length * this.dim);
-    for (const [i, { vector }] of queries.entries()) values.set(vector, i * this.dim);
+    for (const [i, { unit }] of queries.entries()) values.set(unit, i * this.dim);
     return tidy(async () => {
       const rows = tensor(values, { shape: [queries.length, this.dim] });
       const [found, similar] = noGrad(() => ops.nearestNeighbours(rows, this.features, { k: most, unit: true }));
@@ -161,7 +158,7 @@ export class FeatureIndex {
         Array.from({ length: k }, (_, place) => {
           const number = numbers[i * most + place] as number;
           const { name } = this.files[number] as IndexedFile;
-          return { number, name, cosine: cosines[i * most + place] as number };
+          return { number, name, cosine: cosineOf(cosines[i * most + place] as number) };
         }),
       );
     });
@@ -173,6 +170,20 @@ export function unitOf(vector: Float32Array): Float32Array | undefined {
   const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
   return length > 0 && Number.isFinite(length) ? vector.map((value) => value / length) : undefined;
 }
+
+/** @throws {ShapeError | DataError} naming `name`: no vector of `dim`, or one without a direction. Returns it at length 1. */
+function expectDirection(name: string, vector: Float32Array, dim: number | undefined): Float32Array {
+  if (!(vector instanceof Float32Array))
+    throw new ShapeError(`${name} must be a Float32Array, got ${describe(vector)}`);
+  if (dim !== undefined && vector.length !== dim)
+    throw new ShapeError(`${name} must have the index's dim, ${dim}, got ${vector.length} values`);
+  const unit = unitOf(vector);
+  if (unit === undefined) throw new DataError(`${name} must be finite and not all zero`);
+  return unit;
+}
+
+/** The cosine of two rows of length 1 by their product, which rounding carries a little beyond 1. */
+export const cosineOf = (product: number): number => Math.max(-1, Math.min(1, product));
 
 /**
  * Opens an index for search.
@@ -208,7 +219,7 @@ export interface IndexEntry extends Partial<Omit<IndexedFile, 'name'>> {
  *
  * @param entries one or more, of one dim; what an iterator gives is written as it comes.
  * @throws {ShapeError} vectors of several lengths, or none. @throws {DataError} a vector that is not finite or all zero, or a
- * folder that cannot be written.
+ * folder that cannot be written. @throws {OptionError} a name that is no text, or a size or time that is no number.
  */
 export async function createIndex(
   path: string,
@@ -218,12 +229,11 @@ export async function createIndex(
   let writer: IndexWriter | undefined;
   try {
     for await (const { name, vector, size = 0, modified = 0 } of entries) {
-      writer ??= await IndexWriter.create(path, vector.length, {});
-      const where = `vector of '${name}'`;
-      if (vector.length !== writer.dim)
-        throw new ShapeError(`${where} must have ${writer.dim} values, as the first, got ${vector.length}`);
-      const unit = unitOf(vector);
-      if (unit === undefined) throw new DataError(`${where} must be finite and not all zero`);
+      const of = `of '${expectString('name', name)}'`;
+      expectNumber(`size ${of}`, size, { min: 0 });
+      expectNumber(`modified ${of}`, modified);
+      const unit = expectDirection(`vector ${of}`, vector, writer?.dim);
+      writer ??= await IndexWriter.create(path, unit.length, {});
       await writer.append(unit, { name, size, modified });
     }
     if (writer === undefined) throw new ShapeError('an index needs one entry or more, got none');
