@@ -6,9 +6,10 @@ import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { noGrad, tidy, withoutModes } from '../tensor/modes.ts';
 import { throwIfAborted } from '../validate.ts';
-import { cosineOf, type FeatureIndex } from './feature-index.ts';
+import type { FeatureIndex } from './feature-index.ts';
 import type { IndexedFile } from './index-file.ts';
 import { fileDigest } from './model-mark.ts';
+import { cosineOf } from './unit-vector.ts';
 
 const declared = {
   /** Least cosine of two images that belong together, above 0, at most 1. Default 0.95. */

@@ -1,7 +1,7 @@
 /** Features of many images in a file, and the nearest of them to any other: exact, in native code. */
 
 import { join } from 'node:path';
-import { DataError, OptionError, ShapeError, StateError } from '../errors.ts';
+import { DataError, messageOf, OptionError, ShapeError, StateError } from '../errors.ts';
 import { readIndices } from '../evaluate/labelled.ts';
 import { countOption, signalOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
@@ -14,6 +14,7 @@ import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { describe, expectNumber, expectString } from '../validate.ts';
 import { type IndexContent, type IndexedFile, IndexWriter, readIndexFile } from './index-file.ts';
 import { thumbnail } from './thumbnail.ts';
+import { cosineOf, expectVector } from './unit-vector.ts';
 
 const searchOptions = {
   /** Neighbours, nearest first; fewer where the index has fewer. Default 10. */
@@ -91,7 +92,7 @@ export class FeatureIndex {
    */
   async search(vector: Float32Array, options: SearchOptions = {}): Promise<Neighbour[]> {
     const { k, signal } = resolveOptions('search', searchOptions, options);
-    const unit = expectDirection('vector', vector, this.dim); // a copy: the caller may go on to change theirs
+    const unit = expectVector('vector', vector, this.dim); // a copy: the caller may go on to change theirs
     return this.#batcher.submit(async () => ({ unit, k: Math.min(k, this.length) }), signal);
   }
 
@@ -165,26 +166,6 @@ export class FeatureIndex {
   }
 }
 
-/** The vector at length 1; undefined where it has no direction: not finite, or all zero. */
-export function unitOf(vector: Float32Array): Float32Array | undefined {
-  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-  return length > 0 && Number.isFinite(length) ? vector.map((value) => value / length) : undefined;
-}
-
-/** @throws {ShapeError | DataError} naming `name`: no vector of `dim`, or one without a direction. Returns it at length 1. */
-function expectDirection(name: string, vector: Float32Array, dim: number | undefined): Float32Array {
-  if (!(vector instanceof Float32Array))
-    throw new ShapeError(`${name} must be a Float32Array, got ${describe(vector)}`);
-  if (dim !== undefined && vector.length !== dim)
-    throw new ShapeError(`${name} must have the index's dim, ${dim}, got ${vector.length} values`);
-  const unit = unitOf(vector);
-  if (unit === undefined) throw new DataError(`${name} must be finite and not all zero`);
-  return unit;
-}
-
-/** The cosine of two rows of length 1 by their product, which rounding carries a little beyond 1. */
-export const cosineOf = (product: number): number => Math.max(-1, Math.min(1, product));
-
 /**
  * Opens an index for search.
  * @throws {DataError} naming the file: it is missing, damaged, or no index.
@@ -201,7 +182,8 @@ export async function openIndex(path: string): Promise<FeatureIndex> {
     await features.ready();
   } catch (error) {
     features.dispose();
-    throw error;
+    if (error instanceof DataError) throw error;
+    throw new DataError(`${path}: cannot be mapped: ${messageOf(error)}`, { cause: error }); // it was replaced or cut since
   }
   return new FeatureIndex(path, content, features);
 }
@@ -219,7 +201,7 @@ export interface IndexEntry extends Partial<Omit<IndexedFile, 'name'>> {
  *
  * @param entries one or more, of one dim; what an iterator gives is written as it comes.
  * @throws {ShapeError} vectors of several lengths, or none. @throws {DataError} a vector that is not finite or all zero, or a
- * folder that cannot be written. @throws {OptionError} a name that is no text, or a size or time that is no number.
+ * folder that cannot be written. @throws {OptionError} a name that is no text or empty, a size or time that is no number.
  */
 export async function createIndex(
   path: string,
@@ -232,7 +214,7 @@ export async function createIndex(
       const of = `of '${expectString('name', name)}'`;
       expectNumber(`size ${of}`, size, { min: 0 });
       expectNumber(`modified ${of}`, modified);
-      const unit = expectDirection(`vector ${of}`, vector, writer?.dim);
+      const unit = expectVector(`vector ${of}`, vector, writer?.dim);
       writer ??= await IndexWriter.create(path, unit.length, {});
       await writer.append(unit, { name, size, modified });
     }

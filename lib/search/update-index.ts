@@ -11,9 +11,10 @@ import { resolveOptions } from '../options/resolve.ts';
 import type { Embedder } from '../serve/embedder.ts';
 import { mapOrdered } from '../serve/ordered.ts';
 import { describe, expectString, throwIfAborted } from '../validate.ts';
-import { type FeatureIndex, openIndex, unitOf } from './feature-index.ts';
+import { type FeatureIndex, openIndex } from './feature-index.ts';
 import { type IndexedFile, IndexWriter } from './index-file.ts';
 import { modelMark } from './model-mark.ts';
+import { unitOf } from './unit-vector.ts';
 
 function expectEmbedder(name: string, value: Embedder): Embedder {
   if (typeof value?.embedFile === 'function') return value;
