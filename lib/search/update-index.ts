@@ -58,8 +58,8 @@ const kBlock = 1024;
  * What a signal stops is not lost: the images that were done are in the file, and the next call goes on.
  *
  * @param path of the index; it is replaced when the new one is whole.
- * @throws {DataError} no such folder, no image in it that can be decoded, a file there that is damaged or no index, or one that
- * cannot be written.
+ * @throws {DataError} no such folder, no image in it that can be decoded; a file at `path` that is damaged, no index, one of
+ * `createIndex()`, or cannot be written.
  * @throws {AbortError} the signal fired.
  * @example
  * const { index, added } = await updateIndex('photos.index', { input: 'photos', embedder });
@@ -176,7 +176,10 @@ async function listImages(root: string, signal: AbortSignal | undefined): Promis
   return files;
 }
 
-/** The index that is there, or why it is of no use. @throws {DataError} a file that is no index: it may be anything. */
+/**
+ * The index that is there, or why it is of no use.
+ * @throws {DataError} a file that is no index, or one of `createIndex()`: there may be no other copy of what it holds.
+ */
 async function openOld(path: string, model: string): Promise<{ old?: FeatureIndex; rebuilt?: string }> {
   if ((await statOrUndefined(path)) === undefined) return {};
   const old = await openIndex(path).catch((error: unknown) => {
@@ -186,6 +189,8 @@ async function openOld(path: string, model: string): Promise<{ old?: FeatureInde
   });
   if (old.model === model) return { old };
   await old.close();
+  if (old.model === undefined)
+    throw new DataError(`${path}: holds vectors of createIndex(), which cannot be made anew; name another file`);
   return { rebuilt: 'its features are of another model' };
 }
 

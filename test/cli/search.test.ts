@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { command } from '../../lib/cli/search.ts';
+import { createIndex } from '../../lib/search/feature-index.ts';
 import { createEmbedder } from '../../lib/serve/embedder.ts';
 import { writeTinyRun } from '../serve/tiny-run.ts';
 import { runWith } from './run-cli.ts';
@@ -137,6 +138,12 @@ describe('contrastive search', () => {
     expect(refused).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('of another model; give --input FOLDER'),
+    });
+    const own = join(folder, 'vectors.index');
+    await (await createIndex(own, [{ name: 'a', vector: new Float32Array(32).fill(1) }])).close();
+    expect(await search('--run', other, '--index', own, ...query)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('does not say which model'),
     });
     const made = await search(other, photos, ...query);
     expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining('of another model; made anew') });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AbortError } from '../../lib/errors.ts';
-import { openIndex } from '../../lib/search/feature-index.ts';
+import { createIndex, openIndex } from '../../lib/search/feature-index.ts';
 import { type UpdateIndexOptions, updateIndex } from '../../lib/search/update-index.ts';
 import { createEmbedder, type Embedder } from '../../lib/serve/embedder.ts';
 import { writeTinyRun } from '../serve/tiny-run.ts';
@@ -110,6 +110,13 @@ describe('an index of a folder', () => {
       rebuilt: 'its features are of another model',
     });
     expect(await update({ embedder: another })).toMatchObject({ kept: 3, added: 0 });
+  });
+
+  it('never takes the place of vectors that were made elsewhere', async () => {
+    await (await createIndex(path, [{ name: 'own', vector: new Float32Array(embedder.dim).fill(1) }])).close();
+    await expect(update()).rejects.toThrow(/holds vectors of createIndex\(\).*name another file/);
+    await using index = await openIndex(path);
+    expect(index.files[0]?.name).toBe('own');
   });
 
   it('keeps what was done when it is stopped', async () => {
