@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -109,6 +109,25 @@ describe('contrastive search', () => {
     expect(answers.map(({ query }) => query)).toEqual(
       ['a.jpg', 'gray.png', 'sub/a <b>again</b>.jpg'].map((name) => join(photos, name)),
     );
+  });
+
+  it('knows a query that is in the folder by a link', async () => {
+    const linked = await mkdtemp(join(folder, 'linked-'));
+    await symlink(photos, join(linked, 'more'), 'junction');
+    for (const query of [join(linked, 'more', 'gray.png'), join(linked, 'more', 'sub', '..', 'gray.png')]) {
+      const { stdout } = await search(run, linked, '--query', query, '--json');
+      const answer = records(stdout).find((record) => 'query' in record);
+      expect(answer.neighbours.map(({ name }: { name: string }) => name).sort()).toEqual(
+        ['a.jpg', 'sub/a <b>again</b>.jpg'].map((name) => `more/${name}`),
+      );
+    }
+  });
+
+  it('says so where no query of a folder can be decoded', async () => {
+    const queries = await mkdtemp(join(folder, 'queries-'));
+    for (const name of ['1.jpg', '2.jpg']) await cp(join(fixtures, 'truncated.jpg'), join(queries, name));
+    const { code, stderr } = await search(run, photos, '--query', queries);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('none of 2 queries could be decoded')]);
   });
 
   it('says what is wrong before it loads anything', async () => {
