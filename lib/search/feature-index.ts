@@ -44,8 +44,8 @@ const kMostQueries = 64;
 const kPictureSide = 320;
 
 /**
- * Made by `openIndex()`, `createIndex()` or `updateIndex()`. The features are mapped into memory, not read: an index opens at
- * once, and processes that open it share it. `close()` lets go of it.
+ * Made by `openIndex()`, `createIndex()` or `updateIndex()`. The features are mapped into memory, where processes that open the
+ * file share them; it must not be written to while it is open. `close()` lets go of it.
  */
 export class FeatureIndex {
   /** Of its file. */
