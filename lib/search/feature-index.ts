@@ -61,6 +61,7 @@ export class FeatureIndex {
   /** float32 (length, dim), rows of length 1; the index's own. */
   readonly features: Tensor;
   readonly #batcher: Batcher<Query, Neighbour[]>;
+  #closed: StateError | undefined;
 
   /** @internal Use `openIndex()`. */
   constructor(path: string, { root, model, dim, files }: IndexContent, features: Tensor) {
@@ -106,7 +107,7 @@ export class FeatureIndex {
     return found.filter((neighbour) => neighbour.number !== number).slice(0, k);
   }
 
-  /** A row, with memory of its own. @throws {OptionError} no such row. */
+  /** A row, with memory of its own. @throws {OptionError} no such row. @throws {StateError} the index is closed. */
   async vector(number: number): Promise<Float32Array> {
     this.#fileOf(number);
     return this.rows(number, 1);
@@ -124,6 +125,7 @@ export class FeatureIndex {
 
   /** @internal Rows side by side, from `begin` on. */
   async rows(begin: number, count: number): Promise<Float32Array> {
+    if (this.#closed) throw this.#closed;
     const read = async (): Promise<Float32Array> =>
       (await noGrad(() => this.features.narrow(0, begin, count)).data()) as Float32Array;
     return withoutModes(() => onInteractiveStream(() => tidy(read)));
@@ -131,7 +133,8 @@ export class FeatureIndex {
 
   /** Rejects searches without an answer, and later ones, with a StateError; lets go of the file. */
   async close(): Promise<void> {
-    await this.#batcher.close(new StateError('the index is closed'));
+    this.#closed ??= new StateError('the index is closed');
+    await this.#batcher.close(this.#closed);
     this.features.dispose();
   }
 

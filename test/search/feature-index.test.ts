@@ -95,7 +95,8 @@ describe('an index', () => {
     const [query] = vectors(1, 4, 3) as [Float32Array];
     await expect(index.search(query, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     await index.close();
-    await expect(index.search(query)).rejects.toMatchObject({ code: 'ERR_STATE' });
+    for (const late of [() => index.search(query), () => index.searchLike(0), () => index.vector(0)])
+      await expect(late()).rejects.toMatchObject({ code: 'ERR_STATE', message: 'the index is closed' });
     expect(memory().tensors).toBeLessThanOrEqual(before);
   });
 
