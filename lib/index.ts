@@ -64,12 +64,12 @@ export {
   Classifier,
   type ClassifierAccuracy,
   type ClassifierParts,
-  type PredictImagesOptions,
   type Predictions,
   type PredictOptions,
 } from './classify/classifier.ts';
 export { type FineTuneOptions, type FineTuneResult, fineTune } from './classify/fine-tune.ts';
 export { type LoadClassifierOptions, loadClassifier } from './classify/load-classifier.ts';
+export { type LabelSuggestion, type SuggestLabelsOptions, suggestLabels } from './classify/suggest-labels.ts';
 export { type ArrayDatasetOptions, arrayDataset } from './data/array-dataset.ts';
 export { type BalancedSubsetOptions, balancedSubset } from './data/balanced-subset.ts';
 export { concat } from './data/concat.ts';
@@ -248,6 +248,13 @@ export {
   type EmbedOptions,
 } from './serve/embedder.ts';
 export type { EncoderOrigin, EncoderSource, WeightsInput } from './serve/encoder-source.ts';
+export {
+  type ClassConfidence,
+  type Classification,
+  createClassifier,
+  type ImageClassifier,
+  type ImageClassifierOptions,
+} from './serve/image-classifier.ts';
 export type { ImageInput, RawImage } from './serve/image-input.ts';
 export type { SearchedIndex } from './serve/search-routes.ts';
 export { type EmbeddingServiceOptions, embeddingService, type FastifyPlugin } from './serve/service.ts';

@@ -3,9 +3,12 @@ import { DataError, OptionError } from '../errors.ts';
 import { loadAddon, type PipelineHandle } from '../native/addon.ts';
 import { guard } from '../native/errors.ts';
 import { newJob } from '../native/jobs.ts';
+import { countOption, deviceOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { asGiven, resolveOptions } from '../options/resolve.ts';
 import { flags } from '../tensor/modes.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe, expectNumber, expectOneOf } from '../validate.ts';
+import { describe, expectChannels, expectNumber, expectOneOf } from '../validate.ts';
 import { type Transform, transformFrom } from './transform.ts';
 
 /** A decoded image. A `Sample` of lib/data is one. */
@@ -36,42 +39,75 @@ export interface DrawnTransform {
   readonly [name: string]: number | readonly number[] | string | boolean;
 }
 
-export interface AugmentOptions {
+const augmentOptions = {
   /** 3: gray images are replicated to three channels. Default: the images' own. */
-  readonly channels?: 1 | 3;
+  channels: { type: 'checked', check: expectChannels },
+} as const satisfies OptionTable;
+
+export interface AugmentOptions extends OptionsOf<typeof augmentOptions> {}
+
+function expectTransforms(name: string, value: readonly Transform[]): readonly Transform[] {
+  if (Array.isArray(value)) return value;
+  throw new OptionError(`${name} must be an array, got ${describe(value)}`);
 }
+
+const dataOptions = {
+  ...augmentOptions,
+  transforms: { type: 'checked', required: true, check: expectTransforms },
+} as const satisfies OptionTable;
 
 /** An augmentation as plain data, for a run's config. */
-export interface AugmentData extends AugmentOptions {
-  readonly transforms: readonly Transform[];
-}
+export interface AugmentData extends OptionsOf<typeof dataOptions> {}
 
-export interface ApplyOptions {
+const natural = { type: 'number', min: 0, integer: true } as const;
+
+/** Which draws these are. */
+const drawOptions = {
   /** An integer from 0 to 2^53 − 1. Same seed, same bits, whatever the threads, the batch or its order. */
-  readonly seed: number;
+  seed: { ...natural, required: true },
   /** Default 0. */
-  readonly epoch?: number;
-  /** Independent draws of each sample, default 1. */
-  readonly views?: number;
+  epoch: { ...natural, default: 0, max: 0xffff_ffff },
+} as const satisfies OptionTable;
+
+const dtypeOption = {
   /** Default 'float32'. */
-  readonly dtype?: 'float32' | 'bfloat16';
+  dtype: { type: 'string', choices: ['float32', 'bfloat16'], default: 'float32' },
+} as const satisfies OptionTable;
+
+const batchOptions = {
+  ...drawOptions,
+  ...dtypeOption,
   /**
    * Default 'cpu'. For a CUDA device the views are made there, by batched operations on the compute stream instead of the
    * augmentation pool: the same numbers, drawn on the CPU, and the same pixels within 2/255 (a pixel on a step, such as a
    * threshold, may fall to its other side). Elsewhere they are made on the CPU and copied.
    */
-  readonly device?: string;
-}
+  device: deviceOption,
+} as const satisfies OptionTable;
 
-export interface DrawOptions {
-  readonly seed: number;
-  readonly epoch?: number;
-  readonly id?: number;
-  readonly view?: number;
-}
+const applyOptions = {
+  ...batchOptions,
+  /** Independent draws of each sample, default 1. */
+  views: { ...countOption, default: 1, max: 4096 },
+} as const satisfies OptionTable;
 
-const counter = (name: string, value: unknown): number => expectNumber(name, value, { min: 0, integer: true });
-const epochOf = (value: unknown): number => expectNumber('epoch', value, { min: 0, max: 0xffff_ffff, integer: true });
+export interface ApplyOptions extends OptionsOf<typeof applyOptions> {}
+
+const viewsOptions = {
+  ...batchOptions,
+  /** What each view draws as, from 0 to 65535, for a part of a sample's views; default 0, 1, …. */
+  viewNumbers: { type: 'checked', check: asGiven<readonly number[]> },
+} as const satisfies OptionTable;
+
+const oneDrawOptions = {
+  ...drawOptions,
+  /** Which image it is, default 0. */
+  id: { ...natural, default: 0 },
+  /** Default 0. */
+  view: { ...natural, default: 0, max: 4095 },
+} as const satisfies OptionTable;
+
+export interface DrawOptions extends OptionsOf<typeof oneDrawOptions> {}
 
 /** An ordered list of transforms. Made by `augment()`; immutable; `JSON.stringify` and `augment()` go there and back. */
 export class Augmentation {
@@ -112,19 +148,13 @@ export class Augmentation {
    * @throws {DataError} no samples.
    */
   apply(samples: readonly ImageSample[], options: ApplyOptions): Tensor {
-    checkOptions('apply', options, ['seed', 'epoch', 'views', 'dtype', 'device']);
-    const { views, ...rest } = options;
-    const count = expectNumber('views', views ?? 1, { min: 1, max: 4096, integer: true });
-    return applyViews(new Array<Augmentation>(count).fill(this), samples, rest);
+    const { views, ...rest } = resolveOptions('apply', applyOptions, options);
+    return applyViews(new Array<Augmentation>(views).fill(this), samples, rest);
   }
 
   /** What `apply` draws for an image of shape `input`: one entry a transform. */
   draw(input: ImageShape, options: DrawOptions): DrawnTransform[] {
-    checkOptions('draw', options, ['seed', 'epoch', 'id', 'view']);
-    const seed = counter('seed', options.seed);
-    const epoch = epochOf(options.epoch ?? 0);
-    const id = counter('id', options.id ?? 0);
-    const view = expectNumber('view', options.view ?? 0, { min: 0, max: 4095, integer: true });
+    const { seed, epoch, id, view } = resolveOptions('draw', oneDrawOptions, options);
     return guard(() =>
       loadAddon().augmentDraw(this.pipeline(), ...dimensions(input), seed, epoch, id, view),
     ) as DrawnTransform[];
@@ -138,9 +168,9 @@ export class Augmentation {
   replay(
     image: Omit<ImageSample, 'id'>,
     drawn: readonly DrawnTransform[],
-    options: { readonly dtype?: 'float32' | 'bfloat16' } = {},
+    options: OptionsOf<typeof dtypeOption> = {},
   ): Tensor {
-    checkOptions('replay', options, ['dtype']);
+    const { dtype } = resolveOptions('replay', dtypeOption, options);
     if (!Array.isArray(drawn)) throw new OptionError(`drawn must be an array, got ${describe(drawn)}`);
     drawn.forEach((entry, i) => {
       expectOneOf(
@@ -149,7 +179,6 @@ export class Augmentation {
         this.transforms.slice(i, i + 1).map(({ kind }) => kind),
       );
     });
-    const dtype = expectOneOf('dtype', options.dtype ?? 'float32', ['float32', 'bfloat16']);
     const job = newJob(this.replay);
     return new Tensor(
       guard(() => loadAddon().augmentReplay(this.pipeline(), image.pixels, ...dimensions(image), drawn, dtype, job)),
@@ -178,39 +207,27 @@ const dimensions = ({ height, width, channels }: ImageShape): [number, number, n
  * const batch = views.apply(samples, { seed: 1, epoch: 0, views: 2 });
  */
 export function augment(transforms: readonly Transform[] | AugmentData, options: AugmentOptions = {}): Augmentation {
-  checkOptions('augment', options, ['channels']);
-  if (!Array.isArray(transforms)) {
-    checkOptions('augment', transforms, ['transforms', 'channels']);
-    const { transforms: list, ...rest } = transforms as AugmentData;
-    if (!Array.isArray(list)) throw new OptionError(`augment: transforms must be an array, got ${describe(list)}`);
-    return augment(list as readonly Transform[], { ...rest, ...options });
-  }
-  const { channels } = options;
-  if (channels !== undefined && channels !== 1 && channels !== 3)
-    throw new OptionError(`augment: channels must be 1 or 3, got ${describe(channels)}`);
-  return new Augmentation(Object.freeze(transforms.map(transformFrom)), channels);
+  const { channels } = resolveOptions('augment', augmentOptions, options, 'augment: ');
+  if (Array.isArray(transforms)) return new Augmentation(Object.freeze(transforms.map(transformFrom)), channels);
+  const data = resolveOptions('augment', dataOptions, transforms as AugmentData, 'augment: ');
+  return augment(data.transforms, { channels: channels ?? data.channels });
 }
 
 /**
  * One augmentation a view, for asymmetric views: as `Augmentation.apply`, with `augmentations[v]` for view v.
  *
- * @param options.viewNumbers what each view draws as, from 0 to 65535, for a part of a sample's views; default 0, 1, ….
  * @throws {ShapeError} views of different sizes.
  */
 export function applyViews(
   augmentations: readonly Augmentation[],
   samples: readonly ImageSample[],
-  options: Omit<ApplyOptions, 'views'> & { readonly viewNumbers?: readonly number[] },
+  options: OptionsOf<typeof viewsOptions>,
 ): Tensor {
-  checkOptions('applyViews', options, ['seed', 'epoch', 'dtype', 'device', 'viewNumbers']);
+  const { seed, epoch, dtype, device, viewNumbers } = resolveOptions('applyViews', viewsOptions, options);
   if (!Array.isArray(samples)) throw new DataError(`samples must be an array, got ${describe(samples)}`);
-  const seed = counter('seed', options.seed);
-  const epoch = epochOf(options.epoch ?? 0);
-  const dtype = expectOneOf('dtype', options.dtype ?? 'float32', ['float32', 'bfloat16']);
   const packed = packSamples(samples);
   const job = newJob(applyViews);
   const pipelines = augmentations.map((augmentation) => augmentation.pipeline());
-  const { device = 'cpu', viewNumbers } = options;
   if (guard(() => loadAddon().augmentRunsOn(device)))
     return new Tensor(
       guard(() =>
@@ -232,7 +249,7 @@ function packSamples(samples: readonly ImageSample[]): [Uint8Array[], Int32Array
   const ids = new Float64Array(samples.length);
   for (const [i, sample] of samples.entries()) {
     sizes.set([sample.height, sample.width, sample.channels], 3 * i);
-    ids[i] = counter(`samples[${i}].id`, sample.id ?? i);
+    ids[i] = expectNumber(`samples[${i}].id`, sample.id ?? i, natural);
   }
   return [samples.map(({ pixels }) => pixels), sizes, ids];
 }

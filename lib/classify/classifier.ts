@@ -1,7 +1,6 @@
-/** An encoder with a linear classifier on top: names images, judges itself, is saved and loaded. */
+/** An encoder with a linear classifier on top: predicts the classes of data sets, judges itself, is saved and loaded. */
 import type { Augmentation } from '../augment/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { type DecodedImage, type ImageFileOptions, imageFileNames, resolveImageFile } from '../data/decode.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { extractFeatures } from '../evaluate/features.ts';
@@ -12,7 +11,6 @@ import { encodeSafetensors } from '../files/safetensors.ts';
 import { inEvaluation } from '../nn/evaluation.ts';
 import { Module } from '../nn/module.ts';
 import { weightsMetadata } from '../nn/weights-file.ts';
-import { filePixels, type ImageInput, imagePixels, type PixelOptions } from '../serve/image-input.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import { zeros } from '../tensor/ops.ts';
 import type { PrecisionOption } from '../tensor/precision.ts';
@@ -38,8 +36,6 @@ export interface PredictOptions extends ProgressOptions {
   readonly precision?: PrecisionOption;
 }
 
-export interface PredictImagesOptions extends PredictOptions, ImageFileOptions {}
-
 export interface Predictions {
   /** The most probable class of each image. */
   readonly predictions: Int32Array;
@@ -56,15 +52,12 @@ export interface ClassifierAccuracy extends Predictions {
 
 const predictNames = ['batchSize', 'precision', ...progressNames] as const;
 const rowsAJob = 4096;
-/** A shorter side in pixels that no image has: decoding scales none down. */
-const asStored = 65_535;
 
 /**
  * Made by `fineTune()` and `loadClassifier()`; or from parts of your own. Holds native memory until `dispose()`.
  * @example
  * using classifier = await loadClassifier({ checkpoint: 'runs/fine-tuned' });
- * const { predictions } = await classifier.predictFiles(['cat.jpg']);
- * console.log(classifier.classes[predictions[0]]);
+ * const { accuracy } = await classifier.evaluate(await loadDataset('folder', { root: 'photos', split: 'test' }));
  */
 export class Classifier implements Disposable {
   readonly encoder: Encoder;
@@ -95,50 +88,13 @@ export class Classifier implements Disposable {
   }
 
   /**
-   * The class of each image, in order; labels are not looked at. Progress counts images.
-   * @param images a data set, or bytes of image files and raw pixels as an embedder takes them.
+   * The class of each image of a data set, in order; labels are not looked at. Progress counts images. For images one by one, by
+   * their bytes or paths, there is `createClassifier`.
    * @throws {DataError} an image that cannot be read, with its index. @throws {AbortError} the signal fired.
    */
-  async predict(images: Dataset | readonly ImageInput[], options: PredictImagesOptions = {}): Promise<Predictions> {
-    return this.#predictImages('predict', images, imagePixels, options);
-  }
-
-  /**
-   * The class of each image file on this machine, in order. Never hand it what a client sent: it reads any path.
-   * @throws {DataError} a file that cannot be read, with its index. @throws {AbortError} the signal fired.
-   */
-  async predictFiles(paths: readonly string[], options: PredictImagesOptions = {}): Promise<Predictions> {
-    if (!isList(paths)) throw new DataError(`paths must be an array of paths, got ${describe(paths)}`);
-    return this.#predictImages('predictFiles', paths, filePixels, options);
-  }
-
-  async #predictImages<T>(
-    where: string,
-    images: Dataset | readonly T[],
-    read: (image: T, options: PixelOptions) => Promise<DecodedImage>,
-    options: PredictImagesOptions,
-  ): Promise<Predictions> {
-    // A data set decodes its images itself.
-    checkOptions(where, options, isList(images) ? [...predictNames, ...imageFileNames] : predictNames);
-    const { maxPixels: _maxPixels, background: _background, ...rest } = options;
-    const file = resolveImageFile(options);
-    const dataset = isList(images)
-      ? this.#datasetOf(images, (image, pixels) => read(image, { ...pixels, ...file }))
-      : images;
-    const { labels: _, ...predictions } = await this.#predict(where, dataset, rest);
+  async predict(dataset: Dataset, options: PredictOptions = {}): Promise<Predictions> {
+    const { labels: _, ...predictions } = await this.#predict('predict', dataset, options);
     return predictions;
-  }
-
-  #datasetOf<T>(images: readonly T[], read: (image: T, options: PixelOptions) => Promise<DecodedImage>): Dataset {
-    const { encoder, evaluation } = this;
-    const channels = encoder.config?.inChannels === 1 ? 1 : 3;
-    const resized = evaluation.transforms.find((transform) => transform.kind === 'resize');
-    const size = resized === undefined ? asStored : Math.max(...[resized.size].flat());
-    return {
-      name: 'images',
-      length: images.length,
-      get: async (id) => ({ ...(await read(images[id] as T, { channels, size, priority: 'bulk' })), id }),
-    };
   }
 
   /**
@@ -213,8 +169,6 @@ export class Classifier implements Disposable {
     this.dispose();
   }
 }
-
-const isList = <T>(images: Dataset | readonly T[]): images is readonly T[] => Array.isArray(images);
 
 /** @throws {OptionError} */
 export function checkEvaluation(evaluation: Augmentation): void {

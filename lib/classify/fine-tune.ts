@@ -15,6 +15,7 @@ import type { FitOptions } from '../train/fit-options.ts';
 import { Trainer } from '../train/trainer.ts';
 import { checkOptions, describe, expectNumber, throwIfAborted } from '../validate.ts';
 import { Classifier, type ClassifierAccuracy, checkEvaluation } from './classifier.ts';
+import { fineTunePlan } from './fine-tune-plan.ts';
 
 export interface FineTuneOptions
   extends Pick<FitOptions, 'out' | 'resume' | 'checkpointEvery' | 'data' | 'encoderFile'> {
@@ -32,15 +33,15 @@ export interface FineTuneOptions
   readonly headInit?: 'zeros' | 'normal' | 'uniform';
   /** ε in [0, 1] of the targets (1 − ε)·one-hot + ε / classes; default 0. */
   readonly labelSmoothing?: number;
-  /** Default { name: 'sgd', lr: 0.05, momentum: 0.9, nesterov: true }: no weight decay. */
+  /** Default { name: 'sgd', lr, momentum: 0.9, nesterov: true }: no weight decay; lr is 0.05, or more where steps are few. */
   readonly optimizer?: OptimizerSpec;
   /** Default { name: 'cosine', scaling: 'linear' }: from lr · batchSize / 256 to 0, no warm-up. */
   readonly schedule?: ScheduleSpec;
-  /** Images a step, default 256; at most the data set's. */
+  /** Images a step; default 256, of a small data set fewer. At most the data set's. */
   readonly batchSize?: number;
   /** Images that go through the encoder at once, at most; default batchSize. */
   readonly microBatch?: number;
-  /** Default 30; 60 is usual for 1 % of the labels. */
+  /** Default 30, of a small data set as many as make 200 steps. */
   readonly epochs?: number;
   /** Of the forward and backward pass, as a Trainer's. Default 'float32'. */
   readonly precision?: PrecisionOption;
@@ -95,7 +96,8 @@ const given = <T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], u
  *
  * Source: Chen et al. 2020, arXiv:2002.05709, section 6 and appendices B.5 and B.8. Its defaults are those of B.5
  * (Nesterov momentum 0.9, lr 0.05 · batchSize / 256, no warm-up, no weight decay, crops and flips only) and of the code,
- * github.com/google-research/simclr (a cosine), with a classifier that begins at 0. For 1 % or 10 % of the labels, give
+ * github.com/google-research/simclr (a cosine), with a classifier that begins at 0. Differs for fewer than some 17 000 images:
+ * `fineTunePlan` says how, and why. For 1 % or 10 % of the labels, give
  * `balancedSubset(train, { fraction: 0.01 })`.
  *
  * @param train labelled images.
@@ -124,10 +126,13 @@ export async function fineTune(encoder: Encoder, train: Dataset, options: FineTu
   const { augment, evaluation, labelSmoothing, init, headInit, microBatch, precision } = options;
   checkEvaluation(evaluation);
   const test = options.test === undefined ? undefined : checkDataset(options.test);
-  const wanted = expectNumber('batchSize', options.batchSize ?? 256, { min: 1, integer: true });
-  const batchSize = Math.min(wanted, dataset.length);
-  const epochs = expectNumber('epochs', options.epochs ?? 30, { min: 1, integer: true });
-  const { optimizer = { name: 'sgd', lr: 0.05, momentum: 0.9, nesterov: true } as const, seed = 0 } = options;
+  for (const name of ['batchSize', 'epochs'] as const)
+    if (options[name] !== undefined) expectNumber(name, options[name], { min: 1, integer: true });
+  const { batchSize, epochs, lr } = fineTunePlan(dataset.length, {
+    batchSize: options.batchSize,
+    epochs: options.epochs,
+  });
+  const { optimizer = { name: 'sgd', lr, momentum: 0.9, nesterov: true } as const, seed = 0 } = options;
   throwIfAborted(signal);
   const classes = await countClasses(dataset, options);
   const head = linearHead({

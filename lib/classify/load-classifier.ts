@@ -1,9 +1,8 @@
 /** A classifier from the folder of a run that fineTune wrote. */
 import { presets } from '../augment/presets.ts';
+import { classifierOf } from '../checkpoint/classifier.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
-import { headOf } from '../checkpoint/head.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
-import { CheckpointError } from '../errors.ts';
 import type { Module } from '../nn/module.ts';
 import { checkOptions, expectString } from '../validate.ts';
 import { Classifier } from './classifier.ts';
@@ -16,7 +15,8 @@ export interface LoadClassifierOptions {
 }
 
 /**
- * Loads what `fineTune` wrote with `out`. Images are scaled and normalised as `presets.evaluation` does for the run's input.
+ * Loads what `fineTune` wrote with `out`, to judge it on data sets and to save it. Images are scaled and normalised as
+ * `presets.evaluation` does for the run's input. For images that come one by one, there is `createClassifier`.
  *
  * @throws {CheckpointError} a checkpoint that is missing, damaged, or of a run that trained no classifier.
  * @throws {DeviceError} a device that is not there.
@@ -29,23 +29,13 @@ export async function loadClassifier(options: LoadClassifierOptions): Promise<Cl
   const { run, checkpoint } = await openCheckpoint(path, { optimizer: false });
   const { config } = run;
   const { size, mean, std, channels } = config.input;
-  if (config.head?.name !== 'linear' || config.method.name !== 'cross-entropy')
-    throw new CheckpointError(
-      `${run.path}: holds no classifier (its method is ${JSON.stringify(config.method.name)}); fineTune makes one of its encoder`,
-    );
-  const parts: Module[] = [];
+  const { head, classes } = classifierOf(run, checkpoint);
+  const parts: Module[] = [head];
   try {
     const encoder = encoderOf(config, checkpoint, device);
     parts.push(encoder);
-    const head = headOf(config.head, checkpoint);
-    parts.push(head);
     const evaluation = presets.evaluation({ size, mean, std, ...((channels === 1 || channels === 3) && { channels }) });
-    return new Classifier({
-      encoder,
-      head: head.to(device),
-      evaluation,
-      ...(config.classes && { classes: config.classes }),
-    });
+    return new Classifier({ encoder, head: head.to(device), evaluation, classes });
   } catch (error) {
     for (const part of parts) part.dispose();
     throw error;

@@ -1,110 +1,83 @@
-/** `contrastive augment`: a contact sheet of augmented views, so that a person sees what the network sees. */
-import { basename, dirname, resolve } from 'node:path';
-import type { Augmentation, DrawnTransform } from '../augment/augment.ts';
-import { presetVariants, presetViews } from '../augment/presets.ts';
+/** `contrastive augment`: a contact sheet of the views that a training makes, so that a person sees what the network will see. */
+import { dirname, resolve } from 'node:path';
+import type { DrawnTransform } from '../augment/augment.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { kImageExtensions } from '../data/walk.ts';
 import { DataError, messageOf, OptionError, ShapeError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { throwIfAborted } from '../validate.ts';
-import { defineCommand } from './command.ts';
+import { defineCommand, inGroup, type OptionTable } from './command.ts';
 import { type ContactSheet, type Picture, renderSheet } from './contact-sheet.ts';
-import { describeDrawn, jitterLegend } from './drawn-caption.ts';
-import { flagsOfVariants, optionsFrom, refuseOthers } from './flags.ts';
-import { readSources, type Source } from './sheet-images.ts';
-import { namesOfOwnViews, presetNames, readPipeline, viewsOf } from './sheet-views.ts';
-import { pictureOfView } from './view-picture.ts';
+import { describeDrawn, legendOf } from './drawn-caption.ts';
+import { counted } from './format.ts';
+import { type SheetImage, sheetImages } from './sheet-images.ts';
+import { type SheetTraining, sheetTraining } from './sheet-training.ts';
+import { type Column, columnsOf, drawColumn } from './sheet-views.ts';
+import { partFlags, trainOptions } from './train-options.ts';
+import { isNearlyEmpty, pictureOfView } from './view-picture.ts';
+
+const { data, out: _, resume: __, ...ofTraining } = trainOptions;
+
+const options = {
+  data: { ...data, help: `${data.help}; or one image; default with --run the images of the run` },
+  run: { type: 'string', value: 'RUN', help: 'show the views of this run, of its images' },
+  out: { type: 'string', short: 'o', value: 'FILE', default: 'views.png', help: 'where to write, a name in .png' },
+  samples: { type: 'number', value: 'N', default: 6, min: 1, max: 32, integer: true, help: 'rows: images shown' },
+  views: {
+    type: 'number',
+    value: 'N',
+    min: 1,
+    max: 32,
+    integer: true,
+    help: 'columns: views of each image, one epoch after the other; default 8, or as many as a training makes',
+  },
+  augment: { type: 'string', value: 'FILE', help: 'a pipeline of your own as JSON, in place of a preset' },
+  ...inGroup('As in train', ofTraining),
+} as const satisfies OptionTable;
 
 export const command = defineCommand({
   name: 'augment',
-  summary: 'draw augmented views of your images as a contact sheet',
+  summary: 'draw the views that a training makes of your images as a contact sheet',
+  places: ['data'],
   help: `
-Writes a PNG with a row for each image: the image, then its views as the encoder gets them, with the normalisation taken back so that they can be seen. Under each view stands what was drawn for it: position and size of the crop in pixels of the image, factors of the colour jitter in the order applied, σ of the blur in pixels, and so on. Look at it before a long training: are crops still recognisable, is the colour of what you want to tell apart still there?
+Writes a PNG with a row for each image: the image as training decodes it, then its views as the encoder gets them, with the normalisation taken back so that they can be seen. Under each view stands what was drawn for it. Look at it before a long training: are crops still recognisable, is the colour of what you want to tell apart still there? Views in which hardly anything is to be seen are marked.
 
-The pipeline is a preset at --size, or, with --augment, a JSON file: what JSON.stringify(augment([…])) gives, a list of transforms, a list of such pipelines (one a view), or the config.json of a run. Presets ${namesOfOwnViews().join(', ')} have views of their own, one a column.
+It takes what train takes: with the word train replaced by augment, a command line shows what that training will see, view by view and epoch by epoch. --run RUN shows what a run has seen. With --augment, the views are those of a JSON file: what JSON.stringify(augment([…])) gives, a list of transforms, or a list of such pipelines, one a view.
 
-Views depend on --seed and on the image's place in the folder alone: the same call draws the same views. Images are found below a folder by their file names (${kImageExtensions.join(', ')}), and --samples of them are taken, spread evenly. One that cannot be decoded is left out with a warning.
+--samples images are taken, spread evenly over the data (${kImageExtensions.join(', ')} in folders). One that cannot be decoded is left out with a warning.
 
-With --json, one object: out, width, height, seed, augment (the pipeline of each view), samples (name, height, width, and for each view the drawn numbers, which Augmentation.replay() takes), skipped.`,
+With --json, one object: out, width, height, seed, augment (the pipeline of each view of a training), columns (epoch and view of each, from 0), samples (name, height, width, id, and for each column the drawn numbers, which Augmentation.replay() takes), nearlyEmpty (how many views are), skipped.`,
   examples: [
+    { run: 'contrastive augment photos --size 96', explains: 'What `contrastive train photos --size 96` will see.' },
     {
-      run: 'contrastive augment --input photos --preset simclr --size 224 --out views.png',
-      explains: "SimCLR's views of images below photos/, eight for each.",
-    },
-    {
-      run: 'contrastive augment --input cat.jpg --preset byol --size 128 --out byol.png',
+      run: 'contrastive augment cat.jpg --preset byol --size 128 --out byol.png',
       explains: "One image, BYOL's two views, which are not drawn alike.",
     },
+    { run: 'contrastive augment --run runs/photos --views 16', explains: 'The views of a run, of 8 epochs.' },
     {
-      run: 'contrastive augment --input photos --augment pipeline.json --samples 4 --views 6 --out mine.png',
+      run: 'contrastive augment photos --augment pipeline.json --samples 4 --views 6 --out mine.png',
       explains: 'A pipeline of your own.',
     },
   ],
-  options: {
-    input: { type: 'string', value: 'PATH', required: true, help: 'folder of images, or one image' },
-    out: { type: 'string', short: 'o', value: 'FILE', required: true, help: 'where to write, a name in .png' },
-    preset: {
-      type: 'string',
-      value: 'NAME',
-      choices: presetNames,
-      help: 'a published recipe; default simclr',
-    },
-    augment: { type: 'string', value: 'FILE', help: 'a pipeline as JSON, in place of a preset' },
-    size: {
-      type: 'number',
-      value: 'PIXELS',
-      min: 1,
-      max: 1024,
-      integer: true,
-      help: "side of the preset's views; default: the first image's shorter side, at most 224",
-    },
-    samples: { type: 'number', value: 'N', default: 6, min: 1, max: 32, integer: true, help: 'rows: images shown' },
-    views: {
-      type: 'number',
-      value: 'N',
-      min: 1,
-      max: 32,
-      integer: true,
-      help: 'columns: views of each image; default 8, or as many as the pipeline has of its own',
-    },
-    seed: {
-      type: 'number',
-      value: 'N',
-      default: 0,
-      min: 0,
-      max: Number.MAX_SAFE_INTEGER,
-      integer: true,
-      help: 'of the draws',
-    },
-  },
-  derived: () => flagsOfVariants(presetVariants),
-  async run({ options, given, signal, output }) {
-    const { input, samples: count, seed } = options;
-    const out = await placeFor(options.out);
-    const name = options.preset ?? 'simclr';
-    checkCombination(options);
-    refuseOthers(
-      given,
-      options.augment === undefined ? presetVariants : { ...presetVariants, [name]: {} },
-      name,
-      'preset',
-    );
-    const data = options.augment === undefined ? undefined : await readPipeline(options.augment);
-    const { sources, skipped } = await readSources(input, count, signal, output);
-    const [first] = sources as [Source];
-    const size = options.size ?? Math.min(224, first.sample.height, first.sample.width);
-    const views = viewsOf(
-      data ?? presetViews(name, { ...optionsFrom(options, presetVariants[name]), size }),
-      options.views,
-      options.augment ?? `preset ${name}`,
-    );
-    const rows: { source: Source; drawn: DrawnTransform[][]; pictures: Picture[] }[] = [];
-    for (const source of sources) {
+  options,
+  derived: partFlags,
+  async run({ options: typed, given, signal, output }) {
+    const { run, augment: pipeline } = typed;
+    const out = await placeFor(typed.out);
+    const training = await sheetTraining({
+      options: { ...typed, out: undefined, resume: undefined },
+      ...{ given, run, pipeline, signal, output },
+    });
+    const { dataset, seed, views } = training;
+    const { images, skipped } = await sheetImages(dataset, typed.samples, { signal, output });
+    const columns = columnsOf(views, typed.views);
+    const rows: Row[] = [];
+    for (const image of images) {
       throwIfAborted(signal);
-      rows.push({ source, ...(await rowOf(source, views, seed)) });
+      rows.push(await rowOf(image, columns, seed));
     }
-    const title = options.augment === undefined ? `${name}, ${size} pixels` : basename(options.augment);
-    const { png, width, height } = await renderSheet(sheetOf(title, seed, views, rows));
+    const nearlyEmpty = rows.flatMap(({ pictures }) => pictures).filter(({ mark }) => mark !== undefined).length;
+    const { png, width, height } = await renderSheet(sheetOf(training, columns, rows));
     throwIfAborted(signal);
     try {
       await writeFileAtomic(out, png);
@@ -112,31 +85,18 @@ With --json, one object: out, width, height, seed, augment (the pipeline of each
       throw new DataError(`${out}: cannot be written: ${messageOf(error)}`, { cause: error });
     }
     const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
+    const empty = nearlyEmpty === 0 ? '' : `; ${nearlyEmpty} nearly empty, which are marked`;
     output.print(
-      `${rows.length} ${rows.length === 1 ? 'image' : 'images'}, ${views.length} views each, ${width} × ${height} pixels${left}\n${out}`,
+      `${counted(rows.length, 'image')}, ${counted(columns.length, 'view')} each, ${width} × ${height} pixels${left}${empty}\n${out}`,
     );
-    const samples = rows.map(({ source: { name: file, sample }, drawn }) => ({
-      name: file,
-      height: sample.height,
-      width: sample.width,
-      id: sample.id,
+    const samples = rows.map(({ image: { name, sample }, drawn }) => ({
+      ...{ name, height: sample.height, width: sample.width, id: sample.id },
       views: drawn,
     }));
-    output.emit({ out, width, height, seed, augment: views, samples, skipped });
+    const places = columns.map(({ epoch, view }) => ({ epoch, view }));
+    output.emit({ out, width, height, seed, augment: views, columns: places, samples, nearlyEmpty, skipped });
   },
 });
-
-interface Choices {
-  readonly preset?: string | undefined;
-  readonly augment?: string | undefined;
-  readonly size?: number | undefined;
-}
-
-function checkCombination({ preset, augment: file, size }: Choices): void {
-  if (file === undefined) return;
-  if (preset !== undefined) throw new OptionError('--preset and --augment exclude each other');
-  if (size !== undefined) throw new OptionError('--size is of presets; with --augment, sizes are in the file');
-}
 
 /** The absolute path to write to. */
 async function placeFor(out: string): Promise<string> {
@@ -149,46 +109,56 @@ async function placeFor(out: string): Promise<string> {
   return path;
 }
 
-/** The picture of an image and those of its views, with what was drawn. */
-async function rowOf(
-  { name, sample }: Source,
-  views: readonly Augmentation[],
-  seed: number,
-): Promise<{ drawn: DrawnTransform[][]; pictures: Picture[] }> {
-  const { pixels, height, width, id } = sample;
+interface Row {
+  readonly image: SheetImage;
+  /** A list for each column. */
+  readonly drawn: readonly DrawnTransform[][];
+  /** The image, then a picture for each column. */
+  readonly pictures: readonly Picture[];
+}
+
+async function rowOf(image: SheetImage, columns: readonly Column[], seed: number): Promise<Row> {
+  const { name, sample } = image;
+  const { pixels, height, width, channels } = sample;
+  const own =
+    channels === 3
+      ? pixels
+      : Uint8Array.from({ length: 3 * height * width }, (_, i) => pixels[Math.floor(i / 3)] as number);
   const drawn: DrawnTransform[][] = [];
-  const pictures: Picture[] = [{ pixels, height, width, caption: [name, `${width}×${height}`] }];
-  for (const [view, augmentation] of views.entries()) {
+  const pictures: Picture[] = [{ pixels: own, height, width, caption: [name, `${width}×${height}`] }];
+  for (const column of columns) {
     try {
-      const numbers = augmentation.draw(sample, { seed, id, view });
-      const caption = describeDrawn(augmentation.transforms, numbers);
+      const numbers = drawColumn(column, sample, seed);
+      const view = await pictureOfView(column.augmentation, sample, numbers);
+      const caption = describeDrawn(column.augmentation.transforms, numbers);
       drawn.push(numbers);
-      pictures.push({ ...(await pictureOfView(augmentation, sample, numbers)), caption });
+      pictures.push({ ...view, caption, ...(isNearlyEmpty(view.pixels) && { mark: 'nearly empty' }) });
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
       throw new ShapeError(`${name}: ${error.message}`, { cause: error });
     }
   }
-  return { drawn, pictures };
+  return { image, drawn, pictures };
 }
 
 function sheetOf(
-  title: string,
-  seed: number,
-  views: readonly Augmentation[],
-  rows: readonly { pictures: readonly Picture[]; drawn: readonly (readonly DrawnTransform[])[] }[],
+  { title, views, seed, isSampled }: SheetTraining,
+  columns: readonly Column[],
+  rows: readonly Row[],
 ): ContactSheet {
-  const [first] = views as [Augmentation];
+  const [first] = views as [SheetTraining['views'][number]];
   const isOne = views.every((view) => JSON.stringify(view) === JSON.stringify(first));
   const kinds = isOne ? first.transforms.map(({ kind }) => kind).join(' → ') : 'one pipeline a view';
-  const isJittered = rows.some(({ drawn }) =>
-    drawn.some((view) => view.some(({ kind, applied }) => kind === 'colorJitter' && applied)),
+  const applied = rows.flatMap(({ drawn }) => drawn.flat()).filter((entry) => entry.applied);
+  const round = isSampled ? 'step' : 'epoch';
+  const headings = columns.map(({ epoch, view }) =>
+    [...(views.length === 1 ? [] : [`view ${view + 1}`]), `${round} ${epoch + 1}`].join(', '),
   );
   return {
     title,
     subtitle: `seed ${seed}; ${kinds}`,
-    headings: ['image', ...views.map((_, view) => `view ${view + 1}`)],
+    legend: legendOf(new Set(applied.map(({ kind }) => kind))),
+    headings: ['image', ...headings],
     rows: rows.map(({ pictures }) => pictures),
-    footer: isJittered ? jitterLegend : '',
   };
 }

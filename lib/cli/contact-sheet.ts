@@ -10,15 +10,18 @@ export interface Picture {
   readonly width: number;
   /** Phrases; long ones are wrapped at the column's width. */
   readonly caption: readonly string[];
+  /** A word of warning: above the caption, with a frame in its colour. */
+  readonly mark?: string;
 }
 
 export interface ContactSheet {
   readonly title: string;
   readonly subtitle: string;
+  /** Lines that explain the captions. */
+  readonly legend: readonly string[];
   /** One for each column. The first column holds the sources, fitted into the place of a view. */
   readonly headings: readonly string[];
   readonly rows: readonly (readonly Picture[])[];
-  readonly footer: string;
 }
 
 const margin = 28;
@@ -27,7 +30,9 @@ const headHeight = 84;
 const captionLine = 14;
 const captionSize = 10.5;
 const rowGap = 20;
-const footHeight = 30;
+const footHeight = 14;
+const quiet = '#57606a';
+const loud = '#c2410c';
 /** Views are enlarged by whole numbers, so that their pixels stay squares, up to this side. Pixels. */
 const comfortableSide = 144;
 /** Larger views are reduced to this side. Pixels. */
@@ -88,30 +93,43 @@ function layOut(sheet: ContactSheet) {
   const lefts = columnWidths.map((_, column) =>
     columnWidths.slice(0, column).reduce((x, width) => x + width + gap, margin + (column > 0 ? gap : 0)),
   );
+  const width = (lefts.at(-1) as number) + (columnWidths.at(-1) as number) + margin;
+  const legend = wrapped(sheet.legend, Math.floor((width - 2 * margin) / (captionSize * characterWidth)));
   const placed: Placed[] = [];
   const texts: string[] = [];
-  let y = headHeight;
+  const top = headHeight + legend.length * captionLine;
+  let y = top;
   for (const row of sheet.rows) {
     const pictures = row.map((picture, column) => ({ ...sizeOf(picture, column), x: lefts[column] as number, y }));
-    const captions = row.map(({ caption }, column) =>
-      wrapped(caption, Math.floor((columnWidths[column] as number) / (captionSize * characterWidth))),
+    const captions = row.map(({ caption, mark }, column) =>
+      wrapped(
+        mark === undefined ? caption : [mark, ...caption],
+        Math.floor((columnWidths[column] as number) / (captionSize * characterWidth)),
+      ),
     );
     const tallest = Math.max(...pictures.map(({ height }) => height));
     for (const [column, box] of pictures.entries()) {
       placed.push({ picture: row[column] as Picture, box });
       for (const [i, line] of (captions[column] as string[]).entries())
-        texts.push(textAt(box.x, y + box.height + 15 + i * captionLine, captionSize, '#57606a', line));
+        texts.push(
+          textAt(
+            box.x,
+            y + box.height + 15 + i * captionLine,
+            captionSize,
+            line === row[column]?.mark ? loud : quiet,
+            line,
+          ),
+        );
     }
     const lines = captions.map((caption, column) => (pictures[column]?.height ?? 0) + caption.length * captionLine);
     y += Math.max(tallest, ...lines) + 6 + rowGap;
   }
-  const width = (lefts.at(-1) as number) + (columnWidths.at(-1) as number) + margin;
   const height = y - rowGap + footHeight;
   const head = [
     textAt(margin, 34, 17, '#1f2328', sheet.title, 700),
-    textAt(margin, 53, 11.5, '#57606a', shortened(sheet.subtitle, Math.floor((width - 2 * margin) / 6.6))),
-    ...sheet.headings.map((heading, column) => textAt(lefts[column] as number, 77, 11.5, '#1f2328', heading, 700)),
-    textAt(margin, height - 16, captionSize, '#57606a', sheet.footer),
+    textAt(margin, 53, 11.5, quiet, shortened(sheet.subtitle, Math.floor((width - 2 * margin) / 6.6))),
+    ...legend.map((line, i) => textAt(margin, 70 + i * captionLine, captionSize, quiet, line)),
+    ...sheet.headings.map((heading, column) => textAt(lefts[column] as number, top - 7, 11.5, '#1f2328', heading, 700)),
   ];
   return { width, height, placed, texts: [...head, ...texts] };
 }
@@ -132,8 +150,8 @@ export async function renderSheet(sheet: ContactSheet): Promise<{ png: Buffer; w
       canvas.set(tile.subarray(3 * row * box.width, 3 * (row + 1) * box.width), 3 * ((box.y + row) * width + box.x));
   }
   const frames = placed.map(
-    ({ box }) =>
-      `<rect x="${box.x - 0.5}" y="${box.y - 0.5}" width="${box.width + 1}" height="${box.height + 1}" fill="none" stroke="#d0d7de"/>`,
+    ({ box, picture: { mark } }) =>
+      `<rect x="${box.x - 0.5}" y="${box.y - 0.5}" width="${box.width + 1}" height="${box.height + 1}" fill="none" stroke="${mark === undefined ? '#d0d7de' : loud}"/>`,
   );
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="DejaVu Sans, Helvetica, Arial, sans-serif">${frames.join('')}${texts.join('')}</svg>`;
   const png = await sharp(canvas, { raw: { width, height, channels: 3 } })

@@ -27,8 +27,16 @@ function jitter(drawn: DrawnTransform): string {
   return parts.join(' ');
 }
 
-/** What stands for the letters of a jitter. */
-export const jitterLegend = 'b brightness, c contrast, s saturation, h hue in turns, in the order applied';
+const legends: Partial<Record<Transform['kind'], string>> = {
+  randomResizedCrop: 'crop: width×height and left,top of what is shown, in pixels of the image on the left',
+  randomCrop: 'crop: left,top of what is shown, in pixels of the image on the left',
+  colorJitter: 'b brightness, c contrast, s saturation: factors; h hue, in turns; in the order applied',
+  gaussianBlur: 'σ of the blur, in pixels of the view',
+};
+
+/** What the words and letters of captions mean, of the kinds that are there. */
+export const legendOf = (kinds: ReadonlySet<Transform['kind']>): string[] =>
+  Object.entries(legends).flatMap(([kind, text]) => (kinds.has(kind as Transform['kind']) ? [text] : []));
 
 /** What is neutral is left out. */
 function affine(drawn: DrawnTransform): string {

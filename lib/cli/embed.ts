@@ -1,26 +1,19 @@
 /** `contrastive embed`: the features of a folder of images, as a NumPy file and an index of names. */
 
 import { mkdir } from 'node:fs/promises';
-import { basename, dirname, relative, resolve, sep } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { types } from 'node:util';
 import { statOrUndefined } from '../data/files.ts';
-import { kImageExtensions, summarise, walkFolder } from '../data/walk.ts';
 import { DataError, messageOf } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { NpyWriter } from '../files/npy.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
-import { mapOrdered } from '../serve/ordered.ts';
 import { defineCommand } from './command.ts';
 import { folderOfRun } from './data-option.ts';
 import { formatDuration } from './format.ts';
-import type { Output } from './output.ts';
+import { eachImage, findImages, inputHelp, strictOption } from './image-files.ts';
 import { floatType, ofDevice, positive } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
-
-interface Skipped {
-  readonly name: string;
-  readonly reason: string;
-}
 
 export const command = defineCommand({
   name: 'embed',
@@ -32,7 +25,7 @@ Reads images with the encoder of a run (its projection head is dropped) or with 
   FILE.json   { names, skipped, dim, normalized, encoder, run and step, or weights, … }; names are in
               the order of the rows
 
-Both appear when all is done, or not at all. Images are found below a folder by their file names (${kImageExtensions.join(', ')}), in natural order; EXIF orientation is applied, transparency goes onto white. Each is scaled and normalised as in the evaluation of the run. ${sourceHelp} An image that cannot be decoded is left out with a warning and listed under "skipped"; with --strict it is an error.`,
+Both appear when all is done, or not at all. ${inputHelp} Each is scaled and normalised as in the evaluation of the run. ${sourceHelp} An image that cannot be decoded is left out with a warning and listed under "skipped"; with --strict it is an error.`,
   examples: [
     {
       run: 'contrastive embed --run runs/supcon --input photos --out features.npy',
@@ -70,7 +63,7 @@ Both appear when all is done, or not at all. Images are found below a folder by 
       help: 'of the forward pass, what is written is float32; auto: the faster one here',
     },
     ...ofDevice,
-    strict: { type: 'boolean', help: 'fail at the first image that cannot be decoded' },
+    strict: strictOption,
   },
   async run({ options, signal, output }) {
     const { batchSize, normalize, precision, device, strict } = options;
@@ -94,14 +87,21 @@ Both appear when all is done, or not at all. Images are found below a folder by 
     try {
       await mkdir(dirname(npy), { recursive: true });
       writer = await NpyWriter.create(npy, embedder.dim);
-      const { names, skipped } = await embedFiles(embedder, files, { writer, strict, signal, output, batchSize });
-      if (names.length === 0)
-        throw new DataError(`${input}: none of ${files.length} images could be decoded: ${skipped[0]?.reason}`);
+      const rows = writer;
+      const names: string[] = [];
+      const skipped = await eachImage(files, {
+        work: (path) => embedder.embedFile(path, { signal }),
+        take: async ({ name }, vector) => {
+          await rows.append(vector);
+          names.push(name);
+        },
+        atOnce: 2 * batchSize,
+        ...{ strict, output },
+      });
       const from =
         options.run === undefined ? { weights: resolve(options.weights ?? '') } : { run: resolve(options.run) };
       const about = { ...from, input: resolve(input), normalized: normalize, names, skipped };
       const index = await publish(writer, embedder, about);
-      output.progress.done();
       const seconds = (performance.now() - started) / 1000;
       const { dim } = embedder;
       const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
@@ -130,63 +130,4 @@ async function publish(writer: NpyWriter, { info }: Embedder, about: object): Pr
   await writeFileAtomic(index, `${JSON.stringify(content, null, 1)}\n`);
   await writer.publish();
   return index;
-}
-
-interface ImageFile {
-  readonly path: string;
-  /** Relative to the input folder, with slashes. */
-  readonly name: string;
-}
-
-async function findImages(input: string, output: Output): Promise<ImageFile[]> {
-  const stats = await statOrUndefined(input);
-  if (stats === undefined) throw new DataError(`${input}: there is no such file or folder`);
-  if (!stats.isDirectory()) return [{ path: input, name: basename(input) }];
-  const { images: paths, others } = await walkFolder(input);
-  if (others.length > 0) output.warn(`${input}: left out: ${summarise(others).join(', ')}`);
-  if (paths.length === 0) throw new DataError(`${input}: no images (${kImageExtensions.join(', ')}) below this folder`);
-  return paths.map((path) => ({ path, name: relative(input, path).split(sep).join('/') }));
-}
-
-interface EmbedFilesOptions {
-  readonly writer: NpyWriter;
-  readonly strict: boolean;
-  readonly signal: AbortSignal;
-  readonly output: Output;
-  readonly batchSize: number;
-}
-
-/** Embeds the files in order, a row each; two batches are under way at a time, so that decoding and computing overlap. */
-async function embedFiles(
-  embedder: Embedder,
-  files: readonly ImageFile[],
-  { writer, strict, signal, output, batchSize }: EmbedFilesOptions,
-): Promise<{ names: string[]; skipped: Skipped[] }> {
-  const names: string[] = [];
-  const skipped: Skipped[] = [];
-  const started = performance.now();
-  const embedFile = async ({ path }: ImageFile): Promise<Float32Array | DataError> => {
-    try {
-      return await embedder.embedFile(path, { signal });
-    } catch (error) {
-      if (error instanceof DataError && !strict) return error;
-      throw error;
-    }
-  };
-  for await (const result of mapOrdered(files, 2 * batchSize, embedFile)) {
-    const { name } = files[names.length + skipped.length] as ImageFile;
-    if (result instanceof DataError) {
-      skipped.push({ name, reason: result.message });
-      output.warn(`${result.message}; skipped`);
-    } else {
-      await writer.append(result);
-      names.push(name);
-    }
-    const done = names.length + skipped.length;
-    output.progress.update(() => {
-      const rate = (1000 * done) / (performance.now() - started);
-      return `${done} of ${files.length} images, ${rate.toFixed(0)}/s, ${formatDuration((files.length - done) / rate)} left`;
-    });
-  }
-  return { names, skipped };
 }

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { isMadeByName } from '../checkpoint/encoder.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { type Encoder, encoderNames, makeEncoder } from '../encoders/all.ts';
 import { messageOf, OptionError, ShapeError } from '../errors.ts';
@@ -67,6 +68,22 @@ function unknownName(name: string): string {
   const near = nearest(name, encoderNames());
   const hint = near === undefined ? '--encoder FILE names the file that makes another' : `did you mean '${near}'?`;
   return `encoder '${clip(name)}' is none of this package (${encoderNames().join(', ')}); ${hint}`;
+}
+
+/**
+ * What makes the encoder of a run, where a module is wanted in place of the run's program: a file that was typed, or the file
+ * that the run names, where the encoder is trained on and has no name here.
+ * @throws {OptionError} `typed` is no file.
+ */
+export function codeOfRun(
+  typed: string | undefined,
+  encoder: RunConfig['encoder'],
+  isTrained: boolean,
+): RunConfig['encoder'] | undefined {
+  if (typed === undefined) return isTrained && !isMadeByName(encoder) ? encoder : undefined;
+  const file = encoderFile(typed);
+  if (file === undefined) throw new OptionError(`--encoder must be a file, got '${typed}'`);
+  return { name: encoder.name, file };
 }
 
 type Make = (options: EncoderFileOptions) => unknown;

@@ -1,18 +1,16 @@
 /** `contrastive eval`: what the encoder of a run has learnt, as accuracies on test images. */
 import { setAugmentThreads } from '../augment/augment.ts';
-import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
-import { encoderOf, isMadeByName } from '../checkpoint/encoder.ts';
+import { encoderOf } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
-import type { RunConfig } from '../checkpoint/run-config.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
 import type { Encoder } from '../encoders/registry.ts';
-import { DataError, OptionError } from '../errors.ts';
+import { DataError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
-import { dataHelp, dataOption, skipDamaged, titleOf } from './data-option.ts';
-import { encoderFile, newEncoder } from './encoder-option.ts';
+import { dataHelp, dataOption, skipDamaged } from './data-option.ts';
+import { codeOfRun, newEncoder } from './encoder-option.ts';
 import {
   type Accuracies,
   accuracyTable,
@@ -20,15 +18,15 @@ import {
   intervalsOf,
   intervalTexts,
   judge,
-  type LabelledSplits,
   missingClasses,
 } from './evaluate-run.ts';
 import { fineTuneOptions, fineTuneRun, fineTuneSide, presetInput, refuseFineTuneOptions } from './fine-tune-run.ts';
 import { counted } from './format.ts';
 import { knnHistory } from './knn-history.ts';
 import { percent } from './report/results.ts';
-import { splitsOfRun } from './run-splits.ts';
+import { loadLabelledRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
+import { sideOf } from './training.ts';
 
 const evalOptions = {
   ...ofRun,
@@ -87,7 +85,7 @@ Drops the projection head and classifies test images by what it learns from trai
 With the encoder trained on, the run itself staying as it is:
   fine-tune  a new linear classifier and a copy of the encoder, by cross entropy on crops and flips
              (SGD with Nesterov momentum, cosine schedule); --label-fraction 0.01 or 0.1 is the
-             usual test of learning from few labels, 60 or 30 epochs
+             usual test of learning from few labels; contrastive fine-tune keeps the classifier
 
 ${dataHelp}
 
@@ -114,20 +112,21 @@ With --json, one object: knnTop1, linearTop1 and fineTuneTop1 (shares, 0 to 1; t
 async function evaluate({ options, signal, output }: CommandContext<typeof evalOptions>): Promise<void> {
   const { protocol, labelFraction, seed } = options;
   if (!fineTunes(options)) refuseFineTuneOptions(options);
-  if (options.out !== undefined && options.baseline)
-    throw new OptionError('--out keeps one run, and --baseline fine-tunes two');
   const { run, checkpoint } = await openCheckpoint(options.run, {
     optimizer: false,
     onWarning: (text) => output.warn(text),
   });
   const { config } = run;
   const { step } = checkpoint.state;
-  const { data, ...loaded } = await loadData(options, config, { output, signal });
+  // As the training decoded them, so that its kNN accuracy comes out again.
+  const side = Math.max(sideOf(config), fineTunes(options) ? fineTuneSide(config.input) : 0);
+  const { test, noTest, ...loaded } = await loadLabelledRunData({ ...options, side }, config, { output, signal });
+  if (test === undefined) throw new DataError(noTest ?? `${loaded.data.name}: there are no test images`);
   const train =
     labelFraction === undefined
       ? loaded.train
       : await balancedSubset(loaded.train, { fraction: labelFraction, seed, signal });
-  const splits = { ...loaded, train };
+  const splits = { train, test };
   output.print(`training images  ${(await describeDataset(splits.train)).text}`);
   output.print(`test images      ${(await describeDataset(splits.test)).text}\n`);
   const warning = missingClasses(splits);
@@ -136,17 +135,21 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
     setThreads(options.threads);
     setAugmentThreads(options.threads);
   }
-  const code = codeOf(options, config);
+  const code = codeOfRun(options.encoder, config.encoder, fineTunes(options) || options.baseline);
   const makeNew = () => newEncoder(code ?? config.encoder, config.input, config.seed);
   const assess = async (title: string, module: Encoder): Promise<Accuracies> => {
     using encoder = module;
     const frozen = protocol === 'fine-tune' ? {} : await assessFrozen(title, encoder);
     if (!fineTunes(options)) return frozen;
-    const tuned = await fineTuneRun(encoder, {
-      ...{ config, splits, data, encoderFile: code?.file as string | undefined },
-      ...{ values: options, title, output, signal },
-    });
-    return { ...frozen, ...tuned };
+    const run = { config, splits, values: options, title: `${title}: fine-tuning`, output, signal };
+    const { classifier, test: found } = await fineTuneRun(encoder, run);
+    classifier.dispose();
+    const { accuracy, top5 } = found ?? {};
+    return {
+      ...frozen,
+      ...(accuracy !== undefined && { fineTuneTop1: accuracy }),
+      ...(top5 !== undefined && { fineTuneTop5: top5 }),
+    };
   };
   const assessFrozen = async (title: string, encoder: Encoder): Promise<Accuracies> => {
     using features = await extractSplits(encoder, splits, {
@@ -208,28 +211,3 @@ const isAsInTraining = ({
   k === 20 &&
   knnTemperature === 0.1 &&
   [data, labelFraction, limitTrain].every((value) => value === undefined);
-
-/** What makes an encoder that has no name here, where a module is wanted in place of the run's program. */
-function codeOf(options: EvalOptions, { encoder }: RunConfig): RunConfig['encoder'] | undefined {
-  if (options.encoder !== undefined) {
-    const file = encoderFile(options.encoder);
-    if (file === undefined) throw new OptionError(`--encoder must be a file, got '${options.encoder}'`);
-    return { name: encoder.name, file };
-  }
-  const isTrained = fineTunes(options) || options.baseline;
-  return isTrained && !isMadeByName(encoder) ? encoder : undefined;
-}
-
-/** @throws {DataError} no test images. */
-async function loadData(
-  options: EvalOptions,
-  { data, input }: RunConfig,
-  { output, signal }: Pick<CommandContext<typeof evalOptions>, 'output' | 'signal'>,
-): Promise<LabelledSplits & { readonly data: RunConfig['data'] }> {
-  const side = fineTunes(options) ? fineTuneSide(input) : resizedSide(presets.evaluation(presetInput(input)));
-  const { train, test, noTest, data: source } = await splitsOfRun(options.run, data, options, { side, output, signal });
-  if (train.labels === undefined)
-    throw new DataError(`${titleOf(source)} has no labels to judge by; --data DIR takes images in class folders`);
-  if (test === undefined) throw new DataError(noTest ?? `${source.name}: there are no test images`);
-  return { train, test, data: source };
-}

@@ -1,14 +1,16 @@
 /** `contrastive export`: the encoder of a run as an ONNX file. */
 import { mkdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import type { Checkpoint } from '../checkpoint/checkpoint-files.ts';
+import { holdsClassifier } from '../checkpoint/classifier.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
 import { headOf } from '../checkpoint/head.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError, DataError, messageOf } from '../errors.ts';
-import { exportOnnx } from '../export/export-onnx.ts';
+import { type ExportedModel, exportOnnx } from '../export/export-onnx.ts';
+import { writeFileAtomic } from '../files/atomic.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes } from './format.ts';
@@ -24,7 +26,9 @@ Writes the trained encoder (its projection head is dropped) as an ONNX model, op
               with --input uint8: (batch, size, size, channels), bytes; the model normalises them
   embeddings  float32 (batch, dim), the same features as embed writes
 
-The batch size is free. Batch normalisation is a part of the convolutions unless --keep-batch-norm. How an image becomes the input (colours, resize, crop, mean, std) is in the metadata of the file under "preprocessing", as JSON. The file appears when it is complete, or not at all.`,
+The batch size is free. Batch normalisation is a part of the convolutions unless --keep-batch-norm. How an image becomes the input (colours, resize, crop, mean, std) is in the metadata of the file under "preprocessing", as JSON. The file appears when it is complete, or not at all.
+
+FILE.json beside it says the same for programs that do not read metadata, as ONNX Runtime's in JavaScript: opset, input, output, preprocessing, step and, with a classifier, classes, the names of its outputs in their order.`,
   examples: [
     {
       run: 'contrastive export --run runs/supcon --out model.onnx --normalize',
@@ -61,7 +65,7 @@ The batch size is free. Batch normalisation is a part of the convolutions unless
     using encoder = encoderOf(run.config, checkpoint, 'cpu');
     using head = options.head ? loadHead(run.config.head, checkpoint) : undefined;
     await makeFolder(dirname(out));
-    const { file, bytes, ...about } = await exportOnnx({ encoder, head: head ?? null }, out, {
+    const { bytes, metadata, ...about } = await exportOnnx({ encoder, head: head ?? null }, out, {
       input,
       normalize,
       foldBatchNorm: !keepBatchNorm,
@@ -71,13 +75,33 @@ The batch size is free. Batch normalisation is a part of the convolutions unless
         ...(head && run.config.classes && { classes: JSON.stringify(run.config.classes) }),
       },
     });
+    const json = await describeBeside(out, { ...about, metadata });
     const { dtype, shape } = about.input;
     const { name, shape: outputShape } = about.output;
     const flow = `images ${dtype} (${shape.join(', ')}) → ${name} float32 (${outputShape.join(', ')})`;
-    output.print(`${formatBytes(bytes)}: ${flow}\n${out}`);
-    output.emit({ out: file, bytes, step: checkpoint.state.step, ...about });
+    output.print(`${formatBytes(bytes)}: ${flow}\n${out}\n${json}`);
+    if (holdsClassifier(run.config) && !options.head)
+      output.print('The classifier of the run is not in it; --head includes it.');
+    const { opset, input: takes, output: gives } = about;
+    output.emit({ out, description: json, bytes, step: checkpoint.state.step, opset, input: takes, output: gives });
   },
 });
+
+/** Writes FILE.json, what is known of the model; returns its path. @throws {DataError} it cannot be written. */
+async function describeBeside(
+  out: string,
+  { file: _, metadata, ...shapes }: Omit<ExportedModel, 'bytes'>,
+): Promise<string> {
+  const json = `${out.replace(/\.onnx$/, '')}.json`;
+  const facts = Object.entries(metadata).map(([name, text]) => [name, JSON.parse(text)]);
+  const content = { format: 1, model: basename(out), ...shapes, ...Object.fromEntries(facts) };
+  try {
+    await writeFileAtomic(json, `${JSON.stringify(content, null, 1)}\n`);
+  } catch (error) {
+    throw new DataError(`${json}: cannot be written: ${messageOf(error)}`, { cause: error });
+  }
+  return json;
+}
 
 function loadHead(config: RunConfig['head'], checkpoint: Checkpoint): Encoder {
   if (config === null) throw new CheckpointError(`${checkpoint.folder}: the run has no head; leave out --head`);

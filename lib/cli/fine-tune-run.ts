@@ -1,27 +1,30 @@
-/** `eval --protocol fine-tune`: its options, and the fine-tuning of a run's encoder. */
+/** The fine-tuning of a run's encoder, of `contrastive fine-tune` and `eval --protocol fine-tune`. */
 import { type PresetOptions, presets } from '../augment/presets.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
-import { fineTune } from '../classify/fine-tune.ts';
+import { type FineTuneOptions, type FineTuneResult, fineTune } from '../classify/fine-tune.ts';
+import { fineTunePlan } from '../classify/fine-tune-plan.ts';
+import type { Dataset } from '../data/dataset.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
 import type { OptionTable, OptionValues } from './command.ts';
-import type { Accuracies, LabelledSplits } from './evaluate-run.ts';
 import { flagOf } from './options.ts';
 import type { Output } from './output.ts';
 import { floatType, positive } from './shared-options.ts';
 import { TrainProgress } from './train-progress.ts';
 
 export const fineTuneOptions = {
-  epochs: { ...positive, help: 'of fine-tuning: passes over the training images; default 30' },
-  lr: { type: 'number', value: 'RATE', above: 0, help: 'of fine-tuning, for a batch of 256 images; default 0.05' },
-  batchSize: { ...positive, help: 'of fine-tuning: images a step; default 256' },
-  precision: { ...floatType, help: 'of fine-tuning; default auto: what is faster on this machine' },
-  out: {
-    type: 'string',
-    short: 'o',
-    value: 'DIR',
-    help: 'folder for the run of the fine-tuning; default: none is kept',
+  epochs: {
+    ...positive,
+    help: 'of fine-tuning: passes over the training images; default 30, of few images as many as make 200 steps',
   },
+  lr: {
+    type: 'number',
+    value: 'RATE',
+    above: 0,
+    help: 'of fine-tuning, for a batch of 256 images; default 100 divided by the steps, from 0.05 to 0.5',
+  },
+  batchSize: { ...positive, help: 'of fine-tuning: images a step; default 256, of few images 24 or more' },
+  precision: { ...floatType, help: 'of fine-tuning; default auto: what is faster on this machine' },
 } as const satisfies OptionTable;
 
 /** The shorter side that images need, in pixels: the smallest crop, a part of their area, is then not enlarged. */
@@ -45,41 +48,31 @@ export function refuseFineTuneOptions(values: FineTuneValues): void {
 
 export interface FineTuneRun {
   readonly config: RunConfig;
-  readonly splits: LabelledSplits;
-  /** Where the images came from. */
-  readonly data: RunConfig['data'];
-  /** The file of the encoder's code, where it has one. */
-  readonly encoderFile: string | undefined;
+  readonly splits: { readonly train: Dataset; readonly test?: Dataset | undefined };
   readonly values: FineTuneValues & { readonly seed: number };
+  /** Of the run of the fine-tuning, where one is kept. */
+  readonly kept?: Pick<FineTuneOptions, 'out' | 'resume' | 'checkpointEvery' | 'data' | 'encoderFile'>;
   readonly title: string;
   readonly output: Output;
   readonly signal: AbortSignal;
 }
 
-/** Fine-tunes a copy of the encoder and judges it on the test images, once. */
-export async function fineTuneRun(encoder: Encoder, run: FineTuneRun): Promise<Accuracies> {
-  const { config, splits, data, encoderFile, values, title, output, signal } = run;
-  const { epochs = 30, lr = 0.05, batchSize, seed, out } = values;
+/** Fine-tunes a copy of the encoder and judges it on the test images, if there are some, once. */
+export async function fineTuneRun(encoder: Encoder, run: FineTuneRun): Promise<FineTuneResult> {
+  const { config, splits, values, kept, title, output, signal } = run;
+  const { precision = 'auto', seed } = values;
+  const { batchSize, epochs, lr } = fineTunePlan(splits.train.length, values);
   const input = presetInput(config.input);
-  const progress = new TrainProgress(output, epochs, `${title}: fine-tuning`);
-  const { classifier, test } = await fineTune(encoder, splits.train, {
+  const progress = new TrainProgress(output, epochs, title);
+  return await fineTune(encoder, splits.train, {
     augment: presets.fineTune(input),
     evaluation: presets.evaluation(input),
-    test: splits.test,
+    ...(splits.test && { test: splits.test }),
     optimizer: { name: 'sgd', lr, momentum: 0.9, nesterov: true },
-    epochs,
-    ...(batchSize !== undefined && { batchSize }),
-    precision: values.precision ?? 'auto',
-    seed,
-    ...(out !== undefined && { out }),
-    data,
-    ...(encoderFile !== undefined && { encoderFile }),
+    ...{ batchSize, epochs, precision, seed },
+    ...kept,
     signal,
     onEvent: (event) => progress.show(event),
     onProgress: (done, total) => progress.evaluating(done, total),
   });
-  classifier.dispose();
-  return test === undefined
-    ? {}
-    : { fineTuneTop1: test.accuracy, ...(test.top5 !== undefined && { fineTuneTop5: test.top5 }) };
 }

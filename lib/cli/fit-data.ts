@@ -9,7 +9,7 @@ import { counted } from './format.ts';
 import type { TrainingSpec } from './training.ts';
 
 /** A method, and in words why it is that one. */
-interface UsualMethod {
+export interface UsualMethod {
   readonly method: 'supcon' | 'simclr';
   readonly reason: string;
 }

@@ -1,6 +1,7 @@
 /** What `report` measures of the encoders of runs, and writes into them. */
 import type { Augmentation } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
+import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { extractFeatures } from '../evaluate/features.ts';
@@ -16,6 +17,8 @@ import { encoderOfRun, type ReportedRun, untrainedOf } from './report-run.ts';
 export interface Measuring {
   /** With what to call them. */
   readonly runs: readonly { readonly name: string; readonly run: ReportedRun }[];
+  /** Where the images came from. */
+  readonly data: RunConfig['data'];
   readonly device: string;
   /** Of the maps. */
   readonly seed: number;
@@ -47,7 +50,7 @@ export async function measure(
   splits: LabelledSplits,
   measuring: Measuring,
 ): Promise<{ evaluation: Evaluation; files: string[] }> {
-  const { runs, seed, output, signal } = measuring;
+  const { runs, data, seed, output, signal } = measuring;
   const { untrained, trained } = await lookAtAll(measuring, async (name, encoder, augment) => {
     using features = await extractSplits(encoder, splits, {
       ...{ augment, signal },
@@ -57,7 +60,7 @@ export async function measure(
   });
   const files: string[] = [];
   for (const [i, { run }] of runs.entries()) {
-    const record = recordOf(run, splits, trained[i] as ExaminedEncoder, i === 0 ? untrained : undefined);
+    const record = recordOf(run, data, splits, trained[i] as ExaminedEncoder, i === 0 ? untrained : undefined);
     files.push(await writeEvaluation(run.record.path, record));
   }
   output.progress.update('laying out the maps');
@@ -90,14 +93,15 @@ const judgedOf = ({ knnTop1, linearTop1, predictions, confidences }: Judged): Ju
 
 /** What evaluation.json keeps. */
 function recordOf(
-  { record, checkpoint }: ReportedRun,
+  { checkpoint }: ReportedRun,
+  data: RunConfig['data'],
   { train, test }: LabelledSplits,
   trained: ExaminedEncoder,
   untrained: ExaminedEncoder | undefined,
 ): RunEvaluation {
   return {
     step: checkpoint.state.step,
-    data: record.config.data,
+    data,
     trainImages: train.length,
     testImages: test.length,
     ...voting,

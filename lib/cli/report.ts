@@ -2,8 +2,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setAugmentThreads } from '../augment/augment.ts';
-import { resizedSide } from '../augment/presets/evaluation.ts';
-import { presets } from '../augment/presets.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { OptionError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
@@ -12,17 +10,17 @@ import { type CommandContext, defineCommand, type OptionTable, type OptionValues
 import { curvesOf } from './curves.ts';
 import { dataOption, dataText, type Splits, skipDamaged } from './data-option.ts';
 import { accuracyTable, type LabelledSplits } from './evaluate-run.ts';
-import { presetInput } from './fine-tune-run.ts';
 import type { Level } from './report/chart.ts';
 import { renderReport } from './report/report.ts';
 import type { Evaluation } from './report/report-data.ts';
 import { factsOf, notesOf } from './report-facts.ts';
 import { measure, measureArrangement } from './report-measure.ts';
 import { openReported, type ReportedRun } from './report-run.ts';
+import { loadRunData, type RunData } from './run-data.ts';
 import { namesOf } from './run-names.ts';
-import { splitsOfRun } from './run-splits.ts';
 import { ofDevice, ofThreads, positive } from './shared-options.ts';
 import { shellWord } from './train-options.ts';
+import { sideOf } from './training.ts';
 
 const reportOptions = {
   out: {
@@ -94,7 +92,7 @@ async function report({ options, positionals, signal, output }: CommandContext<t
   const { device, seed } = options;
   const measuring = {
     runs: runs.map((run, i) => ({ name: names[i] as string, run })),
-    ...{ device, seed, output, signal },
+    ...{ data: splits.data, device, seed, output, signal },
   };
   const measured = labelled && (await measure(labelled, measuring));
   const evaluation = measured?.evaluation;
@@ -137,12 +135,11 @@ async function loadFor(
   [first, ...others]: readonly [ReportedRun, ...ReportedRun[]],
   options: ReportOptions,
   { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
-): Promise<Splits> {
+): Promise<RunData> {
   const { path, config } = first.record;
-  const sides = [first, ...others].map(({ record }) =>
-    resizedSide(presets.evaluation(presetInput(record.config.input))),
-  );
-  return splitsOfRun(path, config.data, options, { side: Math.max(...sides), output, signal });
+  // As the training decoded them, so that its figures come out again.
+  const sides = [first, ...others].map(({ record }) => sideOf(record.config));
+  return loadRunData({ ...options, run: path, side: Math.max(...sides) }, config, { output, signal });
 }
 
 /** Undefined where there is nothing to judge on. */

@@ -2,8 +2,11 @@
 import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { setAugmentThreads } from '../augment/augment.ts';
+import { holdsClassifier } from '../checkpoint/classifier.ts';
+import { openRun } from '../checkpoint/run.ts';
 import { messageOf, StateError } from '../errors.ts';
 import { createEmbedder } from '../serve/embedder.ts';
+import { createClassifier, ImageClassifier } from '../serve/image-classifier.ts';
 import { embeddingService } from '../serve/service.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { throwIfAborted } from '../validate.ts';
@@ -16,7 +19,7 @@ import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts'
 
 export const command = defineCommand({
   name: 'serve',
-  summary: 'answer HTTP requests with the features of images',
+  summary: 'answer HTTP requests with the features or classes of images',
   places: ['run'],
   help: `
 Loads the encoder of a run (its projection head is dropped), or one with weights from elsewhere, and listens:
@@ -24,6 +27,9 @@ Loads the encoder of a run (its projection head is dropped), or one with weights
                       → { "dim": 512, "embedding": [ … ] }
   POST /embed/batch   a form (multipart/form-data), each part an image
                       → { "dim": 512, "embeddings": [ [ … ], … ] }, in the order of the parts
+  POST /classify      of a run with a classifier, an image
+                      → { "class": "rose", "confidence": 0.93, "runnerUp": { … }, … }
+  POST /classify/batch  likewise a form → { "classifications": [ … ] }
   POST /search?k=10   an image → { "neighbours": [ { "number": 7, "name": "cats/1.jpg", "cosine": 0.93 }, … ] },
                       with --input or --index; GET /search is a page to drop images on
   GET  /              what the model is, and the limits
@@ -91,15 +97,20 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       setThreads(threads);
       setAugmentThreads(threads);
     }
-    const embedder = await createEmbedder({
-      ...sourceOf(options),
+    const source = sourceOf(options);
+    const served = {
       normalize: options.normalize,
       precision: options.precision,
       device: options.device,
       maxBatch: options.maxBatch,
       maxPixels: options.maxPixels,
       priority: 'bulk', // nothing trains here: a pass may have all threads
-    });
+    } as const;
+    const { checkpoint: run } = source;
+    const classifies = run !== undefined && holdsClassifier((await openRun(run)).run.config);
+    const embedder = classifies
+      ? await createClassifier({ ...served, checkpoint: run })
+      : await createEmbedder({ ...source, ...served });
     const app = Fastify({ logger: logTo(output), ...clientTimes });
     app.addHook('preClose', async () => {
       // Node itself would wait for clients that neither send a request nor go away.
@@ -119,7 +130,8 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       printLoaded(info, output);
       output.emit({ url, dim, ...(weights === undefined ? { step, checkpoint } : { weights: weights.file }) });
       const of = step === undefined ? '' : `, step ${step}`;
-      output.print(`${url} answers: ${encoder.name}, ${dim} features${of}. Ctrl-C ends it.`);
+      const names = embedder instanceof ImageClassifier ? `, ${embedder.classes.length} classes` : '';
+      output.print(`${url} answers: ${encoder.name}, ${dim} features${names}${of}. Ctrl-C ends it.`);
       if (index) output.print(`${url}/search is a page to search ${images(index.length)} with one of yours.`);
       if (!signal.aborted) await once(signal, 'abort');
     } finally {

@@ -1,15 +1,13 @@
-/** The images of a contact sheet. */
+/** The images of a contact sheet: samples of a training, as it decodes them. */
 import { basename, relative, sep } from 'node:path';
-import { type LoadedSample, loadedSample } from '../data/dataset.ts';
+import { type Dataset, type LoadedSample, loadedSample } from '../data/dataset.ts';
 import { decodeImage } from '../data/decode.ts';
-import { statOrUndefined } from '../data/files.ts';
-import { loadDataset } from '../data/load.ts';
 import { DataError } from '../errors.ts';
 import { throwIfAborted } from '../validate.ts';
 import type { Output } from './output.ts';
 
-export interface Source {
-  /** Relative to the input folder, with slashes. */
+export interface SheetImage {
+  /** Of a file: relative to the folder of the data, with slashes. Else what it is of, and its number. */
   readonly name: string;
   readonly sample: LoadedSample;
 }
@@ -19,39 +17,45 @@ export interface Skipped {
   readonly reason: string;
 }
 
-/** Up to `count` images that can be decoded, spread evenly over a folder's. @throws {DataError} there is none. */
-export async function readSources(
-  input: string,
+/** One image file as a data set. @param side as training decodes, in pixels; as stored without. */
+export const imageFileDataset = (file: string, side: number | undefined): Dataset => ({
+  name: basename(file),
+  length: 1,
+  files: [file],
+  get: () => decodeImage(file, side === undefined ? {} : { size: side }),
+});
+
+function nameOf({ name, files, source }: Dataset, index: number): string {
+  const file = files?.[index];
+  if (file === undefined) return `${name} ${index}`;
+  return source === undefined ? basename(file) : relative(source, file).split(sep).join('/');
+}
+
+/** Up to `count` images that can be decoded, spread evenly over a data set. @throws {DataError} there is none. */
+export async function sheetImages(
+  dataset: Dataset,
   count: number,
-  signal: AbortSignal,
-  output: Output,
-): Promise<{ sources: Source[]; skipped: Skipped[] }> {
-  const stats = await statOrUndefined(input);
-  if (stats === undefined) throw new DataError(`${input}: there is no such file or folder`);
-  if (!stats.isDirectory())
-    return { sources: [{ name: basename(input), sample: { ...(await decodeImage(input)), id: 0 } }], skipped: [] };
-  const dataset = await loadDataset('folder', { root: input, layout: 'flat' });
-  const even = Array.from({ length: Math.min(count, dataset.length) }, (_, i) =>
-    Math.floor((i * dataset.length) / Math.min(count, dataset.length)),
-  );
-  const indices = new Set([...even, ...Array.from({ length: dataset.length }, (_, i) => i)]); // the rest fill in for bad ones
-  const sources: Source[] = [];
+  { signal, output }: { readonly signal: AbortSignal; readonly output: Output },
+): Promise<{ images: SheetImage[]; skipped: Skipped[] }> {
+  const { length } = dataset;
+  const all = Array.from({ length }, (_, i) => i);
+  const even = all.slice(0, count).map((i) => Math.floor((i * length) / Math.min(count, length)));
+  const images: SheetImage[] = [];
   const skipped: Skipped[] = [];
-  for (const index of indices) {
-    if (sources.length === count) break;
+  for (const index of new Set([...even, ...all])) {
+    // The rest fill in for bad ones.
+    if (images.length === count) break;
     throwIfAborted(signal);
-    const name = relative(input, dataset.files[index] as string)
-      .split(sep)
-      .join('/');
+    const name = nameOf(dataset, index);
     try {
-      sources.push({ name, sample: loadedSample(await dataset.get(index), dataset.name, index) });
+      images.push({ name, sample: loadedSample(await dataset.get(index), dataset.name, index) });
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       skipped.push({ name, reason: error.message });
       output.warn(`${error.message}; skipped`);
     }
   }
-  if (sources.length === 0)
-    throw new DataError(`${input}: none of ${dataset.length} images could be decoded: ${skipped[0]?.reason}`);
-  return { sources: sources.sort((a, b) => a.sample.id - b.sample.id), skipped };
+  if (images.length === 0)
+    throw new DataError(`${dataset.name}: none of ${length} images could be decoded: ${skipped[0]?.reason}`);
+  return { images: images.sort((a, b) => a.sample.id - b.sample.id), skipped };
 }

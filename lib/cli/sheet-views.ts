@@ -1,42 +1,45 @@
-/** Which pipeline draws each view of a contact sheet: a preset, or a file. */
+/** The columns of a contact sheet: the views that a training makes of an image, one epoch after the other. */
 import { readFile } from 'node:fs/promises';
-import { type Augmentation, type AugmentData, augment } from '../augment/augment.ts';
-import { type PresetName, presets, presetViews } from '../augment/presets.ts';
+import { type Augmentation, type AugmentData, augment, type DrawnTransform } from '../augment/augment.ts';
 import type { Transform } from '../augment/transform.ts';
+import type { LoadedSample } from '../data/dataset.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
 import { isObject, parseStrictJson } from '../files/strict-json.ts';
 
-export const presetNames = Object.keys(presets) as PresetName[];
+export interface Column {
+  readonly augmentation: Augmentation;
+  /** From 0. With a sampler it is the step, in which a training has each image's views anew. */
+  readonly epoch: number;
+  /** Its place among the views of a training, from 0. */
+  readonly view: number;
+}
 
-/** Presets that make one augmentation a view. */
-export const namesOfOwnViews = (): PresetName[] =>
-  presetNames.filter((name) => Array.isArray(presetViews(name, { size: 224 })));
+/** @param views those of a training. @param count default 8, or one a view. */
+export const columnsOf = (views: readonly Augmentation[], count = Math.max(8, views.length)): Column[] =>
+  Array.from({ length: count }, (_, column) => {
+    const view = column % views.length;
+    return { augmentation: views[view] as Augmentation, epoch: Math.floor(column / views.length), view };
+  });
+
+/** What a training of that seed draws for the sample. */
+export const drawColumn = (
+  { augmentation, epoch, view }: Column,
+  sample: LoadedSample,
+  seed: number,
+): DrawnTransform[] => augmentation.draw(sample, { seed, epoch, id: sample.id, view });
 
 /** @throws {DataError} a file that is missing or not JSON. @throws {OptionError} no pipeline, or one that is refused. */
-export async function readPipeline(file: string): Promise<Augmentation | Augmentation[]> {
+export async function readPipeline(file: string): Promise<readonly Augmentation[]> {
   let data: unknown;
   try {
     data = parseStrictJson(await readFile(file, 'utf8'), 64);
   } catch (error) {
     throw new DataError(`${file}: cannot be read as JSON: ${messageOf(error)}`, { cause: error });
   }
-  if (isObject(data) && Array.isArray(data.augment)) data = data.augment; // a run's config
   const isList = Array.isArray(data) && data.length > 0 && data.every((view) => isObject(view) && 'transforms' in view);
   try {
-    return isList ? (data as AugmentData[]).map((view) => augment(view)) : augment(data as Transform[]);
+    return isList ? (data as AugmentData[]).map((view) => augment(view)) : [augment(data as Transform[])];
   } catch (error) {
     throw new OptionError(`${file}: ${messageOf(error)}`, { cause: error });
   }
-}
-
-/** One augmentation a column. */
-export function viewsOf(
-  augmentation: Augmentation | Augmentation[],
-  views: number | undefined,
-  what: string,
-): readonly Augmentation[] {
-  if (!Array.isArray(augmentation)) return new Array<Augmentation>(views ?? 8).fill(augmentation);
-  if (views !== undefined && views !== augmentation.length)
-    throw new OptionError(`--views must be ${augmentation.length}, or left out: ${what} has views of its own`);
-  return augmentation;
 }

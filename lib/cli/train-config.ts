@@ -34,7 +34,9 @@ export async function readConfig({
       throw new OptionError(`--${beside[0]} does not go with --resume: the run in that folder has its own`);
     const { config } = await RunFolder.open(resume);
     if (config.method.name === 'cross-entropy')
-      throw new OptionError(`${resume}: this run is a fine-tuning, and no pre-training that could go on here`);
+      throw new OptionError(
+        `${resume}: this run is a fine-tuning: contrastive fine-tune with its options and --resume goes on`,
+      );
     return config;
   }
   if (recipe !== undefined) {

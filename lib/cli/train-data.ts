@@ -15,13 +15,13 @@ import {
   usualFraction,
 } from './data-option.ts';
 import { missingClasses } from './evaluate-run.ts';
-import { type FittedSpec, fitToData, usualMethod } from './fit-data.ts';
+import { type FittedSpec, fitToData, type UsualMethod, usualMethod } from './fit-data.ts';
 import { counted } from './format.ts';
 import { readThrough } from './read-through.ts';
 import { checkSamplerFlags } from './sampler-option.ts';
 import { specOf } from './train-config.ts';
 import type { TrainOptions, trainOptions } from './train-options.ts';
-import { sideOf } from './training.ts';
+import { sideOf, type TrainingSpec } from './training.ts';
 
 export type TrainContext = Pick<CommandContext<typeof trainOptions>, 'options' | 'given' | 'signal' | 'output'>;
 
@@ -32,25 +32,42 @@ export interface Prepared {
   readonly splits: Splits;
 }
 
-/** @throws {OptionError} choices that do not go together, or not with the data; {DataError} images that are missing or damaged. */
-export async function prepare(
+/** A training as it was chosen: what goes with the number of images is still open. */
+interface Chosen {
+  readonly source: DataSource;
+  readonly spec: TrainingSpec;
+  /** The method that the data decided, where nobody chose one. */
+  readonly usual: UsualMethod | undefined;
+  readonly splits: Splits;
+}
+
+/** @throws {OptionError} choices that do not go together; {DataError} images that are missing. */
+export async function choose(
   { options, given, signal, output }: TrainContext,
   config: PartialConfig | undefined,
-): Promise<Prepared> {
+): Promise<Chosen> {
   checkSamplerFlags(options, given);
-  const { limitTrain, limitTest, split, skipDamaged, resume } = options;
+  const { limitTrain, limitTest, split, skipDamaged } = options;
   const source = sourceOf(options, given, config);
   const isChosen = given.has('method') || given.has('loss') || config?.method !== undefined;
   const usual = isChosen ? undefined : await usualMethod(source, split);
-  const chosen = specOf(options, given, { ...profileOf(source), ...(usual && { method: usual.method }) }, config);
+  const spec = specOf(options, given, { ...profileOf(source), ...(usual && { method: usual.method }) }, config);
   const heldOut = heldOutOf(options, given, config);
   const splits = await loadSplits(source, {
     ...{ train: limitTrain, test: limitTest, trainSplit: split, skipDamaged, output, signal },
     ...(heldOut && { heldOut, testSplit: heldOut.always ? 'val' : 'test' }),
-    side: sideOf(chosen),
+    side: sideOf(spec),
   });
+  return { source, spec, usual, splits };
+}
+
+/** @throws {OptionError} choices that do not go together, or not with the data; {DataError} images that are missing or damaged. */
+export async function prepare(context: TrainContext, config: PartialConfig | undefined): Promise<Prepared> {
+  const { options, given, signal, output } = context;
+  const { skipDamaged, resume } = options;
+  const { source, usual, splits, ...chosen } = await choose(context, config);
   const { train, test } = splits;
-  const spec = fitToData(chosen, source, train);
+  const spec = fitToData(chosen.spec, source, train);
   if (source.name === 'folder' && !skipDamaged && resume === undefined)
     await readThrough([train, ...(test ? [test] : [])], { output, signal });
   output.print((await describeDataset(train)).text);

@@ -35,14 +35,14 @@ export interface Training extends Disposable {
 
 /** The shorter side that a training's images need, in pixels. */
 export function sideOf({ augment: views, input }: Pick<TrainingSpec, 'augment' | 'input'>): number {
-  const crops = viewsOf(views)
+  const crops = augmentationsOf(views)
     .flatMap(({ transforms }) => transforms)
     .filter((transform) => transform.kind === 'randomResizedCrop');
   return neededSide(input.size, Math.min(1, ...crops.map(({ scale }) => scale[0])));
 }
 
-/** Equal views are one augmentation. */
-function viewsOf(data: TrainingSpec['augment']): Augmentation[] {
+/** The views of a config. Equal ones are one augmentation. */
+export function augmentationsOf(data: TrainingSpec['augment']): Augmentation[] {
   const made = new Map<string, Augmentation>();
   return data.map((view) => {
     const text = JSON.stringify(view);
@@ -77,7 +77,7 @@ export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: strin
       encoder,
       head,
       method: spec.method,
-      augment: viewsOf(spec.augment),
+      augment: augmentationsOf(spec.augment),
       optimizer: spec.optimizer as unknown as OptimizerSpec,
       schedule: spec.schedule as unknown as ScheduleSpec,
       ...(batchSize !== undefined && { batchSize }),

@@ -33,6 +33,23 @@ export async function pictureOfView(
   return { pixels, height, width };
 }
 
+/** Standard deviation of 8-bit values below which an eye sees one colour. */
+const leastContrast = 6;
+
+/** Whether hardly anything is to be seen: in each channel nearly one value. @param pixels RGB bytes. */
+export function isNearlyEmpty(pixels: Uint8Array): boolean {
+  const count = pixels.length / 3;
+  return [0, 1, 2].every((channel) => {
+    let [sum, squares] = [0, 0];
+    for (let i = channel; i < pixels.length; i += 3) {
+      const value = pixels[i] as number;
+      sum += value;
+      squares += value * value;
+    }
+    return squares / count - (sum / count) ** 2 < leastContrast ** 2;
+  });
+}
+
 /** x → x·scale + offset undoes every normalisation that was applied, the last one first. */
 function denormalization(
   { transforms }: Augmentation,

@@ -1,18 +1,22 @@
 /** Part of a labelled data set, with every class in it. */
 import { DataError, OptionError } from '../errors.ts';
-import { checkOptions, expectNumber } from '../validate.ts';
+import { countOption, seedOption, signalOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { type Dataset, subset } from './dataset.ts';
 import { shuffledClasses } from './labels.ts';
 
-export interface BalancedSubsetOptions {
+const declared = {
   /** Share of the samples of each class, in (0, 1], rounded; at least one sample of each. */
-  readonly fraction?: number;
+  fraction: { type: 'number', above: 0, max: 1 },
   /** Samples of each class; in place of `fraction`. */
-  readonly perClass?: number;
+  perClass: countOption,
   /** Of the choice, default 0. With the same seed, a smaller part lies inside a larger one. */
-  readonly seed?: number;
-  readonly signal?: AbortSignal | undefined;
-}
+  seed: seedOption,
+  signal: signalOption,
+} as const satisfies OptionTable;
+
+export interface BalancedSubsetOptions extends OptionsOf<typeof declared> {}
 
 /**
  * A part of `dataset` in which classes are as frequent as in the whole (`fraction`) or equally frequent (`perClass`), for
@@ -27,13 +31,9 @@ export interface BalancedSubsetOptions {
  * const few = await balancedSubset(train, { fraction: 0.01 });
  */
 export async function balancedSubset(dataset: Dataset, options: BalancedSubsetOptions): Promise<Dataset> {
-  checkOptions('balancedSubset', options, ['fraction', 'perClass', 'seed', 'signal']);
-  const { fraction, perClass, signal } = options ?? {};
+  const { fraction, perClass, seed, signal } = resolveOptions('balancedSubset', declared, options);
   if ((fraction === undefined) === (perClass === undefined))
     throw new OptionError('balancedSubset needs fraction or perClass, and not both');
-  if (fraction !== undefined) expectNumber('fraction', fraction, { above: 0, max: 1 });
-  if (perClass !== undefined) expectNumber('perClass', perClass, { min: 1, integer: true });
-  const seed = expectNumber('seed', options.seed ?? 0, { min: 0, integer: true });
   const members = await shuffledClasses(dataset, { seed, signal });
   const chosen = [...members].flatMap(([label, own]) => {
     const count = perClass ?? Math.max(1, Math.round((fraction as number) * own.length));

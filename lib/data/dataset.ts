@@ -48,6 +48,8 @@ export interface Dataset {
   readonly classes?: readonly string[];
   /** The class index of every sample, where all are known without reading images. */
   readonly labels?: ArrayLike<number>;
+  /** The paths of the images, where each is a file. */
+  readonly files?: readonly string[];
   /** Where the images came from, for people to read. */
   readonly source?: string;
   /** What lay there and is not part of it, for people to read: "3 .bmp files". */
@@ -124,7 +126,7 @@ export function loadedSample(value: unknown, name: string, index: number): Loade
  * @throws {DataError} no indices, or one outside the data set.
  */
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
-  const { name, length, classes, labels, source, leftOut } = checkDataset(dataset);
+  const { name, length, classes, labels, files, source, leftOut } = checkDataset(dataset);
   const chosen = Array.from(indices);
   if (chosen.length === 0) throw new DataError(`${name}: the subset is empty`);
   for (const index of chosen)
@@ -136,6 +138,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     length: chosen.length,
     ...(classes && { classes }),
     ...(labels && { labels: chosen.map((index) => labels[index] as number) }),
+    ...(files && { files: chosen.map((index) => files[index] as string) }),
     ...(source !== undefined && { source }),
     ...(leftOut && { leftOut }),
     get(index) {

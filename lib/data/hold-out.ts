@@ -1,16 +1,20 @@
 /** Part of a labelled data set, put aside to judge on. */
 import { DataError } from '../errors.ts';
-import { checkOptions, expectNumber } from '../validate.ts';
+import { seedOption, signalOption } from '../options/kinds.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { type Dataset, subset } from './dataset.ts';
 import { shuffledClasses } from './labels.ts';
 
-export interface HoldOutOptions {
+const declared = {
   /** Share of the samples of each class that is put aside, in (0, 1), rounded; default 0.2. */
-  readonly fraction?: number;
+  fraction: { type: 'number', default: 0.2, above: 0, max: 1 - Number.EPSILON },
   /** Of the choice, default 0. */
-  readonly seed?: number;
-  readonly signal?: AbortSignal | undefined;
-}
+  seed: seedOption,
+  signal: signalOption,
+} as const satisfies OptionTable;
+
+export interface HoldOutOptions extends OptionsOf<typeof declared> {}
 
 /** Together all samples of a data set, none in both. */
 export interface HeldOut {
@@ -29,10 +33,7 @@ export interface HeldOut {
  * const { train, test } = await holdOut(await loadDataset('folder', { root: 'photos' }));
  */
 export async function holdOut(dataset: Dataset, options: HoldOutOptions = {}): Promise<HeldOut> {
-  checkOptions('holdOut', options, ['fraction', 'seed', 'signal']);
-  const { signal } = options;
-  const fraction = expectNumber('fraction', options.fraction ?? 0.2, { above: 0, max: 1 - Number.EPSILON });
-  const seed = expectNumber('seed', options.seed ?? 0, { min: 0, integer: true });
+  const { fraction, seed, signal } = resolveOptions('holdOut', declared, options);
   const classes = await shuffledClasses(dataset, { seed, signal });
   const aside = new Set(
     [...classes.values()].flatMap((members) => {

@@ -75,6 +75,8 @@ export interface ExportedModel {
   readonly input: ValueInfo;
   /** 'embeddings', or 'logits' behind a classifier: float32 ('batch', dim). */
   readonly output: ValueInfo;
+  /** What stands in the file's metadata, by name: for runtimes that do not show it. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
@@ -103,7 +105,7 @@ export async function exportOnnx(
     normalize,
     foldBatchNorm: fold,
     input: dtype,
-    metadata,
+    metadata: further,
     ...rest
   } = resolveOptions('exportOnnx', declared, options);
   const channels = channelsOf(encoder, rest.preprocessing);
@@ -118,15 +120,16 @@ export async function exportOnnx(
   };
   const { parts, output: type } = await withoutModes(() => noGrad(() => tidy(graph)));
   const [input, output] = [inputOf(dtype, channels, preprocessing), outputOf(name, type)];
+  const metadata = { ...about(encoder, head, normalize, preprocessing), ...further };
   const content = encodeModel({
     producer: { name: 'contrastive', version: packageVersion() },
     input,
     output,
     ...(fold ? foldBatchNorm(parts) : parts),
-    metadata: { ...about(encoder, head, normalize, preprocessing), ...metadata },
+    metadata,
   });
   await write(path, Buffer.concat(content));
-  return { file: path, bytes: byteLength(content), opset: kOpset, input, output };
+  return { file: path, bytes: byteLength(content), opset: kOpset, input, output, metadata };
 }
 
 /** What the encoder's config says, or else the preprocessing; 3 where neither does. */

@@ -1,8 +1,9 @@
 /** A method that is one loss of the features of a batch: by the name that `defineLoss` gave it, or a function of the user's own. */
 import { OptionError } from '../errors.ts';
 import { checkLoss, type KeyBank, type LossSpec, type LossValue, lossOf } from '../losses/all.ts';
+import type { OptionTable } from '../options/option.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { checkOptions, describe } from '../validate.ts';
+import { describe } from '../validate.ts';
 import { FeatureMethod, type MethodParts, type Targets } from './method.ts';
 import { NamedLoss } from './named-loss.ts';
 import { defineMethod } from './registry.ts';
@@ -22,10 +23,6 @@ export interface CustomLossBatch {
  * key without a gradient. Returns a scalar tensor.
  */
 export type CustomLoss = (features: Tensor, batch: CustomLossBatch) => Tensor;
-
-interface CustomOptions {
-  readonly loss: CustomLoss | LossSpec;
-}
 
 /** Calls a loss of the user's own. @throws {OptionError} it returns no tensor. */
 export function callCustom(loss: CustomLoss, features: Tensor, batch: CustomLossBatch): LossValue {
@@ -47,10 +44,12 @@ class CalledLoss extends FeatureMethod {
   }
 }
 
-function check(options: CustomOptions): CustomOptions {
-  checkOptions('custom', options, ['loss']);
-  return { loss: typeof options.loss === 'function' ? options.loss : checkLoss(options.loss) };
-}
+const table = {
+  loss: {
+    ...{ type: 'checked', required: true },
+    check: (name: string, loss: CustomLoss | LossSpec) => (typeof loss === 'function' ? loss : checkLoss(loss, name)),
+  },
+} as const satisfies OptionTable;
 
 /** `new Trainer({ loss })` with a loss that is no method's. A function may look at anything: labels where there are any, and ids. */
 export const customLoss = defineMethod({
@@ -61,6 +60,6 @@ export const customLoss = defineMethod({
   },
   usesIds: true,
   isOfFeatures: true,
-  check,
+  options: table,
   make: ({ loss }, parts) => (typeof loss === 'function' ? new CalledLoss(loss, parts) : new NamedLoss(loss, parts)),
 });

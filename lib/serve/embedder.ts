@@ -6,7 +6,7 @@ import { type Precision, type PrecisionOption, precisionOptions } from '../tenso
 import { checkOptions, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
 import { Batcher } from './batcher.ts';
 import { checkSource, type EncoderOrigin, type EncoderSource, sourceNames } from './encoder-source.ts';
-import { FeatureModel } from './feature-model.ts';
+import { FeatureModel, type ImageOutput } from './feature-model.ts';
 import { filePixels, type ImageInput, imagePixels, type PixelOptions } from './image-input.ts';
 import { mapOrdered } from './ordered.ts';
 
@@ -45,33 +45,32 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal;
 }
 
-interface Resolved extends Required<Omit<EmbedderOptions, keyof EncoderSource>> {
+/** @internal */
+export interface ResolvedEmbedder extends Required<Omit<EmbedderOptions, keyof EncoderSource>> {
   readonly source: EncoderSource;
 }
 
+/** How images of one kind are read. */
 type Reader<T> = (image: T, options: PixelOptions) => Promise<DecodedImage>;
 
 /** Made by `createEmbedder()`. Holds native memory until `close()`. */
 export class Embedder {
   readonly info: EmbedderInfo;
   readonly #model: FeatureModel;
-  readonly #options: Resolved;
-  readonly #batcher: Batcher<DecodedImage, Float32Array>;
+  readonly #options: ResolvedEmbedder;
+  readonly #batcher: Batcher<DecodedImage, ImageOutput>;
 
   /** @internal Use `createEmbedder()`. */
-  constructor(model: FeatureModel, options: Resolved) {
+  constructor(model: FeatureModel, options: ResolvedEmbedder) {
     const { normalize, maxBatch, maxWaitMs } = options;
     const { dim, device, precision, origin } = model;
     this.info = Object.freeze({ ...origin, dim, device, precision, normalize });
     this.#model = model;
     this.#options = options;
-    this.#batcher = new Batcher<DecodedImage, Float32Array>({
+    this.#batcher = new Batcher<DecodedImage, ImageOutput>({
       maxBatch,
       maxWaitMs,
-      run: async (images) => {
-        const values = await model.features(images);
-        return images.map((_, i) => values.slice(i * dim, (i + 1) * dim));
-      },
+      run: (images) => model.outputs(images),
     });
   }
 
@@ -105,9 +104,8 @@ export class Embedder {
     options: EmbedOptions = {},
   ): Promise<Float32Array | Float32Array[]> {
     checkOptions('embed', options, ['signal']);
-    return isList(input)
-      ? this.#embedAll(input, imagePixels, options.signal)
-      : this.#embedOne(input, imagePixels, options.signal);
+    const outputs = await this.outputsOf(input, imagePixels, options.signal);
+    return isList(outputs) ? outputs.map(({ vector }) => vector) : outputs.vector;
   }
 
   /**
@@ -123,9 +121,8 @@ export class Embedder {
     options: EmbedOptions = {},
   ): Promise<Float32Array | Float32Array[]> {
     checkOptions('embedFile', options, ['signal']);
-    return isList(path)
-      ? this.#embedAll(path, filePixels, options.signal)
-      : this.#embedOne(path, filePixels, options.signal);
+    const outputs = await this.outputsOf(path, filePixels, options.signal);
+    return isList(outputs) ? outputs.map(({ vector }) => vector) : outputs.vector;
   }
 
   /** Rejects calls without an answer, and later ones, with a StateError; frees the native memory. */
@@ -138,25 +135,38 @@ export class Embedder {
     return this.close();
   }
 
-  #embedOne<T>(image: T, read: Reader<T>, signal: AbortSignal | undefined): Promise<Float32Array> {
+  /** What the model makes of one image, or of each of several in their order. */
+  protected async outputsOf<T>(
+    input: T | readonly T[],
+    read: Reader<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<ImageOutput | ImageOutput[]> {
+    return isList(input) ? this.#outputsOfAll(input, read, signal) : this.#outputOf(input, read, signal);
+  }
+
+  #outputOf<T>(image: T, read: Reader<T>, signal: AbortSignal | undefined): Promise<ImageOutput> {
     const { channels, resizedSide: size } = this.#model;
     const { priority, maxPixels, background } = this.#options;
     const options = { channels, size, priority, maxPixels, background };
     return this.#batcher.submit((dropped) => read(image, { ...options, signal: dropped }), signal);
   }
 
-  async #embedAll<T>(images: readonly T[], read: Reader<T>, signal: AbortSignal | undefined): Promise<Float32Array[]> {
+  async #outputsOfAll<T>(
+    images: readonly T[],
+    read: Reader<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<ImageOutput[]> {
     const rest = new AbortController();
     const either = signal ? AbortSignal.any([signal, rest.signal]) : rest.signal;
-    const embed = (image: T, index: number): Promise<Float32Array> =>
-      this.#embedOne(image, read, either).catch((error) => {
+    const work = (image: T, index: number): Promise<ImageOutput> =>
+      this.#outputOf(image, read, either).catch((error) => {
         throw atIndex(error, index);
       });
-    const vectors: Float32Array[] = [];
+    const outputs: ImageOutput[] = [];
     try {
       // Two batches at a time: an array of thousands neither fills memory nor keeps another call waiting for long.
-      for await (const vector of mapOrdered(images, 2 * this.#options.maxBatch, embed)) vectors.push(vector);
-      return vectors;
+      for await (const output of mapOrdered(images, 2 * this.#options.maxBatch, work)) outputs.push(output);
+      return outputs;
     } finally {
       rest.abort(); // after a failure: the others leave the queue
     }
@@ -171,8 +181,9 @@ function atIndex(error: unknown, index: number): unknown {
   return errorOf(error.code, `inputs[${index}]: ${error.message}`, { cause: error });
 }
 
-function resolveOptions(options: EmbedderOptions): Resolved {
-  checkOptions('createEmbedder', options, [
+/** @internal Of `createEmbedder()` and of what else makes one. */
+export function resolveEmbedder(where: string, options: EmbedderOptions): ResolvedEmbedder {
+  checkOptions(where, options, [
     ...sourceNames,
     'device',
     'precision',
@@ -183,7 +194,7 @@ function resolveOptions(options: EmbedderOptions): Resolved {
     ...imageFileNames,
   ]);
   return {
-    source: checkSource('createEmbedder', options ?? {}),
+    source: checkSource(where, options ?? {}),
     device: expectString('device', options.device ?? 'cpu'),
     precision: expectOneOf('precision', options.precision ?? 'float32', precisionOptions),
     normalize: expectBoolean('normalize', options.normalize ?? false),
@@ -210,6 +221,6 @@ function resolveOptions(options: EmbedderOptions): Resolved {
  * const embedder = await createEmbedder({ encoder: 'resnet50', weights: 'resnet50-11ad3fa6.pth' });
  */
 export async function createEmbedder(options: EmbedderOptions): Promise<Embedder> {
-  const resolved = resolveOptions(options);
-  return new Embedder(await FeatureModel.load(resolved), resolved);
+  const resolved = resolveEmbedder('createEmbedder', options);
+  return new Embedder(await FeatureModel.load({ ...resolved, withClassifier: false }), resolved);
 }

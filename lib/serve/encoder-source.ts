@@ -1,6 +1,7 @@
 /** Where an embedder's encoder comes from: the checkpoint of a run, or a file of weights and the network that they are of. */
 import { normalize } from '../augment/normalize.ts';
 import { imagenet } from '../augment/presets/options.ts';
+import { type ClassifierHead, classifierOf } from '../checkpoint/classifier.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
@@ -50,6 +51,8 @@ export interface EncoderOrigin {
 export interface OpenedEncoder {
   readonly encoder: Encoder;
   readonly origin: EncoderOrigin;
+  /** On the device of the encoder. */
+  readonly classifier?: ClassifierHead;
 }
 
 /** @throws {OptionError} neither of the two sources, or parts of both. */
@@ -65,22 +68,31 @@ export function checkSource(where: string, source: EncoderSource): EncoderSource
 }
 
 /**
- * The encoder in evaluation mode; the caller disposes it.
+ * The encoder in evaluation mode, of a run with its classifier where that is asked for; the caller disposes them.
  * @throws {CheckpointError} what is missing, damaged or does not fit; {DeviceError} a device that is not there.
  * @throws {OptionError} an encoder or an input that is not known.
  */
-export const openEncoder = (source: EncoderSource, device: string): Promise<OpenedEncoder> =>
-  source.checkpoint === undefined ? openWeights(source, device) : openRun(source.checkpoint, device);
+export const openEncoder = (source: EncoderSource, device: string, withClassifier: boolean): Promise<OpenedEncoder> =>
+  source.checkpoint === undefined ? openWeights(source, device) : openRun(source.checkpoint, device, withClassifier);
 
-async function openRun(path: string, device: string): Promise<OpenedEncoder> {
+async function openRun(path: string, device: string, withClassifier: boolean): Promise<OpenedEncoder> {
   const { run, checkpoint } = await openCheckpoint(path, { optimizer: false });
   const { encoder, input } = run.config;
   if (input.channels !== 1 && input.channels !== 3)
     throw new CheckpointError(`${run.path}: images have 1 or 3 channels, the encoder's input has ${input.channels}`);
-  return {
-    encoder: encoderOf(run.config, checkpoint, device),
-    origin: { encoder, input, checkpoint: checkpoint.folder, step: checkpoint.state.step },
-  };
+  const origin = { encoder, input, checkpoint: checkpoint.folder, step: checkpoint.state.step };
+  if (!withClassifier) return { encoder: encoderOf(run.config, checkpoint, device), origin };
+  const { head, classes } = classifierOf(run, checkpoint);
+  try {
+    return {
+      encoder: encoderOf(run.config, checkpoint, device),
+      origin,
+      classifier: { head: head.to(device), classes },
+    };
+  } catch (error) {
+    head.dispose();
+    throw error;
+  }
 }
 
 async function openWeights({ encoder: of, weights, input }: EncoderSource, device: string): Promise<OpenedEncoder> {

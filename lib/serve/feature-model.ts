@@ -1,7 +1,8 @@
-/** From the pixels of images to an encoder's features. */
+/** From the pixels of images to an encoder's features, and to the probabilities of a classifier's classes. */
 import type { Augmentation } from '../augment/augment.ts';
 import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
+import type { ClassifierHead } from '../checkpoint/classifier.ts';
 import type { DecodedImage } from '../data/decode.ts';
 import { inferencePass } from '../encoders/inference.ts';
 import type { Encoder } from '../encoders/registry.ts';
@@ -22,9 +23,19 @@ export interface FeatureModelOptions {
   readonly source: EncoderSource;
   readonly device: string;
   readonly precision: PrecisionOption;
-  /** L2, each row. */
+  /** L2, each vector. */
   readonly normalize: boolean;
+  /** Opens the classifier of a run too. */
+  readonly withClassifier: boolean;
   readonly priority: 'interactive' | 'bulk';
+}
+
+/** What comes of one image; each has memory of its own. */
+export interface ImageOutput {
+  /** Its features: (dim). */
+  readonly vector: Float32Array;
+  /** Above 0, their sum is 1: (classes). Empty without a classifier. */
+  readonly probabilities: Float32Array;
 }
 
 /** Images of a pass while the precision is chosen: a few requests that came together. */
@@ -34,16 +45,18 @@ export class FeatureModel {
   readonly origin: EncoderOrigin;
   readonly channels: 1 | 3;
   readonly #encoder: Encoder;
+  readonly #classifier: ClassifierHead | undefined;
   readonly #forward: Compiled<[Tensor], Tensor>;
   readonly #augmentation: Augmentation;
   readonly #options: FeatureModelOptions;
   #precision: Precision = 'float32';
 
-  private constructor({ encoder, origin }: OpenedEncoder, options: FeatureModelOptions) {
+  private constructor({ encoder, origin, classifier }: OpenedEncoder, options: FeatureModelOptions) {
     const { size, mean, std } = origin.input;
     this.origin = origin;
     this.channels = origin.input.channels === 1 ? 1 : 3;
     this.#encoder = encoder;
+    this.#classifier = classifier;
     this.#forward = inferencePass(encoder);
     this.#augmentation = presets.evaluation({ size, mean, std, channels: this.channels });
     this.#options = options;
@@ -56,7 +69,7 @@ export class FeatureModel {
    * @throws {DeviceError} a device that is not there.
    */
   static async load(options: FeatureModelOptions): Promise<FeatureModel> {
-    const opened = await inModes(options, () => openEncoder(options.source, options.device));
+    const opened = await inModes(options, () => openEncoder(options.source, options.device, options.withClassifier));
     const model = new FeatureModel(opened, options);
     const { channels } = model;
     const { size } = opened.origin.input;
@@ -68,12 +81,12 @@ export class FeatureModel {
         channels,
       };
       const pass = async (precision: Precision, images: number): Promise<void> => {
-        await model.#features(new Array(images).fill(blank), precision);
+        await model.#rows(new Array(images).fill(blank), precision);
       };
       const choice = await choosePrecision(options.precision, model.device, pass, mostMeasured);
       warnOfPrecision(choice);
       model.#precision = choice.precision;
-      await model.features([blank]);
+      await model.outputs([blank]);
     } catch (error) {
       model.dispose();
       throw error;
@@ -89,6 +102,11 @@ export class FeatureModel {
     return this.#encoder.featureDim;
   }
 
+  /** Names of the classifier's classes; none without one. */
+  get classes(): readonly string[] {
+    return this.#classifier?.classes ?? [];
+  }
+
   get precision(): Precision {
     return this.#precision;
   }
@@ -98,19 +116,27 @@ export class FeatureModel {
     return resizedSide(this.#augmentation);
   }
 
-  /** float32 (images, dim), row by row. */
-  features(images: readonly DecodedImage[]): Promise<Float32Array> {
-    return this.#features(images, this.#precision);
+  async outputs(images: readonly DecodedImage[]): Promise<ImageOutput[]> {
+    const rows = await this.#rows(images, this.#precision);
+    const { dim } = this;
+    const width = rows.length / images.length;
+    return images.map((_, i) => ({
+      vector: rows.slice(i * width, i * width + dim),
+      probabilities: rows.slice(i * width + dim, (i + 1) * width),
+    }));
   }
 
-  #features(images: readonly DecodedImage[], precision: Precision): Promise<Float32Array> {
+  /** float32 (images, dim + classes): features, then probabilities. */
+  #rows(images: readonly DecodedImage[], precision: Precision): Promise<Float32Array> {
     const { normalize } = this.#options;
     const samples = images.map((image, id) => ({ ...image, id }));
     const forward = async (): Promise<Float32Array> => {
       const batch = this.#augmentation.apply(samples, { seed: 0, device: this.device }); // (images, channels, size, size)
       const features = inPrecision(precision, () => this.#forward(batch)).to('float32');
       const vectors = normalize ? ops.normalize(features) : features;
-      return (await vectors.data()) as Float32Array;
+      const probabilities = this.#classifier?.head.forward(features).softmax(1);
+      const rows = probabilities === undefined ? vectors : ops.cat([vectors, probabilities], 1);
+      return (await rows.data()) as Float32Array;
     };
     return inModes(this.#options, () => noGrad(() => tidy(forward)));
   }
@@ -118,6 +144,7 @@ export class FeatureModel {
   dispose(): void {
     this.#forward.dispose();
     this.#encoder.dispose();
+    this.#classifier?.head.dispose();
   }
 }
 

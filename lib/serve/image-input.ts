@@ -1,4 +1,4 @@
-/** What embed() and predict() take, and the way from there to the pixels that an encoder wants. */
+/** What embed() and classify() take, and the way from there to the pixels that an encoder wants. */
 import { types } from 'node:util';
 import { type DecodedImage, decodeImage, type ImageFileOptions, resolveImageFile, toGray } from '../data/decode.ts';
 import type { DecodePriority } from '../data/decode-queue.ts';
@@ -80,8 +80,8 @@ function checkRatio(image: DecodedImage): DecodedImage {
 
 /** What to do with a value that is often tried. */
 function advice(input: unknown): string {
-  if (typeof input === 'string') return '; paths of files go to embedFile() or predictFiles()';
-  if (tagOf(input) === 'URL') return '; fetch it, or give the path of a file to embedFile() or predictFiles()';
+  if (typeof input === 'string') return '; paths of files go to embedFile() or classifyFile()';
+  if (tagOf(input) === 'URL') return '; fetch it, or give the path of a file to embedFile() or classifyFile()';
   const isStream = typeof (input as { [Symbol.asyncIterator]?: unknown } | null)?.[Symbol.asyncIterator] === 'function';
   return isStream ? '; read a stream to its end first: `await buffer(stream)` of node:stream/consumers' : '';
 }

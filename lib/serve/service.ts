@@ -6,6 +6,7 @@ import { checkOptions, describe, expectNumber } from '../validate.ts';
 import { answerErrors, clientGone } from './answers.ts';
 import { BodyBuffers, refusal } from './body.ts';
 import type { Embedder } from './embedder.ts';
+import { type Classification, ImageClassifier } from './image-classifier.ts';
 import { filesOfForm } from './multipart.ts';
 import { neighboursAsked, type SearchedIndex, searchRoutes } from './search-routes.ts';
 
@@ -41,6 +42,11 @@ export type FastifyPlugin = import('fastify').FastifyPluginAsync;
  *     GET  /              what the model is, and the limits
  *     GET  /health        { status, dim, step, pending, bufferedBytes }
  *
+ * Around a classifier these too:
+ *
+ *     POST /classify         an image → { class, label, confidence, runnerUp: { class, label, confidence }, probabilities: number[] }
+ *     POST /classify/batch   a form, each part an image → { classifications: [ … ] }, in their order
+ *
  * With an index:
  *
  *     POST /search?k=10                    an image → { neighbours: [{ number, name, cosine }] }, nearest first
@@ -51,7 +57,7 @@ export type FastifyPlugin = import('fastify').FastifyPluginAsync;
  * decoded is answered with 400, and with it its batch; too much at once with 503 and `retry-after`. Errors are
  * `{ error: { code, message } }`. Parsers and error handler concern these routes only.
  *
- * @param embedder from `createEmbedder()`.
+ * @param embedder from `createEmbedder()` or `createClassifier()`.
  * @throws {OptionError} an unknown or wrong option.
  * @example
  * const app = Fastify();
@@ -59,13 +65,16 @@ export type FastifyPlugin = import('fastify').FastifyPluginAsync;
  */
 export function embeddingService(embedder: Embedder, options: EmbeddingServiceOptions = {}): FastifyPlugin {
   if (typeof embedder?.embed !== 'function')
-    throw new OptionError(`embedder must be what createEmbedder() resolves to, got ${describe(embedder)}`);
+    throw new OptionError(
+      `embedder must be what createEmbedder() or createClassifier() resolves to, got ${describe(embedder)}`,
+    );
   const { index, ...limited } = options ?? {};
   const limits = resolveOptions(limited);
   if (index !== undefined && index.dim !== embedder.dim)
     throw new OptionError(`index must have the embedder's dim, ${embedder.dim}, got ${describe(index.dim)}`);
   const { maxImageBytes, maxBatchBytes, maxBatchImages, maxPending } = limits;
   const bodies = new BodyBuffers(limits);
+  const classifier = embedder instanceof ImageClassifier ? embedder : undefined;
 
   const expectRoom = (images: number): void => {
     if (embedder.pending + images > maxPending)
@@ -101,22 +110,33 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
         const vector = await embedder.embed(imageOf(request), { signal });
         return { neighbours: await index.search(vector, { k, signal }) };
       });
+    if (classifier !== undefined)
+      app.post('/classify', async (request, reply) =>
+        plain(await classifier.classify(imageOf(request), { signal: clientGone(reply) })),
+      );
   }
 
   async function batch(app: FastifyInstance): Promise<void> {
     takeOnly(app, 'multipart/form-data', 'multipart/form-data', maxBatchBytes);
-    app.post('/embed/batch', async ({ body, headers }, reply) => {
+    const imagesOf = ({ body, headers }: FastifyRequest): Uint8Array[] => {
       if (!Buffer.isBuffer(body))
         throw refusal(400, 'ERR_DATA', 'the request body must be multipart/form-data; it is empty');
-      const signal = clientGone(reply);
       const images = filesOfForm(body, headers['content-type'] as string, maxBatchImages);
       if (images === undefined) throw refusal(413, 'ERR_DATA', `a batch may have ${maxBatchImages} parts`);
       for (const [i, image] of images.entries())
         if (image.length > maxImageBytes)
           throw refusal(413, 'ERR_DATA', `inputs[${i}] may have ${maxImageBytes} bytes`);
       expectRoom(images.length);
-      const vectors = await embedder.embed(images, { signal });
+      return images;
+    };
+    app.post('/embed/batch', async (request, reply) => {
+      const vectors = await embedder.embed(imagesOf(request), { signal: clientGone(reply) });
       return { dim: embedder.dim, embeddings: vectors.map((vector) => Array.from(vector)) };
+    });
+    if (classifier === undefined) return;
+    app.post('/classify/batch', async (request, reply) => {
+      const classifications = await classifier.classify(imagesOf(request), { signal: clientGone(reply) });
+      return { classifications: classifications.map(plain) };
     });
   }
 
@@ -126,7 +146,12 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     if (index !== undefined) app.register(searchRoutes(index, maxPending));
     app.get('/', async () => {
       const { checkpoint: _, weights: __, ...facts } = embedder.info; // paths of the server are nobody's business
-      return { ...facts, limits, ...(index !== undefined && { images: index.length }) };
+      return {
+        ...facts,
+        ...(classifier && { classes: classifier.classes }),
+        limits,
+        ...(index !== undefined && { images: index.length }),
+      };
     });
     app.get('/health', async () => {
       const { dim, info, pending } = embedder;
@@ -147,6 +172,9 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     });
   };
 }
+
+/** As JSON has it. */
+const plain = ({ probabilities, ...named }: Classification) => ({ ...named, probabilities: Array.from(probabilities) });
 
 type Limits = Required<Omit<EmbeddingServiceOptions, 'index'>>;
 

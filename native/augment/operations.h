@@ -162,8 +162,8 @@ struct Sobel {
 
 struct GaussianNoise {  // x + mean + sigma N(0, 1), clamped to [0, 1] where `clip`
   NoiseKey key{};
-  double mean, sigma;
-  bool clip;
+  double mean = 0, sigma = 0;
+  bool clip = false;
   void apply(Canvas& canvas) const;
 };
 

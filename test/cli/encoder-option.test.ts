@@ -12,13 +12,14 @@ import { command as embedCommand } from '../../lib/cli/embed.ts';
 import { newEncoder } from '../../lib/cli/encoder-option.ts';
 import { command as evalCommand } from '../../lib/cli/eval.ts';
 import { command as exportCommand } from '../../lib/cli/export.ts';
+import { command as fineTuneCommand } from '../../lib/cli/fine-tune.ts';
 import { command as trainCommand } from '../../lib/cli/train.ts';
 import { createEmbedder } from '../../lib/serve/embedder.ts';
 import { type Ran, runWith } from './run-cli.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const library = JSON.stringify(join(root, 'lib/index.ts'));
-const commands = [trainCommand, evalCommand, embedCommand, exportCommand];
+const commands = [trainCommand, fineTuneCommand, evalCommand, embedCommand, exportCommand];
 const run = (...args: string[]): Promise<Ran> => runWith(commands, args);
 
 let folder: string;
@@ -208,8 +209,8 @@ describe('an encoder of one file, through the commands', () => {
 
   it('is fine-tuned into a run that opens without its code', async () => {
     const tuned = join(folder, 'tuned');
-    const args = ['--protocol', 'fine-tune', '--epochs', '1', '--batch-size', '32', '--out', tuned];
-    expect(await run('eval', '--run', out, ...few, ...args)).toMatchObject({ code: 0 });
+    const args = ['--epochs', '1', '--batch-size', '32', '--out', tuned];
+    expect(await run('fine-tune', '--run', out, ...few, ...args)).toMatchObject({ code: 0 });
     const { config } = await RunFolder.open(tuned);
     expect(config).toMatchObject({
       encoder: { name: 'SmallNet', file: net },

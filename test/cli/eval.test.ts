@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadClassifier } from '../../lib/classify/load-classifier.ts';
 import { command } from '../../lib/cli/eval.ts';
 import type { Output } from '../../lib/cli/output.ts';
 import { command as trainCommand } from '../../lib/cli/train.ts';
@@ -38,7 +37,6 @@ const defaults = {
   lr: undefined,
   batchSize: undefined,
   precision: undefined,
-  out: undefined,
   seed: 0,
   limitTrain: 100,
   limitTest: 50,
@@ -132,17 +130,12 @@ describe('contrastive eval', () => {
     expect((await readFile(model)).equals(before)).toBe(true);
   });
 
-  it('keeps the run of the fine-tuning on request, which loads as a classifier; all protocols at once', async () => {
-    const out = join(folder, 'tuned');
+  it('judges by all protocols at once', async () => {
     const limits = ['--limit-train', '100', '--limit-test', '50'];
-    const tuning = ['--protocol', 'all', '--epochs', '1', '--batch-size', '50', '--out', out];
-    const { code, stdout } = await evaluate(...limits, ...tuning);
+    const { code, stdout } = await evaluate(...limits, '--protocol', 'all', '--epochs', '1', '--batch-size', '50');
     expect(code).toBe(0);
     expect(stdout).toMatch(/ +kNN +top-5 +linear probe +top-5 +fine-tuned +top-5\nafter step 4( +\d+\.\d%){6}\n\n/);
     expect(stdout).toMatch(/: kNN \d+\.\d to \d+\.\d%, linear probe \d+\.\d to \d+\.\d%, fine-tuned \d+\.\d to/);
-    using classifier = await loadClassifier({ checkpoint: out });
-    expect(classifier.classes).toHaveLength(10);
-    expect(classifier.classes[0]).toMatch(/^T-shirt/);
   });
 
   it('shows what it is at: features, neighbours, steps', async () => {
@@ -216,13 +209,12 @@ describe('errors', () => {
     expect(await evaluate('--protocol', 'knm')).toMatchObject({ code: 2, stderr: expect.stringContaining("'knn'?") });
   });
 
-  it('of use: options of fine-tuning without it, a fraction out of range, one folder for two runs', async () => {
+  it('of use: options of fine-tuning without it, a fraction out of range', async () => {
     const refused = async (args: string[], message: string) =>
       expect(await evaluate(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
     await refused(['--protocol', 'knn', '--lr', '0.1'], '--lr belongs to --protocol fine-tune');
     await refused(['--batch-size', '8'], '--batch-size belongs to --protocol fine-tune');
     await refused(['--label-fraction', '0'], '--label-fraction must be');
-    await refused(['--protocol', 'all', '--baseline', '--out', join(folder, 'x')], '--out keeps one run');
   });
 
   it('of a run that is missing or damaged', async () => {

@@ -70,12 +70,12 @@ describe('contrastive export', () => {
       const { code, stdout, stderr } = await run('--run', trained, '-o', out, ...(normalize ? ['--normalize'] : []));
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout).toBe(
-        `${((await readFile(out)).length / 1000).toFixed(0)} kB: images float32 (batch, 3, 12, 12) → embeddings float32 (batch, 32)\n${out}\n`,
+        `${((await readFile(out)).length / 1000).toFixed(0)} kB: images float32 (batch, 3, 12, 12) → embeddings float32 (batch, 32)\n${out}\n${out.replace('.onnx', '.json')}\n`,
       );
       await using embedder = await createEmbedder({ checkpoint: trained, normalize });
       const expected = (await embedder.embed(images)).flatMap((vector) => [...vector]);
       expectNear((await runOnnx(out, planes, [5, 3, size, size])).values, expected);
-      expect(await readdir(join(folder, `new-${normalize}`))).toEqual(['model.onnx']);
+      expect(await readdir(join(folder, `new-${normalize}`))).toEqual(['model.json', 'model.onnx']);
     });
 
   it('takes bytes, keeps batch normalisation, and reports to machines', async () => {
@@ -87,6 +87,7 @@ describe('contrastive export', () => {
       0,
       {
         out,
+        description: join(folder, 'bytes.json'),
         bytes: file.length,
         step: 8,
         opset: 17,
@@ -97,6 +98,10 @@ describe('contrastive export', () => {
     await using embedder = await createEmbedder({ checkpoint: trained });
     const expected = (await embedder.embed(images)).flatMap((vector) => [...vector]);
     expectNear((await runOnnx(out, bytes, [5, size, size, 3])).values, expected);
+    expect(JSON.parse(await readFile(join(folder, 'bytes.json'), 'utf8'))).toMatchObject({
+      ...{ model: 'bytes.onnx', step: 8, normalized: false, input: { dtype: 'uint8' }, output: { name: 'embeddings' } },
+      preprocessing: { colors: 'RGB', resizeShorterSide: 12, centerCrop: 12, mean: [0.5, 0.4, 0.3] },
+    });
     const text = file.toString('latin1');
     expect(text).toContain('BatchNormalization');
     expect(text).toContain(`{"colors":"RGB","resizeShorterSide":12,"centerCrop":12,"mean":[0.5,0.4,0.3],`);

@@ -57,6 +57,21 @@ describe('contrastive serve', () => {
     expect(await end(child, 'SIGTERM')).toEqual([0, null]);
   });
 
+  it('names the classes of images, of a run with a classifier', async () => {
+    const run = await writeTinyRun(join(folder, 'classifier'), { classes: ['rose', 'tulip'] });
+    const { child, next } = start('--run', run);
+    const line = await next();
+    expect(line).toContain('answers: resnet18, 32 features, 2 classes, step 7.');
+    const headers = { 'content-type': 'image/jpeg' };
+    const body = new Uint8Array(await image());
+    const response = await fetch(`${line.split(' ')[0]}/classify`, { method: 'POST', body, headers });
+    expect(await response.json()).toMatchObject({
+      class: expect.stringMatching(/rose|tulip/),
+      confidence: expect.any(Number),
+    });
+    expect(await end(child, 'SIGTERM')).toEqual([0, null]);
+  });
+
   it('searches a folder, with a page that loads nothing from elsewhere', async () => {
     const photos = join(folder, 'photos');
     await mkdir(photos);

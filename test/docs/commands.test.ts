@@ -9,7 +9,7 @@ import { brokenLinks, pages, root } from './markdown.ts';
 
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-const commandNames = [...read('lib/cli/main.ts').matchAll(/^ {2}(\w+): \(\) => import/gm)].map(
+const commandNames = [...read('lib/cli/main.ts').matchAll(/^ {2}'?([\w-]+)'?: \(\) => import/gm)].map(
   (match) => match[1] as string,
 );
 

@@ -9,6 +9,7 @@ import Fastify from 'fastify';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createEmbedder, type Embedder, type EmbedOptions } from '../../lib/serve/embedder.ts';
+import { createClassifier } from '../../lib/serve/image-classifier.ts';
 import { type EmbeddingServiceOptions, embeddingService } from '../../lib/serve/service.ts';
 import { writeTinyRun } from './tiny-run.ts';
 
@@ -368,5 +369,58 @@ describe('the plugin', () => {
         message: expect.stringMatching(/^embedder must be what createEmb/),
       }),
     );
+  });
+});
+
+describe('the routes of a classifier', () => {
+  async function serveClassifier(options: EmbeddingServiceOptions = {}) {
+    const run = await writeTinyRun(await mkdtemp(join(folder, 'classes-')), { classes: ['rose', 'tulip'] });
+    const classifier = await createClassifier({ checkpoint: run });
+    const app = Fastify();
+    app.register(embeddingService(classifier, options));
+    onTestFinished(() => app.close());
+    const post = (url: string, payload: Buffer, type = 'image/png') =>
+      app.inject({ method: 'POST', url, payload, headers: { 'content-type': type } });
+    return { classifier, app, post };
+  }
+
+  it('classify an image and a batch, and embed', async () => {
+    const { classifier, app, post } = await serveClassifier();
+    const image = await fixture('rgb.png');
+    const { probabilities, ...named } = await classifier.classify(image);
+    const expected = { ...named, probabilities: Array.from(probabilities) };
+    expect(expected).toMatchObject({
+      class: expect.stringMatching(/rose|tulip/),
+      runnerUp: { label: 1 - named.label },
+    });
+    expect((await post('/classify', image)).json()).toEqual(expected);
+    const { headers, body } = await encoded(formOf([image, image]));
+    const batch = await app.inject({ method: 'POST', url: '/classify/batch', payload: body, headers });
+    const { classifications } = batch.json();
+    expect(classifications).toHaveLength(2);
+    for (const each of classifications) expect(each.class).toBe(named.class);
+    expect((await post('/embed', image)).json().dim).toBe(32);
+    expect((await app.inject('/')).json().classes).toEqual(['rose', 'tulip']);
+  });
+
+  it('answer what they cannot do as those of embedding do', async () => {
+    const { post, app } = await serveClassifier({ maxImageBytes: 5000, maxBatchImages: 1 });
+    const image = await fixture('rgb.png');
+    const { headers, body } = await encoded(formOf([image, image]));
+    const answers = await Promise.all([
+      post('/classify', await fixture('not-an-image.png')),
+      post('/classify', Buffer.alloc(0)),
+      post('/classify', Buffer.alloc(5001)),
+      post('/classify', Buffer.from('{}'), 'application/json'),
+      app.inject({ method: 'POST', url: '/classify/batch', payload: body, headers }),
+    ]);
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([400, 400, 413, 415, 413]);
+    expect(answers.every((answer) => typeof answer.json().error.message === 'string')).toBe(true);
+  });
+
+  it('are not there without a classifier', async () => {
+    const { app } = await serve();
+    expect((await app.inject({ method: 'POST', url: '/classify' })).statusCode).toBe(404);
+    expect((await app.inject('/')).json()).not.toHaveProperty('classes');
   });
 });

@@ -37,7 +37,7 @@ class ElasticTransform final : public Transform {
   void plan(const Drawn& drawn, Shape, Plan& plan) const override {
     operation::Elastic elastic = elastic_;
     elastic.key = noise_key(kind(), drawn[0], drawn[1]);
-    plan.push_back(elastic);
+    plan.emplace_back(elastic);
   }
 
  private:

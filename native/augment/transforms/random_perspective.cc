@@ -80,7 +80,7 @@ class RandomPerspective final : public Transform {
   void plan(const Drawn& drawn, Shape, Plan& plan) const override {
     operation::Warp warp{{}, sampling_};
     std::copy_n(drawn.values.begin(), warp.mapping.size(), warp.mapping.begin());
-    plan.push_back(warp);
+    plan.emplace_back(warp);
   }
 
  private:

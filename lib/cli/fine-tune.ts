@@ -1,0 +1,161 @@
+/** `contrastive fine-tune`: a classifier of the classes of a folder, on top of the encoder of a run. */
+import { setAugmentThreads } from '../augment/augment.ts';
+import { encoderOf } from '../checkpoint/encoder.ts';
+import { openCheckpoint, RunFolder } from '../checkpoint/run.ts';
+import { fineTunePlan } from '../classify/fine-tune-plan.ts';
+import { balancedSubset } from '../data/balanced-subset.ts';
+import { describeDataset } from '../data/dataset.ts';
+import { AbortError } from '../errors.ts';
+import { wilsonInterval } from '../evaluate/proportion.ts';
+import { setThreads } from '../tensor/runtime.ts';
+import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
+import { dataHelp, dataOption, skipDamaged } from './data-option.ts';
+import { codeOfRun, newEncoder } from './encoder-option.ts';
+import { fineTuneOptions, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
+import { counted } from './format.ts';
+import { percent } from './report/results.ts';
+import { loadLabelledRunData } from './run-data.ts';
+import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
+import { shellWord, typedPath } from './train-options.ts';
+
+/** Written in a fine-tuning: epochs of few images are short. */
+const mostCheckpoints = 10;
+
+const options = {
+  ...ofRun,
+  data: { ...dataOption, help: "labelled images, as in train; default the run's own" },
+  out: {
+    type: 'string',
+    short: 'o',
+    value: 'DIR',
+    help: 'folder for the run of the classifier; default RUN-classifier',
+  },
+  resume: { type: 'boolean', help: 'go on with the run in that folder, with the same options' },
+  ...fineTuneOptions,
+  labelFraction: {
+    type: 'number',
+    value: 'SHARE',
+    above: 0,
+    max: 1,
+    help: "use this share of each class's training images; default all",
+  },
+  seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, of order and views' },
+  limitTrain: { ...positive, help: "use so many training images; default without --data: as the run's training" },
+  limitTest: { ...positive, help: 'use so many test images' },
+  split: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['test', 'val'],
+    default: 'test',
+    help: 'images to judge on; val: of a folder that has val beside test',
+  },
+  encoder: {
+    type: 'string',
+    value: 'FILE',
+    help: 'the file that makes the encoder of the run; needed where the one that the run names is gone',
+  },
+  skipDamaged,
+  ...ofDevice,
+  ...ofThreads,
+} as const satisfies OptionTable;
+
+export const command = defineCommand({
+  name: 'fine-tune',
+  summary: 'train a classifier on labelled images, beginning with the encoder of a run',
+  places: ['run', 'data'],
+  help: `
+Trains a copy of the encoder and a new linear classifier by cross entropy on crops and flips (SGD with Nesterov momentum 0.9, cosine schedule); the run itself stays as it is. The result is a run of its own, which predict, serve (POST /classify) and export take, and whose encoder eval and embed take.
+
+Few images make few steps, and few steps must be longer ones: of fewer than some 1800 images, batches are smaller and epochs more, so that there are 200 steps, and the learning rate is 100 / steps, 0.5 at most; from 2000 steps on it is the published 0.05. --epochs, --lr and --batch-size win.
+
+${dataHelp}
+
+With --json, one object: accuracy (a share, 0 to 1, of the test images; null without any), with more than five classes top5, loss (of the last epoch), classes, steps, epochs, batchSize, lr, trainImages, testImages, run, out.`,
+  examples: [
+    {
+      run: 'contrastive fine-tune runs/photos --out runs/classifier',
+      explains: 'The classes of the folder that the run was trained on.',
+    },
+    {
+      run: 'contrastive fine-tune runs/photos flowers --label-fraction 0.1 --out runs/flowers',
+      explains: 'Other images, and of each class a tenth of the labels.',
+    },
+  ],
+  options,
+  run: tune,
+});
+
+async function tune({ options: typed, signal, output }: CommandContext<typeof options>): Promise<void> {
+  const { labelFraction, seed, threads, resume } = typed;
+  const { run, checkpoint } = await openCheckpoint(typed.run, {
+    optimizer: false,
+    onWarning: (text) => output.warn(text),
+  });
+  const { config } = run;
+  const out = typed.out ?? `${run.path}-classifier`;
+  const side = fineTuneSide(config.input);
+  const { data, test, noTest, train: all } = await loadLabelledRunData({ ...typed, side }, config, { output, signal });
+  const train =
+    labelFraction === undefined ? all : await balancedSubset(all, { fraction: labelFraction, seed, signal });
+  output.print(`training images  ${(await describeDataset(train)).text}`);
+  if (test === undefined) output.warn(`${noTest}; the accuracy is not measured`);
+  else output.print(`test images      ${(await describeDataset(test)).text}`);
+  const { batchSize, epochs, lr } = fineTunePlan(train.length, typed);
+  const steps = epochs * Math.floor(train.length / batchSize);
+  output.print(
+    `${epochs} epochs, ${steps} steps of ${batchSize} images, learning rate ${+lr.toPrecision(3)}, into ${typedPath(out)}`,
+  );
+  if (threads !== undefined) {
+    setThreads(threads);
+    setAugmentThreads(threads);
+  }
+  const code = codeOfRun(typed.encoder, config.encoder, true);
+  const given = code && (await newEncoder(code, config.input, config.seed));
+  using encoder = encoderOf(config, checkpoint, typed.device, given);
+  const tuning = fineTuneRun(encoder, {
+    ...{ config, splits: { train, test }, values: typed, title: 'fine-tuning', output, signal },
+    kept: {
+      out,
+      resume,
+      checkpointEvery: Math.ceil(epochs / mostCheckpoints),
+      data,
+      ...(typeof code?.file === 'string' && { encoderFile: code.file }),
+    },
+  });
+  const result = await tuning.catch(async (error) => {
+    throw error instanceof AbortError ? await stopped(error, out) : error;
+  });
+  using classifier = result.classifier;
+  output.progress.done();
+  const { accuracy, top5 } = result.test ?? {};
+  const judged = accuracy === undefined || test === undefined ? '' : `; ${rightOf(accuracy, test.length)}`;
+  output.print(`loss ${result.loss.toFixed(4)}${judged}\n${typedPath(out)}`);
+  output.print(`next: npx contrastive predict ${shellWord(typedPath(out))} DIR`);
+  output.emit({
+    kind: 'result',
+    accuracy: accuracy ?? null,
+    ...(top5 !== undefined && { top5 }),
+    loss: result.loss,
+    classes: classifier.classes,
+    ...{ steps: result.steps, epochs, batchSize, lr },
+    ...{ trainImages: train.length, testImages: test?.length ?? 0, run: run.path, out },
+  });
+}
+
+function rightOf(accuracy: number, images: number): string {
+  const [low, high] = wilsonInterval(accuracy, images).map(percent);
+  return `${percent(accuracy)} of ${counted(images, 'test image')} right (95% interval: ${low} to ${high})`;
+}
+
+/** The error of a fine-tuning that a signal ended, with what to do about it. */
+async function stopped(error: AbortError, out: string): Promise<AbortError> {
+  const step = await RunFolder.open(out).then(
+    async (run) => (await run.steps()).at(-1),
+    () => undefined,
+  );
+  const hint =
+    step === undefined
+      ? 'Stopped before the first step; nothing was saved.'
+      : `Stopped at step ${step}; checkpoint saved. The same command with --resume goes on.`;
+  return new AbortError(hint, { cause: error });
+}

@@ -1,0 +1,66 @@
+/** The images that a run is judged or trained further on: its own, or those that were typed. */
+import type { RunConfig } from '../checkpoint/run-config.ts';
+import { DataError } from '../errors.ts';
+import { dataOfRun, loadSplits, parseData, type Splits, titleOf, usualFraction } from './data-option.ts';
+import type { Output } from './output.ts';
+
+export interface RunDataOptions {
+  /** The run's folder, as typed. */
+  readonly run: string;
+  /** As typed; default the run's own. */
+  readonly data?: string | undefined;
+  readonly limitTrain?: number | undefined;
+  readonly limitTest?: number | undefined;
+  /** What is judged on. */
+  readonly split: 'test' | 'val';
+  readonly skipDamaged: boolean;
+  /** Of what is put aside, where there are no test images. */
+  readonly seed: number;
+  /** Shorter side that images of a folder are decoded to, in pixels. */
+  readonly side: number;
+}
+
+export interface RunData extends Splits {
+  /** Where they came from, for a run's config. */
+  readonly data: RunConfig['data'];
+}
+
+/**
+ * @throws {OptionError} the run does not say where its images lie.
+ * @throws {DataError} training images that are missing or damaged.
+ */
+export async function loadRunData(
+  options: RunDataOptions,
+  { data }: RunConfig,
+  context: { readonly output: Output; readonly signal: AbortSignal },
+): Promise<RunData> {
+  const isOwn = options.data === undefined;
+  const source = options.data === undefined ? dataOfRun(options.run, data) : parseData(options.data);
+  const own: Partial<RunConfig['data']> = isOwn ? data : {};
+  const limit = options.limitTrain ?? own.limit ?? null;
+  const skipDamaged = options.skipDamaged || own.skipDamaged === true;
+  const splits = await loadSplits(source, {
+    ...{ train: limit ?? undefined, test: options.limitTest, testSplit: options.split },
+    heldOut: { fraction: usualFraction, seed: options.seed, ...own.heldOut, always: own.heldOut !== undefined },
+    ...{ skipDamaged, side: options.side },
+    ...context,
+  });
+  const { heldOut } = splits;
+  if (isOwn && heldOut !== undefined && own.heldOut === undefined)
+    context.output.warn(
+      'there are no test images: some of each class are put aside, of images that the encoder was trained on',
+    );
+  const { name, path } = source;
+  return {
+    ...splits,
+    data: { name, path, limit, ...(skipDamaged && { skipDamaged }), ...(heldOut && { heldOut }) },
+  };
+}
+
+/** @throws as `loadRunData`. @throws {DataError} training images without labels. */
+export async function loadLabelledRunData(...run: Parameters<typeof loadRunData>): Promise<RunData> {
+  const loaded = await loadRunData(...run);
+  if (loaded.train.labels === undefined)
+    throw new DataError(`${titleOf(loaded.data)} has no labels to judge by; --data DIR takes images in class folders`);
+  return loaded;
+}
