@@ -73,7 +73,7 @@ export async function updateIndex(path: string, options: UpdateIndexOptions): Pr
   await expectFolder('input', root);
   const found = await listImages(root, signal);
   const about = { root, model: await modelMark(embedder.info) };
-  const { old, rebuilt } = await openOld(path, about.model);
+  const { old, rebuilt } = await openOld(path, about.model, embedder.dim);
   const rows = new Rows(old, root, resolved);
   const kept = found.filter((file) => rows.has(file)).length;
   const same = old?.root === root && kept === old.length;
@@ -180,14 +180,16 @@ async function listImages(root: string, signal: AbortSignal | undefined): Promis
  * The index that is there, or why it is of no use.
  * @throws {DataError} a file that is no index, or one of `createIndex()`: there may be no other copy of what it holds.
  */
-async function openOld(path: string, model: string): Promise<{ old?: FeatureIndex; rebuilt?: string }> {
-  if ((await statOrUndefined(path)) === undefined) return {};
+async function openOld(path: string, model: string, dim: number): Promise<{ old?: FeatureIndex; rebuilt?: string }> {
+  const stats = await statOrUndefined(path);
+  if (stats === undefined) return {};
+  if (!stats.isFile()) throw new DataError(`${path}: is not a file`);
   const old = await openIndex(path).catch((error: unknown) => {
     throw new DataError(`${messageOf(error)}; name another file, or delete this one to have it made anew`, {
       cause: error,
     });
   });
-  if (old.model === model) return { old };
+  if (old.model === model && old.dim === dim) return { old };
   await old.close();
   if (old.model === undefined)
     throw new DataError(`${path}: holds vectors of createIndex(), which cannot be made anew; name another file`);
