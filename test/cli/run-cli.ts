@@ -1,5 +1,6 @@
 /** Runs the program: inside this process with given commands, or for real in a process of its own. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Command } from '../../lib/cli/command.ts';
 import { runProgram } from '../../lib/cli/program.ts';
@@ -7,7 +8,8 @@ import { runProgram } from '../../lib/cli/program.ts';
 export const mainFile = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url));
 /** What the command `contrastive` starts. */
 export const binFile = fileURLToPath(new URL('../../lib/cli/bin.cts', import.meta.url));
-export const nodeArguments = ['--import', 'tsx', mainFile];
+/** Wherever the process stands. */
+export const nodeArguments = ['--import', createRequire(import.meta.url).resolve('tsx'), mainFile];
 
 /** The real program; `env` is all that it sees beside the path. */
 export function runMain(args: readonly string[], env: Record<string, string> = {}): SpawnSyncReturns<string> {
