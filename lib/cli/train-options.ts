@@ -37,7 +37,7 @@ const essentials = {
   },
   batchSize: {
     ...positive,
-    help: 'images a step, each gives two views; default 256, of fewer than 1024 images equal parts of 32 or more',
+    help: 'images a step, each gives two views; default 256; of fewer than 1024 images a quarter, or equal parts of at most 32',
   },
   valSplit: {
     type: 'number',
