@@ -43,7 +43,11 @@ async function known({ name, summary, options, derived }: Command): Promise<Know
   };
 }
 
-const choicesOf = (spec: OptionSpec): readonly string[] => (spec.type === 'string' ? (spec.choices ?? []) : []);
+const choicesOf = (spec: OptionSpec): readonly string[] =>
+  spec.type === 'string' ? (spec.choices ?? spec.completions ?? []) : [];
+
+/** Whether another word than those may be typed, the name of a file say. */
+const isOpen = (spec: OptionSpec): boolean => spec.type === 'string' && spec.choices === undefined;
 
 /** Words that begin as the one under the cursor; where there are none, bash completes files. */
 const among = (words: readonly string[]): string => `COMPREPLY=($(compgen -W '${words.join(' ')}' -- "$word"))`;
@@ -80,7 +84,11 @@ function fishScript(commands: readonly Known[]): string {
       `complete -c contrastive -n __fish_use_subcommand -a ${name} -d ${fishWord(summary)}`,
       ...flags.map(([flag, spec]) => {
         const value =
-          spec.type === 'boolean' ? '' : choicesOf(spec).length > 0 ? ` -xa '${choicesOf(spec).join(' ')}'` : ' -r';
+          spec.type === 'boolean'
+            ? ''
+            : choicesOf(spec).length > 0
+              ? ` ${isOpen(spec) ? '-ra' : '-xa'} '${choicesOf(spec).join(' ')}'`
+              : ' -r';
         return `complete -c contrastive -n '__fish_seen_subcommand_from ${name}' -l ${flag.slice(2)}${value} -d ${fishWord(clip(spec.help))}`;
       }),
     ])

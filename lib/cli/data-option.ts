@@ -196,9 +196,12 @@ export async function loadSplits(source: DataSource, options: LoadSplitsOptions)
   };
 }
 
-/** Why there is nothing to tell apart, as what a data set has; undefined where there is something. */
-export function lackOfClasses({ labels }: Dataset): string | undefined {
-  if (labels === undefined) return 'no labels';
+/**
+ * Why there is nothing to tell apart, as what a data set has; undefined where there is something.
+ * @param what labels come by.
+ */
+export function lackOfClasses({ labels }: Dataset, what = 'labels'): string | undefined {
+  if (labels === undefined) return `no ${what}`;
   const { size } = new Set(Array.from(labels));
   if (size < 2) return 'one class only';
   return size < labels.length ? undefined : 'one image of each class only';

@@ -17,13 +17,14 @@ export interface UsualMethod {
 /** SupCon where there are classes to learn from, else SimCLR. A folder is looked through; of other data sets it is known. */
 export async function usualMethod(source: DataSource, split: 'train' | 'unlabeled'): Promise<UsualMethod> {
   const dataset = source.name === 'folder' ? await load('folder', { root: source.path }) : undefined;
-  const lack = dataset === undefined ? (split === 'train' ? undefined : 'no labels') : lackOfClasses(dataset);
+  const what = dataset === undefined ? 'labels' : 'class folders';
+  const known = split === 'train' ? undefined : `no ${what}`;
+  const lack = dataset === undefined ? known : lackOfClasses(dataset, what);
   if (lack !== undefined)
     return {
       method: 'simclr',
       reason: `method simclr: it learns from the images alone, as ${titleOf(source)} has ${lack}`,
     };
-  const what = dataset === undefined ? 'labels' : 'class folders';
   return {
     method: 'supcon',
     reason: `method supcon: it learns from the ${what} (--method simclr: from the images alone)`,

@@ -125,7 +125,7 @@ describe('train, with a path alone', () => {
     for (let i = 0; i < 9; i += 2) await cp(join('photos/dogs/summer trip', `${i}.png`), join('flat', `${i}.png`));
     const ran = await run('train', 'flat', ...small, '--epochs', '1');
     expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining('flat has no labels; the kNN accuracy') });
-    expect(ran.stdout).toContain('\nmethod simclr: it learns from the images alone, as flat has no labels\n');
+    expect(ran.stdout).toContain('\nmethod simclr: it learns from the images alone, as flat has no class folders\n');
     expect(ran.stdout).toContain('\nnext: npx contrastive report runs/flat-simclr-1\n');
     expect(await run('train', 'flat', ...small, '--method', 'supcon')).toMatchObject({
       code: 2,
