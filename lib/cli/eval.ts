@@ -9,7 +9,7 @@ import type { Encoder } from '../encoders/registry.ts';
 import { DataError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
-import { dataHelp, dataOption, skipDamaged } from './data-option.ts';
+import { dataHelp, dataOption } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
 import {
   type Accuracies,
@@ -24,7 +24,7 @@ import { fineTuneOptions, fineTuneRun, fineTuneSide, presetInput, refuseFineTune
 import { counted } from './format.ts';
 import { knnHistory } from './knn-history.ts';
 import { percent } from './report/results.ts';
-import { loadLabelledRunData } from './run-data.ts';
+import { loadLabelledRunData, ofRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 import { sideOf } from './training.ts';
 
@@ -55,16 +55,7 @@ const evalOptions = {
   },
   ...fineTuneOptions,
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, and of fine-tuning' },
-  limitTrain: { ...positive, help: "use so many training images; default without --data: as the run's training" },
-  limitTest: { ...positive, help: 'use so many test images' },
-  split: {
-    type: 'string',
-    value: 'NAME',
-    choices: ['test', 'val'],
-    default: 'test',
-    help: 'images to judge on; val: what the training put aside, or of a folder that has val beside test',
-  },
-  skipDamaged,
+  ...ofRunData,
   ...ofDevice,
   ...ofThreads,
 } as const satisfies OptionTable;

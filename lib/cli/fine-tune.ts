@@ -9,13 +9,13 @@ import { AbortError } from '../errors.ts';
 import { wilsonInterval } from '../evaluate/proportion.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
-import { dataHelp, dataOption, skipDamaged } from './data-option.ts';
+import { dataHelp, dataOption } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
 import { fineTuneOptions, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
 import { counted } from './format.ts';
 import { percent } from './report/results.ts';
-import { loadLabelledRunData } from './run-data.ts';
-import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
+import { loadLabelledRunData, ofRunData } from './run-data.ts';
+import { ofDevice, ofRun, ofThreads } from './shared-options.ts';
 import { shellWord, typedPath } from './train-options.ts';
 
 /** Written in a fine-tuning: epochs of few images are short. */
@@ -40,21 +40,12 @@ const options = {
     help: "use this share of each class's training images; default all",
   },
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, of order and views' },
-  limitTrain: { ...positive, help: "use so many training images; default without --data: as the run's training" },
-  limitTest: { ...positive, help: 'use so many test images' },
-  split: {
-    type: 'string',
-    value: 'NAME',
-    choices: ['test', 'val'],
-    default: 'test',
-    help: 'images to judge on; val: of a folder that has val beside test',
-  },
+  ...ofRunData,
   encoder: {
     type: 'string',
     value: 'FILE',
     help: 'the file that makes the encoder of the run; needed where the one that the run names is gone',
   },
-  skipDamaged,
   ...ofDevice,
   ...ofThreads,
 } as const satisfies OptionTable;

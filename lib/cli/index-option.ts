@@ -30,7 +30,7 @@ interface Given {
 
 /**
  * The index, up to date where there is a folder; says what is in it.
- * @throws {DataError} an index without its folder, and of another model than the embedder's.
+ * @throws {DataError} an index without its folder, and of another model than the embedder's, or of one that is not known.
  */
 export async function openGiven(
   { index: path, input }: Given,
@@ -40,7 +40,11 @@ export async function openGiven(
   const index = await openIndex(path);
   if (embedder !== undefined && index.model !== (await modelMark(embedder.info))) {
     await index.close();
-    throw new DataError(`${path}: its features are of another model; give --input FOLDER to have it made anew`);
+    const why =
+      index.model === undefined
+        ? 'it does not say which model its features are of'
+        : 'its features are of another model; give --input FOLDER to have it made anew';
+    throw new DataError(`${path}: ${why}`);
   }
   context.output.emit({ index: path, images: index.length, dim: index.dim });
   return index;

@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../files/atomic.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { curvesOf } from './curves.ts';
-import { dataOption, dataText, type Splits, skipDamaged } from './data-option.ts';
+import { dataOption, dataText, type Splits } from './data-option.ts';
 import { accuracyTable, type LabelledSplits } from './evaluate-run.ts';
 import type { Level } from './report/chart.ts';
 import { renderReport } from './report/report.ts';
@@ -16,9 +16,9 @@ import type { Evaluation } from './report/report-data.ts';
 import { factsOf, notesOf } from './report-facts.ts';
 import { measure, measureArrangement } from './report-measure.ts';
 import { openReported, type ReportedRun } from './report-run.ts';
-import { loadRunData, type RunData } from './run-data.ts';
+import { loadRunData, ofRunData, type RunData } from './run-data.ts';
 import { namesOf } from './run-names.ts';
-import { ofDevice, ofThreads, positive } from './shared-options.ts';
+import { ofDevice, ofThreads } from './shared-options.ts';
 import { shellWord } from './train-options.ts';
 import { sideOf } from './training.ts';
 
@@ -30,16 +30,7 @@ const reportOptions = {
     help: 'the page; default report.html in the run, or here for several',
   },
   data: { ...dataOption, help: "as in train; default the runs' own images" },
-  limitTrain: { ...positive, help: "use so many training images; default as the first run's training" },
-  limitTest: { ...positive, help: 'use so many test images' },
-  split: {
-    type: 'string',
-    value: 'NAME',
-    choices: ['test', 'val'],
-    default: 'test',
-    help: 'images to judge on; val: what the training put aside, or of a folder that has val beside test',
-  },
-  skipDamaged,
+  ...ofRunData,
   seed: {
     type: 'number',
     value: 'N',

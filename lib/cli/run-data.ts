@@ -1,8 +1,24 @@
 /** The images that a run is judged or trained further on: its own, or those that were typed. */
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { DataError } from '../errors.ts';
-import { dataOfRun, loadSplits, parseData, type Splits, titleOf, usualFraction } from './data-option.ts';
+import type { OptionTable } from './command.ts';
+import { dataOfRun, loadSplits, parseData, type Splits, skipDamaged, titleOf, usualFraction } from './data-option.ts';
 import type { Output } from './output.ts';
+import { positive } from './shared-options.ts';
+
+/** Flags of commands that take the images of a run. */
+export const ofRunData = {
+  limitTrain: { ...positive, help: "use so many training images; default without --data: as the run's training" },
+  limitTest: { ...positive, help: 'use so many test images' },
+  split: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['test', 'val'],
+    default: 'test',
+    help: 'images to judge on; val: what the training put aside, or of a folder that has val beside test',
+  },
+  skipDamaged,
+} as const satisfies OptionTable;
 
 export interface RunDataOptions {
   /** The run's folder, as typed. */

@@ -1,6 +1,6 @@
 /** What `contrastive search` finds in an index: printed, as records, and for a page. */
 import { realpath } from 'node:fs/promises';
-import { basename, join, relative, sep } from 'node:path';
+import { basename, join, relative, resolve, sep } from 'node:path';
 import { statOrUndefined } from '../data/files.ts';
 import { walkFolder } from '../data/walk.ts';
 import { DataError } from '../errors.ts';
@@ -56,6 +56,7 @@ export async function findLike(
   queries: readonly string[],
 ): Promise<Found> {
   const k = options.k ?? 10;
+  const numbers = new Map(index.files.map(({ name }, number) => [name, number]));
   const groups: Shots[] = [];
   for (const path of queries) {
     const vector = await embedder.embedFile(path, { signal }).catch((error: unknown) => {
@@ -63,7 +64,7 @@ export async function findLike(
       output.warn(`${error.message}; skipped`);
     });
     if (vector === undefined) continue;
-    const self = await numberOf(path, index);
+    const self = (await namesOf(path, index)).map((name) => numbers.get(name)).find((number) => number !== undefined);
     const found = await index.search(vector, { k: self === undefined ? k : k + 1, signal });
     const neighbours = found.filter(({ number }) => number !== self).slice(0, k);
     output.print(`\n${path}\n${tableOf(index, neighbours)}`);
@@ -72,20 +73,18 @@ export async function findLike(
     const title = queries.length === 1 ? `${images(neighbours.length)}, nearest first` : path;
     groups.push({ title, asked, shots: neighbours.map((each) => shotOf(index, each)) });
   }
+  if (groups.length === 0) throw new DataError(`none of ${queries.length} queries could be decoded`);
   const lead = 'The images whose features have the largest cosine with those of the query, nearest first.';
   const [first, ...others] = queries as [string, ...string[]];
   return { title: `Like ${basename(first)}${others.length === 0 ? '' : ` and ${others.length} more`}`, lead, groups };
 }
 
-/** The row of a file that is in the index: it is no neighbour of itself. */
-async function numberOf(path: string, { root, files }: FeatureIndex): Promise<number | undefined> {
-  if (root === undefined) return undefined;
-  const real = await realpath(path);
-  const name = relative(await realpath(root).catch(() => root), real)
-    .split(sep)
-    .join('/');
-  const number = files.findIndex((file) => file.name === name);
-  return number === -1 ? undefined : number;
+/** What a file would be called in the index, as it is named and with its links followed: it is no neighbour of itself. */
+async function namesOf(path: string, { root }: FeatureIndex): Promise<string[]> {
+  if (root === undefined) return [];
+  const named = relative(root, resolve(path));
+  const real = relative(await realpath(root).catch(() => root), await realpath(path).catch(() => path));
+  return [named, real].map((name) => name.split(sep).join('/'));
 }
 
 const tableOf = (

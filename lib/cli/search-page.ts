@@ -2,14 +2,14 @@
 import { DataError } from '../errors.ts';
 import { thumbnail } from '../search/thumbnail.ts';
 import { mapOrdered } from '../serve/ordered.ts';
-import { type Html, Html as HtmlText, html } from './report/html.ts';
+import { Html, html } from './report/html.ts';
 import { style } from './report/style.ts';
 
 export interface Shot {
   /** The file that is shown. */
   readonly path: string;
   readonly name: string;
-  /** 'cosine 0.912'; other words that belong to it. */
+  /** '0.9120', a cosine; before it, words that belong to it: 'same file, 1.0000'. */
   readonly note: string;
 }
 
@@ -103,7 +103,7 @@ export async function renderFound({ title, lead, facts, groups }: FoundPage, sig
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <title>${title}</title>
-<style>${new HtmlText(style + ownStyle)}</style></head>
+<style>${new Html(style + ownStyle)}</style></head>
 <body><header><h1>${title}</h1><p class="lead">${lead}</p>
 <dl class="facts">${facts.map(({ label, value }) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl></header>
 <main>${shown.map(

@@ -1,5 +1,6 @@
 /** Images that are the same, or nearly, by the cosine of their features. */
 import { join } from 'node:path';
+import { statOrUndefined } from '../data/files.ts';
 import { inTurn, type Part, partsOf, progressOptions } from '../evaluate/in-turn.ts';
 import { readIndices } from '../evaluate/labelled.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
@@ -9,6 +10,7 @@ import { throwIfAborted } from '../validate.ts';
 import type { FeatureIndex } from './feature-index.ts';
 import type { IndexedFile } from './index-file.ts';
 import { fileDigest } from './model-mark.ts';
+import { cosineOf } from './unit-vector.ts';
 
 const declared = {
   /** Least cosine of two images that belong together, above 0, at most 1. Default 0.95. */
@@ -24,7 +26,7 @@ export interface Duplicate {
   readonly name: string;
   /** With the image of its group that it is most like. */
   readonly cosine: number;
-  /** Another file of its group has the same bytes. */
+  /** Another file of its group has the same bytes now; never so of files that have another size than when they were indexed. */
   readonly identical: boolean;
 }
 
@@ -67,7 +69,7 @@ export async function findDuplicates(index: FeatureIndex, options: DuplicateOpti
   }
   const found: Duplicate[][] = [];
   for (const members of groups.list()) {
-    const identical = await identicalAmong(index, members);
+    const identical = await identicalAmong(index, members, signal);
     found.push(
       members.map((number) => {
         const { name } = index.files[number] as IndexedFile;
@@ -110,7 +112,7 @@ class Groups {
   }
 
   join(a: number, b: number, cosine: number): void {
-    for (const row of [a, b]) this.nearest[row] = Math.max(this.nearest[row] as number, Math.min(1, cosine));
+    for (const row of [a, b]) this.nearest[row] = Math.max(this.nearest[row] as number, cosineOf(cosine));
     const [first, second] = [this.#root(a), this.#root(b)];
     this.#parents[Math.max(first, second)] = Math.min(first, second);
   }
@@ -138,8 +140,12 @@ class Groups {
   }
 }
 
-/** Those of which another has the same bytes; files that are gone are like none. */
-async function identicalAmong({ root, files }: FeatureIndex, members: readonly number[]): Promise<Set<number>> {
+/** Those of which another has the same bytes; files that are gone or have changed are like none. */
+async function identicalAmong(
+  { root, files }: FeatureIndex,
+  members: readonly number[],
+  signal: AbortSignal | undefined,
+): Promise<Set<number>> {
   const identical = new Set<number>();
   if (root === undefined) return identical;
   const seen = new Map<string, number>();
@@ -149,9 +155,13 @@ async function identicalAmong({ root, files }: FeatureIndex, members: readonly n
     ofSize.set(size, (ofSize.get(size) ?? 0) + 1);
   }
   for (const number of members) {
+    throwIfAborted(signal);
     const { name, size } = files[number] as IndexedFile;
     if (ofSize.get(size) === 1) continue;
-    const digest = await fileDigest(join(root, name)).catch(() => undefined);
+    const path = join(root, name);
+    const stats = await statOrUndefined(path);
+    if (!stats?.isFile() || stats.size !== size) continue; // the index may be a stranger's: a pipe would block
+    const digest = await fileDigest(path).catch(() => undefined);
     if (digest === undefined) continue;
     const other = seen.get(digest);
     if (other === undefined) seen.set(digest, number);

@@ -1,8 +1,7 @@
 /** Features of many images in a file, and the nearest of them to any other: exact, in native code. */
 
 import { join } from 'node:path';
-import { types } from 'node:util';
-import { DataError, OptionError, ShapeError, StateError } from '../errors.ts';
+import { DataError, messageOf, OptionError, ShapeError, StateError } from '../errors.ts';
 import { readIndices } from '../evaluate/labelled.ts';
 import { countOption, signalOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
@@ -12,9 +11,10 @@ import { call } from '../tensor/call.ts';
 import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { describe, expectString } from '../validate.ts';
+import { describe, expectNumber, expectString } from '../validate.ts';
 import { type IndexContent, type IndexedFile, IndexWriter, readIndexFile } from './index-file.ts';
 import { thumbnail } from './thumbnail.ts';
+import { cosineOf, expectVector } from './unit-vector.ts';
 
 const searchOptions = {
   /** Neighbours, nearest first; fewer where the index has fewer. Default 10. */
@@ -33,7 +33,8 @@ export interface Neighbour {
 }
 
 interface Query {
-  readonly vector: Float32Array;
+  /** Of length 1. */
+  readonly unit: Float32Array;
   readonly k: number;
 }
 
@@ -43,8 +44,8 @@ const kMostQueries = 64;
 const kPictureSide = 320;
 
 /**
- * Made by `openIndex()`, `createIndex()` or `updateIndex()`. The features are mapped into memory, not read: an index opens at
- * once, and processes that open it share it. `close()` lets go of it.
+ * Made by `openIndex()`, `createIndex()` or `updateIndex()`. The features are mapped into memory, where processes that open the
+ * file share them; it must not be written to while it is open. `close()` lets go of it.
  */
 export class FeatureIndex {
   /** Of its file. */
@@ -60,6 +61,7 @@ export class FeatureIndex {
   /** float32 (length, dim), rows of length 1; the index's own. */
   readonly features: Tensor;
   readonly #batcher: Batcher<Query, Neighbour[]>;
+  #closed: StateError | undefined;
 
   /** @internal Use `openIndex()`. */
   constructor(path: string, { root, model, dim, files }: IndexContent, features: Tensor) {
@@ -91,12 +93,8 @@ export class FeatureIndex {
    */
   async search(vector: Float32Array, options: SearchOptions = {}): Promise<Neighbour[]> {
     const { k, signal } = resolveOptions('search', searchOptions, options);
-    if (!types.isFloat32Array(vector))
-      throw new ShapeError(`vector must be a Float32Array of ${this.dim}, got ${describe(vector)}`);
-    if (vector.length !== this.dim)
-      throw new ShapeError(`vector must have the index's dim, ${this.dim}, got ${vector.length} values`);
-    if (unitOf(vector) === undefined) throw new DataError('vector must be finite and not all zero');
-    return this.#batcher.submit(async () => ({ vector, k: Math.min(k, this.length) }), signal);
+    const unit = expectVector('vector', vector, this.dim); // a copy: the caller may go on to change theirs
+    return this.#batcher.submit(async () => ({ unit, k: Math.min(k, this.length) }), signal);
   }
 
   /**
@@ -109,7 +107,7 @@ export class FeatureIndex {
     return found.filter((neighbour) => neighbour.number !== number).slice(0, k);
   }
 
-  /** A row, with memory of its own. @throws {OptionError} no such row. */
+  /** A row, with memory of its own. @throws {OptionError} no such row. @throws {StateError} the index is closed. */
   async vector(number: number): Promise<Float32Array> {
     this.#fileOf(number);
     return this.rows(number, 1);
@@ -127,6 +125,7 @@ export class FeatureIndex {
 
   /** @internal Rows side by side, from `begin` on. */
   async rows(begin: number, count: number): Promise<Float32Array> {
+    if (this.#closed) throw this.#closed;
     const read = async (): Promise<Float32Array> =>
       (await noGrad(() => this.features.narrow(0, begin, count)).data()) as Float32Array;
     return withoutModes(() => onInteractiveStream(() => tidy(read)));
@@ -134,7 +133,8 @@ export class FeatureIndex {
 
   /** Rejects searches without an answer, and later ones, with a StateError; lets go of the file. */
   async close(): Promise<void> {
-    await this.#batcher.close(new StateError('the index is closed'));
+    this.#closed ??= new StateError('the index is closed');
+    await this.#batcher.close(this.#closed);
     this.features.dispose();
   }
 
@@ -153,7 +153,7 @@ export class FeatureIndex {
   async #nearest(queries: readonly Query[]): Promise<Neighbour[][]> {
     const most = Math.max(...queries.map(({ k }) => k));
     const values = new Float32Array(queries.length * this.dim);
-    for (const [i, { vector }] of queries.entries()) values.set(vector, i * this.dim);
+    for (const [i, { unit }] of queries.entries()) values.set(unit, i * this.dim);
     return tidy(async () => {
       const rows = tensor(values, { shape: [queries.length, this.dim] });
       const [found, similar] = noGrad(() => ops.nearestNeighbours(rows, this.features, { k: most, unit: true }));
@@ -162,17 +162,11 @@ export class FeatureIndex {
         Array.from({ length: k }, (_, place) => {
           const number = numbers[i * most + place] as number;
           const { name } = this.files[number] as IndexedFile;
-          return { number, name, cosine: cosines[i * most + place] as number };
+          return { number, name, cosine: cosineOf(cosines[i * most + place] as number) };
         }),
       );
     });
   }
-}
-
-/** The vector at length 1; undefined where it has no direction: not finite, or all zero. */
-export function unitOf(vector: Float32Array): Float32Array | undefined {
-  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
-  return length > 0 && Number.isFinite(length) ? vector.map((value) => value / length) : undefined;
 }
 
 /**
@@ -191,7 +185,8 @@ export async function openIndex(path: string): Promise<FeatureIndex> {
     await features.ready();
   } catch (error) {
     features.dispose();
-    throw error;
+    if (error instanceof DataError) throw error;
+    throw new DataError(`${path}: cannot be mapped: ${messageOf(error)}`, { cause: error }); // it was replaced or cut since
   }
   return new FeatureIndex(path, content, features);
 }
@@ -209,7 +204,7 @@ export interface IndexEntry extends Partial<Omit<IndexedFile, 'name'>> {
  *
  * @param entries one or more, of one dim; what an iterator gives is written as it comes.
  * @throws {ShapeError} vectors of several lengths, or none. @throws {DataError} a vector that is not finite or all zero, or a
- * folder that cannot be written.
+ * folder that cannot be written. @throws {OptionError} a name that is no text or empty, a size or time that is no number.
  */
 export async function createIndex(
   path: string,
@@ -219,12 +214,11 @@ export async function createIndex(
   let writer: IndexWriter | undefined;
   try {
     for await (const { name, vector, size = 0, modified = 0 } of entries) {
-      writer ??= await IndexWriter.create(path, vector.length, {});
-      const where = `vector of '${name}'`;
-      if (vector.length !== writer.dim)
-        throw new ShapeError(`${where} must have ${writer.dim} values, as the first, got ${vector.length}`);
-      const unit = unitOf(vector);
-      if (unit === undefined) throw new DataError(`${where} must be finite and not all zero`);
+      const of = `of '${expectString('name', name)}'`;
+      expectNumber(`size ${of}`, size, { min: 0 });
+      expectNumber(`modified ${of}`, modified);
+      const unit = expectVector(`vector ${of}`, vector, writer?.dim);
+      writer ??= await IndexWriter.create(path, unit.length, {});
       await writer.append(unit, { name, size, modified });
     }
     if (writer === undefined) throw new ShapeError('an index needs one entry or more, got none');

@@ -11,9 +11,10 @@ import { resolveOptions } from '../options/resolve.ts';
 import type { Embedder } from '../serve/embedder.ts';
 import { mapOrdered } from '../serve/ordered.ts';
 import { describe, expectString, throwIfAborted } from '../validate.ts';
-import { type FeatureIndex, openIndex, unitOf } from './feature-index.ts';
+import { type FeatureIndex, openIndex } from './feature-index.ts';
 import { type IndexedFile, IndexWriter } from './index-file.ts';
 import { modelMark } from './model-mark.ts';
+import { unitOf } from './unit-vector.ts';
 
 function expectEmbedder(name: string, value: Embedder): Embedder {
   if (typeof value?.embedFile === 'function') return value;
@@ -57,8 +58,8 @@ const kBlock = 1024;
  * What a signal stops is not lost: the images that were done are in the file, and the next call goes on.
  *
  * @param path of the index; it is replaced when the new one is whole.
- * @throws {DataError} no such folder, no image in it that can be decoded, a file there that is damaged or no index, or one that
- * cannot be written.
+ * @throws {DataError} no such folder, no image in it that can be decoded; a file at `path` that is damaged, no index, one of
+ * `createIndex()`, or cannot be written.
  * @throws {AbortError} the signal fired.
  * @example
  * const { index, added } = await updateIndex('photos.index', { input: 'photos', embedder });
@@ -72,7 +73,7 @@ export async function updateIndex(path: string, options: UpdateIndexOptions): Pr
   await expectFolder('input', root);
   const found = await listImages(root, signal);
   const about = { root, model: await modelMark(embedder.info) };
-  const { old, rebuilt } = await openOld(path, about.model);
+  const { old, rebuilt } = await openOld(path, about.model, embedder.dim);
   const rows = new Rows(old, root, resolved);
   const kept = found.filter((file) => rows.has(file)).length;
   const same = old?.root === root && kept === old.length;
@@ -175,16 +176,23 @@ async function listImages(root: string, signal: AbortSignal | undefined): Promis
   return files;
 }
 
-/** The index that is there, or why it is of no use. @throws {DataError} a file that is no index: it may be anything. */
-async function openOld(path: string, model: string): Promise<{ old?: FeatureIndex; rebuilt?: string }> {
-  if ((await statOrUndefined(path)) === undefined) return {};
+/**
+ * The index that is there, or why it is of no use.
+ * @throws {DataError} a file that is no index, or one of `createIndex()`: there may be no other copy of what it holds.
+ */
+async function openOld(path: string, model: string, dim: number): Promise<{ old?: FeatureIndex; rebuilt?: string }> {
+  const stats = await statOrUndefined(path);
+  if (stats === undefined) return {};
+  if (!stats.isFile()) throw new DataError(`${path}: is not a file`);
   const old = await openIndex(path).catch((error: unknown) => {
     throw new DataError(`${messageOf(error)}; name another file, or delete this one to have it made anew`, {
       cause: error,
     });
   });
-  if (old.model === model) return { old };
+  if (old.model === model && old.dim === dim) return { old };
   await old.close();
+  if (old.model === undefined)
+    throw new DataError(`${path}: holds vectors of createIndex(), which cannot be made anew; name another file`);
   return { rebuilt: 'its features are of another model' };
 }
 

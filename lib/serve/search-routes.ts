@@ -32,9 +32,18 @@ export function neighboursAsked(query: unknown): number {
   return asked;
 }
 
-/** @param maxPending pictures at work above which new ones are turned away. */
+/** @param maxPending requests at work above which new ones are turned away. */
 export function searchRoutes(index: SearchedIndex, maxPending: number): FastifyPluginAsync {
   let pending = 0;
+  const whereRoom = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (pending >= maxPending) throw refusal(503, 'ERR_BUSY', 'too many requests are waiting; try again');
+    pending++;
+    try {
+      return await work();
+    } finally {
+      pending--;
+    }
+  };
   const numberOf = ({ params }: FastifyRequest): number => {
     const { number } = params as { readonly number: string };
     if (!/^\d{1,15}$/.test(number) || Number(number) >= index.length)
@@ -45,25 +54,21 @@ export function searchRoutes(index: SearchedIndex, maxPending: number): FastifyP
     answerErrors(app, 'none');
     app.get('/search/images/:number', async (request, reply) => {
       const number = numberOf(request);
-      if (pending >= maxPending) throw refusal(503, 'ERR_BUSY', 'too many images are waiting; try again');
-      pending++;
-      try {
-        const picture = await index.picture(number, { signal: clientGone(reply) }).catch((error: unknown) => {
-          if ((error as Partial<FastifyError>).code !== 'ERR_DATA') throw error;
-          throw refusal(404, 'ERR_DATA', `image ${number} is gone`); // the error's own text has a path of the server
-        });
-        return reply
-          .type('image/jpeg')
-          .header('cache-control', 'private, max-age=60')
-          .header('x-content-type-options', 'nosniff')
-          .send(picture);
-      } finally {
-        pending--;
-      }
+      const read = (): Promise<Buffer> => index.picture(number, { signal: clientGone(reply) });
+      const picture = await whereRoom(read).catch((error: unknown) => {
+        if ((error as Partial<FastifyError>).code !== 'ERR_DATA') throw error;
+        throw refusal(404, 'ERR_DATA', `image ${number} is gone`); // the error's own text has a path of the server
+      });
+      return reply
+        .type('image/jpeg')
+        .header('cache-control', 'private, max-age=60')
+        .header('x-content-type-options', 'nosniff')
+        .send(picture);
     });
     app.get('/search/images/:number/neighbours', async (request, reply) => {
       const [number, k] = [numberOf(request), neighboursAsked(request.query)];
-      return { neighbours: await index.searchLike(number, { k, signal: clientGone(reply) }) };
+      const search = (): Promise<readonly object[]> => index.searchLike(number, { k, signal: clientGone(reply) });
+      return { neighbours: await whereRoom(search) };
     });
   };
 }

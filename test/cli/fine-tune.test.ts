@@ -80,7 +80,7 @@ describe('contrastive fine-tune', () => {
     const flat = join(folder, 'flat');
     await drawPhotos(flat, { count: 1, flat: true });
     const of = async (...args: string[]) => (await tune(...args)).stderr;
-    expect(await of('--data', flat)).toMatch(/flat has no labels; .*class folders \[ERR_DATA\]/);
+    expect(await of('--data', flat)).toMatch(/flat has no labels.*class folders \[ERR_DATA\]/);
     expect(await of('--data', `folder:${photos}`, '--out', tuned)).toMatch(/holds a run already.* \[ERR_CHECKPOINT\]/);
     expect((await runWith([command], ['fine-tune', '--run', folder])).stderr).toMatch(/no run in .*\[ERR_CHECKPOINT\]/);
   });

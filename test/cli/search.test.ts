@@ -1,9 +1,10 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { command } from '../../lib/cli/search.ts';
+import { createIndex } from '../../lib/search/feature-index.ts';
 import { createEmbedder } from '../../lib/serve/embedder.ts';
 import { writeTinyRun } from '../serve/tiny-run.ts';
 import { runWith } from './run-cli.ts';
@@ -110,6 +111,25 @@ describe('contrastive search', () => {
     );
   });
 
+  it('knows a query that is in the folder by a link', async () => {
+    const linked = await mkdtemp(join(folder, 'linked-'));
+    await symlink(photos, join(linked, 'more'), 'junction');
+    for (const query of [join(linked, 'more', 'gray.png'), join(linked, 'more', 'sub', '..', 'gray.png')]) {
+      const { stdout } = await search(run, linked, '--query', query, '--json');
+      const answer = records(stdout).find((record) => 'query' in record);
+      expect(answer.neighbours.map(({ name }: { name: string }) => name).sort()).toEqual(
+        ['a.jpg', 'sub/a <b>again</b>.jpg'].map((name) => `more/${name}`),
+      );
+    }
+  });
+
+  it('says so where no query of a folder can be decoded', async () => {
+    const queries = await mkdtemp(join(folder, 'queries-'));
+    for (const name of ['1.jpg', '2.jpg']) await cp(join(fixtures, 'truncated.jpg'), join(queries, name));
+    const { code, stderr } = await search(run, photos, '--query', queries);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('none of 2 queries could be decoded')]);
+  });
+
   it('says what is wrong before it loads anything', async () => {
     const fails = async (args: string[], message: RegExp, code = 2) =>
       expect(await search(...args)).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) });
@@ -137,6 +157,12 @@ describe('contrastive search', () => {
     expect(refused).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('of another model; give --input FOLDER'),
+    });
+    const own = join(folder, 'vectors.index');
+    await (await createIndex(own, [{ name: 'a', vector: new Float32Array(32).fill(1) }])).close();
+    expect(await search('--run', other, '--index', own, ...query)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('does not say which model'),
     });
     const made = await search(other, photos, ...query);
     expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining('of another model; made anew') });

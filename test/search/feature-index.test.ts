@@ -54,6 +54,28 @@ describe('an index', () => {
     expect((await index.searchLike(1, { k: 2 })).map(({ number }) => number)).toEqual([0, 2]);
   });
 
+  it('finds the same for a vector of any length, which may change as soon as it was given', async () => {
+    const rows = vectors(40, 16);
+    await using index = await indexOf(join(folder, 'scaled'), rows);
+    const [query] = vectors(1, 16, 0.3) as [Float32Array];
+    const wanted = ranked(query, rows).slice(0, 3);
+    for (const scale of [1, 1e30, 1e-30]) {
+      const given = query.map((value) => value * scale);
+      const searched = index.search(given, { k: 3 });
+      given.fill(0);
+      const found = await searched;
+      expect(found.map(({ number }) => number)).toEqual(wanted.map(({ number }) => number));
+      for (const [i, { cosine }] of found.entries()) expect(cosine).toBeCloseTo(wanted[i]?.cosine as number, 5);
+    }
+  });
+
+  it('has no cosine beyond 1, whatever rounding does', async () => {
+    const rows = vectors(200, 128);
+    await using index = await indexOf(join(folder, 'rounded'), rows);
+    const found = await Promise.all(rows.map((row) => index.search(row, { k: 1 })));
+    expect(found.filter(([nearest]) => (nearest?.cosine as number) > 1)).toEqual([]);
+  });
+
   it('is safetensors that others read, with rows of length 1', async () => {
     const rows = vectors(3, 4);
     const path = join(folder, 'file');
@@ -73,7 +95,8 @@ describe('an index', () => {
     const [query] = vectors(1, 4, 3) as [Float32Array];
     await expect(index.search(query, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     await index.close();
-    await expect(index.search(query)).rejects.toMatchObject({ code: 'ERR_STATE' });
+    for (const late of [() => index.search(query), () => index.searchLike(0), () => index.vector(0)])
+      await expect(late()).rejects.toMatchObject({ code: 'ERR_STATE', message: 'the index is closed' });
     expect(memory().tensors).toBeLessThanOrEqual(before);
   });
 
@@ -104,7 +127,19 @@ describe('an index', () => {
     await expect(createIndex(path, [])).rejects.toMatchObject({ code: 'ERR_SHAPE' });
     const zero = [{ name: 'a', vector: new Float32Array(3) }];
     await expect(createIndex(path, zero)).rejects.toMatchObject({ code: 'ERR_DATA' });
-    await expect(createIndex(join(folder, 'no/folder'), zero)).rejects.toMatchObject({ code: 'ERR_DATA' });
+    const good = { name: 'a', vector: Float32Array.of(1, 2) };
+    await expect(createIndex(join(folder, 'no/folder'), [good])).rejects.toThrow(/no.folder: cannot be written/);
+    for (const [wrong, code] of [
+      [{ name: undefined }, 'ERR_OPTION'],
+      [{ size: Number.NaN }, 'ERR_OPTION'],
+      [{ modified: '1' }, 'ERR_OPTION'],
+      [{ vector: [1, 2] }, 'ERR_SHAPE'],
+      [{ vector: undefined }, 'ERR_SHAPE'],
+      [{ vector: new Float32Array() }, 'ERR_DATA'],
+    ] as const)
+      await expect(createIndex(path, [{ ...good, ...wrong } as never])).rejects.toMatchObject({ code });
+    await using same = await openIndex(path);
+    expect(same.length).toBe(4); // no refusal took its place
   });
 });
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,14 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 /** A point on the unit circle. */
 const at = (degrees: number): Float32Array =>
   Float32Array.of(Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180));
+
+/** An index of equal rows, of files of four bytes. */
+async function writeIndex(path: string, names: readonly string[]): Promise<void> {
+  const writer = await IndexWriter.create(path, 2, { root: folder });
+  for (const name of names) await writer.append(at(30), { name, size: 4, modified: 0 });
+  await writer.finish();
+  await writer.publish();
+}
 
 describe('duplicates', () => {
   it('are chained, largest group first, with the cosine of the nearest', async () => {
@@ -63,16 +72,35 @@ describe('duplicates', () => {
   it('of equal bytes are told from those that only look alike', async () => {
     const path = join(folder, 'bytes.index');
     const contents = { 'a.jpg': 'same', 'b.jpg': 'same', 'c.jpg': 'like', 'gone.jpg': undefined };
-    const writer = await IndexWriter.create(path, 2, { root: folder });
-    for (const [name, content] of Object.entries(contents)) {
+    await writeIndex(path, Object.keys(contents));
+    for (const [name, content] of Object.entries(contents))
       if (content !== undefined) await writeFile(join(folder, name), content);
-      await writer.append(at(30), { name, size: 4, modified: 0 });
-    }
-    await writer.finish();
-    await writer.publish();
     await using index = await openIndex(path);
     const [group] = await findDuplicates(index);
     expect(group?.map(({ identical }) => identical)).toEqual([true, true, false, false]);
+  });
+
+  it.skipIf(process.platform === 'win32')('read nothing but files, and none that has changed since', async () => {
+    const path = join(folder, 'pipes.index');
+    await writeIndex(path, ['pipe1', 'pipe2', 'longer1', 'longer2']);
+    for (const name of ['pipe1', 'pipe2']) execFileSync('mkfifo', [join(folder, name)]);
+    for (const name of ['longer1', 'longer2']) await writeFile(join(folder, name), 'the same, and longer');
+    await using index = await openIndex(path);
+    const [group] = await findDuplicates(index);
+    expect(group?.map(({ identical }) => identical)).toEqual([false, false, false, false]);
+  });
+
+  it('stop while files are read', async () => {
+    const path = join(folder, 'aborted.index');
+    await writeIndex(path, ['a.jpg', 'b.jpg']);
+    const controller = new AbortController();
+    await using index = await openIndex(path);
+    const size = (): number => {
+      controller.abort();
+      return 4;
+    };
+    Object.defineProperty(index.files[1], 'size', { get: size }); // it is asked for when the pairs are compared
+    await expect(findDuplicates(index, { signal: controller.signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   });
 
   it('stop, and refuse wrong options', async () => {

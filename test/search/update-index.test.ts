@@ -1,10 +1,12 @@
-import { cp, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AbortError } from '../../lib/errors.ts';
-import { openIndex } from '../../lib/search/feature-index.ts';
+import { createIndex, openIndex } from '../../lib/search/feature-index.ts';
+import { IndexWriter } from '../../lib/search/index-file.ts';
+import { modelMark } from '../../lib/search/model-mark.ts';
 import { type UpdateIndexOptions, updateIndex } from '../../lib/search/update-index.ts';
 import { createEmbedder, type Embedder } from '../../lib/serve/embedder.ts';
 import { writeTinyRun } from '../serve/tiny-run.ts';
@@ -112,6 +114,22 @@ describe('an index of a folder', () => {
     expect(await update({ embedder: another })).toMatchObject({ kept: 3, added: 0 });
   });
 
+  it('is made anew where it says that it is of the model, and is of another dim', async () => {
+    const { size, mtimeMs } = await stat(join(input, 'img2.png'));
+    const writer = await IndexWriter.create(path, 3, { root: input, model: await modelMark(embedder.info) });
+    await writer.append(Float32Array.of(0, 1, 0), { name: 'img2.png', size, modified: mtimeMs });
+    await writer.finish();
+    await writer.publish();
+    expect(await update()).toMatchObject({ added: 3, kept: 0, rebuilt: 'its features are of another model' });
+  });
+
+  it('never takes the place of vectors that were made elsewhere', async () => {
+    await (await createIndex(path, [{ name: 'own', vector: new Float32Array(embedder.dim).fill(1) }])).close();
+    await expect(update()).rejects.toThrow(/holds vectors of createIndex\(\).*name another file/);
+    await using index = await openIndex(path);
+    expect(index.files[0]?.name).toBe('own');
+  });
+
   it('keeps what was done when it is stopped', async () => {
     await update();
     await put('rgb.png', 'img11.png');
@@ -136,6 +154,9 @@ describe('an index of a folder', () => {
     await expect(update({ input: empty })).rejects.toThrow(/none of 1 images could be decoded/);
     await writeFile(path, 'a letter');
     await expect(update()).rejects.toThrow(/not safetensors.*name another file, or delete this one/);
+    await rm(path);
+    await mkdir(path);
+    await expect(update()).rejects.toThrow(/is not a file$/); // and no advice to delete a folder
     await expect(update({ embedder: {} as Embedder })).rejects.toMatchObject({ code: 'ERR_OPTION' });
     await expect(update({ batch: 3 } as object)).rejects.toMatchObject({ code: 'ERR_OPTION' });
     expect((await readdir(folder)).filter((name) => name.includes('.tmp'))).toEqual([]);

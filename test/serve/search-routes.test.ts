@@ -85,14 +85,16 @@ describe('the search of a service', () => {
     }
   });
 
-  it('says that an image is gone, and turns requests for pictures away when too many are at work', async () => {
+  it('says that an image is gone, and turns requests away when too many are at work', async () => {
     const { index, get } = await serve({ maxPending: 1, maxBatchImages: 1 });
-    vi.spyOn(index, 'picture').mockImplementationOnce(
-      () => new Promise((done) => setTimeout(() => done(Buffer.of(1)), 50)),
-    );
-    const both = await Promise.all([get('0'), get('1')]);
-    expect(both.map(({ statusCode }) => statusCode)).toEqual([200, 503]);
-    expect(both[1]?.headers['retry-after']).toBe('1');
+    const later = <T>(value: T) => new Promise<T>((done) => setTimeout(() => done(value), 50));
+    vi.spyOn(index, 'picture').mockImplementationOnce(() => later(Buffer.of(1)));
+    vi.spyOn(index, 'searchLike').mockImplementationOnce(() => later([]));
+    for (const first of ['0', '0/neighbours']) {
+      const all = await Promise.all([first, '1', '1/neighbours'].map(get));
+      expect(all.map(({ statusCode }) => statusCode)).toEqual([200, 503, 503]);
+      expect(all[1]?.headers['retry-after']).toBe('1');
+    }
     await rm(join(input, 'palette.gif'));
     const gone = await get('1');
     expect([gone.statusCode, gone.json().error.message]).toEqual([404, 'image 1 is gone']);
