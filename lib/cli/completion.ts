@@ -78,19 +78,21 @@ function zshScript(commands: readonly Known[]): string {
 
 const fishWord = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
+/** What an option takes; with -x nothing but the words, with -r a file too. */
+function fishValue(spec: OptionSpec): string {
+  if (spec.type === 'boolean') return '';
+  const words = choicesOf(spec);
+  return words.length === 0 ? ' -r' : ` ${isOpen(spec) ? '-ra' : '-xa'} '${words.join(' ')}'`;
+}
+
 function fishScript(commands: readonly Known[]): string {
   return commands
     .flatMap(({ name, summary, flags }) => [
       `complete -c contrastive -n __fish_use_subcommand -a ${name} -d ${fishWord(summary)}`,
-      ...flags.map(([flag, spec]) => {
-        const value =
-          spec.type === 'boolean'
-            ? ''
-            : choicesOf(spec).length > 0
-              ? ` ${isOpen(spec) ? '-ra' : '-xa'} '${choicesOf(spec).join(' ')}'`
-              : ' -r';
-        return `complete -c contrastive -n '__fish_seen_subcommand_from ${name}' -l ${flag.slice(2)}${value} -d ${fishWord(clip(spec.help))}`;
-      }),
+      ...flags.map(
+        ([flag, spec]) =>
+          `complete -c contrastive -n '__fish_seen_subcommand_from ${name}' -l ${flag.slice(2)}${fishValue(spec)} -d ${fishWord(clip(spec.help))}`,
+      ),
     ])
     .join('\n');
 }

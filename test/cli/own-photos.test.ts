@@ -12,7 +12,9 @@ import { fineTune } from '../../lib/classify/fine-tune.ts';
 import { command as embedCommand } from '../../lib/cli/embed.ts';
 import { command as evalCommand } from '../../lib/cli/eval.ts';
 import { usualBatchSize, usualEpochs } from '../../lib/cli/fit-data.ts';
+import { Output } from '../../lib/cli/output.ts';
 import { command as resumeCommand } from '../../lib/cli/resume.ts';
+import { loadRunData } from '../../lib/cli/run-data.ts';
 import { command as trainCommand } from '../../lib/cli/train.ts';
 import { holdOut } from '../../lib/data/hold-out.ts';
 import { loadDataset } from '../../lib/data/load.ts';
@@ -202,6 +204,20 @@ it('a fine-tuned run and one that code has trained know their images too', async
   expect(config.data).toEqual({ name: 'folder', path: join(process.cwd(), 'photos'), limit: null, heldOut });
   const judged = await run('eval', 'runs/tuned', '--protocol', 'knn', '--json');
   expect(JSON.parse(judged.stdout)).toMatchObject({ trainImages: train.length, testImages: test.length });
+  const silent = { write: () => true };
+  const idsOf = async (data?: string): Promise<number[]> => {
+    const context = {
+      output: new Output(false, { stdout: silent, stderr: silent }),
+      signal: new AbortController().signal,
+    };
+    const options = { run: 'runs/tuned', data, split: 'test', skipDamaged: false, seed: 0, side: 16 } as const;
+    const { test: judged } = await loadRunData(options, config, context);
+    return Promise.all(
+      Array.from({ length: judged?.length ?? 0 }, async (_, i) => (await judged?.get(i))?.pixels[0] ?? 0),
+    );
+  };
+  await cp('photos', 'elsewhere', { recursive: true });
+  expect(await idsOf('elsewhere')).toEqual(await idsOf());
   expect((await run('resume', 'runs/tuned')).stderr).toContain('runs/tuned: this run is a fine-tuning');
 });
 
