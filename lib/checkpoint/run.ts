@@ -73,14 +73,19 @@ export class RunFolder {
   static async create(path: string, config: RunConfig): Promise<RunFolder> {
     const run = new RunFolder(resolve(path), config);
     checkRunConfig(config, run.#configFile);
-    if ((await run.steps()).length > 0)
-      throw new CheckpointError(`${run.path}: holds a run already; resume it or choose another folder`);
+    await RunFolder.expectNone(path);
     await writing(run.path, async () => {
       await mkdir(run.#checkpoints, { recursive: true });
       await rm(run.metrics.path, { force: true });
       await run.#writeConfig();
     });
     return run;
+  }
+
+  /** @throws {CheckpointError} the folder holds a run already. */
+  static async expectNone(path: string): Promise<void> {
+    if ((await stepsIn(join(path, 'checkpoints'))).length > 0)
+      throw new CheckpointError(`${resolve(path)}: holds a run already; resume it or choose another folder`);
   }
 
   /** Takes back `create`: removes what it wrote. The folder is left to whoever holds the lock in it. */
@@ -120,12 +125,8 @@ export class RunFolder {
   }
 
   /** Steps that have a checkpoint folder, ascending. Says nothing of their content. */
-  async steps(): Promise<number[]> {
-    const names = await readdir(this.#checkpoints).catch(() => []);
-    return names
-      .filter(isStep)
-      .map(Number)
-      .sort((a, b) => a - b);
+  steps(): Promise<number[]> {
+    return stepsIn(this.#checkpoints);
   }
 
   /**
@@ -226,6 +227,14 @@ export class RunFolder {
       return value.step;
     throw new CheckpointError(`${file}: expected { format: 1, step }, got ${clip(JSON.stringify(value))}`);
   }
+}
+
+async function stepsIn(folder: string): Promise<number[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names
+    .filter(isStep)
+    .map(Number)
+    .sort((a, b) => a - b);
 }
 
 async function writing(folder: string, write: () => Promise<void>): Promise<void> {

@@ -13,9 +13,16 @@ interface FlagBase {
 
 type FlagWithValue = FlagBase & { readonly value: string };
 
-/** A declared option that a command line can say. A switch that is absent is false. */
+/**
+ * A declared option that a command line can say. A switch that is absent is false. Of words, `synonyms` are taken for a choice,
+ * and `completions` are what a shell offers where there are no choices, as others may be typed too.
+ */
 export type OptionSpec =
-  | (Declared.StringOption & FlagWithValue & { readonly synonyms?: Readonly<Record<string, string>> })
+  | (Declared.StringOption &
+      FlagWithValue & {
+        readonly synonyms?: Readonly<Record<string, string>>;
+        readonly completions?: readonly string[];
+      })
   | (Declared.NumberOption & FlagWithValue)
   | (Declared.BooleanOption & FlagBase & { readonly default?: false });
 

@@ -43,7 +43,11 @@ async function known({ name, summary, options, derived }: Command): Promise<Know
   };
 }
 
-const choicesOf = (spec: OptionSpec): readonly string[] => (spec.type === 'string' ? (spec.choices ?? []) : []);
+const choicesOf = (spec: OptionSpec): readonly string[] =>
+  spec.type === 'string' ? (spec.choices ?? spec.completions ?? []) : [];
+
+/** Whether another word than those may be typed, the name of a file say. */
+const isOpen = (spec: OptionSpec): boolean => spec.type === 'string' && spec.choices === undefined;
 
 /** Words that begin as the one under the cursor; where there are none, bash completes files. */
 const among = (words: readonly string[]): string => `COMPREPLY=($(compgen -W '${words.join(' ')}' -- "$word"))`;
@@ -74,15 +78,21 @@ function zshScript(commands: readonly Known[]): string {
 
 const fishWord = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
+/** What an option takes; with -x nothing but the words, with -r a file too. */
+function fishValue(spec: OptionSpec): string {
+  if (spec.type === 'boolean') return '';
+  const words = choicesOf(spec);
+  return words.length === 0 ? ' -r' : ` ${isOpen(spec) ? '-ra' : '-xa'} '${words.join(' ')}'`;
+}
+
 function fishScript(commands: readonly Known[]): string {
   return commands
     .flatMap(({ name, summary, flags }) => [
       `complete -c contrastive -n __fish_use_subcommand -a ${name} -d ${fishWord(summary)}`,
-      ...flags.map(([flag, spec]) => {
-        const value =
-          spec.type === 'boolean' ? '' : choicesOf(spec).length > 0 ? ` -xa '${choicesOf(spec).join(' ')}'` : ' -r';
-        return `complete -c contrastive -n '__fish_seen_subcommand_from ${name}' -l ${flag.slice(2)}${value} -d ${fishWord(clip(spec.help))}`;
-      }),
+      ...flags.map(
+        ([flag, spec]) =>
+          `complete -c contrastive -n '__fish_seen_subcommand_from ${name}' -l ${flag.slice(2)}${fishValue(spec)} -d ${fishWord(clip(spec.help))}`,
+      ),
     ])
     .join('\n');
 }

@@ -5,6 +5,7 @@ import { openRun } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { type Dataset, subset } from '../data/dataset.ts';
 import type { FolderDataset } from '../data/folder.ts';
+import { MissingSplitError } from '../data/folder-splits.ts';
 import { holdOut } from '../data/hold-out.ts';
 import { type DatasetInput, datasetNames, datasetOf, load } from '../data/load.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
@@ -85,11 +86,14 @@ export function parseData(text: string): DataSource {
 export const dataText = ({ name, path }: { name: string; path: string | null }): string =>
   path === null ? name : `${name}:${path}`;
 
-/** The data that a run was trained on. @throws {OptionError} the run does not say where they are. */
+/** The data that a run was trained on. @throws {OptionError} the run does not say where they are, or they are there no more. */
 export function dataOfRun(run: string, data: RunConfig['data']): DataSource {
-  const isKnown = datasetNames().includes(data.name);
-  if (isKnown && (data.path !== null || !datasetOf(data.name).options.root?.required)) return data;
-  const what = isKnown ? 'its images lie' : `the images of its data set '${data.name}' lie`;
+  const { name, path } = data;
+  const isKnown = datasetNames().includes(name);
+  if (isKnown && path !== null && !subsetsOf(name).includes(path) && entriesOf(path) === undefined)
+    throw new OptionError(`${run}: its images are not in '${path}' any more; --data DIR says where they lie now`);
+  if (isKnown && (path !== null || !datasetOf(name).options.root?.required)) return data;
+  const what = isKnown ? 'its images lie' : `the images of its data set '${name}' lie`;
   throw new OptionError(`${run}: the run does not say where ${what}: add --data DIR`);
 }
 
@@ -98,6 +102,8 @@ export async function folderOfRun(path: string | undefined): Promise<string> {
   const { data } = path === undefined ? {} : (await openRun(path)).run.config;
   if (data?.name !== 'folder' || data.path === null)
     throw new OptionError('INPUT is missing: a folder of images, or one image');
+  if (entriesOf(data.path) === undefined)
+    throw new OptionError(`${path}: its images are not in '${data.path}' any more; --input says where they lie now`);
   return data.path;
 }
 
@@ -113,8 +119,10 @@ export interface Splits {
   /** Absent where there are no labelled images to judge on, for the reason in `noTest`. */
   readonly test?: Dataset;
   readonly noTest?: string;
-  /** What was put aside of the training images; `test` then, or beside a test split. */
+  /** What was put aside of the training images. */
   readonly heldOut?: HeldOutShare;
+  /** Whether that is what `test` holds. */
+  readonly isJudgedOnHeldOut: boolean;
 }
 
 /** Of each class, where nobody said how much. */
@@ -164,36 +172,51 @@ export async function loadSplits(source: DataSource, options: LoadSplitsOptions)
   if (options.skipDamaged && !('onError' in datasetOf(source.name).options))
     throw new OptionError(`--skip-damaged belongs to folders of images, got ${source.name}`);
   const { heldOut, trainSplit = 'train', testSplit = 'test' } = options;
-  const isJudgedOnHeldOut = heldOut?.always && testSplit === 'val';
-  const own = isJudgedOnHeldOut ? {} : await testImages(source, testSplit, options);
+  const { isDamaged, ...own } =
+    heldOut?.always && testSplit === 'val' ? {} : await testImages(source, testSplit, options);
   if (heldOut === undefined || (own.test !== undefined && !heldOut.always))
-    return { train: await loadSplit(source, trainSplit, options.train, options), ...own };
+    return { train: await loadSplit(source, trainSplit, options.train, options), ...own, isJudgedOnHeldOut: false };
   const { fraction, seed } = heldOut;
   const all = await loadSplit(source, trainSplit, undefined, options);
-  if (!heldOut.always && !hasClasses(all)) return { train: thinned(all, options.train), ...own };
+  const lack = lackOfClasses(all);
+  if (!heldOut.always && lack !== undefined)
+    return { train: thinned(all, options.train), noTest: `${titleOf(source)} has ${lack}`, isJudgedOnHeldOut: false };
   if (all.labels === undefined)
-    throw new OptionError(`${titleOf(source)} has no labels: there is no --val-split without classes to judge by`);
+    throw new OptionError(`${titleOf(source)} has no labels: no share of each class can be put aside (--val-split)`);
   const { train, test } = await holdOut(all, { fraction, seed, signal: options.signal });
-  const judged = own.test ?? thinned(test, options.test);
-  return { train: thinned(train, options.train), test: judged, heldOut: { fraction, seed } };
+  if (isDamaged)
+    options.output.warn(
+      `the test images cannot be used: ${own.noTest}; some of each class of the training images are put aside instead`,
+    );
+  return {
+    train: thinned(train, options.train),
+    test: own.test ?? thinned(test, options.test),
+    heldOut: { fraction, seed },
+    isJudgedOnHeldOut: own.test === undefined,
+  };
 }
 
-/** Whether there is something to tell apart, and of something twice. */
-export function hasClasses({ labels }: Dataset): boolean {
-  const distinct = new Set(Array.from(labels ?? []));
-  return distinct.size > 1 && distinct.size < (labels?.length ?? 0);
+/**
+ * Why there is nothing to tell apart, as what a data set has; undefined where there is something.
+ * @param what labels come by.
+ */
+export function lackOfClasses({ labels }: Dataset, what = 'labels'): string | undefined {
+  if (labels === undefined) return `no ${what}`;
+  const { size } = new Set(Array.from(labels));
+  if (size < 2) return 'one class only';
+  return size < labels.length ? undefined : 'one image of each class only';
 }
 
 async function testImages(
   source: DataSource,
   split: string,
   options: LoadSplitsOptions,
-): Promise<Pick<Splits, 'test' | 'noTest'>> {
+): Promise<Pick<Splits, 'test' | 'noTest'> & { readonly isDamaged?: boolean }> {
   try {
     return { test: await loadSplit(source, split, options.test, options) };
   } catch (error) {
-    if (error instanceof DataError) return { noTest: messageOf(error) };
-    throw error;
+    if (!(error instanceof DataError)) throw error;
+    return { noTest: messageOf(error), isDamaged: !(error instanceof MissingSplitError) };
   }
 }
 

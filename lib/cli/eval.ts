@@ -111,7 +111,12 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const { step } = checkpoint.state;
   // As the training decoded them, so that its kNN accuracy comes out again.
   const side = Math.max(sideOf(config), fineTunes(options) ? fineTuneSide(config.input) : 0);
-  const { test, noTest, ...loaded } = await loadLabelledRunData({ ...options, side }, config, { output, signal });
+  const context = { output, signal };
+  const { test, noTest, isJudgedOnHeldOut, ...loaded } = await loadLabelledRunData(
+    { ...options, side },
+    config,
+    context,
+  );
   if (test === undefined) throw new DataError(noTest ?? `${loaded.data.name}: there are no test images`);
   const train =
     labelFraction === undefined
@@ -162,7 +167,8 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const title = `after step ${step}`;
   const trained = await assess(title, encoder);
   output.progress.done();
-  const before = isAsInTraining(options) ? knnHistory(await run.metrics.read()) : undefined;
+  const isOnSameImages = config.data.heldOut === undefined ? options.split === 'test' : isJudgedOnHeldOut;
+  const before = isOnSameImages && isAsInTraining(options) ? knnHistory(await run.metrics.read()) : undefined;
   const testImages = splits.test.length;
   const knnBefore = before?.testImages === testImages ? before.before : undefined;
   output.print(accuracyTable([...(baseline ? [['random weights', baseline] as const] : []), [title, trained]]));
@@ -187,18 +193,9 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
 }
 
 /** Whether kNN judges here as it did in the training, so that what that measured before its first step can stand beside it. */
-const isAsInTraining = ({
-  protocol,
-  data,
-  k,
-  knnTemperature,
-  labelFraction,
-  limitTrain,
-  split,
-}: EvalOptions): boolean =>
+const isAsInTraining = ({ protocol, data, k, knnTemperature, labelFraction, limitTrain }: EvalOptions): boolean =>
   protocol !== 'linear' &&
   protocol !== 'fine-tune' &&
-  split === 'test' &&
   k === 20 &&
   knnTemperature === 0.1 &&
   [data, labelFraction, limitTrain].every((value) => value === undefined);

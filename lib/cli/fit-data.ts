@@ -4,7 +4,7 @@ import { load } from '../data/load.ts';
 import { batchSizeOf, checkSampler, type SamplerSpec } from '../data/samplers/samplers.ts';
 import { OptionError } from '../errors.ts';
 import { methodOf } from '../methods/all.ts';
-import { type DataSource, hasClasses, titleOf } from './data-option.ts';
+import { type DataSource, lackOfClasses, titleOf } from './data-option.ts';
 import { counted } from './format.ts';
 import type { TrainingSpec } from './training.ts';
 
@@ -17,11 +17,18 @@ export interface UsualMethod {
 /** SupCon where there are classes to learn from, else SimCLR. A folder is looked through; of other data sets it is known. */
 export async function usualMethod(source: DataSource, split: 'train' | 'unlabeled'): Promise<UsualMethod> {
   const dataset = source.name === 'folder' ? await load('folder', { root: source.path }) : undefined;
-  const isLabelled = dataset === undefined ? split === 'train' : hasClasses(dataset);
   const what = dataset === undefined ? 'labels' : 'class folders';
-  return isLabelled
-    ? { method: 'supcon', reason: `method supcon: it learns from the ${what} (--method simclr: from the images alone)` }
-    : { method: 'simclr', reason: `method simclr: it learns from the images alone, as there are no ${what}` };
+  const known = split === 'train' ? undefined : `no ${what}`;
+  const lack = dataset === undefined ? known : lackOfClasses(dataset, what);
+  if (lack !== undefined)
+    return {
+      method: 'simclr',
+      reason: `method simclr: it learns from the images alone, as ${titleOf(source)} has ${lack}`,
+    };
+  return {
+    method: 'supcon',
+    reason: `method supcon: it learns from the ${what} (--method simclr: from the images alone)`,
+  };
 }
 
 const mostInBatch = 256;

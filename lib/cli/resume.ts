@@ -7,7 +7,7 @@ import { importParts, resumeOptions, type TrainOptions, trainOptions } from './t
 export const command = defineCommand({
   name: 'resume',
   summary: 'go on with a training that stopped',
-  places: ['run'],
+  places: ['run', 'data'],
   help: `
 Goes on from the newest good checkpoint of a run, with its data and options, to the epochs that it was for; --epochs may be raised. As "contrastive train --resume RUN", which takes more options: what is typed beside it must be the run's.
 

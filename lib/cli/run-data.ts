@@ -57,7 +57,8 @@ export async function loadRunData(
   const skipDamaged = options.skipDamaged || own.skipDamaged === true;
   const splits = await loadSplits(source, {
     ...{ train: limit ?? undefined, test: options.limitTest, testSplit: options.split },
-    heldOut: { fraction: usualFraction, seed: options.seed, ...own.heldOut, always: own.heldOut !== undefined },
+    // The run's share of typed data too: they may be its images, moved, of which it was trained on the others.
+    heldOut: { fraction: usualFraction, seed: options.seed, ...data.heldOut, always: own.heldOut !== undefined },
     ...{ skipDamaged, side: options.side },
     ...context,
   });

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { JsonObject } from '../checkpoint/run-config.ts';
 import { samplerOptions } from '../data/samplers/samplers.ts';
 import { OptionError } from '../errors.ts';
-import type { NumberOption, OptionTable, StringOption } from '../options/option.ts';
+import type { NumberOption, Option, OptionTable, StringOption } from '../options/option.ts';
 import { flagsOfVariants, optionsFrom, refuseOthers } from './flags.ts';
 import { flagOf } from './options.ts';
 
@@ -15,6 +15,8 @@ type Name = (typeof names)[number];
 const variants = Object.fromEntries(
   names.map((name) => [name, { sampler: { type: 'group', options: samplerOptions[name] } }]),
 ) as unknown as Readonly<Record<Name, OptionTable>>;
+
+const flagNameOf = (option: string): string => `sampler${option.charAt(0).toUpperCase()}${option.slice(1)}`;
 
 type NumberFlag = NumberOption & { readonly value: string; readonly help: string };
 type StringFlag = StringOption & { readonly value: string; readonly help: string };
@@ -43,11 +45,17 @@ export interface SamplerChoices {
 /** The flags that decide a sampler. */
 export const samplerFlagNames = Object.keys(samplerFlags) as readonly (keyof typeof samplerFlags)[];
 
-/** Refuses flags of a sampler that was not chosen. @throws {OptionError} */
-export function checkSamplerFlags({ sampler }: SamplerChoices, given: ReadonlySet<string>): void {
+/** Refuses flags of a sampler that was not chosen, and a sampler without what it needs. @throws {OptionError} */
+export function checkSamplerFlags(choices: SamplerChoices, given: ReadonlySet<string>): void {
+  const { sampler } = choices;
   const typed = samplerFlagNames.find((name) => given.has(name));
-  if (sampler !== undefined) refuseOthers(given, variants, sampler, 'sampler');
-  else if (typed !== undefined) throw new OptionError(`--${flagOf(typed)} needs --sampler`);
+  if (sampler === undefined && typed !== undefined) throw new OptionError(`--${flagOf(typed)} needs --sampler`);
+  if (sampler === undefined) return;
+  refuseOthers(given, variants, sampler, 'sampler');
+  const config = samplerConfig(choices);
+  for (const [option, { required }] of Object.entries<Option>(samplerOptions[sampler]))
+    if (required && config?.[option] === undefined)
+      throw new OptionError(`--sampler ${sampler} needs --${flagOf(flagNameOf(option))}`);
 }
 
 /** The sampler of a training's config; undefined where none was chosen. */
@@ -63,9 +71,6 @@ export function samplerConfig(choices: SamplerChoices): JsonObject | undefined {
 export function samplerChoices(config: JsonObject | undefined): Record<string, unknown> {
   const { name, ...options } = config ?? {};
   if (!names.includes(name as Name)) return {};
-  const flags = Object.entries(options).map(([option, value]) => [
-    `sampler${option.charAt(0).toUpperCase()}${option.slice(1)}`,
-    value,
-  ]);
-  return { sampler: name, ...Object.fromEntries(flags.filter(([flag]) => (flag as string) in samplerFlags)) };
+  const flags = Object.entries(options).map(([option, value]) => [flagNameOf(option), value] as const);
+  return { sampler: name, ...Object.fromEntries(flags.filter(([flag]) => flag in samplerFlags)) };
 }

@@ -1,5 +1,6 @@
 /** `train --resume DIR`, `--config FILE` and `--recipe NAME`: a config's training, with the options that were typed beside it. */
 import { type PresetName, presetVariants } from '../augment/presets.ts';
+import { holdsClassifier } from '../checkpoint/classifier.ts';
 import { RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import type { DatasetInput } from '../data/load.ts';
@@ -33,7 +34,7 @@ export async function readConfig({
     if (beside !== undefined)
       throw new OptionError(`--${beside[0]} does not go with --resume: the run in that folder has its own`);
     const { config } = await RunFolder.open(resume);
-    if (config.method.name === 'cross-entropy')
+    if (holdsClassifier(config))
       throw new OptionError(
         `${resume}: this run is a fine-tuning: contrastive fine-tune with its options and --resume goes on`,
       );

@@ -97,13 +97,15 @@ function sourceOf(
   return parseData(data);
 }
 
-/** What to put aside of the training images. A run goes on with what it began with. */
+/** What to put aside of the training images. A run goes on with what it began with. @throws {OptionError} another share was typed. */
 function heldOutOf(
   { valSplit, seed, resume }: TrainOptions,
   given: ReadonlySet<string>,
   config: PartialConfig | undefined,
 ): LoadSplitsOptions['heldOut'] {
   const own = given.has('data') && resume === undefined ? undefined : config?.data?.heldOut;
+  if (resume !== undefined && given.has('valSplit') && valSplit !== (own?.fraction ?? 0))
+    throw new OptionError(`${resume}: --val-split was ${own?.fraction ?? 0}, and is now ${valSplit}`);
   if (given.has('valSplit') && valSplit !== own?.fraction)
     return valSplit ? { fraction: valSplit, seed, always: true } : undefined;
   if (own !== undefined) return { ...own, always: true };

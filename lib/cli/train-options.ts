@@ -21,12 +21,14 @@ const essentials = {
   method: {
     type: 'string',
     value: 'NAME',
+    completions: offeredMethods(),
     help: `${offeredMethods().join(', ')}: supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol, simsiam, barlow-twins and vicreg compare views of one image only; default supcon where there are classes, else simclr`,
   },
   encoder: {
     type: 'string',
     value: 'NAME|FILE',
     default: 'resnet18',
+    completions: encoderNames(),
     help: `the network whose features are trained: ${encoderNames().join(', ')}, or a file that makes one of your own`,
   },
   size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
@@ -37,7 +39,7 @@ const essentials = {
   },
   batchSize: {
     ...positive,
-    help: 'images a step, each gives two views; default 256, of fewer than 1024 images equal parts of 32 or more',
+    help: 'images a step, each gives two views; default 256; of fewer than 1024 images a quarter, or equal parts of at most 32',
   },
   valSplit: {
     type: 'number',
@@ -109,6 +111,7 @@ const methodAndHead = {
   loss: {
     type: 'string',
     value: 'NAME',
+    completions: Object.keys(lossVariants()),
     help: `of moco, of queries and keys: ${Object.keys(lossVariants()).join(', ')}; without --method, in the place of one`,
   },
   headDim: {

@@ -100,10 +100,10 @@ export function startLine(
   return `${network} (${featureDim} features), ${precisionText(event)} on ${event.device}: ${counted(epochs, 'epoch')} of ${images}${leftOut}${from}, into ${typedPath(out)}`;
 }
 
-/** What came of it, and what to do next. */
+/** What came of it, and what to do next. @param next a command that takes the run. */
 export function reportEnd(
   { step, loss, samplesPerSecond, seconds }: EndEvent,
-  { startStep, knn }: { startStep: number | undefined; knn: KnnHistory | undefined },
+  { startStep, knn, next }: { startStep: number | undefined; knn: KnnHistory | undefined; next: string },
   { output, out, device }: { output: Output; out: string; device: string },
 ): void {
   const hasTrained = step > (startStep ?? 0);
@@ -117,7 +117,7 @@ export function reportEnd(
     for (const line of knnLines(knn)) output.print(line);
     output.print(text, isBetter ? 'good' : 'warning');
   }
-  output.print(`${typedPath(out)}\nnext: npx contrastive eval ${shellWord(typedPath(out))}`);
+  output.print(`${typedPath(out)}\nnext: npx contrastive ${next} ${shellWord(typedPath(out))}`);
   output.emit({
     kind: 'result',
     samplesPerSecond,

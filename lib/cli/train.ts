@@ -92,6 +92,7 @@ With --json, one object a line: the events start, step, monitor, checkpoint, epo
 export async function train(context: TrainContext): Promise<void> {
   const { given, signal, output } = context;
   const config = await readConfig(context.options);
+  if (context.options.out !== undefined) await RunFolder.expectNone(context.options.out);
   const options = withConfig(context.options, given, config);
   const { threads, resume } = options;
   const { source, spec, splits } = await prepare({ ...context, options }, config);
@@ -144,7 +145,8 @@ export async function train(context: TrainContext): Promise<void> {
     });
     output.progress.done();
     const knn = knnHistory(await (await RunFolder.open(out)).metrics.read());
-    reportEnd(end, { startStep, knn }, { output, out, device: training.encoder.device });
+    const next = splits.test === undefined ? 'report' : 'eval';
+    reportEnd(end, { startStep, knn, next }, { output, out, device: training.encoder.device });
   } catch (error) {
     if (error instanceof AbortError) throw await stopped(error, out, options);
     const isWorthResuming = startStep !== undefined && !(error instanceof NonFiniteLossError);

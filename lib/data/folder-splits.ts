@@ -16,6 +16,9 @@ const kRoles: readonly (readonly [FolderSplit, RegExp])[] = [
 
 const roleOf = (name: string): FolderSplit | undefined => kRoles.find(([, pattern]) => pattern.test(name))?.[0];
 
+/** A folder without the split that was asked for, which is no fault of the folder. */
+export class MissingSplitError extends DataError {}
+
 export interface ResolvedSplit {
   /** Where the split's images are. */
   folder: string;
@@ -30,7 +33,7 @@ export interface ResolvedSplit {
  * val, dev, test, …), they are the splits; else they are classes, and all is 'train'. A root that holds nothing but one
  * folder of splits stands for it.
  *
- * @throws {DataError} no such split, or names of which it cannot be said whether they mean splits or classes.
+ * @throws {MissingSplitError} no such split. @throws {DataError} names of which it cannot be said whether they mean splits or classes.
  */
 export async function resolveSplit(root: string, split: FolderSplit, layout: FolderLayout): Promise<ResolvedSplit> {
   const here = await listFolder(root);
@@ -85,8 +88,8 @@ async function resolveClasses(
 
 const whole = (root: string): ResolvedSplit => ({ folder: root, classRoots: [root], beside: [] });
 
-const noSplit = (root: string, split: FolderSplit, found: string): DataError =>
-  new DataError(
+const noSplit = (root: string, split: FolderSplit, found: string): MissingSplitError =>
+  new MissingSplitError(
     `folder: '${root}' has no split '${split}': expected sub-folders 'train' and 'test' (or 'val'); ${found}`,
   );
 

@@ -91,7 +91,7 @@ async function listItems({ folder, classRoots, beside }: ResolvedSplit, layout: 
   if (layout === 'classes') return { items, classes, leftOut: [...leftOut, ...summarise(here.images)] };
   throw new DataError(
     `folder: '${folder}' has images both in sub-folders and beside them ('${here.images[0]}'); ` +
-      "choose layout: 'classes' (a class a sub-folder) or 'flat' (all, no labels)",
+      "move them into a sub-folder, or choose layout: 'classes' (a class a sub-folder) or 'flat' (all, no labels)",
   );
 }
 

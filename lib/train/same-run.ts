@@ -62,5 +62,5 @@ export function scheduleWarning(
   const [planned, now] = [rateOver(before.epochs), rateOver(epochs)];
   if (Math.abs(now - planned) <= 0.05 * Math.max(now, planned)) return undefined;
   const rate = (value: number): string => String(Number(value.toPrecision(3)));
-  return `the run was for ${before.epochs} epochs and is for ${epochs} now: its schedule goes over all steps, and gives step ${step + 1} a learning rate of ${rate(now)} in place of ${rate(planned)}`;
+  return `epochs was ${before.epochs}, and is now ${epochs}: the schedule goes over all steps, and gives step ${step + 1} a learning rate of ${rate(now)} in place of ${rate(planned)}`;
 }

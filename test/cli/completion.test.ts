@@ -12,6 +12,7 @@ const paint = defineCommand({
   options: {
     colour: { type: 'string', value: 'NAME', choices: ['red', 'blue'], default: 'red', help: 'of the paint' },
     out: { type: 'string', value: 'FILE', help: 'where to write' },
+    brush: { type: 'string', value: 'NAME|FILE', completions: ['fine', 'broad'], help: 'or one of your own' },
     quick: { type: 'boolean', help: 'less care' },
   },
   derived: () => ({ brushSize: { type: 'number', value: 'PIXELS', help: 'width' } }),
@@ -28,15 +29,17 @@ describe.runIf(hasBash)('in bash', () => {
     [[''], ['paint', 'completion']],
     [
       ['paint', '--'],
-      ['--colour', '--out', '--quick', '--brush-size', '--help', '--json'],
+      ['--colour', '--out', '--brush', '--quick', '--brush-size', '--help', '--json'],
     ],
-    [['paint', '--br'], ['--brush-size']],
+    [['paint', '--brush-'], ['--brush-size']],
     [
       ['paint', '--colour', ''],
       ['red', 'blue'],
     ],
     [['paint', '--colour', 'b'], ['blue']],
     [['paint', '--out', ''], []],
+    [['paint', '--brush', 'f'], ['fine']],
+    [['paint', '--brush', './'], []],
     [['paint', 'x'], []],
     [['completion', 'z'], []],
   ])('%j is completed by %j', async (words, expected) => {
@@ -56,6 +59,7 @@ it('fish has a line for each command and each option', async () => {
   expect(lines).toContain("complete -c contrastive -n __fish_use_subcommand -a paint -d 'paints a child\\'s picture'");
   const ofPaint = "complete -c contrastive -n '__fish_seen_subcommand_from paint' -l";
   expect(lines).toContain(`${ofPaint} colour -xa 'red blue' -d 'of the paint'`);
+  expect(lines).toContain(`${ofPaint} brush -ra 'fine broad' -d 'or one of your own'`);
   expect(lines).toContain(`${ofPaint} out -r -d 'where to write'`);
   expect(lines).toContain(`${ofPaint} quick -d 'less care'`);
   expect(lines).toContain(`${ofPaint} brush-size -r -d 'width'`);

@@ -12,7 +12,9 @@ import { fineTune } from '../../lib/classify/fine-tune.ts';
 import { command as embedCommand } from '../../lib/cli/embed.ts';
 import { command as evalCommand } from '../../lib/cli/eval.ts';
 import { usualBatchSize, usualEpochs } from '../../lib/cli/fit-data.ts';
+import { Output } from '../../lib/cli/output.ts';
 import { command as resumeCommand } from '../../lib/cli/resume.ts';
+import { loadRunData } from '../../lib/cli/run-data.ts';
 import { command as trainCommand } from '../../lib/cli/train.ts';
 import { holdOut } from '../../lib/data/hold-out.ts';
 import { loadDataset } from '../../lib/data/load.ts';
@@ -80,12 +82,32 @@ describe('train, with a path alone', () => {
     expect(more).toMatchObject({ code: 0, stdout: expect.stringContaining('"startStep":2') });
     expect(await run('train', '--resume', 'runs/photos-supcon-1')).toMatchObject({ code: 0 });
     await rename('photos', 'moved');
-    const moved = await run('resume', 'runs/photos-supcon-1', '--data', 'moved', '--epochs', '4', '--json');
+    for (const [command, option] of [
+      ['eval', '--data'],
+      ['resume', '--data'],
+      ['embed', '--input'],
+    ] as const)
+      expect(await run(command, 'runs/photos-supcon-1')).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(
+          `runs/photos-supcon-1: its images are not in '.*photos' any more; ${option} (DIR )?says where they lie now`,
+        ),
+      });
+    const moved = await run('resume', 'runs/photos-supcon-1', 'moved', '--epochs', '4', '--json');
     expect(moved).toMatchObject({ code: 0, stdout: expect.stringContaining('"startStep":3') });
     const { data } = (await RunFolder.open('runs/photos-supcon-1')).config;
     expect(data).toMatchObject({ path: join(process.cwd(), 'moved'), heldOut: { fraction: 0.2, seed: 0 } });
     await rename('moved', 'photos');
     expect(await run('resume', 'runs/photos-supcon-1', '--data', 'photos')).toMatchObject({ code: 0 });
+    expect(await run('train', '--resume', 'runs/photos-supcon-1', '--val-split', '0')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('runs/photos-supcon-1: --val-split was 0.2, and is now 0 [ERR_OPTION]'),
+    });
+    expect(await run('train', 'photos', '--out', 'runs/photos-supcon-1')).toMatchObject({
+      code: 1,
+      stdout: '', // before anything is read
+      stderr: expect.stringContaining('photos-supcon-1: holds a run already; resume it or choose another folder'),
+    });
   });
 
   const lastMetrics = async (path: string): Promise<string | undefined> =>
@@ -105,7 +127,8 @@ describe('train, with a path alone', () => {
     for (let i = 0; i < 9; i += 2) await cp(join('photos/dogs/summer trip', `${i}.png`), join('flat', `${i}.png`));
     const ran = await run('train', 'flat', ...small, '--epochs', '1');
     expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining('flat has no labels; the kNN accuracy') });
-    expect(ran.stdout).toContain('\nmethod simclr: it learns from the images alone, as there are no class folders\n');
+    expect(ran.stdout).toContain('\nmethod simclr: it learns from the images alone, as flat has no class folders\n');
+    expect(ran.stdout).toContain('\nnext: npx contrastive report runs/flat-simclr-1\n');
     expect(await run('train', 'flat', ...small, '--method', 'supcon')).toMatchObject({
       code: 2,
       stderr: 'error: flat has no class folders; use --method simclr [ERR_OPTION]\n',
@@ -118,6 +141,39 @@ describe('train, with a path alone', () => {
       code: 2,
       stderr: expect.stringContaining('flat has no labels'),
     });
+  });
+
+  it('takes one class folder for no classes', async () => {
+    await cp('photos/dogs', 'kennel/dogs', { recursive: true });
+    const { code, stdout, stderr } = await run('train', 'kennel', ...small, '--epochs', '0');
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining('warning: kennel has one class only; the kNN accuracy is not measured\n'),
+    ]);
+    expect(stdout).toContain('\nmethod simclr: it learns from the images alone, as kennel has one class only\n');
+  });
+
+  it('says that test images cannot be used, and puts some of the others aside', async () => {
+    await cp('photos', 'parted/train', { recursive: true });
+    await mkdir('parted/test/dogs', { recursive: true });
+    await writeFile('parted/test/dogs/1.heic', '');
+    const ran = await run('train', 'parted', ...small, '--epochs', '0');
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('\n4 images put aside to judge on') });
+    expect(ran.stderr).toMatch(/warning: the test images cannot be used: .* found 1 \.heic file; some of each class/);
+  });
+
+  it('compares eval with the kNN accuracy before training on the same images only', async () => {
+    await cp('photos', 'whole/train', { recursive: true });
+    await cp('photos', 'whole/test', { recursive: true });
+    const out = 'runs/beside';
+    const trained = await run('train', 'whole', ...small, '--epochs', '1', '--val-split', '0.9', '--out', out);
+    expect(trained).toMatchObject({ code: 0 });
+    const judge = async (...args: string[]) =>
+      JSON.parse((await run('eval', out, '--protocol', 'knn', '--json', ...args)).stdout);
+    expect(await judge('--split', 'val')).toMatchObject({ testImages: 18, knnBefore: expect.any(Number) });
+    const ofTest = await judge('--split', 'test', '--limit-test', '18');
+    expect(ofTest).toMatchObject({ testImages: 18 });
+    expect(ofTest).not.toHaveProperty('knnBefore');
   });
 
   it.each([
@@ -148,7 +204,28 @@ it('a fine-tuned run and one that code has trained know their images too', async
   expect(config.data).toEqual({ name: 'folder', path: join(process.cwd(), 'photos'), limit: null, heldOut });
   const judged = await run('eval', 'runs/tuned', '--protocol', 'knn', '--json');
   expect(JSON.parse(judged.stdout)).toMatchObject({ trainImages: train.length, testImages: test.length });
+  const silent = { write: () => true };
+  const idsOf = async (data?: string): Promise<number[]> => {
+    const context = {
+      output: new Output(false, { stdout: silent, stderr: silent }),
+      signal: new AbortController().signal,
+    };
+    const options = { run: 'runs/tuned', data, split: 'test', skipDamaged: false, seed: 0, side: 16 } as const;
+    const { test: judged } = await loadRunData(options, config, context);
+    return Promise.all(
+      Array.from({ length: judged?.length ?? 0 }, async (_, i) => (await judged?.get(i))?.pixels[0] ?? 0),
+    );
+  };
+  await cp('photos', 'elsewhere', { recursive: true });
+  expect(await idsOf('elsewhere')).toEqual(await idsOf());
   expect((await run('resume', 'runs/tuned')).stderr).toContain('runs/tuned: this run is a fine-tuning');
+});
+
+it('a training by cross entropy goes on, which is no fine-tuning', async () => {
+  const out = 'runs/cross-entropy';
+  const trained = await run('train', 'photos', ...small, '--method', 'cross-entropy', '--epochs', '1', '--out', out);
+  expect(trained).toMatchObject({ code: 0 });
+  expect(await run('resume', out, '--epochs', '2')).toMatchObject({ code: 0 });
 });
 
 describe('a damaged file', () => {
@@ -189,9 +266,11 @@ describe('runs that do not say where their images lie', () => {
     const below = await run('eval', 'runs');
     expect(below.stderr).toContain("there is no run in 'runs': expected");
     const listed = below.stderr.split('; below it: ')[1] ?? '';
-    for (const name of ['photos-supcon-1', 'whole']) expect(listed).toContain(`runs/${name}`);
+    for (const name of ['photos-supcon-1', 'beside']) expect(listed).toContain(`runs/${name}`);
     const beside = await run('eval', 'runs/photo-supcon-1');
-    expect(beside.stderr).toContain('; beside it: runs/photos-supcon-1, ');
+    expect(beside.stderr).toContain('; near it: runs/photos-supcon-1, ');
+    const above = await run('eval', 'photos-supcon-1');
+    expect(above.stderr).toContain('; near it: runs/photos-supcon-1, ');
   });
 });
 

@@ -40,7 +40,7 @@ describe('--sampler', () => {
     expect(samplerChoices({ name: 'hard-negatives', sha256: 'ab' })).toEqual({ sampler: 'hard-negatives' });
   });
 
-  it('refuses flags of another sampler, or of none', () => {
+  it('refuses flags of another sampler, or of none, and a sampler without what it needs', () => {
     const check = (words: string) => () => {
       const { options, given } = parse(words);
       checkSamplerFlags(options as never, given);
@@ -49,7 +49,10 @@ describe('--sampler', () => {
     expect(check('--sampler weighted --sampler-classes 2')).toThrow(
       /--sampler-classes belongs to --sampler class-balanced, got --sampler weighted/,
     );
-    check('--sampler class-balanced --sampler-classes 2')();
+    expect(check('--sampler class-balanced --sampler-classes 2')).toThrow(
+      /--sampler class-balanced needs --sampler-per-class/,
+    );
+    check('--sampler class-balanced --sampler-classes 2 --sampler-per-class 4')();
     check('')();
   });
 });

@@ -229,7 +229,7 @@ describe('contrastive train', () => {
     });
     expect(code).toBe(0);
     expect(shown).toMatch(
-      /epoch 1\/1 {2}step 1\/4 {2}loss \d\.\d{4} {2}top-1 \d+\.\d% {2}[\d,]+ images\/s {2}\S+ m?s left/,
+      /epoch 1\/1 {2}step \d\/4 {2}loss \d\.\d{4} {2}top-1 \d+\.\d% {2}[\d,]+ images\/s {2}\S+ m?s left/,
     );
   });
 });

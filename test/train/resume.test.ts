@@ -278,7 +278,7 @@ describe('more epochs', () => {
     const rates = (await recordsOf(out)).filter(({ kind }) => kind === 'step').map(({ learningRate }) => learningRate);
     const next = String(Number((rates[20] as number).toPrecision(3)));
     expect(events.filter((event) => event.kind === 'warning')).toMatchObject([
-      { message: expect.stringContaining(`was for 4 epochs and is for 8 now`) },
+      { message: expect.stringContaining(`epochs was 4, and is now 8: the schedule`) },
     ]);
     expect(events.find((event) => event.kind === 'warning')).toMatchObject({
       message: expect.stringMatching(`gives step 21 a learning rate of ${next} in place of 0$`),
