@@ -11,7 +11,6 @@ import {
   parseData,
   profileOf,
   type Splits,
-  titleOf,
   usualFraction,
 } from './data-option.ts';
 import { missingClasses } from './evaluate-run.ts';
@@ -79,8 +78,9 @@ export async function prepare(context: TrainContext, config: PartialConfig | und
   const isUsualSize = !given.has('size') && config?.input === undefined;
   if (isUsualSize && spec.input.size === 224 && options.device === 'cpu')
     output.print('views of 224 pixels; --size 96 trains about five times as fast on a CPU');
-  const noTest = train.labels === undefined ? `${titleOf(source)} has no labels` : splits.noTest;
-  const warning = test === undefined ? `${noTest}; the kNN accuracy is not measured` : missingClasses({ train, test });
+  const lack = train.labels === undefined ? 'the training images have no labels' : splits.noTest;
+  const isJudged = test !== undefined && train.labels !== undefined;
+  const warning = isJudged ? missingClasses({ train, test }) : `${lack}; the kNN accuracy is not measured`;
   if (warning !== undefined) output.warn(warning);
   return { source, spec, splits };
 }

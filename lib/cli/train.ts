@@ -145,7 +145,7 @@ export async function train(context: TrainContext): Promise<void> {
     });
     output.progress.done();
     const knn = knnHistory(await (await RunFolder.open(out)).metrics.read());
-    const next = splits.test === undefined ? 'report' : 'eval';
+    const next = splits.test?.labels === undefined ? 'report' : 'eval';
     reportEnd(end, { startStep, knn, next }, { output, out, device: training.encoder.device });
   } catch (error) {
     if (error instanceof AbortError) throw await stopped(error, out, options);

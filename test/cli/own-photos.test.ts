@@ -126,7 +126,10 @@ describe('train, with a path alone', () => {
     await mkdir('flat');
     for (let i = 0; i < 9; i += 2) await cp(join('photos/dogs/summer trip', `${i}.png`), join('flat', `${i}.png`));
     const ran = await run('train', 'flat', ...small, '--epochs', '1');
-    expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining('flat has no labels; the kNN accuracy') });
+    expect(ran).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('warning: the training images have no labels; the kNN accuracy'),
+    });
     expect(ran.stdout).toContain('\nmethod simclr: it learns from the images alone, as flat has no class folders\n');
     expect(ran.stdout).toContain('\nnext: npx contrastive report runs/flat-simclr-1\n');
     expect(await run('train', 'flat', ...small, '--method', 'supcon')).toMatchObject({
@@ -149,6 +152,17 @@ describe('train, with a path alone', () => {
   ])('refuses %j', async (options, message) => {
     const stderr = `error: ${message} [ERR_OPTION]\n`;
     expect(await run('train', 'photos', ...small, ...options)).toMatchObject({ code: 2, stdout: '', stderr });
+  });
+
+  it('takes splits without classes', async () => {
+    for (const part of ['train', 'test']) await cp('photos/dogs/summer trip', `halves/${part}`, { recursive: true });
+    const ran = await run('train', 'halves', ...small, '--epochs', '0');
+    expect(ran).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('warning: the training images have no labels;'),
+    });
+    expect(ran.stdout).toMatch(/^folder: 5 images, .*halves\/train$/m);
+    expect(ran.stdout).toContain('\nnext: npx contrastive report runs/halves-simclr-1\n');
   });
 
   it('takes one class folder for no classes', async () => {

@@ -67,7 +67,9 @@ describe('contrastive train', () => {
       '--json',
     );
     expect(ran).toMatchObject({ code: 0, stderr: '' });
-    expect(eventsOf(ran)[0]).toMatchObject({ kind: 'start', samples: 8 });
+    const [warned, started] = eventsOf(ran);
+    expect(warned).toEqual({ warning: 'the training images have no labels; the kNN accuracy is not measured' });
+    expect(started).toMatchObject({ kind: 'start', samples: 8 });
     const judged = await runWith([evalCommand], ['eval', '--run', out, '--protocol', 'knn', '--json']);
     expect(JSON.parse(judged.stdout)).toMatchObject({ trainImages: 20, testImages: 10 });
     const refused = await train(...small, '--split', 'unlabeled', '--out', join(folder, 'refused'));
@@ -209,7 +211,7 @@ describe('contrastive train', () => {
     const ran = await train(...args, '--batch-size', '2', '--epochs', '1', '--out', out, '--json');
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     const events = eventsOf(ran);
-    expect(events[0]).toEqual({ warning: 'photos has no labels; the kNN accuracy is not measured' });
+    expect(events[0]).toEqual({ warning: 'the training images have no labels; the kNN accuracy is not measured' });
     expect(events.at(-1)).toMatchObject({ kind: 'result', knnTop1: null });
     const supcon = await train(...args.with(3, 'supcon'), '--batch-size', '2', '--out', join(folder, 'x'));
     expect(supcon).toMatchObject({
