@@ -10,7 +10,7 @@ import { NpyWriter } from '../files/npy.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { defineCommand } from './command.ts';
 import { folderOfRun } from './data-option.ts';
-import { formatDuration } from './format.ts';
+import { counted, formatDuration } from './format.ts';
 import { eachImage, findImages, inputHelp, strictOption } from './image-files.ts';
 import { floatType, ofDevice, positive } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
@@ -106,7 +106,7 @@ Both appear when all is done, or not at all. ${inputHelp} Each is scaled and nor
       const { dim } = embedder;
       const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
       output.print(
-        `${names.length} images, ${dim} features each, in ${formatDuration(seconds)}${left}\n${npy}\n${index}`,
+        `${counted(names.length, 'image')}, ${dim} features each, in ${formatDuration(seconds)}${left}\n${npy}\n${index}`,
       );
       const imagesPerSecond = names.length / seconds;
       output.emit({ out: npy, index, rows: names.length, dim, skipped: skipped.length, seconds, imagesPerSecond });

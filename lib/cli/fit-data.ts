@@ -52,7 +52,7 @@ export interface FittedSpec extends TrainingSpec {
 
 /**
  * The training with what goes with its images.
- * @throws {OptionError} images without the labels that the method needs, or fewer than a batch.
+ * @throws {OptionError} images without the labels that the method needs, or fewer than a batch; a micro-batch that is larger.
  */
 export function fitToData(spec: TrainingSpec, source: DataSource, { length, labels }: Dataset): FittedSpec {
   const { accumulate = 1, epochs = usualEpochs(length) } = spec;
@@ -64,6 +64,10 @@ export function fitToData(spec: TrainingSpec, source: DataSource, { length, labe
   if (batchSize > length)
     throw new OptionError(
       `--batch-size ${batchSize} is more than your ${counted(length, 'training image')}; try --batch-size ${usual}`,
+    );
+  if (spec.microBatch !== undefined && spec.microBatch > batchSize)
+    throw new OptionError(
+      `--micro-batch ${spec.microBatch} is more than the ${counted(batchSize, 'image')} of a batch`,
     );
   return { ...spec, batchSize, epochs };
 }

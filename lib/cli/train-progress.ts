@@ -96,7 +96,7 @@ export function startLine(
   const from = event.startStep > 0 ? `, from step ${event.startStep}` : '';
   const images = `${counted(event.stepsPerEpoch, 'step')} of ${counted(batchSize * accumulate, 'image')}`;
   const left = event.samples - event.stepsPerEpoch * batchSize * accumulate;
-  const leftOut = left > 0 && sampler === undefined ? ` (${left} left out of each, others each time)` : '';
+  const leftOut = left > 0 && sampler === undefined ? ` (${left} left out of each epoch, others each time)` : '';
   return `${network} (${featureDim} features), ${precisionText(event)} on ${event.device}: ${counted(epochs, 'epoch')} of ${images}${leftOut}${from}, into ${typedPath(out)}`;
 }
 

@@ -123,7 +123,7 @@ describe('contrastive embed', () => {
     const source = ['--encoder', 'resnet18', '--weights', weights, '--stem', 'cifar', '--size', '16'];
     const { code, out: text } = await embed([...source, '--input', join(images, 'img2.png'), '--out', out]);
     expect(code).toBe(0);
-    expect(text).toMatch(/resnet18\.pth: 120 tensors\n1 images, 512 features each/);
+    expect(text).toMatch(/resnet18\.pth: 120 tensors\n1 image, 512 features each/);
     const index = JSON.parse(await readFile(`${out}.json`, 'utf8'));
     expect(index).toMatchObject({ weights, encoder: { name: 'resnet18', stem: 'cifar' }, dim: 512 });
     expect('run' in index || 'step' in index).toBe(false);

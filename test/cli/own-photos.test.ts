@@ -143,6 +143,14 @@ describe('train, with a path alone', () => {
     });
   });
 
+  it.each([
+    [['--batch-size', '32'], '--batch-size 32 is more than your 16 training images; try --batch-size 16'],
+    [['--micro-batch', '32'], '--micro-batch 32 is more than the 16 images of a batch'],
+  ])('refuses %j', async (options, message) => {
+    const stderr = `error: ${message} [ERR_OPTION]\n`;
+    expect(await run('train', 'photos', ...small, ...options)).toMatchObject({ code: 2, stdout: '', stderr });
+  });
+
   it('takes one class folder for no classes', async () => {
     await cp('photos/dogs', 'kennel/dogs', { recursive: true });
     const { code, stdout, stderr } = await run('train', 'kennel', ...small, '--epochs', '0');

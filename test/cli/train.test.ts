@@ -280,7 +280,7 @@ describe('wrong use', () => {
     [[...data, '--teacher-momentum', '1.5'], '--teacher-momentum must be a finite number >= 0 and <= 1, got 1.5'],
     [[...data, '--method', 'moco', '--queue', '100'], 'must hold a batch of keys at least: expected >= 256, got 100'],
     [[...data, '--method', 'moco', '--micro-batch', '8'], "the method 'moco' does not go with microBatch"],
-    [[...data, '--micro-batch', '300'], 'microBatch must be an integer >= 1 and <= 256, got 300'],
+    [[...data, '--micro-batch', '300'], '--micro-batch 300 is more than the 256 images of a batch'],
     [[...data, '--resume', 'runs/x', '--out', 'runs/y'], '--out does not go with --resume'],
     [[...data, '--encoder', './no-such-net.ts'], 'no-such-net.ts: there is no such file; it makes the encoder'],
     [[...data, '--encoder', './my-net.js', '--width', '8'], '--width belongs to --encoder resnet18 or'],
@@ -343,10 +343,14 @@ describe('where the weights begin', () => {
     const whole = await train(...args, '--limit-test', '10', '--out', join(folder, 'few'));
     expect(whole).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining(': 1 epoch of 2 steps of 20 images (1 left out of each, others each time), into'),
+      stdout: expect.stringContaining(
+        ': 1 epoch of 2 steps of 20 images (1 left out of each epoch, others each time), into',
+      ),
     });
     const some = await train(...args, '--limit-test', '10', '--batch-size', '24', '--out', join(folder, 'some'));
-    expect(some.stdout).toContain(': 1 epoch of 1 step of 24 images (17 left out of each, others each time), into');
+    expect(some.stdout).toContain(
+      ': 1 epoch of 1 step of 24 images (17 left out of each epoch, others each time), into',
+    );
     expect(some.stdout).toContain('\n1 step in ');
   });
 });
