@@ -6,13 +6,13 @@ import { fineTunePlan } from '../classify/fine-tune-plan.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { AbortError } from '../errors.ts';
-import { wilsonInterval } from '../evaluate/proportion.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { dataHelp, dataOption } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
 import { fineTuneOptions, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
 import { counted } from './format.ts';
+import { intervalText } from './knn-history.ts';
 import { percent } from './report/results.ts';
 import { loadLabelledRunData, ofRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads } from './shared-options.ts';
@@ -94,7 +94,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const { batchSize, epochs, lr } = fineTunePlan(train.length, typed);
   const steps = epochs * Math.floor(train.length / batchSize);
   output.print(
-    `${epochs} epochs, ${steps} steps of ${batchSize} images, learning rate ${+lr.toPrecision(3)}, into ${typedPath(out)}`,
+    `${counted(epochs, 'epoch')}, ${counted(steps, 'step')} of ${counted(batchSize, 'image')}, learning rate ${+lr.toPrecision(3)}, into ${typedPath(out)}`,
   );
   if (threads !== undefined) {
     setThreads(threads);
@@ -134,8 +134,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
 }
 
 function rightOf(accuracy: number, images: number): string {
-  const [low, high] = wilsonInterval(accuracy, images).map(percent);
-  return `${percent(accuracy)} of ${counted(images, 'test image')} right (95% interval: ${low} to ${high})`;
+  return `${percent(accuracy)} of ${counted(images, 'test image')} right (95% interval ${intervalText(accuracy, images)})`;
 }
 
 /** The error of a fine-tuning that a signal ended, with what to do about it. */

@@ -85,6 +85,6 @@ export async function eachImage<F extends ImageFile, T>(
   }
   output.progress.done();
   if (skipped.length === files.length)
-    throw new DataError(`none of ${files.length} images could be decoded: ${skipped[0]?.reason}`);
+    throw new DataError(`no image of ${files.length} could be decoded: ${skipped[0]?.reason}`);
   return skipped;
 }

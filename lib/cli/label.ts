@@ -5,6 +5,7 @@ import { DataError } from '../errors.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { tensor } from '../tensor/tensor.ts';
 import { defineCommand } from './command.ts';
+import { counted } from './format.ts';
 import {
   eachImage,
   findImages,
@@ -90,7 +91,9 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
     const [images, skipped] = [suggested.length, [...labelled.skipped, ...unlabelled.skipped]];
     const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
     if (out !== undefined)
-      output.print(`${images} images by ${labels.length} labelled ones, ${check} of them to check${left}\n${out}`);
+      output.print(
+        `${counted(images, 'image')} by ${labels.length} labelled, ${check} of them to check${left}\n${out}`,
+      );
     output.emit({ kind: 'result', images, labelled: labels.length, check, skipped, ...(out !== undefined && { out }) });
   },
 });

@@ -1,7 +1,7 @@
 /** `contrastive predict`: the classes of a folder of images, by the classifier of a run. */
 import { createClassifier } from '../serve/image-classifier.ts';
 import { defineCommand } from './command.ts';
-import { formatDuration } from './format.ts';
+import { counted, formatDuration } from './format.ts';
 import { eachImage, findImages, inputHelp, strictOption } from './image-files.ts';
 import { RecordWriter, recordsOption, rounded } from './records.ts';
 import { floatType, ofDevice, ofRun, positive } from './shared-options.ts';
@@ -63,7 +63,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
     const images = files.length - skipped.length;
     const seconds = (performance.now() - started) / 1000;
     const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
-    if (out !== undefined) output.print(`${images} images in ${formatDuration(seconds)}${left}\n${out}`);
+    if (out !== undefined) output.print(`${counted(images, 'image')} in ${formatDuration(seconds)}${left}\n${out}`);
     output.emit({ kind: 'result', images, skipped, seconds, ...(out !== undefined && { out }) });
   },
 });

@@ -6,6 +6,7 @@ import { RunFolder } from '../checkpoint/run.ts';
 import type { JsonObject, RunConfig } from '../checkpoint/run-config.ts';
 import { isRunLocked } from '../checkpoint/run-lock.ts';
 import { dataText } from './data-option.ts';
+import { counted } from './format.ts';
 import { type KnnHistory, knnHistory } from './knn-history.ts';
 
 export interface RunRecord {
@@ -59,5 +60,5 @@ export function encoderText({ encoder: { name, width } }: RunConfig): string {
 /** "fashion-mnist:bundled, 2000 images" */
 export function dataTextOf({ data, dataset }: RunConfig): string {
   const count = dataset?.length ?? data.limit;
-  return count === null ? dataText(data) : `${dataText(data)}, ${count.toLocaleString('en')} images`;
+  return count === null ? dataText(data) : `${dataText(data)}, ${counted(count, 'image')}`;
 }

@@ -56,6 +56,6 @@ export async function sheetImages(
     }
   }
   if (images.length === 0)
-    throw new DataError(`${dataset.name}: none of ${length} images could be decoded: ${skipped[0]?.reason}`);
+    throw new DataError(`${dataset.name}: no image of ${length} could be decoded: ${skipped[0]?.reason}`);
   return { images: images.sort((a, b) => a.sample.id - b.sample.id), skipped };
 }

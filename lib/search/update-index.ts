@@ -97,7 +97,7 @@ export async function updateIndex(path: string, options: UpdateIndexOptions): Pr
       return { index: old, ...unchanged, skipped };
     }
     if (writer.rows === 0)
-      throw new DataError(`${root}: none of ${found.length} images could be decoded: ${skipped[0]?.reason}`);
+      throw new DataError(`${root}: no image of ${found.length} could be decoded: ${skipped[0]?.reason}`);
     await writer.finish();
     await old?.close(); // Windows replaces no file that is mapped
     open = undefined;

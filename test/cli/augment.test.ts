@@ -238,7 +238,7 @@ describe('contrastive augment', () => {
     ],
     ['an empty folder', () => ['--data', join(folder, 'empty')], 1, /the data set is empty.*\[ERR_DATA\]/],
     ['an image that is damaged', () => ['--data', join(images, 'img3.jpg')], 1, /cannot be decoded.*\[ERR_DATA\]/],
-    ['a folder of damaged ones', () => ['--data', join(folder, 'bad')], 1, /none of 1 images could be.*\[ERR_DATA\]/],
+    ['a folder of damaged ones', () => ['--data', join(folder, 'bad')], 1, /no image of 1 could be.*\[ERR_DATA\]/],
     ['an unknown preset', () => ['--preset', 'simclr2'], 2, /--preset must be one of .*did you mean 'simclr/],
     ['a size of 0', () => ['--size', '0'], 2, /--size must be an integer >= 1.*got 0 .*\[ERR_OPTION\]/],
     ['no views', () => ['--views', '0'], 2, /--views must be an integer >= 1/],

@@ -157,12 +157,7 @@ describe('contrastive embed', () => {
       1,
       /no such file or folder \[ERR_DATA\]/,
     ],
-    [
-      'only bad images',
-      () => ['--input', join(images, 'img3.jpg')],
-      1,
-      /none of 1 images could be decoded.*\[ERR_DATA\]/,
-    ],
+    ['only bad images', () => ['--input', join(images, 'img3.jpg')], 1, /no image of 1 could be decoded.*\[ERR_DATA\]/],
     [
       'a bad image, with --strict',
       () => ['--input', images, '--strict'],

@@ -52,7 +52,7 @@ describe('contrastive label', () => {
     const out = join(folder, 'labels.csv');
     const { code, stdout } = await label('--out', out, '--check-below', '1');
     expect(code).toBe(0);
-    expect(stdout).toContain('6 images by 12 labelled ones, 6 of them to check; 1 skipped');
+    expect(stdout).toContain('6 images by 12 labelled, 6 of them to check; 1 skipped');
     const [head, row] = (await readFile(out, 'utf8')).split('\n');
     expect(head).toBe('path,class,confidence,runnerUp,runnerUpConfidence,nearest,similarity,check');
     expect(row).toMatch(/^(rose|tulip)-2\d\.png,.*,true$/);

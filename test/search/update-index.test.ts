@@ -151,7 +151,7 @@ describe('an index of a folder', () => {
     const empty = await mkdtemp(join(folder, 'empty-'));
     await expect(update({ input: empty })).rejects.toMatchObject({ code: 'ERR_DATA' });
     await cp(join(fixtures, 'truncated.jpg'), join(empty, 'bad.jpg'));
-    await expect(update({ input: empty })).rejects.toThrow(/none of 1 images could be decoded/);
+    await expect(update({ input: empty })).rejects.toThrow(/no image of 1 could be decoded/);
     await writeFile(path, 'a letter');
     await expect(update()).rejects.toThrow(/not safetensors.*name another file, or delete this one/);
     await rm(path);
