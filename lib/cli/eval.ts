@@ -24,7 +24,7 @@ import { fineTuneOptions, fineTuneRun, fineTuneSide, presetInput, refuseFineTune
 import { counted } from './format.ts';
 import { knnHistory } from './knn-history.ts';
 import { percent } from './report/results.ts';
-import { loadLabelledRunData, ofRunData } from './run-data.ts';
+import { loadLabelledRunData, ofLabelFraction, ofRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
 import { sideOf } from './training.ts';
 
@@ -46,13 +46,7 @@ const evalOptions = {
   baseline: { type: 'boolean', help: 'also judge the same encoder with random weights' },
   k: { ...positive, default: 20, help: 'neighbours that vote' },
   knnTemperature: { type: 'number', value: 'T', default: 0.1, above: 0, help: 'of the votes exp(cosine / T)' },
-  labelFraction: {
-    type: 'number',
-    value: 'SHARE',
-    above: 0,
-    max: 1,
-    help: "use this share of each class's training images; default all",
-  },
+  ...ofLabelFraction,
   ...fineTuneOptions,
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, and of fine-tuning' },
   ...ofRunData,

@@ -14,7 +14,7 @@ import { fineTuneOptions, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
 import { counted } from './format.ts';
 import { intervalText } from './knn-history.ts';
 import { percent } from './report/results.ts';
-import { loadLabelledRunData, ofRunData } from './run-data.ts';
+import { loadLabelledRunData, ofLabelFraction, ofRunData } from './run-data.ts';
 import { ofDevice, ofRun, ofThreads } from './shared-options.ts';
 import { shellWord, typedPath } from './train-options.ts';
 
@@ -32,13 +32,7 @@ const options = {
   },
   resume: { type: 'boolean', help: 'go on with the run in that folder, with the same options' },
   ...fineTuneOptions,
-  labelFraction: {
-    type: 'number',
-    value: 'SHARE',
-    above: 0,
-    max: 1,
-    help: "use this share of each class's training images; default all",
-  },
+  ...ofLabelFraction,
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, of order and views' },
   ...ofRunData,
   encoder: {

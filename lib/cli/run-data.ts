@@ -20,6 +20,16 @@ export const ofRunData = {
   skipDamaged,
 } as const satisfies OptionTable;
 
+export const ofLabelFraction = {
+  labelFraction: {
+    type: 'number',
+    value: 'SHARE',
+    above: 0,
+    max: 1,
+    help: "use this share of each class's training images; default all",
+  },
+} as const satisfies OptionTable;
+
 export interface RunDataOptions {
   /** The run's folder, as typed. */
   readonly run: string;

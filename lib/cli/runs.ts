@@ -43,7 +43,10 @@ async function foldersOf(folder: string, below: number): Promise<string[]> {
 async function list({ positionals, output }: CommandContext): Promise<void> {
   const root = resolve(positionals[0] ?? 'runs');
   const folders = await foldersOf(root, depth).catch((error: unknown) => {
-    throw new DataError(`${root}: cannot be read: ${messageOf(error)}`, { cause: error });
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new DataError(isMissing ? `there is no folder ${root}` : `${root}: cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
   });
   const runs: RunRecord[] = [];
   for (const folder of folders)

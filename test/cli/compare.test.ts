@@ -77,7 +77,7 @@ describe('contrastive runs', () => {
     const none = await run('runs', broken);
     expect(none).toMatchObject({ code: 1, stderr: expect.stringMatching(/warning: .*format must be 1.*no runs/s) });
     expect(await run('runs', join(folder, 'nowhere'))).toMatchObject({
-      ...{ code: 1, stderr: expect.stringMatching(/cannot be read.*\[ERR_DATA\]/) },
+      ...{ code: 1, stderr: expect.stringMatching(/^error: there is no folder .*nowhere \[ERR_DATA\]$/m) },
     });
   });
 
