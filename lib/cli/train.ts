@@ -48,7 +48,8 @@ With --json, one object a line: the events start, step, monitor, checkpoint, epo
     },
     {
       run: 'contrastive train photos --size 96 --skip-damaged',
-      explains: 'Smaller views, which train five times as fast; without the files that cannot be decoded.',
+      explains:
+        'Smaller views, a fifth of the usual pixels, which train faster; without the files that cannot be decoded.',
     },
     {
       run: 'contrastive resume runs/photos-supcon-1',
