@@ -54,6 +54,22 @@ export function adam_(
   ]);
 }
 
+/** `agree_` */
+export function agree_(status: Tensor, said: Tensor): Tensor {
+  return call('agree_', [status, said]);
+}
+
+/** `all_gather` */
+export function allGather(input: Tensor): Tensor {
+  return call('all_gather', [input]);
+}
+
+/** `all_reduce_` */
+export function allReduce_(input: Tensor, options?: { readonly reduction?: Reduction | undefined }): Tensor {
+  checkNames('allReduce_', options, ['reduction']);
+  return call('all_reduce_', [input, reductionCode(options?.reduction)]);
+}
+
 /** `batch_norm_act` */
 export function batchNormAct(
   input: Tensor,
@@ -106,6 +122,12 @@ export function beginStep_(
 ): Tensor {
   checkNames('beginStep_', options, ['goesOn']);
   return call('begin_step_', [statistics, before, status, options?.goesOn]);
+}
+
+/** `broadcast_` */
+export function broadcast_(input: Tensor, options?: { readonly source?: number | undefined }): Tensor {
+  checkNames('broadcast_', options, ['source']);
+  return call('broadcast_', [input, options?.source]);
 }
 
 /** `clip_gradients_` */
@@ -722,6 +744,21 @@ export function randperm(
   return call('randperm', [n, options?.seed, options?.device]);
 }
 
+/** `reduce_scatter` */
+export function reduceScatter(input: Tensor): Tensor {
+  return call('reduce_scatter', [input]);
+}
+
+/** `reduced_backward_` */
+export function reducedBackward_(
+  loss: Tensor,
+  status: Tensor,
+  summed: readonly Tensor[],
+  averaged: readonly Tensor[],
+): Tensor {
+  return call('reduced_backward_', [loss, status, summed, averaged]);
+}
+
 /** `refuse_non_finite_` */
 export function refuseNonFinite_(
   values: readonly Tensor[],
@@ -829,6 +866,11 @@ export function softmaxCrossEntropy(
 /** `unit_bank` */
 export function unitBank(bank: Tensor): Tensor {
   return call('unit_bank', [bank]);
+}
+
+/** `whole_batch` */
+export function wholeBatch(local: Tensor, rows: number | readonly number[]): Tensor {
+  return call('whole_batch', [local, rows]);
 }
 
 /** `aten::abs` */

@@ -1,0 +1,167 @@
+// The group's collectives as operations on tensors.
+#include "distributed/collectives.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/error.h"
+#include "core/op.h"
+
+namespace contrastive::distributed {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+using Reduction = ProcessGroup::Reduction;
+
+Reduction reduction_of(const std::string& name) {
+  if (name == "sum") return Reduction::kSum;
+  if (name == "max") return Reduction::kMax;
+  CONTRASTIVE_CHECK(name == "min", kOptionError, "reduction must be 'sum', 'mean', 'max' or 'min', got '", name, "'");
+  return Reduction::kMin;
+}
+
+// As gloo takes it.
+at::Tensor sent(const at::Tensor& tensor) { return tensor.detach().cpu().contiguous(); }
+
+void check_rows(const char* name, const at::Tensor& tensor) {
+  CONTRASTIVE_CHECK(tensor.dim() > 0, kShapeError, name, " needs a tensor of at least one dimension, got a scalar");
+}
+
+void check_in_place(const char* name, const at::Tensor& tensor) {
+  CONTRASTIVE_CHECK(!tensor.requires_grad() || !c10::GradMode::is_enabled(), kAutogradError, name,
+                    " changes its argument and records no gradient: use it within noGrad(), or allGather()");
+}
+
+// Where the tensor is what gloo takes, the collective works in its memory.
+void write_back(const at::Tensor& target, const at::Tensor& value) {
+  const c10::NoGradGuard no_grad;
+  if (!target.is_alias_of(value)) target.copy_(value);
+  target.unsafeGetTensorImpl()->bump_version();
+}
+
+at::Tensor all_reduce_(const at::Tensor& self, const std::string& reduction) {
+  check_in_place("allReduce_", self);
+  const auto ranks = group();
+  const bool mean = reduction == "mean";
+  CONTRASTIVE_CHECK(!mean || self.is_floating_point(), kDTypeError, "allReduce_: a mean is of floating numbers, got ",
+                    self.scalar_type());
+  const Reduction kind = mean ? Reduction::kSum : reduction_of(reduction);
+  if (self.is_meta()) return self;
+  const at::Tensor value = sent(self);
+  ranks->all_reduce(value, kind).wait();
+  if (mean) value.div_(ranks->size());
+  write_back(self, value);
+  return self;
+}
+
+at::Tensor broadcast_(const at::Tensor& self, int64_t source) {
+  check_in_place("broadcast_", self);
+  const auto ranks = group();
+  CONTRASTIVE_CHECK(source >= 0 && source < ranks->size(), kOptionError, "broadcast_: source must be a rank below ",
+                    ranks->size(), ", got ", source);
+  if (self.is_meta()) return self;
+  const at::Tensor value = sent(self);
+  ranks->broadcast(value, static_cast<int>(source)).wait();
+  write_back(self, value);
+  return self;
+}
+
+at::Tensor scattered_sum(const at::Tensor& whole) {
+  const auto ranks = group();
+  std::vector<int64_t> sizes = whole.sizes().vec();
+  sizes[0] /= ranks->size();
+  const at::Tensor input = sent(whole), output = at::empty(sizes, input.options());
+  ranks->reduce_scatter(output, input).wait();
+  return output.to(whole.device());
+}
+
+struct AllGather : torch::autograd::Function<AllGather> {
+  static Variable forward(AutogradContext*, const Variable& self) { return gathered(self); }
+  static variable_list backward(AutogradContext*, variable_list gradients) { return {scattered_sum(gradients[0])}; }
+};
+
+at::Tensor all_gather(const at::Tensor& self) {
+  check_rows("allGather", self);
+  const auto ranks = group();
+  if (self.is_meta()) return at::cat(std::vector<at::Tensor>(ranks->size(), self));
+  return AllGather::apply(self);
+}
+
+at::Tensor reduce_scatter(const at::Tensor& self) {
+  check_rows("reduceScatter", self);
+  const auto ranks = group();
+  CONTRASTIVE_CHECK(self.size(0) % ranks->size() == 0, kShapeError,
+                    "reduceScatter: the rows must be a multiple of the ", ranks->size(), " ranks, got shape ",
+                    self.sizes());
+  CONTRASTIVE_CHECK(!self.requires_grad() || !c10::GradMode::is_enabled(), kAutogradError,
+                    "reduceScatter records no gradient: use it within noGrad()");
+  if (self.is_meta()) return self.narrow(0, 0, self.size(0) / ranks->size()).clone();
+  return scattered_sum(self);
+}
+
+// Different numbers of rows go as the largest of them.
+at::Tensor gathered_rows(const at::Tensor& local, const std::vector<int64_t>& rows) {
+  const int64_t most = *std::max_element(rows.begin(), rows.end());
+  if (std::all_of(rows.begin(), rows.end(), [&](int64_t each) { return each == most; })) return gathered(local);
+  std::vector<int64_t> sizes = local.sizes().vec();
+  sizes[0] = most;
+  const at::Tensor padded = at::zeros(sizes, local.options());
+  padded.narrow(0, 0, local.size(0)).copy_(local.detach());
+  const at::Tensor all = gathered(padded);
+  std::vector<at::Tensor> parts;
+  for (size_t rank = 0; rank < rows.size(); ++rank)
+    parts.push_back(all.narrow(0, static_cast<int64_t>(rank) * most, rows[rank]));
+  return at::cat(parts);
+}
+
+struct WholeBatch : torch::autograd::Function<WholeBatch> {
+  static Variable forward(AutogradContext* context, const Variable& local, const std::vector<int64_t>& rows) {
+    int64_t before = 0;
+    for (int rank = 0; rank < group()->rank(); ++rank) before += rows[rank];
+    context->saved_data["before"] = before;
+    context->saved_data["count"] = local.size(0);
+    return gathered_rows(local, rows);
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const int64_t before = context->saved_data["before"].toInt(), count = context->saved_data["count"].toInt();
+    return {gradients[0].narrow(0, before, count), Variable()};
+  }
+};
+
+// The rows of all ranks, of which `rows` says how many each has: for a loss that every rank computes whole. Each rank's
+// gradient of that loss in its own rows is then the exact one, and nothing has to be sent back.
+at::Tensor whole_batch(const at::Tensor& local, const std::vector<int64_t>& rows) {
+  check_rows("whole_batch", local);
+  const auto ranks = group();
+  CONTRASTIVE_CHECK(static_cast<int>(rows.size()) == ranks->size() && rows[ranks->rank()] == local.size(0), kShapeError,
+                    "rows must hold the number of rows of each rank, got ", rows, " for shape ", local.sizes());
+  if (!local.is_meta()) return WholeBatch::apply(local, rows);
+  std::vector<int64_t> sizes = local.sizes().vec();
+  sizes[0] = std::accumulate(rows.begin(), rows.end(), int64_t{0});
+  return local.narrow(0, 0, 1).expand(sizes).clone();
+}
+
+CONTRASTIVE_OP(all_reduce_, "all_reduce_(Tensor(a!) self, *, str reduction='sum') -> Tensor(a!)");
+CONTRASTIVE_OP(broadcast_, "broadcast_(Tensor(a!) self, *, int source=0) -> Tensor(a!)");
+CONTRASTIVE_OP(all_gather, "all_gather(Tensor self) -> Tensor");
+CONTRASTIVE_OP(reduce_scatter, "reduce_scatter(Tensor self) -> Tensor");
+CONTRASTIVE_OP(whole_batch, "whole_batch(Tensor local, int[] rows) -> Tensor");
+
+}  // namespace
+
+at::Tensor gathered(const at::Tensor& local) {
+  const auto ranks = group();
+  std::vector<int64_t> sizes = local.sizes().vec();
+  sizes[0] *= ranks->size();
+  const at::Tensor input = sent(local), output = at::empty(sizes, input.options());
+  ranks->all_gather(output, input).wait();
+  return output.to(local.device());
+}
+
+}  // namespace contrastive::distributed
