@@ -1,5 +1,6 @@
 /** The processes that compute together: joining them, leaving them, and what this one is among them. */
 import { resolve } from 'node:path';
+import { deserialize, serialize } from 'node:v8';
 import { StateError } from '../errors.ts';
 import { loadAddon } from '../native/addon.ts';
 import { packageVersion } from '../native/addon-path.ts';
@@ -86,7 +87,7 @@ export async function initProcessGroup(options: ProcessGroupOptions = {}): Promi
   }
 }
 
-function placeIn(file: string | undefined, given: Partial<Joined>): Place {
+function placeIn(file: string | undefined, given: { readonly [K in keyof Joined]?: number | undefined }): Place {
   const environment = {
     ...process.env,
     ...(file !== undefined && { MASTER_ADDR: 'localhost', MASTER_PORT: '1' }),
@@ -114,14 +115,15 @@ export async function barrier(): Promise<void> {
 }
 
 /**
- * What `make` returns in rank 0, in every process: plain JSON. Where it throws there, the others fail by a DistributedError that
+ * What `make` returns in rank 0, in every process: plain data. Where it throws there, the others fail by a DistributedError that
  * says why. Without a group: what it returns.
  */
 export async function fromRankZero<T>(make: () => Promise<T> | T): Promise<T> {
   if (joined === undefined) return make();
   const key = `exchange/${exchanges++}`;
-  if (joined.rank !== 0) return JSON.parse(await guardAsync(guard(() => loadAddon().groupText(key)))) as T;
+  if (joined.rank !== 0)
+    return deserialize(Buffer.from(await guardAsync(guard(() => loadAddon().groupText(key))), 'base64')) as T;
   const value = await make();
-  await guardAsync(guard(() => loadAddon().setGroupText(key, JSON.stringify(value))));
+  await guardAsync(guard(() => loadAddon().setGroupText(key, serialize(value).toString('base64'))));
   return value;
 }

@@ -744,6 +744,11 @@ export function randperm(
   return call('randperm', [n, options?.seed, options?.device]);
 }
 
+/** `reduce_gradients_` */
+export function reduceGradients_(status: Tensor, summed: readonly Tensor[], averaged: readonly Tensor[]): Tensor {
+  return call('reduce_gradients_', [status, summed, averaged]);
+}
+
 /** `reduce_scatter` */
 export function reduceScatter(input: Tensor): Tensor {
   return call('reduce_scatter', [input]);
@@ -869,8 +874,8 @@ export function unitBank(bank: Tensor): Tensor {
 }
 
 /** `whole_batch` */
-export function wholeBatch(local: Tensor, rows: number | readonly number[]): Tensor {
-  return call('whole_batch', [local, rows]);
+export function wholeBatch(local: Tensor): Tensor {
+  return call('whole_batch', [local]);
 }
 
 /** `aten::abs` */

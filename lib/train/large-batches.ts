@@ -47,7 +47,7 @@ export class LargeBatch {
 
 /** As trainBatches: the same samples in each batch, and the same views. */
 export function largeBatches(dataset: Dataset, options: ResolvedOptions, sampler: Sampler) {
-  const { microBatch } = options;
+  const microBatch = options.microBatch / (options.ranks?.worldSize ?? 1);
   const make = batchMaker(dataset, options);
   return {
     length: sampler.length,

@@ -5,9 +5,6 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <algorithm>
-#include <numeric>
-
 #include "core/error.h"
 #include "core/op.h"
 
@@ -86,11 +83,13 @@ struct AllGather : torch::autograd::Function<AllGather> {
   static variable_list backward(AutogradContext*, variable_list gradients) { return {scattered_sum(gradients[0])}; }
 };
 
+// The twin of what all ranks have.
+at::Tensor repeated(const at::Tensor& twin, int times) { return at::cat(std::vector<at::Tensor>(times, twin)); }
+
 at::Tensor all_gather(const at::Tensor& self) {
   check_rows("allGather", self);
   const auto ranks = group();
-  if (self.is_meta()) return at::cat(std::vector<at::Tensor>(ranks->size(), self));
-  return AllGather::apply(self);
+  return self.is_meta() ? repeated(self, ranks->size()) : AllGather::apply(self);
 }
 
 at::Tensor reduce_scatter(const at::Tensor& self) {
@@ -105,53 +104,30 @@ at::Tensor reduce_scatter(const at::Tensor& self) {
   return scattered_sum(self);
 }
 
-// Different numbers of rows go as the largest of them.
-at::Tensor gathered_rows(const at::Tensor& local, const std::vector<int64_t>& rows) {
-  const int64_t most = *std::max_element(rows.begin(), rows.end());
-  if (std::all_of(rows.begin(), rows.end(), [&](int64_t each) { return each == most; })) return gathered(local);
-  std::vector<int64_t> sizes = local.sizes().vec();
-  sizes[0] = most;
-  const at::Tensor padded = at::zeros(sizes, local.options());
-  padded.narrow(0, 0, local.size(0)).copy_(local.detach());
-  const at::Tensor all = gathered(padded);
-  std::vector<at::Tensor> parts;
-  for (size_t rank = 0; rank < rows.size(); ++rank)
-    parts.push_back(all.narrow(0, static_cast<int64_t>(rank) * most, rows[rank]));
-  return at::cat(parts);
-}
-
 struct WholeBatch : torch::autograd::Function<WholeBatch> {
-  static Variable forward(AutogradContext* context, const Variable& local, const std::vector<int64_t>& rows) {
-    int64_t before = 0;
-    for (int rank = 0; rank < group()->rank(); ++rank) before += rows[rank];
-    context->saved_data["before"] = before;
-    context->saved_data["count"] = local.size(0);
-    return gathered_rows(local, rows);
+  static Variable forward(AutogradContext* context, const Variable& local) {
+    context->saved_data["rows"] = local.size(0);
+    return gathered(local);
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const int64_t before = context->saved_data["before"].toInt(), count = context->saved_data["count"].toInt();
-    return {gradients[0].narrow(0, before, count), Variable()};
+    const int64_t rows = context->saved_data["rows"].toInt();
+    return {gradients[0].narrow(0, group()->rank() * rows, rows)};
   }
 };
 
-// The rows of all ranks, of which `rows` says how many each has: for a loss that every rank computes whole. Each rank's
-// gradient of that loss in its own rows is then the exact one, and nothing has to be sent back.
-at::Tensor whole_batch(const at::Tensor& local, const std::vector<int64_t>& rows) {
-  check_rows("whole_batch", local);
+// As all_gather, for a loss that every rank computes whole. The gradient of a rank's own rows in that loss is then the
+// exact one, and nothing has to be sent back.
+at::Tensor whole_batch(const at::Tensor& local) {
+  check_rows("wholeBatch", local);
   const auto ranks = group();
-  CONTRASTIVE_CHECK(static_cast<int>(rows.size()) == ranks->size() && rows[ranks->rank()] == local.size(0), kShapeError,
-                    "rows must hold the number of rows of each rank, got ", rows, " for shape ", local.sizes());
-  if (!local.is_meta()) return WholeBatch::apply(local, rows);
-  std::vector<int64_t> sizes = local.sizes().vec();
-  sizes[0] = std::accumulate(rows.begin(), rows.end(), int64_t{0});
-  return local.narrow(0, 0, 1).expand(sizes).clone();
+  return local.is_meta() ? repeated(local, ranks->size()) : WholeBatch::apply(local);
 }
 
 CONTRASTIVE_OP(all_reduce_, "all_reduce_(Tensor(a!) self, *, str reduction='sum') -> Tensor(a!)");
 CONTRASTIVE_OP(broadcast_, "broadcast_(Tensor(a!) self, *, int source=0) -> Tensor(a!)");
 CONTRASTIVE_OP(all_gather, "all_gather(Tensor self) -> Tensor");
 CONTRASTIVE_OP(reduce_scatter, "reduce_scatter(Tensor self) -> Tensor");
-CONTRASTIVE_OP(whole_batch, "whole_batch(Tensor local, int[] rows) -> Tensor");
+CONTRASTIVE_OP(whole_batch, "whole_batch(Tensor local) -> Tensor");
 
 }  // namespace
 

@@ -141,6 +141,11 @@ class GradientBuckets {
   size_t sent_ = 0;
 };
 
+Tensors joined(Tensors first, const Tensors& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
 // As guarded_backward_, of a loss that every rank has computed whole from the rows of all (whole_batch). `summed` are
 // the parameters that a rank's own rows went through: the gradient is the sum over the ranks. `averaged` come behind
 // the gathering: every rank has all of their gradient, and the mean keeps it the same to the bit. Every rank must call
@@ -151,13 +156,22 @@ at::Tensor reduced_backward_(const at::Tensor& loss, const at::Tensor& status, c
   CONTRASTIVE_CHECK(loss.requires_grad(), kAutogradError, "loss must require a gradient");
   CONTRASTIVE_CHECK(loss.numel() == 1, kShapeError, "loss must have one element, got shape ", loss.sizes());
   if (status.is_meta() || is_refused(status)) return status;
-  Tensors parameters = summed;
-  parameters.insert(parameters.end(), averaged.begin(), averaged.end());
+  const Tensors parameters = joined(summed, averaged);
   const auto ranks = distributed::group();
   GradientBuckets buckets(parameters, summed.size(), *ranks);
   buckets.attach();
   loss.backward();
   buckets.finish();
+  return status;
+}
+
+// The same for gradients that are there already.
+at::Tensor reduce_gradients_(const at::Tensor& status, const Tensors& summed, const Tensors& averaged) {
+  check_status(status);
+  const auto ranks = distributed::group();
+  if (status.is_meta() || is_refused(status)) return status;
+  const Tensors parameters = joined(summed, averaged);
+  GradientBuckets(parameters, summed.size(), *ranks).finish();
   return status;
 }
 
@@ -177,6 +191,8 @@ at::Tensor agree_(const at::Tensor& status, const at::Tensor& said) {
 CONTRASTIVE_OP(
     reduced_backward_,
     "reduced_backward_(Tensor loss, Tensor(a!) status, Tensor(b!)[] summed, Tensor(c!)[] averaged) -> Tensor");
+CONTRASTIVE_OP(reduce_gradients_,
+               "reduce_gradients_(Tensor(a!) status, Tensor(b!)[] summed, Tensor(c!)[] averaged) -> Tensor");
 CONTRASTIVE_OP(agree_, "agree_(Tensor(a!) status, Tensor(b!) said) -> Tensor");
 
 }  // namespace
