@@ -59,12 +59,23 @@ export function agree_(status: Tensor, said: Tensor): Tensor {
   return call('agree_', [status, said]);
 }
 
-/** `all_gather` */
+/**
+ * `all_gather`
+ *
+ * The rows of all processes of the group, one rank behind the other: (worldSize · n, …) of (n, …). Every process must call it, with
+ * tensors of one shape. As torch.distributed.nn.functional.all_gather: the gradient of a process's rows is the sum of what all
+ * processes have for them.
+ */
 export function allGather(input: Tensor): Tensor {
   return call('all_gather', [input]);
 }
 
-/** `all_reduce_` */
+/**
+ * `all_reduce_`
+ *
+ * Over all processes of the group, in place: 'sum' (default), 'mean', 'max' or 'min' of their tensors, in each. Records no
+ * gradient: a tensor that requires one is an ERR_AUTOGRAD, outside noGrad(). As torch.distributed.all_reduce.
+ */
 export function allReduce_(input: Tensor, options?: { readonly reduction?: Reduction | undefined }): Tensor {
   checkNames('allReduce_', options, ['reduction']);
   return call('all_reduce_', [input, reductionCode(options?.reduction)]);
@@ -124,7 +135,11 @@ export function beginStep_(
   return call('begin_step_', [statistics, before, status, options?.goesOn]);
 }
 
-/** `broadcast_` */
+/**
+ * `broadcast_`
+ *
+ * The tensor of the process `source` (default 0), in place in all processes of the group. As torch.distributed.broadcast.
+ */
 export function broadcast_(input: Tensor, options?: { readonly source?: number | undefined }): Tensor {
   checkNames('broadcast_', options, ['source']);
   return call('broadcast_', [input, options?.source]);
@@ -749,7 +764,12 @@ export function reduceGradients_(status: Tensor, summed: readonly Tensor[], aver
   return call('reduce_gradients_', [status, summed, averaged]);
 }
 
-/** `reduce_scatter` */
+/**
+ * `reduce_scatter`
+ *
+ * The sum of the tensors of all processes, of whose rows each gets its part by rank: (n / worldSize, …) of (n, …). As
+ * torch.distributed.reduce_scatter_tensor. Records no gradient.
+ */
 export function reduceScatter(input: Tensor): Tensor {
   return call('reduce_scatter', [input]);
 }

@@ -69,13 +69,13 @@ at::Tensor broadcast_(const at::Tensor& self, int64_t source) {
   return self;
 }
 
+// This rank's part of the sum of all ranks' tensors. gloo itself does no better: it adds up the whole, too.
 at::Tensor scattered_sum(const at::Tensor& whole) {
   const auto ranks = group();
-  std::vector<int64_t> sizes = whole.sizes().vec();
-  sizes[0] /= ranks->size();
-  const at::Tensor input = sent(whole), output = at::empty(sizes, input.options());
-  ranks->reduce_scatter(output, input).wait();
-  return output.to(whole.device());
+  const at::Tensor sum = sent(whole).clone();
+  ranks->all_reduce(sum, Reduction::kSum).wait();
+  const int64_t rows = sum.size(0) / ranks->size();
+  return sum.narrow(0, ranks->rank() * rows, rows).to(whole.device());
 }
 
 struct AllGather : torch::autograd::Function<AllGather> {

@@ -136,11 +136,6 @@ ProcessGroup::Pending ProcessGroup::all_gather(const at::Tensor& output, const a
   return launch([&] { return backend_->_allgather_base(out, in); }, {output, input});
 }
 
-ProcessGroup::Pending ProcessGroup::reduce_scatter(const at::Tensor& output, const at::Tensor& input) {
-  at::Tensor out = output, in = input;
-  return launch([&] { return backend_->_reduce_scatter_base(out, in); }, {output, input});
-}
-
 void ProcessGroup::set(const std::string& key, const std::string& text) {
   check_usable();
   set_text(store_, "text/" + key, text);

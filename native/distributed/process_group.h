@@ -44,8 +44,6 @@ class ProcessGroup {
   Pending broadcast(const at::Tensor& tensor, int source);
   // One behind the other by rank: `output` is (size · n, …) for (n, …).
   Pending all_gather(const at::Tensor& output, const at::Tensor& input);
-  // The opposite: the sum of all ranks' `input`, of which each rank gets its part.
-  Pending reduce_scatter(const at::Tensor& output, const at::Tensor& input);
 
   // Text that all ranks see, for what comes once and is small. `set` is seen by whoever calls `get`, which waits.
   void set(const std::string& key, const std::string& text);
