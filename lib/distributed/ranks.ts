@@ -1,6 +1,6 @@
 /** How the processes of a group share a training. */
 import { OptionError } from '../errors.ts';
-import { wholeStatistics } from '../tensor/modes.ts';
+import { wholeStatistics, withSharedWork } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { rank, worldSize } from './group.ts';
@@ -34,6 +34,11 @@ export class Ranks {
   /** Runs a pass over this rank's rows, of which modules may see those of all ranks. */
   inStep<T>(pass: () => T): T {
     return this.#syncBatchNorm ? wholeStatistics(pass) : pass();
+  }
+
+  /** Runs what every rank computes alike, of the rows of all: contrastive losses then share the work. */
+  inCommon<T>(work: () => T): T {
+    return withSharedWork(work);
   }
 
   /**

@@ -128,8 +128,12 @@ export function makeCachedStep(
           let status = guard.begin(onlyPart);
           const { features, targets } = await cacheFeatures(batch, step, signal);
           const tensors = targetsOf(targets, options, method, progress);
-          const value = { features, ...method.lossOf(features, tensors) };
-          const report = reportOf(value, options.metrics ? method.metrics(value, tensors) : undefined);
+          const compare = () => {
+            const compared = { features, ...method.lossOf(features, tensors) };
+            return [compared, options.metrics ? method.metrics(compared, tensors) : undefined] as const;
+          };
+          const [value, metrics] = shared ? shared.ranks.inCommon(compare) : compare();
+          const report = reportOf(value, metrics);
           status = guard.checkLoss(report.narrow(0, 0, 1), status);
           const stopped = shared && stopOf(stop);
           if (shared && stopped) status = shared.agree(status, stopped);
