@@ -86,7 +86,8 @@ function stepFunction(
     let status = guard.begin(part);
     const value = common(() => method.loss(batch));
     const encoded = watch?.features(batch.views.batch);
-    const report = reportOf(value, metrics ? common(() => method.metrics(value, batch)) : undefined);
+    const ownReport = reportOf(value, metrics ? common(() => method.metrics(value, batch)) : undefined);
+    const report = shared ? shared.report(ownReport) : ownReport;
     status = guard.checkLoss(report.narrow(0, 0, 1), status);
     status = guard.checkFeatures(value.features, status);
     if (shared && stop) status = shared.agree(status, stop);
