@@ -79,13 +79,15 @@ function stepFunction(
   average: AveragedWeights | undefined,
   shared: SharedStep | undefined,
 ): (inputs: StepInputs) => StepOutputs {
+  const common = <T>(work: () => T): T => (shared ? shared.ranks.inCommon(work) : work());
   return ({ images, viewOrder, learningRate, decay, stop, part, ...own }) => {
     const targets = shared ? shared.targets(own) : own;
     const batch: MethodBatch = { views: new Views(images, viewOrder), ...targets };
     let status = guard.begin(part);
-    const value = method.loss(batch);
+    const value = common(() => method.loss(batch));
     const encoded = watch?.features(batch.views.batch);
-    const report = reportOf(value, metrics ? method.metrics(value, batch) : undefined);
+    const ownReport = reportOf(value, metrics ? common(() => method.metrics(value, batch)) : undefined);
+    const report = shared ? shared.report(ownReport) : ownReport;
     status = guard.checkLoss(report.narrow(0, 0, 1), status);
     status = guard.checkFeatures(value.features, status);
     if (shared && stop) status = shared.agree(status, stop);
