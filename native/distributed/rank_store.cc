@@ -1,5 +1,6 @@
 #include "distributed/rank_store.h"
 
+#include <algorithm>
 #include <future>
 #include <memory>
 #include <sstream>
@@ -117,9 +118,14 @@ void RankStore::leave(const std::string& reason) {
       set(message("left/", options_.rank), reason);
       add("left", 1);
     }
-    add("gone", 1);
-    const Clock::time_point end = Clock::now() + kForFarewells;
-    while (options_.serves && add("gone", 0) < options_.size && Clock::now() < end) {
+    set(message("gone/", options_.rank), "");
+    if (!options_.serves) return;
+    std::vector<int> staying;
+    for (int rank = 0; rank < options_.size; ++rank)
+      if (has_come(rank) && std::find(silent_.begin(), silent_.end(), rank) == silent_.end()) staying.push_back(rank);
+    for (const Clock::time_point end = Clock::now() + kForFarewells; Clock::now() < end;) {
+      std::erase_if(staying, [this](int rank) { return has(message("gone/", rank)); });
+      if (staying.empty()) return;
       std::this_thread::sleep_for(kBetweenCounts);
       check_();
     }
@@ -141,14 +147,17 @@ std::string RankStore::said_by_others() {
 std::vector<std::string> RankStore::silent_ranks() {
   add("question", 1);
   add(message("alive/", options_.rank), 1);
-  for (const Clock::time_point end = Clock::now() + kForAnswers;;) {
-    std::vector<std::string> silent;
-    for (int rank = 0; rank < options_.size; ++rank)
-      if (!has(message("alive/", rank))) silent.push_back(name_of(rank));
-    if (silent.empty() || Clock::now() > end) return silent;
+  silent_.clear();
+  for (int rank = 0; rank < options_.size; ++rank) silent_.push_back(rank);
+  for (const Clock::time_point end = Clock::now() + kForAnswers; Clock::now() < end;) {
+    std::erase_if(silent_, [this](int rank) { return has(message("alive/", rank)); });
+    if (silent_.empty()) break;
     std::this_thread::sleep_for(kBetweenCounts);
     check_();
   }
+  std::vector<std::string> names;
+  for (const int rank : silent_) names.push_back(name_of(rank));
+  return names;
 }
 
 std::string list_of(const std::vector<std::string>& names) {

@@ -51,6 +51,7 @@ class RankStore {
   GroupOptions options_;
   Check check_;
   bool is_lost_ = false;
+  std::vector<int> silent_;  // ranks, as they were last asked
 };
 
 // 'ranks 1, 2 and 3', of the names

@@ -13,6 +13,8 @@ export interface Ended {
 
 interface Start {
   readonly worldSize?: number;
+  /** A rank that does not end by itself: it is killed when all others have ended. */
+  readonly hanging?: number;
   /** After which all that still run are killed. */
   readonly seconds?: number;
   /** Variables of a rank besides those of the launcher, or in their place. */
@@ -35,7 +37,7 @@ export async function freePort(): Promise<number> {
 export async function runProcesses(
   script: string,
   argument: unknown,
-  { worldSize = 2, seconds = 90, variables = () => ({}) }: Start = {},
+  { worldSize = 2, hanging, seconds = 90, variables = () => ({}) }: Start = {},
 ): Promise<Ended[]> {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const port = await freePort();
@@ -53,18 +55,21 @@ export async function runProcesses(
     for (const child of children) child.kill('SIGKILL');
   };
   const limit = setTimeout(kill, seconds * 1000);
+  const ends = children.map(async (child): Promise<Ended> => {
+    const text = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].setEncoding('utf8').on('data', (part: string) => {
+        text[name] += part;
+      });
+    const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+    return { status, signal, ...text };
+  });
   try {
-    return await Promise.all(
-      children.map(async (child) => {
-        const text = { stdout: '', stderr: '' };
-        for (const name of ['stdout', 'stderr'] as const)
-          child[name].setEncoding('utf8').on('data', (part: string) => {
-            text[name] += part;
-          });
-        const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-        return { status, signal, ...text };
-      }),
-    );
+    if (hanging !== undefined) {
+      await Promise.all(ends.filter((_, rank) => rank !== hanging));
+      kill();
+    }
+    return await Promise.all(ends);
   } finally {
     clearTimeout(limit);
     kill();

@@ -1,6 +1,6 @@
 /** A training of a second, whose options, and faults, are plain data: a process is given them by its command line. */
 import { createHash } from 'node:crypto';
-import { rank } from '../../lib/distributed/group.ts';
+import type { Dataset } from '../../lib/data/dataset.ts';
 import type { Encoder } from '../../lib/encoders/registry.ts';
 import { BatchNorm1d, BatchNorm2d } from '../../lib/nn/normalization.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
@@ -11,19 +11,20 @@ import { Trainer } from '../../lib/train/trainer.ts';
 import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 
 export interface Training extends Partial<TrainerOptions> {
-  /** Samples of the data set. */
+  /** Samples of the data set, and the one of them that cannot be read. */
   readonly count?: number;
+  readonly damaged?: number;
   readonly fit?: FitOptions;
-  /** What a rank does when a step is done. */
-  readonly fault?: { readonly rank: number; readonly step: number; readonly does: keyof typeof faults };
-  /** Of a rank: the sample that cannot be read. */
-  readonly damaged?: { readonly rank: number; readonly sample: number };
-  /** Of a rank: the call of its head that makes a NaN. */
-  readonly nan?: { readonly rank: number; readonly call: number };
-  /** Of the initial weights, for each rank. */
-  readonly seeds?: readonly number[];
+  /** Of the initial weights. */
+  readonly weightSeed?: number;
   /** Whether batch normalisation goes by its running statistics. */
   readonly isFrozen?: boolean;
+  /** The pass through a head of its own that makes NaN; -1: none does. */
+  readonly nanAt?: number;
+  /** What happens when a step is done. */
+  readonly fault?: { readonly step: number; readonly does: keyof typeof faults };
+  /** What is otherwise in a rank. */
+  readonly ofRanks?: readonly Training[];
 }
 
 export interface Trained {
@@ -45,33 +46,28 @@ const faults = {
   },
 } as const;
 
-function datasetOf({ count = 48, damaged }: Training) {
-  const dataset = tinyDataset(count);
-  if (damaged?.rank !== rankOfLauncher()) return dataset;
-  const get = (index: number) => {
-    if (index === damaged.sample) throw new Error('the disk is scratched');
-    return dataset.get(index);
+function datasetOf({ count = 48, damaged }: Training): Dataset {
+  const { name, length, get } = tinyDataset(count);
+  const read: Dataset['get'] = (index) => {
+    if (index === damaged) throw new Error('the disk is scratched');
+    return get(index);
   };
-  return { name: dataset.name, length: dataset.length, get };
+  return { name, length, get: read };
 }
 
-const rankOfLauncher = (): number => Number(process.env.RANK ?? 0);
-
-function headOf(head: Encoder, { nan }: Training): TrainerOptions['head'] {
-  if (nan === undefined) return head;
-  let calls = 0;
+function headOf(head: Encoder, { nanAt }: Training): TrainerOptions['head'] {
+  if (nanAt === undefined) return head;
+  let passes = 0;
   return {
-    forward: (features: Tensor) => {
-      const out = head.forward(features);
-      return calls++ === nan.call && rank() === nan.rank ? out.mul(Number.NaN) : out;
-    },
+    forward: (features: Tensor) => head.forward(features).mul(passes++ === nanAt ? Number.NaN : 1),
     namedParameters: () => head.namedParameters(),
   };
 }
 
-export async function train(training: Training): Promise<Trained> {
-  const { count: _, damaged: __, nan: ___, seeds, isFrozen, fit, fault, ...options } = training;
-  const { encoder, head } = tinyModels(seeds?.[rankOfLauncher()]);
+export async function train(ofAll: Training): Promise<Trained> {
+  const training = { ...ofAll, ...ofAll.ofRanks?.[Number(process.env.RANK ?? 0)] };
+  const { count: _, damaged: __, nanAt: ___, ofRanks: ____, weightSeed, isFrozen, fit, fault, ...options } = training;
+  const { encoder, head } = tinyModels(weightSeed);
   if (isFrozen)
     for (const part of [...encoder.namedModules().values(), ...head.namedModules().values()])
       if (part instanceof BatchNorm1d || part instanceof BatchNorm2d) part.eval();
@@ -79,8 +75,7 @@ export async function train(training: Training): Promise<Trained> {
   const stop = new AbortController();
   const onEvent = (event: TrainEvent): void => {
     events.push(event);
-    const isDue = fault?.rank === rankOfLauncher() && event.kind === 'step' && event.step === fault.step;
-    if (fault && isDue) faults[fault.does](stop);
+    if (fault && event.kind === 'step' && event.step === fault.step) faults[fault.does](stop);
   };
   let error: Trained['error'];
   try {

@@ -60,7 +60,7 @@ describe('2 processes, half a batch each', () => {
   beforeAll(async () => {
     const others: Training[] = [
       { syncBatchNorm: false },
-      { ...steady, epochs: 1, seeds: [1, 2], fit: { out: begun() } },
+      { ...steady, epochs: 1, ofRanks: [{}, { weightSeed: 2 }], fit: { out: begun() } },
     ];
     results = await resultsOf('training.ts', { trainings: [...Object.values(methods), ...others] });
   });
@@ -86,7 +86,7 @@ describe('2 processes, half a batch each', () => {
 
     const of4 = join(folder, 'of-4');
     await cp(begun(), of4, { recursive: true });
-    const goOn = (out: string): Training => ({ ...steady, seeds: [5, 6, 7, 8], fit: { out, resume: true } });
+    const goOn = (out: string): Training => ({ ...steady, weightSeed: 5, fit: { out, resume: true } });
     const alone = await train(goOn(begun()));
     const rest = lossesOf(unbroken).slice(3);
     expect(distance(lossesOf(alone), rest)).toBeLessThan(1e-4);
