@@ -37,7 +37,9 @@ async function valuesOf(options: object): Promise<number[]> {
   const [loss] = ops.contrastiveLoss(z, { block: 16, ...tau, ...options }) as unknown as [Tensor];
   loss.backward();
   const grads = [loss, z.grad as Tensor, ...('learnedTemperature' in tau ? [learnedTemperature.grad as Tensor] : [])];
-  return (await Promise.all(grads.map((value) => value.data()))).flatMap((values) => Array.from(values as Float64Array, Number));
+  return (await Promise.all(grads.map((value) => value.data()))).flatMap((values) =>
+    Array.from(values as Float64Array, Number),
+  );
 }
 
 const largest = (a: readonly number[], b: readonly number[]): number =>
