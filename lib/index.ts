@@ -101,6 +101,7 @@ export {
   barrier,
   destroyProcessGroup,
   fromRankZero,
+  groupTraffic,
   initProcessGroup,
   isDistributed,
   type ProcessGroupOptions,

@@ -2,6 +2,7 @@
 
 #include <ATen/core/ivalue.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -45,6 +46,7 @@ struct ProcessGroup::Pending::State {
   bool is_done = false;
   std::string error;
   std::vector<at::Tensor> held;
+  Clock::time_point began = Clock::now(), ended;
 };
 
 ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
@@ -79,10 +81,16 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
     fail(first_line(e.what()));
   }
   auto state = std::make_shared<Pending::State>();
+  {
+    const std::lock_guard lock(traffic_mutex_);
+    ++traffic_.collectives;
+    traffic_.bytes += static_cast<int64_t>(held.back().nbytes());
+  }
   state->held = std::move(held);
   work->getFuture()->addCallback([state](c10::ivalue::Future& future) {
     const std::lock_guard lock(state->mutex);
     state->is_done = true;
+    state->ended = Clock::now();
     if (future.hasError()) state->error = first_line(future.tryRetrieveErrorMessage());
     state->changed.notify_all();
   });
@@ -90,12 +98,19 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
 }
 
 void ProcessGroup::Pending::wait() {
+  const Clock::time_point began = Clock::now();
   std::unique_lock lock(state_->mutex);
-  Clock::time_point next_call = Clock::now() + kBetweenCalls;
+  Clock::time_point next_call = began + kBetweenCalls;
   while (!state_->changed.wait_for(lock, kBetweenLooks, [&] { return state_->is_done; })) {
     lock.unlock();
     group_->look(next_call);
     lock.lock();
+  }
+  {
+    using Seconds = std::chrono::duration<double>;
+    const std::lock_guard traffic_lock(group_->traffic_mutex_);
+    group_->traffic_.under_way += Seconds(state_->ended - state_->began).count();
+    group_->traffic_.waited += std::max(0.0, Seconds(state_->ended - began).count());
   }
   if (state_->error.empty()) return;
   const std::string error = state_->error;
@@ -139,6 +154,11 @@ std::string ProcessGroup::get(const std::string& key) {
     if (Clock::now() > end) fail(message("'", key, "' did not come within ", options_.timeout.count() / 1000, " s"));
   }
   return store_->get(full);
+}
+
+ProcessGroup::Traffic ProcessGroup::traffic() const {
+  const std::lock_guard lock(traffic_mutex_);
+  return traffic_;
 }
 
 void ProcessGroup::leave(const std::string& reason) {
