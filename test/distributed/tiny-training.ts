@@ -21,7 +21,7 @@ export interface Training extends Partial<TrainerOptions> {
   readonly isDouble?: boolean;
   /** The pass through a head of its own that makes NaN; -1: none does. */
   readonly nanAt?: number;
-  /** What happens when a step is done. */
+  /** What happens when a step is done, the first time that a launcher starts this. */
   readonly fault?: { readonly step: number; readonly does: keyof typeof faults };
   /** What is otherwise in a rank. */
   readonly ofRanks?: readonly Training[];
@@ -68,11 +68,12 @@ export async function train(ofAll: Training): Promise<Trained> {
   const training = { ...ofAll, ...ofAll.ofRanks?.[Number(process.env.RANK ?? 0)] };
   const { count: _, damaged: __, nanAt: ___, ofRanks: ____, weightSeed, isDouble, fit, fault, ...options } = training;
   const { encoder, head } = isDouble ? doubleModels() : tinyModels(weightSeed);
+  const isFirstStart = (process.env.TORCHELASTIC_RESTART_COUNT ?? '0') === '0';
   const events: TrainEvent[] = [];
   const stop = new AbortController();
   const onEvent = (event: TrainEvent): void => {
     events.push(event);
-    if (fault && event.kind === 'step' && event.step === fault.step) faults[fault.does](stop);
+    if (isFirstStart && fault && event.kind === 'step' && event.step === fault.step) faults[fault.does](stop);
   };
   let error: Trained['error'];
   try {
