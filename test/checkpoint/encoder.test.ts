@@ -131,10 +131,26 @@ describe('encoderShapes', () => {
     { name: 'resnet50', stem: 'imagenet', width: 6 },
     { name: 'resnet101', width: 2 },
     { name: 'resnet152', width: 1, inChannels: 4 },
+    { name: 'resnext50-32x4d', width: 16 },
+    { name: 'convnext-t', width: 3, patch: 5, inChannels: 2 },
+    { name: 'vit-ti-16', width: 64, size: 12, patch: 4, inChannels: 2 },
+    { name: 'vit-s-16', width: 128, size: 10, patch: 2, positions: 'sincos' },
   ])('are those of the network: $name of width $width', (config) => {
     using encoder = makeEncoder(config);
     const expected = [...encoder.stateDict()].map(([name, { shape }]) => [name, [...shape]]);
     expect([...(encoderShapes(config) ?? [])]).toEqual(expected.filter(([, shape]) => (shape as number[]).length > 0));
+  });
+
+  it.each([
+    [{ name: 'vit-ti-16', size: 4096, patch: 1 }, 'encoder.pos_embedding', [1, 1 + 4096 ** 2, 192]],
+    [{ name: 'vit-ti-16', size: 256, patch: 256, inChannels: 4096 }, 'conv_proj.weight', [192, 4096, 256, 256]],
+    [{ name: 'convnext-t', patch: 256, inChannels: 4096 }, 'features.0.0.weight', [96, 4096, 256, 256]],
+  ])('take no memory of a network that would be large: %j', async (config, name, shape) => {
+    await sync();
+    const { maxRSS } = process.resourceUsage(); // kilobytes
+    expect(encoderShapes(config)?.get(name)).toEqual(shape);
+    await sync();
+    expect(process.resourceUsage().maxRSS - maxRSS).toBeLessThan(100_000);
   });
 });
 
