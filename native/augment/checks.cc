@@ -1,6 +1,7 @@
 #include "augment/checks.h"
 
 #include <cmath>
+#include <limits>
 
 #include "core/choice.h"
 
@@ -57,6 +58,11 @@ void check_crop(const std::string& where, int64_t height, int64_t width, const P
                     kShapeError, where, ": ", reflects ? "reflect" : "symmetric", " padding of ", padding.across(),
                     " across and ", padding.down(), " down is too large for an image of ", image.height, " x ",
                     image.width);
+  constexpr int64_t kMost = std::numeric_limits<int>::max();
+  CONTRASTIVE_CHECK(int64_t{image.height} + padding.top + padding.bottom <= kMost &&
+                        int64_t{image.width} + padding.left + padding.right <= kMost,
+                    kShapeError, where, ": an image of ", image.height, " x ", image.width,
+                    " with its padding must have sides of at most 2^31 - 1");
   const Shape padded = padding.around(image);
   CONTRASTIVE_CHECK(height <= padded.height && width <= padded.width, kShapeError, where, " of ", height, " x ", width,
                     " is larger than the ", padded == image ? "" : "padded ", "image of ", padded.height, " x ",
