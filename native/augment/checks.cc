@@ -30,8 +30,8 @@ std::array<int, 2> checked_size(const std::string& where, double height, double 
   return {static_cast<int>(height), static_cast<int>(width)};
 }
 
-Sampling checked_sampling(const std::string& where, const std::string& interpolation, double fill) {
-  check_number(where, "fill", fill, {});
+Sampling checked_sampling(const std::string& where, const std::string& interpolation, std::optional<double> fill) {
+  if (fill) check_number(where, "fill", *fill, {});
   return {choice_of<Interpolation>(where + ": interpolation", interpolation, {"nearest", "bilinear"}), fill};
 }
 
