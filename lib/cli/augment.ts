@@ -19,7 +19,7 @@ import { isNearlyEmpty, pictureOfView } from './view-picture.ts';
 const { data, out: _, resume: __, ...ofTraining } = trainOptions;
 
 const options = {
-  data: { ...data, help: `${data.help}; or one image; default with --run the images of the run` },
+  data: { ...data, help: `${data.help}; or one image; or a run, as --run` },
   run: { type: 'string', value: 'RUN', help: 'show the views of this run, of its images' },
   out: { type: 'string', short: 'o', value: 'FILE', default: 'views.png', help: 'where to write, a name in .png' },
   samples: { type: 'number', value: 'N', default: 6, min: 1, max: 32, integer: true, help: 'rows: images shown' },
@@ -42,7 +42,7 @@ export const command = defineCommand({
   help: `
 Writes a PNG with a row for each image: the image as training decodes it, then its views as the encoder gets them, with the normalisation taken back so that they can be seen. Under each view stands what was drawn for it. Look at it before a long training: are crops still recognisable, is the colour of what you want to tell apart still there? Views in which hardly anything is to be seen are marked.
 
-It takes what train takes: with the word train replaced by augment, a command line shows what that training will see, view by view and epoch by epoch. --run RUN shows what a run has seen. With --augment, the views are those of a JSON file: what JSON.stringify(augment([…])) gives, a list of transforms, or a list of such pipelines, one a view.
+It takes what train takes: with the word train replaced by augment, a command line shows what that training will see, view by view and epoch by epoch. A run in the place of the data shows what that run has seen; --run RUN beside data shows its views of other images. With --augment, the views are those of a JSON file: what JSON.stringify(augment([…])) gives, a list of transforms, or a list of such pipelines, one a view.
 
 --samples images are taken, spread evenly over the data (${kImageExtensions.join(', ')} in folders). One that cannot be decoded is left out with a warning.
 
@@ -53,7 +53,7 @@ With --json, one object: out, width, height, seed, augment (the pipeline of each
       run: 'contrastive augment cat.jpg --preset byol --size 128 --out byol.png',
       explains: "One image, BYOL's two views, which are not drawn alike.",
     },
-    { run: 'contrastive augment --run runs/photos --views 16', explains: 'The views of a run, of 8 epochs.' },
+    { run: 'contrastive augment runs/photos --views 16', explains: 'The views of a run, of 8 epochs.' },
     {
       run: 'contrastive augment photos --augment pipeline.json --samples 4 --views 6 --out mine.png',
       explains: 'A pipeline of your own.',

@@ -19,7 +19,7 @@ import { ofRun } from './shared-options.ts';
 export const command = defineCommand({
   name: 'export',
   summary: 'write the encoder of a run as an ONNX file, for other runtimes',
-  places: ['run'],
+  places: ['run', 'out'],
   help: `
 Writes the trained encoder (its projection head is dropped) as an ONNX model, operator set 17, with its weights inside:
   images      float32 (batch, channels, size, size), normalised as in the evaluation of the run
@@ -31,11 +31,11 @@ The batch size is free. Batch normalisation is a part of the convolutions unless
 FILE.json beside it says the same for programs that do not read metadata, as ONNX Runtime's in JavaScript: opset, input, output, preprocessing, step and, with a classifier, classes, the names of its outputs in their order.`,
   examples: [
     {
-      run: 'contrastive export --run runs/supcon --out model.onnx --normalize',
+      run: 'contrastive export runs/supcon model.onnx --normalize',
       explains: 'The latest checkpoint; embeddings of length 1, whose dot products are cosine similarities.',
     },
     {
-      run: 'contrastive export --run runs/supcon --out model.onnx --input uint8',
+      run: 'contrastive export runs/supcon model.onnx --input uint8',
       explains: 'Takes the bytes of images that have the size of the input; mean and std are inside.',
     },
   ],

@@ -62,7 +62,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
   async run({ options, signal, output }) {
     const { input, out, k, checkBelow, batchSize, strict } = options;
     const rows = new RecordWriter(columns, out, output);
-    const source = sourceOf(options);
+    const source = await sourceOf(options);
     const known = await findLabelled(options.labelled);
     const files = await findImages(input, output);
     await using embedder = await createEmbedder({

@@ -1,4 +1,5 @@
 /** `contrastive predict`: the classes of a folder of images, by the classifier of a run. */
+import { openRun } from '../checkpoint/run.ts';
 import { createClassifier } from '../serve/image-classifier.ts';
 import { defineCommand } from './command.ts';
 import { counted, formatDuration } from './format.ts';
@@ -40,6 +41,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
   async run({ options, signal, output }) {
     const { run, input, out, batchSize, precision, device, strict } = options;
     const rows = new RecordWriter(columns, out, output);
+    await openRun(run); // told before images are looked for
     const files = await findImages(input, output);
     const started = performance.now();
     await using classifier = await createClassifier({

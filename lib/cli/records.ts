@@ -52,7 +52,7 @@ export class RecordWriter {
   }
 
   #line(text: string): void {
-    if (this.#file === undefined) this.#output.print(text);
+    if (this.#file === undefined) this.#output.row(text);
     else this.#lines.push(text);
   }
 

@@ -73,9 +73,9 @@ export async function loadRunData(
     ...context,
   });
   const { heldOut } = splits;
-  if (isOwn && heldOut !== undefined && own.heldOut === undefined)
+  if (heldOut !== undefined && data.heldOut === undefined)
     context.output.warn(
-      'there are no test images: some of each class are put aside, of images that the encoder was trained on',
+      `there are no test images: some of each class are put aside${isOwn ? ', of images that the encoder was trained on' : '; if the encoder was trained on these images, it has seen them all'}`,
     );
   const { name, path } = source;
   return {

@@ -6,6 +6,7 @@ import { DataError, messageOf, OptionError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import type { FeatureIndex } from '../search/feature-index.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
+import type { EncoderSource } from '../serve/encoder-source.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { folderOfRun } from './data-option.ts';
 import { indexOf, ofIndex, openGiven, shortPath } from './index-option.ts';
@@ -86,10 +87,11 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
     const { options, signal, output } = context;
     checkJob(context);
     const out = options.out === undefined ? undefined : await placeFor(options.out);
-    const queries = options.query === undefined ? [] : await queriesOf(options.query);
     const places = await placesOf(options);
-    const needsEncoder = places.input !== undefined || queries.length > 0;
-    const embedder = needsEncoder ? await loadEmbedder(context) : undefined;
+    const needsEncoder = places.input !== undefined || options.query !== undefined;
+    const source = needsEncoder ? await sourceOf(options) : undefined;
+    const queries = options.query === undefined ? [] : await queriesOf(options.query);
+    const embedder = source && (await loadEmbedder(source, context));
     try {
       await using index = await openGiven(places, { embedder, signal, output });
       const found =
@@ -126,10 +128,10 @@ async function placesOf({ run, input, index }: Context['options']): Promise<Plac
   return { input: folder, index: index ?? indexOf(folder) };
 }
 
-async function loadEmbedder({ options, output }: Context): Promise<Embedder> {
+async function loadEmbedder(source: EncoderSource, { options, output }: Context): Promise<Embedder> {
   const { batchSize, precision, device } = options;
   const embedder = await createEmbedder({
-    ...sourceOf(options),
+    ...source,
     ...{ precision, device, maxBatch: batchSize },
     maxWaitMs: 250, // full batches matter more than a quick first row
     priority: 'bulk',

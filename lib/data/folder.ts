@@ -1,6 +1,7 @@
 /** A folder of image files as a data set: a class a sub-folder, or without labels. */
 import { join } from 'node:path';
 import { DataError, messageOf, OptionError } from '../errors.ts';
+import { functionOption } from '../options/kinds.ts';
 import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { asGiven } from '../options/resolve.ts';
 import { describe, throwIfAborted } from '../validate.ts';
@@ -32,6 +33,8 @@ export const folderOptions = {
   onError: { type: 'string', choices: ['throw', 'skip'], default: 'throw' },
   /** Ends the reading of `onError: 'skip'`. */
   signal: { type: 'checked', check: asGiven<AbortSignal> },
+  /** Hears of that reading: how many files are done, of how many. */
+  onProgress: functionOption<(done: number, total: number) => void>(),
   ...imageFileOptions,
 } as const satisfies OptionTable;
 
@@ -104,16 +107,18 @@ function thin(items: Item[], limit: number | undefined): Item[] {
 async function checkFiles(
   items: readonly Item[],
   read: (item: Item) => Promise<DecodedImage>,
-  signal: AbortSignal | undefined,
+  { signal, onProgress }: Pick<ResolvedOf<typeof folderOptions>, 'signal' | 'onProgress'>,
 ): Promise<{ good: Item[]; skipped: SkippedFile[] }> {
   const reasons = new Map<Item, string>();
   const rest = items.values();
+  let done = 0;
   const worker = async (): Promise<void> => {
     for (const item of rest) {
       throwIfAborted(signal);
       await read(item).catch((error: unknown) => {
         reasons.set(item, messageOf(error));
       });
+      onProgress?.(++done, items.length);
     }
   };
   await Promise.all(Array.from({ length: 8 }, worker));
@@ -132,7 +137,7 @@ async function checkFiles(
  * @throws {AbortError} the signal fired.
  */
 export async function folderDataset(options: ResolvedOf<typeof folderOptions>): Promise<FolderDataset> {
-  const { root, split, layout, size, channels, onError, limit, signal, maxPixels, background } = options;
+  const { root, split, layout, size, channels, onError, limit, maxPixels, background } = options;
   const decoding = {
     ...{ maxPixels, background },
     channels,
@@ -149,7 +154,7 @@ export async function folderDataset(options: ResolvedOf<typeof folderOptions>): 
     );
   const read = (item: Item): Promise<DecodedImage> => decodeImage(item.file, decoding);
   const kept = thin(items, limit);
-  const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read, signal) : { good: kept, skipped: [] };
+  const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read, options) : { good: kept, skipped: [] };
   if (good.length === 0)
     throw new DataError(
       `folder: the data set is empty: none of ${kept.length} files in '${folder}' can be decoded: ${skipped[0]?.reason}`,

@@ -130,6 +130,8 @@ describe('contrastive augment', () => {
     const { columns, samples } = lastRecord((await run([...args, '--views', '5', '--data', images])).stdout);
     expect(columns).toEqual([0, 1, 2, 3, 4].map((i) => ({ epoch: Math.floor(i / 2), view: i % 2 })));
     expect(samples.map(({ name }) => name)).toEqual(['gray & <co>.png', 'img2.png', 'img10.jpg']);
+    const [typed, placed] = [await run(args), await run([join(folder, 'run'), ...args.slice(2)])];
+    expect([placed.code, lastRecord(placed.stdout)]).toEqual([0, lastRecord(typed.stdout)]);
     const one = lastRecord((await run([...args, '--data', join(images, 'img2.png')])).stdout);
     expect([one.samples.length, one.columns.length]).toEqual([1, 8]);
   });

@@ -44,6 +44,13 @@ describe('loadSplits', () => {
     expect(said.match(/^warning: .*bad\.jpg: cannot be decoded: .*; skipped$/gm)).toHaveLength(2);
   });
 
+  it('shows how far it is', async () => {
+    await mkdir(join(root, 'train'), { recursive: true });
+    await cp(join(images, 'rgb.png'), join(root, 'train', 'good.png'));
+    await loadSplits({ name: 'folder', path: root }, { skipDamaged: true, output });
+    expect(said).toContain('looking for damaged images: 1 of 1 image\n');
+  });
+
   it('knows files to be damaged of folders only', async () => {
     await expect(
       loadSplits({ name: 'fashion-mnist', path: 'bundled' }, { skipDamaged: true, output }),

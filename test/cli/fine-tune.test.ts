@@ -76,11 +76,14 @@ describe('contrastive fine-tune', () => {
     expect(JSON.parse(again.stdout.trim().split('\n').at(-1) as string)).toMatchObject({ steps: 20, epochs: 10 });
   });
 
-  it('refuses images without classes, a folder that holds a run, and a run that is none', async () => {
+  it('refuses images without classes or of one class, a folder that holds a run, and a run that is none', async () => {
     const flat = join(folder, 'flat');
     await drawPhotos(flat, { count: 1, flat: true });
     const of = async (...args: string[]) => (await tune(...args)).stderr;
     expect(await of('--data', flat)).toMatch(/flat has no labels.*class folders \[ERR_DATA\]/);
+    const one = join(folder, 'one');
+    await drawPhotos(one, { classes: ['rose'], count: 3 });
+    expect(await of('--data', one)).toMatch(/one has one class only.* \[ERR_DATA\]/);
     expect(await of('--data', `folder:${photos}`, '--out', tuned)).toMatch(/holds a run already.* \[ERR_CHECKPOINT\]/);
     expect((await runWith([command], ['fine-tune', '--run', folder])).stderr).toMatch(/no run in .*\[ERR_CHECKPOINT\]/);
   });
@@ -133,6 +136,10 @@ describe('contrastive predict', () => {
     expect(records).toHaveLength(5);
     expect(records[0]).toMatchObject({ kind: 'image', path: '50.png', class: 'rose' });
     expect(records[4]).toMatchObject({ kind: 'result', images: 4, skipped: [] });
+  });
+
+  it('looks for the run before it looks for images', async () => {
+    expect((await runWith([predictCommand], ['predict', folder, 'no-folder'])).stderr).toMatch(/there is no run in/);
   });
 
   it('refuses a run without a classifier, a file of another kind, a folder without images', async () => {

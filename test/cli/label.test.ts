@@ -63,4 +63,9 @@ describe('contrastive label', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('labelled images lie in a folder for each class; there is none [ERR_DATA]');
   });
+
+  it('looks for the run before it looks for images', async () => {
+    const { code, stderr } = await runWith([command], ['label', folder, 'no-folder', 'nor-this']);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/there is no run in .* \[ERR_CHECKPOINT\]/)]);
+  });
 });

@@ -120,6 +120,13 @@ describe('train, with a path alone', () => {
     expect(await run('resume', 'runs/whole', '--epochs', '2')).toMatchObject({ code: 0 });
     const judged = await run('eval', 'runs/whole', '--protocol', 'knn');
     expect(judged).toMatchObject({ code: 0, stderr: expect.stringContaining('that the encoder was trained on') });
+    const moved = await run('eval', 'runs/whole', '--protocol', 'knn', '--data', 'photos');
+    expect(moved).toMatchObject({ code: 0, stderr: expect.stringContaining('it has seen them all') });
+  });
+
+  it('takes the folder of a run for no folder of images', async () => {
+    const { code, stderr } = await run('train', 'runs/whole');
+    expect([code, stderr]).toEqual([2, expect.stringContaining("'runs/whole' is the folder of a run")]);
   });
 
   it('takes the images alone where there are no class folders', async () => {
