@@ -63,7 +63,7 @@ async function demo({ options, signal, output }: CommandContext<typeof demoOptio
   output.progress.update('laying out the maps');
   const { seed } = options;
   const evaluation = await evaluationOf({ encoders, hasReference: true, splits, seed, signal });
-  const page = renderReport({
+  const page = await renderReport({
     title: 'SimCLR and SupCon on Fashion-MNIST',
     facts: demoFacts(splits, plan, { seed, device, seconds: (performance.now() - began) / 1000 }),
     notes: [],

@@ -89,7 +89,7 @@ async function report({ options, positionals, signal, output }: CommandContext<t
   const evaluation = measured?.evaluation;
   const arrangement =
     labelled || splits.train.length < 2 ? undefined : await measureArrangement(splits.train, measuring);
-  const page = renderReport({
+  const page = await renderReport({
     title: names.length === 1 ? `Run ${names[0]}` : names.join(' and '),
     facts: factsOf(runs, splits),
     notes: notesOf(runs, splits, labelled === undefined ? (splits.noTest ?? 'the images have no labels') : undefined),

@@ -4,7 +4,9 @@ import { bestOf, type KnnHistory, lastOf } from '../knn-history.ts';
 import { chartSection, chartsOf, type Training } from './chart.ts';
 import { type Html, html } from './html.ts';
 import { renderPage } from './page.ts';
+import { reportStyle } from './report-style.ts';
 import { percent } from './results.ts';
+import { script } from './script.ts';
 
 export interface Comparison {
   readonly runs: readonly {
@@ -57,6 +59,7 @@ export function renderComparison(comparison: Comparison): string {
     main: html`${configSection(comparison)}
 ${figureSection(comparison)}
 ${curves?.section}`,
-    data: { charts: curves?.data ?? [] },
+    css: reportStyle,
+    script: { text: script, data: { charts: curves?.data ?? [] } },
   });
 }
