@@ -1,15 +1,14 @@
 /** `contrastive augment`: a contact sheet of the views that a training makes, so that a person sees what the network will see. */
-import { dirname, resolve } from 'node:path';
 import type { DrawnTransform } from '../augment/augment.ts';
-import { statOrUndefined } from '../data/files.ts';
 import { kImageExtensions } from '../data/walk.ts';
-import { DataError, messageOf, OptionError, ShapeError } from '../errors.ts';
-import { writeFileAtomic } from '../files/atomic.ts';
+import { ShapeError } from '../errors.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand, inGroup, type OptionTable } from './command.ts';
 import { type ContactSheet, type Picture, renderSheet } from './contact-sheet.ts';
 import { describeDrawn, legendOf } from './drawn-caption.ts';
 import { counted } from './format.ts';
+import { skippedText } from './image-files.ts';
+import { placeFor, writeOutput } from './output-file.ts';
 import { type SheetImage, sheetImages } from './sheet-images.ts';
 import { type SheetTraining, sheetTraining } from './sheet-training.ts';
 import { type Column, columnsOf, drawColumn } from './sheet-views.ts';
@@ -63,7 +62,7 @@ With --json, one object: out, width, height, seed, augment (the pipeline of each
   derived: partFlags,
   async run({ options: typed, given, signal, output }) {
     const { run, augment: pipeline } = typed;
-    const out = await placeFor(typed.out);
+    const out = await placeFor(typed.out, '--out', '.png');
     const training = await sheetTraining({
       options: { ...typed, out: undefined, resume: undefined },
       ...{ given, run, pipeline, signal, output },
@@ -79,15 +78,10 @@ With --json, one object: out, width, height, seed, augment (the pipeline of each
     const nearlyEmpty = rows.flatMap(({ pictures }) => pictures).filter(({ mark }) => mark !== undefined).length;
     const { png, width, height } = await renderSheet(sheetOf(training, columns, rows));
     throwIfAborted(signal);
-    try {
-      await writeFileAtomic(out, png);
-    } catch (error) {
-      throw new DataError(`${out}: cannot be written: ${messageOf(error)}`, { cause: error });
-    }
-    const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
+    await writeOutput(out, png);
     const empty = nearlyEmpty === 0 ? '' : `; ${nearlyEmpty} nearly empty, which are marked`;
     output.print(
-      `${counted(rows.length, 'image')}, ${counted(columns.length, 'view')} each, ${width} × ${height} pixels${left}${empty}\n${out}`,
+      `${counted(rows.length, 'image')}, ${counted(columns.length, 'view')} each, ${width} × ${height} pixels${skippedText(skipped)}${empty}\n${out}`,
     );
     const samples = rows.map(({ image: { name, sample }, drawn }) => ({
       ...{ name, height: sample.height, width: sample.width, id: sample.id },
@@ -97,17 +91,6 @@ With --json, one object: out, width, height, seed, augment (the pipeline of each
     output.emit({ out, width, height, seed, augment: views, columns: places, samples, nearlyEmpty, skipped });
   },
 });
-
-/** The absolute path to write to. */
-async function placeFor(out: string): Promise<string> {
-  const path = resolve(out);
-  if (!path.toLowerCase().endsWith('.png')) throw new OptionError(`--out must be a name in .png, got '${out}'`);
-  if ((await statOrUndefined(path))?.isDirectory()) throw new DataError(`${path}: is a folder`);
-  const folder = dirname(path);
-  if (!(await statOrUndefined(folder))?.isDirectory())
-    throw new DataError(`${path}: there is no folder '${folder}' to write into`);
-  return path;
-}
 
 interface Row {
   readonly image: SheetImage;

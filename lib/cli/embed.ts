@@ -11,7 +11,7 @@ import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { defineCommand } from './command.ts';
 import { folderOfRun } from './data-option.ts';
 import { counted, formatDuration } from './format.ts';
-import { eachImage, findImages, inputHelp, strictOption } from './image-files.ts';
+import { eachImage, findImages, inputHelp, skippedText, strictOption } from './image-files.ts';
 import { floatType, ofDevice, positive } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
@@ -104,9 +104,8 @@ Both appear when all is done, or not at all. ${inputHelp} Each is scaled and nor
       const index = await publish(writer, embedder, about);
       const seconds = (performance.now() - started) / 1000;
       const { dim } = embedder;
-      const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
       output.print(
-        `${counted(names.length, 'image')}, ${dim} features each, in ${formatDuration(seconds)}${left}\n${npy}\n${index}`,
+        `${counted(names.length, 'image')}, ${dim} features each, in ${formatDuration(seconds)}${skippedText(skipped)}\n${npy}\n${index}`,
       );
       const imagesPerSecond = names.length / seconds;
       output.emit({ out: npy, index, rows: names.length, dim, skipped: skipped.length, seconds, imagesPerSecond });

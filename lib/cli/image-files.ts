@@ -18,6 +18,9 @@ export interface Skipped {
   readonly reason: string;
 }
 
+/** '; 2 skipped', behind a count; '' for none. */
+export const skippedText = ({ length }: readonly Skipped[]): string => (length === 0 ? '' : `; ${length} skipped`);
+
 export const strictOption = {
   type: 'boolean',
   help: 'fail at the first image that cannot be decoded, instead of leaving it out with a warning',

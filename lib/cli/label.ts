@@ -13,6 +13,7 @@ import {
   imageFile,
   inputHelp,
   type Skipped,
+  skippedText,
   strictOption,
 } from './image-files.ts';
 import type { Output } from './output.ts';
@@ -89,10 +90,9 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
     await rows.close();
     const check = suggested.filter(({ margin }) => margin < checkBelow).length;
     const [images, skipped] = [suggested.length, [...labelled.skipped, ...unlabelled.skipped]];
-    const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
     if (out !== undefined)
       output.print(
-        `${counted(images, 'image')} by ${labels.length} labelled, ${check} of them to check${left}\n${out}`,
+        `${counted(images, 'image')} by ${labels.length} labelled, ${check} of them to check${skippedText(skipped)}\n${out}`,
       );
     output.emit({ kind: 'result', images, labelled: labels.length, check, skipped, ...(out !== undefined && { out }) });
   },

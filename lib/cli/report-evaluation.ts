@@ -1,11 +1,11 @@
 /** From examined encoders and their images to what a report shows of them. */
 import type { Dataset } from '../data/dataset.ts';
-import type { FolderDataset } from '../data/folder.ts';
 import type { LabelledSplits } from './evaluate-run.ts';
 import { type ArrangedEncoder, type ExaminedEncoder, pointsOf, queriesOf, sampleOf } from './examine.ts';
 import { ImagePool } from './report/image-pool.ts';
 import { projectFeatures } from './report/project.ts';
 import type { Arrangement, EncoderReport, Evaluation } from './report/report-data.ts';
+import { sampleName } from './sample-name.ts';
 
 interface Examination {
   /** At least one; the first is what the others are compared with, where `hasReference`. */
@@ -44,13 +44,12 @@ export async function evaluationOf({ encoders, hasReference, splits, seed, signa
     }
     reports.push({ name, knnTop1, linearTop1, predictions, confidences, map, neighbors, mistakes: wrong });
   }
-  const { files } = test as Partial<FolderDataset>;
   const classCount =
     1 + [labels, ...encoders.map(({ predictions }) => predictions)].flat().reduce((a, b) => Math.max(a, b));
   return {
     classes: train.classes ?? Array.from({ length: classCount }, (_, i) => String(i)),
     labels,
-    names: labels.map((_, i) => files?.[i] ?? String(i)),
+    names: labels.map((_, i) => sampleName(test, i)),
     trainImages: train.length,
     chanceTop1,
     encoders: reports,

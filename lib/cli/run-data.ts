@@ -3,6 +3,7 @@ import type { RunConfig } from '../checkpoint/run-config.ts';
 import { DataError } from '../errors.ts';
 import type { OptionTable } from './command.ts';
 import { dataOfRun, loadSplits, parseData, type Splits, skipDamaged, titleOf, usualFraction } from './data-option.ts';
+import { counted } from './format.ts';
 import type { Output } from './output.ts';
 import { positive } from './shared-options.ts';
 
@@ -57,7 +58,7 @@ export interface RunData extends Splits {
  */
 export async function loadRunData(
   options: RunDataOptions,
-  { data }: RunConfig,
+  { data, dataset }: RunConfig,
   context: { readonly output: Output; readonly signal: AbortSignal },
 ): Promise<RunData> {
   const isOwn = options.data === undefined;
@@ -76,6 +77,11 @@ export async function loadRunData(
   if (heldOut !== undefined && data.heldOut === undefined)
     context.output.warn(
       `there are no test images: some of each class are put aside${isOwn ? ', of images that the encoder was trained on' : '; if the encoder was trained on these images, it has seen them all'}`,
+    );
+  const { length = splits.train.length } = dataset ?? {};
+  if (isOwn && options.limitTrain === undefined && data.heldOut !== undefined && splits.train.length !== length)
+    context.output.warn(
+      `the run was trained on ${counted(length, 'image')}, and of its folder as it is now ${splits.train.length} would be: others are put aside, some of which it was trained on`,
     );
   const { name, path } = source;
   return {

@@ -1,5 +1,5 @@
 /** A folder of image files as a data set: a class a sub-folder, or without labels. */
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { DataError, messageOf, OptionError } from '../errors.ts';
 import { functionOption } from '../options/kinds.ts';
 import type { OptionTable, ResolvedOf } from '../options/option.ts';
@@ -49,6 +49,9 @@ export interface FolderDataset extends Dataset {
   /** Files that `onError: 'skip'` left out. */
   readonly skipped: readonly SkippedFile[];
 }
+
+/** Of damaged files, in a text. */
+const kMostNamed = 3;
 
 interface Item {
   file: string;
@@ -128,6 +131,13 @@ async function checkFiles(
   };
 }
 
+/** "4 damaged files (a/1.jpg, a/2.jpg, b/3.jpg, …)" */
+function damagedText(folder: string, skipped: readonly SkippedFile[]): string {
+  const names = skipped.slice(0, kMostNamed).map(({ file }) => relative(folder, file).split(sep).join('/'));
+  const more = skipped.length > kMostNamed ? ', …' : '';
+  return `${skipped.length} damaged ${skipped.length === 1 ? 'file' : 'files'} (${names.join(', ')}${more})`;
+}
+
 /**
  * Images below a folder, decoded when they are read (see decodeImage). Files come in natural order (img2 before img10),
  * classes are the sorted names of the sub-folders that hold images. Links are followed, loops of links end. Other files,
@@ -159,7 +169,7 @@ export async function folderDataset(options: ResolvedOf<typeof folderOptions>): 
     throw new DataError(
       `folder: the data set is empty: none of ${kept.length} files in '${folder}' can be decoded: ${skipped[0]?.reason}`,
     );
-  if (skipped.length > 0) leftOut.push(`${skipped.length} damaged ${skipped.length === 1 ? 'file' : 'files'}`);
+  if (skipped.length > 0) leftOut.push(damagedText(folder, skipped));
   return {
     name: 'folder',
     length: good.length,

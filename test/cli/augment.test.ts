@@ -245,10 +245,10 @@ describe('contrastive augment', () => {
     ['a size of 0', () => ['--size', '0'], 2, /--size must be an integer >= 1.*got 0 .*\[ERR_OPTION\]/],
     ['no views', () => ['--views', '0'], 2, /--views must be an integer >= 1/],
     [
-      'a folder that is not there',
-      () => ['--out', join(folder, 'no', 'x.png')],
+      'a folder that cannot be made',
+      () => ['--out', join(images, 'img2.png', 'x.png')],
       1,
-      /there is no folder '.*no' to write/,
+      /img2\.png: cannot be made: .*\[ERR_DATA\]/,
     ],
     ['a folder in place of a file', () => ['--out', join(folder, 'taken.png')], 1, /taken\.png: is a folder/],
     ['another format', () => ['--out', join(folder, 'x.jpg')], 2, /--out must be a name in \.png, got/],

@@ -95,6 +95,7 @@ describe('contrastive compare', () => {
       /^differs +a +b\noptimizer\.lr +0\.05 +0\.5\nepochs +2 +9\n\n\d+ other fields of the configs are the same\./,
     );
     expect(stdout).toMatch(/\nbest kNN +\d+\.\d% \(\d+\.\d to \d+\.\d%\), epoch \d of 2 /);
+    expect(stdout).toMatch(/\nkNN accuracy +\d+\.\d% /);
     expect(stdout).toMatch(/\nloss +\d\.\d+ [▁-█]{4} +\d\.\d+ [▁-█]{4}\n/);
     expect(stdout).toContain('do not differ beyond the noise of 60 test images');
     const html = await readFile(page, 'utf8');
@@ -137,13 +138,17 @@ describe('contrastive compare', () => {
     expect(new Set(namesOf([{ path: '/r/a' }, { path: '/r/a' }])).size).toBe(2);
   });
 
-  it('says who is ahead only beyond noise, and of as many images', () => {
-    const of = (top1: number, testImages = 1000) =>
-      ({ knn: { epochs: [{ epoch: 0, top1 }], chance: 0.1, testImages } }) as unknown as RunRecord;
+  it('says who is ahead only beyond noise, of the same data and as many images', () => {
+    const of = (top1: number, testImages = 1000, path = '/photos') =>
+      ({
+        knn: { epochs: [{ epoch: 0, top1 }], chance: 0.1, testImages },
+        config: { data: { name: 'folder', path } },
+      }) as unknown as RunRecord;
     expect(knnWord([of(0.5), of(0.6)], ['x', 'y'])).toBe('y is ahead by kNN, beyond the noise of 1,000 test images.');
     expect(knnWord([of(0.5), of(0.51)], ['x', 'y'])).toMatch(/y and x, do not differ/);
     expect(knnWord([of(0.5), of(0.6, 10)], ['x', 'y'])).toMatch(/different numbers of test images/);
-    expect(knnWord([of(0.5), { knn: undefined } as RunRecord], ['x', 'y'])).toBeUndefined();
+    expect(knnWord([of(0.5), of(0.6, 1000, '/flowers')], ['x', 'y'])).toMatch(/of different data/);
+    expect(knnWord([of(0.5), { ...of(0), knn: undefined }], ['x', 'y'])).toBeUndefined();
   });
 });
 
@@ -184,6 +189,7 @@ describe('contrastive report', () => {
     expect(trained.knnTop1).toBeCloseTo(best.value, 6); // the same images and the same judge
     expect(page).toContain(`before training ${(start.knnTop1 * 100).toFixed(1)}%`);
     expect(page).toContain(`chance ${(start.chanceTop1 * 100).toFixed(1)}%`);
+    expect(page).toContain('a: of 2 epochs at which kNN was measured');
     expect(page).toContain('a: each epoch leaves out 24 of 120 images, others each time: 2 steps of 48.');
     const curves = fileIn(page, 'curves.csv')
       .trim()
@@ -195,7 +201,7 @@ describe('contrastive report', () => {
     expect(rows).toHaveLength(61);
     const taken = (judged: { predictions: number[] }) => classes[judged.predictions[0] as number];
     expect(rows[1]?.replaceAll(/,[\d.]+(?=,|$)/g, '')).toBe(
-      ['0', classes[labels[0]], taken(untrained), taken(trained)].join(','),
+      ['fashion-mnist 0', classes[labels[0]], taken(untrained), taken(trained)].join(','),
     );
   });
 
@@ -228,16 +234,23 @@ describe('contrastive report', () => {
     expect(page).not.toContain('aria-label="Neighbour 4"');
   });
 
-  it('refuses runs of other data, and no run', async () => {
+  it('refuses runs of other data, or with other images put aside, and no run', async () => {
     const other = join(folder, 'other');
     await cp(a, other, { recursive: true });
     const config = await readJson(other, 'config.json');
-    await writeFile(
-      join(other, 'config.json'),
-      JSON.stringify({ ...config, data: { ...config.data, path: '/elsewhere' } }),
-    );
+    const withData = (data: object) =>
+      writeFile(join(other, 'config.json'), JSON.stringify({ ...config, data: { ...config.data, ...data } }));
+    await withData({ path: '/elsewhere' });
     expect(await run('report', a, other)).toMatchObject({
       ...{ code: 2, stderr: expect.stringMatching(/different data.*--data says on which/) },
+    });
+    await withData({ heldOut: { fraction: 0.2, seed: 1 } });
+    const aside =
+      /put aside different images .*, a none and other 0\.2 of each class by seed 1.*test images of its own/;
+    expect(await run('report', a, other)).toMatchObject({ code: 2, stderr: expect.stringMatching(aside) });
+    expect(await run('report', a, '--out', folder)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('.html'),
     });
     expect(await run('report')).toMatchObject({ code: 2, stderr: expect.stringContaining('RUN is missing') });
     expect(await run('report', folder)).toMatchObject({ code: 1, stderr: expect.stringContaining('ERR_CHECKPOINT') });

@@ -40,7 +40,7 @@ describe('loadSplits', () => {
       await cp(join(images, 'truncated.jpg'), join(root, part, 'bad.jpg'));
     }
     const { train, test } = await loadSplits({ name: 'folder', path: root }, { skipDamaged: true, output });
-    expect([train.length, test?.length, train.leftOut]).toEqual([1, 1, ['1 damaged file']]);
+    expect([train.length, test?.length, train.leftOut]).toEqual([1, 1, ['1 damaged file (x/bad.jpg)']]);
     expect(said.match(/^warning: .*bad\.jpg: cannot be decoded: .*; skipped$/gm)).toHaveLength(2);
   });
 

@@ -129,6 +129,17 @@ describe('train, with a path alone', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining("'runs/whole' is the folder of a run")]);
   });
 
+  it('says where the folder of a run has other images now', async () => {
+    await cp('photos', 'growing', { recursive: true });
+    await run('train', 'growing', ...small, '--epochs', '1', '--out', 'runs/growing');
+    for (let i = 0; i < 5; i++) await cp('photos/dogs/1.png', `growing/dogs/more-${i}.png`);
+    const { code, stderr } = await run('eval', 'runs/growing', '--protocol', 'knn');
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/trained on 16 images, and of its folder as it is now 20 would be/),
+    ]);
+  });
+
   it('takes the images alone where there are no class folders', async () => {
     await mkdir('flat');
     for (let i = 0; i < 9; i += 2) await cp(join('photos/dogs/summer trip', `${i}.png`), join('flat', `${i}.png`));

@@ -315,6 +315,12 @@ describe('encodePng', () => {
     expect([...tile]).toEqual([...data.evaluation!.images.pixels.subarray(7 * 20, 8 * 20)]);
   });
 
+  it('tells more runs than colours apart by their dashes', () => {
+    const training = (i: number) => ({ name: `${i}`, curves: { loss: { epochs: [1], values: [i] } } });
+    const [chart] = chartsOf(Array.from({ length: 8 }, (_, i) => training(i)));
+    expect(new Set(chart!.series.map(({ look }) => look)).size).toBe(8);
+  });
+
   it('puts photos into sheets that browsers take, whatever is on them', async () => {
     const [count, side] = [300, 64];
     const random = seededRandom(3);

@@ -47,7 +47,7 @@ export interface Evaluation {
   readonly classes: readonly string[];
   /** Class index of each test image. */
   readonly labels: readonly number[];
-  /** What to call each test image in a table: a path, or its number. */
+  /** What to call each test image: its path below the folder of the data, or its number. */
   readonly names: readonly string[];
   readonly trainImages: number;
   /** Of whoever always names the class that most training images have. */

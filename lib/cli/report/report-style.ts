@@ -44,7 +44,7 @@ fieldset{border:0;padding:0;margin:0}
 .plot{padding:26px 12px 44px 52px;position:relative}
 .area{position:relative;height:170px}
 .wide .area{height:clamp(220px,30vw,320px)}
-.dots{fill:none;stroke:var(--c);stroke-width:7;stroke-linecap:round;vector-effect:non-scaling-stroke}
+.dots{fill:none;stroke-dasharray:none;stroke:var(--c);stroke-width:7;stroke-linecap:round;vector-effect:non-scaling-stroke}
 .level{position:absolute;left:0;right:0;border-top:1.5px dotted var(--soft)}
 .levelname{position:absolute;right:0;font-size:.72rem;line-height:1;color:var(--soft);transform:translateY(-3px);background:var(--bg)}
 .yname{position:absolute;left:0;top:4px}
@@ -125,8 +125,9 @@ ${seriesColors}
 .panel p{margin:16px 0 18px}
 .queries{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,520px),1fr));gap:22px 36px}
 .query{display:flex;gap:12px;break-inside:avoid}
-.asked{--size:72;width:80px;flex:none;font-size:.82rem;line-height:1.3;display:flex;flex-direction:column}
+.asked{--size:72;width:80px;flex:none;font-size:.82rem;line-height:1.3;overflow-wrap:anywhere}
 .asked .im{margin-bottom:5px}
+.asked>span:not(.im){display:block}
 .near{--size:45;display:flex;flex-wrap:wrap;gap:8px 2px;list-style:none;margin:0;padding:0;align-content:flex-start}
 .near li{width:51px;font-size:.68rem;line-height:1.15;color:var(--bad);overflow-wrap:anywhere}
 .near .im{box-sizing:content-box;border-radius:4px;outline:2px solid var(--good);outline-offset:1px;margin:3px 3px 5px}

@@ -38,7 +38,7 @@ export function headline(evaluation: Evaluation): Html {
   );
   return html`<p class="lead">With the encoder <b>${best.name}</b>, the nearest neighbours of a test image give its
 class correctly for <b>${percent(best.knnTop1)}</b> of ${labels.length.toLocaleString('en')} images: ${difference} than ${than}
-(${percent(before)})${isSure ? '.' : ', which is within the noise of so few images.'}${
+(${percent(before)})${isSure ? '.' : `, which is within the noise of ${labels.length.toLocaleString('en')} images.`}${
     equals.length > 0 &&
     html` Within noise, ${equals.map(({ name }, i) => html`${i > 0 && ', '}<b>${name}</b>`)} ${equals.length === 1 ? 'is' : 'are'} as good.`
   }</p>`;
