@@ -36,6 +36,12 @@ export interface ExaminedEncoder extends ArrangedEncoder, Judged {
   readonly labels: readonly number[];
 }
 
+/** What was judged, and nothing else. */
+export const judgedOf = ({ knnTop1, linearTop1, fineTuneTop1, predictions, confidences }: Judged): Judged => ({
+  ...{ knnTop1, linearTop1, ...(fineTuneTop1 !== undefined && { fineTuneTop1 }) },
+  ...{ predictions, confidences },
+});
+
 /** At most so many of `count`, evenly spread, for data sets are often sorted by class. */
 function spread(count: number, most: number): number[] {
   const length = Math.min(most, count);

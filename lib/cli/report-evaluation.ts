@@ -1,7 +1,7 @@
 /** From examined encoders and their images to what a report shows of them. */
 import type { Dataset } from '../data/dataset.ts';
 import type { LabelledSplits } from './evaluate-run.ts';
-import { type ArrangedEncoder, type ExaminedEncoder, pointsOf, queriesOf, sampleOf } from './examine.ts';
+import { type ArrangedEncoder, type ExaminedEncoder, judgedOf, pointsOf, queriesOf, sampleOf } from './examine.ts';
 import { ImagePool } from './report/image-pool.ts';
 import { projectFeatures } from './report/project.ts';
 import type { Arrangement, EncoderReport, Evaluation } from './report/report-data.ts';
@@ -33,7 +33,7 @@ export async function evaluationOf({ encoders, hasReference, splits, seed, signa
   const queries = await addAll('test', queriesOf(labels));
   const maps = await mapsOf(encoders, { seed, signal });
   const reports: EncoderReport[] = [];
-  for (const [i, { name, knnTop1, linearTop1, predictions, confidences, neighbours, mistakes }] of encoders.entries()) {
+  for (const [i, { name, neighbours, mistakes, ...judged }] of encoders.entries()) {
     const map = maps[i] as Float32Array;
     const neighbors: number[][] = [];
     for (const row of neighbours) neighbors.push(await addAll('train', row));
@@ -42,7 +42,7 @@ export async function evaluationOf({ encoders, hasReference, splits, seed, signa
       const [image] = (await addAll('test', [test])) as [number];
       wrong.push({ test, image, neighbors: await addAll('train', row) });
     }
-    reports.push({ name, knnTop1, linearTop1, predictions, confidences, map, neighbors, mistakes: wrong });
+    reports.push({ name, ...judgedOf(judged), map, neighbors, mistakes: wrong });
   }
   const classCount =
     1 + [labels, ...encoders.map(({ predictions }) => predictions)].flat().reduce((a, b) => Math.max(a, b));

@@ -56,7 +56,7 @@ Every number of the page is in a file: the curves in metrics.jsonl, the choices 
 
 Without labelled test images the page has no accuracies, but maps of the training images, and the nearest others of some.
 
-With --json, one object: report (the page), evaluations (files), encoders: [{ name, knnTop1, linearTop1 }].`,
+With --json, one object: report (the page), evaluations (files), encoders: [{ name, knnTop1, linearTop1 }], of runs of fine-tune with fineTuneTop1, what their classifier reaches.`,
   examples: [
     { run: 'contrastive report runs/photos', explains: 'Into runs/photos/report.html.' },
     { run: 'contrastive report runs/a runs/b --out ab.html', explains: 'Two encoders judged on the same images.' },
@@ -111,7 +111,10 @@ async function report({ options, positionals, signal, output }: CommandContext<t
     kind: 'result',
     report: out,
     evaluations: measured?.files ?? [],
-    encoders: (evaluation?.encoders ?? []).map(({ name, knnTop1, linearTop1 }) => ({ name, knnTop1, linearTop1 })),
+    encoders: (evaluation?.encoders ?? []).map(({ name, knnTop1, linearTop1, fineTuneTop1 }) => ({
+      ...{ name, knnTop1, linearTop1 },
+      ...(fineTuneTop1 !== undefined && { fineTuneTop1 }),
+    })),
   });
 }
 

@@ -6,6 +6,7 @@ import { RunFolder } from '../../lib/checkpoint/run.ts';
 import { command as exportCommand } from '../../lib/cli/export.ts';
 import { command } from '../../lib/cli/fine-tune.ts';
 import { command as predictCommand } from '../../lib/cli/predict.ts';
+import { command as reportCommand } from '../../lib/cli/report.ts';
 import { createClassifier } from '../../lib/serve/image-classifier.ts';
 import { writeTinyRun } from '../serve/tiny-run.ts';
 import { drawPhotos } from './drawn-photos.ts';
@@ -55,6 +56,24 @@ describe('contrastive fine-tune', () => {
     expect(stdout).toContain('2 epochs, 4 steps of 20 images, learning rate 0.1, into ');
     expect(stdout).toMatch(/loss \d\.\d{4}; \d+\.\d% of 16 test images right \(95% interval \d+\.\d to \d+\.\d%\)/);
     expect(stdout).toContain('next: npx contrastive predict ');
+  });
+
+  it('has the accuracy of its classifier in its report', async () => {
+    const out = join(folder, 'reported');
+    const short = ['--epochs', '1', '--lr', '0.2', '--batch-size', '30', '--precision', 'float32', '--json'];
+    const lines = (await tune('--data', photos, '--out', out, ...short)).stdout.trim().split('\n');
+    const { accuracy } = JSON.parse(lines.at(-1) as string);
+    expect(accuracy).toBeLessThan(1);
+    const ran = await runWith([reportCommand], ['report', out]);
+    expect(ran).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/ +kNN +linear probe +fine-tuned\nUntrained .* –\n/),
+    });
+    const { trained } = JSON.parse(await readFile(join(out, 'evaluation.json'), 'utf8'));
+    expect(trained.fineTuneTop1).toBe(accuracy);
+    const page = await readFile(join(out, 'report.html'), 'utf8');
+    expect(page).toContain(`>${(100 * accuracy).toFixed(1)}%</span>`);
+    expect(page).toContain('<th scope="col" class="num">Fine-tuned</th>');
   });
 
   it('goes on after it was stopped', async () => {
