@@ -81,4 +81,8 @@ async function main(): Promise<void> {
   console.log(`${file}: ${bytes} bytes\nnext: npx contrastive serve ${out}`);
 }
 
-if (process.argv[1] === import.meta.filename) await main();
+if (process.argv[1] === import.meta.filename)
+  await main().catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });
