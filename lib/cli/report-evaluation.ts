@@ -12,13 +12,22 @@ interface Examination {
   readonly encoders: readonly ExaminedEncoder[];
   readonly hasReference: boolean;
   readonly splits: LabelledSplits;
+  /** Why the test images may be nothing new to the encoders. */
+  readonly doubt?: string;
   /** Of the maps. */
   readonly seed: number;
   readonly signal: AbortSignal;
 }
 
 /** Lays out the maps (on worker threads), and reads the images. */
-export async function evaluationOf({ encoders, hasReference, splits, seed, signal }: Examination): Promise<Evaluation> {
+export async function evaluationOf({
+  encoders,
+  hasReference,
+  splits,
+  doubt,
+  seed,
+  signal,
+}: Examination): Promise<Evaluation> {
   const { train, test } = splits;
   const { labels, chanceTop1 } = encoders[0] as ExaminedEncoder;
   const pool = new ImagePool();
@@ -54,6 +63,7 @@ export async function evaluationOf({ encoders, hasReference, splits, seed, signa
     chanceTop1,
     encoders: reports,
     hasReference,
+    ...(doubt !== undefined && { doubt }),
     images: pool.toImages(),
     points: images.map((image, i) => ({ image, test: shown[i] as number })),
     queries,

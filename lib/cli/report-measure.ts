@@ -23,6 +23,8 @@ export interface Measuring {
   readonly runs: readonly { readonly name: string; readonly run: ReportedRun }[];
   /** Where the images came from. */
   readonly data: RunConfig['data'];
+  /** Why they may be nothing new to the encoders. */
+  readonly doubt: string | undefined;
   readonly device: string;
   /** Of the maps. */
   readonly seed: number;
@@ -55,7 +57,7 @@ export async function measure(
   splits: LabelledSplits,
   measuring: Measuring,
 ): Promise<{ evaluation: Evaluation; files: string[] }> {
-  const { runs, data, seed, output, signal } = measuring;
+  const { runs, data, doubt, seed, output, signal } = measuring;
   const { untrained, trained } = await lookAtAll(measuring, async (name, encoder, augment, run) => {
     using features = await extractSplits(encoder, splits, {
       ...{ augment, signal },
@@ -73,7 +75,7 @@ export async function measure(
   const evaluation = await evaluationOf({
     encoders: [...(untrained ? [untrained] : []), ...trained],
     hasReference: untrained !== undefined,
-    ...{ splits, seed, signal },
+    ...{ splits, seed, signal, ...(doubt !== undefined && { doubt }) },
   });
   return { evaluation, files };
 }

@@ -79,15 +79,11 @@ async function report({ options, positionals, signal, output }: CommandContext<t
   const usual = runs.length === 1 ? join(first.record.path, 'report.html') : 'report.html';
   const out = await placeFor(options.out ?? usual, '--out', '.html');
   const splits = await loadFor([first, ...others], options, { output, signal });
-  if (splits.isJudgedOnHeldOut && new Set(runs.map(asideText)).size > 1)
-    output.warn(
-      'the runs put aside different images; if these are theirs, some were trained on images that they are judged on',
-    );
   const labelled = await labelledSplits(splits);
   const { device, seed } = options;
   const measuring = {
     runs: runs.map((run, i) => ({ name: names[i] as string, run })),
-    ...{ data: splits.data, device, seed, output, signal },
+    ...{ data: splits.data, doubt: splits.doubt, device, seed, output, signal },
   };
   const measured = labelled && (await measure(labelled, measuring));
   const evaluation = measured?.evaluation;
@@ -149,7 +145,12 @@ async function loadFor(
   const { path, config } = first.record;
   // As the training decoded them, so that its figures come out again.
   const sides = [first, ...others].map(({ record }) => sideOf(record.config));
-  return loadRunData({ ...options, run: path, side: Math.max(...sides) }, config, { output, signal });
+  const loaded = await loadRunData({ ...options, run: path, side: Math.max(...sides) }, config, { output, signal });
+  if (!loaded.isJudgedOnHeldOut || new Set([first, ...others].map(asideText)).size === 1) return loaded;
+  const doubt =
+    'the runs put aside different images: if these are theirs, some were trained on images that all are judged on';
+  output.warn(doubt);
+  return { ...loaded, doubt };
 }
 
 /** Undefined where there is nothing to judge on. */

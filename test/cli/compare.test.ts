@@ -248,6 +248,21 @@ describe('contrastive report', () => {
     const aside =
       /put aside different images .*, a none and other 0\.2 of each class by seed 1.*test images of its own/;
     expect(await run('report', a, other)).toMatchObject({ code: 2, stderr: expect.stringMatching(aside) });
+    const images = join(folder, 'labelled');
+    for (const [name, file] of [
+      ['x', 'rgb.jpg'],
+      ['x', 'rgb.png'],
+      ['y', 'gray.png'],
+      ['y', 'cmyk.jpg'],
+    ] as const)
+      await cp(join('test/fixtures/data/images', file), join(images, name, file));
+    const out = join(folder, 'typed.html');
+    const typed = await run('report', a, other, '--data', images, '--out', out);
+    expect(typed).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('some were trained on images that all are'),
+    });
+    expect(await readFile(out, 'utf8')).toContain('The test images may be nothing new');
     expect(await run('report', a, '--out', folder)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('.html'),

@@ -140,6 +140,13 @@ describe('renderReport', () => {
     expect(page).not.toContain('<span class="muted range">within noise');
   });
 
+  it('says where the test images may be nothing new', async () => {
+    expect(await renderReport(sample())).toContain('Training never used the 8 test images');
+    const page = await renderReport(withEvaluation({ doubt: 'it has seen <all>' }));
+    expect(page).toContain('<b>The test images may be nothing new to it</b>: it has seen &lt;all&gt;.');
+    expect(page).not.toContain('Training never used');
+  });
+
   it('carries its figures as files', async () => {
     const page = await renderReport(sample());
     const summary = JSON.parse(fileIn(page, 'summary.json'));

@@ -57,6 +57,8 @@ export interface Evaluation {
   /** The first is the reference that the others are compared with, where `hasReference`. */
   readonly encoders: readonly EncoderReport[];
   readonly hasReference: boolean;
+  /** Why the test images may be nothing new to the encoders. */
+  readonly doubt?: string;
   readonly images: ReportImages;
   /** What the maps show: images of the pool, and which test images they are. */
   readonly points: readonly { readonly image: number; readonly test: number }[];

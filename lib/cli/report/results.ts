@@ -71,7 +71,7 @@ function cells(evaluation: Evaluation, i: number, figure: Figure): Html {
 }
 
 export function resultsSection(evaluation: Evaluation): Html {
-  const { encoders, hasReference, labels, chanceTop1, trainImages } = evaluation;
+  const { encoders, hasReference, doubt, labels, chanceTop1, trainImages } = evaluation;
   const versus =
     hasReference && html`<th scope="col" class="num delta">points vs ${encoders[0]?.name.toLowerCase()}</th>`;
   const isTuned = encoders.some(({ fineTuneTop1 }) => fineTuneTop1 !== undefined);
@@ -80,8 +80,11 @@ ${cells(evaluation, i, 'knnTop1')}
 ${cells(evaluation, i, 'linearTop1')}${isTuned && cells(evaluation, i, 'fineTuneTop1')}</tr>
 `;
   return html`<section aria-labelledby="results"><h2 id="results">Accuracy on test images</h2>
-<div class="explain"><p>The encoder turns an image into a vector, its features. Training never used the ${labels.length.toLocaleString('en')} test images, so
-accuracy here shows what carries over to new images. Two simple classifiers of ${trainImages.toLocaleString('en')} training images judge them, with the
+<div class="explain"><p>The encoder turns an image into a vector, its features. ${
+    doubt === undefined
+      ? `Training never used the ${labels.length.toLocaleString('en')} test images, so accuracy here shows what carries over to new images.`
+      : html`<b>The test images may be nothing new to it</b>: ${doubt}.`
+  } Two simple classifiers of ${trainImages.toLocaleString('en')} training images judge them, with the
 encoder left as it is: <b>kNN</b> lets the 20 most similar training images vote; the <b>linear probe</b> learns one weight per feature and class.${isTuned && html` <b>Fine-tuned</b> is the run's own classifier.`}
 Always naming the most frequent class would be right for ${percent(chanceTop1)}.</p>
 <p>Below each accuracy is its 95% interval (Wilson). Bold is ahead of all others by more than noise, “within noise” is not: a test of two proportions at 5%.</p></div>
