@@ -210,9 +210,17 @@ export async function loadSplits(source: DataSource, options: LoadSplitsOptions)
  */
 export function lackOfClasses({ labels }: Dataset, what = 'labels'): string | undefined {
   if (labels === undefined) return `no ${what}`;
-  const { size } = new Set(Array.from(labels));
-  if (size < 2) return 'one class only';
-  return size < labels.length ? undefined : 'one image of each class only';
+  const count = classesOf(labels);
+  if (count < 2) return 'one class only';
+  return count < labels.length ? undefined : 'one image of each class only';
+}
+
+const classesOf = (labels: ArrayLike<number>): number => new Set(Array.from(labels)).size;
+
+/** @throws {DataError} labelled images of which a classifier has nothing to learn. */
+export function expectClasses(name: string, labels: ArrayLike<number>): void {
+  if (classesOf(labels) < 2)
+    throw new DataError(`${name} has one class only: a classifier tells two classes or more apart`);
 }
 
 async function testImages(

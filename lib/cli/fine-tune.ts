@@ -5,10 +5,10 @@ import { openCheckpoint, RunFolder } from '../checkpoint/run.ts';
 import { fineTunePlan } from '../classify/fine-tune-plan.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
-import { AbortError, DataError } from '../errors.ts';
+import { AbortError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
-import { dataHelp, dataOption, lackOfClasses, titleOf } from './data-option.ts';
+import { dataHelp, dataOption, expectClasses, titleOf } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
 import { fineTuneOptions, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
 import { counted } from './format.ts';
@@ -80,8 +80,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const out = typed.out ?? `${run.path}-classifier`;
   const side = fineTuneSide(config.input);
   const { data, test, noTest, train: all } = await loadLabelledRunData({ ...typed, side }, config, { output, signal });
-  if (lackOfClasses(all) === 'one class only')
-    throw new DataError(`${titleOf(data)} has one class only: a classifier tells two classes or more apart`);
+  expectClasses(titleOf(data), all.labels ?? []);
   const train =
     labelFraction === undefined ? all : await balancedSubset(all, { fraction: labelFraction, seed, signal });
   output.print(`training images  ${(await describeDataset(train)).text}`);

@@ -5,6 +5,7 @@ import { DataError } from '../errors.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { tensor } from '../tensor/tensor.ts';
 import { defineCommand } from './command.ts';
+import { expectClasses } from './data-option.ts';
 import { counted } from './format.ts';
 import {
   eachImage,
@@ -102,11 +103,12 @@ interface LabelledFile extends ImageFile {
   readonly label: number;
 }
 
-/** The images of a folder with their classes. @throws {DataError} it has no classes. */
+/** The images of a folder with their classes. @throws {DataError} it has none, or one only. */
 async function findLabelled(root: string): Promise<{ files: readonly LabelledFile[]; classes: readonly string[] }> {
   const { files, labels, classes } = await loadDataset('folder', { root });
   if (labels === undefined || classes === undefined)
     throw new DataError(`${root}: labelled images lie in a folder for each class; there is none`);
+  expectClasses(root, labels);
   return { files: files.map((path, i) => ({ ...imageFile(root, path), label: labels[i] as number })), classes };
 }
 

@@ -125,7 +125,7 @@ ${seriesColors}
 .panel p{margin:16px 0 18px}
 .queries{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,520px),1fr));gap:22px 36px}
 .query{display:flex;gap:12px;break-inside:avoid}
-.asked{--size:72;width:80px;flex:none;font-size:.82rem;line-height:1.3;overflow-wrap:anywhere}
+.asked{--size:72;width:100px;flex:none;font-size:.82rem;line-height:1.3;overflow-wrap:anywhere}
 .asked .im{margin-bottom:5px}
 .asked>span:not(.im){display:block}
 .near{--size:45;display:flex;flex-wrap:wrap;gap:8px 2px;list-style:none;margin:0;padding:0;align-content:flex-start}
