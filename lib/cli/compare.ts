@@ -1,6 +1,7 @@
 /** `contrastive compare`: how runs differ in their configs, and what came of it. */
 import { OptionError } from '../errors.ts';
 import { sharesDiffer } from '../evaluate/proportion.ts';
+import { clip } from '../validate.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { compareConfigs } from './config-differences.ts';
 import { type Curve, curvesOf, figureNames, figureText } from './curves.ts';
@@ -52,7 +53,7 @@ async function compare({ options, positionals, output }: CommandContext<typeof c
       ? 'The configs are the same.'
       : formatTable([
           ['differs', ...names],
-          ...different.map(({ name, values }) => [name, ...values.map((v) => v ?? '–')]),
+          ...different.map(({ name, values }) => [name, ...values.map((value) => clip(value ?? '–', widest))]),
         ]),
   );
   output.print(`\n${counted(fields.length - different.length, 'other field')} of the configs are the same.\n`);
@@ -73,6 +74,9 @@ async function compare({ options, positionals, output }: CommandContext<typeof c
 
 const lastValues = (curves: Readonly<Record<string, Curve>>): Record<string, number> =>
   Object.fromEntries(Object.entries(curves).map(([name, { values }]) => [name, values.at(-1) as number]));
+
+/** Of a cell that is printed; a page and --json have values whole. */
+const widest = 40;
 
 const blocks = '▁▂▃▄▅▆▇█';
 const sparkColumns = 16;

@@ -8,6 +8,7 @@ import { type CommandContext, defineCommand, type OptionTable, type OptionValues
 import { curvesOf } from './curves.ts';
 import { dataOption, dataText, type Splits } from './data-option.ts';
 import { accuracyTable, type LabelledSplits } from './evaluate-run.ts';
+import { listed } from './format.ts';
 import { placeFor, writeOutput } from './output-file.ts';
 import type { Level } from './report/chart.ts';
 import { renderReport } from './report/report.ts';
@@ -90,7 +91,7 @@ async function report({ options, positionals, signal, output }: CommandContext<t
   const arrangement =
     labelled || splits.train.length < 2 ? undefined : await measureArrangement(splits.train, measuring);
   const page = await renderReport({
-    title: names.length === 1 ? `Run ${names[0]}` : names.join(' and '),
+    title: names.length === 1 ? `Run ${names[0]}` : listed(names),
     facts: factsOf(runs, splits),
     notes: notesOf(runs, splits, labelled === undefined ? (splits.noTest ?? 'the images have no labels') : undefined),
     commands: commandsOf(runs, positionals, options),

@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunConfig } from '../../lib/checkpoint/run-config.ts';
 import { lockRun } from '../../lib/checkpoint/run-lock.ts';
 import { command as compareCommand, knnWord, spark } from '../../lib/cli/compare.ts';
 import { compareConfigs } from '../../lib/cli/config-differences.ts';
@@ -100,7 +101,7 @@ describe('contrastive compare', () => {
     expect(stdout).toContain('do not differ beyond the noise of 60 test images');
     const html = await readFile(page, 'utf8');
     expect(html).toMatch(
-      /<tr class="differs"><th scope="row">optimizer\.lr<\/th><td class="value">0\.05<\/td><td class="value">0\.5</,
+      /<tr class="differs"><th scope="row">optimizer\.<wbr>lr<\/th><td class="value">0\.05<\/td><td class="value">0\.5</,
     );
     for (const id of ['configs', 'results', 'curves']) expect(html).toContain(`<h2 id="${id}">`);
     expect(html).not.toMatch(/https?:\/\//);
@@ -126,6 +127,37 @@ describe('contrastive compare', () => {
     const fields = compareConfigs([config, { ...config, ema: { decay: 0.9 } }]);
     expect(fields[0]).toEqual({ name: 'ema.decay', values: [undefined, '0.9'], differs: true });
     expect(fields.slice(1).every(({ differs }) => !differs)).toBe(true);
+  });
+
+  it('finds what differs within the transforms of a view, and their order', async () => {
+    const config = await readJson(a, 'config.json');
+    const crop = { kind: 'randomResizedCrop', size: [28, 28], scale: [0.2, 1], p: 1 };
+    const flip = { kind: 'randomHorizontalFlip', p: 0.5 };
+    const of = (...transforms: object[]) => ({ ...config, augment: [{ channels: 3, transforms }] });
+    const differences = (...configs: RunConfig[]) =>
+      Object.fromEntries(
+        compareConfigs(configs).flatMap(({ name, values, differs }) => (differs ? [[name, values]] : [])),
+      );
+    expect(differences(of(crop, flip), of({ ...crop, scale: [0.5, 1] }, flip))).toEqual({
+      'augment.transforms.randomResizedCrop.scale': ['[0.2,1]', '[0.5,1]'],
+    });
+    expect(differences(of(crop, flip), of(flip, crop))).toEqual({
+      'augment.transforms': ['randomResizedCrop → randomHorizontalFlip', 'randomHorizontalFlip → randomResizedCrop'],
+    });
+    expect(differences(of(crop), of(crop, flip))).toEqual({
+      'augment.transforms': ['randomResizedCrop', 'randomResizedCrop → randomHorizontalFlip'],
+      'augment.transforms.randomHorizontalFlip.p': [undefined, '0.5'],
+    });
+    const views = of(crop).augment;
+    expect(differences({ ...config, augment: views }, { ...config, augment: [...views, ...views] })).toEqual({
+      'augment.count': ['1', '2'],
+    });
+    expect(differences({ ...config, augment: [...views, ...of(flip).augment] }, of(crop))).toHaveProperty([
+      'augment.2.transforms',
+    ]);
+    expect(differences(of(flip, flip), of(flip, { ...flip, p: 1 }))).toEqual({
+      'augment.transforms.2.p': ['0.5', '1'],
+    });
   });
 
   it('draws curves on one scale, and names runs as short as they stay apart', () => {

@@ -32,9 +32,9 @@ export function html(strings: TemplateStringsArray, ...values: Value[]): Html {
   return new Html(strings.reduce((out, text, i) => out + render(values[i - 1]) + text));
 }
 
-/** A path that may be broken behind each folder. */
-export const breakable = (path: string): Html[] =>
-  path.split('/').map((part, i, { length }) => (i < length - 1 ? html`${part}/<wbr>` : html`${part}`));
+/** A path or a dotted name, which may be broken behind each part. */
+export const breakable = (name: string): Html[] =>
+  name.split(/(?<=[/.])/).map((part, i) => html`${i > 0 && html`<wbr>`}${part}`);
 
 /** JSON that is safe inside <script type="application/json">: no `<` can close the element. */
 export function scriptJson(value: unknown): Html {

@@ -107,7 +107,10 @@ details .charts{margin-top:12px}
 .charts+details{margin-top:24px}
 pre{margin:0;padding:14px 16px;background:var(--faint);border-radius:8px;overflow-x:auto;font-size:.84rem;line-height:1.5}
 .differs td,.differs th[scope=row]{font-weight:600}
-td.value{font-size:.88rem;overflow-wrap:anywhere;max-width:26em}
+table.fields{max-width:none}
+.fields th:first-child{position:sticky;left:0;background:var(--bg);min-width:11em}
+.fields th[scope=row]{font-size:.88rem}
+td.value{font-size:.88rem;overflow-wrap:break-word;max-width:26em}
 .canvas{border:1px solid var(--line);border-radius:8px;aspect-ratio:1;touch-action:pan-y}
 .canvas svg{display:block;width:100%;height:100%}
 .canvas svg{--s:1}
