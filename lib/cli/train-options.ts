@@ -60,6 +60,10 @@ const essentials = {
     value: 'RUN',
     help: 'go on with the run in this folder, from its newest good checkpoint, with its data and options; as contrastive resume RUN',
   },
+  continue: {
+    type: 'boolean',
+    help: 'go on with the run that is in --out, if there is one: for a command that is started again after a fault',
+  },
 } as const satisfies OptionTable;
 
 const beginnings = {

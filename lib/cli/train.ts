@@ -3,9 +3,8 @@ import { join, resolve } from 'node:path';
 import { setAugmentThreads } from '../augment/augment.ts';
 import { RunFolder } from '../checkpoint/run.ts';
 import { statOrUndefined } from '../data/files.ts';
-import { attemptOf } from '../distributed/environment.ts';
 import { fromRankZero, rank } from '../distributed/group.ts';
-import { AbortError, NonFiniteLossError } from '../errors.ts';
+import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import type { TrainEvent } from '../train/events.ts';
@@ -42,7 +41,7 @@ Writes the folder of a run: config.json (all that is needed to build the encoder
 
 Ctrl-C stops after the step under way, saves a checkpoint and says how to go on. A loss that becomes NaN or infinite stops the run with its step; the last checkpoint stays. Other errors, and a reader of the output that goes away (| head), come after a checkpoint too.
 
-Started by torchrun, srun or another launcher that sets RANK and WORLD_SIZE, several processes train as one: --batch-size is of all of them, the first one prints and writes. Started again after a fault (torchrun --max-restarts), the same command goes on with the run in --out.
+Started by torchrun, srun or another launcher that sets RANK and WORLD_SIZE, several processes train as one: --batch-size is of all of them, the first one prints and writes. With --continue, a command that a launcher starts again after a fault goes on with its run.
 
 --monitors watch the encoder's features of the training's own batches: probe (a linear classifier that learns along: its accuracy on images before it learns from them), knn (each image's class by the newest others), rank (RankMe: how many dimensions are used), spread (alignment, uniformity, and collapse at 0). They tell whether a training gets better, and change nothing in it.
 
@@ -179,22 +178,12 @@ interface Beginning {
   readonly config: PartialConfig | undefined;
 }
 
-/**
- * What a training begins with. A launcher that starts its processes again after a fault (`torchrun --max-restarts`) types the
- * same: then the run that is in `--out` goes on.
- */
+/** What a training begins with. @throws {CheckpointError} `out` holds a run, which is not to go on. */
 async function beginningOf(options: TrainOptions): Promise<Beginning> {
-  const { out, resume } = options;
-  if (out !== undefined && resume === undefined && attemptOf() > 0 && (await holdsRun(out))) {
-    const config = await readConfig({
-      resume: out,
-      config: undefined,
-      recipe: undefined,
-      out: undefined,
-      init: undefined,
-    });
-    return { resume: out, config };
-  }
+  const { out, resume, continue: goesOn } = options;
+  if (goesOn && (out === undefined || resume !== undefined))
+    throw new OptionError('--continue goes with --out, the folder of the run, and not with --resume');
+  if (goesOn && (await holdsRun(out as string))) return { resume: out, config: await readConfig({ resume: out }) };
   const config = await readConfig(options);
   if (out !== undefined) await RunFolder.expectNone(out);
   return { resume, config };

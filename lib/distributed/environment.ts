@@ -32,12 +32,6 @@ export const isOneOfSeveral = (environment: Environment = process.env): boolean 
 export const speaksForAll = (environment: Environment = process.env): boolean =>
   !isOneOfSeveral(environment) || environment.RANK === '0';
 
-/** Which start of the same processes this is, from 0. @throws {OptionError} TORCHELASTIC_RESTART_COUNT is no such number. */
-export const attemptOf = (environment: Environment = process.env): number =>
-  environment.TORCHELASTIC_RESTART_COUNT === undefined
-    ? 0
-    : integerIn(environment, 'TORCHELASTIC_RESTART_COUNT', 0, 1e6);
-
 /**
  * From RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them.
  * @throws {OptionError} one of them is missing or out of range.
@@ -50,9 +44,12 @@ export function placeOf(environment: Environment = process.env): Place {
     );
   const worldSize = integerIn(environment, 'WORLD_SIZE', 1, 65_536);
   const rank = integerIn(environment, 'RANK', 0, worldSize - 1);
+  const attempt =
+    environment.TORCHELASTIC_RESTART_COUNT === undefined
+      ? 0
+      : integerIn(environment, 'TORCHELASTIC_RESTART_COUNT', 0, 1e6);
   return {
-    ...{ rank, worldSize },
-    attempt: attemptOf(environment),
+    ...{ rank, worldSize, attempt },
     host: environment.MASTER_ADDR as string,
     port: integerIn(environment, 'MASTER_PORT', 1, 65_535),
     serves: rank === 0 && environment.TORCHELASTIC_USE_AGENT_STORE !== 'True',

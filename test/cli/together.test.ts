@@ -36,8 +36,8 @@ interface Rank {
 }
 
 /** The command in two processes of one thread, as a launcher starts them. */
-async function startTwo(args: readonly string[], more: Record<string, string> = {}): Promise<[Rank, Rank]> {
-  const place = { WORLD_SIZE: '2', MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()), ...more };
+async function startTwo(args: readonly string[]): Promise<[Rank, Rank]> {
+  const place = { WORLD_SIZE: '2', MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) };
   const start = (rank: number): Rank => {
     const env = { PATH: process.env.PATH, HOME: process.env.HOME, OMP_NUM_THREADS: '1', ...place, RANK: String(rank) };
     const child = spawn(process.execPath, [...nodeArguments, ...args], { cwd: folder, env, timeout: limit });
@@ -82,8 +82,8 @@ describe('a training in two processes', { timeout: limit }, () => {
     expect(config).toMatchObject({ batchSize: 22, syncBatchNorm: false });
   });
 
-  it('stops together, with one message and a checkpoint; a restart goes on from it', async () => {
-    const out = ['--out', 'runs/restarted', '--knn-every', '0'];
+  it('stops together, with one message and a checkpoint; the same command goes on from it', async () => {
+    const out = ['--out', 'runs/restarted', '--continue', '--knn-every', '0'];
     const ranks = await startTwo([...small, ...out, '--epochs', '100000']);
     while (!ranks[0].printed().includes('epoch 2/')) await once(ranks[0].child.stdout as NodeJS.ReadableStream, 'data');
     for (const { child } of ranks) child.kill('SIGTERM');
@@ -95,7 +95,7 @@ describe('a training in two processes', { timeout: limit }, () => {
     expect(Number(saved)).toBeGreaterThanOrEqual(4);
 
     const epochs = String(Math.ceil((Number(saved) + 1) / 2));
-    const again = await startTwo([...small, ...out, '--epochs', epochs], { TORCHELASTIC_RESTART_COUNT: '1' });
+    const again = await startTwo([...small, ...out, '--epochs', epochs]);
     const [restarted] = await endOf(again);
     expect(restarted).toMatchObject({ code: 0 });
     expect(restarted.stdout).toContain(`, from step ${saved}, into runs/restarted`);
