@@ -101,6 +101,7 @@ export {
   barrier,
   destroyProcessGroup,
   fromRankZero,
+  groupTraffic,
   initProcessGroup,
   isDistributed,
   type ProcessGroupOptions,
@@ -244,6 +245,7 @@ export {
   FeatureIndex,
   type IndexEntry,
   type Neighbour,
+  type OpenIndexOptions,
   openIndex,
   type SearchOptions,
 } from './search/feature-index.ts';

@@ -104,16 +104,15 @@ export async function runProgram(argv: readonly string[], context: ProgramContex
     await runCommand(argv, output, { ...context, env });
     return exitCodes.ok;
   } catch (error) {
-    output.progress.done();
     const message = messageOf(error);
     const code = codeOf(error);
     output.emit({ error: { code, message } });
     const stack = env.CONTRASTIVE_DEBUG && types.isNativeError(error) ? `\n${error.stack}` : '';
     // Who stopped it knows that it is no error.
     const isStopped = code === 'ERR_ABORTED';
-    const text = isStopped ? message : `error: ${message} [${code}]`;
-    if (speaks && !output.json) streams.stderr.write(`${text}${stack}\n`);
-    if (!speaks && !isStopped) streams.stderr.write(`rank ${env.RANK}: ${text}${stack}\n`);
+    const text = `${isStopped ? message : `error: ${message} [${code}]`}${stack}`;
+    if (speaks) output.fail(text);
+    else if (!isStopped) streams.stderr.write(`rank ${env.RANK}: ${text}\n`);
     return exitCodeOf(error, signal);
   }
 }

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { StateError } from '../errors.ts';
-import { loadAddon } from '../native/addon.ts';
+import { type GroupTraffic, loadAddon } from '../native/addon.ts';
 import { packageVersion } from '../native/addon-path.ts';
 import { guard, guardAsync } from '../native/errors.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
@@ -106,6 +106,9 @@ export async function destroyProcessGroup({ reason = '' }: { readonly reason?: s
   joined = undefined;
   await guardAsync(guard(() => loadAddon().leaveGroup(reason)));
 }
+
+/** What the collectives of this process have sent so far, and for how long they were waited for. @throws {StateError} no group. */
+export const groupTraffic = (): GroupTraffic => guard(() => loadAddon().groupTraffic());
 
 /** Settles when every process has called it. @throws {DistributedError} one does not come. */
 export async function barrier(): Promise<void> {

@@ -1,6 +1,6 @@
 /** How the processes of a group share a training. */
 import { OptionError } from '../errors.ts';
-import { wholeStatistics } from '../tensor/modes.ts';
+import { wholeStatistics, withSharedWork } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { rank, worldSize } from './group.ts';
@@ -9,10 +9,13 @@ import { rank, worldSize } from './group.ts';
 export class Ranks {
   readonly rank = rank();
   readonly worldSize = worldSize();
+  /** Whether losses are of the rows of all ranks. */
+  readonly gather: boolean;
   readonly #syncBatchNorm: boolean;
 
-  /** @param syncBatchNorm batch normalisation takes its statistics over the rows of all ranks. */
-  constructor(syncBatchNorm: boolean) {
+  /** @param options.syncBatchNorm batch normalisation takes its statistics over the rows of all ranks. */
+  constructor({ gather, syncBatchNorm }: { readonly gather: boolean; readonly syncBatchNorm: boolean }) {
+    this.gather = gather;
     this.#syncBatchNorm = syncBatchNorm;
   }
 
@@ -36,11 +39,16 @@ export class Ranks {
     return this.#syncBatchNorm ? wholeStatistics(pass) : pass();
   }
 
+  /** Runs what every rank computes alike, of the rows of all: contrastive losses then share the work. */
+  inCommon<T>(work: () => T): T {
+    return this.gather ? withSharedWork(work) : work();
+  }
+
   /**
-   * The rows of all ranks, (worldSize · n, …) of (n, …), for a loss that every rank computes whole. The gradient in the rank's own
-   * rows is the exact one.
+   * What a loss is of: the rows of all ranks, (worldSize · n, …) of (n, …), which every rank computes whole, so that the gradient in its
+   * own rows is the exact one; without `gather`, the rank's own rows.
    */
   whole(rows: Tensor): Tensor {
-    return ops.wholeBatch(rows);
+    return this.gather ? ops.wholeBatch(rows) : rows;
   }
 }

@@ -85,9 +85,10 @@ export class Network extends Module {
     );
   }
 
-  /** What `pass` computes in this precision, as float32: for what a method adds, such as a predictor. */
+  /** What `pass` computes in this precision, as float32, or float64 as it comes: for what a method adds, such as a predictor. */
   run(pass: () => Tensor): Tensor {
-    return inPrecision(this.precision, pass).to('float32');
+    const made = inPrecision(this.precision, pass);
+    return made.dtype === 'float64' ? made : made.to('float32');
   }
 
   private pass(pass: () => Tensor): Tensor {

@@ -39,6 +39,17 @@ export interface AddonInfo {
   readonly parallelKernels: boolean;
 }
 
+/** What this process's collectives have sent so far. */
+export interface GroupTraffic {
+  readonly collectives: number;
+  /** Of the tensors that they were given. */
+  readonly bytes: number;
+  /** Seconds from their starts to their ends, together. */
+  readonly underWay: number;
+  /** Of these, the seconds for which somebody waited: the rest was hidden behind computation. */
+  readonly waited: number;
+}
+
 /** As native/distributed/rendezvous.h says. */
 export interface GroupOptions {
   readonly rank: number;
@@ -85,6 +96,7 @@ export interface Addon {
   joinGroup(options: GroupOptions): Promise<void>;
   /** Leaves it; with a reason, which the other ranks hear, before the end. */
   leaveGroup(reason: string): Promise<void>;
+  groupTraffic(): GroupTraffic;
   setGroupText(key: string, text: string): Promise<void>;
   /** Settles when a rank has set it. */
   groupText(key: string): Promise<string>;

@@ -18,7 +18,7 @@ export function adam_(
     readonly largest?: Tensor | null | undefined;
     readonly groups: number | readonly number[];
     readonly rateFactors: readonly number[];
-    readonly weightDecays: readonly number[];
+    readonly weightDecays: Tensor;
     readonly beta1: number;
     readonly beta2: number;
     readonly epsilon: number;
@@ -76,9 +76,9 @@ export function allGather(input: Tensor): Tensor {
  * Over all processes of the group, in place: 'sum' (default), 'mean', 'max' or 'min' of their tensors, in each. Records no
  * gradient: a tensor that requires one is an ERR_AUTOGRAD, outside noGrad(). As torch.distributed.all_reduce.
  */
-export function allReduce_(input: Tensor, options?: { readonly reduction?: Reduction | undefined }): Tensor {
-  checkNames('allReduce_', options, ['reduction']);
-  return call('all_reduce_', [input, reductionCode(options?.reduction)]);
+export function allReduce_(input: Tensor, options?: { readonly op?: string | undefined }): Tensor {
+  checkNames('allReduce_', options, ['op']);
+  return call('all_reduce_', [input, options?.op]);
 }
 
 /** `batch_norm_act` */
@@ -531,7 +531,7 @@ export function lars_(
     readonly largest?: Tensor | null | undefined;
     readonly groups: number | readonly number[];
     readonly rateFactors: readonly number[];
-    readonly weightDecays: readonly number[];
+    readonly weightDecays: Tensor;
     readonly trustCoefficients: readonly number[];
     readonly momentum: number;
     readonly nesterov: boolean;
@@ -848,7 +848,7 @@ export function sgd_(
     readonly largest?: Tensor | null | undefined;
     readonly groups: number | readonly number[];
     readonly rateFactors: readonly number[];
-    readonly weightDecays: readonly number[];
+    readonly weightDecays: Tensor;
     readonly momentum: number;
     readonly nesterov: boolean;
   },

@@ -110,7 +110,7 @@ export function makeCachedStep(
     let place = 0;
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
-      const size = micro.ids.length * (shared?.ranks.worldSize ?? 1);
+      const size = micro.ids.length * (shared?.ranks.gather ? shared.ranks.worldSize : 1);
       tidy(() => pass(micro, step, place++).features.backward(gradient.narrow(0, start, size)));
       start += size;
       await paced(sync());
@@ -128,8 +128,13 @@ export function makeCachedStep(
           let status = guard.begin(onlyPart);
           const { features, targets } = await cacheFeatures(batch, step, signal);
           const tensors = targetsOf(targets, options, method, progress);
-          const value = { features, ...method.lossOf(features, tensors) };
-          const report = reportOf(value, options.metrics ? method.metrics(value, tensors) : undefined);
+          const compare = () => {
+            const compared = { features, ...method.lossOf(features, tensors) };
+            return [compared, options.metrics ? method.metrics(compared, tensors) : undefined] as const;
+          };
+          const [value, metrics] = shared ? shared.ranks.inCommon(compare) : compare();
+          const ownReport = reportOf(value, metrics);
+          const report = shared ? shared.report(ownReport) : ownReport;
           status = guard.checkLoss(report.narrow(0, 0, 1), status);
           const stopped = shared && stopOf(stop);
           if (shared && stopped) status = shared.agree(status, stopped);
@@ -139,7 +144,7 @@ export function makeCachedStep(
             await backPropagate(batch, features.grad as Tensor, step, signal);
             status = guard.checkFeatures(features, status);
             if (shared) status = shared.reduce(shared.agree(status, stopOf(undefined)));
-            status = guard.update(scalarOf(learningRate), status);
+            status = guard.update(optimizer.ratesAt(learningRate, progress), status);
             status = handedOn(method.afterUpdate(value, tensors, status));
             if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
           }

@@ -110,6 +110,11 @@ export const trainerOptions = {
    * process would. Without, each takes those of its own rows, and its running statistics are rank 0's. Default true.
    */
   syncBatchNorm: { type: 'boolean', default: true },
+  /**
+   * Where several processes train together: whether a loss compares the samples of all of them. Without, each compares its own, and the
+   * gradients are averaged, as accumulate does; what a method keeps between steps, as a queue, is then rank 0's. Default true.
+   */
+  gather: { type: 'boolean', default: true },
   /** Default 10. With 0 nothing is trained: a run of the weights as they are, to compare with. */
   epochs: { type: 'number', default: 10, min: 0, integer: true },
   /** Of shuffling, augmentation and dropout, default 0. The initial weights have their own, at the model. */

@@ -69,17 +69,16 @@ export function makePipeline(
     };
   };
   const { accumulate, microBatch, batchSize } = options;
-  const ownPart = partOfRank(sampler, options);
   // What a method changes behind the update is not put back where a step fails then.
   const undoesFailures = method.afterUpdate === Method.prototype.afterUpdate;
   if (microBatch < batchSize)
     return cachedPipeline(
-      largeBatches(dataset, options, ownPart),
+      largeBatches(dataset, options, sampler),
       makeCachedStep(options, optimizer, method, watch, average),
       outcome,
       undoesFailures,
     );
-  const loader = trainBatches(dataset, options, ownPart);
+  const loader = trainBatches(dataset, options, partOfRank(sampler, options));
   if (loader.length < accumulate)
     throw new OptionError(
       `accumulate must be at most the batches of an epoch: ${dataset.name} has ${loader.length} of ${batchSize} samples, got ${accumulate}`,

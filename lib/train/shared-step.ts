@@ -1,6 +1,7 @@
 /** What a training step does besides where several processes compute it together. */
 import type { Ranks } from '../distributed/ranks.ts';
 import type { Method, Targets } from '../methods/method.ts';
+import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -21,14 +22,19 @@ export class SharedStep {
   constructor(ranks: Ranks, options: ResolvedOptions, method: Method) {
     this.ranks = ranks;
     const all = [...trainedParameters(options, method)];
-    const isOfMethod = ([name]: readonly [string, Tensor]): boolean => name.startsWith('method.');
-    this.#averaged = all.filter(isOfMethod).map(([, value]) => value);
-    this.#summed = all.filter((entry) => !isOfMethod(entry)).map(([, value]) => value);
+    const isAveraged = ([name]: readonly [string, Tensor]): boolean => !ranks.gather || name.startsWith('method.');
+    this.#averaged = all.filter(isAveraged).map(([, value]) => value);
+    this.#summed = all.filter((entry) => !isAveraged(entry)).map(([, value]) => value);
   }
 
   /** Of this rank's samples: those of the whole batch. */
   targets<T extends Pick<Targets, 'labels' | 'ids'>>(own: T): T {
     return { ...own, labels: own.labels && this.ranks.whole(own.labels), ids: this.ranks.whole(own.ids) };
+  }
+
+  /** What is reported of a loss: where it is of a rank's own rows, the mean over the ranks. */
+  report(own: Tensor): Tensor {
+    return this.ranks.gather ? own : noGrad(() => ops.allReduce_(own, { op: 'mean' }));
   }
 
   /** @param stop int64 (1): not 0 where this rank wants to stop; then where any does. @returns the worst status of all ranks. */

@@ -12,9 +12,9 @@ import { loadState, modulesOf, stateOf } from './module-state.ts';
 import type { CheckedOptions, ResolvedOptions } from './options.ts';
 
 /** Joins the processes that a launcher has started, if it has. @returns undefined where this one is alone. */
-export async function joinRanks({ syncBatchNorm }: Pick<CheckedOptions, 'syncBatchNorm'>): Promise<Ranks | undefined> {
+export async function joinRanks(options: Pick<CheckedOptions, 'gather' | 'syncBatchNorm'>): Promise<Ranks | undefined> {
   if (!isDistributed() && isOneOfSeveral()) await initProcessGroup();
-  return isDistributed() ? new Ranks(syncBatchNorm) : undefined;
+  return isDistributed() ? new Ranks(options) : undefined;
 }
 
 /** @throws {DistributedError} this process trains with other options, or on other data, than rank 0. */
@@ -31,7 +31,7 @@ export async function expectAlike(options: ResolvedOptions, dataset: Dataset, ra
 /** What decides a training, as text by name. */
 function signatureOf(options: ResolvedOptions, { name, length }: Dataset): Record<string, string> {
   const { encoder, head, method, optimizer, schedule, augment, batchSize, microBatch, accumulate, ema } = options;
-  const { epochs, seed, metrics, syncBatchNorm } = options;
+  const { epochs, seed, metrics, gather, syncBatchNorm } = options;
   const shapes = modulesOf({ encoder, head }).flatMap(([part, module]) =>
     [...stateOf(module)].map(([of, { shape }]) => `${part}.${of} ${shape}`),
   );
@@ -49,7 +49,7 @@ function signatureOf(options: ResolvedOptions, { name, length }: Dataset): Recor
       seed,
       metrics,
     },
-    ...{ syncBatchNorm, parameters: shapes, data: `${name} of ${length} samples` },
+    ...{ gather, syncBatchNorm, parameters: shapes, data: `${name} of ${length} samples` },
   };
   return Object.fromEntries(Object.entries(decides).map(([of, value]) => [of, String(JSON.stringify(value))]));
 }

@@ -76,9 +76,9 @@ export class Trainer {
     try {
       for await (const event of this.#run(checkDataset(dataset), checked)) {
         checked.onEvent?.(event);
+        if (event.kind === 'end') reason = '';
         yield event;
       }
-      reason = '';
     } catch (error) {
       reason = error instanceof AbortError ? '' : messageOf(error); // all processes stop together
       throw asAbort(error, checked.signal);

@@ -85,12 +85,24 @@ Napi::Value get_text(const Napi::CallbackInfo& info) {
   });
 }
 
+// groupTraffic() -> { collectives, bytes, underWay, waited }
+Napi::Value traffic(const Napi::CallbackInfo& info) {
+  const ProcessGroup::Traffic traffic = distributed::group()->traffic();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("collectives", static_cast<double>(traffic.collectives));
+  result.Set("bytes", static_cast<double>(traffic.bytes));
+  result.Set("underWay", traffic.under_way);
+  result.Set("waited", traffic.waited);
+  return result;
+}
+
 }  // namespace
 
 void export_process_group(Napi::Env env, Napi::Object exports) {
   exports.Set("joinGroup", Napi::Function::New<guarded<join_group>>(env));
   exports.Set("leaveGroup", Napi::Function::New<guarded<leave_group>>(env));
   exports.Set("setGroupText", Napi::Function::New<guarded<set_text>>(env));
+  exports.Set("groupTraffic", Napi::Function::New<guarded<traffic>>(env));
   exports.Set("groupText", Napi::Function::New<guarded<get_text>>(env));
 }
 

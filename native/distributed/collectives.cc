@@ -19,7 +19,7 @@ using Reduction = ProcessGroup::Reduction;
 Reduction reduction_of(const std::string& name) {
   if (name == "sum") return Reduction::kSum;
   if (name == "max") return Reduction::kMax;
-  CONTRASTIVE_CHECK(name == "min", kOptionError, "reduction must be 'sum', 'mean', 'max' or 'min', got '", name, "'");
+  CONTRASTIVE_CHECK(name == "min", kOptionError, "op must be 'sum', 'mean', 'max' or 'min', got '", name, "'");
   return Reduction::kMin;
 }
 
@@ -123,7 +123,7 @@ at::Tensor whole_batch(const at::Tensor& local) {
   return local.is_meta() ? repeated(local, ranks->size()) : WholeBatch::apply(local);
 }
 
-CONTRASTIVE_OP(all_reduce_, "all_reduce_(Tensor(a!) self, *, str reduction='sum') -> Tensor(a!)");
+CONTRASTIVE_OP(all_reduce_, "all_reduce_(Tensor(a!) self, *, str op='sum') -> Tensor(a!)");
 CONTRASTIVE_OP(broadcast_, "broadcast_(Tensor(a!) self, *, int source=0) -> Tensor(a!)");
 CONTRASTIVE_OP(all_gather, "all_gather(Tensor self) -> Tensor");
 CONTRASTIVE_OP(reduce_scatter, "reduce_scatter(Tensor self) -> Tensor");

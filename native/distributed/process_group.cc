@@ -2,6 +2,7 @@
 
 #include <ATen/core/ivalue.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -45,6 +46,7 @@ struct ProcessGroup::Pending::State {
   bool is_done = false;
   std::string error;
   std::vector<at::Tensor> held;
+  Clock::time_point began = Clock::now(), ended;
 };
 
 ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
@@ -78,10 +80,16 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
     fail(first_line(e.what()));
   }
   auto state = std::make_shared<Pending::State>();
+  {
+    const std::lock_guard lock(traffic_mutex_);
+    ++traffic_.collectives;
+    traffic_.bytes += static_cast<int64_t>(held.back().nbytes());
+  }
   state->held = std::move(held);
   work->getFuture()->addCallback([state](c10::ivalue::Future& future) {
     const std::lock_guard lock(state->mutex);
     state->is_done = true;
+    state->ended = Clock::now();
     if (future.hasError()) state->error = first_line(future.tryRetrieveErrorMessage());
     state->changed.notify_all();
   });
@@ -89,8 +97,9 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
 }
 
 void ProcessGroup::Pending::wait() {
+  const Clock::time_point began = Clock::now();
   std::unique_lock lock(state_->mutex);
-  Clock::time_point last_call = Clock::now();
+  Clock::time_point last_call = began;
   while (!state_->changed.wait_for(lock, kBetweenLooks, [&] { return state_->is_done; })) {
     lock.unlock();
     try {
@@ -108,6 +117,12 @@ void ProcessGroup::Pending::wait() {
       last_call = Clock::now();
     }
     lock.lock();
+  }
+  {
+    using Seconds = std::chrono::duration<double>;
+    const std::lock_guard traffic_lock(group_->traffic_mutex_);
+    group_->traffic_.under_way += Seconds(state_->ended - state_->began).count();
+    group_->traffic_.waited += std::max(0.0, Seconds(state_->ended - began).count());
   }
   if (state_->error.empty()) return;
   const std::string error = state_->error;
@@ -157,6 +172,11 @@ std::string ProcessGroup::get(const std::string& key) {
     throw Error(kDistributedError, said);
   }
   return text_at(store_, full);
+}
+
+ProcessGroup::Traffic ProcessGroup::traffic() const {
+  const std::lock_guard lock(traffic_mutex_);
+  return traffic_;
 }
 
 void ProcessGroup::leave(const std::string& reason) {

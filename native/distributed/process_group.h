@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,14 @@ class ProcessGroup {
   void set(const std::string& key, const std::string& text);
   std::string get(const std::string& key);
 
+  // What the collectives so far have sent: the bytes of the tensors that they were given, and the seconds from their
+  // start to their end, together; and for how long of that somebody waited for them.
+  struct Traffic {
+    int64_t collectives = 0, bytes = 0;
+    double under_way = 0, waited = 0;
+  };
+  Traffic traffic() const;
+
   // Tells the others that this rank goes on no more, and why; what they wait for then fails by that.
   void leave(const std::string& reason);
 
@@ -64,6 +73,8 @@ class ProcessGroup {
   Check check_;
   c10::intrusive_ptr<c10d::Store> store_;
   c10::intrusive_ptr<c10d::Backend> backend_;
+  mutable std::mutex traffic_mutex_;
+  Traffic traffic_;
   std::string failure_;  // once not empty, no collective is begun any more
 };
 

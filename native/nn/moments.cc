@@ -37,9 +37,10 @@ Moments over_all_ranks(const Moments& own) {
   return sum;
 }
 
+// Gathered: of so few numbers gloo's all-reduce takes twice the time of its all-gather.
 std::vector<double> sum_over_all_ranks(std::vector<double> own) {
-  distributed::group()->all_reduce(as_tensor(own), distributed::ProcessGroup::Reduction::kSum).wait();
-  return own;
+  const at::Tensor sum = distributed::gathered(as_tensor(own).unsqueeze(0)).sum(0);
+  return {sum.const_data_ptr<double>(), sum.const_data_ptr<double>() + sum.numel()};
 }
 
 }  // namespace contrastive::nn

@@ -17,7 +17,7 @@ struct Moments {
 // Those of all ranks' rows together, the same in each rank to the bit. Source: Chan, Golub & LeVeque 1983, eq. 2.1.
 Moments over_all_ranks(const Moments& own);
 
-// Σ over the ranks, one by one.
+// Σ over the ranks, one by one; the same in each to the bit.
 std::vector<double> sum_over_all_ranks(std::vector<double> own);
 
 }  // namespace contrastive::nn

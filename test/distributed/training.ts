@@ -3,10 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { destroyProcessGroup } from '../../lib/distributed/group.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
+import { doubleModels } from './double.ts';
 
 const given = JSON.parse(process.argv[2] as string);
-const { fit = {}, count = 48, result, ...options } = given;
-const { encoder, head } = tinyModels();
+const { fit = {}, count = 48, double = false, result, ...options } = given;
+const { encoder, head } = double ? doubleModels() : tinyModels();
 const trainer = new Trainer({
   ...{ encoder, head, augment: tinyViews(), batchSize: 16, epochs: 2 },
   optimizer: { name: 'sgd', lr: 0.1, momentum: 0.9 },
