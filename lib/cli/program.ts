@@ -100,14 +100,13 @@ export async function runProgram(argv: readonly string[], context: ProgramContex
     await runCommand(argv, output, context);
     return exitCodes.ok;
   } catch (error) {
-    output.progress.done();
     const message = messageOf(error);
     const code = codeOf(error);
     output.emit({ error: { code, message } });
     const stack = env.CONTRASTIVE_DEBUG && types.isNativeError(error) ? `\n${error.stack}` : '';
     // Who stopped it knows that it is no error.
     const text = code === 'ERR_ABORTED' ? message : `error: ${message} [${code}]`;
-    if (!output.json) streams.stderr.write(`${text}${stack}\n`);
+    output.fail(`${text}${stack}`);
     return exitCodeOf(error, signal);
   }
 }

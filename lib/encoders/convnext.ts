@@ -195,6 +195,7 @@ export function convnextS(options: ConvNeXtOptions = {}): ConvNeXt {
 for (const name of Object.keys(networks) as Name[])
   registerEncoder(name, (options) => new ConvNeXt(name, options), {
     options: optionsOf(name),
+    classifier: 'classifier.2',
     forImages: (size) => ({ patch: size <= 64 ? 2 : 4 }),
     shapes: (options) => {
       const { width, patch, inChannels } = resolveOptions(name, declared, options);

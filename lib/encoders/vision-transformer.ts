@@ -240,6 +240,7 @@ const patchFor = (size: number): number => [16, 8, 4, 2].find((patch) => size % 
 for (const name of Object.keys(widths) as Name[])
   registerEncoder(name, (options) => new VisionTransformer(name, options), {
     options: { ...declared, width: { ...declared.width, default: widths[name] } },
+    classifier: 'heads.head',
     forImages: (size) => ({ size, patch: patchFor(size) }),
     shapes: (options) => {
       const { width = widths[name], size, patch, inChannels } = resolveOptions(name, declared, options);

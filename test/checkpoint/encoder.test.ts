@@ -66,6 +66,27 @@ describe('loadEncoder', () => {
     }
   });
 
+  it.each([
+    [{ name: 'resnet18', width: 2 }, 'fc'],
+    [{ name: 'vit-ti-16', width: 64, size: 32 }, 'heads.head'],
+    [{ name: 'convnext-t', width: 2 }, 'classifier.2'],
+    [{ name: 'efficientnet-b0' }, 'classifier.1'],
+  ])("leaves out a classifier of %o, which has torchvision's name", async (config, head) => {
+    const encoder = makeEncoder(config);
+    using classifier = new Classifier({
+      encoder,
+      head: linearHead({ inFeatures: encoder.featureDim, outFeatures: 2 }),
+      evaluation: presets.evaluation({ size: 32 }),
+    });
+    expect([...classifier.stateDict().keys()].slice(-2)).toEqual([`${head}.weight`, `${head}.bias`]);
+    const file = join(folder, 'classifier.safetensors');
+    await classifier.save(file);
+    using again = await loadEncoder({ checkpoint: file });
+    expect(await valuesOf(again)).toEqual(await valuesOf(encoder));
+    using other = makeEncoder({ ...config, seed: 1 });
+    expect(await other.load(file)).toMatchObject({ leftOut: [`${head}.bias`, `${head}.weight`], missing: [] });
+  });
+
   it.each<[string, Record<string, string>, RegExp]>([
     ['nothing', {}, /does not say which encoder .*resnet18\(\)\.load\(/],
     ['no JSON', { module: '{' }, /metadata\.module: is not valid JSON/],
