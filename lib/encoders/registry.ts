@@ -25,6 +25,8 @@ export interface EncoderFacts {
   readonly forImages?: (size: number) => Readonly<Record<string, number | string>>;
   /** With it, weights from a file are compared before anything is made. */
   readonly shapes?: EncoderShapes;
+  /** What torchvision calls the linear classifier behind it. Default 'fc'. */
+  readonly classifier?: string;
 }
 
 interface Registered extends EncoderFacts {
@@ -46,6 +48,10 @@ export const encoderNames = (): readonly string[] => [...encoders.keys()];
 
 /** What `registerEncoder` was told of an encoder; nothing of an unknown one. */
 export const encoderFacts = (name: string): EncoderFacts => encoders.get(name) ?? {};
+
+/** Under which name a file of weights has the linear classifier of an encoder: torchvision's. */
+export const classifierName = (config: ModuleConfig | undefined): string =>
+  encoderFacts(config?.name ?? '').classifier ?? 'fc';
 
 /**
  * An encoder from plain data: `{ name: 'resnet18', stem: 'cifar', width: 16 }`, as `encoder.config` holds it.

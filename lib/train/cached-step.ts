@@ -131,7 +131,7 @@ export function makeCachedStep(
             value.loss.backward();
             await backPropagate(batch, features.grad as Tensor, step, signal);
             status = guard.checkFeatures(features, status);
-            status = guard.update(scalarOf(learningRate), status);
+            status = guard.update(optimizer.ratesAt(learningRate, progress), status);
             status = handedOn(method.afterUpdate(value, tensors, status));
             if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
           }

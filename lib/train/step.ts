@@ -1,7 +1,7 @@
 /** One training step: forward, loss, backward, update, all of it enqueued at once. */
 import type { Method, MethodBatch, Targets } from '../methods/method.ts';
 import { Views } from '../methods/views.ts';
-import type { Optimizer } from '../optim/optimizer.ts';
+import type { Optimizer, Rates } from '../optim/optimizer.ts';
 import { compile } from '../tensor/compile.ts';
 import { enableGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
@@ -47,8 +47,7 @@ export interface Step extends Disposable {
 
 /** What changes from step to step. */
 interface StepInputs extends Pick<TrainBatch, 'images' | 'viewOrder'>, Targets {
-  /** float64 () */
-  readonly learningRate: Tensor;
+  readonly rates: Rates;
   /** float64 () */
   readonly decay: Tensor | undefined;
   readonly part: Part;
@@ -71,7 +70,7 @@ function stepFunction(
   watch: Watch | undefined,
   average: AveragedWeights | undefined,
 ): (inputs: StepInputs) => StepOutputs {
-  return ({ images, viewOrder, learningRate, decay, part, ...targets }) => {
+  return ({ images, viewOrder, rates, decay, part, ...targets }) => {
     const batch: MethodBatch = { views: new Views(images, viewOrder), ...targets };
     let status = guard.begin(part);
     const value = method.loss(batch);
@@ -81,7 +80,7 @@ function stepFunction(
     status = ops.guardedBackward_(accumulate > 1 ? value.loss.div(accumulate) : value.loss, status);
     status = guard.checkFeatures(value.features, status);
     if (part.isLast) {
-      status = guard.update(learningRate, status);
+      status = guard.update(rates, status);
       status = handedOn(method.afterUpdate(value, batch, status));
       if (average && decay) status = average.follow(decay, status);
     }
@@ -108,7 +107,7 @@ export function makeStep(
     const inputs = {
       ...targetsOf(batch, options, method, context.progress),
       ...{ images, viewOrder },
-      learningRate: scalarOf(context.learningRate),
+      rates: optimizer.ratesAt(context.learningRate, context.progress),
       decay: context.decay === undefined ? undefined : scalarOf(context.decay),
       part,
     };

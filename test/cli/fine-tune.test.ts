@@ -76,6 +76,17 @@ describe('contrastive fine-tune', () => {
     expect(page).toContain('<th scope="col" class="num">Fine-tuned</th>');
   });
 
+  it('warns of classes that training lacks', async () => {
+    const open = join(folder, 'open');
+    await drawPhotos(join(open, 'train'), { classes: ['daisy', 'iris'], count: 4 });
+    await drawPhotos(join(open, 'test'), { classes: ['iris', 'rose'], count: 1 });
+    const { code, stderr } = await tune('--data', open, '--out', join(folder, 'lacking'), '--epochs', '1');
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^warning: 1 of the 2 classes of the test images have no training image \(50\.0% of/),
+    ]);
+  });
+
   it('goes on after it was stopped', async () => {
     const args = ['--data', photos, '--out', join(folder, 'stopped'), '--epochs', '10', '--precision', 'float32'];
     const controller = new AbortController();
