@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'ERR_NON_FINITE' // a loss, a gradient or a weight that became NaN or infinite
   | 'ERR_LIBTORCH' // libtorch cannot be found, loaded or used
   | 'ERR_ADDON' // the addon cannot be found, loaded or built
+  | 'ERR_DISTRIBUTED' // a process of a group that is missing, gone or not like the others
   | 'ERR_ABORTED' // an AbortSignal fired
   | 'ERR_NATIVE'; // libtorch refused an operation
 
@@ -75,6 +76,13 @@ export class LibtorchError extends ContrastiveError {
   }
 }
 
+/** Several processes: one of them is missing, gone, or not like the others; the message names its rank. */
+export class DistributedError extends ContrastiveError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_DISTRIBUTED', message, options);
+  }
+}
+
 /** Thrown when an AbortSignal fires; `name` is 'AbortError' as the platform's own. `cause` is the signal's reason. */
 export class AbortError extends ContrastiveError {
   constructor(message = 'the operation was aborted', options?: ErrorOptions) {
@@ -105,6 +113,7 @@ const classes: Partial<Record<ErrorCode, new (message: string, options?: ErrorOp
   ERR_DATA: DataError,
   ERR_CHECKPOINT: CheckpointError,
   ERR_LIBTORCH: LibtorchError,
+  ERR_DISTRIBUTED: DistributedError,
   ERR_ABORTED: AbortError,
 };
 

@@ -97,6 +97,17 @@ export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } fro
 export type { Batches, Sampler } from './data/sampler.ts';
 export type { SamplerEpoch, SamplerFunction } from './data/samplers/custom.ts';
 export { type MakeSamplerOptions, makeSampler, type SamplerSpec } from './data/samplers/samplers.ts';
+export {
+  barrier,
+  destroyProcessGroup,
+  fromRankZero,
+  groupTraffic,
+  initProcessGroup,
+  isDistributed,
+  type ProcessGroupOptions,
+  rank,
+  worldSize,
+} from './distributed/group.ts';
 export { type ConvNeXt, type ConvNeXtOptions, convnextS, convnextT } from './encoders/convnext.ts';
 export { type EfficientNet, type EfficientNetOptions, efficientnetB0 } from './encoders/efficientnet.ts';
 export { type LinearHead, type LinearHeadOptions, linearHead } from './encoders/linear-head.ts';

@@ -1,5 +1,17 @@
 /** Docstrings of operations that users call as they are, by their TypeScript names; scripts/generate-ops.ts writes them. */
 export const operationNotes: Readonly<Record<string, string>> = {
+  allGather: `The rows of all processes of the group, one rank behind the other: (worldSize · n, …) of (n, …). Every process must call it, with
+tensors of one shape. As torch.distributed.nn.functional.all_gather: the gradient of a process's rows is the sum of what all
+processes have for them.`,
+
+  allReduce_: `Over all processes of the group, in place: 'sum' (default), 'mean', 'max' or 'min' of their tensors, in each. Records no
+gradient: a tensor that requires one is an ERR_AUTOGRAD, outside noGrad(). As torch.distributed.all_reduce.`,
+
+  broadcast_: `The tensor of the process \`source\` (default 0), in place in all processes of the group. As torch.distributed.broadcast.`,
+
+  reduceScatter: `The sum of the tensors of all processes, of whose rows each gets its part by rank: (n / worldSize, …) of (n, …). As
+torch.distributed.reduce_scatter_tensor. Records no gradient.`,
+
   dropout: `Elements are 0 with probability p, the others are divided by 1 − p. As torch.nn.functional.dropout in training.
 Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting". Differs: the scale is
 that of training, so that nothing is left to do after it.

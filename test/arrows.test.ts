@@ -13,6 +13,7 @@ const libRows = [
   ['files', 'options'],
   ['native'],
   ['tensor'],
+  ['distributed'],
   ['augment', 'nn', 'losses', 'optim', 'data'],
   ['encoders'],
   ['checkpoint'],
@@ -24,6 +25,7 @@ const libRows = [
 ];
 const nativeRows = [
   ['core'],
+  ['distributed'],
   ['tensor'],
   ['augment', 'nn', 'losses', 'optim'],
   ['augment_tensor', 'evaluate'],

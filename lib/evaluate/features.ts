@@ -1,8 +1,10 @@
 /** Stage 2 begins here: the features r of an encoder, without augmentation and without the head. */
 import type { Augmentation } from '../augment/augment.ts';
-import type { Dataset, LoadedSample } from '../data/dataset.ts';
+import { type Dataset, type LoadedSample, subset } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { readSample } from '../data/sample-reader.ts';
+import { isDistributed } from '../distributed/group.ts';
+import { ofAllRanks, rangeOfRank } from '../distributed/rows.ts';
 import { inferencePass } from '../encoders/inference.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { inEvaluation } from '../nn/evaluation.ts';
@@ -13,7 +15,7 @@ import { resolveOptions } from '../options/resolve.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import { cat } from '../tensor/ops.ts';
 import { choosePrecision, inPrecision, type Precision, precisionOption, warnOfPrecision } from '../tensor/precision.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { describe, throwIfAborted } from '../validate.ts';
 import { progressOptions } from './in-turn.ts';
 
@@ -39,6 +41,11 @@ const extractOptions = {
   /** How images become the encoder's input: `presets.evaluation(…)`, with the mean and std of training. */
   augment: { type: 'checked', required: true, check: expectEvaluation },
   ...passOptions,
+  /**
+   * Where there is a process group: each process takes its part of the samples, and all get the features of all. Every process must
+   * call it. Default false.
+   */
+  distributed: { type: 'boolean', default: false },
 } as const satisfies OptionTable;
 
 export interface ExtractOptions extends OptionsOf<typeof extractOptions> {}
@@ -49,6 +56,9 @@ export interface Features {
   /** Class indices in the same order, when every sample has one. */
   readonly labels: Int32Array | undefined;
 }
+
+/** In the place of a label that is not there. */
+const unknownLabel = -1;
 
 interface FeatureBatch extends Disposable {
   readonly images: Tensor;
@@ -65,7 +75,18 @@ const mostMeasured = 64;
  */
 export async function extractFeatures(encoder: Module, dataset: Dataset, options: ExtractOptions): Promise<Features> {
   const resolved = resolveOptions('extractFeatures', extractOptions, options);
-  return inEvaluation([encoder], () => extract(encoder, dataset, resolved));
+  if (!resolved.distributed || !isDistributed())
+    return inEvaluation([encoder], () => extract(encoder, dataset, resolved));
+  const part = rangeOfRank(dataset.length);
+  if (part.size === 0)
+    throw new OptionError(`distributed: ${dataset.name} has ${dataset.length} samples, fewer than there are processes`);
+  const indices = Uint32Array.from({ length: part.size }, (_, i) => part.begin + i);
+  const own = await inEvaluation([encoder], () => extract(encoder, subset(dataset, indices), resolved));
+  using features = own.features;
+  using labels = tensor(own.labels ?? new Int32Array(part.size).fill(unknownLabel));
+  using allLabels = ofAllRanks(labels, dataset.length);
+  const known = (await allLabels.data()) as Int32Array;
+  return { features: ofAllRanks(features, dataset.length), labels: known.includes(unknownLabel) ? undefined : known };
 }
 
 async function extract(

@@ -50,7 +50,7 @@ export class Dino extends Method<DinoNumbers, DinoValue> {
     this.prototypes = new Prototypes(options.prototypes, dimOf('dino', student), seed).to(device);
     const projection = student.head as Module | null;
     const head = projection === null ? this.prototypes : new Sequential([projection, this.prototypes]);
-    this.teacher = new Teacher(new Network({ encoder: student.encoder, head }, student.precision));
+    this.teacher = new Teacher(new Network({ encoder: student.encoder, head }, student.precision, student.ranks));
     const zeros = outsideTidy(() => ops.zeros([options.prototypes], { dtype: 'float32', device }));
     this.#center = this.registerBuffer('center', zeros);
   }

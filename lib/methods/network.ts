@@ -1,4 +1,5 @@
 /** An encoder and the head on top of it, as one: from images to what a method compares. */
+import type { Ranks } from '../distributed/ranks.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
@@ -42,33 +43,38 @@ export function expectModules(method: string, { head }: NetworkParts): void {
     );
 }
 
-/** Encoder and head in the precision of a training; what comes out is float32. */
+/**
+ * Encoder and head in the precision of a training; what comes out is float32. Where several processes train together, the rows of all
+ * of them come out: images go in by ranks, and losses see whole batches.
+ */
 export class Network extends Module {
   readonly encoder: Module;
   readonly head: Module | CustomHead | null;
   readonly precision: Precision;
+  readonly ranks: Ranks | undefined;
 
-  constructor({ encoder, head }: NetworkParts, precision: Precision) {
+  constructor({ encoder, head }: NetworkParts, precision: Precision, ranks?: Ranks) {
     super();
     this.encoder = encoder;
     this.head = head;
     this.precision = precision;
+    this.ranks = ranks;
   }
 
   /** @returns float32 (n, dim), differentiable. */
   override forward(images: Tensor): Tensor {
-    return this.run(() => this.project(this.encode(images)));
+    return this.whole(this.pass(() => this.project(this.encode(images))));
   }
 
   /** All views in one pass, or one a size; the head sees all of them at once. float32 (batch, views, dim). */
   features({ images, order }: Views): Tensor {
-    const z = this.run(() => {
+    const z = this.pass(() => {
       const ofSizes = images.map((tensor) => this.encode(tensor));
       const [first, ...others] = ofSizes as [Tensor, ...Tensor[]];
       return this.project(others.length === 0 ? first : byView(ops.cat(ofSizes), order));
     });
     const [rows, dim] = z.shape as [number, number];
-    return z.reshape([order.length, rows / order.length, dim]).transpose(0, 1);
+    return this.whole(z.reshape([order.length, rows / order.length, dim]).transpose(0, 1));
   }
 
   /** The same by a pass for each view, so that each has statistics of batch normalisation of its own. float32 (batch, views, dim). */
@@ -79,9 +85,18 @@ export class Network extends Module {
     );
   }
 
-  /** What `pass` computes in this precision, as float32: for what a method adds, such as a predictor. */
+  /** What `pass` computes in this precision, as float32, or float64 as it comes: for what a method adds, such as a predictor. */
   run(pass: () => Tensor): Tensor {
-    return inPrecision(this.precision, pass).to('float32');
+    const made = inPrecision(this.precision, pass);
+    return made.dtype === 'float64' ? made : made.to('float32');
+  }
+
+  private pass(pass: () => Tensor): Tensor {
+    return this.ranks ? this.ranks.inStep(() => this.run(pass)) : this.run(pass);
+  }
+
+  private whole(rows: Tensor): Tensor {
+    return this.ranks ? this.ranks.whole(rows) : rows;
   }
 
   /** The encoder's features; all passes come through here. (n, featureDim) */

@@ -30,7 +30,11 @@ export class Teacher extends Network {
    */
   constructor(student: Network, { statistics = 'batch' }: { readonly statistics?: 'batch' | 'average' } = {}) {
     const head = student.head as Module | null;
-    super({ encoder: student.encoder.clone(), head: head === null ? null : head.clone() }, student.precision);
+    super(
+      { encoder: student.encoder.clone(), head: head === null ? null : head.clone() },
+      student.precision,
+      student.ranks,
+    );
     for (const parameter of this.parameters()) parameter.requiresGrad = false;
     const follows = statistics === 'average';
     if (follows) for (const module of [this.encoder, this.head]) if (module instanceof Module) module.eval();

@@ -1,5 +1,5 @@
 /** Where the addon's two files lie: a build made here, or the prebuilt one for this platform. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,4 +40,10 @@ export function addonPath(root = packageRoot): string {
       `${coreBeside(path)} is missing beside ${path}; \`npx contrastive build\` makes both`,
     );
   return path;
+}
+
+/** Of this package, as package.json has it. */
+export function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+  return version;
 }

@@ -39,6 +39,33 @@ export interface AddonInfo {
   readonly parallelKernels: boolean;
 }
 
+/** What this process's collectives have sent so far. */
+export interface GroupTraffic {
+  readonly collectives: number;
+  /** Of the tensors that they were given. */
+  readonly bytes: number;
+  /** Seconds from their starts to their ends, together. */
+  readonly underWay: number;
+  /** Of these, the seconds for which somebody waited: the rest was hidden behind computation. */
+  readonly waited: number;
+}
+
+/** As native/distributed/rendezvous.h says. */
+export interface GroupOptions {
+  readonly rank: number;
+  readonly worldSize: number;
+  /** Of a FileStore; '': a TCPStore at host and port. */
+  readonly file: string;
+  readonly host: string;
+  readonly port: number;
+  /** Whether this process is the TCPStore's server. */
+  readonly serves: boolean;
+  readonly prefix: string;
+  readonly signature: string;
+  /** Milliseconds. */
+  readonly timeout: number;
+}
+
 export interface TensorDescription {
   readonly device: string;
   /** Absent while the shape depends on data that is not computed yet. */
@@ -64,6 +91,15 @@ export interface Addon {
   progress(): Int32Array;
   /** Drops what is queued and waits for what runs; later calls fail with ERR_ABORTED. */
   close(): void;
+
+  /** Joins the process group: settles when every rank is there. */
+  joinGroup(options: GroupOptions): Promise<void>;
+  /** Leaves it; with a reason, which the other ranks hear, before the end. */
+  leaveGroup(reason: string): Promise<void>;
+  groupTraffic(): GroupTraffic;
+  setGroupText(key: string, text: string): Promise<void>;
+  /** Settles when a rank has set it. */
+  groupText(key: string): Promise<string>;
 
   resolve(name: string): CallableReference;
   call(reference: CallableReference, args: readonly unknown[], flags: number, job: number): OperationResult;

@@ -1,9 +1,8 @@
 /** What this machine and this process offer, and what to do about anything wrong. Works with no libtorch and no addon. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
 import { type AddonInfo, loadAddon } from './addon.ts';
-import { addonPath, packageRoot } from './addon-path.ts';
+import { addonPath, packageVersion } from './addon-path.ts';
 import { type Libtorch, type LibtorchCandidate, resolveLibtorch } from './libtorch.ts';
 import { testedVersions } from './manifest.ts';
 
@@ -152,10 +151,9 @@ function findings(
 export async function doctor(): Promise<DoctorReport> {
   const { libtorch, candidates, blocked } = resolveLibtorch();
   const { path, info, error } = tryAddon(libtorch !== undefined);
-  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
   const report = {
     versions: {
-      contrastive: version,
+      contrastive: packageVersion(),
       node: process.version,
       nodeApi: Number(process.versions.napi),
       libtorch: info?.torchVersion,

@@ -29,6 +29,8 @@ const autocastBits = { bfloat16: 1 << 1, float16: 2 << 1 } as const;
 const autocastMask = 3 << 1;
 const interactive = 8;
 const statisticsKept = 16;
+const statisticsOfAllRanks = 32;
+const sameInAllRanks = 64;
 
 const storage = new AsyncLocalStorage<Context>();
 const outside: Context = { flags: 0 };
@@ -65,6 +67,16 @@ export function autocast<T>(dtype: 'bfloat16' | 'float16', fn: () => T): T {
 /** Runs `fn` with modules in training mode that leave their running statistics as they are. */
 export function keepRunningStatistics<T>(fn: () => T): T {
   return storage.run({ ...current(), flags: flags() | statisticsKept }, fn);
+}
+
+/** Runs `fn` with batch normalisation in training mode that takes its statistics over the rows of all processes of the group. */
+export function wholeStatistics<T>(fn: () => T): T {
+  return storage.run({ ...current(), flags: flags() | statisticsOfAllRanks }, fn);
+}
+
+/** Runs `fn`, which every process of the group calls with the same values: a contrastive loss shares its pairs of rows with them. */
+export function withSharedWork<T>(fn: () => T): T {
+  return storage.run({ ...current(), flags: flags() | sameInAllRanks }, fn);
 }
 
 /** Runs `fn` on the interactive stream: short work that must not wait for a training step. */

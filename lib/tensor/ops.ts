@@ -54,6 +54,33 @@ export function adam_(
   ]);
 }
 
+/** `agree_` */
+export function agree_(status: Tensor, said: Tensor): Tensor {
+  return call('agree_', [status, said]);
+}
+
+/**
+ * `all_gather`
+ *
+ * The rows of all processes of the group, one rank behind the other: (worldSize · n, …) of (n, …). Every process must call it, with
+ * tensors of one shape. As torch.distributed.nn.functional.all_gather: the gradient of a process's rows is the sum of what all
+ * processes have for them.
+ */
+export function allGather(input: Tensor): Tensor {
+  return call('all_gather', [input]);
+}
+
+/**
+ * `all_reduce_`
+ *
+ * Over all processes of the group, in place: 'sum' (default), 'mean', 'max' or 'min' of their tensors, in each. Records no
+ * gradient: a tensor that requires one is an ERR_AUTOGRAD, outside noGrad(). As torch.distributed.all_reduce.
+ */
+export function allReduce_(input: Tensor, options?: { readonly op?: string | undefined }): Tensor {
+  checkNames('allReduce_', options, ['op']);
+  return call('all_reduce_', [input, options?.op]);
+}
+
 /** `batch_norm_act` */
 export function batchNormAct(
   input: Tensor,
@@ -106,6 +133,16 @@ export function beginStep_(
 ): Tensor {
   checkNames('beginStep_', options, ['goesOn']);
   return call('begin_step_', [statistics, before, status, options?.goesOn]);
+}
+
+/**
+ * `broadcast_`
+ *
+ * The tensor of the process `source` (default 0), in place in all processes of the group. As torch.distributed.broadcast.
+ */
+export function broadcast_(input: Tensor, options?: { readonly source?: number | undefined }): Tensor {
+  checkNames('broadcast_', options, ['source']);
+  return call('broadcast_', [input, options?.source]);
 }
 
 /** `clip_gradients_` */
@@ -722,6 +759,31 @@ export function randperm(
   return call('randperm', [n, options?.seed, options?.device]);
 }
 
+/** `reduce_gradients_` */
+export function reduceGradients_(status: Tensor, summed: readonly Tensor[], averaged: readonly Tensor[]): Tensor {
+  return call('reduce_gradients_', [status, summed, averaged]);
+}
+
+/**
+ * `reduce_scatter`
+ *
+ * The sum of the tensors of all processes, of whose rows each gets its part by rank: (n / worldSize, …) of (n, …). As
+ * torch.distributed.reduce_scatter_tensor. Records no gradient.
+ */
+export function reduceScatter(input: Tensor): Tensor {
+  return call('reduce_scatter', [input]);
+}
+
+/** `reduced_backward_` */
+export function reducedBackward_(
+  loss: Tensor,
+  status: Tensor,
+  summed: readonly Tensor[],
+  averaged: readonly Tensor[],
+): Tensor {
+  return call('reduced_backward_', [loss, status, summed, averaged]);
+}
+
 /** `refuse_non_finite_` */
 export function refuseNonFinite_(
   values: readonly Tensor[],
@@ -829,6 +891,11 @@ export function softmaxCrossEntropy(
 /** `unit_bank` */
 export function unitBank(bank: Tensor): Tensor {
   return call('unit_bank', [bank]);
+}
+
+/** `whole_batch` */
+export function wholeBatch(local: Tensor): Tensor {
+  return call('whole_batch', [local]);
 }
 
 /** `aten::abs` */

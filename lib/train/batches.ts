@@ -98,6 +98,13 @@ export async function samplerOf(
     : makeSampler(sampler, dataset, { batchSize, seed, signal });
 }
 
+/** The sampler of this rank's part of every batch, where several processes train together. */
+export function partOfRank(sampler: Sampler, { ranks }: Pick<ResolvedOptions, 'ranks'>): Sampler {
+  if (ranks === undefined) return sampler;
+  const batches = async (epoch: number) => (await sampler.batches(epoch)).map((batch) => ranks.partOf(batch));
+  return { ...sampler, length: sampler.length, batches };
+}
+
 /** The sampler's batches with fresh views; a function of (seed, epoch). */
 export function trainBatches(dataset: Dataset, options: ResolvedOptions, sampler: Sampler): DataLoader<TrainBatch> {
   const make = batchMaker(dataset, options);

@@ -16,8 +16,9 @@ import type { LargeBatch } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
 import { isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
+import { readTogether, SharedStep, stopOf } from './shared-step.ts';
 import type { StepContext } from './step.ts';
-import { scalarOf, targetsOf } from './targets.ts';
+import { keysOf, scalarOf, targetsOf, tensorsOf } from './targets.ts';
 import type { Watch } from './watch.ts';
 
 type ViewTensors = Pick<TrainBatch, 'images' | 'viewOrder'>;
@@ -27,7 +28,7 @@ class TargetCollector {
   readonly #labels: number[] = [];
   readonly #ids: bigint[] = [];
 
-  add({ labels, ids }: TrainBatch): void {
+  add({ labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>): void {
     this.#labels.push(...(labels ?? []));
     this.#ids.push(...ids);
   }
@@ -67,6 +68,7 @@ export function makeCachedStep(
 ) {
   if (!(method instanceof FeatureMethod)) throw new StateError('isOfFeatures is of methods that extend FeatureMethod');
   const guard = new StepGuard(options, optimizer, method);
+  const shared = options.ranks && new SharedStep(options.ranks, options, method);
   const whole = ({ images, viewOrder }: ViewTensors): { features: Tensor; encoded?: Tensor } => {
     const views = new Views(images, viewOrder);
     const features = method.features(views);
@@ -76,22 +78,25 @@ export function makeCachedStep(
   const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
   /** Both passes of a micro-batch drop the same elements. @param place of the micro-batch in its step. */
   const pass = ({ images, viewOrder }: ViewTensors, step: number, place: number) =>
-    withKeysOf([options.seed, step, place], () => (compiled ?? whole)({ images, viewOrder }));
+    withKeysOf(keysOf(options, step, place), () => (compiled ?? whole)({ images, viewOrder }));
 
   /** Features of all samples, (batch, views, dim), without autograd; and the targets, which are read on the way. */
   const cacheFeatures = async (batch: LargeBatch, step: number, signal: AbortSignal | undefined) => {
     const parts: Tensor[] = [];
     const encoded: Tensor[] = [];
     const targets = new TargetCollector();
+    const ofAll: ReturnType<typeof readTogether>[] = [];
     const paced = oneBehind();
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
       const part = tidy(() => noGrad(() => keepRunningStatistics(() => pass(micro, step, parts.length))));
       parts.push(part.features);
       if (part.encoded) encoded.push(part.encoded);
-      targets.add(micro);
+      if (shared) ofAll.push(readTogether(tidy(() => shared.targets(tensorsOf(micro, options)))));
+      else targets.add(micro);
       await paced(part.features.ready());
     }
+    for (const { targets: whole } of await Promise.all(ofAll)) targets.add(whole);
     const features = ops.cat(parts);
     features.requiresGrad = true;
     if (encoded.length > 0) watch?.observe(ops.cat(encoded), targets.all());
@@ -105,7 +110,7 @@ export function makeCachedStep(
     let place = 0;
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
-      const size = micro.ids.length;
+      const size = micro.ids.length * (shared?.ranks.gather ? shared.ranks.worldSize : 1);
       tidy(() => pass(micro, step, place++).features.backward(gradient.narrow(0, start, size)));
       start += size;
       await paced(sync());
@@ -115,7 +120,7 @@ export function makeCachedStep(
 
   const run = (
     batch: LargeBatch,
-    { step, learningRate, progress, decay, signal }: StepContext & { readonly signal: AbortSignal | undefined },
+    { step, learningRate, progress, decay, stop, signal }: StepContext & { readonly signal: AbortSignal | undefined },
   ): Promise<StepResult & { readonly targets: Pick<TrainBatch, 'labels' | 'ids'> }> =>
     enableGrad(() =>
       tidy(async () => {
@@ -123,20 +128,29 @@ export function makeCachedStep(
           let status = guard.begin(onlyPart);
           const { features, targets } = await cacheFeatures(batch, step, signal);
           const tensors = targetsOf(targets, options, method, progress);
-          const value = { features, ...method.lossOf(features, tensors) };
-          const report = reportOf(value, options.metrics ? method.metrics(value, tensors) : undefined);
+          const compare = () => {
+            const compared = { features, ...method.lossOf(features, tensors) };
+            return [compared, options.metrics ? method.metrics(compared, tensors) : undefined] as const;
+          };
+          const [value, metrics] = shared ? shared.ranks.inCommon(compare) : compare();
+          const ownReport = reportOf(value, metrics);
+          const report = shared ? shared.report(ownReport) : ownReport;
           status = guard.checkLoss(report.narrow(0, 0, 1), status);
+          const stopped = shared && stopOf(stop);
+          if (shared && stopped) status = shared.agree(status, stopped);
           const result = resultOf(await report.data(), options);
           if (Number.isFinite(result.loss)) {
             value.loss.backward();
             await backPropagate(batch, features.grad as Tensor, step, signal);
             status = guard.checkFeatures(features, status);
+            if (shared) status = shared.reduce(shared.agree(status, stopOf(undefined)));
             status = guard.update(optimizer.ratesAt(learningRate, progress), status);
             status = handedOn(method.afterUpdate(value, tensors, status));
             if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
           }
           const refusal = refusalOf(await guard.end(status, onlyPart).item());
-          return { ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets };
+          const isStopped = stopped !== undefined && (await stopped.item()) !== 0;
+          return { ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets, isStopped };
         } catch (error) {
           guard.abandon();
           throw error;

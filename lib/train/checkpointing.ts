@@ -16,19 +16,18 @@ import type { Method } from '../methods/method.ts';
 import { movingBuffers } from '../methods/moving-buffers.ts';
 import { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
-import { noGrad } from '../tensor/modes.ts';
 import type { Precision, PrecisionChoice } from '../tensor/precision.ts';
 import { rawState, tensorState } from '../tensor/raw-tensors.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import type { AveragedWeights } from './averaged-weights.ts';
 import { configOf, json } from './config-of.ts';
 import type { EpochEvent, MonitorEvent, StepEvent } from './events.ts';
 import type { ResolvedFit } from './fit-options.ts';
+import { loadState, modulesOf, type Part, stateOf } from './module-state.ts';
 import type { CheckedOptions, ResolvedOptions } from './options.ts';
 import { refuseOtherRun, scheduleWarning } from './same-run.ts';
 
 /** What a checkpoint holds. */
-interface Trained {
+export interface Trained {
   readonly options: ResolvedOptions;
   readonly sampler: Sampler;
   readonly choice: PrecisionChoice;
@@ -273,17 +272,6 @@ async function load(checkpoint: Checkpoint, { options, optimizer, method, averag
   }
 }
 
-type Part = NonNullable<ResolvedOptions['head']>;
-
-function modulesOf({ encoder, head }: ResolvedOptions): [string, Part][] {
-  return head === null
-    ? [['encoder', encoder]]
-    : [
-        ['encoder', encoder],
-        ['head', head],
-      ];
-}
-
 function notFiniteIn({ options, method }: Trained): Set<string> {
   const parts: [string, Part][] = [
     ...modulesOf(options).map(([name, part]): [string, Part] => [`${name}.`, part]),
@@ -295,19 +283,4 @@ function notFiniteIn({ options, method }: Trained): Set<string> {
     return [...module.namedBuffers().keys()].filter((name) => !moving.has(name)).map((name) => `${prefix}${name}`);
   });
   return new Set(names);
-}
-
-const stateOf = (module: Part): ReadonlyMap<string, Tensor> =>
-  module instanceof Module ? module.stateDict() : module.namedParameters();
-
-function loadState(module: Part, state: ReadonlyMap<string, Tensor>): void {
-  if (module instanceof Module) {
-    module.loadStateDict(state);
-    return;
-  }
-  for (const [name, parameter] of module.namedParameters()) {
-    const value = state.get(name);
-    if (value === undefined) throw new CheckpointError(`head.${name} is missing`);
-    noGrad(() => parameter.copy_(value));
-  }
 }

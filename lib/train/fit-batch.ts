@@ -1,5 +1,6 @@
 /** The size of a training's batches, once its data are known. */
 import type { Dataset } from '../data/dataset.ts';
+import type { Ranks } from '../distributed/ranks.ts';
 import { OptionError } from '../errors.ts';
 import { type CheckedOptions, expectMethodFits } from './options.ts';
 
@@ -11,12 +12,15 @@ import { type CheckedOptions, expectMethodFits } from './options.ts';
 export function fitBatch(
   options: CheckedOptions,
   { name, length }: Dataset,
+  ranks?: Ranks,
 ): { readonly sized: CheckedOptions; readonly warnings: readonly string[] } {
   const { isDefaultBatch, accumulate, microBatch, method } = options;
   if (options.batchSize > length && !isDefaultBatch)
     throw new OptionError(`batchSize must be at most the ${length} samples of ${name}, got ${options.batchSize}`);
   const most = Math.max(1, Math.floor(length / accumulate));
-  const batchSize = isDefaultBatch ? Math.min(options.batchSize, most) : options.batchSize;
+  const processes = ranks?.worldSize ?? 1;
+  const fitting = Math.floor(Math.min(options.batchSize, most) / processes) * processes;
+  const batchSize = isDefaultBatch ? Math.max(fitting, processes) : options.batchSize;
   const warnings: string[] = [];
   if (batchSize < options.batchSize)
     warnings.push(
@@ -27,6 +31,8 @@ export function fitBatch(
       'batchSize is 1: an image is compared with no other one, and nothing is learned. Contrastive batches hold hundreds',
     );
   const sized = { ...options, batchSize, microBatch: Math.min(microBatch, batchSize) };
+  ranks?.share('batchSize', batchSize);
+  ranks?.share('microBatch', sized.microBatch);
   expectMethodFits(sized, { isBatchKnown: true });
   return { sized, warnings };
 }

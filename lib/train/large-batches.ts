@@ -2,6 +2,7 @@
 import { type Dataset, type LoadedSample, loadedSample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import type { Sampler } from '../data/sampler.ts';
+import type { Ranks } from '../distributed/ranks.ts';
 import { DataError, messageOf } from '../errors.ts';
 import { type BatchMaker, batchMaker, roundOf, type TrainBatch } from './batches.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -22,6 +23,9 @@ function partOf(dataset: Dataset, indices: Uint32Array, name: string): Dataset {
   return { name, length: indices.length, get };
 }
 
+/** Of micro-batches that are as even as can be, and at most `largest`. */
+const evenSize = (samples: number, largest: number): number => Math.ceil(samples / Math.ceil(samples / largest));
+
 /**
  * The samples of one optimizer step. Only their indices are kept: each pass over the micro-batches reads the samples and
  * makes their views again, from the same draws, so that memory holds the views of a few micro-batches and no more.
@@ -34,7 +38,7 @@ export class LargeBatch {
 
   constructor(samples: Dataset, options: { readonly microBatch: number; readonly round: number; make: BatchMaker }) {
     const { microBatch, round, make } = options;
-    this.microBatch = Math.ceil(samples.length / Math.ceil(samples.length / microBatch));
+    this.microBatch = evenSize(samples.length, microBatch);
     this.#round = round;
     this.#loader = new DataLoader(samples, { batchSize: this.microBatch, prefetch: 1, transform: make });
   }
@@ -45,9 +49,19 @@ export class LargeBatch {
   }
 }
 
+/** A rank's part of each micro-batch, so that these are of the samples that they are of in one process. */
+function partOfEach(batch: Uint32Array, microBatch: number, ranks: Ranks): Uint32Array {
+  const size = evenSize(ranks.share('a batch', batch.length), microBatch) * ranks.worldSize;
+  const parts: number[] = [];
+  for (let start = 0; start < batch.length; start += size)
+    parts.push(...ranks.partOf(batch.subarray(start, start + size)));
+  return Uint32Array.from(parts);
+}
+
 /** As trainBatches: the same samples in each batch, and the same views. */
 export function largeBatches(dataset: Dataset, options: ResolvedOptions, sampler: Sampler) {
-  const { microBatch } = options;
+  const { ranks } = options;
+  const microBatch = options.microBatch / (ranks?.worldSize ?? 1);
   const make = batchMaker(dataset, options);
   return {
     length: sampler.length,
@@ -55,7 +69,9 @@ export function largeBatches(dataset: Dataset, options: ResolvedOptions, sampler
       const batches = await sampler.batches(epoch);
       for (let step = startStep; step < sampler.length; step++) {
         const name = `${dataset.name}, batch ${step + 1} of epoch ${epoch + 1}`;
-        const samples = partOf(dataset, batches[step] as Uint32Array, name);
+        const batch = batches[step] as Uint32Array;
+        const own = ranks ? partOfEach(batch, microBatch, ranks) : batch;
+        const samples = partOf(dataset, own, name);
         yield new LargeBatch(samples, { microBatch, round: roundOf(sampler, epoch, step), make });
       }
     },

@@ -2,6 +2,7 @@
 import type { Augmentation } from '../augment/augment.ts';
 import type { SamplerFunction } from '../data/samplers/custom.ts';
 import { batchSizeOf, checkSampler, type SamplerSpec } from '../data/samplers/samplers.ts';
+import type { Ranks } from '../distributed/ranks.ts';
 import { OptionError } from '../errors.ts';
 import type { LossSpec } from '../losses/all.ts';
 import { type BoundMethod, type MethodSpec, methodOf } from '../methods/all.ts';
@@ -68,7 +69,9 @@ export const trainerOptions = {
    * A run that goes on keeps its precision. Default 'float32'.
    */
   precision: precisionOption,
-  /** Samples (not views) a batch, at most those of the data set. Default: the sampler's, else 256 or all of a smaller data set. */
+  /**
+   * Samples (not views) a batch, at most those of the data set; of all processes together, where there are several. Default: the sampler's, else 256 or all of a smaller data set.
+   */
   batchSize: countOption,
   /**
    * Which samples make the batches (`makeSampler`): { name: 'class-balanced', classes: 8, perClass: 16 } and others, or a
@@ -102,6 +105,16 @@ export const trainerOptions = {
    * of the package do; a loss that is a function does not.
    */
   compile: { type: 'boolean' },
+  /**
+   * Where several processes train together: whether batch normalisation takes its statistics over the rows of all of them, as one
+   * process would. Without, each takes those of its own rows, and its running statistics are rank 0's. Default true.
+   */
+  syncBatchNorm: { type: 'boolean', default: true },
+  /**
+   * Where several processes train together: whether a loss compares the samples of all of them. Without, each compares its own, and the
+   * gradients are averaged, as accumulate does; what a method keeps between steps, as a queue, is then rank 0's. Default true.
+   */
+  gather: { type: 'boolean', default: true },
   /** Default 10. With 0 nothing is trained: a run of the weights as they are, to compare with. */
   epochs: { type: 'number', default: 10, min: 0, integer: true },
   /** Of shuffling, augmentation and dropout, default 0. The initial weights have their own, at the model. */
@@ -121,6 +134,8 @@ export interface ResolvedOptions extends Omit<Declared, 'method' | 'loss' | 'vie
   /** At most batchSize. */
   readonly microBatch: number;
   readonly metrics: boolean;
+  /** Where several processes train together. */
+  readonly ranks?: Ranks;
 }
 
 /** Checked; the precision may still have to be measured. */

@@ -8,7 +8,7 @@ import { Method } from '../methods/method.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { throwIfAborted } from '../validate.ts';
 import type { AveragedWeights } from './averaged-weights.ts';
-import { type TrainBatch, trainBatches } from './batches.ts';
+import { partOfRank, type TrainBatch, trainBatches } from './batches.ts';
 import { makeCachedStep } from './cached-step.ts';
 import { largeBatches } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -16,7 +16,7 @@ import { type StepResult, togetherOf } from './report.ts';
 import { makeStep, type Step, type StepContext } from './step.ts';
 import type { Watch } from './watch.ts';
 
-export interface StepOutcome extends StepResult {
+export interface StepOutcome extends Omit<StepResult, 'targets'> {
   /** The loss looks at labels, and the batch had one only. */
   readonly isSingleClass: boolean;
   /** The loss looks at labels, and no two samples of the batch had the same. */
@@ -59,12 +59,15 @@ export function makePipeline(
 ): Pipeline {
   const { usesIds, comparesBatch, labels: use } = options.method;
   const comparesClasses = use === 'required' && comparesBatch;
-  const outcome: Outcome = (result, { labels, ids }) => ({
-    ...result,
-    isSingleClass: comparesClasses && labels !== undefined && isSingleClass(labels),
-    lacksPairs: comparesClasses && labels !== undefined && new Set(labels).size === labels.length,
-    hasEqualIds: usesIds && new Set(ids).size < ids.length,
-  });
+  const outcome: Outcome = ({ targets, ...result }, own) => {
+    const { labels, ids } = targets ?? own;
+    return {
+      ...result,
+      isSingleClass: comparesClasses && labels !== undefined && isSingleClass(labels),
+      lacksPairs: comparesClasses && labels !== undefined && new Set(labels).size === labels.length,
+      hasEqualIds: usesIds && new Set(ids).size < ids.length,
+    };
+  };
   const { accumulate, microBatch, batchSize } = options;
   // What a method changes behind the update is not put back where a step fails then.
   const undoesFailures = method.afterUpdate === Method.prototype.afterUpdate;
@@ -75,7 +78,7 @@ export function makePipeline(
       outcome,
       undoesFailures,
     );
-  const loader = trainBatches(dataset, options, sampler);
+  const loader = trainBatches(dataset, options, partOfRank(sampler, options));
   if (loader.length < accumulate)
     throw new OptionError(
       `accumulate must be at most the batches of an epoch: ${dataset.name} has ${loader.length} of ${batchSize} samples, got ${accumulate}`,
@@ -145,8 +148,8 @@ function cachedPipeline(
       for await (const batch of batches.epoch(epoch, startStep)) {
         throwIfAborted(signal);
         const run: PendingStep['run'] = async (context) => {
-          const { targets, ...result } = await step.run(batch, { ...context, signal });
-          return outcome(result, targets);
+          const result = await step.run(batch, { ...context, signal });
+          return outcome(result, result.targets);
         };
         yield { isUpdate: true, run, [Symbol.dispose]: () => {} };
       }

@@ -4,6 +4,7 @@ import type { LossValue } from '../losses/all.ts';
 import { type ContrastiveMetrics, metricCount, metricsFrom } from '../losses/metrics.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor, TypedArray } from '../tensor/tensor.ts';
+import type { TrainBatch } from './batches.ts';
 import type { ResolvedOptions } from './options.ts';
 
 export interface StepResult {
@@ -13,6 +14,9 @@ export interface StepResult {
   readonly metrics?: ContrastiveMetrics;
   /** Of all parameters together, before clipping, at the last update. */
   readonly gradientNorm: number;
+  /** Where several processes train together: the labels and ids of the whole batch, and whether one of them wants to stop. */
+  readonly targets?: Pick<TrainBatch, 'labels' | 'ids'>;
+  readonly isStopped?: boolean;
   /** There was no update, since something was not finite. What: 'the loss is', 'the gradient is'. */
   readonly refused?: string;
 }
@@ -27,7 +31,7 @@ export function reportOf({ loss, validAnchors }: LossValue, metrics: Tensor | un
 export function resultOf(
   report: TypedArray,
   { metrics }: Pick<ResolvedOptions, 'metrics'>,
-): Omit<StepResult, 'gradientNorm' | 'refused'> {
+): Pick<StepResult, 'loss' | 'validAnchors' | 'metrics'> {
   const numbers = Array.from(report, Number);
   const measured = metrics ? numbers.splice(-metricCount) : undefined;
   const [loss, validAnchors] = numbers as [number, number?];
@@ -56,5 +60,6 @@ export function togetherOf(results: readonly StepResult[]): StepResult {
     ...(meanMetrics && { metrics: Object.fromEntries(meanMetrics) as unknown as ContrastiveMetrics }),
     gradientNorm,
     ...(refused !== undefined && { refused }),
+    ...(results.some(({ isStopped }) => isStopped) && { isStopped: true }),
   };
 }

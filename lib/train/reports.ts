@@ -83,7 +83,7 @@ export class StepReports {
    * @throws {NonFiniteLossError}
    */
   count(outcome: StepOutcome, { epoch, learningRate }: StepPlace): (WarningEvent | StepEvent)[] {
-    const { isSingleClass, lacksPairs, hasEqualIds, ...result } = outcome;
+    const { isSingleClass, lacksPairs, hasEqualIds, isStopped: _, ...result } = outcome;
     const { refused, loss } = result;
     if (refused !== undefined) {
       const place = `at step ${this.#done + 1} (epoch ${epoch + 1})`;

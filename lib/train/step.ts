@@ -14,7 +14,8 @@ import { handedOn, onlyPart, type Part, refusalOf, StepGuard } from './guard.ts'
 import type { ResolvedOptions } from './options.ts';
 import { callsFunctions, isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
-import { scalarOf, targetsOf } from './targets.ts';
+import { readTogether, SharedStep, stopOf, type Together } from './shared-step.ts';
+import { keysOf, scalarOf, targetsOf } from './targets.ts';
 import type { Watch } from './watch.ts';
 
 export interface StepContext {
@@ -25,6 +26,8 @@ export interface StepContext {
   readonly progress: number;
   /** d of the averaged weights, where there are some. */
   readonly decay?: number;
+  /** Where several processes train together: when it has fired, the step says to all that this one wants to stop. */
+  readonly stop?: AbortSignal | undefined;
 }
 
 type TrainBatchParts = Omit<TrainBatch, typeof Symbol.dispose>;
@@ -50,6 +53,8 @@ interface StepInputs extends Pick<TrainBatch, 'images' | 'viewOrder'>, Targets {
   readonly rates: Rates;
   /** float64 () */
   readonly decay: Tensor | undefined;
+  /** Where several processes compute the step: int64 (1), whether this one wants to stop. */
+  readonly stop: Tensor | undefined;
   readonly part: Part;
 }
 
@@ -60,6 +65,8 @@ interface StepOutputs {
   readonly status: Tensor;
   /** For monitors. */
   readonly encoded?: Tensor;
+  /** Where several processes compute the step. */
+  readonly together?: Together;
 }
 
 /** The step as a function of tensors: it reads none of their values. */
@@ -69,22 +76,29 @@ function stepFunction(
   method: Method,
   watch: Watch | undefined,
   average: AveragedWeights | undefined,
+  shared: SharedStep | undefined,
 ): (inputs: StepInputs) => StepOutputs {
-  return ({ images, viewOrder, rates, decay, part, ...targets }) => {
+  const common = <T>(work: () => T): T => (shared ? shared.ranks.inCommon(work) : work());
+  return ({ images, viewOrder, rates, decay, stop, part, ...own }) => {
+    const targets = shared ? shared.targets(own) : own;
     const batch: MethodBatch = { views: new Views(images, viewOrder), ...targets };
     let status = guard.begin(part);
-    const value = method.loss(batch);
+    const value = common(() => method.loss(batch));
     const encoded = watch?.features(batch.views.batch);
-    const report = reportOf(value, metrics ? method.metrics(value, batch) : undefined);
+    const ownReport = reportOf(value, metrics ? common(() => method.metrics(value, batch)) : undefined);
+    const report = shared ? shared.report(ownReport) : ownReport;
     status = guard.checkLoss(report.narrow(0, 0, 1), status);
-    status = ops.guardedBackward_(accumulate > 1 ? value.loss.div(accumulate) : value.loss, status);
     status = guard.checkFeatures(value.features, status);
+    if (shared && stop) status = shared.agree(status, stop);
+    const loss = accumulate > 1 ? value.loss.div(accumulate) : value.loss;
+    status = shared && part.isLast ? shared.backward(loss, status) : ops.guardedBackward_(loss, status);
     if (part.isLast) {
       status = guard.update(rates, status);
       status = handedOn(method.afterUpdate(value, batch, status));
       if (average && decay) status = average.follow(decay, status);
     }
-    return { report, status: guard.end(status, part), ...(encoded && { encoded }) };
+    const together = shared && stop && { labels: targets.labels, ids: targets.ids, stop };
+    return { report, status: guard.end(status, part), ...(encoded && { encoded }), ...(together && { together }) };
   };
 }
 
@@ -96,7 +110,8 @@ export function makeStep(
   average?: AveragedWeights,
 ): Step {
   const guard = new StepGuard(options, optimizer, method);
-  const whole = stepFunction(options, guard, method, watch, average);
+  const shared = options.ranks && new SharedStep(options.ranks, options, method);
+  const whole = stepFunction(options, guard, method, watch, average, shared);
   const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
   const step = compiled ?? whole;
 
@@ -109,16 +124,22 @@ export function makeStep(
       ...{ images, viewOrder },
       rates: optimizer.ratesAt(context.learningRate, context.progress),
       decay: context.decay === undefined ? undefined : scalarOf(context.decay),
+      stop: shared && stopOf(context.stop),
       part,
     };
-    return withKeysOf([options.seed, context.step, place], () => enableGrad(() => step(inputs)));
+    return withKeysOf(keysOf(options, context.step, place), () => enableGrad(() => step(inputs)));
   };
 
-  const read = async ({ report, status }: StepOutputs): Promise<StepResult> => {
+  const read = async ({ report, status, together }: StepOutputs): Promise<StepResult> => {
     try {
       const reads = [report, status, optimizer.gradientNorm].map((value) => value.ownData());
       const [values, code, norm] = (await Promise.all(reads)) as [TypedArray, TypedArray, TypedArray];
-      return { ...resultOf(values, options), gradientNorm: Number(norm[0]), ...refusalOf(Number(code[0])) };
+      return {
+        ...resultOf(values, options),
+        gradientNorm: Number(norm[0]),
+        ...refusalOf(Number(code[0])),
+        ...(together && (await readTogether(together))),
+      };
     } finally {
       report.dispose();
       status.dispose();
@@ -128,8 +149,11 @@ export function makeStep(
   const run: Step['run'] = async (batch, context, part = onlyPart) => {
     try {
       const outputs = tidy(() => enqueue(batch, context, part));
-      watch?.observe(outputs.encoded, batch);
-      return await read(outputs);
+      const { encoded, together } = outputs;
+      if (together === undefined) watch?.observe(encoded, batch);
+      const result = await read(outputs);
+      if (result.targets) watch?.observe(encoded, result.targets);
+      return result;
     } catch (error) {
       await sync().catch(() => {}); // this failure, which is heard here
       guard.abandon();

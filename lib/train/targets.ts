@@ -7,18 +7,31 @@ import type { ResolvedOptions } from './options.ts';
 /** A number that changes from step to step, float64 (). */
 export const scalarOf = (value: number): Tensor => tensor(value, { dtype: 'float64' });
 
-/** @param progress part of the training that lies behind, in [0, 1]. */
-export function targetsOf(
+/** What a step drops is a function of these; each rank drops other elements of its own rows. */
+export const keysOf = (
+  { seed, ranks }: Pick<ResolvedOptions, 'seed' | 'ranks'>,
+  step: number,
+  place: number,
+): number[] => (ranks ? [seed, step, place, ranks.rank] : [seed, step, place]);
+
+/** Labels, where the method looks at them and every sample has one, and ids. */
+export function tensorsOf(
   { labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>,
-  { method: { labels: use }, encoder }: Pick<ResolvedOptions, 'method' | 'encoder'>,
-  method: Method,
-  progress: number,
-): Targets {
-  const { device } = encoder;
-  const numbers = Object.entries(method.numbersAt(progress)).map(([name, value]) => [name, scalarOf(value)]);
+  { method: { labels: use }, encoder: { device } }: Pick<ResolvedOptions, 'method' | 'encoder'>,
+): Pick<Targets, 'labels' | 'ids'> {
   return {
     labels: use !== 'none' && labels ? tensor(labels, { device }) : undefined,
     ids: tensor(ids, { device }),
-    numbers: Object.fromEntries(numbers),
   };
+}
+
+/** @param progress part of the training that lies behind, in [0, 1]. */
+export function targetsOf(
+  batch: Pick<TrainBatch, 'labels' | 'ids'>,
+  options: Pick<ResolvedOptions, 'method' | 'encoder'>,
+  method: Method,
+  progress: number,
+): Targets {
+  const numbers = Object.entries(method.numbersAt(progress)).map(([name, value]) => [name, scalarOf(value)]);
+  return { ...tensorsOf(batch, options), numbers: Object.fromEntries(numbers) };
 }

@@ -8,8 +8,8 @@ import type { ResolvedOptions } from './options.ts';
 
 /** New modules. Their initial weights are from another seed than encoder and head may have begun with. */
 export function makeMethod(
-  { method, encoder, head, precision, seed }: ResolvedOptions,
-  student = new Network({ encoder, head }, precision),
+  { method, encoder, head, precision, ranks, seed }: ResolvedOptions,
+  student = new Network({ encoder, head }, precision, ranks),
 ): Method {
   return method.make({ student, device: encoder.device, seed: nextSeed(seed) });
 }

@@ -1,6 +1,7 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
-import { NonFiniteLossError, StateError } from '../errors.ts';
+import { destroyProcessGroup, fromRankZero } from '../distributed/group.ts';
+import { AbortError, messageOf, NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
@@ -12,6 +13,7 @@ import type { EndEvent, MonitorEvent, StepEvent, TrainEvent, WarningEvent } from
 import { fitBatch } from './fit-batch.ts';
 import { checkFitOptions, type FitOptions, type ResolvedFit } from './fit-options.ts';
 import { fitPrecision } from './fit-precision.ts';
+import type { Figures } from './monitors.ts';
 import {
   type CheckedOptions,
   checkTrainerOptions,
@@ -21,6 +23,7 @@ import {
 } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
+import { asAbort, begunOf, expectAlike, joinRanks, shareState } from './shared-training.ts';
 import { makeMethod, trainedParameters } from './trained.ts';
 import { Watch } from './watch.ts';
 
@@ -69,12 +72,18 @@ export class Trainer {
     const checked = checkFitOptions(options);
     if (this.#running) throw new StateError('this trainer is running already');
     this.#running = true;
+    let reason = 'it left the training';
     try {
       for await (const event of this.#run(checkDataset(dataset), checked)) {
         checked.onEvent?.(event);
+        if (event.kind === 'end') reason = '';
         yield event;
       }
+    } catch (error) {
+      reason = error instanceof AbortError ? '' : messageOf(error); // all processes stop together
+      throw asAbort(error, checked.signal);
     } finally {
+      if (reason !== '') await destroyProcessGroup({ reason });
       this.#running = false;
       this.#setTraining(false);
     }
@@ -86,35 +95,46 @@ export class Trainer {
   }
 
   async *#run(dataset: Dataset, options: ResolvedFit): AsyncGenerator<TrainEvent, void, undefined> {
-    const { sized, warnings } = fitBatch(this.#options, dataset);
+    const ranks = await joinRanks(this.#options);
+    const { sized, warnings } = fitBatch(this.#options, dataset, ranks);
     const { encoder, head, epochs, schedule } = sized;
     const samplesAStep = samplesOfStep(sized);
-    const { signal, monitors, monitorEvery = Number.POSITIVE_INFINITY, checkpointEvery, best } = options;
+    const { monitors, monitorEvery = Number.POSITIVE_INFINITY, checkpointEvery, best } = options;
+    // Processes that train together stop behind the same step: who wants to stop says so in the next one.
+    const together = new AbortController();
+    const signal = ranks ? together.signal : options.signal;
     encoder.to(sized.device);
     if (head instanceof Module) head.to(sized.device);
     this.#setTraining(true);
     const asked = (await precisionOfRun(sized, options)) ?? sized.precision;
-    const choice = await fitPrecision({ ...sized, precision: asked }, dataset, signal);
-    const resolved: ResolvedOptions = { ...sized, precision: choice.precision };
+    const choice = await fromRankZero(() => fitPrecision({ ...sized, precision: asked }, dataset, signal));
+    const resolved: ResolvedOptions = { ...sized, precision: choice.precision, ...(ranks && { ranks }) };
+    if (ranks) await expectAlike(resolved, dataset, ranks);
     const sampler = await samplerOf(dataset, resolved, signal);
     using watch = new Watch(monitors);
-    using method = makeMethod(resolved, watch.network({ encoder, head }, choice.precision));
+    using method = makeMethod(resolved, watch.network({ encoder, head }, choice.precision, ranks));
     using optimizer = makeOptimizer(resolved.optimizer, trainedParameters(resolved, method));
     using average = resolved.ema && new AveragedWeights(resolved, resolved.ema);
     using pipeline = makePipeline(dataset, resolved, sampler, optimizer, method, watch, average);
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
     const trained = { options: resolved, sampler, choice, optimizer, method, average, stepsPerEpoch };
-    await using writer = await RunWriter.open(trained, dataset, options);
-    const startStep = writer?.startStep ?? 0;
+    const writes = ranks === undefined || ranks.rank === 0;
+    await using writer = writes ? await RunWriter.open(trained, dataset, options) : undefined;
+    const begun = await fromRankZero(() => begunOf(writer, stepsPerEpoch));
+    if (ranks) await shareState(trained, ranks);
+    const { startStep } = begun;
     const reports = new StepReports({ first: startStep, total: totalSteps, batchSize: samplesAStep });
     const waiting: (StepPlace & { readonly outcome: Promise<StepOutcome | undefined> })[] = [];
     let isWhole = true; // the weights are those of the last step that was counted, or will be when all that waits has run
+    /** Rank 0 looks, and tells the others. */
+    const figures = (look: () => Promise<Figures>) => reports.pause(() => fromRankZero(look));
     const settle = async (): Promise<TrainEvent[]> => {
       const { outcome, ...place } = waiting.shift() as (typeof waiting)[number];
       let events: (WarningEvent | StepEvent | MonitorEvent)[];
       try {
         const result = await outcome;
+        if (result?.isStopped) together.abort(options.signal?.reason);
         events = result === undefined ? [] : reports.count(result, place);
       } catch (error) {
         isWhole = pipeline.undoesFailures && !(error instanceof NonFiniteLossError);
@@ -124,7 +144,7 @@ export class Trainer {
       const { done: step } = reports;
       if (step % stepsPerEpoch !== 0 && step % monitorEvery === 0) {
         const { epoch } = place;
-        const metrics = await reports.pause(() => watch.figures({ epoch, step, signal }));
+        const metrics = await figures(() => watch.figures({ epoch, step, signal: options.signal }));
         events.push({ kind: 'monitor', epoch, step, metrics });
       }
       for (const event of events) if (event.kind !== 'warning') await writer?.record(event);
@@ -145,7 +165,7 @@ export class Trainer {
     };
     const start = async (): Promise<TrainEvent[]> => {
       this.#setTraining(false);
-      const metrics = await reports.pause(() => watch.figuresWithoutSteps({ epoch: -1, step: 0, signal }));
+      const metrics = await figures(() => watch.figuresWithoutSteps({ epoch: -1, step: 0, signal: options.signal }));
       if (Object.keys(metrics).length === 0) return [];
       const event = { kind: 'monitor', epoch: 0, step: 0, metrics } as const;
       await writer?.record(event);
@@ -154,7 +174,7 @@ export class Trainer {
     const endEpoch = async (epoch: number): Promise<TrainEvent[]> => {
       this.#setTraining(false);
       const step = reports.done;
-      const metrics = await reports.pause(() => judged(() => watch.figuresOfEpoch({ epoch, step, signal })));
+      const metrics = await figures(() => judged(() => watch.figuresOfEpoch({ epoch, step, signal: options.signal })));
       const event = { kind: 'epoch', epoch, step, loss: reports.epochLoss, metrics } as const;
       const events: TrainEvent[] = [];
       const value = best === undefined ? undefined : metrics[best];
@@ -173,13 +193,13 @@ export class Trainer {
         while (isWhole && waiting.length > 0) await settle().catch(() => {});
         if (isWhole && reports.done > 0) await save(reports.done);
       } catch (error) {
-        if (signal?.aborted) throw error; // who stops a run counts on its checkpoint; any other error goes first
+        if (options.signal?.aborted) throw error; // who stops a run counts on its checkpoint; any other error goes first
       }
     };
 
     const first = Math.floor(startStep / stepsPerEpoch);
     let enqueued = startStep;
-    let loss = writer?.lossOfEpoch(first - 1) ?? Number.NaN;
+    let loss = begun.lossBefore ?? Number.NaN;
     let hasEnded = false;
     try {
       yield {
@@ -188,16 +208,15 @@ export class Trainer {
       };
       for (const message of [choice.warning, ...warnings, ...(writer?.warnings ?? [])])
         if (message !== undefined) yield { kind: 'warning', message };
-      if (options.monitorStart && startStep === 0 && !writer?.hasStart) yield* await start();
-      const lastLosses = startStep % stepsPerEpoch === 0 ? (writer?.lossesOf(first - 1) ?? []) : [];
-      if (lastLosses.length > 0 && Number.isNaN(loss)) {
-        reports.startEpoch(lastLosses); // it stopped between the epoch's checkpoint and its record
+      if (options.monitorStart && startStep === 0 && !begun.hasStart) yield* await start();
+      if (begun.lossesBefore.length > 0 && Number.isNaN(loss)) {
+        reports.startEpoch(begun.lossesBefore); // it stopped between the epoch's checkpoint and its record
         loss = reports.epochLoss;
         yield* await endEpoch(first - 1);
       }
       for (let epoch = first; epoch < epochs; epoch++) {
         this.#setTraining(true);
-        reports.startEpoch(epoch === first ? writer?.lossesOf(epoch) : []);
+        reports.startEpoch(epoch === first ? begun.losses : []);
         for await (const pending of pipeline.epoch(epoch, { startStep: enqueued - epoch * stepsPerEpoch, signal })) {
           using _ = pending;
           const learningRate = learningRateAt(schedule, {
@@ -213,6 +232,7 @@ export class Trainer {
             step: enqueued,
             learningRate,
             progress,
+            ...(ranks && { stop: options.signal }),
             ...(decay !== undefined && { decay }),
           });
           outcome.catch(() => {}); // heard when its turn comes

@@ -1,4 +1,6 @@
 /** The monitors of a training: what they see of it, and what they say. */
+
+import type { Ranks } from '../distributed/ranks.ts';
 import { OptionError } from '../errors.ts';
 import { Network, type NetworkParts } from '../methods/network.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
@@ -20,8 +22,8 @@ import {
 class WatchedNetwork extends Network {
   readonly #hear: (features: Tensor) => void;
 
-  constructor(parts: NetworkParts, precision: Precision, hear: (features: Tensor) => void) {
-    super(parts, precision);
+  constructor(parts: NetworkParts, precision: Precision, ranks: Ranks | undefined, hear: (features: Tensor) => void) {
+    super(parts, precision, ranks);
     this.#hear = hear;
   }
 
@@ -38,6 +40,7 @@ export class Watch implements Disposable {
   readonly #queue: FeatureQueue;
   /** What the encoder made since it was last taken. */
   readonly #passes: Tensor[] = [];
+  #ranks: Ranks | undefined;
 
   constructor(monitors: readonly Monitor[]) {
     this.#ofEpochs = monitors.filter((monitor) => typeof monitor === 'function');
@@ -50,14 +53,15 @@ export class Watch implements Disposable {
   }
 
   /** The network that is trained. */
-  network(parts: NetworkParts, precision: Precision): Network {
-    if (!this.#seesFeatures) return new Network(parts, precision);
-    return new WatchedNetwork(parts, precision, (features) => this.#passes.push(features));
+  network(parts: NetworkParts, precision: Precision, ranks?: Ranks): Network {
+    this.#ranks = ranks;
+    if (!this.#seesFeatures) return new Network(parts, precision, ranks);
+    return new WatchedNetwork(parts, precision, ranks, (features) => this.#passes.push(features));
   }
 
   /**
    * Part of a step: what the network's encoder made since this was last called, as float32 (batch, views, dim), without a
-   * gradient. Undefined where nobody looks at it.
+   * gradient; of all ranks. Undefined where nobody looks at it.
    */
   features(batch: number): Tensor | undefined {
     const passes = this.#passes.splice(0);
@@ -65,7 +69,8 @@ export class Watch implements Disposable {
     return noGrad(() => {
       const all = cat(passes).to('float32'); // a view behind the other
       const [rows, dim] = all.shape as [number, number];
-      return all.reshape([rows / batch, batch, dim]).transpose(0, 1);
+      const ofSamples = all.reshape([rows / batch, batch, dim]).transpose(0, 1);
+      return this.#ranks ? this.#ranks.whole(ofSamples) : ofSamples;
     });
   }
 
@@ -73,6 +78,7 @@ export class Watch implements Disposable {
   observe(features: Tensor | undefined, { labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>): void {
     if (features === undefined) return;
     using _ = features;
+    if (this.#ranks && this.#ranks.rank !== 0) return; // rank 0 says what they see
     const batch = { features, labels, ids };
     // What monitors keep is theirs, not the step's.
     outsideTidy(() => {

@@ -11,6 +11,7 @@
 #include "binding/convert.h"
 #include "binding/errors.h"
 #include "binding/generator_wrap.h"
+#include "binding/process_group_wrap.h"
 #include "binding/recording_wrap.h"
 #include "binding/state.h"
 #include "binding/tensor_wrap.h"
@@ -84,6 +85,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_call(env, exports);
   export_recording(env, exports);
   export_generator(env, exports);
+  export_process_group(env, exports);
   export_augment(env, exports);
   export_augment_run(env, exports);
   return exports;

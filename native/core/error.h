@@ -15,6 +15,7 @@ inline constexpr const char* kStateError = "ERR_STATE";
 inline constexpr const char* kAutogradError = "ERR_AUTOGRAD";
 inline constexpr const char* kDataError = "ERR_DATA";
 inline constexpr const char* kNonFiniteError = "ERR_NON_FINITE";
+inline constexpr const char* kDistributedError = "ERR_DISTRIBUTED";
 inline constexpr const char* kAbortedError = "ERR_ABORTED";
 inline constexpr const char* kNativeError = "ERR_NATIVE";
 

@@ -120,6 +120,7 @@ std::tuple<at::Tensor, at::Tensor> mean_loss(const LossInputs& inputs, const Los
               .block = options.block > 0 ? options.block : default_block(z)};
   if (options.max_positives > 0)
     pairs.cap = cap_positives(pairs, options.max_positives, options.seed, candidates.order);
+  pairs.ranks = ranks_for(static_cast<int64_t>(blocks_of(pairs).size()));
   const PairCounts counts = count_pairs(pairs, z.detach());
   const auto [valid, count] = valid_anchors(counts, options);
 

@@ -11,6 +11,7 @@
 #include "core/infinity.h"
 #include "core/op.h"
 #include "losses/block_size.h"
+#include "losses/shared_pairs.h"
 
 namespace contrastive::losses {
 namespace {
@@ -85,9 +86,13 @@ Neighbours visit_pairs(const Rows& rows, int64_t block) {
 
   Neighbours result{at::full({n}, -kInfinity, z.options()), at::full({n}, -kInfinity, z.options()),
                     at::zeros({}, z.options().dtype(at::kDouble))};
+  const int64_t stripes = (n + block - 1) / block;
+  const Ranks ranks = ranks_for(stripes * (stripes + 1) / 2);
+  int64_t number = 0;
   for (int64_t i = 0; i < n; i += block) {
     const int64_t height = std::min(block, n - i);
     for (int64_t j = i; j < n; j += block) {
+      if (!is_own(ranks, number++)) continue;
       const int64_t width = std::min(block, n - j);
       const bool diagonal = i == j;
       const auto raise_both = [&](const at::Tensor& highest, const at::Tensor& values) {
@@ -107,6 +112,9 @@ Neighbours visit_pairs(const Rows& rows, int64_t block) {
       result.potential.add_(s.exp_().sum(), diagonal ? 1 : 2);
     }
   }
+  join_maxima(ranks, result.positive);
+  join_maxima(ranks, result.negative);
+  join_sums(ranks, result.potential);
   return result;
 }
 

@@ -23,6 +23,11 @@ void PairGradient::add(const Block& block, const at::Tensor& of_similarities) {
   part(gradient_, block.columns).addmm_(of_similarities.t(), part(z_, block.rows), /*beta=*/1, scale);
 }
 
+void PairGradient::join() {
+  join_sums(pairs_.ranks, gradient_);
+  join_sums(pairs_.ranks, with_bank_);
+}
+
 at::Tensor PairGradient::of_temperature(const at::Tensor& temperature) const {
   // ∂/∂τ = −1/τ Σ s ∂/∂s. A pair of rows stands twice in Σ z · ∂/∂z, a pair with the bank once.
   const at::Tensor twice = at::dot(z_.reshape({-1}), gradient_.reshape({-1})) + with_bank_;

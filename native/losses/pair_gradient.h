@@ -12,8 +12,11 @@ namespace contrastive::losses {
 class PairGradient {
  public:
   PairGradient(const Pairs& pairs, const at::Tensor& z);
-  // Adds what ∂/∂s of a block (rows, columns) brings. Blocks come in the order of blocks_of().
+  // Adds what ∂/∂s of a block (rows, columns) brings. Blocks come in the order of own_blocks_of().
   void add(const Block& block, const at::Tensor& of_similarities);
+
+  // Behind the last block: adds what the other ranks have.
+  void join();
 
   // ∂/∂z, (rows, dim).
   at::Tensor of_features() const { return gradient_; }

@@ -79,7 +79,7 @@ at::Tensor forward_sums(const SumProblem& problem, const at::Tensor& z) {
   };
 
   Similarities similarities(pairs, z);
-  for (const Block& block : blocks_of(pairs)) {
+  for (const Block& block : own_blocks_of(pairs)) {
     at::Tensor s = similarities.block(block);
     const std::vector<Side> sides = sides_of(pairs, block);
     problem.for_each_sum(std::nullopt, sides, [&](size_t k, const Side& side, const at::Tensor& weights) {
@@ -102,7 +102,9 @@ at::Tensor forward_sums(const SumProblem& problem, const at::Tensor& z) {
   }
   for (size_t k = 0; k < sums.size(); ++k) {
     const auto& exponent = sums[k].exponent;
-    if (exponent && problem.bounded(*exponent)) totals[k].log_();
+    const bool is_sum = !exponent || problem.bounded(*exponent);
+    (is_sum ? join_sums : join_log_sums)(pairs.ranks, totals[k]);
+    if (exponent && is_sum) totals[k].log_();
   }
   return at::stack(totals);
 }
@@ -192,10 +194,11 @@ class PairSumsGradient : public Function<PairSumsGradient> {
     const SimilarityGradient of_similarities(*problem, upstream);
     PairGradient gradient(problem->pairs, z);
     Similarities similarities(problem->pairs, z);
-    for (const Block& block : blocks_of(problem->pairs)) {
+    for (const Block& block : own_blocks_of(problem->pairs)) {
       at::Tensor s = similarities.block(block);
       gradient.add(block, of_similarities.of(s, block, sides_of(problem->pairs, block)));
     }
+    gradient.join();
     if (!temperature) return {gradient.of_features()};
     return {gradient.of_features(), gradient.of_temperature(*temperature)};
   }

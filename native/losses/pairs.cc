@@ -83,6 +83,14 @@ std::vector<Block> blocks_of(const Pairs& pairs) {
   return blocks;
 }
 
+std::vector<Block> own_blocks_of(const Pairs& pairs) {
+  std::vector<Block> own;
+  int64_t number = 0;
+  for (const Block& block : blocks_of(pairs))
+    if (is_own(pairs.ranks, number++)) own.push_back(block);
+  return own;
+}
+
 Similarities::Similarities(const Pairs& pairs, const at::Tensor& z) : pairs_(pairs), z_(z) {
   int64_t largest = 0;
   for (const Block& block : blocks_of(pairs)) largest = std::max(largest, block.rows.size() * block.columns.size());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "losses/positives.h"
+#include "losses/shared_pairs.h"
 
 namespace contrastive::losses {
 
@@ -31,6 +32,7 @@ struct Pairs {
   double temperature;  // τ > 0
   double bound;        // |s_ij| is at most this; infinity when it is not known
   int64_t block;       // candidates of a block
+  Ranks ranks = {};    // who shares the blocks
 
   int64_t candidates() const { return rows + banked(); }
   // Candidates that one anchor is compared with.
@@ -71,6 +73,8 @@ std::vector<Side> sides_of(const Pairs& pairs, const Block& block);
 
 // Every pair once, a mirrored block standing for two; those with the bank come first.
 std::vector<Block> blocks_of(const Pairs& pairs);
+// Of these, the ones that this process visits.
+std::vector<Block> own_blocks_of(const Pairs& pairs);
 
 // Makes blocks of s in one buffer.
 class Similarities {

@@ -28,7 +28,7 @@ struct TermProblem : torch::CustomClassHolder {
 template <typename Visit>
 void for_each_side(const Pairs& pairs, const at::Tensor& z, Visit visit) {
   Similarities similarities(pairs, z);
-  for (const Block& block : blocks_of(pairs)) {
+  for (const Block& block : own_blocks_of(pairs)) {
     const std::vector<Side> sides = sides_of(pairs, block);
     at::Tensor s;
     for (const Side& side : sides) {
@@ -61,6 +61,7 @@ at::Tensor forward_terms(const TermProblem& problem, const at::Tensor& z, const 
     else
       total.add_((log_shares * *side.positives).sum(1));
   });
+  (shares ? join_log_sums : join_sums)(problem.pairs.ranks, totals);
   return totals;
 }
 
@@ -96,6 +97,10 @@ class PositiveTermsGradient : public Function<PositiveTermsGradient> {
       }
       gradient.add(block, g);
     });
+    gradient.join();
+    if (of_factors) of_factors->join();
+    join_sums(problem->pairs.ranks, of_offsets);
+    join_sums(problem->pairs.ranks, of_log_mean);
     const at::Tensor of_features =
         of_factors ? gradient.of_features() + of_factors->of_features() : gradient.of_features();
     variable_list all = {of_features, of_offsets, of_log_mean};

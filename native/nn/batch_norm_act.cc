@@ -8,6 +8,7 @@
 #include "core/op.h"
 #include "nn/activation.h"
 #include "nn/fused_batch_norm.h"
+#include "nn/whole_batch_norm.h"
 
 namespace contrastive::nn {
 
@@ -30,7 +31,7 @@ void check(const at::Tensor& x, const OptionalTensor& weight, const OptionalTens
   CONTRASTIVE_CHECK(!residual || residual->sizes() == x.sizes(), kShapeError,
                     "batch normalisation: residual must have the input's shape ", x.sizes(), ", got ",
                     residual->sizes());
-  CONTRASTIVE_CHECK(!uses_batch || x.numel() > x.size(1), kShapeError,
+  CONTRASTIVE_CHECK(!uses_batch || takes_whole_statistics() || x.numel() > x.size(1), kShapeError,
                     "batch normalisation in training mode needs more than one value per channel, got ", x.sizes());
 }
 
@@ -59,7 +60,8 @@ at::Tensor batch_norm_act(const at::Tensor& x, const OptionalTensor& weight, con
                        running_mean.value_or(at::Tensor()),
                        running_var.value_or(at::Tensor()),
                        *momentum,
-                       eps};
+                       eps,
+                       training && takes_whole_statistics()};
   if (training && keeps_statistics()) state.running_mean = state.running_var = at::Tensor();
   // Whoever looks at versions, as inference does, is to see that the statistics move: neither way below counts them up.
   if (uses_batch)
@@ -79,8 +81,10 @@ at::Tensor batch_norm_act(const at::Tensor& x, const OptionalTensor& weight, con
   const auto optional = [](const at::Tensor& tensor) {
     return tensor.defined() ? OptionalTensor(tensor.variable_data()) : std::nullopt;
   };
-  at::Tensor y = at::batch_norm(x, weight, bias, optional(state.running_mean), optional(state.running_var), uses_batch,
-                                *momentum, eps, /*cudnn_enabled=*/true);
+  at::Tensor y = state.over_all_ranks
+                     ? whole_batch_norm(x, state)
+                     : at::batch_norm(x, weight, bias, optional(state.running_mean), optional(state.running_var),
+                                      uses_batch, *momentum, eps, /*cudnn_enabled=*/true);
   if (residual) y = y.add_(*residual);
   return activated(y, act);
 }

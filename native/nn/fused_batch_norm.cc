@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "nn/batch_norm_kernels.h"
+#include "nn/moments.h"
 
 namespace contrastive::nn {
 
@@ -82,6 +83,7 @@ char* mutable_bytes(const at::Tensor& tensor) { return static_cast<char*>(tensor
 
 struct Statistics {
   at::Tensor mean, inverse_deviation;  // float32 (channels)
+  double count = 0;                    // of values a channel, over all ranks
 };
 
 // Of the batch; moves the running statistics.
@@ -99,19 +101,23 @@ Statistics measure(const at::Tensor& x, const Blocks& blocks, const BatchNormSta
   });
   const std::vector<double> sums = blocks.reduce(partial);
 
-  const int64_t positions = x.numel() / blocks.channels;
-  const auto n = static_cast<double>(positions);
-  Statistics result{at::empty({blocks.channels}), at::empty({blocks.channels})};
+  Moments moments(blocks.channels, x.numel() / blocks.channels);
+  for (int64_t c = 0; c < blocks.channels; ++c) {
+    const double about = sums[c] / moments.count;
+    const double squares = sums[blocks.channels + c] - moments.count * about * about;
+    moments.mean[c] = shift_of[c] + about;
+    moments.squares[c] = squares < 0 ? 0 : squares;  // a NaN stays one
+  }
+  if (state.over_all_ranks) moments = over_all_ranks(moments);
+  const double n = moments.count;
+  Statistics result{at::empty({blocks.channels}), at::empty({blocks.channels}), n};
   auto* mean = result.mean.mutable_data_ptr<float>();
   auto* inverse = result.inverse_deviation.mutable_data_ptr<float>();
   const bool moves = state.running_mean.defined();
   auto* running_mean = moves ? state.running_mean.mutable_data_ptr<float>() : nullptr;
   auto* running_var = moves ? state.running_var.mutable_data_ptr<float>() : nullptr;
   for (int64_t c = 0; c < blocks.channels; ++c) {
-    const double about = sums[c] / n;
-    const double squares = sums[blocks.channels + c] / n - about * about;
-    const double variance = squares < 0 ? 0 : squares;  // a NaN stays one
-    const double center = shift_of[c] + about;
+    const double variance = moments.squares[c] / n, center = moments.mean[c];
     mean[c] = static_cast<float>(center);
     inverse[c] = static_cast<float>(1.0 / std::sqrt(variance + state.epsilon));
     if (!moves) continue;
@@ -154,6 +160,8 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
     // With a residual, only the output says where ReLU was active.
     context->saved_data["activation"] = static_cast<int64_t>(act);
     context->saved_data["residual"] = residual.has_value();
+    context->saved_data["over_all_ranks"] = state.over_all_ranks;
+    context->saved_data["count"] = statistics.count;
     context->save_for_backward({x, act == Activation::kRelu && residual ? y : Variable(), weight, bias, statistics.mean,
                                 statistics.inverse_deviation});
     return y;
@@ -175,9 +183,10 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
     const at::Tensor masked = y.defined() ? at::empty_like(dy) : at::Tensor();
     const std::vector<double> sums = gradient_sums(blocks, x, dy, y, act, p, masked);
 
-    const int64_t positions = x.numel() / blocks.channels;
-    const auto n = static_cast<double>(positions);
-    const double *total = sums.data(), *products = sums.data() + blocks.channels;
+    // A rank's part of the gradients of weight and bias is of its own rows; that of x depends on all.
+    const std::vector<double> all = context->saved_data["over_all_ranks"].toBool() ? sum_over_all_ranks(sums) : sums;
+    const double n = context->saved_data["count"].toDouble();
+    const double *total = all.data(), *products = all.data() + blocks.channels;
     const auto* inverse = statistics.inverse_deviation.const_data_ptr<float>();
     const auto* w = weight.const_data_ptr<float>();
     p.slope = lanes.add([=](int64_t c) { return -w[c] * inverse[c] * inverse[c] * inverse[c] * products[c] / n; });
@@ -193,8 +202,8 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
 
     at::Tensor dweight = at::empty_like(weight), dbias = at::empty_like(bias);
     for (int64_t c = 0; c < blocks.channels; ++c) {
-      dweight.mutable_data_ptr<float>()[c] = static_cast<float>(products[c] * inverse[c]);
-      dbias.mutable_data_ptr<float>()[c] = static_cast<float>(total[c]);
+      dweight.mutable_data_ptr<float>()[c] = static_cast<float>(sums[blocks.channels + c] * inverse[c]);
+      dbias.mutable_data_ptr<float>()[c] = static_cast<float>(sums[c]);
     }
     return {dx, residual ? g : Variable(), dweight, dbias, Variable(), Variable()};
   }

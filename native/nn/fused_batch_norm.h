@@ -12,6 +12,7 @@ struct BatchNormState {
   at::Tensor weight, bias;               // undefined: 1 and 0, which the fused passes do not take
   at::Tensor running_mean, running_var;  // undefined: the statistics of the batch move nothing
   double momentum, epsilon;
+  bool over_all_ranks = false;  // the batch is that of all ranks together
 };
 
 // Whether fused_batch_norm takes x (and residual, which may be undefined): on the CPU, channels_last, float32 or

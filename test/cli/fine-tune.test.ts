@@ -58,6 +58,17 @@ describe('contrastive fine-tune', () => {
     expect(stdout).toContain('next: npx contrastive predict ');
   });
 
+  it('warns of classes that training lacks', async () => {
+    const open = join(folder, 'open');
+    await drawPhotos(join(open, 'train'), { classes: ['daisy', 'iris'], count: 4 });
+    await drawPhotos(join(open, 'test'), { classes: ['iris', 'rose'], count: 1 });
+    const { code, stderr } = await tune('--data', open, '--out', join(folder, 'lacking'), '--epochs', '1');
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^warning: 1 of the 2 classes of the test images have no training image \(50\.0% of/),
+    ]);
+  });
+
   it('has the accuracy of its classifier in its report', async () => {
     const out = join(folder, 'reported');
     const short = ['--epochs', '1', '--lr', '0.2', '--batch-size', '30', '--precision', 'float32', '--json'];
@@ -74,17 +85,6 @@ describe('contrastive fine-tune', () => {
     const page = await readFile(join(out, 'report.html'), 'utf8');
     expect(page).toContain(`>${(100 * accuracy).toFixed(1)}%</span>`);
     expect(page).toContain('<th scope="col" class="num">Fine-tuned</th>');
-  });
-
-  it('warns of classes that training lacks', async () => {
-    const open = join(folder, 'open');
-    await drawPhotos(join(open, 'train'), { classes: ['daisy', 'iris'], count: 4 });
-    await drawPhotos(join(open, 'test'), { classes: ['iris', 'rose'], count: 1 });
-    const { code, stderr } = await tune('--data', open, '--out', join(folder, 'lacking'), '--epochs', '1');
-    expect([code, stderr]).toEqual([
-      0,
-      expect.stringMatching(/^warning: 1 of the 2 classes of the test images have no training image \(50\.0% of/),
-    ]);
   });
 
   it('goes on after it was stopped', async () => {

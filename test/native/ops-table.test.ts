@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { destroyProcessGroup, initProcessGroup } from '../../lib/distributed/group.ts';
 import { loadAddon } from '../../lib/native/addon.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -19,6 +22,17 @@ const factors = { ...groups, momentum: 0.9, nesterov: false };
 
 /** A call of every operation of our own table. One without an entry here fails the first test. */
 const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
+  agree_: () => ops.agree_(status(), tensor([0n])),
+  all_gather: () => ops.allGather(ops.rand([2, 3])),
+  all_reduce_: () => ops.allReduce_(ops.rand([2, 3])),
+  broadcast_: () => ops.broadcast_(ops.rand([2, 3])),
+  reduce_gradients_: () => ops.reduceGradients_(status(), parameters(), []),
+  reduce_scatter: () => ops.reduceScatter(ops.rand([2, 3])),
+  reduced_backward_: () => {
+    const weight = tensor([1, 2], { requiresGrad: true });
+    return ops.reducedBackward_(weight.sum(), status(), [weight], []);
+  },
+  whole_batch: () => ops.wholeBatch(ops.rand([2, 3])),
   adam_: () => {
     const all = parameters();
     const steps = all.map(() => ops.zeros([]));
@@ -130,6 +144,11 @@ const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
   rand: () => ops.rand([2, 3], { seed: 1 }),
   randn: () => ops.randn([2, 3], { seed: 1, device: 'cpu' }),
 };
+
+// Collectives need a group: of this process alone.
+const meeting = join(mkdtempSync(join(tmpdir(), 'contrastive-group-')), 'store');
+beforeAll(() => initProcessGroup({ file: meeting, rank: 0, worldSize: 1 }));
+afterAll(() => destroyProcessGroup());
 
 describe('the op table', () => {
   it('has a call for every own operation', () => {

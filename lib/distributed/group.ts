@@ -1,0 +1,132 @@
+/** The processes that compute together: joining them, leaving them, and what this one is among them. */
+import { resolve } from 'node:path';
+import { deserialize, serialize } from 'node:v8';
+import { StateError } from '../errors.ts';
+import { type GroupTraffic, loadAddon } from '../native/addon.ts';
+import { packageVersion } from '../native/addon-path.ts';
+import { guard, guardAsync } from '../native/errors.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
+import { noGrad, tidy } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import { sync } from '../tensor/runtime.ts';
+import { tensor } from '../tensor/tensor.ts';
+import { type Place, placeOf } from './environment.ts';
+
+const table = {
+  /** What carries the tensors: 'gloo' (TCP). 'auto', the default, takes what the machine has. */
+  backend: { type: 'string', choices: ['auto', 'gloo'], default: 'auto' },
+  /** Seconds that the others are waited for, at the start and in each collective. Default 600. */
+  timeout: { type: 'number', above: 0, max: 1e6, default: 600 },
+  /** A file that all processes reach, in the place of MASTER_ADDR and MASTER_PORT: a new one for each start. */
+  file: { type: 'string' },
+  /** Of this process. Default: the variable RANK. */
+  rank: { type: 'number', min: 0, integer: true },
+  /** How many processes there are. Default: the variable WORLD_SIZE. */
+  worldSize: { type: 'number', min: 1, max: 65_536, integer: true },
+  /** What has to be the same in every process, by name: a difference is a DistributedError that names it. */
+  signature: { type: 'checked', check: (_: string, value: Readonly<Record<string, string>>) => value, default: {} },
+} as const satisfies OptionTable;
+
+export interface ProcessGroupOptions extends OptionsOf<typeof table> {}
+
+interface Joined {
+  readonly rank: number;
+  readonly worldSize: number;
+}
+
+let joined: Joined | undefined;
+let exchanges = 0; // of objects: each has a key of its own
+
+/** Whether initProcessGroup() has been called here, and the group was not left. */
+export const isDistributed = (): boolean => joined !== undefined;
+
+/** The number of this process, from 0; 0 where there is no group. */
+export const rank = (): number => joined?.rank ?? 0;
+
+/** How many processes there are; 1 where there is no group. */
+export const worldSize = (): number => joined?.worldSize ?? 1;
+
+/**
+ * Joins the processes that a launcher has started: `torchrun --no-python --nproc-per-node 2 node train.js`, or whatever sets
+ * RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT. Settles when all of them are there. One group a process; all of its
+ * collectives are called by one thread, in the same order in every process. A Trainer does this itself.
+ * @throws {OptionError} a variable is missing. @throws {StateError} there is a group already.
+ * @throws {DistributedError} a process does not come, has a rank that another one has, or runs other code; the message names it.
+ * @example
+ * await initProcessGroup();
+ * const sum = noGrad(() => ops.allReduce_(tensor([rank()])));
+ */
+export async function initProcessGroup(options: ProcessGroupOptions = {}): Promise<void> {
+  const { timeout, file, signature, ...given } = resolveOptions('initProcessGroup', table, options);
+  if (joined !== undefined) throw new StateError('this process is in a process group already');
+  const place = placeIn(file, given);
+  const group = { rank: place.rank, worldSize: place.worldSize };
+  const lines = Object.entries({
+    contrastive: packageVersion(),
+    libtorch: loadAddon().info().torchVersion,
+    ...signature,
+  }).map((entry) => entry.join(' '));
+  joined = group;
+  try {
+    await guardAsync(
+      guard(() =>
+        loadAddon().joinGroup({
+          ...group,
+          file: file === undefined ? '' : resolve(file),
+          ...{ host: place.host, port: place.port, serves: place.serves },
+          prefix: `contrastive/${place.attempt}`,
+          signature: lines.join('\n'),
+          timeout: Math.ceil(timeout * 1000),
+        }),
+      ),
+    );
+  } catch (error) {
+    joined = undefined;
+    throw error;
+  }
+}
+
+function placeIn(file: string | undefined, given: { readonly [K in keyof Joined]?: number | undefined }): Place {
+  const environment = {
+    ...process.env,
+    ...(file !== undefined && { MASTER_ADDR: 'localhost', MASTER_PORT: '1' }),
+    ...(given.rank !== undefined && { RANK: String(given.rank) }),
+    ...(given.worldSize !== undefined && { WORLD_SIZE: String(given.worldSize) }),
+  };
+  return placeOf(environment);
+}
+
+/**
+ * Leaves the group. Others that still wait for this process fail by a DistributedError; with a `reason`, which names it.
+ * Does nothing where there is no group.
+ */
+export async function destroyProcessGroup({ reason = '' }: { readonly reason?: string } = {}): Promise<void> {
+  if (joined === undefined) return;
+  joined = undefined;
+  await guardAsync(guard(() => loadAddon().leaveGroup(reason)));
+}
+
+/** What the collectives of this process have sent so far, and for how long they were waited for. @throws {StateError} no group. */
+export const groupTraffic = (): GroupTraffic => guard(() => loadAddon().groupTraffic());
+
+/** Settles when every process has called it. @throws {DistributedError} one does not come. */
+export async function barrier(): Promise<void> {
+  if (joined === undefined) return;
+  tidy(() => void noGrad(() => ops.allReduce_(tensor([0]))));
+  await sync();
+}
+
+/**
+ * What `make` returns in rank 0, in every process: plain data. Where it throws there, the others fail by a DistributedError that
+ * says why. Without a group: what it returns.
+ */
+export async function fromRankZero<T>(make: () => Promise<T> | T): Promise<T> {
+  if (joined === undefined) return make();
+  const key = `exchange/${exchanges++}`;
+  if (joined.rank !== 0)
+    return deserialize(Buffer.from(await guardAsync(guard(() => loadAddon().groupText(key))), 'base64')) as T;
+  const value = await make();
+  await guardAsync(guard(() => loadAddon().setGroupText(key, serialize(value).toString('base64'))));
+  return value;
+}

@@ -1,0 +1,54 @@
+/** How the processes of a group share a training. */
+import { OptionError } from '../errors.ts';
+import { wholeStatistics, withSharedWork } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { rank, worldSize } from './group.ts';
+
+/** Each rank takes the same number of rows of every batch, one behind the other by rank. */
+export class Ranks {
+  readonly rank = rank();
+  readonly worldSize = worldSize();
+  /** Whether losses are of the rows of all ranks. */
+  readonly gather: boolean;
+  readonly #syncBatchNorm: boolean;
+
+  /** @param options.syncBatchNorm batch normalisation takes its statistics over the rows of all ranks. */
+  constructor({ gather, syncBatchNorm }: { readonly gather: boolean; readonly syncBatchNorm: boolean }) {
+    this.gather = gather;
+    this.#syncBatchNorm = syncBatchNorm;
+  }
+
+  /** This rank's part of what a batch is made of. @throws {OptionError} it cannot be shared evenly. */
+  partOf(indices: Uint32Array): Uint32Array {
+    const rows = this.share('a batch', indices.length);
+    return indices.subarray(this.rank * rows, (this.rank + 1) * rows);
+  }
+
+  /** Of `count`, what is each rank's. @throws {OptionError} naming what has that count. */
+  share(name: string, count: number): number {
+    const rows = count / this.worldSize;
+    if (Number.isInteger(rows) && rows > 0) return rows;
+    throw new OptionError(
+      `${name} must be a multiple of the ${this.worldSize} processes, which share every batch evenly; got ${count}`,
+    );
+  }
+
+  /** Runs a pass over this rank's rows, of which modules may see those of all ranks. */
+  inStep<T>(pass: () => T): T {
+    return this.#syncBatchNorm ? wholeStatistics(pass) : pass();
+  }
+
+  /** Runs what every rank computes alike, of the rows of all: contrastive losses then share the work. */
+  inCommon<T>(work: () => T): T {
+    return this.gather ? withSharedWork(work) : work();
+  }
+
+  /**
+   * What a loss is of: the rows of all ranks, (worldSize · n, …) of (n, …), which every rank computes whole, so that the gradient in its
+   * own rows is the exact one; without `gather`, the rank's own rows.
+   */
+  whole(rows: Tensor): Tensor {
+    return this.gather ? ops.wholeBatch(rows) : rows;
+  }
+}

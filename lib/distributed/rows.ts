@@ -1,0 +1,25 @@
+/** Rows that the processes of a group have a part of each, one behind the other by rank, as even as can be. */
+import { noGrad, tidy } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { rank, worldSize } from './group.ts';
+
+/** A rank's part of `count` rows. */
+export function rangeOfRank(count: number, of = rank()): { readonly begin: number; readonly size: number } {
+  const [begin, end] = [of, of + 1].map((each) => Math.floor((count * each) / worldSize())) as [number, number];
+  return { begin, size: end - begin };
+}
+
+/** All `count` rows, of those that rangeOfRank() gives each process. Every process must call it. No gradient. */
+export function ofAllRanks(own: Tensor, count: number): Tensor {
+  const sizes = Array.from({ length: worldSize() }, (_, of) => rangeOfRank(count, of).size);
+  const most = Math.max(...sizes);
+  return tidy(() =>
+    noGrad(() => {
+      const missing = most - (own.shape[0] as number);
+      const padded = missing === 0 ? own : ops.cat([own, ops.zeros([missing, ...own.shape.slice(1)], own)]);
+      const all = ops.allGather(padded);
+      return ops.cat(sizes.map((size, of) => all.narrow(0, of * most, size)));
+    }),
+  );
+}

@@ -1,0 +1,78 @@
+/** What a training step does besides where several processes compute it together. */
+import type { Ranks } from '../distributed/ranks.ts';
+import type { Method, Targets } from '../methods/method.ts';
+import { noGrad } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { StepResult } from './report.ts';
+import { trainedParameters } from './trained.ts';
+
+/**
+ * Every rank encodes its own rows, sees the features of all of them, and computes the loss of the whole batch: so any loss and any
+ * method is the same as in one process. Its gradient in a rank's own features is exact; of the parameters of encoder and head, each rank
+ * has the part that its rows make, and the sum is sent around while the backward pass still runs. What a method adds is computed
+ * behind the gathering, alike in every rank.
+ */
+export class SharedStep {
+  readonly ranks: Ranks;
+  readonly #summed: readonly Tensor[];
+  readonly #averaged: readonly Tensor[];
+
+  constructor(ranks: Ranks, options: ResolvedOptions, method: Method) {
+    this.ranks = ranks;
+    const all = [...trainedParameters(options, method)];
+    const isAveraged = ([name]: readonly [string, Tensor]): boolean => !ranks.gather || name.startsWith('method.');
+    this.#averaged = all.filter(isAveraged).map(([, value]) => value);
+    this.#summed = all.filter((entry) => !isAveraged(entry)).map(([, value]) => value);
+  }
+
+  /** Of this rank's samples: those of the whole batch. */
+  targets<T extends Pick<Targets, 'labels' | 'ids'>>(own: T): T {
+    return { ...own, labels: own.labels && this.ranks.whole(own.labels), ids: this.ranks.whole(own.ids) };
+  }
+
+  /** What is reported of a loss: where it is of a rank's own rows, the mean over the ranks. */
+  report(own: Tensor): Tensor {
+    return this.ranks.gather ? own : noGrad(() => ops.allReduce_(own, { op: 'mean' }));
+  }
+
+  /** @param stop int64 (1): not 0 where this rank wants to stop; then where any does. @returns the worst status of all ranks. */
+  agree(status: Tensor, stop: Tensor): Tensor {
+    return ops.agree_(status, stop);
+  }
+
+  /** The backward pass, at the end of which the gradients are those of the whole batch. */
+  backward(loss: Tensor, status: Tensor): Tensor {
+    return ops.reducedBackward_(loss, status, this.#summed, this.#averaged);
+  }
+
+  /** The same where the gradients of this rank are there already. */
+  reduce(status: Tensor): Tensor {
+    return ops.reduceGradients_(status, this.#summed, this.#averaged);
+  }
+}
+
+/** What all ranks of a step have in common. */
+export interface Together extends Pick<Targets, 'labels' | 'ids'> {
+  /** int64 (1): whether one of them wants to stop. */
+  readonly stop?: Tensor;
+}
+
+/** As numbers. The tensors are disposed. */
+export async function readTogether({
+  labels,
+  ids,
+  stop,
+}: Together): Promise<Required<Pick<StepResult, 'targets' | 'isStopped'>>> {
+  try {
+    const [allIds, stopped, allLabels] = await Promise.all([ids.ownData(), stop?.ownData(), labels?.ownData()]);
+    const targets = { ids: allIds as BigInt64Array, labels: allLabels as Int32Array | undefined };
+    return { targets, isStopped: stopped !== undefined && Number(stopped[0]) !== 0 };
+  } finally {
+    for (const value of [labels, ids, stop]) value?.dispose();
+  }
+}
+
+/** Whether a rank wants to stop, as a step takes it. */
+export const stopOf = (signal: AbortSignal | undefined): Tensor => tensor([signal?.aborted ? 1n : 0n]);

@@ -1,0 +1,118 @@
+/** What several processes that train together have to agree on before the first step. */
+import type { Dataset } from '../data/dataset.ts';
+import { isOneOfSeveral } from '../distributed/environment.ts';
+import { fromRankZero, initProcessGroup, isDistributed } from '../distributed/group.ts';
+import { Ranks } from '../distributed/ranks.ts';
+import { AbortError, DistributedError } from '../errors.ts';
+import { noGrad, tidy } from '../tensor/modes.ts';
+import * as ops from '../tensor/ops.ts';
+import type { DType, Tensor } from '../tensor/tensor.ts';
+import type { RunWriter, Trained } from './checkpointing.ts';
+import { loadState, modulesOf, stateOf } from './module-state.ts';
+import type { CheckedOptions, ResolvedOptions } from './options.ts';
+
+/** Joins the processes that a launcher has started, if it has. @returns undefined where this one is alone. */
+export async function joinRanks(options: Pick<CheckedOptions, 'gather' | 'syncBatchNorm'>): Promise<Ranks | undefined> {
+  if (!isDistributed() && isOneOfSeveral()) await initProcessGroup();
+  return isDistributed() ? new Ranks(options) : undefined;
+}
+
+/** @throws {DistributedError} this process trains with other options, or on other data, than rank 0. */
+export async function expectAlike(options: ResolvedOptions, dataset: Dataset, ranks: Ranks): Promise<void> {
+  const here = signatureOf(options, dataset);
+  const there = await fromRankZero(() => here);
+  for (const [name, value] of Object.entries(here))
+    if (value !== there[name])
+      throw new DistributedError(
+        `rank ${ranks.rank} trains otherwise than rank 0: ${name} is ${value} here and ${there[name]} there`,
+      );
+}
+
+/** What decides a training, as text by name. */
+function signatureOf(options: ResolvedOptions, { name, length }: Dataset): Record<string, string> {
+  const { encoder, head, method, optimizer, schedule, augment, batchSize, microBatch, accumulate, ema } = options;
+  const { epochs, seed, metrics, gather, syncBatchNorm } = options;
+  const shapes = modulesOf({ encoder, head }).flatMap(([part, module]) =>
+    [...stateOf(module)].map(([of, { shape }]) => `${part}.${of} ${shape}`),
+  );
+  const decides = {
+    ...{
+      method: method.spec,
+      optimizer,
+      schedule,
+      augment,
+      batchSize,
+      microBatch,
+      accumulate,
+      ema,
+      epochs,
+      seed,
+      metrics,
+    },
+    ...{ gather, syncBatchNorm, parameters: shapes, data: `${name} of ${length} samples` },
+  };
+  return Object.fromEntries(Object.entries(decides).map(([of, value]) => [of, String(JSON.stringify(value))]));
+}
+
+/** Where a training begins, by what was recorded of it before. */
+export interface Begun {
+  readonly startStep: number;
+  /** What monitors said before the first step is recorded already. */
+  readonly hasStart: boolean;
+  /** Of the steps of the epoch that it goes on with, and of the one before. */
+  readonly losses: readonly number[];
+  readonly lossesBefore: readonly number[];
+  /** Of the epoch before, where that has a record. */
+  readonly lossBefore: number | undefined;
+}
+
+export function begunOf(writer: RunWriter | undefined, stepsPerEpoch: number): Begun {
+  const startStep = writer?.startStep ?? 0;
+  const epoch = Math.floor(startStep / stepsPerEpoch);
+  return {
+    startStep,
+    hasStart: writer?.hasStart ?? false,
+    losses: writer?.lossesOf(epoch) ?? [],
+    lossesBefore: startStep % stepsPerEpoch === 0 ? (writer?.lossesOf(epoch - 1) ?? []) : [],
+    lossBefore: writer?.lossOfEpoch(epoch - 1),
+  };
+}
+
+/** What ended this process's training: where it was told to stop, and another one did so first, that. */
+export const asAbort = (error: unknown, signal: AbortSignal | undefined): unknown =>
+  error instanceof DistributedError && signal?.aborted ? new AbortError(undefined, { cause: error }) : error;
+
+type State = ReadonlyMap<string, Tensor>;
+
+/** All tensors of a training, from rank 0 into the other ranks: initial weights, or a checkpoint's. */
+export async function shareState({ options, optimizer, method, average }: Trained, { rank }: Ranks): Promise<void> {
+  const parts: [() => State, (state: State) => void][] = [
+    ...modulesOf(options).map(([, module]): [() => State, (state: State) => void] => [
+      () => stateOf(module),
+      (state) => loadState(module, state),
+    ]),
+    [() => optimizer.stateDict(), (state) => optimizer.loadStateDict(state)],
+    [() => method.stateDict(), (state) => method.loadStateDict(state)],
+    ...(average
+      ? [
+          [() => average.stateDict(), (state: State) => average.loadStateDict(state)] as [
+            () => State,
+            (state: State) => void,
+          ],
+        ]
+      : []),
+  ];
+  for (const [stateDict, load] of parts) {
+    const own = rank === 0 ? stateDict() : new Map<string, Tensor>();
+    const shapes = await fromRankZero(() => [...own].map(([name, { shape, dtype }]) => ({ name, shape, dtype })));
+    tidy(() =>
+      noGrad(() => {
+        const state = new Map(
+          shapes.map(({ name, shape, dtype }) => [name, own.get(name) ?? ops.zeros(shape, { dtype: dtype as DType })]),
+        );
+        for (const value of state.values()) ops.broadcast_(value);
+        if (rank !== 0 && state.size > 0) load(state);
+      }),
+    );
+  }
+}

@@ -1,0 +1,1 @@
+#pragma once  // nothing: see gloo/algorithm.h

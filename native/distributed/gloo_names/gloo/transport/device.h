@@ -1,0 +1,9 @@
+#pragma once  // see gloo/algorithm.h
+
+namespace gloo::transport {
+class Device;
+class UnboundBuffer {
+ public:
+  virtual ~UnboundBuffer() = default;
+};
+}  // namespace gloo::transport

@@ -1,0 +1,258 @@
+#include "distributed/process_group.h"
+
+#include <ATen/core/ivalue.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "core/error.h"
+#include "distributed/gloo_backend.h"
+
+namespace contrastive::distributed {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using WorkPtr = c10::intrusive_ptr<c10d::Work>;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kBetweenLooks{100};   // at whether the environment ends, while a collective is waited for
+constexpr milliseconds kBetweenCalls{1000};  // to the store, whether a rank has left
+constexpr milliseconds kForAnswers{3000};    // to those that have not noticed yet that a collective failed
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+// All ranks on one machine: gloo listens there, whatever the machine's name resolves to.
+std::string listening_host(const GroupOptions& options) {
+  const bool is_local = options.host == "localhost" || options.host == "127.0.0.1" || options.host == "::1";
+  return options.file.empty() && !is_local ? "" : "127.0.0.1";
+}
+
+std::mutex current_mutex;
+// Never destroyed at exit: a thread of gloo's may be in it.
+std::shared_ptr<ProcessGroup>& current() {
+  static auto* group = new std::shared_ptr<ProcessGroup>();
+  return *group;
+}
+
+}  // namespace
+
+struct ProcessGroup::Pending::State {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool is_done = false;
+  std::string error;
+  std::vector<at::Tensor> held;
+  Clock::time_point began = Clock::now(), ended;
+};
+
+ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
+    : options_(options), check_(check), store_(meet(options, check)) {
+  try {
+    backend_ = make_gloo_backend(store_, options.rank, options.size, listening_host(options), options.timeout);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw Error(kDistributedError,
+                message("rank ", options.rank, " cannot connect to the others (GLOO_SOCKET_IFNAME names ",
+                        "the network interface to use): ", first_line(e.what())));
+  }
+}
+
+ProcessGroup::~ProcessGroup() {
+  // What still waits for a rank that is gone would be waited for here.
+  if (!failure_.empty()) backend_.release();
+}
+
+void ProcessGroup::check_usable() const { CONTRASTIVE_CHECK(failure_.empty(), kDistributedError, failure_); }
+
+ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start, std::vector<at::Tensor> held) {
+  check_usable();
+  WorkPtr work;
+  try {
+    work = start();
+  } catch (const c10::Error& e) {
+    fail(first_line(e.what_without_backtrace()));
+  } catch (const std::exception& e) {
+    fail(first_line(e.what()));
+  }
+  auto state = std::make_shared<Pending::State>();
+  {
+    const std::lock_guard lock(traffic_mutex_);
+    ++traffic_.collectives;
+    traffic_.bytes += static_cast<int64_t>(held.back().nbytes());
+  }
+  state->held = std::move(held);
+  work->getFuture()->addCallback([state](c10::ivalue::Future& future) {
+    const std::lock_guard lock(state->mutex);
+    state->is_done = true;
+    state->ended = Clock::now();
+    if (future.hasError()) state->error = first_line(future.tryRetrieveErrorMessage());
+    state->changed.notify_all();
+  });
+  return {*this, state};
+}
+
+void ProcessGroup::Pending::wait() {
+  const Clock::time_point began = Clock::now();
+  std::unique_lock lock(state_->mutex);
+  Clock::time_point last_call = began;
+  while (!state_->changed.wait_for(lock, kBetweenLooks, [&] { return state_->is_done; })) {
+    lock.unlock();
+    try {
+      group_->check_();
+    } catch (...) {
+      group_->failure_ = "the process group was left while a collective was under way";
+      throw;
+    }
+    if (Clock::now() - last_call > kBetweenCalls) {
+      const std::string said = group_->said_by_others();
+      if (!said.empty()) {
+        group_->failure_ = said;
+        throw Error(kDistributedError, said);
+      }
+      last_call = Clock::now();
+    }
+    lock.lock();
+  }
+  {
+    using Seconds = std::chrono::duration<double>;
+    const std::lock_guard traffic_lock(group_->traffic_mutex_);
+    group_->traffic_.under_way += Seconds(state_->ended - state_->began).count();
+    group_->traffic_.waited += std::max(0.0, Seconds(state_->ended - began).count());
+  }
+  if (state_->error.empty()) return;
+  const std::string error = state_->error;
+  lock.unlock();
+  group_->fail(error);
+}
+
+ProcessGroup::Pending ProcessGroup::all_reduce(const at::Tensor& tensor, Reduction reduction) {
+  std::vector<at::Tensor> tensors{tensor};
+  c10d::AllreduceOptions options;
+  options.reduceOp = reduction == Reduction::kSum   ? c10d::ReduceOp::SUM
+                     : reduction == Reduction::kMax ? c10d::ReduceOp::MAX
+                                                    : c10d::ReduceOp::MIN;
+  return launch([&] { return backend_->allreduce(tensors, options); }, tensors);
+}
+
+ProcessGroup::Pending ProcessGroup::broadcast(const at::Tensor& tensor, int source) {
+  std::vector<at::Tensor> tensors{tensor};
+  c10d::BroadcastOptions options;
+  options.rootRank = source;
+  return launch([&] { return backend_->broadcast(tensors, options); }, tensors);
+}
+
+ProcessGroup::Pending ProcessGroup::all_gather(const at::Tensor& output, const at::Tensor& input) {
+  at::Tensor out = output, in = input;
+  return launch([&] { return backend_->_allgather_base(out, in); }, {output, input});
+}
+
+void ProcessGroup::set(const std::string& key, const std::string& text) {
+  check_usable();
+  set_text(store_, "text/" + key, text);
+}
+
+std::string ProcessGroup::get(const std::string& key) {
+  check_usable();
+  const std::string full = "text/" + key;
+  const Clock::time_point end = Clock::now() + options_.timeout;
+  for (Clock::time_point last_call = Clock::now(); !store_->check({full});
+       std::this_thread::sleep_for(milliseconds(5))) {
+    check_();
+    if (Clock::now() > end) fail(message("'", key, "' did not come within ", options_.timeout.count() / 1000, " s"));
+    if (Clock::now() - last_call < kBetweenCalls) continue;
+    last_call = Clock::now();
+    const std::string said = said_by_others();
+    if (said.empty()) continue;
+    failure_ = said;
+    throw Error(kDistributedError, said);
+  }
+  return text_at(store_, full);
+}
+
+ProcessGroup::Traffic ProcessGroup::traffic() const {
+  const std::lock_guard lock(traffic_mutex_);
+  return traffic_;
+}
+
+void ProcessGroup::leave(const std::string& reason) {
+  if (failure_.empty()) failure_ = "the process group was left: " + reason;
+  try {
+    set_text(store_, message("left/", rank()), reason);
+    store_->add("left", 1);
+  } catch (const std::exception&) {
+    // the store is gone, and with it who would read this
+  }
+}
+
+std::string ProcessGroup::said_by_others() {
+  try {
+    if (!store_->check({"left"})) return "";
+    for (int rank = 0; rank < size(); ++rank) {
+      const std::string key = message("left/", rank);
+      if (rank != this->rank() && store_->check({key}))
+        return message(name_of(store_, rank), " stopped: ", text_at(store_, key));
+    }
+    return "";
+  } catch (const std::exception&) {
+    return options_.file.empty() ? message("rank 0, or who launched the processes, is gone: nobody answers at ",
+                                           options_.host, ":", options_.port)
+                                 : message("the file of the rendezvous cannot be read: ", options_.file);
+  }
+}
+
+// The ranks that do not say that they are alive when asked.
+std::vector<std::string> ProcessGroup::silent_ranks() {
+  store_->add(message("alive/", rank()), 1);
+  std::vector<std::string> silent;
+  const Clock::time_point end = Clock::now() + kForAnswers;
+  for (;;) {
+    silent.clear();
+    for (int rank = 0; rank < size(); ++rank)
+      if (!store_->check({message("alive/", rank)})) silent.push_back(name_of(store_, rank));
+    if (silent.empty() || Clock::now() > end) return silent;
+    std::this_thread::sleep_for(kBetweenLooks);
+    check_();
+  }
+}
+
+void ProcessGroup::fail(const std::string& reason) {
+  failure_ = message("a collective failed: ", reason);  // should asking throw
+  std::string said = said_by_others();
+  if (said.empty()) {
+    try {
+      const std::vector<std::string> silent = silent_ranks();
+      said = said_by_others();
+      if (said.empty() && !silent.empty())
+        said = list_of(silent) + (silent.size() == 1 ? " does" : " do") + " not answer";
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception&) {
+      said = said_by_others();
+    }
+  }
+  failure_ = said.empty() ? message("ranks cannot reach each other: ", reason) : message(said, " (", reason, ")");
+  throw Error(kDistributedError, failure_);
+}
+
+std::shared_ptr<ProcessGroup> group_or_null() {
+  const std::lock_guard lock(current_mutex);
+  return current();
+}
+
+std::shared_ptr<ProcessGroup> group() {
+  auto group = group_or_null();
+  CONTRASTIVE_CHECK(group, kStateError, "there is no process group: call initProcessGroup() first");
+  return group;
+}
+
+void set_group(std::shared_ptr<ProcessGroup> group) {
+  const std::lock_guard lock(current_mutex);
+  current() = std::move(group);
+}
+
+}  // namespace contrastive::distributed

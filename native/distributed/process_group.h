@@ -1,0 +1,87 @@
+// The processes that compute together, and what they send each other. A group is of one process; its collectives are
+// called by the bulk stream, in the same order in every rank.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/csrc/distributed/c10d/Backend.hpp>
+#include <torch/csrc/distributed/c10d/Store.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "distributed/rendezvous.h"
+
+namespace contrastive::distributed {
+
+class ProcessGroup {
+ public:
+  // Blocks until every rank is there; throws kDistributedError where one is not, in time.
+  ProcessGroup(const GroupOptions& options, const Check& check);
+  ~ProcessGroup();
+
+  int rank() const { return options_.rank; }
+  int size() const { return options_.size; }
+
+  // A collective that is under way. Tensors that it was given must not change before wait() returns, which throws
+  // kDistributedError, with the rank at fault, or kAbortedError where the environment ends.
+  class Pending {
+   public:
+    void wait();
+
+   private:
+    friend class ProcessGroup;
+    struct State;
+    Pending(ProcessGroup& group, std::shared_ptr<State> state) : group_(&group), state_(std::move(state)) {}
+    ProcessGroup* group_;
+    std::shared_ptr<State> state_;
+  };
+
+  // Of tensors on the CPU, contiguous. The sum over all ranks, in each; or the maximum.
+  enum class Reduction { kSum, kMax, kMin };
+  Pending all_reduce(const at::Tensor& tensor, Reduction reduction);
+  Pending broadcast(const at::Tensor& tensor, int source);
+  // One behind the other by rank: `output` is (size · n, …) for (n, …).
+  Pending all_gather(const at::Tensor& output, const at::Tensor& input);
+
+  // Text that all ranks see, for what comes once and is small. `set` is seen by whoever calls `get`, which waits.
+  void set(const std::string& key, const std::string& text);
+  std::string get(const std::string& key);
+
+  // What the collectives so far have sent: the bytes of the tensors that they were given, and the seconds from their
+  // start to their end, together; and for how long of that somebody waited for them.
+  struct Traffic {
+    int64_t collectives = 0, bytes = 0;
+    double under_way = 0, waited = 0;
+  };
+  Traffic traffic() const;
+
+  // Tells the others that this rank goes on no more, and why; what they wait for then fails by that.
+  void leave(const std::string& reason);
+
+ private:
+  Pending launch(const std::function<c10::intrusive_ptr<c10d::Work>()>& start, std::vector<at::Tensor> held);
+  void check_usable() const;
+  // What others said before they left; empty where nobody did.
+  std::string said_by_others();
+  [[noreturn]] void fail(const std::string& reason);
+  std::vector<std::string> silent_ranks();
+
+  GroupOptions options_;
+  Check check_;
+  c10::intrusive_ptr<c10d::Store> store_;
+  c10::intrusive_ptr<c10d::Backend> backend_;
+  mutable std::mutex traffic_mutex_;
+  Traffic traffic_;
+  std::string failure_;  // once not empty, no collective is begun any more
+};
+
+// That of this process. Set by the binding; operations look here.
+std::shared_ptr<ProcessGroup> group_or_null();
+// Throws kStateError where there is none.
+std::shared_ptr<ProcessGroup> group();
+void set_group(std::shared_ptr<ProcessGroup> group);
+
+}  // namespace contrastive::distributed

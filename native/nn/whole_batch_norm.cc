@@ -1,0 +1,106 @@
+#include "nn/whole_batch_norm.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <optional>
+#include <vector>
+
+#include "core/error.h"
+#include "nn/moments.h"
+
+namespace contrastive::nn {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+// All dimensions but the channels'.
+std::vector<int64_t> others(const at::Tensor& x) {
+  std::vector<int64_t> dims{0};
+  for (int64_t dim = 2; dim < x.dim(); ++dim) dims.push_back(dim);
+  return dims;
+}
+
+// (channels) as it meets x.
+at::Tensor along(const at::Tensor& x, const at::Tensor& values) {
+  std::vector<int64_t> sizes(x.dim(), 1);
+  sizes[1] = x.size(1);
+  return values.reshape(sizes);
+}
+
+at::Tensor tensor_of(const std::vector<double>& values, const at::Tensor& like) {
+  return at::tensor(values, at::kDouble).to(like.options());
+}
+
+std::vector<double> numbers_of(const at::Tensor& values) {
+  const at::Tensor numbers = values.detach().to(at::kCPU, at::kDouble).contiguous();
+  return {numbers.const_data_ptr<double>(), numbers.const_data_ptr<double>() + numbers.numel()};
+}
+
+Moments moments_of(const at::Tensor& x) {
+  Moments moments(x.size(1), x.numel() / x.size(1));
+  const at::Tensor mean = x.mean(others(x));
+  moments.mean = numbers_of(mean);
+  moments.squares = numbers_of((x - along(x, mean)).square().sum(others(x)));
+  return over_all_ranks(moments);
+}
+
+void move_running(const BatchNormState& state, const Moments& moments) {
+  if (!state.running_mean.defined()) return;
+  const double unbiased = moments.count - 1;
+  std::vector<double> variance = moments.squares;
+  for (double& each : variance) each /= unbiased;
+  state.running_mean.lerp_(tensor_of(moments.mean, state.running_mean), state.momentum);
+  state.running_var.lerp_(tensor_of(variance, state.running_var), state.momentum);
+}
+
+struct WholeBatchNorm : torch::autograd::Function<WholeBatchNorm> {
+  static Variable forward(AutogradContext* context, const Variable& input, const std::optional<Variable>& weight,
+                          const std::optional<Variable>& bias, const BatchNormState& state) {
+    const at::Tensor x = input.to(input.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+    const Moments moments = moments_of(x);
+    move_running(state, moments);
+    std::vector<double> variance = moments.squares;
+    for (double& each : variance) each /= moments.count;
+    const at::Tensor inverse = (tensor_of(variance, x) + state.epsilon).rsqrt();
+    const at::Tensor normal = (x - along(x, tensor_of(moments.mean, x))) * along(x, inverse);
+    at::Tensor y = normal;
+    if (weight) y = y * along(x, *weight);
+    if (bias) y = y + along(x, *bias);
+    context->saved_data["count"] = moments.count;
+    context->save_for_backward({normal, inverse, weight.value_or(Variable()), bias.value_or(Variable())});
+    return y.to(input.scalar_type());
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    CONTRASTIVE_CHECK(!c10::GradMode::is_enabled(), kAutogradError,
+                      "batch normalisation over all ranks has no second derivative");
+    const variable_list saved = context->get_saved_variables();
+    const Variable &normal = saved[0], &inverse = saved[1], &weight = saved[2], &bias = saved[3];
+    const double n = context->saved_data["count"].toDouble();
+    const at::Tensor dy = gradients[0].to(normal.scalar_type());
+    const at::Tensor dbias = dy.sum(others(dy)), dweight = (dy * normal).sum(others(dy));
+    const int64_t channels = dbias.numel();
+    const at::Tensor sums = tensor_of(sum_over_all_ranks(numbers_of(at::cat({dbias, dweight}))), normal);
+    const at::Tensor about = along(dy, sums.narrow(0, 0, channels) / n),
+                     slope = along(dy, sums.narrow(0, channels, channels) / n);
+    const at::Tensor scale = weight.defined() ? weight * inverse : inverse;
+    const at::Tensor dx = (dy - about - normal * slope) * along(dy, scale);
+    return {dx.to(gradients[0].scalar_type()), weight.defined() ? dweight.to(weight.scalar_type()) : Variable(),
+            bias.defined() ? dbias.to(bias.scalar_type()) : Variable(), Variable()};
+  }
+};
+
+}  // namespace
+
+at::Tensor whole_batch_norm(const at::Tensor& x, const BatchNormState& state) {
+  const auto optional = [](const at::Tensor& tensor) {
+    return tensor.defined() ? std::optional(tensor) : std::nullopt;
+  };
+  return WholeBatchNorm::apply(x, optional(state.weight), optional(state.bias), state);
+}
+
+}  // namespace contrastive::nn
