@@ -4,6 +4,7 @@
  *
  *     npx tsx examples/custom-dataset.ts
  */
+import { parseArgs } from 'node:util';
 import {
   type Dataset,
   describeDataset,
@@ -91,6 +92,7 @@ export async function trainOnPatterns(options: { images: number; epochs: number;
 }
 
 async function main(): Promise<void> {
+  parseArgs(); // there are none: what is typed is refused
   console.log((await describeDataset(new Patterns(768))).text);
   const accuracy = await trainOnPatterns({ images: 768, epochs: 6, batchSize: 64 });
   console.log(
@@ -98,4 +100,8 @@ async function main(): Promise<void> {
   );
 }
 
-if (process.argv[1] === import.meta.filename) await main();
+if (process.argv[1] === import.meta.filename)
+  await main().catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });

@@ -7,8 +7,8 @@
  * The same by commands:
  *
  *     npx contrastive train --data fashion-mnist:bundled --encoder examples/small-net.ts --out runs/small-net
- *     npx contrastive export --run runs/small-net --out small-net.onnx
- *     npx contrastive serve --run runs/small-net
+ *     npx contrastive export runs/small-net small-net.onnx
+ *     npx contrastive serve runs/small-net
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -78,7 +78,11 @@ async function main(): Promise<void> {
   const { out } = values;
   console.log(`loss ${(await train({ out, images: 10_000, epochs: 3 })).toFixed(4)}`);
   const { file, bytes } = await exportTrained(out, join(out, 'encoder.onnx'));
-  console.log(`${file}: ${bytes} bytes\nnext: npx contrastive serve --run ${out}`);
+  console.log(`${file}: ${bytes} bytes\nnext: npx contrastive serve ${out}`);
 }
 
-if (process.argv[1] === import.meta.filename) await main();
+if (process.argv[1] === import.meta.filename)
+  await main().catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });

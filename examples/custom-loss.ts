@@ -4,6 +4,7 @@
  *
  *     npx tsx examples/custom-loss.ts
  */
+import { parseArgs } from 'node:util';
 import {
   type Augmentation,
   type CustomLoss,
@@ -139,6 +140,7 @@ export async function trainWithTrainer(options: LoopOptions): Promise<number[]> 
 }
 
 async function main(): Promise<void> {
+  parseArgs(); // there are none: what is typed is refused
   const dataset = await loadDataset('fashion-mnist', { split: 'train', limit: 2048, subset: 'bundled' });
   const shared = {
     dataset,
@@ -162,4 +164,8 @@ async function main(): Promise<void> {
   }
 }
 
-if (process.argv[1] === import.meta.filename) await main();
+if (process.argv[1] === import.meta.filename)
+  await main().catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });

@@ -4,6 +4,7 @@
  *     npx tsx examples/custom-method.ts
  *     npx contrastive train --data fashion-mnist:bundled --import examples/custom-method.ts --method uniformity --weight 0.5
  */
+import { parseArgs } from 'node:util';
 import {
   defineMethod,
   FeatureMethod,
@@ -75,6 +76,7 @@ export const uniformity = defineMethod({
 });
 
 async function main(): Promise<void> {
+  parseArgs(); // there are none: what is typed is refused
   const dataset = await loadDataset('fashion-mnist', { split: 'train', limit: 2048, subset: 'bundled' });
   using encoder = resnet18({ stem: 'cifar', width: 8, inChannels: 1 });
   using head = projectionHead({ inFeatures: encoder.featureDim });
@@ -90,4 +92,8 @@ async function main(): Promise<void> {
     if (event.kind === 'step') console.log(`step ${event.step}: loss ${event.loss.toFixed(4)}`);
 }
 
-if (process.argv[1] === import.meta.filename) await main();
+if (process.argv[1] === import.meta.filename)
+  await main().catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });

@@ -245,6 +245,7 @@ export {
   FeatureIndex,
   type IndexEntry,
   type Neighbour,
+  type OpenIndexOptions,
   openIndex,
   type SearchOptions,
 } from './search/feature-index.ts';

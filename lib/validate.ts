@@ -16,9 +16,16 @@ export function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object') {
     const maker: unknown = value.constructor; // of JSON from a file it may be anything
-    return `an object of type ${typeof maker === 'function' ? clip(maker.name) : 'Object'}`;
+    return `an object of type ${typeof maker === 'function' ? clip(String(maker.name)) : 'Object'}`;
   }
   return `${clip(String(value))} (${typeof value})`;
+}
+
+/** Whether a value was written `{ … }`, in whatever realm; an array, a Map or an instance of a class is none. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (value === null || typeof value !== 'object') return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Levenshtein distance, for "did you mean". */

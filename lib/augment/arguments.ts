@@ -1,5 +1,6 @@
 /** What transforms share: checks of sizes and ranges, options that many have, and the way from options to a transform. */
 import { OptionError } from '../errors.ts';
+import { orNull } from '../options/kinds.ts';
 import { checkNames } from '../options/names.ts';
 import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
@@ -92,15 +93,20 @@ export const outside = {
 
 export const interpolation = { type: 'string', choices: ['nearest', 'bilinear'] } as const;
 
+const fillOrNone = orNull((name: string, value: number) => expectNumber(name, value));
+
 /** Options of transforms that move pixels. */
-export const warp = <const I extends Interpolation>(byDefault: I) =>
+export const warp = <const I extends Interpolation, const F extends number | null = 0>(
+  byDefault: I,
+  fillByDefault: F = 0 as F,
+) =>
   ({
     interpolation: { ...interpolation, default: byDefault },
     /**
-     * The value of pixels from outside the image, in [0, 1]; default 0, the black that torchvision's policies take for none
-     * (which differs under 'bilinear' alone: the edge is then not blended with black a second time).
+     * The value of pixels from outside the image, in [0, 1], with which 'bilinear' blends the edge; null: they are 0, and the edge is
+     * not blended. Default 0, of policies null, as in torchvision.
      */
-    fill,
+    fill: { type: 'checked', default: fillByDefault, check: fillOrNone },
   }) as const;
 
 export const applied = (byDefault: number) =>

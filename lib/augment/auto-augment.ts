@@ -4,7 +4,7 @@ import { applied, type TransformOf, transformOf, warp } from './arguments.ts';
 const declared = {
   /** The data set that the policy was learned on, default 'imagenet'. */
   policy: { type: 'string', choices: ['imagenet', 'cifar10', 'svhn'], default: 'imagenet' },
-  ...warp('nearest'),
+  ...warp('nearest', null),
   ...applied(1),
 } as const satisfies OptionTable;
 

@@ -37,7 +37,7 @@ const declared = {
   magnitude: { type: 'number', default: 9, min: 0, integer: true },
   /** At least 2, default 31. */
   numMagnitudeBins: magnitudeBins,
-  ...warp('nearest'),
+  ...warp('nearest', null),
   ...applied(1),
 } as const satisfies OptionTable;
 

@@ -5,7 +5,7 @@ import { magnitudeBins } from './rand-augment.ts';
 const declared = {
   /** At least 2, default 31. */
   numMagnitudeBins: magnitudeBins,
-  ...warp('nearest'),
+  ...warp('nearest', null),
   ...applied(1),
 } as const satisfies OptionTable;
 

@@ -17,7 +17,10 @@ export const holdsClassifier = ({ head, method }: RunConfig): boolean =>
   head?.name === 'linear' && method.name === 'cross-entropy';
 
 /** @throws {CheckpointError} a run that trained no classifier; a head that does not fit. */
-export function classifierOf({ path, config }: RunFolder, checkpoint: Checkpoint): ClassifierHead {
+export function classifierOf(
+  { path, config }: Pick<RunFolder, 'path' | 'config'>,
+  checkpoint: Checkpoint,
+): ClassifierHead {
   if (config.head === null || !holdsClassifier(config))
     throw new CheckpointError(
       `${path}: holds no classifier (its method is ${JSON.stringify(config.method.name)}); \`contrastive fine-tune\` or fineTune() makes one of its encoder`,

@@ -1,4 +1,5 @@
 /** Files of weights that say which encoder they are of, in the metadata of their header. */
+import { classifierName } from '../encoders/all.ts';
 import { CheckpointError } from '../errors.ts';
 import { parseJson } from '../files/read.ts';
 import type { RawTensor } from '../files/safetensors.ts';
@@ -22,8 +23,8 @@ export function readEncoderFile(
     if (!isObject(config) || typeof config.name !== 'string')
       throw new CheckpointError(`${file}: metadata.module must be { name, … }, got '${metadata.module.slice(0, 60)}'`);
     const model = new Map<string, RawTensor>();
-    for (const [name, stored] of tensors)
-      if (!name.startsWith('fc.')) model.set(`encoder.${name}`, await stored.read()); // without a classifier's head
+    const head = `${classifierName(config as unknown as ModuleConfig)}.`;
+    for (const [name, stored] of tensors) if (!name.startsWith(head)) model.set(`encoder.${name}`, await stored.read());
     return { config: config as unknown as ModuleConfig, model };
   });
 }

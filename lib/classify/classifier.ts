@@ -1,7 +1,7 @@
 /** An encoder with a linear classifier on top: predicts the classes of data sets, judges itself, is saved and loaded. */
 import type { Augmentation } from '../augment/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
-import type { Encoder } from '../encoders/registry.ts';
+import { classifierName, type Encoder } from '../encoders/all.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { expectEvaluation, extractFeatures, passOptions } from '../evaluate/features.ts';
 import { inTurn, type Part, partsOf } from '../evaluate/in-turn.ts';
@@ -132,15 +132,17 @@ export class Classifier implements Disposable {
     return { predictions: largest(probabilities, this.classes.length), probabilities, labels };
   }
 
-  /** Parameters and buffers under torchvision's names, the head's as 'fc.weight' and 'fc.bias'; live handles. */
+  /** Parameters and buffers under torchvision's names, the head's as 'fc.weight' and 'fc.bias' of a ResNet; live handles. */
   stateDict(): ReadonlyMap<string, Tensor> {
-    const ofHead = [...this.head.stateDict()].map(([name, value]) => [`fc.${name}`, value] as const);
+    const at = classifierName(this.encoder.config);
+    const ofHead = [...this.head.stateDict()].map(([name, value]) => [`${at}.${name}`, value] as const);
     return new Map([...this.encoder.stateDict(), ...ofHead]);
   }
 
   /**
-   * Writes one safetensors file that torchvision's network of the same name and number of classes loads, and `loadEncoder`. A
-   * run's folder, which `fineTune` writes with `out`, holds more: what `loadClassifier` and `createEmbedder` need.
+   * Writes one safetensors file that torchvision's network of the same name and number of classes loads (but MobileNetV3, whose
+   * classifier has one layer more there), and `loadEncoder`. A run's folder, which `fineTune` writes with `out`, holds more: what
+   * `loadClassifier` and `createEmbedder` need.
    */
   async save(file: string): Promise<void> {
     const path = expectString('file', file);

@@ -136,7 +136,15 @@ export async function fineTune(encoder: Encoder, train: Dataset, options: FineTu
   }
 }
 
+/** Classes that labels alone may ask for, where they are more than the images: one label of a million would make a head of gigabytes. */
+const mostUnnamed = 1000;
+
 async function countClasses(dataset: Dataset, signal: AbortSignal | undefined): Promise<number> {
   if (dataset.classes !== undefined) return dataset.classes.length;
-  return (await readLabels(dataset, { signal })).reduce((most, label) => Math.max(most, label + 1), 1);
+  const classes = (await readLabels(dataset, { signal })).reduce((most, label) => Math.max(most, label + 1), 1);
+  if (classes > mostUnnamed && classes > dataset.length)
+    throw new OptionError(
+      `classes must be given: the largest of ${dataset.length} labels is ${classes - 1}; labels from 0 on, without gaps, take the least memory`,
+    );
+  return classes;
 }

@@ -1,15 +1,14 @@
 /** `contrastive augment`: a contact sheet of the views that a training makes, so that a person sees what the network will see. */
-import { dirname, resolve } from 'node:path';
 import type { DrawnTransform } from '../augment/augment.ts';
-import { statOrUndefined } from '../data/files.ts';
 import { kImageExtensions } from '../data/walk.ts';
-import { DataError, messageOf, OptionError, ShapeError } from '../errors.ts';
-import { writeFileAtomic } from '../files/atomic.ts';
+import { ShapeError } from '../errors.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand, inGroup, type OptionTable } from './command.ts';
 import { type ContactSheet, type Picture, renderSheet } from './contact-sheet.ts';
 import { describeDrawn, legendOf } from './drawn-caption.ts';
 import { counted } from './format.ts';
+import { skippedText } from './image-files.ts';
+import { placeFor, writeOutput } from './output-file.ts';
 import { type SheetImage, sheetImages } from './sheet-images.ts';
 import { type SheetTraining, sheetTraining } from './sheet-training.ts';
 import { type Column, columnsOf, drawColumn } from './sheet-views.ts';
@@ -19,7 +18,7 @@ import { isNearlyEmpty, pictureOfView } from './view-picture.ts';
 const { data, out: _, resume: __, ...ofTraining } = trainOptions;
 
 const options = {
-  data: { ...data, help: `${data.help}; or one image; default with --run the images of the run` },
+  data: { ...data, help: `${data.help}; or one image; or a run, as --run` },
   run: { type: 'string', value: 'RUN', help: 'show the views of this run, of its images' },
   out: { type: 'string', short: 'o', value: 'FILE', default: 'views.png', help: 'where to write, a name in .png' },
   samples: { type: 'number', value: 'N', default: 6, min: 1, max: 32, integer: true, help: 'rows: images shown' },
@@ -42,7 +41,7 @@ export const command = defineCommand({
   help: `
 Writes a PNG with a row for each image: the image as training decodes it, then its views as the encoder gets them, with the normalisation taken back so that they can be seen. Under each view stands what was drawn for it. Look at it before a long training: are crops still recognisable, is the colour of what you want to tell apart still there? Views in which hardly anything is to be seen are marked.
 
-It takes what train takes: with the word train replaced by augment, a command line shows what that training will see, view by view and epoch by epoch. --run RUN shows what a run has seen. With --augment, the views are those of a JSON file: what JSON.stringify(augment([…])) gives, a list of transforms, or a list of such pipelines, one a view.
+It takes what train takes: with the word train replaced by augment, a command line shows what that training will see, view by view and epoch by epoch. A run in the place of the data shows what that run has seen; --run RUN beside data shows its views of other images. With --augment, the views are those of a JSON file: what JSON.stringify(augment([…])) gives, a list of transforms, or a list of such pipelines, one a view.
 
 --samples images are taken, spread evenly over the data (${kImageExtensions.join(', ')} in folders). One that cannot be decoded is left out with a warning.
 
@@ -53,7 +52,7 @@ With --json, one object: out, width, height, seed, augment (the pipeline of each
       run: 'contrastive augment cat.jpg --preset byol --size 128 --out byol.png',
       explains: "One image, BYOL's two views, which are not drawn alike.",
     },
-    { run: 'contrastive augment --run runs/photos --views 16', explains: 'The views of a run, of 8 epochs.' },
+    { run: 'contrastive augment runs/photos --views 16', explains: 'The views of a run, of 8 epochs.' },
     {
       run: 'contrastive augment photos --augment pipeline.json --samples 4 --views 6 --out mine.png',
       explains: 'A pipeline of your own.',
@@ -63,7 +62,7 @@ With --json, one object: out, width, height, seed, augment (the pipeline of each
   derived: partFlags,
   async run({ options: typed, given, signal, output }) {
     const { run, augment: pipeline } = typed;
-    const out = await placeFor(typed.out);
+    const out = await placeFor(typed.out, '--out', '.png');
     const training = await sheetTraining({
       options: { ...typed, out: undefined, resume: undefined },
       ...{ given, run, pipeline, signal, output },
@@ -79,15 +78,10 @@ With --json, one object: out, width, height, seed, augment (the pipeline of each
     const nearlyEmpty = rows.flatMap(({ pictures }) => pictures).filter(({ mark }) => mark !== undefined).length;
     const { png, width, height } = await renderSheet(sheetOf(training, columns, rows));
     throwIfAborted(signal);
-    try {
-      await writeFileAtomic(out, png);
-    } catch (error) {
-      throw new DataError(`${out}: cannot be written: ${messageOf(error)}`, { cause: error });
-    }
-    const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
+    await writeOutput(out, png);
     const empty = nearlyEmpty === 0 ? '' : `; ${nearlyEmpty} nearly empty, which are marked`;
     output.print(
-      `${counted(rows.length, 'image')}, ${counted(columns.length, 'view')} each, ${width} × ${height} pixels${left}${empty}\n${out}`,
+      `${counted(rows.length, 'image')}, ${counted(columns.length, 'view')} each, ${width} × ${height} pixels${skippedText(skipped)}${empty}\n${out}`,
     );
     const samples = rows.map(({ image: { name, sample }, drawn }) => ({
       ...{ name, height: sample.height, width: sample.width, id: sample.id },
@@ -97,17 +91,6 @@ With --json, one object: out, width, height, seed, augment (the pipeline of each
     output.emit({ out, width, height, seed, augment: views, columns: places, samples, nearlyEmpty, skipped });
   },
 });
-
-/** The absolute path to write to. */
-async function placeFor(out: string): Promise<string> {
-  const path = resolve(out);
-  if (!path.toLowerCase().endsWith('.png')) throw new OptionError(`--out must be a name in .png, got '${out}'`);
-  if ((await statOrUndefined(path))?.isDirectory()) throw new DataError(`${path}: is a folder`);
-  const folder = dirname(path);
-  if (!(await statOrUndefined(folder))?.isDirectory())
-    throw new DataError(`${path}: there is no folder '${folder}' to write into`);
-  return path;
-}
 
 interface Row {
   readonly image: SheetImage;

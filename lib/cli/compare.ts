@@ -1,13 +1,14 @@
 /** `contrastive compare`: how runs differ in their configs, and what came of it. */
-import { resolve } from 'node:path';
 import { OptionError } from '../errors.ts';
 import { sharesDiffer } from '../evaluate/proportion.ts';
-import { writeFileAtomic } from '../files/atomic.ts';
+import { clip } from '../validate.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { compareConfigs } from './config-differences.ts';
 import { type Curve, curvesOf, figureNames, figureText } from './curves.ts';
+import { dataText } from './data-option.ts';
 import { counted, formatTable } from './format.ts';
-import { bestOf, intervalText, lastOf } from './knn-history.ts';
+import { bestOf, intervalText } from './knn-history.ts';
+import { placeFor, writeOutput } from './output-file.ts';
 import { valueText } from './report/chart.ts';
 import { renderComparison } from './report/comparison.ts';
 import { percent } from './report/results.ts';
@@ -26,7 +27,7 @@ export const command = defineCommand({
   help: `
 Says of two runs or more what differs in their configs, what each figure was at its end, and how it went (▁ to █, on one scale for all runs). Only what metrics.jsonl and config.json hold is read; nothing is computed anew: contrastive report judges the encoders side by side on the same images.
 
-The best kNN accuracies are compared by a test of two proportions at 5%, where all were measured on as many test images.
+The best kNN accuracies are compared by a test of two proportions at 5%, where all are of the same data and were measured on as many test images.
 
 With --json, one object: runs (run, step, epochs, and the last value of each figure), and differences, the values of each field by run.`,
   examples: [
@@ -39,6 +40,7 @@ With --json, one object: runs (run, step, epochs, and the last value of each fig
 
 async function compare({ options, positionals, output }: CommandContext<typeof compareOptions>): Promise<void> {
   if (positionals.length < 2) throw new OptionError('contrastive compare: needs two runs at least');
+  const file = options.html === undefined ? undefined : await placeFor(options.html, '--html', '.html');
   const runs: RunRecord[] = [];
   for (const path of positionals) runs.push(await readRun(path));
   const names = namesOf(runs);
@@ -51,17 +53,16 @@ async function compare({ options, positionals, output }: CommandContext<typeof c
       ? 'The configs are the same.'
       : formatTable([
           ['differs', ...names],
-          ...different.map(({ name, values }) => [name, ...values.map((v) => v ?? '–')]),
+          ...different.map(({ name, values }) => [name, ...values.map((value) => clip(value ?? '–', widest))]),
         ]),
   );
   output.print(`\n${counted(fields.length - different.length, 'other field')} of the configs are the same.\n`);
   output.print(formatTable([['', ...names], ...figureRows(runs, curves)]));
   const word = knnWord(runs, names);
   if (word !== undefined) output.print(`\n${word}`);
-  if (options.html !== undefined) {
-    const file = resolve(options.html);
+  if (file !== undefined) {
     const trainings = runs.map((_, i) => ({ name: names[i] as string, curves: curves[i] as (typeof curves)[number] }));
-    await writeFileAtomic(file, renderComparison({ runs, names, fields, trainings, word }));
+    await writeOutput(file, renderComparison({ runs, names, fields, trainings, word }));
     output.print(`\nopen the page: ${file}`);
   }
   output.emit({
@@ -73,6 +74,9 @@ async function compare({ options, positionals, output }: CommandContext<typeof c
 
 const lastValues = (curves: Readonly<Record<string, Curve>>): Record<string, number> =>
   Object.fromEntries(Object.entries(curves).map(([name, { values }]) => [name, values.at(-1) as number]));
+
+/** Of a cell that is printed; a page and --json have values whole. */
+const widest = 40;
 
 const blocks = '▁▂▃▄▅▆▇█';
 const sparkColumns = 16;
@@ -111,16 +115,16 @@ function figureRows(runs: readonly RunRecord[], curves: readonly Readonly<Record
       const { title, isShare = false } = figureText(name);
       const cell = (curve: Curve | undefined): string =>
         curve === undefined ? '–' : `${valueText(curve.values.at(-1) as number, isShare)} ${spark(curve, low, high)}`;
-      return [title.toLowerCase(), ...curves.map(({ [name]: curve }) => cell(curve))];
+      return [`${title.slice(0, 1).toLowerCase()}${title.slice(1)}`, ...curves.map(({ [name]: curve }) => cell(curve))];
     }),
   ];
 }
 
 /** "61.2% (59.0 to 63.3%), epoch 8 of 10" */
-export function bestText({ knn }: RunRecord): string | undefined {
+export function bestText({ knn, epochs }: Pick<RunRecord, 'knn' | 'epochs'>): string | undefined {
   if (knn === undefined) return undefined;
   const best = bestOf(knn);
-  return `${percent(best.top1)} (${intervalText(best.top1, knn.testImages)}), epoch ${best.epoch + 1} of ${lastOf(knn).epoch + 1}`;
+  return `${percent(best.top1)} (${intervalText(best.top1, knn.testImages)}), epoch ${best.epoch + 1} of ${epochs}`;
 }
 
 /** Whether the best run is ahead of the others beyond noise; undefined where their accuracies cannot be compared. */
@@ -128,6 +132,8 @@ export function knnWord(runs: readonly RunRecord[], names: readonly string[]): s
   const measured = runs.flatMap(({ knn }, i) =>
     knn === undefined ? [] : [{ name: names[i] as string, top1: bestOf(knn).top1, count: knn.testImages }],
   );
+  if (measured.length > 1 && new Set(runs.map(({ config }) => dataText(config.data))).size > 1)
+    return 'The runs are of different data: their kNN accuracies are not compared.';
   const [first, second] = measured.toSorted((a, b) => b.top1 - a.top1);
   if (first === undefined || second === undefined) return undefined;
   const { count } = first;

@@ -13,10 +13,26 @@ export interface ConfigField {
 /** What says which images there were, and how fast the machine was, and no choice of anyone's. */
 const notChoices: readonly string[] = ['format', 'dataset', 'precisionSpeeds', 'recipe', 'classes'];
 
-/** Fields of fields by dotted names; lists are one value. */
+/**
+ * Fields of fields by dotted names. A list of transforms is their kinds in their order, and below it the fields of each by its
+ * kind, or its place where a kind repeats. Of other lists of objects, as of views, equal ones are counted and stand once.
+ */
 function flatten(value: unknown, name: string): [string, string][] {
-  if (!isObject(value)) return [[name, typeof value === 'string' ? value : JSON.stringify(value)]];
-  return Object.entries(value).flatMap(([key, inner]) => flatten(inner, name === '' ? key : `${name}.${key}`));
+  if (isObject(value))
+    return Object.entries(value).flatMap(([key, inner]) => flatten(inner, name === '' ? key : `${name}.${key}`));
+  if (!Array.isArray(value) || value.length === 0 || !value.every(isObject))
+    return [[name, typeof value === 'string' ? value : JSON.stringify(value)]];
+  if (value.every(({ kind }) => typeof kind === 'string')) return flattenKinds(value, name);
+  const areEqual = value.every((item) => JSON.stringify(item) === JSON.stringify(value[0]));
+  const items = areEqual ? flatten(value[0], name) : value.flatMap((item, i) => flatten(item, `${name}.${i + 1}`));
+  return [[`${name}.count`, String(value.length)], ...items];
+}
+
+function flattenKinds(list: readonly Readonly<Record<string, unknown>>[], name: string): [string, string][] {
+  const kinds = list.map(({ kind }) => String(kind));
+  const isNamed = new Set(kinds).size === kinds.length;
+  const fields = list.flatMap(({ kind: _, ...rest }, i) => flatten(rest, `${name}.${isNamed ? kinds[i] : i + 1}`));
+  return [[name, kinds.join(' → ')], ...fields];
 }
 
 /** The fields of all configs: those that differ first, each part in the order of the configs. */

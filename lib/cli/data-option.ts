@@ -1,5 +1,5 @@
 /** `--data DIR` or `--data NAME[:PATH]`: which images, where they are, and what is known of them. */
-import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { openRun } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
@@ -12,6 +12,7 @@ import { DataError, messageOf, OptionError } from '../errors.ts';
 import type { StringOption } from '../options/option.ts';
 import { nearest } from '../validate.ts';
 import { wrap } from './format.ts';
+import { imageProgress } from './image-progress.ts';
 import type { Output } from './output.ts';
 
 export interface DataSource {
@@ -51,6 +52,7 @@ function subsetsOf(name: string): readonly string[] {
 function folderAt(text: string): DataSource {
   const path = resolve(text);
   const stats = statSync(path, { throwIfNoEntry: false });
+  if (holdsRun(path)) throw new OptionError(`'${text}' is the folder of a run: expected a folder of images`);
   if (stats?.isDirectory()) return { name: 'folder', path };
   if (stats !== undefined) throw new OptionError(`'${text}' is a file: expected a folder of images`);
   const beside = (entriesOf(dirname(path)) ?? []).filter((entry) => entry.isDirectory());
@@ -60,6 +62,10 @@ function folderAt(text: string): DataSource {
     `there is no folder '${text}', and no data set of that name (${datasetNames().join(', ')})${hint}`,
   );
 }
+
+/** Whether a folder is that of a run. */
+export const holdsRun = (folder: string): boolean =>
+  ['config.json', 'checkpoints'].every((name) => existsSync(join(folder, name)));
 
 function entriesOf(folder: string): Dirent[] | undefined {
   try {
@@ -157,9 +163,11 @@ async function loadSplit(
 ): Promise<Dataset> {
   const { options } = datasetOf(name);
   const place = path !== null && subsetsOf(name).includes(path) ? { subset: path } : { root: path ?? undefined };
-  const reading = { size: side, onError: skipDamaged ? 'skip' : undefined, signal };
+  const skipping = skipDamaged && { onError: 'skip', onProgress: imageProgress(output, 'looking for damaged images') };
+  const reading = { size: side, signal, ...skipping };
   const taken = Object.entries(reading).filter(([option]) => option in options);
   const dataset = await load(name, { split, limit, ...place, ...Object.fromEntries(taken) });
+  output.progress.done();
   for (const { reason } of (dataset as Partial<FolderDataset>).skipped ?? []) output.warn(`${reason}; skipped`);
   return dataset;
 }
@@ -202,9 +210,17 @@ export async function loadSplits(source: DataSource, options: LoadSplitsOptions)
  */
 export function lackOfClasses({ labels }: Dataset, what = 'labels'): string | undefined {
   if (labels === undefined) return `no ${what}`;
-  const { size } = new Set(Array.from(labels));
-  if (size < 2) return 'one class only';
-  return size < labels.length ? undefined : 'one image of each class only';
+  const count = classesOf(labels);
+  if (count < 2) return 'one class only';
+  return count < labels.length ? undefined : 'one image of each class only';
+}
+
+const classesOf = (labels: ArrayLike<number>): number => new Set(Array.from(labels)).size;
+
+/** @throws {DataError} labelled images of which a classifier has nothing to learn. */
+export function expectClasses(name: string, labels: ArrayLike<number>): void {
+  if (classesOf(labels) < 2)
+    throw new DataError(`${name} has one class only: a classifier tells two classes or more apart`);
 }
 
 async function testImages(

@@ -1,10 +1,6 @@
 /** `contrastive demo`: three ways to learn from the same images, compared in a table and a report. */
-import { mkdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import { setAugmentThreads } from '../augment/augment.ts';
 import { describeDataset } from '../data/dataset.ts';
-import { DataError, messageOf } from '../errors.ts';
-import { writeFileAtomic } from '../files/atomic.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { compare } from './demo-compare.ts';
@@ -13,6 +9,7 @@ import { fitMachine } from './demo-plan.ts';
 import { recipe } from './demo-recipe.ts';
 import { accuracyTable } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
+import { makeFolderOf, placeFor, writeOutput } from './output-file.ts';
 import { renderReport } from './report/report.ts';
 import { evaluationOf } from './report-evaluation.ts';
 import { ofDevice, ofThreads, positive } from './shared-options.ts';
@@ -49,10 +46,8 @@ With --json, one object a line: { kind: "plan", imagesPerSecond, images, epochs,
 
 async function demo({ options, signal, output }: CommandContext<typeof demoOptions>): Promise<void> {
   const began = performance.now();
-  const out = resolve(options.out);
-  await mkdir(dirname(out), { recursive: true }).catch((error: unknown) => {
-    throw new DataError(`${dirname(out)}: cannot be made: ${messageOf(error)}`, { cause: error });
-  });
+  const out = await placeFor(options.out, '--out', '.html');
+  await makeFolderOf(out);
   if (options.threads !== undefined) {
     setThreads(options.threads);
     setAugmentThreads(options.threads);
@@ -63,7 +58,7 @@ async function demo({ options, signal, output }: CommandContext<typeof demoOptio
   output.progress.update('laying out the maps');
   const { seed } = options;
   const evaluation = await evaluationOf({ encoders, hasReference: true, splits, seed, signal });
-  const page = renderReport({
+  const page = await renderReport({
     title: 'SimCLR and SupCon on Fashion-MNIST',
     facts: demoFacts(splits, plan, { seed, device, seconds: (performance.now() - began) / 1000 }),
     notes: [],
@@ -74,7 +69,7 @@ async function demo({ options, signal, output }: CommandContext<typeof demoOptio
     levels: {},
     evaluation,
   });
-  await writeFileAtomic(out, page);
+  await writeOutput(out, page);
   const seconds = (performance.now() - began) / 1000;
   output.progress.done();
   output.print(`\n${accuracyTable(encoders.map((encoder) => [encoder.name, encoder]))}\n`);

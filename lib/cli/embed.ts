@@ -11,7 +11,7 @@ import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { defineCommand } from './command.ts';
 import { folderOfRun } from './data-option.ts';
 import { counted, formatDuration } from './format.ts';
-import { eachImage, findImages, inputHelp, strictOption } from './image-files.ts';
+import { eachImage, findImages, inputHelp, skippedText, strictOption } from './image-files.ts';
 import { floatType, ofDevice, positive } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
@@ -28,11 +28,11 @@ Reads images with the encoder of a run (its projection head is dropped) or with 
 Both appear when all is done, or not at all. ${inputHelp} Each is scaled and normalised as in the evaluation of the run. ${sourceHelp} An image that cannot be decoded is left out with a warning and listed under "skipped"; with --strict it is an error.`,
   examples: [
     {
-      run: 'contrastive embed --run runs/supcon --input photos --out features.npy',
+      run: 'contrastive embed runs/supcon photos --out features.npy',
       explains: 'Features of all images below photos/, by the latest checkpoint of the run.',
     },
     {
-      run: 'contrastive embed --run runs/supcon/checkpoints/400 --input cat.jpg --out cat --normalize',
+      run: 'contrastive embed runs/supcon/checkpoints/400 cat.jpg --out cat --normalize',
       explains: 'One image, an earlier checkpoint, features of length 1: their dot products are cosine similarities.',
     },
     {
@@ -69,7 +69,7 @@ Both appear when all is done, or not at all. ${inputHelp} Each is scaled and nor
     const { batchSize, normalize, precision, device, strict } = options;
     const npy = resolve(options.out.endsWith('.npy') ? options.out : `${options.out}.npy`);
     if ((await statOrUndefined(npy))?.isDirectory()) throw new DataError(`${npy}: is a folder`);
-    const source = sourceOf(options);
+    const source = await sourceOf(options);
     const input = options.input ?? (await folderOfRun(options.run));
     const files = await findImages(input, output);
     const started = performance.now();
@@ -104,9 +104,8 @@ Both appear when all is done, or not at all. ${inputHelp} Each is scaled and nor
       const index = await publish(writer, embedder, about);
       const seconds = (performance.now() - started) / 1000;
       const { dim } = embedder;
-      const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
       output.print(
-        `${counted(names.length, 'image')}, ${dim} features each, in ${formatDuration(seconds)}${left}\n${npy}\n${index}`,
+        `${counted(names.length, 'image')}, ${dim} features each, in ${formatDuration(seconds)}${skippedText(skipped)}\n${npy}\n${index}`,
       );
       const imagesPerSecond = names.length / seconds;
       output.emit({ out: npy, index, rows: names.length, dim, skipped: skipped.length, seconds, imagesPerSecond });

@@ -80,13 +80,13 @@ Images are scaled and normalised as in the run. Beside the accuracies: their 95%
 
 With --json, one object: knnTop1, linearTop1 and fineTuneTop1 (shares, 0 to 1; those of the protocol), with more than five classes knnTop5 and so on, their intervals, chanceTop1, knnBefore, run, step, trainImages, testImages, and with --baseline the same figures under "baseline".`,
   examples: [
-    { run: 'contrastive eval --run runs/fashion-mnist-supcon-1', explains: 'Both classifiers on the data of the run.' },
+    { run: 'contrastive eval runs/fashion-mnist-supcon-1', explains: 'Both classifiers on the data of the run.' },
     {
-      run: 'contrastive eval --run runs/photos --data folder:flowers --protocol knn --baseline',
+      run: 'contrastive eval runs/photos --data folder:flowers --protocol knn --baseline',
       explains: 'How well features from one data set serve another, and how much of that was training.',
     },
     {
-      run: 'contrastive eval --run runs/photos --protocol fine-tune --label-fraction 0.1 --baseline',
+      run: 'contrastive eval runs/photos --protocol fine-tune --label-fraction 0.1 --baseline',
       explains: 'What a tenth of the labels teach, beside the same network without pre-training.',
     },
   ],

@@ -158,15 +158,15 @@ export const intervalTexts = (accuracies: Accuracies, testImages: number): strin
     })
     .join(', ');
 
-/** A row an encoder; a column for each figure that the first row has. */
+/** A row an encoder; a column for each figure that one of them has. */
 export function accuracyTable(rows: readonly (readonly [title: string, accuracies: Accuracies])[]): string {
-  const columns = columnTitles.filter(([, key]) => rows[0]?.[1][key] !== undefined);
+  const columns = columnTitles.filter(([, key]) => rows.some(([, accuracies]) => accuracies[key] !== undefined));
   return formatTable(
     [
       ['', ...columns.map(([title]) => title)],
       ...rows.map(([title, accuracies]) => [
         title,
-        ...columns.map(([, key]) => percent(accuracies[key] ?? Number.NaN)),
+        ...columns.map(([, key]) => (accuracies[key] === undefined ? '–' : percent(accuracies[key]))),
       ]),
     ],
     { numeric: true },

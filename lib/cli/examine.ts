@@ -12,6 +12,8 @@ const mapPoints = 1000;
 /** Neighbours beside a test image. */
 const neighboursShown = 8;
 const mistakesShown = 12;
+/** Classes of which an image and its neighbours are shown. */
+const classesShown = 30;
 
 /** Neighbours that vote, and T of their votes, as in `train` and `eval`. */
 export const voting = { k: 20, temperature: 0.1 } as const;
@@ -34,6 +36,12 @@ export interface ExaminedEncoder extends ArrangedEncoder, Judged {
   readonly labels: readonly number[];
 }
 
+/** What was judged, and nothing else. */
+export const judgedOf = ({ knnTop1, linearTop1, fineTuneTop1, predictions, confidences }: Judged): Judged => ({
+  ...{ knnTop1, linearTop1, ...(fineTuneTop1 !== undefined && { fineTuneTop1 }) },
+  ...{ predictions, confidences },
+});
+
 /** At most so many of `count`, evenly spread, for data sets are often sorted by class. */
 function spread(count: number, most: number): number[] {
   const length = Math.min(most, count);
@@ -46,11 +54,12 @@ export const pointsOf = (count: number): number[] => spread(count, mapPoints);
 /** The images without labels whose neighbours are shown. */
 export const sampleOf = (count: number): number[] => spread(count, mistakesShown);
 
-/** The first test image of each class, by class. */
+/** The first test image of each class, by class; of many classes some. */
 export function queriesOf(labels: ArrayLike<number>): number[] {
   const first = new Map<number, number>();
   for (let i = 0; i < labels.length; i++) if (!first.has(labels[i] as number)) first.set(labels[i] as number, i);
-  return [...first].sort(([a], [b]) => a - b).map(([, index]) => index);
+  const all = [...first].sort(([a], [b]) => a - b).map(([, index]) => index);
+  return spread(all.length, classesShown).map((place) => all[place] as number);
 }
 
 /** The test images that were taken for another class, those with most votes for it first. */

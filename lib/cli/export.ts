@@ -1,6 +1,5 @@
 /** `contrastive export`: the encoder of a run as an ONNX file. */
-import { mkdir } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Checkpoint } from '../checkpoint/checkpoint-files.ts';
 import { holdsClassifier } from '../checkpoint/classifier.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
@@ -8,18 +7,18 @@ import { headOf } from '../checkpoint/head.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { Encoder } from '../encoders/registry.ts';
-import { CheckpointError, DataError, messageOf } from '../errors.ts';
+import { CheckpointError } from '../errors.ts';
 import { type ExportedModel, exportOnnx } from '../export/export-onnx.ts';
-import { writeFileAtomic } from '../files/atomic.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes } from './format.ts';
+import { makeFolderOf, writeOutput } from './output-file.ts';
 import { ofRun } from './shared-options.ts';
 
 export const command = defineCommand({
   name: 'export',
   summary: 'write the encoder of a run as an ONNX file, for other runtimes',
-  places: ['run'],
+  places: ['run', 'out'],
   help: `
 Writes the trained encoder (its projection head is dropped) as an ONNX model, operator set 17, with its weights inside:
   images      float32 (batch, channels, size, size), normalised as in the evaluation of the run
@@ -31,11 +30,11 @@ The batch size is free. Batch normalisation is a part of the convolutions unless
 FILE.json beside it says the same for programs that do not read metadata, as ONNX Runtime's in JavaScript: opset, input, output, preprocessing, step and, with a classifier, classes, the names of its outputs in their order.`,
   examples: [
     {
-      run: 'contrastive export --run runs/supcon --out model.onnx --normalize',
+      run: 'contrastive export runs/supcon model.onnx --normalize',
       explains: 'The latest checkpoint; embeddings of length 1, whose dot products are cosine similarities.',
     },
     {
-      run: 'contrastive export --run runs/supcon --out model.onnx --input uint8',
+      run: 'contrastive export runs/supcon model.onnx --input uint8',
       explains: 'Takes the bytes of images that have the size of the input; mean and std are inside.',
     },
   ],
@@ -64,7 +63,7 @@ FILE.json beside it says the same for programs that do not read metadata, as ONN
     const { size, mean, std } = run.config.input;
     using encoder = encoderOf(run.config, checkpoint, 'cpu');
     using head = options.head ? loadHead(run.config.head, checkpoint) : undefined;
-    await makeFolder(dirname(out));
+    await makeFolderOf(out);
     const { bytes, metadata, ...about } = await exportOnnx({ encoder, head: head ?? null }, out, {
       input,
       normalize,
@@ -95,23 +94,11 @@ async function describeBeside(
   const json = `${out.replace(/\.onnx$/, '')}.json`;
   const facts = Object.entries(metadata).map(([name, text]) => [name, JSON.parse(text)]);
   const content = { format: 1, model: basename(out), ...shapes, ...Object.fromEntries(facts) };
-  try {
-    await writeFileAtomic(json, `${JSON.stringify(content, null, 1)}\n`);
-  } catch (error) {
-    throw new DataError(`${json}: cannot be written: ${messageOf(error)}`, { cause: error });
-  }
+  await writeOutput(json, `${JSON.stringify(content, null, 1)}\n`);
   return json;
 }
 
 function loadHead(config: RunConfig['head'], checkpoint: Checkpoint): Encoder {
   if (config === null) throw new CheckpointError(`${checkpoint.folder}: the run has no head; leave out --head`);
   return headOf(config, checkpoint);
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new DataError(`${folder}: cannot be made: ${messageOf(error)}`, { cause: error });
-  }
 }

@@ -8,8 +8,9 @@ import { describeDataset } from '../data/dataset.ts';
 import { AbortError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
-import { dataHelp, dataOption } from './data-option.ts';
+import { dataHelp, dataOption, expectClasses, titleOf } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
+import { missingClasses } from './evaluate-run.ts';
 import { fineTuneOptions, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
 import { counted } from './format.ts';
 import { intervalText } from './knn-history.ts';
@@ -80,11 +81,14 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const out = typed.out ?? `${run.path}-classifier`;
   const side = fineTuneSide(config.input);
   const { data, test, noTest, train: all } = await loadLabelledRunData({ ...typed, side }, config, { output, signal });
+  expectClasses(titleOf(data), all.labels ?? []);
   const train =
     labelFraction === undefined ? all : await balancedSubset(all, { fraction: labelFraction, seed, signal });
   output.print(`training images  ${(await describeDataset(train)).text}`);
   if (test === undefined) output.warn(`${noTest}; the accuracy is not measured`);
   else output.print(`test images      ${(await describeDataset(test)).text}`);
+  const warning = test && missingClasses({ train, test });
+  if (warning !== undefined) output.warn(warning);
   const { batchSize, epochs, lr } = fineTunePlan(train.length, typed);
   const steps = epochs * Math.floor(train.length / batchSize);
   output.print(

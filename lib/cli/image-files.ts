@@ -4,7 +4,7 @@ import { statOrUndefined } from '../data/files.ts';
 import { kImageExtensions, summarise, walkFolder } from '../data/walk.ts';
 import { DataError } from '../errors.ts';
 import { mapOrdered } from '../serve/ordered.ts';
-import { formatDuration } from './format.ts';
+import { imageProgress } from './image-progress.ts';
 import type { Output } from './output.ts';
 
 export interface ImageFile {
@@ -17,6 +17,9 @@ export interface Skipped {
   readonly name: string;
   readonly reason: string;
 }
+
+/** '; 2 skipped', behind a count; '' for none. */
+export const skippedText = ({ length }: readonly Skipped[]): string => (length === 0 ? '' : `; ${length} skipped`);
 
 export const strictOption = {
   type: 'boolean',
@@ -62,7 +65,7 @@ export async function eachImage<F extends ImageFile, T>(
   { work, take, atOnce, strict, output }: EachImageOptions<F, T>,
 ): Promise<Skipped[]> {
   const skipped: Skipped[] = [];
-  const started = performance.now();
+  const show = imageProgress(output, 'reading');
   const attempt = async ({ path }: F): Promise<{ result: T } | DataError> => {
     try {
       return { result: await work(path) };
@@ -78,10 +81,7 @@ export async function eachImage<F extends ImageFile, T>(
       skipped.push({ name: file.name, reason: outcome.message });
       output.warn(`${outcome.message}; skipped`);
     } else await take(file, outcome.result);
-    output.progress.update(() => {
-      const rate = (1000 * done) / (performance.now() - started);
-      return `${done} of ${files.length} images, ${rate.toFixed(0)}/s, ${formatDuration((files.length - done) / rate)} left`;
-    });
+    show(done, files.length);
   }
   output.progress.done();
   if (skipped.length === files.length)

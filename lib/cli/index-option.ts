@@ -6,7 +6,8 @@ import { modelMark } from '../search/model-mark.ts';
 import { type IndexUpdate, updateIndex } from '../search/update-index.ts';
 import type { Embedder } from '../serve/embedder.ts';
 import type { OptionTable } from './command.ts';
-import { formatDuration } from './format.ts';
+import { counted } from './format.ts';
+import { imageProgress } from './image-progress.ts';
 import type { Output } from './output.ts';
 
 export const ofIndex = {
@@ -16,9 +17,6 @@ export const ofIndex = {
     help: 'where the features of --input are kept; default FOLDER.index beside it',
   },
 } as const satisfies OptionTable;
-
-/** Images after which the time left is told: the first ones wait for code and memory. */
-const kEnoughToTell = 64;
 
 /** The file that keeps the features of a folder, where none is named. */
 export const indexOf = (input: string): string => `${resolve(input)}.index`;
@@ -55,22 +53,19 @@ async function openUpdated(
   input: string,
   { embedder, signal, output }: { embedder: Embedder; signal: AbortSignal; output: Output },
 ): Promise<FeatureIndex> {
-  const started = performance.now();
   const update = await updateIndex(path, {
     input,
     embedder,
     signal,
     onSkip: ({ reason }) => output.warn(`${reason}; skipped`),
-    onProgress: (done, total) =>
-      output.progress.update(() => {
-        const left = ((performance.now() - started) / 1000 / done) * (total - done);
-        return `${done} of ${images(total)}${done < kEnoughToTell ? '' : `, ${formatDuration(left)} left`}`;
-      }),
+    onProgress: imageProgress(output, 'indexing'),
   });
   output.progress.done();
   const { index, rebuilt, skipped, kept, added, changed, removed } = update;
   if (rebuilt !== undefined) output.warn(`${path}: ${rebuilt}; made anew`);
-  output.print(`${shortPath(path)}: ${images(index.length)}, ${index.dim} features each; ${changesOf(update)}`);
+  output.print(
+    `${shortPath(path)}: ${counted(index.length, 'image')}, ${index.dim} features each; ${changesOf(update)}`,
+  );
   const counts = { kept, added, changed, removed, skipped: skipped.length };
   output.emit({ index: path, images: index.length, dim: index.dim, ...counts, ...(rebuilt && { rebuilt }) });
   return index;
@@ -82,7 +77,6 @@ function changesOf({ kept, added, changed, removed, skipped }: IndexUpdate): str
   return [...parts, ...(kept > 0 ? [['kept', kept] as const] : [])].map(([what, n]) => `${n} ${what}`).join(', ');
 }
 
-export const images = (count: number): string => `${count} ${count === 1 ? 'image' : 'images'}`;
 /** As short as it can be typed here. */
 export const shortPath = (path: string): string => {
   const short = relative('', path);

@@ -5,6 +5,7 @@ import { DataError } from '../errors.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { tensor } from '../tensor/tensor.ts';
 import { defineCommand } from './command.ts';
+import { expectClasses } from './data-option.ts';
 import { counted } from './format.ts';
 import {
   eachImage,
@@ -13,6 +14,7 @@ import {
   imageFile,
   inputHelp,
   type Skipped,
+  skippedText,
   strictOption,
 } from './image-files.ts';
 import type { Output } from './output.ts';
@@ -62,7 +64,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
   async run({ options, signal, output }) {
     const { input, out, k, checkBelow, batchSize, strict } = options;
     const rows = new RecordWriter(columns, out, output);
-    const source = sourceOf(options);
+    const source = await sourceOf(options);
     const known = await findLabelled(options.labelled);
     const files = await findImages(input, output);
     await using embedder = await createEmbedder({
@@ -89,10 +91,9 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
     await rows.close();
     const check = suggested.filter(({ margin }) => margin < checkBelow).length;
     const [images, skipped] = [suggested.length, [...labelled.skipped, ...unlabelled.skipped]];
-    const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
     if (out !== undefined)
       output.print(
-        `${counted(images, 'image')} by ${labels.length} labelled, ${check} of them to check${left}\n${out}`,
+        `${counted(images, 'image')} by ${labels.length} labelled, ${check} of them to check${skippedText(skipped)}\n${out}`,
       );
     output.emit({ kind: 'result', images, labelled: labels.length, check, skipped, ...(out !== undefined && { out }) });
   },
@@ -102,11 +103,12 @@ interface LabelledFile extends ImageFile {
   readonly label: number;
 }
 
-/** The images of a folder with their classes. @throws {DataError} it has no classes. */
+/** The images of a folder with their classes. @throws {DataError} it has none, or one only. */
 async function findLabelled(root: string): Promise<{ files: readonly LabelledFile[]; classes: readonly string[] }> {
   const { files, labels, classes } = await loadDataset('folder', { root });
   if (labels === undefined || classes === undefined)
     throw new DataError(`${root}: labelled images lie in a folder for each class; there is none`);
+  expectClasses(root, labels);
   return { files: files.map((path, i) => ({ ...imageFile(root, path), label: labels[i] as number })), classes };
 }
 

@@ -22,7 +22,7 @@ The numerical library underneath. The package does not contain it; it is looked 
   1. the variable CONTRASTIVE_LIBTORCH: a folder with lib/ (and include/, to build the addon)
   2. the variable LIBTORCH, when what it names can be used
   3. CONTRASTIVE_USE_PYTORCH=1: the PyTorch that python3 would import
-  4. what "install" or "use" chose, kept in the user's cache (CONTRASTIVE_CACHE, else ~/.cache/contrastive)
+  4. what "install" or "use" chose, kept in the user's cache folder, or in CONTRASTIVE_CACHE
   5. the npm package @contrastive/libtorch-PLATFORM
   6. /opt/libtorch, /usr/local/libtorch, /usr/local, /usr
 

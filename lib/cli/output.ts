@@ -1,6 +1,10 @@
-/** Where a command writes: text for people or JSON lines for machines on stdout, warnings and progress on stderr. */
+/**
+ * Where a command writes: text for people or JSON lines for machines on stdout, warnings and progress on stderr. What names and
+ * messages hold for a terminal to obey is written out (`visible`); JSON escapes it itself.
+ */
 import { type Color, colored } from './color.ts';
 import { Progress, type ProgressStream } from './progress.ts';
+import { visible } from './visible.ts';
 
 export interface OutputStreams {
   readonly stdout: ProgressStream;
@@ -28,8 +32,15 @@ export class Output {
   /** A line (or several) for people, on a terminal in a colour if one is given; nothing under `--json`. */
   print(text: string, color?: Color): void {
     const { stdout } = this.#streams;
-    const shown = color === undefined ? text : colored(text, color, stdout);
+    const shown = color === undefined ? visible(text) : colored(visible(text), color, stdout);
     if (!this.json) this.progress.around(() => stdout.write(`${shown}\n`));
+  }
+
+  /** A line of a table for other programs: on a terminal as `print` shows it, elsewhere as it is. */
+  row(text: string): void {
+    const { stdout } = this.#streams;
+    if (stdout.isTTY) this.print(text);
+    else if (!this.json) this.progress.around(() => stdout.write(`${text}\n`));
   }
 
   /** One record for machines, as one line of JSON; nothing without `--json`. */
@@ -41,6 +52,12 @@ export class Output {
   warn(text: string): void {
     const { stderr } = this.#streams;
     if (this.json) this.emit({ warning: text });
-    else this.progress.around(() => stderr.write(`${colored('warning:', 'warning', stderr)} ${text}\n`));
+    else this.progress.around(() => stderr.write(`${colored('warning:', 'warning', stderr)} ${visible(text)}\n`));
+  }
+
+  /** Why a command ends. Under `--json` its error is the caller's to emit. */
+  fail(text: string): void {
+    this.progress.done();
+    if (!this.json) this.#streams.stderr.write(`${visible(text)}\n`);
   }
 }

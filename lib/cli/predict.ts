@@ -1,8 +1,9 @@
 /** `contrastive predict`: the classes of a folder of images, by the classifier of a run. */
+import { openRun } from '../checkpoint/run.ts';
 import { createClassifier } from '../serve/image-classifier.ts';
 import { defineCommand } from './command.ts';
 import { counted, formatDuration } from './format.ts';
-import { eachImage, findImages, inputHelp, strictOption } from './image-files.ts';
+import { eachImage, findImages, inputHelp, skippedText, strictOption } from './image-files.ts';
 import { RecordWriter, recordsOption, rounded } from './records.ts';
 import { floatType, ofDevice, ofRun, positive } from './shared-options.ts';
 
@@ -40,6 +41,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
   async run({ options, signal, output }) {
     const { run, input, out, batchSize, precision, device, strict } = options;
     const rows = new RecordWriter(columns, out, output);
+    await openRun(run); // told before images are looked for
     const files = await findImages(input, output);
     const started = performance.now();
     await using classifier = await createClassifier({
@@ -62,8 +64,8 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
     await rows.close();
     const images = files.length - skipped.length;
     const seconds = (performance.now() - started) / 1000;
-    const left = skipped.length === 0 ? '' : `; ${skipped.length} skipped`;
-    if (out !== undefined) output.print(`${counted(images, 'image')} in ${formatDuration(seconds)}${left}\n${out}`);
+    if (out !== undefined)
+      output.print(`${counted(images, 'image')} in ${formatDuration(seconds)}${skippedText(skipped)}\n${out}`);
     output.emit({ kind: 'result', images, skipped, seconds, ...(out !== undefined && { out }) });
   },
 });

@@ -1,5 +1,6 @@
 /** A progress line: rewritten in place on a terminal, a plain line every few seconds elsewhere. */
 import { colored } from './color.ts';
+import { visible } from './visible.ts';
 
 export interface ProgressStream {
   readonly isTTY?: boolean;
@@ -44,7 +45,7 @@ export class Progress {
     const now = this.#now();
     if (!this.#enabled || now - this.#last < this.#interval) return;
     this.#last = now;
-    const line = typeof text === 'function' ? text() : text;
+    const line = visible(typeof text === 'function' ? text() : text);
     if (this.#stream.isTTY) {
       const columns = this.#stream.columns || 80;
       const bar = share === undefined || columns < leastForBar ? '' : `${barOf(share, this.#stream)}  `;
@@ -66,7 +67,7 @@ export class Progress {
   done(text?: string): void {
     if (!this.#enabled) return;
     if (this.#live !== '') this.#stream.write(eraseLine);
-    if (text !== undefined) this.#stream.write(`${text}\n`);
+    if (text !== undefined) this.#stream.write(`${visible(text)}\n`);
     this.#live = '';
     this.#last = Number.NEGATIVE_INFINITY;
   }

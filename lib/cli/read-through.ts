@@ -3,6 +3,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { DataError } from '../errors.ts';
 import { mapOrdered } from '../serve/ordered.ts';
 import { throwIfAborted } from '../validate.ts';
+import { imageProgress } from './image-progress.ts';
 import type { Output } from './output.ts';
 
 /** Of more, reading all of them first takes longer than it is worth. */
@@ -31,10 +32,10 @@ export async function readThrough(
       throw error;
     }
   };
+  const show = imageProgress(output, 'reading the images');
   let [done, damaged] = [0, 0];
   for await (const error of mapOrdered(samples, atOnce, read)) {
-    done++;
-    output.progress.update(() => `reading the images: ${done}/${samples.length}`);
+    show(++done, samples.length);
     if (error === undefined) continue;
     damaged++;
     output.warn(error.cause instanceof DataError ? error.cause.message : error.message);

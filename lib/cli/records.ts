@@ -1,7 +1,7 @@
 /** Rows of a table for other programs: CSV, or a JSON object a line. */
-import { DataError, messageOf, OptionError } from '../errors.ts';
-import { writeFileAtomic } from '../files/atomic.ts';
+import { OptionError } from '../errors.ts';
 import type { Output } from './output.ts';
+import { writeOutput } from './output-file.ts';
 
 /** What a row has under each column; the same columns in every row. */
 export type TableRecord = Readonly<Record<string, string | number | boolean | null>>;
@@ -52,17 +52,12 @@ export class RecordWriter {
   }
 
   #line(text: string): void {
-    if (this.#file === undefined) this.#output.print(text);
+    if (this.#file === undefined) this.#output.row(text);
     else this.#lines.push(text);
   }
 
   /** @throws {DataError} the file cannot be written. */
   async close(): Promise<void> {
-    if (this.#file === undefined) return;
-    try {
-      await writeFileAtomic(this.#file, `${this.#lines.join('\n')}\n`);
-    } catch (error) {
-      throw new DataError(`${this.#file}: cannot be written: ${messageOf(error)}`, { cause: error });
-    }
+    if (this.#file !== undefined) await writeOutput(this.#file, `${this.#lines.join('\n')}\n`);
   }
 }

@@ -1,24 +1,33 @@
 /** From examined encoders and their images to what a report shows of them. */
 import type { Dataset } from '../data/dataset.ts';
-import type { FolderDataset } from '../data/folder.ts';
 import type { LabelledSplits } from './evaluate-run.ts';
-import { type ArrangedEncoder, type ExaminedEncoder, pointsOf, queriesOf, sampleOf } from './examine.ts';
+import { type ArrangedEncoder, type ExaminedEncoder, judgedOf, pointsOf, queriesOf, sampleOf } from './examine.ts';
 import { ImagePool } from './report/image-pool.ts';
 import { projectFeatures } from './report/project.ts';
 import type { Arrangement, EncoderReport, Evaluation } from './report/report-data.ts';
+import { sampleName } from './sample-name.ts';
 
 interface Examination {
   /** At least one; the first is what the others are compared with, where `hasReference`. */
   readonly encoders: readonly ExaminedEncoder[];
   readonly hasReference: boolean;
   readonly splits: LabelledSplits;
+  /** Why the test images may be nothing new to the encoders. */
+  readonly doubt?: string;
   /** Of the maps. */
   readonly seed: number;
   readonly signal: AbortSignal;
 }
 
 /** Lays out the maps (on worker threads), and reads the images. */
-export async function evaluationOf({ encoders, hasReference, splits, seed, signal }: Examination): Promise<Evaluation> {
+export async function evaluationOf({
+  encoders,
+  hasReference,
+  splits,
+  doubt,
+  seed,
+  signal,
+}: Examination): Promise<Evaluation> {
   const { train, test } = splits;
   const { labels, chanceTop1 } = encoders[0] as ExaminedEncoder;
   const pool = new ImagePool();
@@ -33,7 +42,7 @@ export async function evaluationOf({ encoders, hasReference, splits, seed, signa
   const queries = await addAll('test', queriesOf(labels));
   const maps = await mapsOf(encoders, { seed, signal });
   const reports: EncoderReport[] = [];
-  for (const [i, { name, knnTop1, linearTop1, predictions, confidences, neighbours, mistakes }] of encoders.entries()) {
+  for (const [i, { name, neighbours, mistakes, ...judged }] of encoders.entries()) {
     const map = maps[i] as Float32Array;
     const neighbors: number[][] = [];
     for (const row of neighbours) neighbors.push(await addAll('train', row));
@@ -42,19 +51,19 @@ export async function evaluationOf({ encoders, hasReference, splits, seed, signa
       const [image] = (await addAll('test', [test])) as [number];
       wrong.push({ test, image, neighbors: await addAll('train', row) });
     }
-    reports.push({ name, knnTop1, linearTop1, predictions, confidences, map, neighbors, mistakes: wrong });
+    reports.push({ name, ...judgedOf(judged), map, neighbors, mistakes: wrong });
   }
-  const { files } = test as Partial<FolderDataset>;
   const classCount =
     1 + [labels, ...encoders.map(({ predictions }) => predictions)].flat().reduce((a, b) => Math.max(a, b));
   return {
     classes: train.classes ?? Array.from({ length: classCount }, (_, i) => String(i)),
     labels,
-    names: labels.map((_, i) => files?.[i] ?? String(i)),
+    names: labels.map((_, i) => sampleName(test, i)),
     trainImages: train.length,
     chanceTop1,
     encoders: reports,
     hasReference,
+    ...(doubt !== undefined && { doubt }),
     images: pool.toImages(),
     points: images.map((image, i) => ({ image, test: shown[i] as number })),
     queries,

@@ -1,11 +1,11 @@
 /** What a report says of how runs came about, and what they left out. */
-import type { FolderDataset } from '../data/folder.ts';
 import { stepsPerEpochOf } from './curves.ts';
 import type { Splits } from './data-option.ts';
 import { counted } from './format.ts';
 import type { ReportFact } from './report/report-data.ts';
 import type { ReportedRun } from './report-run.ts';
 import { dataTextOf, encoderText } from './run-record.ts';
+import { sideOf } from './training.ts';
 
 /** A fact of each run, once where it is the same for all. */
 function fact(label: string, runs: readonly ReportedRun[], of: (run: ReportedRun) => string): ReportFact {
@@ -40,15 +40,34 @@ const checkpointText = (best: number | undefined, step: number): string =>
   `${best === step ? 'best by kNN, ' : ''}step ${step.toLocaleString('en')}`;
 
 /** @param unjudged why there are no accuracies. */
-export function notesOf(runs: readonly ReportedRun[], splits: Splits, unjudged: string | undefined): string[] {
-  const { skipped = [], leftOut = [] } = splits.train as Partial<FolderDataset>;
+export function notesOf(
+  runs: readonly ReportedRun[],
+  { train: { leftOut = [] } }: Splits,
+  unjudged: string | undefined,
+): string[] {
   return [
     ...(unjudged === undefined ? [] : [`There are no accuracies: ${unjudged}.`]),
     ...runs.flatMap(({ record }) => droppedNote(record.name, record)),
+    ...runs.flatMap(choiceNote),
+    ...sidesNote(runs),
     ...(leftOut.length === 0 ? [] : [`In the folder and no part of the data: ${leftOut.join(', ')}.`]),
-    ...(skipped.length === 0
-      ? []
-      : [`Skipped, as they cannot be decoded: ${skipped.map(({ file }) => file).join(', ')}.`]),
+  ];
+}
+
+/** Of runs whose trainings decoded images to several sizes. */
+const sidesNote = (runs: readonly ReportedRun[]): string[] =>
+  new Set(runs.map(({ record }) => sideOf(record.config))).size === 1
+    ? []
+    : [
+        'Here all images are decoded to the largest size that one of the trainings needed: figures may differ a little from theirs.',
+      ];
+
+/** A checkpoint that was chosen for its figure is a little worse than that. */
+function choiceNote({ record: { name, best, knn }, checkpoint }: ReportedRun): string[] {
+  const measured = knn?.epochs.length ?? 0;
+  if (best?.step !== checkpoint.state.step || measured < 2) return [];
+  return [
+    `${name}: of ${measured} epochs at which kNN was measured on the test images of the run, this one was best; its accuracy on them flatters it a little.`,
   ];
 }
 

@@ -1,13 +1,17 @@
 /** What `report` measures of the encoders of runs, and writes into them. */
 import type { Augmentation } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
+import { classifierOf, holdsClassifier } from '../checkpoint/classifier.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { extractFeatures } from '../evaluate/features.ts';
+import { accuracyOf, type LabelledFeatures, readIndices } from '../evaluate/labelled.ts';
+import { inEvaluation } from '../nn/evaluation.ts';
+import { noGrad, tidy } from '../tensor/modes.ts';
 import { extractSplits, type LabelledSplits } from './evaluate-run.ts';
 import { type RunEvaluation, writeEvaluation } from './evaluation-file.ts';
-import { type ArrangedEncoder, arrange, type ExaminedEncoder, examine, voting } from './examine.ts';
+import { type ArrangedEncoder, arrange, type ExaminedEncoder, examine, judgedOf, voting } from './examine.ts';
 import { presetInput } from './fine-tune-run.ts';
 import type { Output } from './output.ts';
 import type { Arrangement, Evaluation, Judged } from './report/report-data.ts';
@@ -19,6 +23,8 @@ export interface Measuring {
   readonly runs: readonly { readonly name: string; readonly run: ReportedRun }[];
   /** Where the images came from. */
   readonly data: RunConfig['data'];
+  /** Why they may be nothing new to the encoders. */
+  readonly doubt: string | undefined;
   readonly device: string;
   /** Of the maps. */
   readonly seed: number;
@@ -26,7 +32,8 @@ export interface Measuring {
   readonly signal: AbortSignal;
 }
 
-type Look<T> = (name: string, encoder: Encoder, augment: Augmentation) => Promise<T>;
+/** @param run that the encoder is of; undefined for an untrained one. */
+type Look<T> = (name: string, encoder: Encoder, augment: Augmentation, run: ReportedRun | undefined) => Promise<T>;
 
 /** Looks at the untrained encoder of the first run, where it can be made, and at that of each run. */
 async function lookAtAll<T>(
@@ -36,11 +43,11 @@ async function lookAtAll<T>(
   const [first] = runs as [Measuring['runs'][number]];
   const augmentOf = ({ record }: ReportedRun) => presets.evaluation(presetInput(record.config.input));
   using random = await untrainedOf(first.run, device);
-  const untrained = random && (await look('Untrained', random, augmentOf(first.run)));
+  const untrained = random && (await look('Untrained', random, augmentOf(first.run), undefined));
   const trained: T[] = [];
   for (const { name, run } of runs) {
     using encoder = encoderOfRun(run, device);
-    trained.push(await look(name, encoder, augmentOf(run)));
+    trained.push(await look(name, encoder, augmentOf(run), run));
   }
   return { untrained, trained };
 }
@@ -50,13 +57,14 @@ export async function measure(
   splits: LabelledSplits,
   measuring: Measuring,
 ): Promise<{ evaluation: Evaluation; files: string[] }> {
-  const { runs, data, seed, output, signal } = measuring;
-  const { untrained, trained } = await lookAtAll(measuring, async (name, encoder, augment) => {
+  const { runs, data, doubt, seed, output, signal } = measuring;
+  const { untrained, trained } = await lookAtAll(measuring, async (name, encoder, augment, run) => {
     using features = await extractSplits(encoder, splits, {
       ...{ augment, signal },
       onProgress: (done, total) => output.progress.update(() => `${name}: features of ${done}/${total} images`),
     });
-    return await examine(name, features, signal);
+    const fineTuneTop1 = run && (await fineTunedShare(run, splits.test.classes, features.test));
+    return { ...(await examine(name, features, signal)), ...(fineTuneTop1 !== undefined && { fineTuneTop1 }) };
   });
   const files: string[] = [];
   for (const [i, { run }] of runs.entries()) {
@@ -67,7 +75,7 @@ export async function measure(
   const evaluation = await evaluationOf({
     encoders: [...(untrained ? [untrained] : []), ...trained],
     hasReference: untrained !== undefined,
-    ...{ splits, seed, signal },
+    ...{ splits, seed, signal, ...(doubt !== undefined && { doubt }) },
   });
   return { evaluation, files };
 }
@@ -87,9 +95,24 @@ export async function measureArrangement(dataset: Dataset, measuring: Measuring)
   return arrangementOf([...(untrained ? [untrained] : []), ...trained], dataset, { seed, signal });
 }
 
-const judgedOf = ({ knnTop1, linearTop1, predictions, confidences }: Judged): Judged => ({
-  ...{ knnTop1, linearTop1, predictions, confidences: confidences.map((value) => Number(value.toFixed(6))) },
+/** As evaluation.json keeps it. */
+const shortened = (judged: Judged): Judged => ({
+  ...judgedOf(judged),
+  confidences: judged.confidences.map((value) => Number(value.toFixed(6))),
 });
+
+/** The share of the test images that a run's own classifier gets right; undefined without one, or of images of other classes. */
+async function fineTunedShare(
+  { record, checkpoint }: ReportedRun,
+  classes: readonly string[] | undefined,
+  { features, labels }: LabelledFeatures,
+): Promise<number | undefined> {
+  if (!holdsClassifier(record.config) || JSON.stringify(classes) !== JSON.stringify(record.config.classes))
+    return undefined;
+  using head = classifierOf(record, checkpoint).head.to(features.device);
+  using found = noGrad(() => tidy(() => inEvaluation([head], () => head.forward(features)).argmax(1)));
+  return accuracyOf(await readIndices(found), labels as Int32Array);
+}
 
 /** What evaluation.json keeps. */
 function recordOf(
@@ -108,7 +131,7 @@ function recordOf(
     classes: train.classes ?? [],
     labels: trained.labels,
     chanceTop1: trained.chanceTop1,
-    trained: judgedOf(trained),
-    ...(untrained && { untrained: judgedOf(untrained) }),
+    trained: shortened(trained),
+    ...(untrained && { untrained: shortened(untrained) }),
   };
 }

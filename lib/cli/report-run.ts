@@ -1,8 +1,7 @@
 /** What `report` opens of a run. */
-import { basename, dirname, resolve } from 'node:path';
 import type { Checkpoint } from '../checkpoint/checkpoint-files.ts';
 import { encoderOf, isMadeByName } from '../checkpoint/encoder.ts';
-import { openCheckpoint, RunFolder } from '../checkpoint/run.ts';
+import { openRun } from '../checkpoint/run.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { newEncoder } from './encoder-option.ts';
 import type { Output } from './output.ts';
@@ -18,16 +17,10 @@ export interface ReportedRun {
  * @throws {CheckpointError} neither, or damaged.
  */
 export async function openReported(path: string, output: Output): Promise<ReportedRun> {
-  const folder = resolve(path);
-  const isCheckpoint = basename(dirname(folder)) === 'checkpoints';
+  const { run, step } = await openRun(path);
+  const which = step ?? ((await run.best()) === undefined ? 'latest' : 'best');
   const loading = { optimizer: false, onWarning: (text: string) => output.warn(text) };
-  if (isCheckpoint) {
-    const { run, checkpoint } = await openCheckpoint(folder, loading);
-    return { record: await readRun(run.path), checkpoint };
-  }
-  const run = await RunFolder.open(folder);
-  const which = (await run.best()) === undefined ? 'latest' : 'best';
-  return { record: await readRun(folder), checkpoint: await run.loadCheckpoint(which, loading) };
+  return { record: await readRun(run.path), checkpoint: await run.loadCheckpoint(which, loading) };
 }
 
 /** The encoder of the checkpoint, for the caller to dispose. */

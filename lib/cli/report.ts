@@ -1,15 +1,15 @@
 /** `contrastive report`: a page about one run or several. */
-import { mkdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setAugmentThreads } from '../augment/augment.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { OptionError } from '../errors.ts';
-import { writeFileAtomic } from '../files/atomic.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { curvesOf } from './curves.ts';
 import { dataOption, dataText, type Splits } from './data-option.ts';
 import { accuracyTable, type LabelledSplits } from './evaluate-run.ts';
+import { listed } from './format.ts';
+import { placeFor, writeOutput } from './output-file.ts';
 import type { Level } from './report/chart.ts';
 import { renderReport } from './report/report.ts';
 import type { Evaluation } from './report/report-data.ts';
@@ -51,13 +51,13 @@ export const command = defineCommand({
   positionals: 'RUN…',
   maxPositionals: 6,
   help: `
-Judges the encoder of each run by its best checkpoint (by kNN, where training measured it; the newest otherwise; RUN/checkpoints/STEP names another) on the run's own test images, beside the same network with random weights, and writes one HTML file that loads nothing: every figure of metrics.jsonl over the epochs, accuracies with 95% intervals, class by class, the worst mistakes, maps, neighbours, what was left out, and the commands that do it again. Several runs must be of the same data.
+Judges the encoder of each run by its best checkpoint (by kNN, where training measured it; the newest otherwise; RUN/checkpoints/STEP names another) on the run's own test images, beside the same network with random weights, and writes one HTML file that loads nothing: every figure of metrics.jsonl over the epochs, accuracies with 95% intervals, class by class, the worst mistakes, maps, neighbours, what was left out, and the commands that do it again. Several runs must be of the same data, with the same images put aside.
 
 Every number of the page is in a file: the curves in metrics.jsonl, the choices in config.json, and the rest in evaluation.json, which this writes into the folder of each run. The page carries them as CSV and JSON too.
 
 Without labelled test images the page has no accuracies, but maps of the training images, and the nearest others of some.
 
-With --json, one object: report (the page), evaluations (files), encoders: [{ name, knnTop1, linearTop1 }].`,
+With --json, one object: report (the page), evaluations (files), encoders: [{ name, knnTop1, linearTop1 }], of runs of fine-tune with fineTuneTop1, what their classifier reaches.`,
   examples: [
     { run: 'contrastive report runs/photos', explains: 'Into runs/photos/report.html.' },
     { run: 'contrastive report runs/a runs/b --out ab.html', explains: 'Two encoders judged on the same images.' },
@@ -75,22 +75,23 @@ async function report({ options, positionals, signal, output }: CommandContext<t
   const runs: ReportedRun[] = [];
   for (const path of positionals) runs.push(await openReported(path, output));
   const [first, ...others] = runs as [ReportedRun, ...ReportedRun[]];
-  refuseOtherData(runs, options);
+  refuseOtherData([first, ...others], options.data);
   const names = namesOf(runs.map(({ record }) => record));
-  const out = resolve(options.out ?? (runs.length === 1 ? join(first.record.path, 'report.html') : 'report.html'));
+  const usual = runs.length === 1 ? join(first.record.path, 'report.html') : 'report.html';
+  const out = await placeFor(options.out ?? usual, '--out', '.html');
   const splits = await loadFor([first, ...others], options, { output, signal });
   const labelled = await labelledSplits(splits);
   const { device, seed } = options;
   const measuring = {
     runs: runs.map((run, i) => ({ name: names[i] as string, run })),
-    ...{ data: splits.data, device, seed, output, signal },
+    ...{ data: splits.data, doubt: splits.doubt, device, seed, output, signal },
   };
   const measured = labelled && (await measure(labelled, measuring));
   const evaluation = measured?.evaluation;
   const arrangement =
     labelled || splits.train.length < 2 ? undefined : await measureArrangement(splits.train, measuring);
-  const page = renderReport({
-    title: names.length === 1 ? `Run ${names[0]}` : names.join(' and '),
+  const page = await renderReport({
+    title: names.length === 1 ? `Run ${names[0]}` : listed(names),
     facts: factsOf(runs, splits),
     notes: notesOf(runs, splits, labelled === undefined ? (splits.noTest ?? 'the images have no labels') : undefined),
     commands: commandsOf(runs, positionals, options),
@@ -99,8 +100,7 @@ async function report({ options, positionals, signal, output }: CommandContext<t
     ...(evaluation && { evaluation }),
     ...(arrangement && { arrangement }),
   });
-  await mkdir(dirname(out), { recursive: true });
-  await writeFileAtomic(out, page);
+  await writeOutput(out, page);
   output.progress.done();
   if (evaluation !== undefined) output.print(accuracyTable(evaluation.encoders.map((each) => [each.name, each])));
   output.print(`open the report: ${out}`);
@@ -108,18 +108,34 @@ async function report({ options, positionals, signal, output }: CommandContext<t
     kind: 'result',
     report: out,
     evaluations: measured?.files ?? [],
-    encoders: (evaluation?.encoders ?? []).map(({ name, knnTop1, linearTop1 }) => ({ name, knnTop1, linearTop1 })),
+    encoders: (evaluation?.encoders ?? []).map(({ name, knnTop1, linearTop1, fineTuneTop1 }) => ({
+      ...{ name, knnTop1, linearTop1 },
+      ...(fineTuneTop1 !== undefined && { fineTuneTop1 }),
+    })),
   });
 }
 
-/** @throws {OptionError} runs of other data than the first, where nobody says on which to judge. */
-function refuseOtherData([first, ...others]: readonly ReportedRun[], { data }: ReportOptions): void {
-  const textOf = (run: ReportedRun | undefined) => (run ? dataText(run.record.config.data) : '');
-  for (const other of others)
-    if (data === undefined && textOf(other) !== textOf(first))
+/** @throws {OptionError} runs that are judged on other images than the first, where nobody says on which to judge. */
+function refuseOtherData([first, ...others]: readonly [ReportedRun, ...ReportedRun[]], data: string | undefined): void {
+  if (data !== undefined) return;
+  const textOf = ({ record: { config } }: ReportedRun): string => dataText(config.data);
+  for (const other of others) {
+    if (textOf(other) !== textOf(first))
       throw new OptionError(
         `the runs are of different data, ${textOf(first)} and ${textOf(other)}: --data says on which to judge them`,
       );
+    if (asideText(other) !== asideText(first))
+      throw new OptionError(
+        `the runs put aside different images to judge on, ${first.record.name} ${asideText(first)} and ${other.record.name} ${asideText(other)}, ` +
+          'so that one was trained on test images of the other: --data takes a folder with test images of its own',
+      );
+  }
+}
+
+/** What a run put aside of its images. */
+function asideText({ record: { config } }: ReportedRun): string {
+  const { heldOut } = config.data;
+  return heldOut === undefined ? 'none' : `${heldOut.fraction} of each class by seed ${heldOut.seed}`;
 }
 
 async function loadFor(
@@ -130,7 +146,12 @@ async function loadFor(
   const { path, config } = first.record;
   // As the training decoded them, so that its figures come out again.
   const sides = [first, ...others].map(({ record }) => sideOf(record.config));
-  return loadRunData({ ...options, run: path, side: Math.max(...sides) }, config, { output, signal });
+  const loaded = await loadRunData({ ...options, run: path, side: Math.max(...sides) }, config, { output, signal });
+  if (!loaded.isJudgedOnHeldOut || new Set([first, ...others].map(asideText)).size === 1) return loaded;
+  const doubt =
+    'the runs put aside different images: if these are theirs, some were trained on images that all are judged on';
+  output.warn(doubt);
+  return { ...loaded, doubt };
 }
 
 /** Undefined where there is nothing to judge on. */
@@ -151,13 +172,14 @@ function levelsOf(runs: readonly ReportedRun[], evaluation: Evaluation | undefin
 }
 
 function commandsOf(runs: readonly ReportedRun[], paths: readonly string[], given: ReportOptions): string[] {
-  const { data, limitTrain, limitTest, skipDamaged } = given;
+  const { data, limitTrain, limitTest, skipDamaged, seed } = given;
   const flags = [
     ...(data === undefined ? [] : ['--data', shellWord(data)]),
     ...(limitTrain === undefined ? [] : ['--limit-train', limitTrain]),
     ...(limitTest === undefined ? [] : ['--limit-test', limitTest]),
     ...(given.split === 'test' ? [] : ['--split', given.split]),
     ...(skipDamaged ? ['--skip-damaged'] : []),
+    ...(seed === 0 ? [] : ['--seed', seed]),
   ];
   return [
     ...runs.map(({ record }) => {

@@ -1,8 +1,19 @@
 /** The images that a run is judged or trained further on: its own, or those that were typed. */
+import { holdsClassifier } from '../checkpoint/classifier.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { DataError } from '../errors.ts';
 import type { OptionTable } from './command.ts';
-import { dataOfRun, loadSplits, parseData, type Splits, skipDamaged, titleOf, usualFraction } from './data-option.ts';
+import {
+  dataOfRun,
+  type HeldOutShare,
+  loadSplits,
+  parseData,
+  type Splits,
+  skipDamaged,
+  titleOf,
+  usualFraction,
+} from './data-option.ts';
+import { counted } from './format.ts';
 import type { Output } from './output.ts';
 import { positive } from './shared-options.ts';
 
@@ -47,6 +58,8 @@ export interface RunDataOptions {
 }
 
 export interface RunData extends Splits {
+  /** Why the test images may be nothing new to the encoder, of which there was a warning. */
+  readonly doubt?: string;
   /** Where they came from, for a run's config. */
   readonly data: RunConfig['data'];
 }
@@ -57,9 +70,10 @@ export interface RunData extends Splits {
  */
 export async function loadRunData(
   options: RunDataOptions,
-  { data }: RunConfig,
+  config: RunConfig,
   context: { readonly output: Output; readonly signal: AbortSignal },
 ): Promise<RunData> {
+  const { data } = config;
   const isOwn = options.data === undefined;
   const source = options.data === undefined ? dataOfRun(options.run, data) : parseData(options.data);
   const own: Partial<RunConfig['data']> = isOwn ? data : {};
@@ -73,15 +87,36 @@ export async function loadRunData(
     ...context,
   });
   const { heldOut } = splits;
-  if (isOwn && heldOut !== undefined && own.heldOut === undefined)
-    context.output.warn(
-      'there are no test images: some of each class are put aside, of images that the encoder was trained on',
-    );
+  const { length: trainedOn } = config.dataset ?? {};
+  // Of a fine-tuning that is the share whose labels were used.
+  const isAll = isOwn && options.limitTrain === undefined && !holdsClassifier(config);
+  const doubt = doubtOf({ isOwn, heldOut, ofRun: data.heldOut, ...(isAll && { trainedOn, now: splits.train.length }) });
+  if (doubt !== undefined) context.output.warn(doubt);
   const { name, path } = source;
   return {
     ...splits,
+    ...(doubt !== undefined && { doubt }),
     data: { name, path, limit, ...(skipDamaged && { skipDamaged }), ...(heldOut && { heldOut }) },
   };
+}
+
+interface Judgement {
+  readonly isOwn: boolean;
+  /** What was put aside to judge on, here and in the training. */
+  readonly heldOut: HeldOutShare | undefined;
+  readonly ofRun: HeldOutShare | undefined;
+  /** Training images then and now, where these should be as many. */
+  readonly trainedOn?: number | undefined;
+  readonly now?: number | undefined;
+}
+
+/** Why what is judged on may be nothing new to the encoder; undefined where it is. */
+function doubtOf({ isOwn, heldOut, ofRun, trainedOn, now }: Judgement): string | undefined {
+  if (heldOut === undefined) return undefined;
+  if (ofRun === undefined)
+    return `there are no test images: some of each class are put aside${isOwn ? ', of images that the encoder was trained on' : '; if the encoder was trained on these images, it has seen them all'}`;
+  if (trainedOn === undefined || trainedOn === now) return undefined;
+  return `the run was trained on ${counted(trainedOn, 'image')}, and of its folder as it is now ${now} would be: others are put aside, some of which it was trained on`;
 }
 
 /** @throws as `loadRunData`. @throws {DataError} training images without labels. */

@@ -8,8 +8,8 @@ import { findDuplicates } from '../search/duplicates.ts';
 import type { FeatureIndex, Neighbour } from '../search/feature-index.ts';
 import { findOutliers } from '../search/outliers.ts';
 import type { Embedder } from '../serve/embedder.ts';
-import { formatTable } from './format.ts';
-import { images, shortPath } from './index-option.ts';
+import { counted, formatTable } from './format.ts';
+import { shortPath } from './index-option.ts';
 import type { Output } from './output.ts';
 import type { Shot, Shots } from './search-page.ts';
 
@@ -70,7 +70,7 @@ export async function findLike(
     output.print(`\n${path}\n${tableOf(index, neighbours)}`);
     output.emit({ query: path, neighbours });
     const asked = { path, name: basename(path), note: 'query' };
-    const title = queries.length === 1 ? `${images(neighbours.length)}, nearest first` : path;
+    const title = queries.length === 1 ? `${counted(neighbours.length, 'image')}, nearest first` : path;
     groups.push({ title, asked, shots: neighbours.map((each) => shotOf(index, each)) });
   }
   if (groups.length === 0) throw new DataError(`none of ${queries.length} queries could be decoded`);
@@ -109,7 +109,7 @@ export async function findSame({ options, signal, output }: FindContext, index: 
   const lead =
     groups.length === 0
       ? `No two images have a cosine of ${threshold} or more.`
-      : `${groups.length} ${groups.length === 1 ? 'group' : 'groups'}, ${count} of ${images(index.length)}, cosine ${threshold} or more.`;
+      : `${counted(groups.length, 'group')}, ${count} of ${counted(index.length, 'image')}, cosine ${threshold} or more.`;
   const { root = '' } = index;
   const rows = groups.flatMap((group, i) =>
     group.map(({ name, cosine, identical }) => [
@@ -122,7 +122,7 @@ export async function findSame({ options, signal, output }: FindContext, index: 
   output.print(`\n${lead}${rows.length === 0 ? '' : `\n${formatTable([['group', 'cosine', '', 'image'], ...rows])}`}`);
   if (index.length >= kEnoughToTell && (groups[0]?.length ?? 0) > index.length / 2)
     output.warn('more than half of the images are one group: to this encoder they are alike; raise --threshold');
-  const title = (i: number): string => `Group ${i + 1}: ${images(groups[i]?.length ?? 0)}`;
+  const title = (i: number): string => `Group ${i + 1}: ${counted(groups[i]?.length ?? 0, 'image')}`;
   return {
     title: 'Duplicates',
     lead,
@@ -144,7 +144,7 @@ export async function findStrange({ options, signal, output }: FindContext, inde
   return {
     title: 'Outliers',
     lead: `The images that are least like their ${k} nearest neighbours, by mean cosine, the strangest first.`,
-    groups: [{ title: images(outliers.length), shots: outliers.map((each) => shotOf(index, each)) }],
+    groups: [{ title: counted(outliers.length, 'image'), shots: outliers.map((each) => shotOf(index, each)) }],
   };
 }
 

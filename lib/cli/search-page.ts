@@ -2,8 +2,8 @@
 import { DataError } from '../errors.ts';
 import { thumbnail } from '../search/thumbnail.ts';
 import { mapOrdered } from '../serve/ordered.ts';
-import { Html, html } from './report/html.ts';
-import { style } from './report/style.ts';
+import { breakable, type Html, html } from './report/html.ts';
+import { renderPage } from './report/page.ts';
 
 export interface Shot {
   /** The file that is shown. */
@@ -33,21 +33,22 @@ const kMostPictures = 600;
 const kSide = 288;
 const kUnderWay = 8;
 
-const ownStyle = `
+/** A grid of pictures with words below, of this page and that of `serve`. */
+export const shotsStyle = `
+.shots{list-style:none;display:grid;grid-template-columns:repeat(auto-fill,minmax(128px,1fr));gap:20px 14px;margin:0;padding:0}
+.shot{display:block;margin:0;font-size:.82rem;line-height:1.35;overflow-wrap:anywhere}
+.shot img,.shot .gone{display:block;width:100%;aspect-ratio:1;object-fit:contain;background:var(--faint);border:1px solid var(--line);border-radius:6px;margin-bottom:6px}
+.shot .gone{display:grid;place-items:center;color:var(--soft)}
+@media (max-width:560px){.shots{grid-template-columns:repeat(auto-fill,minmax(96px,1fr));gap:14px 10px}}
+`;
+
+const foundStyle = `
 section+section{margin-top:40px}
 .found{display:grid;gap:18px 28px}
 .found.about{grid-template-columns:minmax(0,200px) minmax(0,1fr)}
-.shots{list-style:none;display:grid;grid-template-columns:repeat(auto-fill,minmax(128px,1fr));gap:20px 14px;margin:0;padding:0}
-.shot{margin:0;font-size:.82rem;line-height:1.35;overflow-wrap:anywhere}
-.shot img,.shot .gone{display:block;width:100%;aspect-ratio:1;object-fit:contain;background:var(--faint);border:1px solid var(--line);border-radius:6px;margin-bottom:6px}
-.shot .gone{display:grid;place-items:center;color:var(--soft)}
 .asked-for .shot img{border:2px solid var(--accent)}
-@media (max-width:560px){.found.about{grid-template-columns:1fr}.asked-for{max-width:170px}.shots{grid-template-columns:repeat(auto-fill,minmax(96px,1fr));gap:14px 10px}}
+@media (max-width:560px){.found.about{grid-template-columns:1fr}.asked-for{max-width:170px}}
 `;
-
-/** A path that may be broken behind each folder. */
-const breakable = (name: string): Html[] =>
-  name.split('/').map((part, i, { length }) => (i < length - 1 ? html`${part}/<wbr>` : html`${part}`));
 
 function shotHtml({ name, note }: Shot, picture: string | undefined): Html {
   const image =
@@ -97,21 +98,16 @@ export async function renderFound({ title, lead, facts, groups }: FoundPage, sig
   const figure = (shot: Shot): Html => shotHtml(shot, pictures.get(shot.path));
   const count = (list: readonly Shots[]): number => list.reduce((sum, { shots }) => sum + shots.length, 0);
   const left = count(groups) - count(shown);
-  const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
-  return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<title>${title}</title>
-<style>${new Html(style + ownStyle)}</style></head>
-<body><header><h1>${title}</h1><p class="lead">${lead}</p>
-<dl class="facts">${facts.map(({ label, value }) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl></header>
-<main>${shown.map(
-    ({ title: heading, asked, shots }) => html`<section><h2>${heading}</h2>
+  return renderPage({
+    title,
+    header: html`<p class="lead">${lead}</p>
+<dl class="facts">${facts.map(({ label, value }) => html`<div><dt>${label}</dt><dd>${breakable(value)}</dd></div>`)}</dl>`,
+    main: html`${shown.map(
+      ({ title: heading, asked, shots }) => html`<section><h2>${heading}</h2>
 <div class="found${asked !== undefined && ' about'}">${asked && html`<div class="asked-for">${figure(asked)}</div>`}
 <ul class="shots">${shots.map((shot) => html`<li>${figure(shot)}</li>`)}</ul></div></section>
 `,
-  )}${left > 0 && html`<p class="explain">${left} more are left out of this page; --json lists all.</p>`}</main>
-<footer>Made by contrastive. This file holds all its data and loads nothing from elsewhere.</footer></body></html>
-`.text;
+    )}${left > 0 && html`<p class="explain">${left} more are left out of this page; --json lists all.</p>`}`,
+    css: shotsStyle + foundStyle,
+  });
 }

@@ -1,14 +1,12 @@
 /** `contrastive search`: the images of a folder that are like another one, like each other, or like none. */
-import { mkdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { statOrUndefined } from '../data/files.ts';
-import { DataError, messageOf, OptionError } from '../errors.ts';
-import { writeFileAtomic } from '../files/atomic.ts';
+import { OptionError } from '../errors.ts';
 import type { FeatureIndex } from '../search/feature-index.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
+import type { EncoderSource } from '../serve/encoder-source.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { folderOfRun } from './data-option.ts';
 import { indexOf, ofIndex, openGiven, shortPath } from './index-option.ts';
+import { placeFor, writeOutput } from './output-file.ts';
 import { type Found, findLike, findSame, findStrange, queriesOf } from './search-find.ts';
 import { renderFound } from './search-page.ts';
 import { floatType, ofDevice, positive } from './shared-options.ts';
@@ -85,11 +83,12 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
   async run(context) {
     const { options, signal, output } = context;
     checkJob(context);
-    const out = options.out === undefined ? undefined : await placeFor(options.out);
-    const queries = options.query === undefined ? [] : await queriesOf(options.query);
+    const out = options.out === undefined ? undefined : await placeFor(options.out, '--out', '.html');
     const places = await placesOf(options);
-    const needsEncoder = places.input !== undefined || queries.length > 0;
-    const embedder = needsEncoder ? await loadEmbedder(context) : undefined;
+    const needsEncoder = places.input !== undefined || options.query !== undefined;
+    const source = needsEncoder ? await sourceOf(options) : undefined;
+    const queries = options.query === undefined ? [] : await queriesOf(options.query);
+    const embedder = source && (await loadEmbedder(source, context));
     try {
       await using index = await openGiven(places, { embedder, signal, output });
       const found =
@@ -126,24 +125,16 @@ async function placesOf({ run, input, index }: Context['options']): Promise<Plac
   return { input: folder, index: index ?? indexOf(folder) };
 }
 
-async function loadEmbedder({ options, output }: Context): Promise<Embedder> {
+async function loadEmbedder(source: EncoderSource, { options, output }: Context): Promise<Embedder> {
   const { batchSize, precision, device } = options;
   const embedder = await createEmbedder({
-    ...sourceOf(options),
+    ...source,
     ...{ precision, device, maxBatch: batchSize },
     maxWaitMs: 250, // full batches matter more than a quick first row
     priority: 'bulk',
   });
   printLoaded(embedder.info, output);
   return embedder;
-}
-
-/** The absolute path to write to. @throws {OptionError} a name of another kind. */
-async function placeFor(out: string): Promise<string> {
-  const path = resolve(out);
-  if (!/\.html?$/i.test(path)) throw new OptionError(`--out must be a name in .html, got '${out}'`);
-  if ((await statOrUndefined(path))?.isDirectory()) throw new DataError(`${path}: is a folder`);
-  return path;
 }
 
 async function writePage(out: string, index: FeatureIndex, found: Found, { signal, output }: Context): Promise<void> {
@@ -153,12 +144,7 @@ async function writePage(out: string, index: FeatureIndex, found: Found, { signa
     { label: 'Features', value: String(index.dim) },
   ];
   const page = await renderFound({ ...found, facts }, signal);
-  try {
-    await mkdir(dirname(out), { recursive: true });
-    await writeFileAtomic(out, page);
-  } catch (error) {
-    throw new DataError(`${out}: cannot be written: ${messageOf(error)}`, { cause: error });
-  }
+  await writeOutput(out, page);
   output.print(`\n${shortPath(out)}`);
   output.emit({ out });
 }

@@ -11,16 +11,18 @@ import { embeddingService } from '../serve/service.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
-import { images, indexOf, ofIndex, openGiven } from './index-option.ts';
+import { counted } from './format.ts';
+import { indexOf, ofIndex, openGiven } from './index-option.ts';
 import type { Output } from './output.ts';
 import { searchPage, searchPageHeaders } from './search-live.ts';
 import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
+import { shellWord } from './train-options.ts';
 
 export const command = defineCommand({
   name: 'serve',
   summary: 'answer HTTP requests with the features or classes of images',
-  places: ['run'],
+  places: ['run', 'input'],
   help: `
 Loads the encoder of a run (its projection head is dropped), or one with weights from elsewhere, and listens:
   POST /embed         an image, with its content-type (image/jpeg, image/png …)
@@ -43,13 +45,13 @@ A client that sends the headers of a request for more than 20 seconds or its bod
 
 Ctrl-C or SIGTERM answers what is under way, closes what is still open after --close-timeout seconds, and ends with exit code 0. With --json each line is a record: one with the "url", and those of Fastify's log. Needs the package fastify, version 5.`,
   examples: [
-    { run: 'contrastive serve --run runs/supcon --normalize', explains: 'On http://127.0.0.1:3000.' },
+    { run: 'contrastive serve runs/supcon --normalize', explains: 'On http://127.0.0.1:3000.' },
     {
-      run: 'contrastive serve --run runs/supcon/checkpoints/400 --host 0.0.0.0 --port 8080 --json',
+      run: 'contrastive serve runs/supcon/checkpoints/400 --host 0.0.0.0 --port 8080 --json',
       explains: 'An earlier checkpoint, in a container.',
     },
     {
-      run: 'contrastive serve --run runs/photos --input photos',
+      run: 'contrastive serve runs/photos photos',
       explains: 'With POST /search over the images below photos/, and a page for it at http://127.0.0.1:3000/search.',
     },
     {
@@ -92,12 +94,12 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
   async run({ options, signal, output }) {
     const { port, host, maxImageBytes, maxPending, maxBufferedBytes, threads } = options;
     const Fastify = await importFastify();
-    const indexFile = options.index ?? (options.input && indexOf(options.input));
+    const source = await sourceOf(options);
+    const indexFile = options.index ?? (options.input === undefined ? undefined : indexOf(options.input));
     if (threads !== undefined) {
       setThreads(threads);
       setAugmentThreads(threads);
     }
-    const source = sourceOf(options);
     const served = {
       normalize: options.normalize,
       precision: options.precision,
@@ -118,7 +120,13 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
     });
     try {
       const index =
-        indexFile && (await openGiven({ index: indexFile, input: options.input }, { embedder, signal, output }));
+        indexFile === undefined
+          ? undefined
+          : await openGiven({ index: indexFile, input: options.input }, { embedder, signal, output });
+      if (index?.root !== undefined && !index.hasPictures)
+        output.warn(
+          `${index.path}: names images in '${index.root}', which was not typed: the page shows no pictures of them; to show them: serve RUN ${shellWord(index.root)} --index ${shellWord(index.path)}`,
+        );
       const limits = { maxImageBytes, maxPending, ...(maxBufferedBytes !== undefined && { maxBufferedBytes }) };
       await app.register(embeddingService(embedder, { ...limits, ...(index && { index }) }));
       if (index)
@@ -132,7 +140,7 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       const of = step === undefined ? '' : `, step ${step}`;
       const names = embedder instanceof ImageClassifier ? `, ${embedder.classes.length} classes` : '';
       output.print(`${url} answers: ${encoder.name}, ${dim} features${names}${of}. Ctrl-C ends it.`);
-      if (index) output.print(`${url}/search is a page to search ${images(index.length)} with one of yours.`);
+      if (index) output.print(`${url}/search is a page to search ${counted(index.length, 'image')} with one of yours.`);
       if (!signal.aborted) await once(signal, 'abort');
     } finally {
       await app.close();

@@ -1,20 +1,16 @@
 /** The images of a contact sheet: samples of a training, as it decodes them. */
-import { basename, relative, sep } from 'node:path';
+import { basename } from 'node:path';
 import { type Dataset, type LoadedSample, loadedSample } from '../data/dataset.ts';
 import { decodeImage } from '../data/decode.ts';
 import { DataError } from '../errors.ts';
 import { throwIfAborted } from '../validate.ts';
+import type { Skipped } from './image-files.ts';
 import type { Output } from './output.ts';
+import { sampleName } from './sample-name.ts';
 
 export interface SheetImage {
-  /** Of a file: relative to the folder of the data, with slashes. Else what it is of, and its number. */
   readonly name: string;
   readonly sample: LoadedSample;
-}
-
-export interface Skipped {
-  readonly name: string;
-  readonly reason: string;
 }
 
 /** One image file as a data set. @param side as training decodes, in pixels; as stored without. */
@@ -24,12 +20,6 @@ export const imageFileDataset = (file: string, side: number | undefined): Datase
   files: [file],
   get: () => decodeImage(file, side === undefined ? {} : { size: side }),
 });
-
-function nameOf({ name, files, source }: Dataset, index: number): string {
-  const file = files?.[index];
-  if (file === undefined) return `${name} ${index}`;
-  return source === undefined ? basename(file) : relative(source, file).split(sep).join('/');
-}
 
 /** Up to `count` images that can be decoded, spread evenly over a data set. @throws {DataError} there is none. */
 export async function sheetImages(
@@ -46,7 +36,7 @@ export async function sheetImages(
     // The rest fill in for bad ones.
     if (images.length === count) break;
     throwIfAborted(signal);
-    const name = nameOf(dataset, index);
+    const name = sampleName(dataset, index);
     try {
       images.push({ name, sample: loadedSample(await dataset.get(index), dataset.name, index) });
     } catch (error) {

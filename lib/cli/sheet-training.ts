@@ -5,7 +5,7 @@ import { openRun } from '../checkpoint/run.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { OptionError } from '../errors.ts';
-import { dataOfRun, loadSplits, parseData, profileOf } from './data-option.ts';
+import { dataOfRun, holdsRun, loadSplits, parseData, profileOf } from './data-option.ts';
 import { flagOf } from './options.ts';
 import type { Output } from './output.ts';
 import { imageFileDataset } from './sheet-images.ts';
@@ -43,7 +43,9 @@ const beside = ['data', 'run', 'augment', 'out', 'samples', 'views', 'seed', 'js
 
 /** @throws {OptionError} choices that do not go together; {DataError} images or a file that are missing. */
 export function sheetTraining(choices: SheetChoices): Promise<SheetTraining> {
-  const { run, pipeline, given } = choices;
+  const { options, run, pipeline, given } = choices;
+  if (run === undefined && options.data !== undefined && holdsRun(options.data))
+    return sheetTraining({ ...choices, run: options.data, options: { ...options, data: undefined } });
   const owner = run === undefined ? 'augment' : 'run';
   const other = [...given].find((name) => !beside.includes(name) || (run !== undefined && name === 'augment'));
   if ((run !== undefined || pipeline !== undefined) && other !== undefined)

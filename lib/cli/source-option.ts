@@ -1,4 +1,5 @@
 /** Which encoder a command computes features with: that of a run, or a network with weights from a file. */
+import { openRun } from '../checkpoint/run.ts';
 import { OptionError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
 import type { EmbedderInfo } from '../serve/embedder.ts';
@@ -29,10 +30,22 @@ export const ofSource = {
 /** What `--help` says of them. */
 export const sourceHelp = `With --encoder and --weights in place of --run, images are scaled to --size and normalised as ImageNet's.`;
 
-/** @throws {OptionError} neither, or parts of both. */
-export function sourceOf({ run, encoder, weights, stem, size }: OptionValues<typeof ofSource>): EncoderSource {
+/**
+ * Looks whether the run is there, so that a mistaken one is told before images are looked for.
+ * @throws {OptionError} neither, or parts of both. @throws {CheckpointError} no run there.
+ */
+export async function sourceOf({
+  run,
+  encoder,
+  weights,
+  stem,
+  size,
+}: OptionValues<typeof ofSource>): Promise<EncoderSource> {
   const ofWeights = [encoder, weights, stem, size].some((value) => value !== undefined);
-  if (run !== undefined && !ofWeights) return { checkpoint: run };
+  if (run !== undefined && !ofWeights) {
+    await openRun(run);
+    return { checkpoint: run };
+  }
   if (run !== undefined || encoder === undefined || weights === undefined)
     throw new OptionError('RUN is missing, the folder of a run; or --encoder NAME and --weights FILE in its place');
   return {

@@ -100,7 +100,7 @@ export async function importSharp(): Promise<typeof import('sharp')> {
   try {
     return await import('sharp');
   } catch (error) {
-    throw new DataError(`decoding images needs the package sharp (npm install sharp): ${messageOf(error)}`, {
+    throw new DataError(`reading and writing images needs the package sharp (npm install sharp): ${messageOf(error)}`, {
       cause: error,
     });
   }

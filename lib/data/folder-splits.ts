@@ -8,13 +8,30 @@ export type FolderSplit = 'train' | 'val' | 'test';
 
 export type FolderLayout = 'auto' | 'classes' | 'flat';
 
-const kRoles: readonly (readonly [FolderSplit, RegExp])[] = [
-  ['train', /^(train|training)([ _-]?(set|data|images))?$/i],
-  ['val', /^(val|valid|validation|dev|development)([ _-]?(set|data|images))?$/i],
-  ['test', /^(test|testing|eval|evaluation)([ _-]?(set|data|images))?$/i],
+const kWords: readonly (readonly [FolderSplit, string])[] = [
+  ['train', 'train|training|train[ _-]?val'],
+  ['val', 'val|valid|validation|dev|development'],
+  ['test', 'test|testing|eval|evaluation'],
 ];
 
-const roleOf = (name: string): FolderSplit | undefined => kRoles.find(([, pattern]) => pattern.test(name))?.[0];
+/** 'train', 'Training Set', 'val2017', 'seg_test': what stands before the word, and a year or a number behind it. */
+const kRoles = kWords.map(
+  ([role, words]) => [role, new RegExp(`^(.*[ _-])?(?:${words})(?:[ _-]?(?:set|data|images|\\d+))?$`, 'i')] as const,
+);
+
+/**
+ * The splits among the names of folders. What something else stands before is one where it does before another split too: 'seg_train'
+ * beside 'seg_test', not a 'steam train' beside a 'bus'.
+ */
+function rolesIn(names: readonly string[]): Map<string, FolderSplit> {
+  const found = names.flatMap((name) => {
+    const [role, pattern] = kRoles.find(([, pattern]) => pattern.test(name)) ?? [];
+    return role && pattern ? [{ name, role, before: pattern.exec(name)?.[1] }] : [];
+  });
+  const isSplit = ({ role, before }: (typeof found)[number]): boolean =>
+    before === undefined || found.some((other) => other.before === before && other.role !== role);
+  return new Map(found.filter(isSplit).map(({ name, role }) => [name, role]));
+}
 
 /** A folder without the split that was asked for, which is no fault of the folder. */
 export class MissingSplitError extends DataError {}
@@ -30,7 +47,7 @@ export interface ResolvedSplit {
 
 /**
  * Where a split's images are below `root`. When all sub-folders with images are called as splits are (train, Training,
- * val, dev, test, …), they are the splits; else they are classes, and all is 'train'. A root that holds nothing but one
+ * val2017, dev, seg_test, …), they are the splits; else they are classes, and all is 'train'. A root that holds nothing but one
  * folder of splits stands for it.
  *
  * @throws {MissingSplitError} no such split. @throws {DataError} names of which it cannot be said whether they mean splits or classes.
@@ -38,10 +55,11 @@ export interface ResolvedSplit {
 export async function resolveSplit(root: string, split: FolderSplit, layout: FolderLayout): Promise<ResolvedSplit> {
   const here = await listFolder(root);
   const { images, folders, others } = here;
-  const named = folders.filter((name) => roleOf(name) !== undefined);
-  const classLike = folders.filter((name) => !named.includes(name));
+  const roleOf = rolesIn(folders);
+  const named = [...roleOf.keys()];
+  const classLike = folders.filter((name) => !roleOf.has(name));
   if (named.length === 0) return resolveClasses(root, split, here, layout);
-  const roles = new Map(named.map((name) => [roleOf(name) as FolderSplit, name]));
+  const roles = new Map([...roleOf].map(([name, role]) => [role, name]));
   const withImages = await firstWithImages(root, classLike);
   if (withImages !== undefined) {
     // One name of a split among others is a class: a train among buses.
@@ -73,7 +91,7 @@ async function resolveClasses(
   layout: FolderLayout,
 ): Promise<ResolvedSplit> {
   const inner = await Promise.all(folders.map((name) => listFolder(join(root, name))));
-  const parts = inner.map((entries) => [...new Set(entries.folders.map(roleOf).filter((role) => role !== undefined))]);
+  const parts = inner.map((entries) => [...new Set(rolesIn(entries.folders).values())]);
   if (folders.length === 1 && images.length === 0 && parts[0]?.includes('train'))
     return resolveSplit(join(root, folders[0] as string), split, layout);
   const mixed = parts.findIndex((roles) => roles.length > 1);

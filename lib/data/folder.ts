@@ -1,6 +1,7 @@
 /** A folder of image files as a data set: a class a sub-folder, or without labels. */
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { DataError, messageOf, OptionError } from '../errors.ts';
+import { functionOption } from '../options/kinds.ts';
 import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { asGiven } from '../options/resolve.ts';
 import { describe, throwIfAborted } from '../validate.ts';
@@ -32,6 +33,8 @@ export const folderOptions = {
   onError: { type: 'string', choices: ['throw', 'skip'], default: 'throw' },
   /** Ends the reading of `onError: 'skip'`. */
   signal: { type: 'checked', check: asGiven<AbortSignal> },
+  /** Hears of that reading: how many files are done, of how many. */
+  onProgress: functionOption<(done: number, total: number) => void>(),
   ...imageFileOptions,
 } as const satisfies OptionTable;
 
@@ -46,6 +49,9 @@ export interface FolderDataset extends Dataset {
   /** Files that `onError: 'skip'` left out. */
   readonly skipped: readonly SkippedFile[];
 }
+
+/** Of damaged files, in a text. */
+const kMostNamed = 3;
 
 interface Item {
   file: string;
@@ -104,16 +110,18 @@ function thin(items: Item[], limit: number | undefined): Item[] {
 async function checkFiles(
   items: readonly Item[],
   read: (item: Item) => Promise<DecodedImage>,
-  signal: AbortSignal | undefined,
+  { signal, onProgress }: Pick<ResolvedOf<typeof folderOptions>, 'signal' | 'onProgress'>,
 ): Promise<{ good: Item[]; skipped: SkippedFile[] }> {
   const reasons = new Map<Item, string>();
   const rest = items.values();
+  let done = 0;
   const worker = async (): Promise<void> => {
     for (const item of rest) {
       throwIfAborted(signal);
       await read(item).catch((error: unknown) => {
         reasons.set(item, messageOf(error));
       });
+      onProgress?.(++done, items.length);
     }
   };
   await Promise.all(Array.from({ length: 8 }, worker));
@@ -121,6 +129,13 @@ async function checkFiles(
     good: items.filter((item) => !reasons.has(item)),
     skipped: items.flatMap((item) => (reasons.has(item) ? [{ file: item.file, reason: reasons.get(item) ?? '' }] : [])),
   };
+}
+
+/** "4 damaged files (a/1.jpg, a/2.jpg, b/3.jpg, …)" */
+function damagedText(folder: string, skipped: readonly SkippedFile[]): string {
+  const names = skipped.slice(0, kMostNamed).map(({ file }) => relative(folder, file).split(sep).join('/'));
+  const more = skipped.length > kMostNamed ? ', …' : '';
+  return `${skipped.length} damaged ${skipped.length === 1 ? 'file' : 'files'} (${names.join(', ')}${more})`;
 }
 
 /**
@@ -132,7 +147,7 @@ async function checkFiles(
  * @throws {AbortError} the signal fired.
  */
 export async function folderDataset(options: ResolvedOf<typeof folderOptions>): Promise<FolderDataset> {
-  const { root, split, layout, size, channels, onError, limit, signal, maxPixels, background } = options;
+  const { root, split, layout, size, channels, onError, limit, maxPixels, background } = options;
   const decoding = {
     ...{ maxPixels, background },
     channels,
@@ -149,12 +164,12 @@ export async function folderDataset(options: ResolvedOf<typeof folderOptions>): 
     );
   const read = (item: Item): Promise<DecodedImage> => decodeImage(item.file, decoding);
   const kept = thin(items, limit);
-  const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read, signal) : { good: kept, skipped: [] };
+  const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read, options) : { good: kept, skipped: [] };
   if (good.length === 0)
     throw new DataError(
       `folder: the data set is empty: none of ${kept.length} files in '${folder}' can be decoded: ${skipped[0]?.reason}`,
     );
-  if (skipped.length > 0) leftOut.push(`${skipped.length} damaged ${skipped.length === 1 ? 'file' : 'files'}`);
+  if (skipped.length > 0) leftOut.push(damagedText(folder, skipped));
   return {
     name: 'folder',
     length: good.length,

@@ -5,4 +5,4 @@ import './convnext.ts';
 import './mobilenet-v3.ts';
 import './efficientnet.ts';
 
-export { type Encoder, encoderFacts, encoderNames, encoderShapes, makeEncoder } from './registry.ts';
+export { classifierName, type Encoder, encoderFacts, encoderNames, encoderShapes, makeEncoder } from './registry.ts';

@@ -21,7 +21,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { checkImages } from './inputs.ts';
 import { commonOptions, patchOption, stochasticDepthOption, widthOption } from './network-options.ts';
 import { registerEncoder } from './registry.ts';
-import { shapesAtWidth } from './shapes.ts';
+import { shapesOf } from './shapes.ts';
 
 const declared = {
   /** Side in pixels of the patches that the first convolution takes; its stride. Default 4; less for small images. */
@@ -195,9 +195,12 @@ export function convnextS(options: ConvNeXtOptions = {}): ConvNeXt {
 for (const name of Object.keys(networks) as Name[])
   registerEncoder(name, (options) => new ConvNeXt(name, options), {
     options: optionsOf(name),
+    classifier: 'classifier.2',
     forImages: (size) => ({ patch: size <= 64 ? 2 : 4 }),
     shapes: (options) => {
-      const { width } = resolveOptions(name, declared, options);
-      return shapesAtWidth((width) => new ConvNeXt(name, { ...options, width }), width);
+      const { width, patch, inChannels } = resolveOptions(name, declared, options);
+      return shapesOf((extents) => new ConvNeXt(name, { ...options, ...extents }), {
+        ...{ width: { value: width }, patch: { value: patch }, inChannels: { value: inChannels } },
+      });
     },
   });

@@ -115,4 +115,8 @@ export function efficientnetB0(options: EfficientNetOptions = {}): EfficientNet 
   return new EfficientNet(options);
 }
 
-registerEncoder(name, (options) => new EfficientNet(options), { options: declared, forImages: stemFor });
+registerEncoder(name, (options) => new EfficientNet(options), {
+  options: declared,
+  forImages: stemFor,
+  classifier: 'classifier.1',
+});

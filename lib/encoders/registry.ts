@@ -2,7 +2,7 @@
 import { OptionError } from '../errors.ts';
 import type { Module, ModuleConfig } from '../nn/module.ts';
 import type { OptionTable } from '../options/option.ts';
-import { expectOneOf } from '../validate.ts';
+import { describe, expectOneOf, isPlainObject } from '../validate.ts';
 
 /** A module (batch, …) → (batch, featureDim). */
 export interface Encoder extends Module {
@@ -25,6 +25,8 @@ export interface EncoderFacts {
   readonly forImages?: (size: number) => Readonly<Record<string, number | string>>;
   /** With it, weights from a file are compared before anything is made. */
   readonly shapes?: EncoderShapes;
+  /** What torchvision calls the linear classifier behind it. Default 'fc'. */
+  readonly classifier?: string;
 }
 
 interface Registered extends EncoderFacts {
@@ -47,11 +49,16 @@ export const encoderNames = (): readonly string[] => [...encoders.keys()];
 /** What `registerEncoder` was told of an encoder; nothing of an unknown one. */
 export const encoderFacts = (name: string): EncoderFacts => encoders.get(name) ?? {};
 
+/** Under which name a file of weights has the linear classifier of an encoder: torchvision's. */
+export const classifierName = (config: ModuleConfig | undefined): string =>
+  encoderFacts(config?.name ?? '').classifier ?? 'fc';
+
 /**
  * An encoder from plain data: `{ name: 'resnet18', stem: 'cifar', width: 16 }`, as `encoder.config` holds it.
  * @throws {OptionError} an unknown name, with the nearest known one, or an unknown or wrong option.
  */
 export function makeEncoder(config: ModuleConfig): Encoder {
+  if (!isPlainObject(config)) throw new OptionError(`encoder must be { name, … }, got ${describe(config)}`);
   const { name, ...options } = config;
   return registered(name).make(options);
 }

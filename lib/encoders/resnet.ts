@@ -21,7 +21,7 @@ import { checkImages } from './inputs.ts';
 import { checkMultiple, commonOptions, stemFor, stemOption, widthOption } from './network-options.ts';
 import { registerEncoder } from './registry.ts';
 import { BasicBlock, type Block, Bottleneck, conv, type Groups } from './resnet-blocks.ts';
-import { shapesAtWidth } from './shapes.ts';
+import { shapesOf } from './shapes.ts';
 
 const declared = {
   /**
@@ -193,6 +193,8 @@ for (const name of Object.keys(networks) as Name[])
     forImages: stemFor,
     shapes: (options) => {
       const { width } = resolveOptions(name, declared, options);
-      return shapesAtWidth((width) => new ResNet(name, { ...options, width }), width, widthUnit(name));
+      return shapesOf((extents) => new ResNet(name, { ...options, ...extents }), {
+        width: { unit: widthUnit(name), value: width },
+      });
     },
   });

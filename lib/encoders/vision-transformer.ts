@@ -26,7 +26,7 @@ import { checkImages } from './inputs.ts';
 import { checkMultiple, commonOptions, patchOption, stochasticDepthOption, widthOption } from './network-options.ts';
 import { sinCosPositions } from './positions.ts';
 import { registerEncoder } from './registry.ts';
-import { shapesAtWidth } from './shapes.ts';
+import { shapesOf } from './shapes.ts';
 
 const declared = {
   /** Side in pixels of the images that the positions are of, a multiple of `patch`. Default 224. */
@@ -240,9 +240,15 @@ const patchFor = (size: number): number => [16, 8, 4, 2].find((patch) => size % 
 for (const name of Object.keys(widths) as Name[])
   registerEncoder(name, (options) => new VisionTransformer(name, options), {
     options: { ...declared, width: { ...declared.width, default: widths[name] } },
+    classifier: 'heads.head',
     forImages: (size) => ({ size, patch: patchFor(size) }),
     shapes: (options) => {
-      const { width = widths[name] } = resolveOptions(name, declared, options);
-      return shapesAtWidth((width) => new VisionTransformer(name, { ...options, width }), width, headWidth);
+      const { width = widths[name], size, patch, inChannels } = resolveOptions(name, declared, options);
+      const ofOnePatch = (extents: { readonly width: number; readonly patch: number; readonly inChannels: number }) =>
+        new VisionTransformer(name, { ...options, ...extents, size: extents.patch });
+      const shapes = shapesOf(ofOnePatch, {
+        ...{ width: { unit: headWidth, value: width }, patch: { value: patch }, inChannels: { value: inChannels } },
+      });
+      return new Map([...shapes, ['encoder.pos_embedding', [1, 1 + (size / patch) ** 2, width]]]);
     },
   });

@@ -6,7 +6,7 @@ import { readSample } from '../data/sample-reader.ts';
 import { isDistributed } from '../distributed/group.ts';
 import { ofAllRanks, rangeOfRank } from '../distributed/rows.ts';
 import { inferencePass } from '../encoders/inference.ts';
-import { OptionError } from '../errors.ts';
+import { DataError, OptionError } from '../errors.ts';
 import { inEvaluation } from '../nn/evaluation.ts';
 import type { Module } from '../nn/module.ts';
 import { countOption } from '../options/kinds.ts';
@@ -70,7 +70,8 @@ const mostMeasured = 64;
 
 /**
  * Runs every sample of a data set through an encoder in evaluation mode; the modes of its parts are restored afterwards.
- * @throws {AbortError} the signal fired.
+ * @throws {DataError} a sample that cannot be read, or whose features are not finite. @throws {AbortError} the signal fired.
+ * @throws {ContrastiveError} ERR_NON_FINITE: weights that are not finite.
  */
 export async function extractFeatures(encoder: Module, dataset: Dataset, options: ExtractOptions): Promise<Features> {
   const resolved = resolveOptions('extractFeatures', extractOptions, options);
@@ -128,11 +129,19 @@ async function extract(
       labels.push(...batch.labels);
       onProgress?.(labels.length, dataset.length);
     }
-    return {
-      features: noGrad(() => cat(parts)),
-      labels: labels.includes(undefined) ? undefined : Int32Array.from(labels as number[]),
-    };
+    const features = noGrad(() => cat(parts));
+    await expectFinite(features, dataset.name);
+    return { features, labels: labels.includes(undefined) ? undefined : Int32Array.from(labels as number[]) };
   } finally {
     for (const part of parts) part.dispose();
   }
+}
+
+/** Disposes features (samples, dim) that are refused. @throws {DataError} naming the first sample that has NaN or infinity. */
+async function expectFinite(features: Tensor, name: string): Promise<void> {
+  using bad = tidy(() => noGrad(() => features.flatten(1).isfinite().logicalNot().sum(1)));
+  const sample = (await bad.data()).findIndex((count) => Number(count) > 0);
+  if (sample === -1) return;
+  features.dispose();
+  throw new DataError(`${name}: sample ${sample}: its features are not finite`);
 }

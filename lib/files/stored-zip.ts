@@ -1,6 +1,6 @@
 /** Zip archives whose members are stored without compression, so that they can be read in place. Their makers are not trusted. */
 import type { FileHandle } from 'node:fs/promises';
-import { fromFdPromise } from 'yauzl';
+import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
 import { CheckpointError, messageOf } from '../errors.ts';
 
 /** Bytes of a file. */
@@ -10,6 +10,30 @@ export interface Span {
 }
 
 const mostMembers = 20_000;
+
+/**
+ * Of a file, for the parser. Its own reader lets a place beyond 2^53, which a ZIP64 archive may name, end the process: what is thrown
+ * inside a callback is nobody's.
+ */
+class HandleReader extends RandomAccessReader {
+  readonly #handle: FileHandle;
+  readonly #size: number;
+
+  constructor(handle: FileHandle, size: number) {
+    super();
+    this.#handle = handle;
+    this.#size = size;
+  }
+
+  override read(buffer: Buffer, offset: number, length: number, at: number, done: (error: Error | null) => void): void {
+    const read = async (): Promise<void> => {
+      if (at + length > this.#size) throw new Error(`it names byte ${at + length} of ${this.#size}`);
+      const { bytesRead } = await this.#handle.read(buffer, offset, length, at);
+      (done as (error: null, bytesRead: number) => void)(null, bytesRead);
+    };
+    read().catch(done);
+  }
+}
 
 /**
  * Where the members of an archive lie in its file; those that are compressed are left out.
@@ -22,8 +46,10 @@ export async function storedMembers(handle: FileHandle, file: string): Promise<R
   const members = new Map<string, Span>();
   const names = new Set<string>();
   const used: Span[] = []; // with their headers
+  const { size } = await handle.stat();
   try {
-    const zip = await fromFdPromise(handle.fd, { strictFileNames: true, autoClose: false });
+    const reader = new HandleReader(handle, size);
+    const zip = await fromRandomAccessReaderPromise(reader, size, { strictFileNames: true, autoClose: false });
     if (zip.entryCount > mostMembers) throw fail(`must have at most ${mostMembers} members, got ${zip.entryCount}`);
     for await (const entry of zip.eachEntry()) {
       const { fileName: name, relativeOffsetOfLocalHeader: header, compressedSize: bytes } = entry;
@@ -37,7 +63,6 @@ export async function storedMembers(handle: FileHandle, file: string): Promise<R
     if (error instanceof CheckpointError) throw error;
     throw fail(`is a damaged zip archive: ${messageOf(error)}`, error);
   }
-  const { size } = await handle.stat();
   used.sort((a, b) => a.at - b.at);
   let end = 0;
   for (const { at, bytes } of used) {

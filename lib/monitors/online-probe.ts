@@ -27,6 +27,8 @@ interface Learned {
 
 class OnlineProbe implements FeatureMonitor {
   readonly #rate: number;
+  /** The row of a class among the weights, in the order in which classes were seen: memory follows their number, not the largest. */
+  readonly #places = new Map<number, number>();
   #learned: Learned | undefined;
   #seen = 0;
   /** The newest figures: two steps are enqueued at a time, so that none may have come since. */
@@ -45,14 +47,23 @@ class OnlineProbe implements FeatureMonitor {
   #learn(x: Tensor, labels: Int32Array): Learned {
     const [rows, dim] = x.shape as [number, number];
     const { device } = x;
-    const { weights, velocity, right } = this.#fitting(Math.max(...labels) + 1, dim, device);
-    const targets = tensor(labels, { dtype: 'int64', device });
+    const targets = tensor(
+      labels.map((label) => this.#placeOf(label)),
+      { dtype: 'int64', device },
+    );
+    const { weights, velocity, right } = this.#fitting(this.#places.size, dim, device);
     const [mean, deviation] = ops.probeScale(x);
     const inputs = ops.probeInputs(x, mean, deviation.mul(Math.sqrt(dim)));
     const predicted = ops.probeLogits(weights, inputs).select(0, 0).argmax(1);
     const rate = tensor([this.#rate], { device });
     const after = ops.probeSteps(weights, velocity, inputs, targets, rate, { ...always, batch: rows });
     return { weights: after[0], velocity: after[1], right: right.add(predicted.eq(targets).sum()) };
+  }
+
+  #placeOf(label: number): number {
+    const place = this.#places.get(label) ?? this.#places.size;
+    this.#places.set(label, place);
+    return place;
   }
 
   /** What was learned, with room for so many classes at least: those that were never seen have weights of zero. */
@@ -85,6 +96,7 @@ class OnlineProbe implements FeatureMonitor {
 
   [Symbol.dispose](): void {
     this.#keep(undefined);
+    this.#places.clear();
     this.#seen = 0;
     this.#said = {};
   }

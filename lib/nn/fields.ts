@@ -1,6 +1,7 @@
 /** Fields of a module under the names that PyTorch would give them. */
 import { types } from 'node:util';
 import { StateError } from '../errors.ts';
+import { isPlainObject } from '../validate.ts';
 
 /** 'outProj' as PyTorch writes it: 'out_proj'. */
 const pytorchName = (field: string): string =>
@@ -18,8 +19,7 @@ export function fieldsOf<T>(object: object, is: (value: unknown) => value is T):
 /** What a Map, a Set or a plain object holds; nothing of any other value. */
 function heldBy(value: unknown): readonly unknown[] {
   if (types.isMap(value) || types.isSet(value)) return [...value.values()];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.getPrototypeOf(value) === Object.prototype ? Object.values(value) : [];
+  return isPlainObject(value) ? Object.values(value) : [];
 }
 
 /** @throws {StateError} a field with a Map, Set or plain object of what `is` takes, where fieldsOf() does not look. */

@@ -120,7 +120,7 @@ export abstract class Module {
    * and no code is run. Where the names of the file begin otherwise ('state_dict.module.encoder_q.'), that is found, and names
    * of SupContrast, lightly and timm are translated. Parts that this module lacks, such as a classifier, are left out. A first
    * convolution for other channels is adapted: summed for gray images, else its channels repeated and scaled, as in timm. Positions of a vision
-   * transformer are interpolated to its grid of patches.
+   * transformer are interpolated to its grid of patches; weights of batch normalisation with another ε are scaled.
    *
    * @returns what was loaded, left out and adapted.
    * @throws {CheckpointError} a file that is missing, damaged or does not fit the module; nothing is copied then.
@@ -130,7 +130,7 @@ export abstract class Module {
    */
   async load(file: string, options: LoadWeightsOptions = {}): Promise<LoadedWeights> {
     checkAlive(this);
-    return loadWeights(this.stateDict(), file, options);
+    return loadWeights(this, file, options);
   }
 
   /**

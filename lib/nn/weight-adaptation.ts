@@ -1,13 +1,20 @@
-/** Weights for other images than they were trained with: other channels, or another grid of patches. */
+/**
+ * Weights for other images than they were trained with, other channels or another grid of patches, and for a network that is
+ * written otherwise.
+ */
 import type { StoredTensor } from '../files/torch-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { Module } from './module.ts';
 import { positionsAt } from './position-grid.ts';
 
 export interface WeightAdaptation {
   /** Of the weight. */
   readonly name: string;
-  /** What the file has another number of: input channels of the first convolution, or patches along a side of an image. */
-  readonly of: 'input channels' | 'patches a side';
+  /**
+   * What is another number in the file: input channels of the first convolution, patches along a side of an image, or the ε of a
+   * batch normalisation.
+   */
+  readonly of: 'input channels' | 'patches a side' | 'epsilon';
   /** That number in the file. */
   readonly from: number;
   /** That number in the module. */
@@ -16,9 +23,23 @@ export interface WeightAdaptation {
 
 type Shapes = ReadonlyMap<string, Pick<StoredTensor, 'shape'>>;
 
-/** What of the file must be adapted to the module; other differences of shape are left as they are. */
-export function weightAdaptations(own: ReadonlyMap<string, Tensor>, stored: Shapes): WeightAdaptation[] {
-  return [inputAdaptation(own, stored), positionAdaptation(own, stored)].filter((found) => found !== undefined);
+/**
+ * What of the file must be adapted to the module; other differences of shape are left as they are.
+ *
+ * @param epsilon ε of the batch normalisation that the weights are for; undefined where it is the module's.
+ */
+export function weightAdaptations(module: Module, stored: Shapes, epsilon: number | undefined): WeightAdaptation[] {
+  const own = module.stateDict();
+  return [
+    ...[inputAdaptation(own, stored), positionAdaptation(own, stored)].filter((found) => found !== undefined),
+    ...(epsilon === undefined ? [] : epsilonAdaptations(module, stored, epsilon)),
+  ];
+}
+
+/** The shape that a stored tensor is taken for: ours, where it lacks no more than trailing ones, as timm's layer scale does. */
+export function takenShape(own: readonly number[], shape: readonly number[]): readonly number[] {
+  const ones = Array<number>(Math.max(0, own.length - shape.length)).fill(1);
+  return String([...shape, ...ones]) === String(own) ? own : shape;
 }
 
 /** Of the module's first weight of four dimensions. */
@@ -53,10 +74,31 @@ function sideOf(shape: readonly number[]): number {
   return shape.length === 3 && one === 1 && Number.isInteger(side) ? side : 0;
 }
 
+/** Of each batch normalisation: no other layer has a weight beside a running variance. */
+function epsilonAdaptations(module: Module, stored: Shapes, from: number): WeightAdaptation[] {
+  return [...module.namedModules()].flatMap(([part, { eps: to }]: [string, Module & { eps?: unknown }]) => {
+    const name = `${part}.weight`;
+    const isNorm = stored.has(name) && stored.has(varianceOf(name));
+    return isNorm && typeof to === 'number' && to !== from ? [{ name, of: 'epsilon', from, to } as const] : [];
+  });
+}
+
+const varianceOf = (weight: string): string => weight.replace(/weight$/, 'running_var');
+
 /** Puts the adapted weight into `state`. */
 export function adaptWeight(state: Map<string, Tensor>, { name, of, from, to }: WeightAdaptation): void {
   const weight = state.get(name) as Tensor;
-  state.set(name, of === 'input channels' ? withChannels(weight, from, to) : positionsAt(weight, to, to));
+  const adapted = {
+    'input channels': () => withChannels(weight, from, to),
+    'patches a side': () => positionsAt(weight, to, to),
+    epsilon: () => withEpsilon(weight, state.get(varianceOf(name)) as Tensor, from, to),
+  };
+  state.set(name, adapted[of]());
+}
+
+/** γ for which γ / √(σ² + ε) is what it was: in evaluation the layer computes the same. */
+function withEpsilon(weight: Tensor, variance: Tensor, from: number, to: number): Tensor {
+  return weight.mul(variance.add(to).div(variance.add(from)).sqrt());
 }
 
 /**

@@ -7,6 +7,10 @@
 export interface Naming {
   /** Who writes them. */
   readonly of: string;
+  /** ε of their batch normalisation, where that of torchvision's network is another one. */
+  readonly epsilon?: number;
+  /** Our names of a classifier that stands in a part which the module has, and is left out. */
+  readonly classifier?: RegExp;
   /** From their names to ours; all that fit apply, in order. */
   readonly rules: readonly (readonly [RegExp, string])[];
 }
@@ -15,8 +19,20 @@ export interface Naming {
 const numbered = (...parts: readonly string[]): Naming['rules'] =>
   parts.flatMap((part, index) => (part === '' ? [] : [[new RegExp(`^${index}\\.`), `${part}.`] as const]));
 
-/** The parts of the blocks of an EfficientNet, as timm names them, to their places in torchvision's `block`. */
-const blockParts = (stage: string, ...parts: readonly (readonly [string, string])[]): Naming['rules'] =>
+type Part = readonly [string, string];
+
+const depthwise: Part = ['conv_dw', 'bn1'];
+const pointwise: Part = ['conv_pw', 'bn2'];
+/** Of a block that has more channels inside. */
+const inverted: readonly Part[] = [
+  ['conv_pw', 'bn1'],
+  ['conv_dw', 'bn2'],
+];
+const squeeze: Part = ['se.conv_reduce', 'se.conv_expand'];
+const project: Part = ['conv_pwl', 'bn3'];
+
+/** The parts of the blocks of a stage of timm's EfficientNet or MobileNetV3, to their places in torchvision's `block`. */
+const blockParts = (stage: string, ...parts: readonly Part[]): Naming['rules'] =>
   parts.flatMap(([first, second], place) =>
     [first, second].map((part, i) => {
       const own = part.startsWith('se.') ? `fc${i + 1}` : i;
@@ -24,13 +40,25 @@ const blockParts = (stage: string, ...parts: readonly (readonly [string, string]
     }),
   );
 
-const squeeze = ['se.conv_reduce', 'se.conv_expand'] as const;
+/** Blocks that timm counts in each stage, and torchvision from 1 on. */
+const countedBlocks = (...stages: readonly number[]): Naming['rules'] =>
+  stages
+    .flatMap((count, stage) => Array.from({ length: count }, (_, i) => `${stage}\\.${i}`))
+    .map((place, i) => [new RegExp(`^blocks\\.${place}\\.`), `features.${i + 1}.`] as const);
+
+/** The same in both; `bn1` and `conv_stem` are outside the blocks. */
+const stem: Naming['rules'] = [
+  [/^conv_stem\./, 'features.0.0.'],
+  [/^bn1\./, 'features.0.1.'],
+];
+
 const shortcut = [/^(layer\d+\.\d+)\.shortcut\./, '$1.downsample.'] as const;
 const layer = 'encoder.layers.encoder_layer_$1';
 
 /** torchvision's own names come first: where several fit as well, the first does. */
 export const namings: readonly Naming[] = [
-  { of: 'torchvision', rules: [] }, // and timm's, MoCo's, SimSiam's, Barlow Twins', SwAV's and solo-learn's residual networks
+  // And timm's, MoCo's, SimSiam's, Barlow Twins', SwAV's and solo-learn's residual networks. The classifier is ConvNeXt's.
+  { of: 'torchvision', rules: [], classifier: /^classifier\.2\./ },
   { of: 'SupContrast', rules: [shortcut] },
   {
     of: 'lightly, a list of the parts of torchvision.models.resnet',
@@ -64,13 +92,41 @@ export const namings: readonly Naming[] = [
   {
     of: 'timm, EfficientNet-B0',
     rules: [
-      [/^conv_stem\./, 'features.0.0.'],
-      [/^bn1\./, 'features.0.1.'],
-      ...blockParts('0', ['conv_dw', 'bn1'], squeeze, ['conv_pw', 'bn2']),
-      ...blockParts('[1-6]', ['conv_pw', 'bn1'], ['conv_dw', 'bn2'], squeeze, ['conv_pwl', 'bn3']),
+      ...stem,
+      ...blockParts('0', depthwise, squeeze, pointwise),
+      ...blockParts('[1-6]', ...inverted, squeeze, project),
       ...[0, 1, 2, 3, 4, 5, 6].map((i) => [new RegExp(`^blocks\\.${i}\\.`), `features.${i + 1}.`] as const),
       [/^conv_head\./, 'features.8.0.'],
       [/^bn2\./, 'features.8.1.'],
+    ],
+  },
+  {
+    of: 'timm, MobileNetV3-Large',
+    epsilon: 1e-5,
+    rules: [
+      ...stem,
+      [/^blocks\.6\.0\.conv\./, 'features.16.0.'],
+      [/^blocks\.6\.0\.bn1\./, 'features.16.1.'],
+      ...blockParts('0', depthwise, pointwise),
+      ...blockParts('[13]', ...inverted, project),
+      ...blockParts('[245]', ...inverted, squeeze, project),
+      ...countedBlocks(1, 2, 3, 4, 2, 3),
+    ],
+  },
+  {
+    of: 'timm, ConvNeXt',
+    rules: [
+      [/^stem\.([01])\./, 'features.0.$1.'],
+      [/^stages\.(\d+)\.blocks\.(\d+)\.conv_dw\./, 'stages.$1.$2.block.0.'],
+      [/^stages\.(\d+)\.blocks\.(\d+)\.norm\./, 'stages.$1.$2.block.2.'],
+      [/^stages\.(\d+)\.blocks\.(\d+)\.mlp\.fc1\./, 'stages.$1.$2.block.3.'],
+      [/^stages\.(\d+)\.blocks\.(\d+)\.mlp\.fc2\./, 'stages.$1.$2.block.5.'],
+      [/^stages\.(\d+)\.blocks\.(\d+)\.gamma$/, 'stages.$1.$2.layer_scale'],
+      ...[0, 1, 2, 3].flatMap((i) => [
+        [new RegExp(`^stages\\.${i}\\.downsample\\.`), `features.${2 * i}.`] as const,
+        [new RegExp(`^stages\\.${i}\\.`), `features.${2 * i + 1}.`] as const,
+      ]),
+      [/^head\.norm\./, 'classifier.0.'],
     ],
   },
 ];

@@ -10,9 +10,9 @@ import { tidy } from '../tensor/modes.ts';
 import { rawState, tensorState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { describe, expectString } from '../validate.ts';
-import type { ModuleConfig } from './module.ts';
+import type { Module, ModuleConfig } from './module.ts';
 import { checkShape, copyState, optionalName, quoted } from './state-dict.ts';
-import { adaptWeight, type WeightAdaptation, weightAdaptations } from './weight-adaptation.ts';
+import { adaptWeight, takenShape, type WeightAdaptation, weightAdaptations } from './weight-adaptation.ts';
 import { matchNames, type NameMatch, ownNameOf } from './weight-names.ts';
 
 function expectNames(name: string, value: readonly string[]): readonly string[] {
@@ -51,7 +51,10 @@ export interface LoadedWeights {
   readonly missing: readonly string[];
   /** The other names of the file; of what is no tensor, with what would make it: 'opt (argparse.Namespace)'. */
   readonly leftOut: readonly string[];
-  /** The first convolution and the positions, where the module has other input channels, or another grid, than the file. */
+  /**
+   * The first convolution and the positions, where the module has other input channels, or another grid, than the file; weights of
+   * batch normalisation, where that was computed with another ε.
+   */
   readonly adapted: readonly WeightAdaptation[];
 }
 
@@ -71,21 +74,18 @@ export async function writeWeights(
   await writeFileAtomic(path, encodeSafetensors(await rawState(state), weightsMetadata(config)));
 }
 
-/** `Module.load` into the tensors `own`. */
-export async function loadWeights(
-  own: ReadonlyMap<string, Tensor>,
-  file: string,
-  options: LoadWeightsOptions,
-): Promise<LoadedWeights> {
+/** `Module.load`. */
+export async function loadWeights(module: Module, file: string, options: LoadWeightsOptions): Promise<LoadedWeights> {
   const { strict, prefix, ignore } = resolveOptions('load', loadOptions, options);
   const path = expectString('file', file);
+  const own = module.stateDict();
   return await withTensorFile(path, async (content) => {
     try {
       const found = onlyMatch(own, content, prefix);
       const names = new Map([...found.names].filter(([, name]) => !isIgnored(name, found, ignore)));
       const match = { ...found, names };
       if (strict) checkFit(own, content, match, ignore);
-      return await copyTaken(own, content, match);
+      return await copyTaken(module, content, match);
     } catch (error) {
       throw new CheckpointError(`${path}: ${messageOf(error)}`, { cause: error });
     }
@@ -127,21 +127,28 @@ function checkFit(
   const unknown = [...tensors.keys()].filter((name) => {
     if (!name.startsWith(prefix) || isIgnored(name, match, ignore)) return false;
     const ownName = ownNameOf(name.slice(prefix.length), naming);
-    return !own.has(ownName) && parts.has(partOf(ownName));
+    return !own.has(ownName) && parts.has(partOf(ownName)) && !naming.classifier?.test(ownName);
   });
   if (unknown.length > 0) throw new StateError(`holds ${quoted(unknown)}, which the module has not`);
 }
 
 async function copyTaken(
-  own: ReadonlyMap<string, Tensor>,
+  module: Module,
   { tensors, others }: TensorFile,
   { prefix, naming, names }: NameMatch,
 ): Promise<LoadedWeights> {
-  const stored = new Map([...names].map(([ownName, name]) => [ownName, tensors.get(name) as StoredTensor]));
-  const adapted = weightAdaptations(own, stored);
-  const isAdapted = new Set(adapted.map(({ name }) => name));
+  const own = module.stateDict();
+  const stored = new Map(
+    [...names].map(([ownName, name]) => {
+      const tensor = tensors.get(name) as StoredTensor;
+      const shape = takenShape(own.get(ownName)?.shape ?? [], tensor.shape);
+      return [ownName, { shape, read: async () => ({ ...(await tensor.read()), shape }) }] as const;
+    }),
+  );
+  const adapted = weightAdaptations(module, stored, naming.epsilon);
+  const isReshaped = new Set(adapted.flatMap(({ name, of }) => (of === 'epsilon' ? [] : [name])));
   for (const [name, { shape }] of stored) // before anything is read: a file does not decide about memory
-    if (!isAdapted.has(name)) checkShape(name, own.get(name)?.shape ?? [], shape);
+    if (!isReshaped.has(name)) checkShape(name, own.get(name)?.shape ?? [], shape);
   const weights = new Map<string, RawTensor>();
   for (const [name, tensor] of stored) weights.set(name, await tensor.read());
   tidy(() => {
@@ -164,9 +171,12 @@ async function copyTaken(
 export function describeLoaded({ prefix, naming, loaded, missing, leftOut, adapted }: LoadedWeights): string {
   const of = naming === undefined ? '' : `, names of ${naming}`;
   const at = prefix === '' ? '' : ` at '${prefix}'`;
+  const changeOf = ({ of, from, to }: WeightAdaptation): string => `${of} ${from} to ${to}`;
+  const changed = (change: string): string[] =>
+    adapted.flatMap((each) => (changeOf(each) === change ? [each.name] : []));
   return [
     `${loaded.length} tensors${at}${of}`,
-    ...adapted.map(({ name, of, from, to }) => `${name} adapted from ${from} ${of} to ${to}`),
+    ...[...new Set(adapted.map(changeOf))].map((change) => `${quoted(changed(change))} adapted: ${change}`),
     ...(missing.length > 0 ? [`missing ${quoted(missing)}`] : []),
     ...(leftOut.length > 0 ? [`left out ${quoted(leftOut)}`] : []),
   ].join('; ');

@@ -4,7 +4,8 @@ import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { describe, expectNumber } from '../validate.ts';
-import { commonOptions, Optimizer, type Parameters, type UpdateInputs } from './base.ts';
+import { commonOptions, Optimizer, type UpdateInputs } from './base.ts';
+import type { Parameters } from './parameters.ts';
 
 function checkBetas(name: string, betas: readonly [number, number]): readonly [number, number] {
   if (!Array.isArray(betas) || betas.length !== 2)
@@ -19,16 +20,16 @@ export const adamOptions = {
   betas: { type: 'checked', check: checkBetas, default: [0.9, 0.999] },
   /** Added to the denominator, default 1e-8. */
   eps: { type: 'number', default: 1e-8, min: 0 },
-  /** L2 penalty added to the gradient, default 0. */
-  weightDecay: { type: 'number', default: 0, min: 0, help: 'L2 penalty' },
+  /** L2 penalty added to the gradient, or how it changes over a training; default 0. */
+  weightDecay: { type: 'ramp', default: 0, min: 0, help: 'L2 penalty' },
   /** No weight decay for parameters of one dimension: biases and normalisation scales. Default false, as PyTorch. */
   excludeBiasAndNorm: { type: 'boolean', default: false, help: 'no weight decay for biases and normalisation' },
 } as const satisfies OptionTable;
 
 export const adamWOptions = {
   ...adamOptions,
-  /** Decoupled weight decay: of the weights, not in the gradient. Default 0.01. */
-  weightDecay: { type: 'number', default: 0.01, min: 0, help: 'decoupled weight decay' },
+  /** Decoupled weight decay: of the weights, not in the gradient; or how it changes over a training. Default 0.01. */
+  weightDecay: { type: 'ramp', default: 0.01, min: 0, help: 'decoupled weight decay' },
 } as const satisfies OptionTable;
 
 export interface AdamOptions extends OptionsOf<typeof adamOptions> {}

@@ -1,15 +1,17 @@
 /** What all optimizers share: named parameters, an update in place, a state for checkpoints. */
 import { types } from 'node:util';
-import { DTypeError, errorOf, OptionError, ShapeError, StateError } from '../errors.ts';
+import { OptionError, ShapeError, StateError } from '../errors.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { type Ramp, rampAt } from '../options/ramp.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { callEffect } from '../tensor/call.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { madeAtEachCall } from '../tensor/recording.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
-import { describe, expectNumber } from '../validate.ts';
+import { expectNumber } from '../validate.ts';
 import { type Group, groupOptions, groupParameters } from './groups.ts';
+import { named, type Parameters } from './parameters.ts';
 
 /** Options that all optimizers have, with a weight decay and an exclusion of their own default. */
 export const commonOptions = {
@@ -23,12 +25,9 @@ export const commonOptions = {
 } as const satisfies OptionTable;
 
 type CommonOptions = ResolvedOf<typeof commonOptions> & {
-  readonly weightDecay: number;
+  readonly weightDecay: number | Ramp;
   readonly excludeBiasAndNorm: boolean;
 };
-
-/** `module.parameters()`, or named: `module.namedParameters()`. Names appear in the state dict; without them, indices. */
-export type Parameters = Iterable<Tensor> | ReadonlyMap<string, Tensor>;
 
 const stepOptions = {
   /**
@@ -50,6 +49,14 @@ export interface Slot {
   readonly isScalar?: boolean;
 }
 
+/** What changes from update to update. */
+export interface Rates {
+  /** float64 () */
+  readonly learningRate: Tensor;
+  /** float64 (groups) */
+  readonly weightDecays: Tensor;
+}
+
 /** What an update works on. */
 export interface UpdateInputs {
   readonly parameters: readonly Tensor[];
@@ -62,7 +69,7 @@ export interface UpdateInputs {
   readonly shared: {
     readonly groups: readonly number[];
     readonly rateFactors: readonly number[];
-    readonly weightDecays: readonly number[];
+    readonly weightDecays: Tensor;
   } & Guard;
 }
 
@@ -72,24 +79,6 @@ interface Guard {
   readonly largest?: Tensor;
 }
 
-function named(parameters: Parameters): Map<string, Tensor> {
-  const list = typeof parameters?.[Symbol.iterator] === 'function' ? [...parameters] : undefined;
-  if (list === undefined || list.length === 0)
-    throw new OptionError(`parameters must be a non-empty iterable of tensors, got ${describe(parameters)}`);
-  const entries = types.isMap(parameters) ? [...parameters] : list.map((value, i) => [String(i), value] as const);
-  for (const [name, value] of entries as [string, unknown][]) checkParameter(name, value);
-  return new Map(entries as [string, Tensor][]);
-}
-
-function checkParameter(name: string, value: unknown): void {
-  if (!(value instanceof Tensor))
-    throw new OptionError(`parameters must hold tensors; '${name}' is ${describe(value)}`);
-  if (!['float32', 'float64', 'bfloat16', 'float16'].includes(value.dtype))
-    throw new DTypeError(`parameter '${name}' must be floating point, got ${value.dtype}`);
-  if (!value.requiresGrad || !value.isLeaf)
-    throw errorOf('ERR_AUTOGRAD', `parameter '${name}' must be a leaf tensor that requires a gradient`);
-}
-
 const sizes = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
 export abstract class Optimizer {
@@ -97,13 +86,14 @@ export abstract class Optimizer {
   /** Slot by slot, a tensor a parameter. */
   readonly #state: ReadonlyMap<string, Tensor>;
   readonly #groups: readonly Group[];
-  readonly #shared: Omit<UpdateInputs['shared'], keyof Guard>;
+  readonly #shared: Pick<UpdateInputs['shared'], 'groups' | 'rateFactors'>;
   readonly #clipping: { readonly maxNorm: number | undefined; readonly maxValue: number | undefined };
   /** Of the gradient at the last guarded update, float64 (). */
   readonly #gradientNorm: Tensor;
   /** Of what the last guarded update left behind, the largest norm; infinite where nobody knows. */
   readonly #largest: Tensor;
   #lr: number;
+  #progress = 0;
   #disposed = false;
 
   /** @internal Use `new SGD(…)`, `new AdamW(…)`, `new LARS(…)`. */
@@ -118,11 +108,7 @@ export abstract class Optimizer {
       throw new OptionError('groups and layerDecay go by names: parameters must be a Map, such as namedParameters()');
     const grouping = groupParameters(all, options);
     this.#groups = grouping.groups;
-    this.#shared = {
-      groups: grouping.of,
-      rateFactors: grouping.groups.map(({ rateFactor }) => rateFactor),
-      weightDecays: grouping.groups.map(({ weightDecay }) => weightDecay),
-    };
+    this.#shared = { groups: grouping.of, rateFactors: grouping.groups.map(({ rateFactor }) => rateFactor) };
     this.#parameters = [...all.values()];
     // In the parameter's layout, which the update walks through in order.
     const zeros = ({ isScalar }: Slot, parameter: Tensor): Tensor =>
@@ -145,6 +131,15 @@ export abstract class Optimizer {
     this.#lr = expectNumber('lr', value, commonOptions.lr);
   }
 
+  /** Part of the training that lies behind step(), in [0, 1], by which a weight decay changes. Default 0. */
+  get progress(): number {
+    return this.#progress;
+  }
+
+  set progress(value: number) {
+    this.#progress = expectNumber('progress', value, { min: 0, max: 1 });
+  }
+
   /** @internal */
   get parameters(): readonly Tensor[] {
     return this.#parameters;
@@ -158,44 +153,56 @@ export abstract class Optimizer {
   /** Clips the gradients, where that was asked for, and updates every parameter that has one. */
   step(options: StepOptions = {}): void {
     const { lr } = resolveOptions('step', stepOptions, options);
+    // As they are at each call, in a compiled function too.
+    using weightDecays = madeAtEachCall(() => this.#weightDecaysAt(this.#progress));
     if (lr instanceof Tensor) {
-      this.#updateAnyway(lr);
+      this.#updateAnyway({ learningRate: lr, weightDecays });
       return;
     }
-    // As it is at each call, in a compiled function too.
     using learningRate = madeAtEachCall(() => tensor(lr ?? this.#lr, { dtype: 'float64' }));
-    this.#updateAnyway(learningRate);
+    this.#updateAnyway({ learningRate, weightDecays });
+  }
+
+  #weightDecaysAt(progress: number): Tensor {
+    return tensor(
+      this.#groups.map(({ weightDecay }) => rampAt(weightDecay, progress)),
+      { dtype: 'float64' },
+    );
+  }
+
+  /** @internal Of an update with that learning rate, when `progress` in [0, 1] of the training lies behind. */
+  ratesAt(learningRate: number, progress: number): Rates {
+    return { learningRate: tensor(learningRate, { dtype: 'float64' }), weightDecays: this.#weightDecaysAt(progress) };
   }
 
   /**
    * @internal The update of a training step: done if every gradient is finite, and parameters and state stay so.
-   * @param learningRate float64 ()
    * @param status int64 (), of lib/train/guard.ts; returned, as it is after the update.
    */
-  stepIfFinite(learningRate: Tensor, status: Tensor): Tensor {
+  stepIfFinite(rates: Rates, status: Tensor): Tensor {
     this.#check();
     const gradientNorm = this.#gradientNorm;
     const checked = ops.clipGradients_(this.#parameters, gradientNorm, { status, ...this.#clipping });
-    return this.#update(learningRate, { status: checked, gradientNorm, largest: this.#largest });
+    return this.#update(rates, { status: checked, gradientNorm, largest: this.#largest });
   }
 
-  #update(learningRate: Tensor, guard: Guard): Tensor {
+  #update({ learningRate, weightDecays }: Rates, guard: Guard): Tensor {
     return this.update({
       parameters: this.#parameters,
       state: [...this.#state.values()],
       learningRate,
       groups: this.#groups,
-      shared: { ...this.#shared, ...guard },
+      shared: { ...this.#shared, weightDecays, ...guard },
     });
   }
 
   /** An update that is done whatever the gradients are. */
-  #updateAnyway(learningRate: Tensor): void {
+  #updateAnyway(rates: Rates): void {
     this.#check();
     const { maxNorm, maxValue } = this.#clipping;
     if (maxNorm !== undefined || maxValue !== undefined)
       ops.clipGradients_(this.#parameters, this.#gradientNorm, this.#clipping).dispose();
-    this.#update(learningRate, {}).dispose();
+    this.#update(rates, {}).dispose();
   }
 
   /** Drops the gradients. As PyTorch's zero_grad(set_to_none=True). */

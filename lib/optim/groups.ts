@@ -1,6 +1,7 @@
 /** Parameters that are updated with a learning rate or a weight decay of their own, by rules that are plain data. */
 import { OptionError } from '../errors.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import type { Ramp } from '../options/ramp.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { clip, describe } from '../validate.ts';
@@ -12,7 +13,7 @@ const ruleOptions = {
   /** Multiplies the learning rate. 0 keeps the parameters as they are. Default 1. */
   lrFactor: { type: 'number', default: 1, min: 0 },
   /** In place of the optimizer's. */
-  weightDecay: { type: 'number', min: 0 },
+  weightDecay: { type: 'ramp', min: 0 },
 } as const satisfies OptionTable;
 
 /** What is different for the parameters whose name fits. */
@@ -49,7 +50,7 @@ export const groupOptions = {
 /** Parameters that are updated alike. */
 export interface Group {
   readonly rateFactor: number;
-  readonly weightDecay: number;
+  readonly weightDecay: number | Ramp;
   /** Of parameters of one dimension that shall have neither weight decay nor adaptation. */
   readonly isExcluded: boolean;
 }
@@ -67,7 +68,7 @@ function fits(name: string, pattern: string): boolean {
 }
 
 export interface GroupingOptions extends ResolvedOf<typeof groupOptions> {
-  readonly weightDecay: number;
+  readonly weightDecay: number | Ramp;
   readonly excludeBiasAndNorm: boolean;
 }
 

@@ -1,8 +1,11 @@
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
+import { rampAt } from '../options/ramp.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { commonOptions, Optimizer, type Parameters, type UpdateInputs } from './base.ts';
+import { commonOptions, Optimizer, type UpdateInputs } from './base.ts';
+import type { Group } from './groups.ts';
+import type { Parameters } from './parameters.ts';
 
 export const larsOptions = {
   ...commonOptions,
@@ -17,8 +20,8 @@ export const larsOptions = {
   momentum: { type: 'number', default: 0.9, min: 0, help: 'part of the last update that goes on' },
   /** Default false. */
   nesterov: { type: 'boolean', default: false, help: 'Nesterov momentum' },
-  /** L2 penalty added to the gradient, default 1e-6. */
-  weightDecay: { type: 'number', default: 1e-6, min: 0, help: 'L2 penalty' },
+  /** L2 penalty added to the gradient, or how it changes over a training; default 1e-6. */
+  weightDecay: { type: 'ramp', default: 1e-6, min: 0, help: 'L2 penalty' },
   /** η of the trust ratio, default 0.001. */
   trustCoefficient: {
     type: 'number',
@@ -35,6 +38,9 @@ export const larsOptions = {
 } as const satisfies OptionTable;
 
 export interface LARSOptions extends OptionsOf<typeof larsOptions> {}
+
+/** At any time of the training. */
+const isDecayed = ({ weightDecay }: Group): boolean => [0, 1].some((progress) => rampAt(weightDecay, progress) > 0);
 
 /**
  * Layer-wise adaptive rate scaling, for large batches: each weight's update is as long as η times the weight.
@@ -61,7 +67,7 @@ export class LARS extends Optimizer {
 
   protected override update({ parameters, state, learningRate, groups, shared }: UpdateInputs): Tensor {
     const { form, momentum, nesterov, trustCoefficient } = this.#options;
-    const isAdapted = groups.map((group) => !group.isExcluded && (form !== 'lightly' || group.weightDecay > 0));
+    const isAdapted = groups.map((group) => !group.isExcluded && (form !== 'lightly' || isDecayed(group)));
     return ops.lars_(parameters, state, learningRate, {
       ...shared,
       trustCoefficients: isAdapted.map((adapted) => (adapted ? trustCoefficient : 0)),

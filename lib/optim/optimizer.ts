@@ -2,11 +2,12 @@
 import type { OptionTable, ResolvedVariantOf, VariantOf } from '../options/option.ts';
 import { resolveVariant } from '../options/resolve.ts';
 import { Adam, AdamW, adamOptions, adamWOptions } from './adam.ts';
-import type { Optimizer, Parameters } from './base.ts';
+import type { Optimizer, Rates } from './base.ts';
 import { LARS, larsOptions } from './lars.ts';
+import type { Parameters } from './parameters.ts';
 import { SGD, sgdOptions } from './sgd.ts';
 
-export type { Optimizer, Parameters };
+export type { Optimizer, Parameters, Rates };
 
 /** The optimizers' options, by name. */
 export const optimizers = {

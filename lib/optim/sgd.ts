@@ -3,7 +3,8 @@ import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { commonOptions, Optimizer, type Parameters, type UpdateInputs } from './base.ts';
+import { commonOptions, Optimizer, type UpdateInputs } from './base.ts';
+import type { Parameters } from './parameters.ts';
 
 export const sgdOptions = {
   ...commonOptions,
@@ -11,8 +12,8 @@ export const sgdOptions = {
   momentum: { type: 'number', default: 0, min: 0, help: 'part of the last update that goes on' },
   /** Default false; needs a momentum above 0. */
   nesterov: { type: 'boolean', default: false, help: 'Nesterov momentum' },
-  /** L2 penalty added to the gradient, default 0. */
-  weightDecay: { type: 'number', default: 0, min: 0, help: 'L2 penalty' },
+  /** L2 penalty added to the gradient, or how it changes over a training; default 0. */
+  weightDecay: { type: 'ramp', default: 0, min: 0, help: 'L2 penalty' },
   /** No weight decay for parameters of one dimension: biases and normalisation scales. Default false, as PyTorch. */
   excludeBiasAndNorm: { type: 'boolean', default: false, help: 'no weight decay for biases and normalisation' },
 } as const satisfies OptionTable;

@@ -1,6 +1,6 @@
 /** Features of many images in a file, and the nearest of them to any other: exact, in native code. */
 
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DataError, messageOf, OptionError, ShapeError, StateError } from '../errors.ts';
 import { readIndices } from '../evaluate/labelled.ts';
 import { countOption, signalOption } from '../options/kinds.ts';
@@ -32,6 +32,16 @@ export interface Neighbour {
   readonly cosine: number;
 }
 
+const openOptions = {
+  /**
+   * The folder whose images `picture()` may read; default `photos` for `photos.index`. Of an index of another folder it reads
+   * none: whoever made the file wrote its `root`, and does not decide what is shown to others.
+   */
+  root: { type: 'string' },
+} as const satisfies OptionTable;
+
+export interface OpenIndexOptions extends OptionsOf<typeof openOptions> {}
+
 interface Query {
   /** Of length 1. */
   readonly unit: Float32Array;
@@ -60,12 +70,15 @@ export class FeatureIndex {
   readonly files: readonly IndexedFile[];
   /** float32 (length, dim), rows of length 1; the index's own. */
   readonly features: Tensor;
+  /** Whether `picture()` reads files. */
+  readonly hasPictures: boolean;
   readonly #batcher: Batcher<Query, Neighbour[]>;
   #closed: StateError | undefined;
 
   /** @internal Use `openIndex()`. */
-  constructor(path: string, { root, model, dim, files }: IndexContent, features: Tensor) {
+  constructor(path: string, { root, model, dim, files }: IndexContent, features: Tensor, hasPictures: boolean) {
     this.path = path;
+    this.hasPictures = hasPictures;
     this.root = root;
     this.model = model;
     this.dim = dim;
@@ -115,11 +128,16 @@ export class FeatureIndex {
 
   /**
    * A small JPEG of the image of a row, at most 320 pixels wide and high.
-   * @throws {OptionError} no such row. @throws {DataError} its file is gone, or was none. @throws {AbortError} the signal fired.
+   * @throws {OptionError} no such row. @throws {DataError} its file is gone, or was none; the index is of
+   * another folder than it was opened with. @throws {AbortError} the signal fired.
    */
   async picture(number: number, options: { readonly signal?: AbortSignal } = {}): Promise<Buffer> {
     const { name } = this.#fileOf(number);
     if (this.root === undefined) throw new DataError(`'${name}' is no file: the index has no root`);
+    if (!this.hasPictures)
+      throw new DataError(
+        `${this.path}: names images in '${this.root}'; they are read where it is opened with that root`,
+      );
     return thumbnail(join(this.root, name), kPictureSide, options);
   }
 
@@ -172,12 +190,14 @@ export class FeatureIndex {
 /**
  * Opens an index for search.
  * @throws {DataError} naming the file: it is missing, damaged, or no index.
+ * @throws {OptionError} an unknown or wrong option.
  * @example
  * const index = await openIndex('photos.index');
  * const [nearest] = await index.search(await embedder.embedFile('cat.jpg'), { k: 1 });
  */
-export async function openIndex(path: string): Promise<FeatureIndex> {
+export async function openIndex(path: string, options: OpenIndexOptions = {}): Promise<FeatureIndex> {
   expectString('path', path);
+  const { root = path.replace(/\.index$/, '') } = resolveOptions('openIndex', openOptions, options);
   const content = await readIndexFile(path);
   const { offset, dim, files } = content;
   const features = withoutModes(() => call('map_unit_rows', [path, offset, files.length, dim]));
@@ -188,7 +208,7 @@ export async function openIndex(path: string): Promise<FeatureIndex> {
     if (error instanceof DataError) throw error;
     throw new DataError(`${path}: cannot be mapped: ${messageOf(error)}`, { cause: error }); // it was replaced or cut since
   }
-  return new FeatureIndex(path, content, features);
+  return new FeatureIndex(path, content, features, content.root === resolve(root));
 }
 
 /** What a row of an index is made of. */
@@ -211,9 +231,15 @@ export async function createIndex(
   entries: Iterable<IndexEntry> | AsyncIterable<IndexEntry>,
 ): Promise<FeatureIndex> {
   expectString('path', path);
+  const { [Symbol.iterator]: each, [Symbol.asyncIterator]: later } = (entries ?? {}) as Partial<
+    Iterable<IndexEntry> & AsyncIterable<IndexEntry>
+  >;
+  if (typeof (each ?? later) !== 'function')
+    throw new OptionError(`entries must be an iterable of { name, vector }, got ${describe(entries)}`);
   let writer: IndexWriter | undefined;
   try {
-    for await (const { name, vector, size = 0, modified = 0 } of entries) {
+    for await (const entry of entries) {
+      const { name, vector, size = 0, modified = 0 } = (entry ?? {}) as IndexEntry;
       const of = `of '${expectString('name', name)}'`;
       expectNumber(`size ${of}`, size, { min: 0 });
       expectNumber(`modified ${of}`, modified);
@@ -228,4 +254,10 @@ export async function createIndex(
     await writer?.discard();
   }
   return openIndex(path);
+}
+
+/** @throws {OptionError} no index. */
+export function expectIndex(index: FeatureIndex): FeatureIndex {
+  if (index instanceof FeatureIndex) return index;
+  throw new OptionError(`index must be an open FeatureIndex, got ${describe(index)}`);
 }

@@ -73,7 +73,7 @@ export async function updateIndex(path: string, options: UpdateIndexOptions): Pr
   await expectFolder('input', root);
   const found = await listImages(root, signal);
   const about = { root, model: await modelMark(embedder.info) };
-  const { old, rebuilt } = await openOld(path, about.model, embedder.dim);
+  const { old, rebuilt } = await openOld(path, about, embedder.dim);
   const rows = new Rows(old, root, resolved);
   const kept = found.filter((file) => rows.has(file)).length;
   const same = old?.root === root && kept === old.length;
@@ -105,7 +105,7 @@ export async function updateIndex(path: string, options: UpdateIndexOptions): Pr
     if (stopped !== undefined) throw stopped;
     const removed = (old?.length ?? 0) - kept - changed;
     const counts = { kept, added, changed, removed, skipped };
-    return { index: await openIndex(path), ...counts, ...(rebuilt !== undefined && { rebuilt }) };
+    return { index: await openIndex(path, { root }), ...counts, ...(rebuilt !== undefined && { rebuilt }) };
   } finally {
     await writer.discard();
     await open?.close();
@@ -180,11 +180,15 @@ async function listImages(root: string, signal: AbortSignal | undefined): Promis
  * The index that is there, or why it is of no use.
  * @throws {DataError} a file that is no index, or one of `createIndex()`: there may be no other copy of what it holds.
  */
-async function openOld(path: string, model: string, dim: number): Promise<{ old?: FeatureIndex; rebuilt?: string }> {
+async function openOld(
+  path: string,
+  { root, model }: { readonly root: string; readonly model: string },
+  dim: number,
+): Promise<{ old?: FeatureIndex; rebuilt?: string }> {
   const stats = await statOrUndefined(path);
   if (stats === undefined) return {};
   if (!stats.isFile()) throw new DataError(`${path}: is not a file`);
-  const old = await openIndex(path).catch((error: unknown) => {
+  const old = await openIndex(path, { root }).catch((error: unknown) => {
     throw new DataError(`${messageOf(error)}; name another file, or delete this one to have it made anew`, {
       cause: error,
     });

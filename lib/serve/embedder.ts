@@ -1,14 +1,14 @@
 /** Images to feature vectors inside a Node service: concurrent calls share forward passes, the event loop stays free. */
 import { type DecodedImage, imageFileOptions } from '../data/decode.ts';
 import { priorityOption } from '../data/decode-queue.ts';
-import { ContrastiveError, errorOf, StateError } from '../errors.ts';
+import { ContrastiveError, DataError, errorOf, StateError } from '../errors.ts';
 import { countOption, deviceOption, signalOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { type Precision, precisionOption } from '../tensor/precision.ts';
 import { Batcher } from './batcher.ts';
 import { type EncoderOrigin, expectOneSource, type ResolvedSource, sourceOptions } from './encoder-source.ts';
-import { FeatureModel, type ImageOutput } from './feature-model.ts';
+import { FeatureModel, type ImageOutput, isFiniteOutput } from './feature-model.ts';
 import { filePixels, type ImageInput, imagePixels, type PixelOptions } from './image-input.ts';
 import { mapOrdered } from './ordered.ts';
 
@@ -102,7 +102,8 @@ export class Embedder {
    *
    * @param input the bytes of an image file (Buffer, Uint8Array, ArrayBuffer, Blob), or raw pixels; or an array of these.
    * @returns float32 vectors of length `dim`, each with memory of its own; for an array in its order.
-   * @throws {DataError} an image that cannot be decoded; of an array, the first such one. Other calls are unaffected.
+   * @throws {DataError} an image that cannot be decoded, or whose features are not finite; of an array, the first such one. Other
+   * calls are unaffected.
    * @throws {ShapeError | DTypeError} raw pixels that do not fit their sizes, or are not 8-bit.
    * @throws {AbortError} the signal fired.
    * @throws {StateError} the embedder is closed.
@@ -154,11 +155,13 @@ export class Embedder {
     return isList(input) ? this.#outputsOfAll(input, read, signal) : this.#outputOf(input, read, signal);
   }
 
-  #outputOf<T>(image: T, read: Reader<T>, signal: AbortSignal | undefined): Promise<ImageOutput> {
+  async #outputOf<T>(image: T, read: Reader<T>, signal: AbortSignal | undefined): Promise<ImageOutput> {
     const { channels, resizedSide: size } = this.#model;
     const { priority, maxPixels, background } = this.#options;
     const options = { channels, size, priority, maxPixels, background };
-    return this.#batcher.submit((dropped) => read(image, { ...options, signal: dropped }), signal);
+    const output = await this.#batcher.submit((dropped) => read(image, { ...options, signal: dropped }), signal);
+    if (isFiniteOutput(output)) return output;
+    throw new DataError('the features of the image are not finite; a higher precision may help');
   }
 
   async #outputsOfAll<T>(
@@ -195,7 +198,7 @@ function atIndex(error: unknown, index: number): unknown {
  * Loads an encoder for use in a service: that of a run, of which the projection head is dropped, or a network by name with weights
  * from elsewhere. Normalisation layers use their running statistics.
  *
- * @throws {CheckpointError} a checkpoint or a file of weights that is missing, damaged or does not fit.
+ * @throws {CheckpointError} a checkpoint or a file of weights that is missing, damaged, does not fit or is not finite.
  * @throws {DeviceError} a device that is not there.
  * @throws {OptionError} an unknown or wrong option.
  * @example

@@ -6,6 +6,7 @@ import type { ClassifierHead } from '../checkpoint/classifier.ts';
 import type { DecodedImage } from '../data/decode.ts';
 import { inferencePass } from '../encoders/inference.ts';
 import type { Encoder } from '../encoders/registry.ts';
+import { CheckpointError, ContrastiveError, errorOf } from '../errors.ts';
 import type { Compiled } from '../tensor/compile.ts';
 import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
@@ -38,6 +39,10 @@ export interface ImageOutput {
   readonly probabilities: Float32Array;
 }
 
+/** Whether there is no NaN or infinity in it. */
+export const isFiniteOutput = ({ vector, probabilities }: ImageOutput): boolean =>
+  vector.every(Number.isFinite) && probabilities.every(Number.isFinite);
+
 /** Images of a pass while the precision is chosen: a few requests that came together. */
 const mostMeasured = 8;
 
@@ -65,7 +70,7 @@ export class FeatureModel {
   /**
    * Loads, settles the precision and warms up: the first features of one image come as fast as later ones. The first batch
    * of each other size is recorded before it runs.
-   * @throws {CheckpointError} a checkpoint or a file of weights that is missing, damaged or does not fit.
+   * @throws {CheckpointError} a checkpoint or a file of weights that is missing, damaged, does not fit or is not finite.
    * @throws {DeviceError} a device that is not there.
    */
   static async load(options: FeatureModelOptions): Promise<FeatureModel> {
@@ -86,10 +91,14 @@ export class FeatureModel {
       const choice = await choosePrecision(options.precision, model.device, pass, mostMeasured);
       warnOfPrecision(choice);
       model.#precision = choice.precision;
-      await model.outputs([blank]);
+      const [output] = await model.outputs([blank]);
+      if (!isFiniteOutput(output as ImageOutput))
+        throw errorOf('ERR_NON_FINITE', 'the features of a black image are not finite');
     } catch (error) {
       model.dispose();
-      throw error;
+      if (!(error instanceof ContrastiveError && error.code === 'ERR_NON_FINITE')) throw error;
+      const { checkpoint, weights } = options.source;
+      throw new CheckpointError(`${checkpoint ?? weights}: ${error.message}`, { cause: error });
     }
     return model;
   }

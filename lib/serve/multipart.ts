@@ -5,6 +5,8 @@ import { describe } from '../validate.ts';
 // The characters of RFC 2046, section 5.1.1.
 const kBoundary = /;\s*boundary=(?:"([\w'()+,./:=? -]{1,70})"|([\w'+./-]{1,70}))(?=\s*(?:;|$))/i;
 const kMostHeaderBytes = 16_384;
+/** Lines in a part that begin as the boundary does, and go on: of images there are none, and millions of them would take seconds. */
+const kMostLookalikes = 1000;
 
 /**
  * The files of a body of multipart/form-data (RFC 7578), in their order, as views of its bytes; undefined when there are more
@@ -46,7 +48,9 @@ interface Delimiter {
 function nextDelimiter(body: Buffer, boundary: string, from: number): Delimiter {
   const text = `\r\n--${boundary}`;
   let start = from === 0 && body.indexOf(text.slice(2)) === 0 ? -2 : body.indexOf(text, from);
-  while (start !== -1) {
+  for (let lookalikes = 0; start !== -1; lookalikes++) {
+    if (lookalikes > kMostLookalikes)
+      throw notAForm(`more than ${kMostLookalikes} lines of a part begin with '--${boundary}'`);
     let end = start + text.length;
     if (body.toString('latin1', end, end + 2) === '--') return { start, end: end + 2, isLast: true };
     while (body[end] === 0x20 || body[end] === 0x09) end++;

@@ -1,6 +1,6 @@
 /** Tensors inside arrays and plain objects: taken out, and put back. */
 import { OptionError } from '../errors.ts';
-import { describe } from '../validate.ts';
+import { describe, isPlainObject } from '../validate.ts';
 import { Tensor } from './tensor.ts';
 
 /** A value with tensors in it, apart: the tensors in order, and what is around them. */
@@ -13,11 +13,6 @@ export interface Structure {
 }
 
 type Part = (next: () => Tensor) => unknown;
-
-const isPlain = (value: object): boolean => {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-};
 
 /** A shape, an order. */
 const isListOfNumbers = (value: unknown): value is readonly number[] =>
@@ -56,7 +51,7 @@ export function structureOf(where: string, value: unknown, numberTensor?: (value
       keys.push(']');
       return (next) => parts.map((part) => part(next));
     }
-    if (typeof value === 'object' && isPlain(value)) {
+    if (isPlainObject(value)) {
       keys.push('{');
       const parts = Object.entries(value).map(([key, item]) => {
         keys.push(JSON.stringify(key));

@@ -144,7 +144,7 @@ export function makeCachedStep(
             await backPropagate(batch, features.grad as Tensor, step, signal);
             status = guard.checkFeatures(features, status);
             if (shared) status = shared.reduce(shared.agree(status, stopOf(undefined)));
-            status = guard.update(scalarOf(learningRate), status);
+            status = guard.update(optimizer.ratesAt(learningRate, progress), status);
             status = handedOn(method.afterUpdate(value, tensors, status));
             if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
           }

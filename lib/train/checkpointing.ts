@@ -178,6 +178,7 @@ export class RunWriter implements AsyncDisposable {
         `${name} is not finite after step ${step}, which is not saved; ${this.#savedStep === undefined ? 'there is no checkpoint yet' : `the newest checkpoint is that of step ${this.#savedStep}`}. A lower learning rate usually helps`,
         step,
       );
+    await this.#run.metrics.flush();
     const state: CheckpointState = { step, epoch: Math.floor(step / stepsPerEpoch), seed: options.seed };
     const { text, constants = [] } = this.#program ?? {};
     const folder = await this.#run.saveCheckpoint({

@@ -3,7 +3,7 @@ import { OptionError, StateError } from '../errors.ts';
 import type { Method } from '../methods/method.ts';
 import { movingBuffers } from '../methods/moving-buffers.ts';
 import { Module } from '../nn/module.ts';
-import type { Optimizer } from '../optim/optimizer.ts';
+import type { Optimizer, Rates } from '../optim/optimizer.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
@@ -84,8 +84,8 @@ export class StepGuard implements Disposable {
   }
 
   /** One step of the optimizer, if the gradients and what it makes are finite. */
-  update(learningRate: Tensor, status: Tensor): Tensor {
-    return this.#optimizer.stepIfFinite(learningRate, status);
+  update(rates: Rates, status: Tensor): Tensor {
+    return this.#optimizer.stepIfFinite(rates, status);
   }
 
   /** After all else. Of a step that was refused, running statistics are put back and gradients dropped. */

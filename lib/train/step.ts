@@ -1,7 +1,7 @@
 /** One training step: forward, loss, backward, update, all of it enqueued at once. */
 import type { Method, MethodBatch, Targets } from '../methods/method.ts';
 import { Views } from '../methods/views.ts';
-import type { Optimizer } from '../optim/optimizer.ts';
+import type { Optimizer, Rates } from '../optim/optimizer.ts';
 import { compile } from '../tensor/compile.ts';
 import { enableGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
@@ -50,8 +50,7 @@ export interface Step extends Disposable {
 
 /** What changes from step to step. */
 interface StepInputs extends Pick<TrainBatch, 'images' | 'viewOrder'>, Targets {
-  /** float64 () */
-  readonly learningRate: Tensor;
+  readonly rates: Rates;
   /** float64 () */
   readonly decay: Tensor | undefined;
   /** Where several processes compute the step: int64 (1), whether this one wants to stop. */
@@ -80,7 +79,7 @@ function stepFunction(
   shared: SharedStep | undefined,
 ): (inputs: StepInputs) => StepOutputs {
   const common = <T>(work: () => T): T => (shared ? shared.ranks.inCommon(work) : work());
-  return ({ images, viewOrder, learningRate, decay, stop, part, ...own }) => {
+  return ({ images, viewOrder, rates, decay, stop, part, ...own }) => {
     const targets = shared ? shared.targets(own) : own;
     const batch: MethodBatch = { views: new Views(images, viewOrder), ...targets };
     let status = guard.begin(part);
@@ -94,7 +93,7 @@ function stepFunction(
     const loss = accumulate > 1 ? value.loss.div(accumulate) : value.loss;
     status = shared && part.isLast ? shared.backward(loss, status) : ops.guardedBackward_(loss, status);
     if (part.isLast) {
-      status = guard.update(learningRate, status);
+      status = guard.update(rates, status);
       status = handedOn(method.afterUpdate(value, batch, status));
       if (average && decay) status = average.follow(decay, status);
     }
@@ -123,7 +122,7 @@ export function makeStep(
     const inputs = {
       ...targetsOf(batch, options, method, context.progress),
       ...{ images, viewOrder },
-      learningRate: scalarOf(context.learningRate),
+      rates: optimizer.ratesAt(context.learningRate, context.progress),
       decay: context.decay === undefined ? undefined : scalarOf(context.decay),
       stop: shared && stopOf(context.stop),
       part,

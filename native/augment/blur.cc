@@ -8,7 +8,7 @@
 namespace contrastive::augment {
 namespace {
 
-int reflect(int i, int n) { return i < 0 ? -i : (i >= n ? 2 * (n - 1) - i : i); }
+int64_t reflect(int64_t i, int64_t n) { return i < 0 ? -i : (i >= n ? 2 * (n - 1) - i : i); }
 
 }  // namespace
 
@@ -36,7 +36,7 @@ void blur_plane(const float* from, float* to, int height, int width, const std::
   std::vector<const float*> above(tall), beside(wide);
   for (int t = 0; t < wide; ++t) beside[t] = padded + t;
   for (int y = 0; y < height; ++y) {
-    for (int t = 0; t < tall; ++t) above[t] = from + int64_t{reflect(y + t - tall / 2, height)} * width;
+    for (int t = 0; t < tall; ++t) above[t] = from + reflect(int64_t{y} + t - tall / 2, height) * width;
     k.blend_rows(above.data(), vertical.data(), tall, padded + radius, width);
     for (int i = 1; i <= radius; ++i) {
       padded[radius - i] = padded[radius + i];

@@ -1,6 +1,7 @@
 #include "augment/checks.h"
 
 #include <cmath>
+#include <limits>
 
 #include "core/choice.h"
 
@@ -29,8 +30,8 @@ std::array<int, 2> checked_size(const std::string& where, double height, double 
   return {static_cast<int>(height), static_cast<int>(width)};
 }
 
-Sampling checked_sampling(const std::string& where, const std::string& interpolation, double fill) {
-  check_number(where, "fill", fill, {});
+Sampling checked_sampling(const std::string& where, const std::string& interpolation, std::optional<double> fill) {
+  if (fill) check_number(where, "fill", *fill, {});
   return {choice_of<Interpolation>(where + ": interpolation", interpolation, {"nearest", "bilinear"}), fill};
 }
 
@@ -57,6 +58,11 @@ void check_crop(const std::string& where, int64_t height, int64_t width, const P
                     kShapeError, where, ": ", reflects ? "reflect" : "symmetric", " padding of ", padding.across(),
                     " across and ", padding.down(), " down is too large for an image of ", image.height, " x ",
                     image.width);
+  constexpr int64_t kMost = std::numeric_limits<int>::max();
+  CONTRASTIVE_CHECK(int64_t{image.height} + padding.top + padding.bottom <= kMost &&
+                        int64_t{image.width} + padding.left + padding.right <= kMost,
+                    kShapeError, where, ": an image of ", image.height, " x ", image.width,
+                    " with its padding must have sides of at most 2^31 - 1");
   const Shape padded = padding.around(image);
   CONTRASTIVE_CHECK(height <= padded.height && width <= padded.width, kShapeError, where, " of ", height, " x ", width,
                     " is larger than the ", padded == image ? "" : "padded ", "image of ", padded.height, " x ",

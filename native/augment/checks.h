@@ -4,6 +4,7 @@
 
 #include <array>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ void check_number(const std::string& where, const std::string& name, double valu
 // Pixels, from 1 to kLargestSide.
 std::array<int, 2> checked_size(const std::string& where, double height, double width);
 
-Sampling checked_sampling(const std::string& where, const std::string& interpolation, double fill);
+Sampling checked_sampling(const std::string& where, const std::string& interpolation, std::optional<double> fill);
 
 // `sides` are [left, top, right, bottom].
 Padding checked_padding(const std::string& where, const std::vector<double>& sides, const std::string& mode,

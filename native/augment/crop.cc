@@ -13,7 +13,7 @@ int padded_index(int i, int n, PaddingMode mode) {
   if (mode == PaddingMode::kEdge) return std::clamp(i, 0, n - 1);
   if (mode == PaddingMode::kConstant) return -1;
   const int skip = mode == PaddingMode::kReflect ? 1 : 0;  // the border pixel, which kSymmetric repeats
-  return i < 0 ? -i - 1 + skip : 2 * n - 1 - i - skip;
+  return i < 0 ? -i - 1 + skip : n - 1 - (i - n) - skip;
 }
 
 // Square tiles of floats, two of which fit into the first-level cache: rows of one are columns of the other.

@@ -38,18 +38,19 @@ void GaussianBlur::apply(Canvas& canvas) const {
 
 void Sobel::apply(Canvas& canvas) const {
   const Shape shape = canvas.shape();
-  const int height = shape.height, width = shape.width, pitch = width + 2;
+  const int height = shape.height, width = shape.width;
+  const int64_t pitch = int64_t{width} + 2;
   const float* from = canvas.pixels();
   float* to = canvas.spare(height, width);
-  float* const rows = canvas.scratch(int64_t{3} * pitch);  // row y with its edges is at place y mod 3
+  float* const rows = canvas.scratch(3 * pitch);  // row y with its edges is at place y mod 3
   const auto padded = [&](int c, int y) {
     const float* row = from + (int64_t{c} * height + y) * width;
-    float* copy = rows + int64_t{y % 3} * pitch;
+    float* copy = rows + y % 3 * pitch;
     copy[0] = row[0];
     std::copy_n(row, width, copy + 1);
     copy[width + 1] = row[width - 1];
   };
-  const auto place = [&](int y) { return rows + int64_t{std::clamp(y, 0, height - 1) % 3} * pitch + 1; };
+  const auto place = [&](int y) { return rows + std::clamp(y, 0, height - 1) % 3 * pitch + 1; };
   for (int c = 0; c < shape.channels; ++c) {
     padded(c, 0);
     for (int y = 0; y < height; ++y) {

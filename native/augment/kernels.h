@@ -13,6 +13,12 @@ struct WarpRow {
   float x0, dx, y0, dy, w0, dw;
 };
 
+// What lies outside an image; bilinear sampling may blend the edge with it.
+struct Outside {
+  float value;
+  bool blends;
+};
+
 struct Kernels {
   const char* name;
 
@@ -55,14 +61,16 @@ struct Kernels {
 
   // One output row of n pixels from planes of height x width, `channels` of them `stride` apart, both sides.
   void (*warp_nearest)(const WarpRow& map, const float* planes, int channels, int64_t stride, int height, int width,
-                       float fill, float* out, int64_t out_stride, int n);
+                       const Outside& outside, float* out, int64_t out_stride, int n);
   void (*warp_bilinear)(const WarpRow& map, const float* planes, int channels, int64_t stride, int height, int width,
-                        float fill, float* out, int64_t out_stride, int n);
+                        const Outside& outside, float* out, int64_t out_stride, int n);
   // Output row `row`: pixel i shows the source at (i + across[i], row + down[i]), in pixels.
   void (*displace_nearest)(const float* across, const float* down, int row, const float* planes, int channels,
-                           int64_t stride, int height, int width, float fill, float* out, int64_t out_stride);
+                           int64_t stride, int height, int width, const Outside& outside, float* out,
+                           int64_t out_stride);
   void (*displace_bilinear)(const float* across, const float* down, int row, const float* planes, int channels,
-                            int64_t stride, int height, int width, float fill, float* out, int64_t out_stride);
+                            int64_t stride, int height, int width, const Outside& outside, float* out,
+                            int64_t out_stride);
 
   // out = x scale[c] + offset[c] of n pixels, planar (planes `stride` apart) to interleaved, or planar again, float32
   // or bfloat16 (round to nearest even).

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -35,10 +36,11 @@ struct Padding {
 
 enum class Interpolation { kNearest, kBilinear };
 
-// How pixels are read between the source's; what lies outside is `fill`.
+// How pixels are read between the source's. What lies outside is `fill`, with which bilinear sampling blends the edge;
+// without one it is 0, and the edge is not blended.
 struct Sampling {
   Interpolation interpolation = Interpolation::kNearest;
-  double fill = 0;
+  std::optional<double> fill = 0;
 };
 
 namespace operation {

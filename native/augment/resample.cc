@@ -18,14 +18,14 @@ void Taps::compute(int from, int to, int first, int count, bool reversed) {
   identity = false;
   const double scale = static_cast<double>(from) / to;
   const double support = std::max(scale, 1.0), inverse = 1.0 / support;
-  taps = std::min(from, static_cast<int>(std::ceil(support)) * 2 + 1);
+  taps = static_cast<int>(std::min<double>(from, std::ceil(support) * 2 + 1));
   weights.assign(static_cast<size_t>(count) * taps, 0.0f);
   int used = 1;
   for (int i = 0; i < count; ++i) {
     const double center = scale * (first + i + 0.5);
     // NOLINTBEGIN(bugprone-incorrect-roundings): ATen's windows, which are part of the result.
     const int low = std::max(static_cast<int>(center - support + 0.5), 0);
-    const int high = std::min(static_cast<int>(center + support + 0.5), from);
+    const int high = static_cast<int>(std::min<double>(center + support + 0.5, from));
     // NOLINTEND(bugprone-incorrect-roundings)
     const int at = reversed ? count - 1 - i : i;
     float* w = weights.data() + static_cast<size_t>(at) * taps;

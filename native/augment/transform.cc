@@ -52,7 +52,11 @@ std::array<int, 2> TransformSpec::size() const {
   return checked_size(kind, height, width);
 }
 
-Sampling TransformSpec::sampling() const { return checked_sampling(kind, word("interpolation"), number("fill")); }
+Sampling TransformSpec::sampling() const {
+  const auto fill = numbers.find("fill");
+  const bool is_none = fill != numbers.end() && fill->second.empty();
+  return checked_sampling(kind, word("interpolation"), is_none ? std::nullopt : std::optional(number("fill")));
+}
 
 const std::string& TransformSpec::word(const std::string& name) const {
   const auto found = words.find(name);

@@ -20,8 +20,8 @@
 
 namespace contrastive::augment {
 
-// A transform as plain data, `{ kind: 'solarize', threshold: 0.5, p: 0.2 }`: numbers and lists of numbers, words, and
-// flags as 0 or 1.
+// A transform as plain data, `{ kind: 'solarize', threshold: 0.5, p: 0.2 }`: numbers and lists of numbers, words, flags
+// as 0 or 1, and lists of no number for null.
 struct TransformSpec {
   std::string kind;
   std::map<std::string, std::vector<double>> numbers;
@@ -36,7 +36,7 @@ struct TransformSpec {
   std::array<double, 2> range(const std::string& name, Bounds bounds = {}) const;
   // The field `size`: [height, width], from 1 to kLargestSide.
   std::array<int, 2> size() const;
-  // The fields `interpolation` and `fill`.
+  // The fields `interpolation` and `fill`, which may be none.
   Sampling sampling() const;
   const std::vector<double>& list(const std::string& name, Bounds bounds = {}) const;
   const std::string& word(const std::string& name) const;

@@ -6,6 +6,13 @@
 #include "augment/operations.h"
 
 namespace contrastive::augment::operation {
+namespace {
+
+Outside outside_of(const Sampling& sampling) {
+  return {static_cast<float>(sampling.fill.value_or(0)), sampling.fill.has_value()};
+}
+
+}  // namespace
 
 void Warp::apply(Canvas& canvas) const {
   const Kernels& k = kernels();
@@ -20,7 +27,7 @@ void Warp::apply(Canvas& canvas) const {
     const WarpRow map = {static_cast<float>(m[0] * x + m[1] * y + m[2]), static_cast<float>(m[0]),
                          static_cast<float>(m[3] * x + m[4] * y + m[5]), static_cast<float>(m[3]),
                          static_cast<float>(m[6] * x + m[7] * y + 1.0),  static_cast<float>(m[6])};
-    kernel(map, from, shape.channels, area, shape.height, shape.width, static_cast<float>(sampling.fill),
+    kernel(map, from, shape.channels, area, shape.height, shape.width, outside_of(sampling),
            to + int64_t{row} * shape.width, area, shape.width);
   }
   canvas.adopt(shape.height, shape.width);
@@ -47,8 +54,8 @@ void Elastic::apply(Canvas& canvas) const {
   const auto displace = sampling.interpolation == Interpolation::kNearest ? k.displace_nearest : k.displace_bilinear;
   for (int y = 0; y < height; ++y) {
     const int64_t row = int64_t{y} * width;
-    displace(across + row, down + row, y, from, shape.channels, area, height, width, static_cast<float>(sampling.fill),
-             to + row, area);
+    displace(across + row, down + row, y, from, shape.channels, area, height, width, outside_of(sampling), to + row,
+             area);
   }
   canvas.adopt(height, width);
 }

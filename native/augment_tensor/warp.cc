@@ -44,7 +44,7 @@ const T& entry(const std::vector<T>& list, size_t i) {
 // torchvision v2 functional/_geometry.py, _apply_grid_transform.
 at::Tensor sample(const Batch& batch, const at::Tensor& far_x, const at::Tensor& far_y,
                   const augment::Sampling& sampling) {
-  const double outside = sampling.fill / batch.unit();
+  const double outside = sampling.fill.value_or(0) / batch.unit();
   const int64_t height = batch.height(), width = batch.width();
   const at::Tensor x = near_image(far_x, width), y = near_image(far_y, height);
   const at::Tensor flat = batch.tensor().flatten(2);
@@ -68,6 +68,7 @@ at::Tensor sample(const Batch& batch, const at::Tensor& far_x, const at::Tensor&
       inside = inside.defined() ? inside + weight : weight;
     }
   }
+  if (!sampling.fill) return value;
   // Torchvision's blend at the border: `value` is already without the outside part, and is weighed once more.
   return (value - outside) * inside + outside;
 }
@@ -97,21 +98,23 @@ at::Tensor warp(const Batch& batch, const std::vector<augment::Mapping>& mapping
 
 // Degrees counter-clockwise about the centre; the size stays. Lists hold one image's numbers, or those of every one.
 at::Tensor image_rotate(const at::Tensor& images, const std::vector<double>& angle, const std::string& interpolation,
-                        double fill) {
+                        std::optional<double> fill) {
   const Batch batch = Batch::values("rotate", images);
   std::vector<augment::Mapping> mappings;
   for (const auto& row : rows_each(batch, "angle", angle))
     mappings.push_back(augment::inverse_rotation(batch.shape(), row[0]));
   return batch.restore(warp(batch, mappings, augment::checked_sampling(batch.where(), interpolation, fill)));
 }
-CONTRASTIVE_OP(image_rotate,
-               "image_rotate(Tensor images, float[] angle, *, str interpolation='nearest', float fill=0.0) -> Tensor");
+CONTRASTIVE_OP(
+    image_rotate,
+    "image_rotate(Tensor images, float[] angle, *, str interpolation='nearest', float? fill=None) -> Tensor");
 
 // Degrees clockwise, translation [x, y] in pixels, scale > 0, shear [x, y] in degrees. Source: torchvision v2
 // functional.affine.
 at::Tensor image_affine(const at::Tensor& images, const std::vector<double>& angle,
                         const std::vector<double>& translate, const std::vector<double>& scale,
-                        const std::vector<double>& shear, const std::string& interpolation, double fill) {
+                        const std::vector<double>& shear, const std::string& interpolation,
+                        std::optional<double> fill) {
   const Batch batch = Batch::values("affine", images);
   const auto angles = rows_each(batch, "angle", angle), translations = rows_each(batch, "translate", translate, 2);
   const auto scales = rows_each(batch, "scale", scale), shears = rows_each(batch, "shear", shear, 2);
@@ -127,12 +130,12 @@ at::Tensor image_affine(const at::Tensor& images, const std::vector<double>& ang
 }
 CONTRASTIVE_OP(image_affine,
                "image_affine(Tensor images, float[] angle, float[] translate, float[] scale, float[] shear, *, "
-               "str interpolation='nearest', float fill=0.0) -> Tensor");
+               "str interpolation='nearest', float? fill=None) -> Tensor");
 
 // The eight coefficients of a projective map from output to source pixels. Source: torchvision v2
 // functional.perspective.
 at::Tensor image_perspective(const at::Tensor& images, const std::vector<double>& coefficients,
-                             const std::string& interpolation, double fill) {
+                             const std::string& interpolation, std::optional<double> fill) {
   const Batch batch = Batch::values("perspective", images);
   std::vector<augment::Mapping> mappings;
   for (const auto& row : rows_each(batch, "coefficients", coefficients, 8))
@@ -141,13 +144,13 @@ at::Tensor image_perspective(const at::Tensor& images, const std::vector<double>
 }
 CONTRASTIVE_OP(image_perspective,
                "image_perspective(Tensor images, float[] coefficients, *, str interpolation='bilinear', "
-               "float fill=0.0) -> Tensor");
+               "float? fill=None) -> Tensor");
 
 // Every output pixel shows the source pixel at its own position plus `displacement`, (height, width, 2) or (samples,
 // height, width, 2) of [x, y], in units of half the image's width and height. Source: torchvision v2
 // functional.elastic.
 at::Tensor image_elastic(const at::Tensor& images, const at::Tensor& displacement, const std::string& interpolation,
-                         double fill) {
+                         std::optional<double> fill) {
   const Batch batch = Batch::values("elastic", images);
   const at::Tensor field = displacement.dim() == 3 ? displacement.unsqueeze(0) : displacement;
   CONTRASTIVE_CHECK(field.dim() == 4 && (field.size(0) == 1 || field.size(0) == batch.samples()) &&
@@ -166,7 +169,7 @@ at::Tensor image_elastic(const at::Tensor& images, const at::Tensor& displacemen
 }
 CONTRASTIVE_OP(image_elastic,
                "image_elastic(Tensor images, Tensor displacement, *, str interpolation='bilinear', "
-               "float fill=0.0) -> Tensor");
+               "float? fill=None) -> Tensor");
 
 }  // namespace
 

@@ -54,7 +54,8 @@ TransformSpec to_spec(const Napi::Object& object) {
     } else if (value.IsBoolean()) {
       spec.numbers[name] = {value.ToBoolean() ? 1.0 : 0.0};
     } else {
-      append(spec.numbers[name], value, name);
+      std::vector<double>& numbers = spec.numbers[name];
+      if (!value.IsNull()) append(numbers, value, name);
     }
   }
   return spec;

@@ -8,6 +8,9 @@
 #include <mutex>
 #include <utility>
 
+#include "core/error.h"
+#include "tensor/finite.h"
+
 namespace contrastive::nn {
 
 namespace {
@@ -96,6 +99,8 @@ Folded folded_weights(const std::vector<at::Tensor>& sources, const std::string&
   Folded folded;
   if (Cache::get().find(sources, use, folded)) return folded;
   std::vector<State> states = states_of(sources);  // before they are read: who changes them meanwhile is seen next time
+  CONTRASTIVE_CHECK(tensor::all_finite(sources), kNonFiniteError,
+                    "the weights and running statistics of a layer must be finite for inference");
   folded = make();
   Cache::get().keep(sources, {use, std::move(states), folded});
   return folded;

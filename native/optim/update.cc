@@ -18,9 +18,8 @@ void check_groups(const Update& request) {
   CONTRASTIVE_CHECK(request.groups.size() == request.parameters.size(), kOptionError,
                     "groups must have a number for each of ", request.parameters.size(), " parameters, got ",
                     request.groups.size());
-  CONTRASTIVE_CHECK(request.weight_decays.size() == request.rate_factors.size(), kOptionError,
-                    "rate_factors and weight_decays must have a number for each group, got ", groups, " and ",
-                    request.weight_decays.size());
+  CONTRASTIVE_CHECK(request.weight_decays.dim() == 1 && request.weight_decays.numel() == groups, kShapeError,
+                    "weight_decays must have shape [", groups, "], got ", request.weight_decays.sizes());
   for (const int64_t group : request.groups)
     CONTRASTIVE_CHECK(group >= 0 && group < groups, kOptionError, "groups must be numbers of ", groups, " groups, got ",
                       group);
@@ -60,7 +59,7 @@ Lists lists_of(const Update& request, size_t slots, size_t group, double learnin
   Lists lists{.slots = std::vector<Tensors>(slots),
               .group = group,
               .learning_rate = learning_rate * request.rate_factors[group],
-              .weight_decay = request.weight_decays[group]};
+              .weight_decay = request.weight_decays.select(0, static_cast<int64_t>(group)).item<double>()};
   for (size_t i = 0; i < count; ++i) {
     const at::Tensor& parameter = request.parameters[i];
     at::Tensor gradient = parameter.grad();
@@ -88,8 +87,9 @@ void apply(const Update& request, const Optimizer& optimizer, double learning_ra
 
 // Whether no number can overflow in the update.
 bool is_safe(const Update& request, const Optimizer& optimizer, double learning_rate) {
-  return optimizer.bounded && are_bounded(request.weight_decays) && are_bounded(request.rate_factors, learning_rate) &&
-         request.gradient_norm->item<double>() <= kLargestNorm && request.largest->item<double>() <= kLargestNorm;
+  return optimizer.bounded && request.weight_decays.max().item<double>() <= kLargestFactor &&
+         are_bounded(request.rate_factors, learning_rate) && request.gradient_norm->item<double>() <= kLargestNorm &&
+         request.largest->item<double>() <= kLargestNorm;
 }
 
 void apply_if_finite(const Update& request, const Optimizer& optimizer, double learning_rate) {

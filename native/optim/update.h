@@ -19,12 +19,12 @@ bool are_bounded(const std::vector<double>& factors, double scale = 1);
 
 // What all optimizers are given.
 struct Update {
-  const Tensors& parameters;                 // leaf tensors
-  const Tensors& state;                      // slot by slot, a tensor a parameter, of its shape or a scalar
-  const at::Tensor& learning_rate;           // ()
-  const std::vector<int64_t>& groups;        // of each parameter, its group
-  const std::vector<double>& rate_factors;   // of each group, what the learning rate is multiplied by
-  const std::vector<double>& weight_decays;  // of each group
+  const Tensors& parameters;                // leaf tensors
+  const Tensors& state;                     // slot by slot, a tensor a parameter, of its shape or a scalar
+  const at::Tensor& learning_rate;          // ()
+  const std::vector<int64_t>& groups;       // of each parameter, its group
+  const std::vector<double>& rate_factors;  // of each group, what the learning rate is multiplied by
+  const at::Tensor& weight_decays;          // of each group, float64 (groups)
   // With a status the update is guarded: done if parameters and state stay finite, else nothing is changed but the
   // status. clip_gradients_ stands before it.
   const OptionalTensor& status;  // int64 ()
@@ -63,8 +63,7 @@ struct UpdateOperation<make> {
   static at::Tensor call(const Tensors& parameters, const Tensors& state, const at::Tensor& learning_rate,
                          const OptionalTensor& status, const OptionalTensor& gradient_norm,
                          const OptionalTensor& largest, const std::vector<int64_t>& groups,
-                         const std::vector<double>& rate_factors, const std::vector<double>& weight_decays,
-                         Own... own) {
+                         const std::vector<double>& rate_factors, const at::Tensor& weight_decays, Own... own) {
     const Update request{.parameters = parameters,
                          .state = state,
                          .learning_rate = learning_rate,
@@ -86,4 +85,4 @@ struct UpdateOperation<make> {
   CONTRASTIVE_OP(name, #name                                                                                        \
                  "(Tensor(a!)[] parameters, Tensor(b!)[] state, Tensor learning_rate, *, Tensor(c!)? status=None, " \
                  "Tensor? gradient_norm=None, Tensor(d!)? largest=None, int[] groups, float[] rate_factors, "       \
-                 "float[] weight_decays, " own ") -> Tensor")
+                 "Tensor weight_decays, " own ") -> Tensor")

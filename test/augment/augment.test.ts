@@ -134,6 +134,16 @@ describe('a pipeline', () => {
     expect(rounded).toEqual(new Float32Array(bits.buffer));
   });
 
+  test.runIf(process.platform === 'linux')('the memory that a large image takes is given back', async () => {
+    const side = 3000; // two planes of 108 MB each, a thread
+    const pixels = new Uint8Array(3 * side * side).fill(1);
+    const samples = [0, 1].map((id) => ({ pixels, height: side, width: side, channels: 3, id }));
+    const pipeline = augment([adjustSharpness(2, { p: 1 }), centerCrop(8)]);
+    const { rss } = process.memoryUsage();
+    await pipeline.apply(samples, { seed: 1 }).data();
+    expect(process.memoryUsage.rss() - rss).toBeLessThan(80e6);
+  });
+
   test('asymmetric views', async () => {
     const dark = augment([resize([4, 4]), colorJitter({ brightness: [0, 0] })]);
     const plain = augment([resize([4, 4])]);

@@ -29,7 +29,7 @@ describe('functional on tensors equals torchvision, explicit parameters', () => 
       const result = transforms.reduce(
         (images, transform, i) => {
           // What fills is in the images' own values.
-          const scaled = 'fill' in transform ? { ...transform, fill: 255 * transform.fill } : transform;
+          const scaled = 'fill' in transform ? { ...transform, fill: 255 * (transform.fill ?? 0) } : transform;
           return callFunctional(images, scaled, drawn[i] as (typeof drawn)[number]);
         },
         byteImage(size, channels),

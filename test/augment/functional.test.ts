@@ -173,6 +173,22 @@ describe('values that the fixtures lack', () => {
     }
   });
 
+  test('without a fill the edge is not blended, of which the blend with one follows', async () => {
+    const options = { interpolation: 'bilinear', fill: null } as const;
+    const [plain, weight] = [three, ops.onesLike(three)].map((images) => functional.rotate(images, 25, options));
+    const [v, w] = [await values(plain as Tensor), await values(weight as Tensor)];
+    expect([Math.min(...w), Math.max(...w)]).toEqual([0, expect.closeTo(1, 5)]);
+    const blended = await values(functional.rotate(three, 25, { ...options, fill: 0.3 }));
+    expect(
+      largest(
+        blended,
+        v.map((value, i) => (value - 0.3) * (w[i] as number) + 0.3),
+      ),
+    ).toBeLessThanOrEqual(1e-6);
+    const nearest = (fill: number | null) => functional.rotate(three, 25, { interpolation: 'nearest', fill });
+    expect(await values(nearest(null))).toEqual(await values(nearest(0)));
+  });
+
   test('a displacement for each image', async () => {
     const none = ops.zeros([3, 12, 10, 2]);
     expect(largest(await values(functional.elastic(three, none)), await values(three))).toBeLessThanOrEqual(1e-6);

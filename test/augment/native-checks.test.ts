@@ -136,20 +136,35 @@ describe('augmentPipeline', () => {
     expectError(batch('float32', [1, 1]), 'ERR_OPTION', /an entry for each of the 1 images/);
     for (const id of [Number.NaN, -1, 0.5, 2 ** 53, Number.POSITIVE_INFINITY])
       expectError(batch('float32', [1, 1, 1], id), 'ERR_OPTION', /ids must be an integer from 0 to 2\^53 - 1, got/);
-    const [most, oneMore] = [
+    const [below, above] = [
       [46_340, 46_341],
       [46_341, 46_341],
     ] as const; // 2^31 lies between
-    expect(guard(() => addon.augmentShape(pipeline, ...most, 1))).toEqual([...most, 1]);
+    expect(guard(() => addon.augmentShape(pipeline, ...below, 1))).toEqual([...below, 1]);
     for (const [height, width, channels] of [
-      [...oneMore, 1],
-      [...most, 3],
+      [...above, 1],
+      [...below, 3],
     ] as const)
       expectError(
         () => guard(() => addon.augmentShape(pipeline, height, width, channels)),
         'ERR_SHAPE',
         /an image must have at most 2\^31 - 1 values/,
       );
+    const padded = make({
+      kind: 'randomCrop',
+      size: [1, 1],
+      padding: [0, 65_535, 0, 0],
+      fill: 0,
+      paddingMode: 'edge',
+      p: 1,
+    });
+    const most = 2 ** 31 - 1;
+    expect(guard(() => addon.augmentShape(padded, most - 65_535, 1, 1))).toEqual([1, 1, 1]);
+    expectError(
+      () => guard(() => addon.augmentShape(padded, most, 1, 1)),
+      'ERR_SHAPE',
+      /with its padding must have sides of at most 2\^31 - 1/,
+    );
     expectError(() => guard(() => addon.augmentThreads(0)), 'ERR_OPTION', /threads must be an integer >= 1, got 0/);
   });
 });

@@ -4,6 +4,7 @@ import { type Augmentation, augment } from '../../lib/augment/augment.ts';
 import { multiCrop } from '../../lib/augment/multi-crop.ts';
 import { presets } from '../../lib/augment/presets.ts';
 import { randomHorizontalFlip } from '../../lib/augment/random-horizontal-flip.ts';
+import { encoderFacts } from '../../lib/encoders/all.ts';
 import { expectError } from './expect-error.ts';
 import { formulaImage } from './formula-image.ts';
 
@@ -76,6 +77,19 @@ describe('presets', () => {
     expect(of(second, 'gaussianBlur')).toMatchObject({ p: 0.1 });
     expect(of(second, 'solarize')).toMatchObject({ threshold: 0.5, p: 0.2 });
     expect(kinds(second).slice(-3)).toEqual(['gaussianBlur', 'solarize', 'normalize']);
+  });
+
+  test.each([
+    [28, 12],
+    [32, 12],
+    [64, 24],
+    [96, 40],
+    [112, 48],
+    [224, 96],
+  ])('local views of %i pixels are of %i, whole patches of a vision transformer', (size, local) => {
+    expect(presets.dino({ size }).at(-1)?.transforms[0]).toMatchObject({ size: [local, local] });
+    const fitting = encoderFacts('vit-s-16').forImages?.(size);
+    expect(local % Number(fitting?.patch)).toBe(0);
   });
 
   test('swav and dino: crops of two sizes', () => {

@@ -66,6 +66,27 @@ describe('loadEncoder', () => {
     }
   });
 
+  it.each([
+    [{ name: 'resnet18', width: 2 }, 'fc'],
+    [{ name: 'vit-ti-16', width: 64, size: 32 }, 'heads.head'],
+    [{ name: 'convnext-t', width: 2 }, 'classifier.2'],
+    [{ name: 'efficientnet-b0' }, 'classifier.1'],
+  ])("leaves out a classifier of %o, which has torchvision's name", async (config, head) => {
+    const encoder = makeEncoder(config);
+    using classifier = new Classifier({
+      encoder,
+      head: linearHead({ inFeatures: encoder.featureDim, outFeatures: 2 }),
+      evaluation: presets.evaluation({ size: 32 }),
+    });
+    expect([...classifier.stateDict().keys()].slice(-2)).toEqual([`${head}.weight`, `${head}.bias`]);
+    const file = join(folder, 'classifier.safetensors');
+    await classifier.save(file);
+    using again = await loadEncoder({ checkpoint: file });
+    expect(await valuesOf(again)).toEqual(await valuesOf(encoder));
+    using other = makeEncoder({ ...config, seed: 1 });
+    expect(await other.load(file)).toMatchObject({ leftOut: [`${head}.bias`, `${head}.weight`], missing: [] });
+  });
+
   it.each<[string, Record<string, string>, RegExp]>([
     ['nothing', {}, /does not say which encoder .*resnet18\(\)\.load\(/],
     ['no JSON', { module: '{' }, /metadata\.module: is not valid JSON/],
@@ -131,10 +152,26 @@ describe('encoderShapes', () => {
     { name: 'resnet50', stem: 'imagenet', width: 6 },
     { name: 'resnet101', width: 2 },
     { name: 'resnet152', width: 1, inChannels: 4 },
+    { name: 'resnext50-32x4d', width: 16 },
+    { name: 'convnext-t', width: 3, patch: 5, inChannels: 2 },
+    { name: 'vit-ti-16', width: 64, size: 12, patch: 4, inChannels: 2 },
+    { name: 'vit-s-16', width: 128, size: 10, patch: 2, positions: 'sincos' },
   ])('are those of the network: $name of width $width', (config) => {
     using encoder = makeEncoder(config);
     const expected = [...encoder.stateDict()].map(([name, { shape }]) => [name, [...shape]]);
     expect([...(encoderShapes(config) ?? [])]).toEqual(expected.filter(([, shape]) => (shape as number[]).length > 0));
+  });
+
+  it.each([
+    [{ name: 'vit-ti-16', size: 4096, patch: 1 }, 'encoder.pos_embedding', [1, 1 + 4096 ** 2, 192]],
+    [{ name: 'vit-ti-16', size: 256, patch: 256, inChannels: 4096 }, 'conv_proj.weight', [192, 4096, 256, 256]],
+    [{ name: 'convnext-t', patch: 256, inChannels: 4096 }, 'features.0.0.weight', [96, 4096, 256, 256]],
+  ])('take no memory of a network that would be large: %j', async (config, name, shape) => {
+    await sync();
+    const { maxRSS } = process.resourceUsage(); // kilobytes
+    expect(encoderShapes(config)?.get(name)).toEqual(shape);
+    await sync();
+    expect(process.resourceUsage().maxRSS - maxRSS).toBeLessThan(100_000);
   });
 });
 

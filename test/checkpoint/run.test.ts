@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -350,7 +352,28 @@ describe('metrics', () => {
     await expect(run.metrics.append({ step: 2 })).rejects.toMatchObject(checkpointError(/cannot be written/));
     await mkdir(run.path);
     await run.metrics.append({ step: 3 });
-    expect(await run.metrics.read()).toEqual([{ step: 3 }]);
+    expect(await run.metrics.read()).toEqual([{ step: 2 }, { step: 3 }]);
+  });
+
+  it('are written once and whole after a write that failed in the middle of a line', async () => {
+    const run = await runWith();
+    await run.metrics.append({ step: 1 });
+    const half: typeof fs.promises.appendFile = async (path, text) => {
+      fs.appendFileSync(path as string, String(text).slice(0, -4));
+      throw new Error('ENOSPC: no space left on device');
+    };
+    const failing = vi.spyOn(fs.promises, 'appendFile').mockImplementationOnce(half).mockImplementationOnce(half);
+    syncBuiltinESMExports();
+    try {
+      for (const step of [2, 3])
+        await expect(run.metrics.append({ step })).rejects.toMatchObject(checkpointError(/cannot be written: ENOSPC/));
+    } finally {
+      failing.mockRestore();
+      syncBuiltinESMExports();
+    }
+    await run.metrics.flush();
+    await run.metrics.append({ step: 4 });
+    expect(await run.metrics.read()).toEqual([1, 2, 3, 4].map((step) => ({ step })));
   });
 
   it('say so when they cannot be read', async () => {

@@ -309,6 +309,8 @@ describe('fineTune', () => {
     await failing({ classes: 0 }, 'ERR_OPTION', /classes must be/);
     await failing({ classes: 1 }, 'ERR_DATA', /labels must be in \[0, 1\)/);
     await failing({}, 'ERR_DATA', /sample 0 must have a label/, tinyDataset(40, { labels: false }));
+    const sparse = { ...tinyDataset(40), labels: Array.from({ length: 40 }, (_, i) => (i % 2) * 1_000_000) };
+    await failing({}, 'ERR_OPTION', /classes must be given: the largest of 40 labels is 1000000/, sparse);
     await failing(
       { classes: 2 },
       'ERR_DATA',

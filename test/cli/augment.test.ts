@@ -130,6 +130,8 @@ describe('contrastive augment', () => {
     const { columns, samples } = lastRecord((await run([...args, '--views', '5', '--data', images])).stdout);
     expect(columns).toEqual([0, 1, 2, 3, 4].map((i) => ({ epoch: Math.floor(i / 2), view: i % 2 })));
     expect(samples.map(({ name }) => name)).toEqual(['gray & <co>.png', 'img2.png', 'img10.jpg']);
+    const [typed, placed] = [await run(args), await run([join(folder, 'run'), ...args.slice(2)])];
+    expect([placed.code, lastRecord(placed.stdout)]).toEqual([0, lastRecord(typed.stdout)]);
     const one = lastRecord((await run([...args, '--data', join(images, 'img2.png')])).stdout);
     expect([one.samples.length, one.columns.length]).toEqual([1, 8]);
   });
@@ -243,10 +245,10 @@ describe('contrastive augment', () => {
     ['a size of 0', () => ['--size', '0'], 2, /--size must be an integer >= 1.*got 0 .*\[ERR_OPTION\]/],
     ['no views', () => ['--views', '0'], 2, /--views must be an integer >= 1/],
     [
-      'a folder that is not there',
-      () => ['--out', join(folder, 'no', 'x.png')],
+      'a folder that cannot be made',
+      () => ['--out', join(images, 'img2.png', 'x.png')],
       1,
-      /there is no folder '.*no' to write/,
+      /img2\.png: cannot be made: .*\[ERR_DATA\]/,
     ],
     ['a folder in place of a file', () => ['--out', join(folder, 'taken.png')], 1, /taken\.png: is a folder/],
     ['another format', () => ['--out', join(folder, 'x.jpg')], 2, /--out must be a name in \.png, got/],

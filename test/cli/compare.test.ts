@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunConfig } from '../../lib/checkpoint/run-config.ts';
 import { lockRun } from '../../lib/checkpoint/run-lock.ts';
 import { command as compareCommand, knnWord, spark } from '../../lib/cli/compare.ts';
 import { compareConfigs } from '../../lib/cli/config-differences.ts';
@@ -95,11 +96,12 @@ describe('contrastive compare', () => {
       /^differs +a +b\noptimizer\.lr +0\.05 +0\.5\nepochs +2 +9\n\n\d+ other fields of the configs are the same\./,
     );
     expect(stdout).toMatch(/\nbest kNN +\d+\.\d% \(\d+\.\d to \d+\.\d%\), epoch \d of 2 /);
+    expect(stdout).toMatch(/\nkNN accuracy +\d+\.\d% /);
     expect(stdout).toMatch(/\nloss +\d\.\d+ [▁-█]{4} +\d\.\d+ [▁-█]{4}\n/);
     expect(stdout).toContain('do not differ beyond the noise of 60 test images');
     const html = await readFile(page, 'utf8');
     expect(html).toMatch(
-      /<tr class="differs"><th scope="row">optimizer\.lr<\/th><td class="value">0\.05<\/td><td class="value">0\.5</,
+      /<tr class="differs"><th scope="row">optimizer\.<wbr>lr<\/th><td class="value">0\.05<\/td><td class="value">0\.5</,
     );
     for (const id of ['configs', 'results', 'curves']) expect(html).toContain(`<h2 id="${id}">`);
     expect(html).not.toMatch(/https?:\/\//);
@@ -127,6 +129,37 @@ describe('contrastive compare', () => {
     expect(fields.slice(1).every(({ differs }) => !differs)).toBe(true);
   });
 
+  it('finds what differs within the transforms of a view, and their order', async () => {
+    const config = await readJson(a, 'config.json');
+    const crop = { kind: 'randomResizedCrop', size: [28, 28], scale: [0.2, 1], p: 1 };
+    const flip = { kind: 'randomHorizontalFlip', p: 0.5 };
+    const of = (...transforms: object[]) => ({ ...config, augment: [{ channels: 3, transforms }] });
+    const differences = (...configs: RunConfig[]) =>
+      Object.fromEntries(
+        compareConfigs(configs).flatMap(({ name, values, differs }) => (differs ? [[name, values]] : [])),
+      );
+    expect(differences(of(crop, flip), of({ ...crop, scale: [0.5, 1] }, flip))).toEqual({
+      'augment.transforms.randomResizedCrop.scale': ['[0.2,1]', '[0.5,1]'],
+    });
+    expect(differences(of(crop, flip), of(flip, crop))).toEqual({
+      'augment.transforms': ['randomResizedCrop → randomHorizontalFlip', 'randomHorizontalFlip → randomResizedCrop'],
+    });
+    expect(differences(of(crop), of(crop, flip))).toEqual({
+      'augment.transforms': ['randomResizedCrop', 'randomResizedCrop → randomHorizontalFlip'],
+      'augment.transforms.randomHorizontalFlip.p': [undefined, '0.5'],
+    });
+    const views = of(crop).augment;
+    expect(differences({ ...config, augment: views }, { ...config, augment: [...views, ...views] })).toEqual({
+      'augment.count': ['1', '2'],
+    });
+    expect(differences({ ...config, augment: [...views, ...of(flip).augment] }, of(crop))).toHaveProperty([
+      'augment.2.transforms',
+    ]);
+    expect(differences(of(flip, flip), of(flip, { ...flip, p: 1 }))).toEqual({
+      'augment.transforms.2.p': ['0.5', '1'],
+    });
+  });
+
   it('draws curves on one scale, and names runs as short as they stay apart', () => {
     const curve = (...values: number[]) => ({ epochs: values.map((_, i) => i), values });
     expect(spark(curve(0, 1, 2, 3, 4, 5, 6, 7), 0, 7)).toBe('▁▂▃▄▅▆▇█');
@@ -137,13 +170,17 @@ describe('contrastive compare', () => {
     expect(new Set(namesOf([{ path: '/r/a' }, { path: '/r/a' }])).size).toBe(2);
   });
 
-  it('says who is ahead only beyond noise, and of as many images', () => {
-    const of = (top1: number, testImages = 1000) =>
-      ({ knn: { epochs: [{ epoch: 0, top1 }], chance: 0.1, testImages } }) as unknown as RunRecord;
+  it('says who is ahead only beyond noise, of the same data and as many images', () => {
+    const of = (top1: number, testImages = 1000, path = '/photos') =>
+      ({
+        knn: { epochs: [{ epoch: 0, top1 }], chance: 0.1, testImages },
+        config: { data: { name: 'folder', path } },
+      }) as unknown as RunRecord;
     expect(knnWord([of(0.5), of(0.6)], ['x', 'y'])).toBe('y is ahead by kNN, beyond the noise of 1,000 test images.');
     expect(knnWord([of(0.5), of(0.51)], ['x', 'y'])).toMatch(/y and x, do not differ/);
     expect(knnWord([of(0.5), of(0.6, 10)], ['x', 'y'])).toMatch(/different numbers of test images/);
-    expect(knnWord([of(0.5), { knn: undefined } as RunRecord], ['x', 'y'])).toBeUndefined();
+    expect(knnWord([of(0.5), of(0.6, 1000, '/flowers')], ['x', 'y'])).toMatch(/of different data/);
+    expect(knnWord([of(0.5), { ...of(0), knn: undefined }], ['x', 'y'])).toBeUndefined();
   });
 });
 
@@ -184,6 +221,7 @@ describe('contrastive report', () => {
     expect(trained.knnTop1).toBeCloseTo(best.value, 6); // the same images and the same judge
     expect(page).toContain(`before training ${(start.knnTop1 * 100).toFixed(1)}%`);
     expect(page).toContain(`chance ${(start.chanceTop1 * 100).toFixed(1)}%`);
+    expect(page).toContain('a: of 2 epochs at which kNN was measured');
     expect(page).toContain('a: each epoch leaves out 24 of 120 images, others each time: 2 steps of 48.');
     const curves = fileIn(page, 'curves.csv')
       .trim()
@@ -195,7 +233,7 @@ describe('contrastive report', () => {
     expect(rows).toHaveLength(61);
     const taken = (judged: { predictions: number[] }) => classes[judged.predictions[0] as number];
     expect(rows[1]?.replaceAll(/,[\d.]+(?=,|$)/g, '')).toBe(
-      ['0', classes[labels[0]], taken(untrained), taken(trained)].join(','),
+      ['fashion-mnist 0', classes[labels[0]], taken(untrained), taken(trained)].join(','),
     );
   });
 
@@ -228,16 +266,38 @@ describe('contrastive report', () => {
     expect(page).not.toContain('aria-label="Neighbour 4"');
   });
 
-  it('refuses runs of other data, and no run', async () => {
+  it('refuses runs of other data, or with other images put aside, and no run', async () => {
     const other = join(folder, 'other');
     await cp(a, other, { recursive: true });
     const config = await readJson(other, 'config.json');
-    await writeFile(
-      join(other, 'config.json'),
-      JSON.stringify({ ...config, data: { ...config.data, path: '/elsewhere' } }),
-    );
+    const withData = (data: object) =>
+      writeFile(join(other, 'config.json'), JSON.stringify({ ...config, data: { ...config.data, ...data } }));
+    await withData({ path: '/elsewhere' });
     expect(await run('report', a, other)).toMatchObject({
       ...{ code: 2, stderr: expect.stringMatching(/different data.*--data says on which/) },
+    });
+    await withData({ heldOut: { fraction: 0.2, seed: 1 } });
+    const aside =
+      /put aside different images .*, a none and other 0\.2 of each class by seed 1.*test images of its own/;
+    expect(await run('report', a, other)).toMatchObject({ code: 2, stderr: expect.stringMatching(aside) });
+    const images = join(folder, 'labelled');
+    for (const [name, file] of [
+      ['x', 'rgb.jpg'],
+      ['x', 'rgb.png'],
+      ['y', 'gray.png'],
+      ['y', 'cmyk.jpg'],
+    ] as const)
+      await cp(join('test/fixtures/data/images', file), join(images, name, file));
+    const out = join(folder, 'typed.html');
+    const typed = await run('report', a, other, '--data', images, '--out', out);
+    expect(typed).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('some were trained on images that all are'),
+    });
+    expect(await readFile(out, 'utf8')).toContain('The test images may be nothing new');
+    expect(await run('report', a, '--out', folder)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('.html'),
     });
     expect(await run('report')).toMatchObject({ code: 2, stderr: expect.stringContaining('RUN is missing') });
     expect(await run('report', folder)).toMatchObject({ code: 1, stderr: expect.stringContaining('ERR_CHECKPOINT') });

@@ -40,8 +40,15 @@ describe('loadSplits', () => {
       await cp(join(images, 'truncated.jpg'), join(root, part, 'bad.jpg'));
     }
     const { train, test } = await loadSplits({ name: 'folder', path: root }, { skipDamaged: true, output });
-    expect([train.length, test?.length, train.leftOut]).toEqual([1, 1, ['1 damaged file']]);
+    expect([train.length, test?.length, train.leftOut]).toEqual([1, 1, ['1 damaged file (x/bad.jpg)']]);
     expect(said.match(/^warning: .*bad\.jpg: cannot be decoded: .*; skipped$/gm)).toHaveLength(2);
+  });
+
+  it('shows how far it is', async () => {
+    await mkdir(join(root, 'train'), { recursive: true });
+    await cp(join(images, 'rgb.png'), join(root, 'train', 'good.png'));
+    await loadSplits({ name: 'folder', path: root }, { skipDamaged: true, output });
+    expect(said).toContain('looking for damaged images: 1 of 1 image\n');
   });
 
   it('knows files to be damaged of folders only', async () => {

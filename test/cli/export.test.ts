@@ -78,6 +78,11 @@ describe('contrastive export', () => {
       expect(await readdir(join(folder, `new-${normalize}`))).toEqual(['model.json', 'model.onnx']);
     });
 
+  it('takes the run and the file by their places', async () => {
+    const out = join(folder, 'by place.onnx');
+    expect(await run(trained, out)).toMatchObject({ code: 0, stdout: expect.stringContaining(out) });
+  });
+
   it('takes bytes, keeps batch normalisation, and reports to machines', async () => {
     const out = join(folder, 'bytes.onnx');
     const flags = ['--input', 'uint8', '--keep-batch-norm', '--json'];

@@ -6,6 +6,7 @@ import { RunFolder } from '../../lib/checkpoint/run.ts';
 import { command as exportCommand } from '../../lib/cli/export.ts';
 import { command } from '../../lib/cli/fine-tune.ts';
 import { command as predictCommand } from '../../lib/cli/predict.ts';
+import { command as reportCommand } from '../../lib/cli/report.ts';
 import { createClassifier } from '../../lib/serve/image-classifier.ts';
 import { writeTinyRun } from '../serve/tiny-run.ts';
 import { drawPhotos } from './drawn-photos.ts';
@@ -57,6 +58,35 @@ describe('contrastive fine-tune', () => {
     expect(stdout).toContain('next: npx contrastive predict ');
   });
 
+  it('warns of classes that training lacks', async () => {
+    const open = join(folder, 'open');
+    await drawPhotos(join(open, 'train'), { classes: ['daisy', 'iris'], count: 4 });
+    await drawPhotos(join(open, 'test'), { classes: ['iris', 'rose'], count: 1 });
+    const { code, stderr } = await tune('--data', open, '--out', join(folder, 'lacking'), '--epochs', '1');
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^warning: 1 of the 2 classes of the test images have no training image \(50\.0% of/),
+    ]);
+  });
+
+  it('has the accuracy of its classifier in its report', async () => {
+    const out = join(folder, 'reported');
+    const short = ['--epochs', '1', '--lr', '0.2', '--batch-size', '30', '--precision', 'float32', '--json'];
+    const lines = (await tune('--data', photos, '--out', out, ...short)).stdout.trim().split('\n');
+    const { accuracy } = JSON.parse(lines.at(-1) as string);
+    expect(accuracy).toBeLessThan(1);
+    const ran = await runWith([reportCommand], ['report', out]);
+    expect(ran).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/ +kNN +linear probe +fine-tuned\nUntrained .* –\n/),
+    });
+    const { trained } = JSON.parse(await readFile(join(out, 'evaluation.json'), 'utf8'));
+    expect(trained.fineTuneTop1).toBe(accuracy);
+    const page = await readFile(join(out, 'report.html'), 'utf8');
+    expect(page).toContain(`>${(100 * accuracy).toFixed(1)}%</span>`);
+    expect(page).toContain('<th scope="col" class="num">Fine-tuned</th>');
+  });
+
   it('goes on after it was stopped', async () => {
     const args = ['--data', photos, '--out', join(folder, 'stopped'), '--epochs', '10', '--precision', 'float32'];
     const controller = new AbortController();
@@ -76,11 +106,14 @@ describe('contrastive fine-tune', () => {
     expect(JSON.parse(again.stdout.trim().split('\n').at(-1) as string)).toMatchObject({ steps: 20, epochs: 10 });
   });
 
-  it('refuses images without classes, a folder that holds a run, and a run that is none', async () => {
+  it('refuses images without classes or of one class, a folder that holds a run, and a run that is none', async () => {
     const flat = join(folder, 'flat');
     await drawPhotos(flat, { count: 1, flat: true });
     const of = async (...args: string[]) => (await tune(...args)).stderr;
     expect(await of('--data', flat)).toMatch(/flat has no labels.*class folders \[ERR_DATA\]/);
+    const one = join(folder, 'one');
+    await drawPhotos(one, { classes: ['rose'], count: 3 });
+    expect(await of('--data', one)).toMatch(/one has one class only.* \[ERR_DATA\]/);
     expect(await of('--data', `folder:${photos}`, '--out', tuned)).toMatch(/holds a run already.* \[ERR_CHECKPOINT\]/);
     expect((await runWith([command], ['fine-tune', '--run', folder])).stderr).toMatch(/no run in .*\[ERR_CHECKPOINT\]/);
   });
@@ -133,6 +166,10 @@ describe('contrastive predict', () => {
     expect(records).toHaveLength(5);
     expect(records[0]).toMatchObject({ kind: 'image', path: '50.png', class: 'rose' });
     expect(records[4]).toMatchObject({ kind: 'result', images: 4, skipped: [] });
+  });
+
+  it('looks for the run before it looks for images', async () => {
+    expect((await runWith([predictCommand], ['predict', folder, 'no-folder'])).stderr).toMatch(/there is no run in/);
   });
 
   it('refuses a run without a classifier, a file of another kind, a folder without images', async () => {

@@ -58,9 +58,17 @@ describe('contrastive label', () => {
     expect(row).toMatch(/^(rose|tulip)-2\d\.png,.*,true$/);
   });
 
-  it('refuses a folder without classes', async () => {
+  it('refuses a folder with one class, or without classes', async () => {
+    const one = join(folder, 'one');
+    await drawPhotos(one, { classes: ['rose'], count: 2 });
+    expect((await label('--labelled', one)).stderr).toMatch(/one has one class only.* \[ERR_DATA\]/);
     const { code, stderr } = await label('--labelled', input);
     expect(code).toBe(1);
     expect(stderr).toContain('labelled images lie in a folder for each class; there is none [ERR_DATA]');
+  });
+
+  it('looks for the run before it looks for images', async () => {
+    const { code, stderr } = await runWith([command], ['label', folder, 'no-folder', 'nor-this']);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/there is no run in .* \[ERR_CHECKPOINT\]/)]);
   });
 });

@@ -120,6 +120,24 @@ describe('train, with a path alone', () => {
     expect(await run('resume', 'runs/whole', '--epochs', '2')).toMatchObject({ code: 0 });
     const judged = await run('eval', 'runs/whole', '--protocol', 'knn');
     expect(judged).toMatchObject({ code: 0, stderr: expect.stringContaining('that the encoder was trained on') });
+    const moved = await run('eval', 'runs/whole', '--protocol', 'knn', '--data', 'photos');
+    expect(moved).toMatchObject({ code: 0, stderr: expect.stringContaining('it has seen them all') });
+  });
+
+  it('takes the folder of a run for no folder of images', async () => {
+    const { code, stderr } = await run('train', 'runs/whole');
+    expect([code, stderr]).toEqual([2, expect.stringContaining("'runs/whole' is the folder of a run")]);
+  });
+
+  it('says where the folder of a run has other images now', async () => {
+    await cp('photos', 'growing', { recursive: true });
+    await run('train', 'growing', ...small, '--epochs', '1', '--out', 'runs/growing');
+    for (let i = 0; i < 5; i++) await cp('photos/dogs/1.png', `growing/dogs/more-${i}.png`);
+    const { code, stderr } = await run('eval', 'runs/growing', '--protocol', 'knn');
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/trained on 16 images, and of its folder as it is now 20 would be/),
+    ]);
   });
 
   it('takes the images alone where there are no class folders', async () => {

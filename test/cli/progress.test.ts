@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { formatBytes, formatDuration, formatTable } from '../../lib/cli/format.ts';
+import { formatBytes, formatDuration, formatTable, listed } from '../../lib/cli/format.ts';
 import { Output } from '../../lib/cli/output.ts';
 import { Progress } from '../../lib/cli/progress.ts';
 
@@ -118,6 +118,10 @@ describe('formats', () => {
       '192 MB',
       '25.3 GB',
     ]);
+  });
+
+  it('lists', () => {
+    expect([['a'], ['a', 'b'], ['a', 'b', 'c']].map(listed)).toEqual(['a', 'a and b', 'a, b and c']);
   });
 
   it('tables', () => {

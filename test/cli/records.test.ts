@@ -23,6 +23,6 @@ it('quotes what CSV needs to be quoted, and leaves nothing empty cells', async (
 });
 
 it('refuses a file that cannot be written', async () => {
-  const writer = new RecordWriter(['path'], join(folder, 'gone', 'a.csv'), silent);
+  const writer = new RecordWriter(['path'], join(folder, 'a.csv', 'b.csv'), silent);
   await expect(writer.close()).rejects.toMatchObject({ code: 'ERR_DATA' });
 });

@@ -100,8 +100,8 @@ const fileIn = (page: string, name: string): string =>
 const sections = ['results', 'curves', 'maps', 'classes', 'mistakes', 'gallery', 'again'];
 
 describe('renderReport', () => {
-  it('is one page with every part and the figures of the run', () => {
-    const page = renderReport(sample());
+  it('is one page with every part and the figures of the run', async () => {
+    const page = await renderReport(sample());
     for (const id of sections) expect(page).toContain(`<h2 id="${id}">`);
     for (const text of ['87.5%', '+37.5', '8 images', 'Always naming the most frequent class would be right for 37.5%'])
       expect(page).toContain(text);
@@ -112,8 +112,8 @@ describe('renderReport', () => {
     expect(page).toContain('<pre>npx contrastive report runs/a</pre>');
   });
 
-  it('opens on the best encoder, counts its mistakes, and marks them on its map', () => {
-    const page = renderReport(sample());
+  it('opens on the best encoder, counts its mistakes, and marks them on its map', async () => {
+    const page = await renderReport(sample());
     expect(page).toMatch(/value="1" checked><span>SupCon \(out\)/);
     expect(page).toContain('1 of 8 test images are taken for another class.');
     expect(page).toContain('taken for cat, 95.0% of votes');
@@ -124,24 +124,31 @@ describe('renderReport', () => {
     expect([rings(untrained!), rings(trained!.split('</figure>')[0]!)]).toEqual([5, 1]);
   });
 
-  it('marks as best only what is ahead beyond noise, and says where a difference is none', () => {
-    expect(renderReport(sample())).not.toContain('<span class="best">');
-    expect(renderReport(sample())).toContain('within noise');
+  it('marks as best only what is ahead beyond noise, and says where a difference is none', async () => {
+    expect(await renderReport(sample())).not.toContain('<span class="best">');
+    expect(await renderReport(sample())).toContain('within noise');
     const labels = Array.from({ length: 400 }, (_, i) => i % 3);
     const many = (encoder: Evaluation['encoders'][number]) => ({
       ...encoder,
       predictions: labels,
       confidences: labels.map(() => 1),
     });
-    const page = renderReport(
+    const page = await renderReport(
       withEvaluation({ labels, names: labels.map(String), encoders: sampleEvaluation().encoders.map(many) }),
     );
     expect(page.match(/<span class="best">[\d.]+%/g)).toEqual(['<span class="best">87.5%', '<span class="best">80.0%']);
     expect(page).not.toContain('<span class="muted range">within noise');
   });
 
-  it('carries its figures as files', () => {
-    const page = renderReport(sample());
+  it('says where the test images may be nothing new', async () => {
+    expect(await renderReport(sample())).toContain('Training never used the 8 test images');
+    const page = await renderReport(withEvaluation({ doubt: 'it has seen <all>' }));
+    expect(page).toContain('<b>The test images may be nothing new to it</b>: it has seen &lt;all&gt;.');
+    expect(page).not.toContain('Training never used');
+  });
+
+  it('carries its figures as files', async () => {
+    const page = await renderReport(sample());
     const summary = JSON.parse(fileIn(page, 'summary.json'));
     expect(summary).toMatchObject({ testImages: 8, encoders: [{ knnTop1: 0.5 }, { knnTop1: 0.875, linearTop1: 0.8 }] });
     expect(fileIn(page, 'predictions.csv').split('\n').slice(0, 2)).toEqual([
@@ -149,14 +156,14 @@ describe('renderReport', () => {
       'image 0,cat,cat,0.9,cat,0.9',
     ]);
     expect(fileIn(page, 'curves.csv')).toContain('\nSupCon (out),knnTop1,2,0.875\n');
-    const quoted = fileIn(renderReport(withEncoder({ name: 'a "b", c' })), 'predictions.csv');
+    const quoted = fileIn(await renderReport(withEncoder({ name: 'a "b", c' })), 'predictions.csv');
     expect(quoted).toContain(',"a ""b"", c: class",');
   });
 
-  it('loads nothing, and lets only its own script run', () => {
-    const page = renderReport(sample());
+  it('loads nothing, and lets only its own script run', async () => {
+    const page = await renderReport(sample());
     expect(page).not.toMatch(/https?:\/\//);
-    expect(page).not.toMatch(/<link|<img|<script src|@import/);
+    expect(page).not.toMatch(/<link(?! rel="icon" href="data:,")|<img|<script src|@import/);
     expect([...page.matchAll(/url\((?!data:)/g)]).toHaveLength(0);
     const hash = createHash('sha256').update(script).digest('base64');
     expect(page).toContain(`script-src &#39;sha256-${hash}&#39;`);
@@ -164,9 +171,9 @@ describe('renderReport', () => {
     expect(() => new Script(script)).not.toThrow();
   });
 
-  it('escapes every name that comes from outside', () => {
+  it('escapes every name that comes from outside', async () => {
     const [training] = sample().trainings;
-    const page = renderReport({
+    const page = await renderReport({
       ...withEncoder({ name: HOSTILE }),
       evaluation: sampleEvaluation({
         classes: [HOSTILE, 'dog', 'owl'],
@@ -185,16 +192,16 @@ describe('renderReport', () => {
     expect(JSON.parse(json).classes[0]).toBe(HOSTILE);
   });
 
-  it('leaves out what a run does not have', () => {
+  it('leaves out what a run does not have', async () => {
     const { evaluation: _, ...unlabelled } = sample();
-    const page = renderReport(unlabelled);
+    const page = await renderReport(unlabelled);
     for (const id of ['results', 'maps', 'classes', 'mistakes', 'gallery'])
       expect(page).not.toContain(`<h2 id="${id}">`);
-    expect(renderReport(sample({ trainings: [] }))).not.toContain('<h2 id="curves">');
+    expect(await renderReport(sample({ trainings: [] }))).not.toContain('<h2 id="curves">');
     expect(page.split('<script>')[0]).not.toContain('undefined');
   });
 
-  it('shows maps and neighbours of images without labels, and no word of classes', () => {
+  it('shows maps and neighbours of images without labels, and no word of classes', async () => {
     const { images } = sampleEvaluation();
     const encoder = { map: new Float32Array(16), neighbors: [[1, 2], [3]] };
     const arrangement: Arrangement = {
@@ -204,22 +211,22 @@ describe('renderReport', () => {
       encoders: ['Untrained', 'mine'].map((name) => ({ name, ...encoder })),
     };
     const { evaluation: _, ...rest } = sample();
-    const page = renderReport({ ...rest, arrangement });
+    const page = await renderReport({ ...rest, arrangement });
     for (const id of ['curves', 'maps', 'gallery']) expect(page).toContain(`<h2 id="${id}">`);
     for (const id of ['results', 'classes', 'mistakes']) expect(page).not.toContain(`<h2 id="${id}">`);
     expect(page).toMatch(/value="1" checked><span>mine/);
     const main = page.split('<main>')[1]!.split('<script')[0]!;
     expect(main).not.toMatch(/undefined|class that kNN|another class/);
     for (const wrong of [{ points: [12] }, { queries: [-1, 0] }, { images: { ...images, channels: 2 } }])
-      expect(() => renderReport({ ...rest, arrangement: { ...arrangement, ...wrong } })).toThrow(
+      await expect(renderReport({ ...rest, arrangement: { ...arrangement, ...wrong } })).rejects.toThrow(
         expect.objectContaining({ code: 'ERR_DATA' }),
       );
   });
 
-  it('gives more than ten classes a colour and a shape of their own', () => {
+  it('gives more than ten classes a colour and a shape of their own', async () => {
     const labels = Array.from({ length: 12 }, (_, i) => i);
     const [encoder] = sampleEvaluation().encoders;
-    const page = renderReport(
+    const page = await renderReport(
       withEvaluation({
         classes: labels.map((c) => `c${c}`),
         labels,
@@ -233,13 +240,13 @@ describe('renderReport', () => {
     expect(new Set(keys).size).toBe(12);
   });
 
-  it('shows losses relative to their start first when their scales differ, and one loss as it is', () => {
-    const first = (...all: number[][]) =>
-      /name="scale" value="(\w+)" checked/.exec(renderReport(withLoss(...all)))?.[1];
+  it('shows losses relative to their start first when their scales differ, and one loss as it is', async () => {
+    const first = async (...all: number[][]) =>
+      /name="scale" value="(\w+)" checked/.exec(await renderReport(withLoss(...all)))?.[1];
     const values = [6, 5, 4.5, 4.2];
-    expect(first(values, [6.2, 5.6, 5.3, 5.1])).toBe('values');
-    expect(first(values, [620, 560, 530, 510])).toBe('relative');
-    expect(first(values)).toBeUndefined();
+    expect(await first(values, [6.2, 5.6, 5.3, 5.1])).toBe('values');
+    expect(await first(values, [620, 560, 530, 510])).toBe('relative');
+    expect(await first(values)).toBeUndefined();
   });
 
   it.each<[string, ReportData]>([
@@ -265,8 +272,8 @@ describe('renderReport', () => {
     ['neighbors', withEncoder({ neighbors: [[1], [-1]] })],
     ['mistakes', withEncoder({ mistakes: [{ test: 8, image: 0, neighbors: [] }] })],
     ['mistakes', withEncoder({ mistakes: [{ test: 0, image: 0, neighbors: [12] }] })],
-  ])('refuses data that does not fit: %s', (name, data) => {
-    expect(() => renderReport(data)).toThrow(
+  ])('refuses data that does not fit: %s', async (name, data) => {
+    await expect(renderReport(data)).rejects.toThrow(
       expect.objectContaining({ code: 'ERR_DATA', message: expect.stringContaining(name) }),
     );
   });
@@ -305,7 +312,7 @@ describe('encodePng', () => {
 
   it('puts each image of a report at its place in the sprite', async () => {
     const data = sample();
-    const page = renderReport(data);
+    const page = await renderReport(data);
     const png = Buffer.from(/data:image\/png;base64,([^)]+)\)/.exec(page)![1]!, 'base64');
     const tile = await sharp(png)
       .extract({ left: 7 * 4, top: 0, width: 4, height: 5 })
@@ -313,6 +320,34 @@ describe('encodePng', () => {
       .raw()
       .toBuffer();
     expect([...tile]).toEqual([...data.evaluation!.images.pixels.subarray(7 * 20, 8 * 20)]);
+  });
+
+  it('tells more runs than colours apart by their dashes', () => {
+    const training = (i: number) => ({ name: `${i}`, curves: { loss: { epochs: [1], values: [i] } } });
+    const [chart] = chartsOf(Array.from({ length: 8 }, (_, i) => training(i)));
+    expect(new Set(chart!.series.map(({ look }) => look)).size).toBe(8);
+  });
+
+  it('puts photos into sheets that browsers take, whatever is on them', async () => {
+    const [count, side] = [300, 64];
+    const random = seededRandom(3);
+    const area = side * side * 3;
+    const pixels = Uint8Array.from({ length: count * area }, () => random() * 256); // nothing is harder to compress
+    pixels.fill(200, 261 * area, 262 * area);
+    const labels = Array.from({ length: count }, (_, i) => i % 3);
+    const images = { pixels, height: side, width: side, channels: 3, labels };
+    const page = await renderReport(withEvaluation({ images, queries: [0, 261] }));
+    const sheets = [...page.matchAll(/\.s\d\{background-image:url\(data:image\/webp;base64,([^)]+)\)/g)].map(
+      ([, text]) => text!,
+    );
+    expect(sheets).toHaveLength(2);
+    for (const text of sheets) expect(text.length).toBeLessThan(2_000_000);
+    expect(page).toContain(
+      'class="im s1" role="img" aria-label="Test image: cat" title="Test image: cat" style="--x:5;--y:0"',
+    );
+    const middle = { left: 5 * side + 8, top: 8, width: 48, height: 48 };
+    const shown = await sharp(Buffer.from(sheets[1]!, 'base64')).extract(middle).raw().toBuffer();
+    expect([...shown].every((value) => Math.abs(value - 200) < 5)).toBe(true);
   });
 });
 
@@ -325,13 +360,13 @@ describe('ImagePool', () => {
     expect(pool.toImages()).toEqual({ pixels: new Uint8Array(8), height: 2, width: 2, channels: 1, labels: [1, 2] });
   });
 
-  it('takes images without a label, which a page of labelled ones refuses', () => {
+  it('takes images without a label, which a page of labelled ones refuses', async () => {
     const { label: _, ...unlabelled } = image;
     const pool = new ImagePool();
     pool.add('a', unlabelled);
     expect(pool.toImages().labels).toEqual([-1]);
     const labels = [...sampleEvaluation().images.labels.slice(1), -1];
-    expect(() => renderReport(withEvaluation({ images: { ...sampleEvaluation().images, labels } }))).toThrow(
+    await expect(renderReport(withEvaluation({ images: { ...sampleEvaluation().images, labels } }))).rejects.toThrow(
       expect.objectContaining({ code: 'ERR_DATA', message: expect.stringContaining('images.labels') }),
     );
   });
@@ -345,6 +380,9 @@ describe('ImagePool', () => {
     pool.add('b', { pixels: red, height: 65, width: 65, channels: 3, label: 1 });
     const { pixels, height, width, channels } = pool.toImages();
     expect([height, width, channels]).toEqual([64, 64, 3]);
+    const odd = new ImagePool();
+    odd.add('c', { pixels: new Uint8Array(50 * 70 * 3), height: 50, width: 70, channels: 3 });
+    expect(odd.toImages()).toMatchObject({ height: 48, width: 48 }); // whole blocks of the compression
     expect(new Set(pixels.subarray(0, 64 * 64 * 3))).toEqual(new Set([15]));
     expect([...pixels.subarray(64 * 64 * 3, 64 * 64 * 3 + 6)]).toEqual([200, 0, 0, 200, 0, 0]);
   });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -76,7 +76,7 @@ describe('contrastive serve', () => {
     const photos = join(folder, 'photos');
     await mkdir(photos);
     await writeFile(join(photos, 'a.jpg'), await image());
-    const { child, next } = start('--input', photos);
+    const { child, next } = start(photos);
     expect(await next()).toContain('photos.index: 1 image, 32 features each; 1 added');
     const url = (await next()).split(' ')[0] as string;
     expect(await next()).toBe(`${url}/search is a page to search 1 image with one of yours.`);
@@ -92,6 +92,14 @@ describe('contrastive serve', () => {
       neighbours: [{ number: 0, name: 'a.jpg', cosine: expect.closeTo(1, 4) }],
     });
     expect(await end(child, 'SIGTERM')).toEqual([0, null]);
+
+    const elsewhere = join(folder, 'of-a-stranger.index');
+    await copyFile(`${photos}.index`, elsewhere);
+    const strange = start('--index', elsewhere, '--json');
+    expect(JSON.parse(await strange.next())).toMatchObject({ index: elsewhere, images: 1 });
+    const { warning } = JSON.parse(await strange.next());
+    expect(warning).toContain(`names images in '${photos}', which was not typed`);
+    expect(await end(strange.child, 'SIGTERM')).toEqual([0, null]);
   });
 
   it('with --json writes a record a line, of each request too', async () => {

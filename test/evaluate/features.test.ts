@@ -89,4 +89,23 @@ describe('extractFeatures', () => {
     await failing({ signal: AbortSignal.abort() }, 'ERR_ABORTED');
     expect(encoder.training).toBe(true);
   });
+
+  test('that are not finite are refused, with the first sample that has such', async () => {
+    using wild = resnet18({ stem: 'cifar', width: 4, seed: 1 });
+    const fill = (name: string, value: number) => noGrad(() => wild.stateDict().get(name)?.fill_(value));
+    fill('layer4.1.conv2.weight', 1e38); // what it makes of anything but black overflows
+    const onlyScaled = presets.evaluation({ size: 8, mean: 0, std: 1 });
+    const dark = arrayDataset(new Uint8Array(pixels.length).fill(255, 192 * 3, 192 * 4), { shape: [count, 8, 8, 3] });
+    const before = memory().tensors;
+    await expect(extractFeatures(wild, dark, { augment: onlyScaled, batchSize: 2 })).rejects.toMatchObject({
+      code: 'ERR_DATA',
+      message: expect.stringMatching(/^array: sample 3: its features are not finite/),
+    });
+    expect(memory().tensors).toBeLessThanOrEqual(before);
+    fill('layer4.1.bn1.running_mean', Number.NaN); // of which a ReLU inside a kernel would make 0
+    await expect(extractFeatures(wild, dark, { augment: onlyScaled })).rejects.toMatchObject({
+      code: 'ERR_NON_FINITE',
+      message: expect.stringMatching(/must be finite for inference/),
+    });
+  });
 });

@@ -223,6 +223,19 @@ describe("a file of PyTorch's torch.save()", () => {
     const encrypted = zip(members, (entry, name) => name.endsWith('0') && entry.setUint16(8, 1, true));
     await refuses(encrypted, 'is a damaged zip archive');
   });
+
+  it.each([2n ** 64n - 1n, 2n ** 53n, 1n << 40n])(
+    'is refused whose directory is said to begin at byte %i',
+    async (at) => {
+      const whole = archive({ dict: [['x', tensorCall()]] });
+      const locator = Buffer.alloc(20); // of ZIP64, before the end of the archive
+      locator.writeUInt32LE(0x07064b50);
+      locator.writeBigUInt64LE(at, 8);
+      const end = whole.length - 22;
+      const far = Buffer.concat([whole.subarray(0, end), locator, whole.subarray(end)]);
+      await refuses(far, /is a damaged zip archive: it names byte \d+(e\+\d+)? of \d+/);
+    },
+  );
 });
 
 describe("a file of PyTorch's torch.save() before 1.6", () => {

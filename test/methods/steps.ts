@@ -22,6 +22,7 @@ interface Stored {
   readonly batch: number;
   /** Of each view. */
   readonly sides: readonly number[];
+  readonly labels?: readonly number[];
   /** Of what the method keeps, what is filled by its name beside the trained parameters. */
   readonly filled: readonly string[];
   readonly losses: readonly number[];
@@ -77,6 +78,7 @@ export async function expectSteps(
 ): Promise<void> {
   const stored: Stored = JSON.parse(readFileSync(new URL(`../fixtures/methods/${name}.json`, import.meta.url), 'utf8'));
   const { batch, sides } = stored;
+  const labels = stored.labels && Int32Array.from(stored.labels);
   const models = { encoder: encoderOf(), head: projectionHead({ ...head, inFeatures: features }) };
   for (const [part, module] of Object.entries(models))
     for (const [parameter, value] of module.namedParameters()) fill(value, `${part}.${parameter}`);
@@ -94,10 +96,7 @@ export async function expectSteps(
   for (let n = 0; n < stored.losses.length; n++) {
     const ids = BigInt64Array.from({ length: batch }, (_, i) => BigInt(n * batch + i));
     const progress = n / stored.losses.length;
-    const { loss } = await step.run(
-      { ...imagesOf(stored, n), labels: undefined, ids },
-      { step: n, learningRate: lr, progress },
-    );
+    const { loss } = await step.run({ ...imagesOf(stored, n), labels, ids }, { step: n, learningRate: lr, progress });
     losses.push(loss);
   }
 

@@ -10,15 +10,18 @@ class PlainProbe {
   readonly #weights: number[][] = []; // (classes, dim + 1)
   readonly #velocity: number[][] = [];
   readonly #rate: number;
+  readonly #classes: number[] = []; // as they were first seen
 
   constructor(rate: number) {
     this.#rate = rate;
   }
 
   /** Learns a batch; returns how many it would have predicted. */
-  learn(values: number[][], labels: number[]): number {
+  learn(values: number[][], given: number[]): number {
     const dim = values[0]?.length as number;
-    for (let c = this.#weights.length; c <= Math.max(...labels); c++) {
+    for (const label of given) if (!this.#classes.includes(label)) this.#classes.push(label);
+    const labels = given.map((label) => this.#classes.indexOf(label));
+    for (let c = this.#weights.length; c < this.#classes.length; c++) {
       this.#weights.push(new Array(dim + 1).fill(0));
       this.#velocity.push(new Array(dim + 1).fill(0));
     }
@@ -57,7 +60,7 @@ describe('onlineProbe', () => {
       const plain = new PlainProbe(learningRate);
       for (let step = 0; step < 25; step++) {
         const { values, labels } = rowsOf(8 + (step % 3), 6, step);
-        const known = step < 5 ? labels.map((label) => label % 2) : labels;
+        const known = step < 5 ? labels.map((label) => label % 2) : labels.map((label) => (label === 2 ? 2e9 : label));
         probe.observe?.(observed(values, known));
         const expected = plain.learn(values, known) / values.length;
         expect(await probe.figures(contextOf(0))).toEqual({ probeTop1: expected });

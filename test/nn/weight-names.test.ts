@@ -4,12 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { efficientnetB0 } from '../../lib/encoders/efficientnet.ts';
+import { convnextT } from '../../lib/encoders/convnext.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { vitTi16 } from '../../lib/encoders/vision-transformer.ts';
 import { encodeSafetensors } from '../../lib/files/safetensors.ts';
 import { Module, Parameter } from '../../lib/nn/index.ts';
-import { matchNames } from '../../lib/nn/weight-names.ts';
 import { describeLoaded, readWeights } from '../../lib/nn/weights-file.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { rawState } from '../../lib/tensor/raw-tensors.ts';
@@ -82,23 +81,16 @@ describe('a residual network', () => {
   });
 });
 
-it("an EfficientNet-B0 takes timm's names, which are in the same order", () => {
-  const norm = (name: string) =>
-    ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'].map((last) => `${name}.${last}`);
-  const squeeze = ['reduce', 'expand'].flatMap((part) => [`se.conv_${part}.weight`, `se.conv_${part}.bias`]);
-  const separable = ['conv_dw.weight', ...norm('bn1'), ...squeeze, 'conv_pw.weight', ...norm('bn2')];
-  const start = ['conv_pw.weight', ...norm('bn1'), 'conv_dw.weight', ...norm('bn2')];
-  const inverted = [...start, ...squeeze, 'conv_pwl.weight', ...norm('bn3')];
-  const blocks = [1, 2, 2, 3, 3, 4, 1].flatMap((count, stage) =>
-    Array.from({ length: count }, (_, i) =>
-      (stage === 0 ? separable : inverted).map((name) => `blocks.${stage}.${i}.${name}`),
-    ).flat(),
-  );
-  const timm = ['conv_stem.weight', ...norm('bn1'), ...blocks, 'conv_head.weight', ...norm('bn2')];
-  using encoder = efficientnetB0();
-  const [match, ...others] = matchNames(new Set(encoder.stateDict().keys()), [...timm, 'classifier.weight']);
-  expect([match?.prefix, match?.naming.of, others]).toEqual(['', 'timm, EfficientNet-B0', []]);
-  expect([...(match?.names ?? [])]).toEqual([...encoder.stateDict().keys()].map((name, i) => [name, timm[i]]));
+it("a ConvNeXt leaves out the classifier of torchvision's, which stands beside a normalisation", async () => {
+  using first = convnextT({ width: 2, seed: 1 });
+  using second = convnextT({ width: 2, seed: 2 });
+  const classifier = { dtype: 'F32', shape: [1, 16], data: new Uint8Array(64) } as const;
+  const theirs = new Map([...(await rawState(first.stateDict())), ['classifier.2.weight', classifier]]);
+  const file = join(folder, 'convnext.safetensors');
+  await writeFile(file, encodeSafetensors(theirs));
+  expect(await second.load(file)).toMatchObject({ prefix: '', missing: [], leftOut: ['classifier.2.weight'] });
+  const [weights, loaded] = [first, second].map((net) => net.parameters()[0] as Tensor);
+  expect(await loaded?.toArray()).toEqual(await weights?.toArray());
 });
 
 /** The names and shapes of torchvision's VisionTransformer(8, 4, 2, 2, 8, 16), without its classifier; computes nothing. */

@@ -143,7 +143,7 @@ describe('save and load of a module', () => {
     const w = (await colour.conv1.weight.toArray()) as [number[][], number[][], number[][]][];
     const sum = await adapted(gray);
     expect(sum.report.adapted).toEqual([{ name: 'conv1.weight', of: 'input channels', from: 3, to: 1 }]);
-    expect(describeLoaded(sum.report)).toContain('; conv1.weight adapted from 3 input channels to 1');
+    expect(describeLoaded(sum.report)).toContain("; 'conv1.weight' adapted: input channels 3 to 1");
     const many = await adapted(five);
     expect(many.report.adapted).toEqual([{ name: 'conv1.weight', of: 'input channels', from: 3, to: 5 }]);
     for (const [o, [r, g, b]] of w.entries())
@@ -173,7 +173,7 @@ describe('save and load of a module', () => {
       missing: [],
       leftOut: [],
     });
-    expect(describeLoaded(report)).toContain('; encoder.pos_embedding adapted from 3 patches a side to 5');
+    expect(describeLoaded(report)).toContain("; 'encoder.pos_embedding' adapted: patches a side 3 to 5");
     const images = randn([1, 3, 20, 20], { seed: 3 });
     expect(await larger.forward(images).toArray()).toEqual(await trained.forward(images).toArray());
     const wrong = (tokens: number, width: number) => ({

@@ -19,7 +19,7 @@ const parameters = new Map([
 ]);
 
 /** By name, the factor of its rate and its decay. */
-function grouped(options: Partial<Parameters<typeof groupParameters>[1]>): Record<string, [number, number]> {
+function grouped(options: Partial<Parameters<typeof groupParameters>[1]>): Record<string, [number, unknown]> {
   const { of, groups } = groupParameters(parameters, { ...usual, ...options });
   const names = [...parameters.keys()];
   return Object.fromEntries(

@@ -22,7 +22,7 @@ const pull = (parameter: Tensor, gradient: readonly number[]) =>
 
 /** One guarded update; the status after it, and all that it may have changed. */
 function guarded(optimizer: Optimizer, lr: number) {
-  const code = optimizer.stepIfFinite(scalar(lr), status()).itemSync();
+  const code = optimizer.stepIfFinite(optimizer.ratesAt(lr, 0), status()).itemSync();
   const values = [...optimizer.parameters, ...optimizer.stateDict().values()].map(numbers);
   return { code, values };
 }
@@ -101,7 +101,7 @@ describe('a guarded update', () => {
     const w = leaf([1, 2]);
     using optimizer = new SGD([w], { lr: 1 });
     pull(w, [1, 1]);
-    expect(optimizer.stepIfFinite(scalar(1), status(1)).itemSync()).toBe(1);
+    expect(optimizer.stepIfFinite(optimizer.ratesAt(1, 0), status(1)).itemSync()).toBe(1);
     expect(numbers(w)).toEqual([1, 2]);
   });
 
@@ -389,7 +389,7 @@ describe('errors', () => {
     expect(run).toThrow(thrown(code, message));
   });
 
-  const one = { groups: [0], rateFactors: [1], weightDecays: [0] };
+  const one = { groups: [0], rateFactors: [1], weightDecays: tensor([0], { dtype: 'float64' }) };
   const numbersOf = { ...one, momentum: 0.9, nesterov: false };
   it.each<[string, () => unknown, string, RegExp]>([
     ['no parameter', () => ops.sgd_([], [], scalar(1), { ...numbersOf, momentum: 0 }), 'ERR_OPTION', /at least one/],
@@ -425,9 +425,9 @@ describe('errors', () => {
     ],
     [
       'factors without decays',
-      () => ops.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, weightDecays: [] }),
-      'ERR_OPTION',
-      /a number for each group, got 1 and 0/,
+      () => ops.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, weightDecays: tensor([]) }),
+      'ERR_SHAPE',
+      /weight_decays must have shape \[1\], got \[0\]/,
     ],
     [
       'trust for no group',

@@ -159,6 +159,29 @@ describe('by hand', () => {
     expect(await weight.item()).toBe(-2);
   });
 
+  it('changes the weight decay with the progress, in a compiled step too', () => {
+    const w = tensor([1, 2], { requiresGrad: true });
+    const ruled = tensor([4], { requiresGrad: true });
+    using optimizer = new AdamW(new Map(Object.entries({ w, ruled })), {
+      ...{ lr: 0.5, weightDecay: { from: 0.04, to: 0.4, schedule: 'cosine' } },
+      groups: [{ match: 'ruled', weightDecay: { from: 0, to: 1, schedule: 'linear' } }],
+    });
+    using compiled = compile(() => {
+      optimizer.zeroGrad();
+      add(sum(w.mul(0)), sum(ruled.mul(0))).backward(); // gradients of zero: nothing moves but by the decay
+      optimizer.step();
+    });
+    const expected = [1, 2, 4];
+    for (const progress of [0, 0.25, 1]) {
+      optimizer.progress = progress;
+      compiled();
+      const decay = 0.04 + (0.36 * (1 - Math.cos(Math.PI * progress))) / 2;
+      for (const [i, own] of [decay, decay, progress].entries()) (expected[i] as number) *= 1 - 0.5 * own;
+      expectClose([...numbers(w), ...numbers(ruled)], expected, 1e-6);
+    }
+    expect(caught(() => (optimizer.progress = 1.1))).toMatchObject({ code: 'ERR_OPTION' });
+  });
+
   it('takes the learning rate as an argument of a compiled step', async () => {
     const [eager, recorded] = [0, 1].map(() => tensor([1, -2, 3], { dtype: 'float32', requiresGrad: true })) as [
       Tensor,

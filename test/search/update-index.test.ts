@@ -57,6 +57,29 @@ describe('an index of a folder', () => {
     expect(nearest).toEqual({ number: 1, name: 'img10.jpg', cosine: expect.closeTo(1, 5) });
   });
 
+  it('shows pictures of the folder that it was opened with, beside it where none is named', async () => {
+    const elsewhere = join(folder, 'elsewhere.index');
+    await update();
+    await cp(path, elsewhere);
+    const opened = { [path]: {}, [elsewhere]: { root: input } };
+    for (const [file, options] of Object.entries(opened)) {
+      await using index = await openIndex(file, options);
+      expect([index.hasPictures, (await index.picture(0)).subarray(0, 2).toString('hex')]).toEqual([true, 'ffd8']);
+    }
+    for (const options of [{}, { root: folder }]) {
+      await using index = await openIndex(elsewhere, options);
+      expect(index.hasPictures).toBe(false);
+      await expect(index.picture(0)).rejects.toMatchObject({
+        code: 'ERR_DATA',
+        message: expect.stringContaining(input),
+      });
+    }
+    const { index } = await updateIndex(elsewhere, { input, embedder });
+    expect(index.hasPictures).toBe(true);
+    await index.close();
+    await expect(openIndex(path, { folder: input } as never)).rejects.toMatchObject({ code: 'ERR_OPTION' });
+  });
+
   it('follows what is added, changed and removed, and embeds nothing else', async () => {
     await update();
     const embed = vi.spyOn(embedder, 'embedFile');

@@ -11,6 +11,7 @@ import { decodeSlots } from '../../lib/data/decode-queue.ts';
 import { loadDataset } from '../../lib/data/load.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { extractFeatures } from '../../lib/evaluate/features.ts';
+import type { ModuleConfig } from '../../lib/nn/module.ts';
 import { createEmbedder, type Embedder, type EmbedderOptions } from '../../lib/serve/embedder.ts';
 import type { RawImage } from '../../lib/serve/image-input.ts';
 import { autocast, noGrad, tidy } from '../../lib/tensor/modes.ts';
@@ -270,6 +271,37 @@ describe('createEmbedder', () => {
     });
     await truncate(join(run, 'checkpoints', '7', 'model.safetensors'), 1000);
     await expect(createEmbedder({ checkpoint: run })).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' });
+  });
+
+  it('refuses weights that are not finite, and an image of which the features are not', async () => {
+    using network = resnet18({ stem: 'cifar', width: 4 });
+    const weights = join(folder, 'wild.safetensors');
+    const source = { encoder: { ...network.config } as ModuleConfig, weights, input: { size: 8, mean: 0, std: 1 } };
+    const fill = (name: string, value: number) => noGrad(() => network.stateDict().get(name)?.fill_(value));
+    fill('layer2.0.bn1.weight', Number.NaN);
+    await network.save(weights);
+    await expect(createEmbedder(source)).rejects.toMatchObject({
+      code: 'ERR_CHECKPOINT',
+      message: expect.stringMatching(/wild\.safetensors: the weights and running statistics of a layer must be finite/),
+    });
+    fill('layer2.0.bn1.weight', 1);
+    fill('layer4.1.bn1.weight', 100);
+    fill('layer4.1.conv2.weight', 1e38); // what it makes of anything but black overflows
+    await network.save(weights);
+    const embedder = await open(source);
+    const gray = (value: number) =>
+      ({ data: new Uint8Array(192).fill(value), width: 8, height: 8, channels: 3 }) as const;
+    expect(await embedder.embed(gray(0))).toHaveLength(32);
+    const [fine, ...refused] = await Promise.allSettled([
+      embedder.embed(gray(0)),
+      embedder.embed(gray(255)),
+      embedder.embed([gray(0), gray(255)]),
+    ]);
+    expect(fine.status).toBe('fulfilled');
+    expect(refused).toMatchObject([
+      { reason: { code: 'ERR_DATA', message: expect.stringMatching(/^the features of the image are not finite/) } },
+      { reason: { code: 'ERR_DATA', message: expect.stringMatching(/^inputs\[1\]: the features/) } },
+    ]);
   });
 });
 

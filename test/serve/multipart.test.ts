@@ -73,6 +73,16 @@ describe('the files of a form', () => {
     expect(texts(Buffer.from(await response.arrayBuffer()), type)).toEqual(contents);
   });
 
+  it('are not looked for among millions of lines that begin as the boundary does', () => {
+    const begin = Buffer.from('--x\r\ncontent-type: image/png\r\n\r\n');
+    const lookalikes = (count: number) => Buffer.alloc(6 * count, '\r\n--xy');
+    const form = (count: number) => Buffer.concat([begin, lookalikes(count), Buffer.from('\r\n--x--')]);
+    expect(filesOfForm(form(1000), 'multipart/form-data; boundary=x', 1)?.map(({ length }) => length)).toEqual([6000]);
+    expect(() => filesOfForm(form(1e6), 'multipart/form-data; boundary=x', 1)).toThrow(
+      expect.objectContaining({ code: 'ERR_DATA', message: expect.stringMatching(/more than 1000 lines of a part/) }),
+    );
+  });
+
   it('are at most as many as asked for; a body of very many parts is not even parsed', () => {
     const type = 'multipart/form-data; boundary=x';
     const parts = (count: number) => body('x', Buffer.concat(new Array<Buffer>(count).fill(file('x', 'a', 'same'))));

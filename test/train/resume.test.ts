@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findNonFinite } from '../../lib/checkpoint/finite.ts';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { type Dataset, subset } from '../../lib/data/dataset.ts';
@@ -172,6 +173,32 @@ describe('weights that are not finite', () => {
     const other = join(folder, 'wild');
     await expect(wild.fit(tinyDataset(), { out: other })).rejects.toMatchObject({ code: 'ERR_NON_FINITE' });
     expect(existsSync(other)).toBe(false); // a run that came to no step leaves nothing behind
+  });
+});
+
+describe('a signal that fires while something is not finite', () => {
+  const nan: CustomLoss = (features) => features.sum().mul(Number.NaN);
+  const nanGradient: CustomLoss = (features) => features.mul(0).sum().sqrt();
+
+  test.each([
+    ['a loss', nan],
+    ['a gradient, in the last step of an epoch', nanGradient],
+  ])('saves none of it: %s', async (name, spoilt) => {
+    const out = join(folder, `abort-${name.length}`);
+    const controller = new AbortController();
+    let calls = 0;
+    const loss: CustomLoss = (features, batch) => {
+      if (++calls < 10) return features.square().mean();
+      controller.abort();
+      return spoilt(features, batch);
+    };
+    const fit = make({ loss }).fit(tinyDataset(), { out, signal: controller.signal });
+    await expect(fit).rejects.toMatchObject({ code: expect.stringMatching(/ERR_(ABORTED|NON_FINITE)/) });
+    const { run, checkpoint } = await openCheckpoint(out);
+    expect([checkpoint.state.step, await run.steps()]).toEqual([5, [5]]);
+    expect(await findNonFinite(checkpoint.model)).toBeUndefined();
+    const whole = make({ loss: (features) => features.square().mean() });
+    expect((await whole.fit(tinyDataset(), { out, resume: true })).step).toBe(10);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Rotation, affine and projective maps and elastic distortion of image tensors, each image by its own. */
 
 import { DTypeError, OptionError, ShapeError } from '../../errors.ts';
-import type { OptionsOf, OptionTable } from '../../options/option.ts';
+import type { OptionsOf, OptionTable, ResolvedOf } from '../../options/option.ts';
 import { resolveOptions } from '../../options/resolve.ts';
 import * as ops from '../../tensor/ops.ts';
 import { Tensor } from '../../tensor/tensor.ts';
@@ -25,6 +25,9 @@ const affineOptions = {
 
 export interface AffineOptions extends OptionsOf<typeof affineOptions> {}
 
+/** As native operations take them: those that are none are left out. */
+const given = ({ fill, ...rest }: ResolvedOf<ReturnType<typeof warp>>) => ({ ...rest, ...(fill !== null && { fill }) });
+
 /**
  * Rotation about the centre; the size stays.
  *
@@ -39,7 +42,7 @@ export interface AffineOptions extends OptionsOf<typeof affineOptions> {}
 export function rotate(images: Tensor, angle: PerImage, options: WarpOptions = {}): Tensor {
   const where = 'rotate';
   const checked = resolveOptions(where, warp('nearest'), options, `${where}: `);
-  return ops.imageRotate(expectImages(where, images), list(`${where}: angle`, angle), checked);
+  return ops.imageRotate(expectImages(where, images), list(`${where}: angle`, angle), given(checked));
 }
 
 /**
@@ -55,7 +58,7 @@ export function rotate(images: Tensor, angle: PerImage, options: WarpOptions = {
 export function affine(images: Tensor, options: AffineOptions): Tensor {
   const where = 'affine';
   const { angle, translate, scale, shear, ...checked } = resolveOptions(where, affineOptions, options, `${where}: `);
-  return ops.imageAffine(expectImages(where, images), angle, translate, scale, shear, checked);
+  return ops.imageAffine(expectImages(where, images), angle, translate, scale, shear, given(checked));
 }
 
 /**
@@ -83,7 +86,7 @@ export function perspective(
       throw new ShapeError(`${where}: coefficients must be eight numbers for each image, got ${row.length}`);
     return list(`${where}: coefficients[${i}]`, row);
   });
-  return ops.imagePerspective(expectImages(where, images), flat, checked);
+  return ops.imagePerspective(expectImages(where, images), flat, given(checked));
 }
 
 /**
@@ -103,5 +106,5 @@ export function elastic(images: Tensor, displacement: Tensor, options: WarpOptio
   const checked = resolveOptions(where, warp('bilinear'), options, `${where}: `);
   if (!(displacement instanceof Tensor))
     throw new DTypeError(`${where}: displacement must be a Tensor, got ${describe(displacement)}`);
-  return ops.imageElastic(expectImages(where, images), displacement, checked);
+  return ops.imageElastic(expectImages(where, images), displacement, given(checked));
 }

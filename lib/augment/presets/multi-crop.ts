@@ -14,7 +14,7 @@ const { default: _, ...localSize } = cropOptions.localSize;
 export const swavOptions = {
   ...presetOptions,
   ...cropOptions,
-  /** Side of the square local views in pixels; default 96 of 224, as a part of `size`. */
+  /** Side of the square local views in pixels; default 96 of 224, as a part of `size`, in whole patches of a vision transformer. */
   localSize: { ...localSize, usual: '96 for 224 large pixels' },
 } as const satisfies OptionTable;
 
@@ -31,6 +31,12 @@ export const dinoOptions = {
 /** `size` is the side of the global views. */
 export interface MultiCropPresetOptions extends OptionsOf<typeof swavOptions> {}
 
+/** 96 of 224, in the patches that a vision transformer has for such images: of 16 pixels from 112 on, of 8 from 56, of 4 from 28. */
+function usualLocalSize(size: number): number {
+  const patch = [16, 8, 4, 2].find((side) => size / side >= 7) ?? 1;
+  return patch * Math.max(1, Math.round((size * 96) / 224 / patch));
+}
+
 function views(
   { size, mean, std, channels, localSize, ...crops }: ResolvedOf<typeof swavOptions>,
   transforms: (view: MultiCropView) => readonly Transform[],
@@ -38,7 +44,7 @@ function views(
   return multiCrop({
     ...crops,
     globalSize: size,
-    localSize: localSize ?? Math.max(1, Math.round((size * 96) / 224)),
+    localSize: localSize ?? usualLocalSize(size),
     channels,
     transforms: (view) => [...transforms(view), normalize(mean, std)],
   });

@@ -1,7 +1,7 @@
 /** Charts of figures over a training, a line a run; text in HTML so that it keeps its size when a chart is narrow. */
 import { type Curve, type Curves, figureNames, figureText } from '../curves.ts';
 import { type Html, html } from './html.ts';
-import { colorOfSeries } from './palette.ts';
+import { classOfSeries } from './palette.ts';
 import { percent } from './results.ts';
 
 const maxPoints = 300;
@@ -12,7 +12,8 @@ const chartsShown = 7;
 
 export interface Series extends Curve {
   readonly name: string;
-  readonly color: number;
+  /** CSS classes of its colour and dash. */
+  readonly look: string;
 }
 
 /** A level that curves are compared with. */
@@ -77,7 +78,7 @@ export function chartsOf(
       const { [figure]: curve } = curves;
       if (curve === undefined) return [];
       const { epochs, values } = shorten(curve);
-      return [{ name, color: colorOfSeries(i), epochs, values: smooth(values) }];
+      return [{ name, look: classOfSeries(i), epochs, values: smooth(values) }];
     });
     return { figure, isRelative: figure === 'loss' && series.length > 1, series, levels: levels[figure] ?? [] };
   });
@@ -133,14 +134,14 @@ function plot(chart: Chart, key: 'values' | 'relative', epochs: number): Html {
 ${ticks.map((t) => html`<span class="ytick" style="${bottom(t)}">${tickText(t, isPercent)}</span><i class="grid" style="${bottom(t)}"></i>`)}
 ${shown.map(({ name, value }) => html`<i class="level" style="${bottom(value)}"></i><span class="levelname" style="${bottom(value)}">${name} ${valueText(value, isShare)}</span>`)}
 <svg viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">
-${series.map((s, i) => html`<path class="line e${s.color} d${s.color % 4}" d="${path(lines[i]!, s.epochs)}"/>${s.epochs.length < fewPoints && html`<path class="dots e${s.color}" d="${dots(lines[i]!, s.epochs)}"/>`}`)}</svg>
+${series.map((s, i) => html`<path class="line ${s.look}" d="${path(lines[i]!, s.epochs)}"/>${s.epochs.length < fewPoints && html`<path class="dots ${s.look}" d="${dots(lines[i]!, s.epochs)}"/>`}`)}</svg>
 ${xTicks.map((t) => html`<span class="xtick" style="left:${((t / epochs) * 100).toFixed(2)}%">${t}</span>`)}
 <i class="rule" hidden></i></div><span class="xname">epoch</span></div>`;
 }
 
 /** A line's mark in a legend. */
-const dash = (color: number): Html =>
-  html`<svg class="dash" viewBox="0 0 28 8" aria-hidden="true"><path class="line e${color} d${color % 4}" d="M0 4H28"/></svg>`;
+const dash = (look: string): Html =>
+  html`<svg class="dash" viewBox="0 0 28 8" aria-hidden="true"><path class="line ${look}" d="M0 4H28"/></svg>`;
 
 function figureOf(chart: Chart, index: number, epochs: number): Html {
   const { series, isRelative } = chart;
@@ -153,7 +154,7 @@ function figureOf(chart: Chart, index: number, epochs: number): Html {
     html`<label><input type="radio" name="scale" value="${value}"${isChecked && html` checked`}><span>${text}</span></label>`;
   return html`<figure class="chart${index === 0 && ' wide'}" data-chart="${index}"><figcaption><h3>${title}</h3><p class="muted">${explains}</p></figcaption>
 <div class="controls">${isRelative && html`<fieldset class="tabs"><legend>Scale</legend>${scale('values', 'as computed', !isRelativeFirst)}${scale('relative', 'relative to start', isRelativeFirst)}</fieldset>`}
-<ul class="legend">${series.map((s) => html`<li>${series.length > 1 && html`${dash(s.color)} ${s.name} `}<output></output></li>`)}<li class="muted" data-epoch></li></ul></div>
+<ul class="legend">${series.map((s) => html`<li>${series.length > 1 && html`${dash(s.look)} ${s.name} `}<output></output></li>`)}<li class="muted" data-epoch></li></ul></div>
 <div class="plots" tabindex="0" role="group" aria-label="${title}. ${ends}. Left and right arrow keys read values.">
 ${plot(chart, 'values', epochs)}${isRelative && plot(chart, 'relative', epochs)}</div></figure>
 `;

@@ -1,10 +1,13 @@
 /** The page of `compare`: the configs of runs, the differences first, their figures, and their curves over each other. */
 import type { ConfigField } from '../config-differences.ts';
+import { listed } from '../format.ts';
 import { bestOf, type KnnHistory, lastOf } from '../knn-history.ts';
 import { chartSection, chartsOf, type Training } from './chart.ts';
-import { type Html, html } from './html.ts';
+import { breakable, type Html, html } from './html.ts';
 import { renderPage } from './page.ts';
+import { reportStyle } from './report-style.ts';
 import { percent } from './results.ts';
+import { script } from './script.ts';
 
 export interface Comparison {
   readonly runs: readonly {
@@ -23,7 +26,7 @@ export interface Comparison {
 const rowsOf = (fields: readonly ConfigField[]): Html[] =>
   fields.map(
     ({ name, values, differs }) =>
-      html`<tr class="${differs && 'differs'}"><th scope="row">${name}</th>${values.map((value) => html`<td class="value">${value ?? '–'}</td>`)}</tr>
+      html`<tr class="${differs && 'differs'}"><th scope="row">${breakable(name)}</th>${values.map((value) => html`<td class="value">${value ?? '–'}</td>`)}</tr>
 `,
   );
 
@@ -31,8 +34,8 @@ function configSection({ names, fields }: Comparison): Html {
   const head = html`<thead><tr><th scope="col">Field</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>`;
   const [different, equal] = [fields.filter(({ differs }) => differs), fields.filter(({ differs }) => !differs)];
   return html`<section aria-labelledby="configs"><h2 id="configs">What differs</h2>
-${different.length === 0 ? html`<p>The configs are the same.</p>` : html`<div class="scroll"><table>${head}<tbody>${rowsOf(different)}</tbody></table></div>`}
-<details><summary>What is the same (${equal.length})</summary><div class="scroll"><table>${head}<tbody>${rowsOf(equal)}</tbody></table></div></details></section>`;
+${different.length === 0 ? html`<p>The configs are the same.</p>` : html`<div class="scroll"><table class="fields">${head}<tbody>${rowsOf(different)}</tbody></table></div>`}
+<details><summary>What is the same (${equal.length})</summary><div class="scroll"><table class="fields">${head}<tbody>${rowsOf(equal)}</tbody></table></div></details></section>`;
 }
 
 function figureSection({ runs, names }: Comparison): Html {
@@ -52,11 +55,12 @@ export function renderComparison(comparison: Comparison): string {
   const { names, trainings, word } = comparison;
   const curves = chartSection(chartsOf(trainings));
   return renderPage({
-    title: names.join(' and '),
+    title: listed(names),
     header: word === undefined ? undefined : html`<p class="lead">${word}</p>`,
     main: html`${configSection(comparison)}
 ${figureSection(comparison)}
 ${curves?.section}`,
-    data: { charts: curves?.data ?? [] },
+    css: reportStyle,
+    script: { text: script, data: { charts: curves?.data ?? [] } },
   });
 }

@@ -45,10 +45,11 @@ export function summaryJson({ title, facts, notes, commands, evaluation }: Repor
     trainImages: evaluation.trainImages,
     testImages: count,
     chanceTop1: evaluation.chanceTop1,
-    encoders: evaluation.encoders.map(({ name, knnTop1, linearTop1 }) => ({
-      ...{ name, knnTop1, linearTop1 },
-      intervals: { knnTop1: wilsonInterval(knnTop1, count), linearTop1: wilsonInterval(linearTop1, count) },
-    })),
+    encoders: evaluation.encoders.map(({ name, knnTop1, linearTop1, fineTuneTop1 }) => {
+      const shares = { knnTop1, linearTop1, ...(fineTuneTop1 !== undefined && { fineTuneTop1 }) };
+      const intervals = Object.entries(shares).map(([figure, share]) => [figure, wilsonInterval(share, count)]);
+      return { name, ...shares, intervals: Object.fromEntries(intervals) };
+    }),
   };
   return `${JSON.stringify({ title, facts, notes, commands, ...figures }, null, 2)}\n`;
 }

@@ -1,5 +1,5 @@
 /** Test images and their nearest training images by each encoder: one of each class, and the worst mistakes. */
-import { type Html, html } from './html.ts';
+import { breakable, type Html, html } from './html.ts';
 import type { Arrangement, EncoderReport, Evaluation } from './report-data.ts';
 import { percent } from './results.ts';
 import { tile } from './sprite.ts';
@@ -32,13 +32,13 @@ function queryPanel(evaluation: Evaluation, encoder: EncoderReport, i: number): 
 export function gallerySection(evaluation: Evaluation): Html | undefined {
   if (evaluation.queries.length === 0) return undefined;
   return html`<section aria-labelledby="gallery"><h2 id="gallery">Test images and their nearest training images</h2>
-<div class="explain"><p>For the first test image of each class (left), the training images whose features are most similar, the nearest first.
+<div class="explain"><p>For the first test image of ${evaluation.queries.length < new Set(evaluation.labels).size ? 'some classes' : 'each class'} (left), the training images whose features are most similar, the nearest first.
 Solid outline: same class. Dashed outline with a name: another class.</p></div>
 ${evaluation.encoders.map((encoder, i) => queryPanel(evaluation, encoder, i))}</section>`;
 }
 
 function mistakePanel(evaluation: Evaluation, encoder: EncoderReport, i: number): Html {
-  const { labels, classes } = evaluation;
+  const { labels, classes, names } = evaluation;
   const { predictions, confidences, mistakes } = encoder;
   const wrong = labels.filter((label, t) => predictions[t] !== label).length;
   const about = `${encoder.name}: ${wrong.toLocaleString('en')} of ${labels.length.toLocaleString('en')} test images are taken for another class.`;
@@ -48,15 +48,14 @@ function mistakePanel(evaluation: Evaluation, encoder: EncoderReport, i: number)
       evaluation,
       image,
       neighbors,
-      html`taken for ${classes[predictions[test]!]}, ${percent(confidences[test]!)} of votes`,
+      html`taken for ${classes[predictions[test]!]}, ${percent(confidences[test]!)} of votes<br><small>${breakable(names[test]!)}</small>`,
     ),
   )}</ul></div>`;
 }
 
 export function mistakeSection(evaluation: Evaluation): Html {
   return html`<section aria-labelledby="mistakes"><h2 id="mistakes">The worst mistakes</h2>
-<div class="explain"><p>Test images that kNN gives another class with most votes, and the training images that outvoted it. Often it is the label
-that is wrong.</p></div>
+<div class="explain"><p>Test images that kNN gives another class with most votes, and the training images that outvoted it. Sometimes it is the label that is wrong.</p></div>
 ${evaluation.encoders.map((encoder, i) => mistakePanel(evaluation, encoder, i))}</section>`;
 }
 

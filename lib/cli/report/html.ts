@@ -1,4 +1,5 @@
 /** HTML as a tagged template: every value is escaped unless it is Html itself. */
+import { visible } from '../visible.ts';
 
 export class Html {
   readonly text: string;
@@ -16,7 +17,8 @@ type Value = string | number | Html | undefined | false | readonly Value[];
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => entities[c]!);
+/** Fit for HTML and for XML, which has no place for control characters. */
+export const escapeHtml = (text: string): string => visible(text).replace(/[&<>"']/g, (c) => entities[c]!);
 
 function render(value: Value): string {
   if (value instanceof Html) return value.text;
@@ -29,6 +31,10 @@ function render(value: Value): string {
 export function html(strings: TemplateStringsArray, ...values: Value[]): Html {
   return new Html(strings.reduce((out, text, i) => out + render(values[i - 1]) + text));
 }
+
+/** A path or a dotted name, which may be broken behind each part. */
+export const breakable = (name: string): Html[] =>
+  name.split(/(?<=[/.])/).map((part, i) => html`${i > 0 && html`<wbr>`}${part}`);
 
 /** JSON that is safe inside <script type="application/json">: no `<` can close the element. */
 export function scriptJson(value: unknown): Html {

@@ -1,8 +1,15 @@
 /** Collects the images that a report shows, each once, as tiles of one size. */
 import type { ReportImages } from './report-data.ts';
 
-/** Larger images are made smaller: a page carries a thousand of them. */
+/** Larger images are made smaller: a page carries a thousand of them. Pixels. */
 const mostSide = 64;
+/** Tiles above 32 pixels are compressed in blocks of this side, which no two tiles share. */
+const block = 16;
+
+function sideOf({ height, width }: PoolImage): number {
+  const side = Math.min(mostSide, height, width);
+  return side <= 2 * block ? side : side - (side % block);
+}
 
 export interface PoolImage {
   /** HWC uint8. */
@@ -51,14 +58,14 @@ export class ImagePool {
   readonly #indices = new Map<string, number>();
   readonly #tiles: Uint8Array[] = [];
   readonly #labels: number[] = [];
-  /** Of a tile, pixels: the first image's shorter one, which is shown as it is if it is small. */
+  /** Of a tile, pixels: by the first image, which is shown as it is if it is small. */
   #side = 0;
 
   /** The index of `image`, of 1 or 3 channels, added unless `key` (such as 'test:17') is already there. */
   add(key: string, image: PoolImage): number {
     const known = this.#indices.get(key);
     if (known !== undefined) return known;
-    this.#side ||= Math.min(mostSide, image.height, image.width);
+    this.#side ||= sideOf(image);
     const index = this.#tiles.push(tileOf(image, this.#side)) - 1;
     this.#labels.push(image.label ?? -1);
     this.#indices.set(key, index);

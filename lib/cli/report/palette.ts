@@ -28,7 +28,7 @@ const DARK = [
   '#92dadd',
 ];
 
-/** Okabe & Ito 2008, for the few encoders of the loss chart. */
+/** Okabe & Ito 2008, for the runs of a chart. */
 const SERIES_LIGHT = ['#0072b2', '#d55e00', '#00805c', '#a1487c'];
 const SERIES_DARK = ['#56b4e9', '#ff8c42', '#2fc79a', '#e59ac4'];
 
@@ -44,7 +44,11 @@ export const classColors = LIGHT.map(
 export const seriesColors = SERIES_LIGHT.map((_, i) => `.e${i}{--c:var(--e${i})}`).join('\n');
 
 export const colorOfClass = (index: number): number => index % LIGHT.length;
-export const colorOfSeries = (index: number): number => index % SERIES_LIGHT.length;
+/** With more than four runs a colour returns with another dash (16 pairs). */
+export const classOfSeries = (index: number): string => {
+  const color = index % SERIES_LIGHT.length;
+  return `e${color} d${(index + Math.floor(index / SERIES_LIGHT.length)) % 4}`;
+};
 
 /** Marks centred at (x, y) as SVG path data, about equal in area: circle, square, triangle, diamond. */
 const marks: ((x: number, y: number) => string)[] = [

@@ -19,6 +19,8 @@ export interface Judged {
   /** Share of test images classified correctly, 0 to 1. */
   readonly knnTop1: number;
   readonly linearTop1: number;
+  /** Of a run of fine-tune on images of its classes: the share that its own classifier gets right. */
+  readonly fineTuneTop1?: number;
   /** The class that kNN gives each test image, and the share of the votes that it got. */
   readonly predictions: readonly number[];
   readonly confidences: readonly number[];
@@ -47,7 +49,7 @@ export interface Evaluation {
   readonly classes: readonly string[];
   /** Class index of each test image. */
   readonly labels: readonly number[];
-  /** What to call each test image in a table: a path, or its number. */
+  /** What to call each test image: its path below the folder of the data, or its number. */
   readonly names: readonly string[];
   readonly trainImages: number;
   /** Of whoever always names the class that most training images have. */
@@ -55,6 +57,8 @@ export interface Evaluation {
   /** The first is the reference that the others are compared with, where `hasReference`. */
   readonly encoders: readonly EncoderReport[];
   readonly hasReference: boolean;
+  /** Why the test images may be nothing new to the encoders. */
+  readonly doubt?: string;
   readonly images: ReportImages;
   /** What the maps show: images of the pool, and which test images they are. */
   readonly points: readonly { readonly image: number; readonly test: number }[];
@@ -105,8 +109,8 @@ function checkIndices(name: string, indices: readonly number[], bound: number): 
 
 function checkEncoder(encoder: EncoderReport, evaluation: Evaluation): void {
   const { labels, classes, images } = evaluation;
-  const { name, knnTop1, linearTop1, predictions, confidences, mistakes } = encoder;
-  for (const [key, value] of Object.entries({ knnTop1, linearTop1 }))
+  const { name, knnTop1, linearTop1, fineTuneTop1 = 0, predictions, confidences, mistakes } = encoder;
+  for (const [key, value] of Object.entries({ knnTop1, linearTop1, fineTuneTop1 }))
     if (!(value >= 0 && value <= 1)) fail(`${key} of '${name}' must be from 0 to 1, got ${value}`);
   for (const [key, values] of Object.entries({ predictions, confidences }))
     if (values.length !== labels.length)

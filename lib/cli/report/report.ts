@@ -5,15 +5,17 @@ import { classSection } from './class-figures.ts';
 import { downloads } from './downloads.ts';
 import { mapSection, plainMapSection } from './feature-map.ts';
 import { gallerySection, mistakeSection, plainGallerySection } from './gallery.ts';
-import { type Html, html } from './html.ts';
+import { breakable, type Html, html } from './html.ts';
 import { renderPage } from './page.ts';
 import { type Arrangement, checkReportData, type Evaluation, type ReportData } from './report-data.ts';
+import { reportStyle } from './report-style.ts';
 import { bestEncoder, headline, resultsSection } from './results.ts';
-import { SPRITE_COLUMNS, spriteCss } from './sprite.ts';
+import { script } from './script.ts';
+import { sheetSize, spriteCss } from './sprite.ts';
 
 function header({ evaluation, facts, notes }: ReportData): Html {
   return html`${evaluation && headline(evaluation)}
-<dl class="facts">${facts.map(({ label, value }) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
+<dl class="facts">${facts.map(({ label, value }) => html`<div><dt>${label}</dt><dd>${breakable(value)}</dd></div>`)}</dl>
 ${notes.length > 0 && html`<ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul>`}`;
 }
 
@@ -21,13 +23,14 @@ ${notes.length > 0 && html`<ul class="notes">${notes.map((note) => html`<li>${no
  * Renders a page of facts, accuracies, curves, classes, 2-D maps, mistakes and a nearest-neighbour gallery, with its figures as
  * files to download. Names from data sets are escaped.
  *
- * @throws {DataError} data that does not fit together (`checkReportData`).
+ * @throws {DataError} data that does not fit together (`checkReportData`); larger images, and sharp is not installed.
  */
-export function renderReport(data: ReportData): string {
+export async function renderReport(data: ReportData): Promise<string> {
   checkReportData(data);
   const { title, trainings, levels, commands, evaluation, arrangement } = data;
   const charts = chartsOf(trainings, levels);
   const curves = chartSection(charts);
+  const images = (evaluation ?? arrangement)?.images;
   const shown = evaluation ? partsOf(evaluation) : arrangement && plainPartsOf(arrangement);
   return renderPage({
     title,
@@ -37,8 +40,8 @@ ${curves?.section}
 ${shown?.sections}
 <section aria-labelledby="again"><h2 id="again">The figures, and how to get them again</h2>${downloads(data, charts)}
 ${commands.length > 0 && html`<pre>${commands.join('\n')}</pre>`}</section>`,
-    css: shown?.css ?? '',
-    data: { charts: curves?.data ?? [], ...shown?.data },
+    css: reportStyle + (shown?.css ?? '') + (images === undefined ? '' : await spriteCss(images)),
+    script: { text: script, data: { charts: curves?.data ?? [], ...shown?.data } },
   });
 }
 
@@ -50,14 +53,14 @@ interface Parts {
 }
 
 function partsOf(evaluation: Evaluation): Parts {
-  const { encoders, images, points, labels, classes } = evaluation;
+  const { encoders, points, labels, classes } = evaluation;
   const { section, maps } = mapSection(evaluation);
   return {
     sections: html`${section}
 ${chooser(encoders, bestEncoder(evaluation))}${classSection(evaluation)}${mistakeSection(evaluation)}${gallerySection(evaluation)}`,
-    css: spriteCss(images) + chooserCss(encoders.length),
+    css: chooserCss(encoders.length),
     data: {
-      ...{ maps, classes, columns: SPRITE_COLUMNS },
+      ...{ maps, classes, sheet: sheetSize },
       labels: points.map(({ test }) => labels[test]),
       tiles: points.map(({ image }) => image),
       predictions: encoders.map(({ predictions }) => points.map(({ test }) => predictions[test])),
@@ -67,15 +70,15 @@ ${chooser(encoders, bestEncoder(evaluation))}${classSection(evaluation)}${mistak
 
 /** Without labels, all images are of one class that has no name. */
 function plainPartsOf(arrangement: Arrangement): Parts {
-  const { encoders, images, points } = arrangement;
+  const { encoders, points } = arrangement;
   const { section, maps } = plainMapSection(arrangement);
   const labels = points.map(() => 0);
   return {
     sections: html`${section}
 ${chooser(encoders, encoders.length - 1)}${plainGallerySection(arrangement)}`,
-    css: spriteCss(images) + chooserCss(encoders.length),
+    css: chooserCss(encoders.length),
     data: {
-      ...{ maps, classes: [''], columns: SPRITE_COLUMNS, labels, tiles: points },
+      ...{ maps, classes: [''], sheet: sheetSize, labels, tiles: points },
       predictions: encoders.map(() => labels),
     },
   };

@@ -96,8 +96,10 @@ if (maps.length) {
     const [image, text] = tip.children;
     const guess = data.predictions[canvas.dataset.map][i];
     const name = data.classes[data.labels[i]] + (guess === data.labels[i] ? '' : ', taken for ' + data.classes[guess]);
-    image.style.setProperty('--x', data.tiles[i] % data.columns);
-    image.style.setProperty('--y', Math.floor(data.tiles[i] / data.columns));
+    const { columns, rows } = data.sheet, place = data.tiles[i] % (columns * rows);
+    image.className = 'im s' + Math.floor(data.tiles[i] / (columns * rows));
+    image.style.setProperty('--x', place % columns);
+    image.style.setProperty('--y', Math.floor(place / columns));
     text.textContent = name;
     status.textContent = name;
     const [x, y] = place(canvas, i);

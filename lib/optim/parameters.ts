@@ -1,0 +1,27 @@
+/** What an optimizer updates. */
+import { types } from 'node:util';
+import { DTypeError, errorOf, OptionError } from '../errors.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import { describe } from '../validate.ts';
+
+/** `module.parameters()`, or named: `module.namedParameters()`. Names appear in the state dict; without them, indices. */
+export type Parameters = Iterable<Tensor> | ReadonlyMap<string, Tensor>;
+
+/** Parameters by their names, else by their indices. @throws {OptionError} none, or what is no parameter. */
+export function named(parameters: Parameters): Map<string, Tensor> {
+  const list = typeof parameters?.[Symbol.iterator] === 'function' ? [...parameters] : undefined;
+  if (list === undefined || list.length === 0)
+    throw new OptionError(`parameters must be a non-empty iterable of tensors, got ${describe(parameters)}`);
+  const entries = types.isMap(parameters) ? [...parameters] : list.map((value, i) => [String(i), value] as const);
+  for (const [name, value] of entries as [string, unknown][]) checkParameter(name, value);
+  return new Map(entries as [string, Tensor][]);
+}
+
+function checkParameter(name: string, value: unknown): void {
+  if (!(value instanceof Tensor))
+    throw new OptionError(`parameters must hold tensors; '${name}' is ${describe(value)}`);
+  if (!['float32', 'float64', 'bfloat16', 'float16'].includes(value.dtype))
+    throw new DTypeError(`parameter '${name}' must be floating point, got ${value.dtype}`);
+  if (!value.requiresGrad || !value.isLeaf)
+    throw errorOf('ERR_AUTOGRAD', `parameter '${name}' must be a leaf tensor that requires a gradient`);
+}
