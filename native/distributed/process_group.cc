@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "core/error.h"
+#include "distributed/aside.h"
 #include "distributed/gloo_backend.h"
+#include "distributed/local_address.h"
 #include "distributed/rendezvous.h"
 
 namespace contrastive::distributed {
@@ -25,10 +28,31 @@ constexpr milliseconds kBetweenCalls{1000};  // to the store, whether a rank has
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-// All ranks on one machine: gloo listens there, whatever the machine's name resolves to.
-std::string listening_host(const GroupOptions& options) {
-  const bool is_local = options.host == "localhost" || options.host == "127.0.0.1" || options.host == "::1";
-  return options.file.empty() && !is_local ? "" : "127.0.0.1";
+using BackendPtr = c10::intrusive_ptr<c10d::Backend>;
+
+// Within the timeout, which gloo's own attempts are not bound to.
+BackendPtr connect_all(const GroupOptions& options, const c10::intrusive_ptr<c10d::Store>& store, const Check& check) {
+  // Where this rank listens: by a file, all are on one machine; else the others reach it as it reaches where all meet.
+  const std::string own = options.file.empty() ? local_address_towards(options.host) : "127.0.0.1";
+  const auto cannot = [&](const std::string& why) {
+    return Error(kDistributedError,
+                 message("rank ", options.rank, ", which listens at ", own, ", cannot connect to the ",
+                         "others (GLOO_SOCKET_IFNAME names the network interface to use): ", why));
+  };
+  std::future<BackendPtr> backend =
+      aside([=] { return make_gloo_backend(store, options.rank, options.size, own, options.timeout); });
+  const Clock::time_point end = Clock::now() + options.timeout;
+  while (backend.wait_for(kBetweenLooks) != std::future_status::ready) {
+    check();
+    if (Clock::now() > end) throw cannot(message("no answer within ", options.timeout.count() / 1000, " s"));
+  }
+  try {
+    return backend.get();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw cannot(first_line(e.what()));
+  }
 }
 
 std::mutex current_mutex;
@@ -50,18 +74,10 @@ struct ProcessGroup::Pending::State {
 };
 
 ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
-    : options_(options), check_(check), store_(meet(options, check)) {
-  try {
-    backend_ =
-        make_gloo_backend(store_->c10d_store(), options.rank, options.size, listening_host(options), options.timeout);
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& e) {
-    throw Error(kDistributedError,
-                message("rank ", options.rank, " cannot connect to the others (GLOO_SOCKET_IFNAME names ",
-                        "the network interface to use): ", first_line(e.what())));
-  }
-}
+    : options_(options),
+      check_(check),
+      store_(meet(options, check)),
+      backend_(connect_all(options, store_->c10d_store(), check)) {}
 
 ProcessGroup::~ProcessGroup() {
   // What still waits for a rank that is gone would be waited for here.
