@@ -26,7 +26,13 @@ using std::chrono::milliseconds;
 constexpr milliseconds kBetweenLooks{100};   // at whether the environment ends, while a collective is waited for
 constexpr milliseconds kBetweenCalls{1000};  // to the store, whether a rank has left
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+// What gloo says, without the line of its sources and its advice.
+std::string reason_in(std::string text) {
+  text = text.substr(0, text.find('\n'));
+  const size_t place = text.find("] ");
+  if (text.starts_with('[') && place != std::string::npos) text = text.substr(place + 2);
+  return text.substr(0, text.find(". This is typically"));
+}
 
 using BackendPtr = c10::intrusive_ptr<c10d::Backend>;
 
@@ -51,7 +57,7 @@ BackendPtr connect_all(const GroupOptions& options, const c10::intrusive_ptr<c10
   } catch (const Error&) {
     throw;
   } catch (const std::exception& e) {
-    throw cannot(first_line(e.what()));
+    throw cannot(reason_in(e.what()));
   }
 }
 
@@ -92,9 +98,9 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
   try {
     work = start();
   } catch (const c10::Error& e) {
-    fail(first_line(e.what_without_backtrace()));
+    fail(reason_in(e.what_without_backtrace()));
   } catch (const std::exception& e) {
-    fail(first_line(e.what()));
+    fail(reason_in(e.what()));
   }
   auto state = std::make_shared<Pending::State>();
   {
@@ -107,7 +113,7 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
     const std::lock_guard lock(state->mutex);
     state->is_done = true;
     state->ended = Clock::now();
-    if (future.hasError()) state->error = first_line(future.tryRetrieveErrorMessage());
+    if (future.hasError()) state->error = reason_in(future.tryRetrieveErrorMessage());
     state->changed.notify_all();
   });
   return {*this, state};
@@ -164,10 +170,11 @@ std::string ProcessGroup::get(const std::string& key) {
   check_usable();
   const std::string full = "text/" + key;
   const Clock::time_point end = Clock::now() + options_.timeout;
-  for (Clock::time_point next_call = Clock::now() + kBetweenCalls; !store_->has(full);
-       std::this_thread::sleep_for(milliseconds(5))) {
+  Clock::time_point next_call = Clock::now() + kBetweenCalls;
+  for (milliseconds pause{5}; !store_->has(full); pause = std::min(2 * pause, kBetweenLooks)) {
     look(next_call);
     if (Clock::now() > end) fail(message("'", key, "' did not come within ", options_.timeout.count() / 1000, " s"));
+    std::this_thread::sleep_for(pause);
   }
   return store_->get(full);
 }
