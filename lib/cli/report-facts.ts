@@ -5,6 +5,7 @@ import { counted } from './format.ts';
 import type { ReportFact } from './report/report-data.ts';
 import type { ReportedRun } from './report-run.ts';
 import { dataTextOf, encoderText } from './run-record.ts';
+import { sideOf } from './training.ts';
 
 /** A fact of each run, once where it is the same for all. */
 function fact(label: string, runs: readonly ReportedRun[], of: (run: ReportedRun) => string): ReportFact {
@@ -48,9 +49,18 @@ export function notesOf(
     ...(unjudged === undefined ? [] : [`There are no accuracies: ${unjudged}.`]),
     ...runs.flatMap(({ record }) => droppedNote(record.name, record)),
     ...runs.flatMap(choiceNote),
+    ...sidesNote(runs),
     ...(leftOut.length === 0 ? [] : [`In the folder and no part of the data: ${leftOut.join(', ')}.`]),
   ];
 }
+
+/** Of runs whose trainings decoded images to several sizes. */
+const sidesNote = (runs: readonly ReportedRun[]): string[] =>
+  new Set(runs.map(({ record }) => sideOf(record.config))).size === 1
+    ? []
+    : [
+        'Here all images are decoded to the largest size that one of the trainings needed: figures may differ a little from theirs.',
+      ];
 
 /** A checkpoint that was chosen for its figure is a little worse than that. */
 function choiceNote({ record: { name, best, knn }, checkpoint }: ReportedRun): string[] {

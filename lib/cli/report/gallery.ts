@@ -48,15 +48,14 @@ function mistakePanel(evaluation: Evaluation, encoder: EncoderReport, i: number)
       evaluation,
       image,
       neighbors,
-      html`taken for ${classes[predictions[test]!]}, ${percent(confidences[test]!)} of votes<br>${breakable(names[test]!)}`,
+      html`taken for ${classes[predictions[test]!]}, ${percent(confidences[test]!)} of votes<br><small>${breakable(names[test]!)}</small>`,
     ),
   )}</ul></div>`;
 }
 
 export function mistakeSection(evaluation: Evaluation): Html {
   return html`<section aria-labelledby="mistakes"><h2 id="mistakes">The worst mistakes</h2>
-<div class="explain"><p>Test images that kNN gives another class with most votes, and the training images that outvoted it. Often it is the label
-that is wrong.</p></div>
+<div class="explain"><p>Test images that kNN gives another class with most votes, and the training images that outvoted it. Sometimes it is the label that is wrong.</p></div>
 ${evaluation.encoders.map((encoder, i) => mistakePanel(evaluation, encoder, i))}</section>`;
 }
 

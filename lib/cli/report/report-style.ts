@@ -128,9 +128,10 @@ ${seriesColors}
 .panel p{margin:16px 0 18px}
 .queries{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,520px),1fr));gap:22px 36px}
 .query{display:flex;gap:12px;break-inside:avoid}
-.asked{--size:72;width:100px;flex:none;font-size:.82rem;line-height:1.3;overflow-wrap:anywhere}
+.asked{--size:72;width:86px;flex:none;font-size:.82rem;line-height:1.3;overflow-wrap:anywhere}
 .asked .im{margin-bottom:5px}
 .asked>span:not(.im){display:block}
+.asked small{font-size:.72rem}
 .near{--size:45;display:flex;flex-wrap:wrap;gap:8px 2px;list-style:none;margin:0;padding:0;align-content:flex-start}
 .near li{width:51px;font-size:.68rem;line-height:1.15;color:var(--bad);overflow-wrap:anywhere}
 .near .im{box-sizing:content-box;border-radius:4px;outline:2px solid var(--good);outline-offset:1px;margin:3px 3px 5px}
