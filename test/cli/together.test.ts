@@ -2,13 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { command as evalCommand } from '../../lib/cli/eval.ts';
 import { command as resumeCommand } from '../../lib/cli/resume.ts';
 import { command as trainCommand } from '../../lib/cli/train.ts';
+import { freePort } from '../distributed/processes.ts';
 import { drawPhotos } from './drawn-photos.ts';
 import { nodeArguments, type Ran, runWith } from './run-cli.ts';
 
@@ -19,14 +19,6 @@ beforeAll(async () => {
   await drawPhotos(join(folder, 'photos'), {});
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 interface Rank {
   readonly child: ChildProcess;
