@@ -64,7 +64,7 @@ const small = [
 ];
 
 describe('a training in two processes', { timeout: limit }, () => {
-  it('is printed and written once, in a folder that rank 0 chooses, with a batch that both share evenly', async () => {
+  it('is printed and written once, in a folder that rank 0 chooses, with a batch that both share evenly; one goes on', async () => {
     const [first, second] = await endOf(await startTwo([...small, '--epochs', '1', '--no-sync-batch-norm']));
     expect(second).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(first).toMatchObject({ code: 0 });
@@ -72,6 +72,12 @@ describe('a training in two processes', { timeout: limit }, () => {
     expect(await readdir(join(folder, 'runs'))).toEqual(['photos-simclr-1']);
     const config = JSON.parse(await readFile(join(folder, 'runs/photos-simclr-1/config.json'), 'utf8'));
     expect(config).toMatchObject({ batchSize: 22, syncBatchNorm: false });
+
+    const alone = await runWith([resumeCommand], ['resume', join(folder, 'runs/photos-simclr-1'), '--epochs', '2']);
+    expect(alone).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(' of 22 images (2 left out of each epoch, others each time), from step 2, '),
+    });
   });
 
   it('stops together, with one message and a checkpoint; the same command goes on from it', async () => {
