@@ -31,4 +31,4 @@ export function gaussianBlur(kernelSize: number, options: GaussianBlurOptions = 
 }
 
 /** The odd kernel size near a tenth of the image: 224 → 23, 32 → 3. Source: Chen et al. 2020, appendix A. */
-export const simclrKernelSize = (size: number): number => 2 * Math.floor(size / 20) + 1;
+export const simclrKernelSize = (size: number): number => 2 * Math.floor(pixels('size', size) / 20) + 1;

@@ -48,6 +48,8 @@ export interface RunConfig {
   accumulate?: number;
   /** Of averaged weights: { decay }; absent elsewhere. */
   ema?: JsonObject;
+  /** false where batch normalisation takes the statistics of each process by itself; absent elsewhere. */
+  syncBatchNorm?: boolean;
   epochs: number;
   seed: number;
   precision: 'float32' | 'bfloat16';
@@ -83,6 +85,7 @@ type Check = (value: unknown) => boolean;
 
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 1;
 const isNatural: Check = (value) => value === 0 || isCount(value);
+const isSwitch: Check = (value) => value === undefined || typeof value === 'boolean';
 const isString: Check = (value) => typeof value === 'string' && value !== '';
 const isBetween =
   (least: number, most: number): Check =>
@@ -126,6 +129,7 @@ const kFields: readonly [string, string, Check][] = [
   ['schedule', 'an object', isObject],
   ['batchSize', 'an integer >= 1', isCount],
   ['sampler', 'an object, or absent', (value) => value === undefined || isObject(value)],
+  ['syncBatchNorm', 'true or false, or absent', isSwitch],
   ['epochs', 'an integer >= 0', isNatural],
   ['seed', 'an integer >= 0', isNatural],
   ['precision', "'float32' or 'bfloat16'", (value) => value === 'float32' || value === 'bfloat16'],
@@ -136,7 +140,7 @@ const kFields: readonly [string, string, Check][] = [
   ['data.path', 'a string or null', orNull((value) => typeof value === 'string')],
   ['data.limit', 'an integer >= 1 or null', orNull(isCount)],
   ['data.split', 'a non-empty string, or absent', (value) => value === undefined || isString(value)],
-  ['data.skipDamaged', 'true or false, or absent', (value) => value === undefined || typeof value === 'boolean'],
+  ['data.skipDamaged', 'true or false, or absent', isSwitch],
   ['data.heldOut', '{ fraction, seed }, or absent', (value) => value === undefined || isHeldOut(value)],
   ['dataset', 'an object with samples, or absent', isMark],
 ];

@@ -68,6 +68,8 @@ export interface Command<O extends OptionTable = OptionTable> {
   readonly help: string;
   readonly examples: readonly { readonly run: string; readonly explains: string }[];
   readonly options: O;
+  /** Whether the processes of a launcher, such as torchrun, run it together. */
+  readonly takesSeveral?: boolean;
   /**
    * Flags that are declared elsewhere, such as the losses' options; `optionsFrom` reads their values.
    * @param argv what was typed: a file that it names may declare more.

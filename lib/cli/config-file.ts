@@ -15,7 +15,10 @@ export interface PartialConfig extends Partial<Omit<RunConfig, 'precision'>> {
 
 const objects = ['encoder', 'head', 'method', 'input', 'optimizer', 'schedule', 'preset', 'sampler', 'ema', 'data'];
 
-const fields = [...objects, ...['augment', 'batchSize', 'microBatch', 'accumulate', 'epochs', 'seed', 'precision']];
+const fields = [
+  ...objects,
+  ...['augment', 'batchSize', 'microBatch', 'accumulate', 'syncBatchNorm', 'epochs', 'seed', 'precision'],
+];
 
 /** Of a run; a training finds them out for itself, but for the recipe. */
 export const fieldsOfRun = ['format', 'recipe', 'precisionSpeeds', 'classes', 'dataset'] as const;

@@ -1,4 +1,5 @@
 /** The `contrastive` program: the table of commands, each imported when it is asked for, and the signals. */
+import { speaksForAll } from '../distributed/environment.ts';
 import { runProgram } from './program.ts';
 
 const commands = {
@@ -31,7 +32,8 @@ let stoppingSince = 0;
 function stop(signal: NodeJS.Signals): void {
   if (!controller.signal.aborted) {
     stoppingSince = performance.now();
-    if (process.stderr.isTTY) process.stderr.write('\nstopping at the next safe point; Ctrl-C again stops at once\n');
+    if (process.stderr.isTTY && speaksForAll())
+      process.stderr.write('\nstopping at the next safe point; Ctrl-C again stops at once\n');
     controller.abort(signal);
     return;
   }
@@ -51,3 +53,5 @@ for (const stream of [process.stdout, process.stderr])
   });
 
 process.exitCode = await runProgram(process.argv.slice(2), { commands, signal: controller.signal });
+// A command that was stopped does not wait for what may never come, such as other processes.
+if (controller.signal.aborted) process.exit();

@@ -1,8 +1,10 @@
 /** The frame around the commands: finds the command, parses, runs, turns errors into messages and exit codes. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { types } from 'node:util';
+import { isOneOfSeveral, speaksForAll } from '../distributed/environment.ts';
 import { ContrastiveError, messageOf, OptionError } from '../errors.ts';
+import { packageVersion } from '../native/addon-path.ts';
 import { nearest } from '../validate.ts';
 import type { Command, CommandLoaders } from './command.ts';
 import { commandHelp, programHelp } from './help.ts';
@@ -18,11 +20,6 @@ export interface ProgramContext {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
-
 async function loadCommand(name: string, commands: CommandLoaders): Promise<Command> {
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (load !== undefined) return (await load()).command;
@@ -33,7 +30,7 @@ async function loadCommand(name: string, commands: CommandLoaders): Promise<Comm
 }
 
 async function runCommand(argv: readonly string[], output: Output, context: ProgramContext): Promise<void> {
-  const { commands, signal } = context;
+  const { commands, signal, env } = context;
   // Global flags may stand before the command's name.
   const at = argv.findIndex((word) => !word.startsWith('-'));
   const before = at === -1 ? argv : argv.slice(0, at);
@@ -56,6 +53,10 @@ async function runCommand(argv: readonly string[], output: Output, context: Prog
   const rest = words.slice(asksHelp ? 2 : 1);
   if (asksHelp || topLevel.options.help || asksForHelp(rest))
     return output.print(commandHelp(command, (await command.derived?.(rest)) ?? {}, output.columns));
+  if (!command.takesSeveral && isOneOfSeveral(env))
+    throw new OptionError(
+      `contrastive ${command.name} is of one process, and RANK and WORLD_SIZE say that this is one of ${env?.WORLD_SIZE}: start it without torchrun, or unset them`,
+    );
   await command.run({ ...(await parseArguments(command, rest)), signal, output, commands });
 }
 
@@ -92,12 +93,15 @@ function exitCodeOf(error: unknown, signal: AbortSignal): number {
   return exitCodes.failure;
 }
 
-/** Runs the program and returns its exit code; never throws. */
+const nowhere = { write: () => {} };
+
+/** Runs the program and returns its exit code; never throws. Of several processes rank 0 prints, the others their errors only. */
 export async function runProgram(argv: readonly string[], context: ProgramContext): Promise<number> {
   const { streams = process, signal, env = process.env } = context;
-  const output = new Output(argv.includes('--json'), streams);
+  const speaks = speaksForAll(env);
+  const output = new Output(argv.includes('--json'), speaks ? streams : { stdout: nowhere, stderr: nowhere });
   try {
-    await runCommand(argv, output, context);
+    await runCommand(argv, output, { ...context, env });
     return exitCodes.ok;
   } catch (error) {
     const message = messageOf(error);
@@ -105,8 +109,10 @@ export async function runProgram(argv: readonly string[], context: ProgramContex
     output.emit({ error: { code, message } });
     const stack = env.CONTRASTIVE_DEBUG && types.isNativeError(error) ? `\n${error.stack}` : '';
     // Who stopped it knows that it is no error.
-    const text = code === 'ERR_ABORTED' ? message : `error: ${message} [${code}]`;
-    output.fail(`${text}${stack}`);
+    const isStopped = code === 'ERR_ABORTED';
+    const text = `${isStopped ? message : `error: ${message} [${code}]`}${stack}`;
+    if (speaks) output.fail(text);
+    else if (!isStopped) streams.stderr.write(`rank ${env.RANK}: ${text}\n`);
     return exitCodeOf(error, signal);
   }
 }

@@ -17,6 +17,7 @@ With --json, the records of "contrastive train".`,
     { run: 'contrastive resume runs/photos --epochs 200', explains: 'A run that is over goes on.' },
   ],
   options: resumeOptions,
+  takesSeveral: true,
   async derived(argv) {
     await importParts(argv);
     return {};

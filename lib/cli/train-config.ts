@@ -59,6 +59,7 @@ const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>>
   microBatch: ['microBatch'],
   accumulate: ['accumulate'],
   ema: ['ema'],
+  syncBatchNorm: ['noSyncBatchNorm'],
   epochs: ['epochs'],
   seed: ['seed'],
   precision: ['precision'],

@@ -1,5 +1,6 @@
 /** What `contrastive train` trains, and on what. */
 import { describeDataset } from '../data/dataset.ts';
+import { fromRankZero } from '../distributed/group.ts';
 import { OptionError } from '../errors.ts';
 import type { CommandContext } from './command.ts';
 import type { PartialConfig } from './config-file.ts';
@@ -68,7 +69,7 @@ export async function prepare(context: TrainContext, config: PartialConfig | und
   const { train, test } = splits;
   const spec = fitToData(chosen.spec, source, train);
   if (source.name === 'folder' && !skipDamaged && resume === undefined)
-    await readThrough([train, ...(test ? [test] : [])], { output, signal });
+    await fromRankZero(() => readThrough([train, ...(test ? [test] : [])], { output, signal }));
   output.print((await describeDataset(train)).text);
   if (test !== undefined && splits.heldOut !== undefined)
     output.print(

@@ -60,6 +60,10 @@ const essentials = {
     value: 'RUN',
     help: 'go on with the run in this folder, from its newest good checkpoint, with its data and options; as contrastive resume RUN',
   },
+  continue: {
+    type: 'boolean',
+    help: 'go on with the run that is in --out, if there is one: for a command that is started again after a fault',
+  },
 } as const satisfies OptionTable;
 
 const beginnings = {
@@ -171,6 +175,18 @@ const machine = {
   },
   ...ofDevice,
   ...ofThreads,
+  noSyncBatchNorm: {
+    type: 'boolean',
+    help: 'where several processes train together: each takes the statistics of batch normalisation over its own images; default over those of all',
+  },
+  timeout: {
+    type: 'number',
+    value: 'SECONDS',
+    above: 0,
+    max: 1e6,
+    default: 600,
+    help: 'where several processes train together: how long one waits for another, such as for the kNN accuracy, which the first one measures',
+  },
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of weights, order and views' },
 } as const satisfies OptionTable;
 
@@ -252,13 +268,14 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 /** A word of a shell's command line. */
 export const shellWord = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : quoted(word));
 
-const { epochs, data, import: file, device, threads, limitTest, checkpointEvery, knnEvery } = trainOptions;
+const { epochs, data, import: file, device, threads, timeout, limitTest, checkpointEvery, knnEvery } = trainOptions;
 
 /** What a run does not keep: the file that adds parts, and what does not decide the weights. */
 const notKept = {
   import: file,
   device,
   threads,
+  timeout,
   limitTest,
   checkpointEvery,
   knnEvery,

@@ -1,4 +1,5 @@
 /** What a training run shows of itself: the live line, and a plain line for each epoch. */
+import { worldSize } from '../distributed/group.ts';
 import type { EndEvent, StepEvent, TrainEvent } from '../train/events.ts';
 import type { Figures } from '../train/monitors.ts';
 import type { FittedSpec } from './fit-data.ts';
@@ -97,7 +98,8 @@ export function startLine(
   const images = `${counted(event.stepsPerEpoch, 'step')} of ${counted(batchSize * accumulate, 'image')}`;
   const left = event.samples - event.stepsPerEpoch * batchSize * accumulate;
   const leftOut = left > 0 && sampler === undefined ? ` (${left} left out of each epoch, others each time)` : '';
-  return `${network} (${featureDim} features), ${precisionText(event)} on ${event.device}: ${counted(epochs, 'epoch')} of ${images}${leftOut}${from}, into ${typedPath(out)}`;
+  const processes = worldSize() === 1 ? '' : ` in ${worldSize()} processes`;
+  return `${network} (${featureDim} features), ${precisionText(event)} on ${event.device}${processes}: ${counted(epochs, 'epoch')} of ${images}${leftOut}${from}, into ${typedPath(out)}`;
 }
 
 /** What came of it, and what to do next. @param next a command that takes the run. */

@@ -1,17 +1,20 @@
 /** `contrastive train`: pre-trains an encoder on a data set, into the folder of a run. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setAugmentThreads } from '../augment/augment.ts';
 import { RunFolder } from '../checkpoint/run.ts';
 import { statOrUndefined } from '../data/files.ts';
-import { AbortError, NonFiniteLossError } from '../errors.ts';
+import { fromRankZero, rank } from '../distributed/group.ts';
+import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import type { TrainEvent } from '../train/events.ts';
 import { defineCommand } from './command.ts';
+import type { PartialConfig } from './config-file.ts';
 import { dataHelp, titleOf } from './data-option.ts';
 import { encoderHelp, newEncoder } from './encoder-option.ts';
 import { knnHistory } from './knn-history.ts';
 import { monitorsOf } from './monitor-option.ts';
+import { together } from './together.ts';
 import { readConfig, withConfig } from './train-config.ts';
 import { prepare, type TrainContext } from './train-data.ts';
 import { knnMonitor } from './train-knn.ts';
@@ -37,6 +40,8 @@ ${encoderHelp}
 Writes the folder of a run: config.json (all that is needed to build the encoder again), metrics.jsonl (loss, learning rate and contrastive metrics of each step: top1, alignment, uniformity and others; of each epoch what the monitors say), checkpoints/STEP/ (weights as safetensors; the three newest are kept, and the best, which --run DIR/checkpoints/best names). Before the first step and after every fifth part of the epochs (--knn-every), the test images are classified by their 20 nearest training images (kNN, votes weighted with temperature 0.1). Chance is the share of whoever always names the most frequent class.
 
 Ctrl-C stops after the step under way, saves a checkpoint and says how to go on. A loss that becomes NaN or infinite stops the run with its step; the last checkpoint stays. Other errors, and a reader of the output that goes away (| head), come after a checkpoint too.
+
+Started by torchrun, srun or another launcher that sets RANK and WORLD_SIZE, several processes train as one: --batch-size is of all of them, the first one prints and writes. With --continue, a command that a launcher starts again after a fault goes on with its run.
 
 --monitors watch the encoder's features of the training's own batches: probe (a linear classifier that learns along: its accuracy on images before it learns from them), knn (each image's class by the newest others), rank (RankMe: how many dimensions are used), spread (alignment, uniformity, and collapse at 0). They tell whether a training gets better, and change nothing in it.
 
@@ -85,17 +90,23 @@ With --json, one object a line: the events start, step, monitor, checkpoint, epo
     },
   ],
   options: trainOptions,
+  takesSeveral: true,
   derived: partFlags,
   run: train,
 });
 
 /** `contrastive train`, and `contrastive resume`. */
 export async function train(context: TrainContext): Promise<void> {
+  const { options, signal } = context;
+  await together(() => trainHere(context), { timeout: options.timeout, signal });
+}
+
+/** This process's part. */
+async function trainHere(context: TrainContext): Promise<void> {
   const { given, signal, output } = context;
-  const config = await readConfig(context.options);
-  if (context.options.out !== undefined) await RunFolder.expectNone(context.options.out);
-  const options = withConfig(context.options, given, config);
-  const { threads, resume } = options;
+  const { config, resume } = await fromRankZero(() => beginningOf(context.options));
+  const options = withConfig({ ...context.options, resume }, given, config);
+  const { threads } = options;
   const { source, spec, splits } = await prepare({ ...context, options }, config);
   if (threads !== undefined) {
     setThreads(threads);
@@ -104,7 +115,9 @@ export async function train(context: TrainContext): Promise<void> {
   using encoder = await newEncoder(spec.encoder, spec.input, spec.seed);
   using training = makeTraining(spec, encoder, options.device);
   if (options.init !== undefined) output.print(`${options.init}: ${describeLoaded(await encoder.load(options.init))}`);
-  const out = resolve(resume ?? options.out ?? (await nextRun(`runs/${titleOf(source)}-${spec.method.name}`)));
+  const title = `${titleOf(source)}-${spec.method.name}`;
+  const out = await fromRankZero(async () => resolve(resume ?? options.out ?? (await nextRun(`runs/${title}`))));
+  const writes = rank() === 0;
   const progress = new TrainProgress(output, spec.epochs);
   let startStep: number | undefined; // until training begins
   const onEvent = (event: TrainEvent): void => {
@@ -144,11 +157,13 @@ export async function train(context: TrainContext): Promise<void> {
       monitorStart: true,
       best: 'knnTop1',
     });
+    if (!writes) return;
     output.progress.done();
     const knn = knnHistory(await (await RunFolder.open(out)).metrics.read());
     const next = splits.test?.labels === undefined ? 'report' : 'eval';
     reportEnd(end, { startStep, knn, next }, { output, out, device: training.encoder.device });
   } catch (error) {
+    if (!writes) throw error;
     if (error instanceof AbortError) throw await stopped(error, out, options);
     const isWorthResuming = startStep !== undefined && !(error instanceof NonFiniteLossError);
     const step = isWorthResuming ? await savedStep(out) : undefined;
@@ -156,6 +171,26 @@ export async function train(context: TrainContext): Promise<void> {
     throw error;
   }
 }
+
+interface Beginning {
+  /** The run to go on with. */
+  readonly resume: string | undefined;
+  readonly config: PartialConfig | undefined;
+}
+
+/** What a training begins with. @throws {CheckpointError} `out` holds a run, which is not to go on. */
+async function beginningOf(options: TrainOptions): Promise<Beginning> {
+  const { out, resume, continue: goesOn } = options;
+  if (goesOn && (out === undefined || resume !== undefined))
+    throw new OptionError('--continue goes with --out, the folder of the run, and not with --resume');
+  if (goesOn && (await holdsRun(out as string))) return { resume: out, config: await readConfig({ resume: out }) };
+  const config = await readConfig(options);
+  if (out !== undefined) await RunFolder.expectNone(out);
+  return { resume, config };
+}
+
+const holdsRun = async (path: string): Promise<boolean> =>
+  (await statOrUndefined(join(path, 'config.json'))) !== undefined;
 
 /** The first of `stem`-1, `stem`-2, … that is not there. */
 async function nextRun(stem: string): Promise<string> {

@@ -34,6 +34,8 @@ export interface TrainingChoices extends SamplerChoices {
   readonly accumulate?: number | undefined;
   /** Decay of the averaged weights. Default: there are none. */
   readonly ema?: number | undefined;
+  /** Default false. */
+  readonly noSyncBatchNorm?: boolean | undefined;
   /** Default: what goes with the data. */
   readonly epochs?: number | undefined;
   readonly precision: PrecisionOption;
@@ -59,7 +61,7 @@ const aChannel = (value: number | readonly number[]): number[] =>
 /** @throws {OptionError} views with a value out of range. */
 export function trainingSpec(choices: TrainingChoices, profile: DatasetInput): TrainingSpec {
   const { size = profile.size, headDim, optimizer, schedule, seed, epochs, precision } = choices;
-  const { batchSize, microBatch, accumulate, ema } = choices;
+  const { batchSize, microBatch, accumulate, ema, noSyncBatchNorm } = choices;
   const input = { size, channels, mean: aChannel(profile.mean), std: aChannel(profile.std) };
   const { method, preset = { name: usualPreset(method.name, size) } } = choices;
   const { head } = defaultsOfMethod(method.name);
@@ -78,6 +80,7 @@ export function trainingSpec(choices: TrainingChoices, profile: DatasetInput): T
     ...(microBatch !== undefined && { microBatch }),
     ...(accumulate !== undefined && { accumulate }),
     ...(ema !== undefined && { ema: { decay: ema } }),
+    ...(noSyncBatchNorm && { syncBatchNorm: false }),
     ...(epochs !== undefined && { epochs }),
     precision,
     seed,

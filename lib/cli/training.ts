@@ -21,7 +21,10 @@ type Parts = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' |
 export interface TrainingSpec
   extends Pick<RunConfig, Parts>,
     Partial<
-      Pick<RunConfig, 'epochs' | 'batchSize' | 'sampler' | 'microBatch' | 'accumulate' | 'ema' | 'preset' | 'recipe'>
+      Pick<
+        RunConfig,
+        'epochs' | 'batchSize' | 'sampler' | 'microBatch' | 'accumulate' | 'ema' | 'syncBatchNorm' | 'preset' | 'recipe'
+      >
     > {
   readonly precision: PrecisionOption;
 }
@@ -66,7 +69,7 @@ function headOf(config: TrainingSpec['head'], { featureDim }: Encoder): Encoder 
  * @throws {OptionError} a value that a part refuses, by its name there.
  */
 export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: string): Training {
-  const { batchSize, sampler, microBatch, accumulate, ema, epochs, precision, seed } = spec;
+  const { batchSize, sampler, microBatch, accumulate, ema, syncBatchNorm, epochs, precision, seed } = spec;
   let head: Encoder | null = null;
   const dispose = (): void => {
     encoder.dispose();
@@ -86,6 +89,7 @@ export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: strin
       ...(microBatch !== undefined && { microBatch }),
       ...(accumulate !== undefined && { accumulate }),
       ...(ema && { ema: ema as EmaOptions }),
+      ...(syncBatchNorm !== undefined && { syncBatchNorm }),
       ...(epochs !== undefined && { epochs }),
       precision,
       device,

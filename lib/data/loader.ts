@@ -80,7 +80,7 @@ export class DataLoader<T = Batch> {
 
   constructor(dataset: Dataset, options: DataLoaderOptions<T>) {
     const resolved = resolveOptions('DataLoader', loaderOptions, options);
-    this.#options = { ...resolved, transform: options.transform, discard: options.discard };
+    this.#options = { ...resolved, transform: options?.transform, discard: options?.discard };
     this.dataset = checkDataset(dataset);
     this.#sampler = samplerOf(dataset, options, resolved);
     this.length = this.#sampler.length;

@@ -28,6 +28,10 @@ function integerIn(environment: Environment, name: string, min: number, max: num
 export const isOneOfSeveral = (environment: Environment = process.env): boolean =>
   environment.WORLD_SIZE !== undefined && environment.WORLD_SIZE !== '1' && environment.RANK !== undefined;
 
+/** Whether this is the process that speaks for all of them: rank 0, or the only one. */
+export const speaksForAll = (environment: Environment = process.env): boolean =>
+  !isOneOfSeveral(environment) || environment.RANK === '0';
+
 /**
  * From RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them.
  * @throws {OptionError} one of them is missing or out of range.

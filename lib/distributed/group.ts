@@ -1,7 +1,7 @@
 /** The processes that compute together: joining them, leaving them, and what this one is among them. */
 import { resolve } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
-import { StateError } from '../errors.ts';
+import { AbortError, DistributedError, messageOf, StateError } from '../errors.ts';
 import { type GroupTraffic, loadAddon } from '../native/addon.ts';
 import { packageVersion } from '../native/addon-path.ts';
 import { guard, guardAsync } from '../native/errors.ts';
@@ -36,7 +36,8 @@ interface Joined {
 }
 
 let joined: Joined | undefined;
-let exchanges = 0; // of objects: each has a key of its own
+let groups = 0; // that this process has joined: the keys of each are its own, where a launcher keeps the store
+let exchanges = 0; // of objects in the group, whose keys they are
 
 /** Whether initProcessGroup() has been called here, and the group was not left. */
 export const isDistributed = (): boolean => joined !== undefined;
@@ -68,6 +69,7 @@ export async function initProcessGroup(options: ProcessGroupOptions = {}): Promi
     ...signature,
   }).map((entry) => entry.join(' '));
   joined = group;
+  exchanges = 0;
   try {
     await guardAsync(
       guard(() =>
@@ -75,7 +77,7 @@ export async function initProcessGroup(options: ProcessGroupOptions = {}): Promi
           ...group,
           file: file === undefined ? '' : resolve(file),
           ...{ host: place.host, port: place.port, serves: place.serves },
-          prefix: `contrastive/${place.attempt}`,
+          prefix: `contrastive/${place.attempt}/${groups++}`,
           signature: lines.join('\n'),
           timeout: Math.ceil(timeout * 1000),
         }),
@@ -117,16 +119,31 @@ export async function barrier(): Promise<void> {
   await sync();
 }
 
+type Exchange<T> = { readonly value: T } | { readonly failure: string; readonly isAbort: boolean };
+
 /**
- * What `make` returns in rank 0, in every process: plain data. Where it throws there, the others fail by a DistributedError that
- * says why. Without a group: what it returns.
+ * What `make` returns in rank 0, in every process: plain data. Where it throws there, the others throw an AbortError if that is one,
+ * else a DistributedError that says why. Without a group: what it returns.
  */
 export async function fromRankZero<T>(make: () => Promise<T> | T): Promise<T> {
   if (joined === undefined) return make();
   const key = `exchange/${exchanges++}`;
-  if (joined.rank !== 0)
-    return deserialize(Buffer.from(await guardAsync(guard(() => loadAddon().groupText(key))), 'base64')) as T;
-  const value = await make();
-  await guardAsync(guard(() => loadAddon().setGroupText(key, serialize(value).toString('base64'))));
-  return value;
+  const say = (exchange: Exchange<T>): Promise<void> => {
+    const text = serialize(exchange).toString('base64');
+    return guardAsync(guard(() => loadAddon().setGroupText(key, text)));
+  };
+  if (joined.rank === 0) {
+    try {
+      const value = await make();
+      await say({ value });
+      return value;
+    } catch (error) {
+      await say({ failure: messageOf(error), isAbort: error instanceof AbortError }).catch(() => {}); // the error goes first
+      throw error;
+    }
+  }
+  const text = await guardAsync(guard(() => loadAddon().groupText(key)));
+  const said = deserialize(Buffer.from(text, 'base64')) as Exchange<T>;
+  if ('value' in said) return said.value;
+  throw said.isAbort ? new AbortError(said.failure) : new DistributedError(`rank 0 stopped: ${said.failure}`);
 }

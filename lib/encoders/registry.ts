@@ -2,7 +2,7 @@
 import { OptionError } from '../errors.ts';
 import type { Module, ModuleConfig } from '../nn/module.ts';
 import type { OptionTable } from '../options/option.ts';
-import { expectOneOf } from '../validate.ts';
+import { describe, expectOneOf, isPlainObject } from '../validate.ts';
 
 /** A module (batch, …) → (batch, featureDim). */
 export interface Encoder extends Module {
@@ -58,6 +58,7 @@ export const classifierName = (config: ModuleConfig | undefined): string =>
  * @throws {OptionError} an unknown name, with the nearest known one, or an unknown or wrong option.
  */
 export function makeEncoder(config: ModuleConfig): Encoder {
+  if (!isPlainObject(config)) throw new OptionError(`encoder must be { name, … }, got ${describe(config)}`);
   const { name, ...options } = config;
   return registered(name).make(options);
 }

@@ -55,8 +55,9 @@ export function placesOf(train: Int32Array, test: Int32Array) {
 export const unknownShare = (places: Int32Array): number =>
   places.reduce((count, place) => count + Number(place === -1), 0) / places.length;
 
-/** Refuses features without rows, of which nothing can be said. @throws {ShapeError} */
+/** Refuses features without rows, of which nothing can be said. @throws {ShapeError} @throws {DTypeError} no tensor. */
 export function expectRows(name: string, features: Tensor): void {
+  if (!(features instanceof Tensor)) throw new DTypeError(`${name} must be a Tensor, got ${describe(features)}`);
   if (features.shape.includes(0))
     throw new ShapeError(`${name} must have shape (rows, dim) and hold at least one value, got [${features.shape}]`);
 }

@@ -1,6 +1,7 @@
 /** DCL: SimCLR without the positive in the denominator. */
 import { dclwSpec } from '../losses/dcl.ts';
 import { lossOptions } from '../losses/options.ts';
+import { checkNames } from '../options/names.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { expectBoolean } from '../validate.ts';
@@ -16,7 +17,9 @@ const table = {
 export interface DclOptions extends OptionsOf<typeof table> {}
 
 /** Options of the weights are none without them. */
-function check({ weighted = false, ...loss }: DclOptions): DclOptions {
+function check(options: DclOptions): DclOptions {
+  checkNames('dcl', options, Object.keys(table));
+  const { weighted = false, ...loss } = options;
   expectBoolean('dcl.weighted', weighted);
   return { weighted, ...resolveOptions('dcl', weighted ? dclwSpec : lossOptions, loss, 'dcl.') };
 }

@@ -129,7 +129,7 @@ export class LayerNorm extends Module {
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super();
     const { eps, elementwiseAffine, bias } = resolveOptions('LayerNorm', layerNormOptions, options);
-    const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
+    const shape: readonly number[] = Array.isArray(normalizedShape) ? [...normalizedShape] : [normalizedShape];
     if (shape.length === 0) throw new OptionError('normalizedShape must have at least one size, got []');
     this.normalizedShape = shape.map((n) => expectNumber('normalizedShape', n, size));
     this.eps = eps;

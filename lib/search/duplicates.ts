@@ -7,7 +7,7 @@ import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { noGrad, tidy, withoutModes } from '../tensor/modes.ts';
 import { throwIfAborted } from '../validate.ts';
-import type { FeatureIndex } from './feature-index.ts';
+import { expectIndex, type FeatureIndex } from './feature-index.ts';
 import type { IndexedFile } from './index-file.ts';
 import { fileDigest } from './model-mark.ts';
 import { cosineOf } from './unit-vector.ts';
@@ -57,7 +57,7 @@ interface Pairs {
 export async function findDuplicates(index: FeatureIndex, options: DuplicateOptions = {}): Promise<Duplicate[][]> {
   const { threshold, signal, onProgress } = resolveOptions('findDuplicates', declared, options);
   throwIfAborted(signal);
-  const groups = new Groups(index.length);
+  const groups = new Groups(expectIndex(index).length);
   const parts = partsOf(index.length, kSide);
   const blocks = parts.flatMap((rows, i) => parts.slice(i).map((columns) => ({ rows, columns })));
   let done = 0;

@@ -231,9 +231,15 @@ export async function createIndex(
   entries: Iterable<IndexEntry> | AsyncIterable<IndexEntry>,
 ): Promise<FeatureIndex> {
   expectString('path', path);
+  const { [Symbol.iterator]: each, [Symbol.asyncIterator]: later } = (entries ?? {}) as Partial<
+    Iterable<IndexEntry> & AsyncIterable<IndexEntry>
+  >;
+  if (typeof (each ?? later) !== 'function')
+    throw new OptionError(`entries must be an iterable of { name, vector }, got ${describe(entries)}`);
   let writer: IndexWriter | undefined;
   try {
-    for await (const { name, vector, size = 0, modified = 0 } of entries) {
+    for await (const entry of entries) {
+      const { name, vector, size = 0, modified = 0 } = (entry ?? {}) as IndexEntry;
       const of = `of '${expectString('name', name)}'`;
       expectNumber(`size ${of}`, size, { min: 0 });
       expectNumber(`modified ${of}`, modified);
@@ -248,4 +254,10 @@ export async function createIndex(
     await writer?.discard();
   }
   return openIndex(path);
+}
+
+/** @throws {OptionError} no index. */
+export function expectIndex(index: FeatureIndex): FeatureIndex {
+  if (index instanceof FeatureIndex) return index;
+  throw new OptionError(`index must be an open FeatureIndex, got ${describe(index)}`);
 }

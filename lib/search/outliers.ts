@@ -7,7 +7,7 @@ import { countOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { throwIfAborted } from '../validate.ts';
-import type { FeatureIndex } from './feature-index.ts';
+import { expectIndex, type FeatureIndex } from './feature-index.ts';
 import type { IndexedFile } from './index-file.ts';
 
 const declared = {
@@ -38,7 +38,7 @@ export interface Outlier {
 export async function findOutliers(index: FeatureIndex, options: OutlierOptions = {}): Promise<Outlier[]> {
   const { k: asked, signal, onProgress } = resolveOptions('findOutliers', declared, options);
   throwIfAborted(signal);
-  if (index.length < 2) throw new ShapeError('outliers need an index of two rows or more, got one');
+  if (expectIndex(index).length < 2) throw new ShapeError('outliers need an index of two rows or more, got one');
   const k = Math.min(asked, index.length - 1);
   const { similarities } = await nearestInUnit(index.features, index.features, {
     k,

@@ -5,7 +5,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { types } from 'node:util';
-import { expectOneOf } from '../validate.ts';
+import { expectFunction, expectOneOf } from '../validate.ts';
 
 /** What tidy() collects. */
 export interface Disposable {
@@ -50,18 +50,18 @@ export const modeFlags = (): number => modesIn(flags());
 
 /** Runs `fn` without recording gradients; works for async functions too. As torch.no_grad. */
 export function noGrad<T>(fn: () => T): T {
-  return storage.run({ ...current(), flags: flags() | gradOff }, fn);
+  return storage.run({ ...current(), flags: flags() | gradOff }, expectFunction('noGrad: fn', fn));
 }
 
 /** Runs `fn` with gradients recorded, inside a noGrad. As torch.enable_grad. */
 export function enableGrad<T>(fn: () => T): T {
-  return storage.run({ ...current(), flags: flags() & ~gradOff }, fn);
+  return storage.run({ ...current(), flags: flags() & ~gradOff }, expectFunction('enableGrad: fn', fn));
 }
 
 /** Runs `fn` with matrix products and convolutions in a lower precision. As torch.autocast. */
 export function autocast<T>(dtype: 'bfloat16' | 'float16', fn: () => T): T {
   const bits = autocastBits[expectOneOf('dtype', dtype, ['bfloat16', 'float16'])];
-  return storage.run({ ...current(), flags: (flags() & ~autocastMask) | bits }, fn);
+  return storage.run({ ...current(), flags: (flags() & ~autocastMask) | bits }, expectFunction('autocast: fn', fn));
 }
 
 /** Runs `fn` with modules in training mode that leave their running statistics as they are. */
@@ -140,6 +140,7 @@ function keepOf(value: unknown, kept: Set<unknown>): void {
  * only between turns of the event loop: a loop that never awaits needs tidy() or dispose().
  */
 export function tidy<T>(fn: () => T): T {
+  expectFunction('tidy: fn', fn);
   const outer = current();
   const scope: Scope = { handles: new Set(), ended: false };
   const end = (result: unknown): void => {

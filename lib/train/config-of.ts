@@ -43,8 +43,8 @@ export async function configOf(
   dataset: Dataset,
   fit: ResolvedFit,
 ): Promise<RunConfig> {
-  const { encoder, head, method, augment, optimizer, schedule, batchSize, microBatch, accumulate, ema, epochs, seed } =
-    options;
+  const { encoder, head, method, augment, optimizer, schedule, epochs, seed } = options;
+  const { batchSize, microBatch, accumulate, ema, syncBatchNorm } = options;
   const { encoderFile } = fit;
   const first = augment[0] as Augmentation;
   return {
@@ -66,6 +66,7 @@ export async function configOf(
     ...(microBatch < batchSize && { microBatch }),
     ...(accumulate > 1 && { accumulate }),
     ...(ema && { ema: json(ema) }),
+    ...(!syncBatchNorm && { syncBatchNorm }),
     epochs,
     seed,
     precision: choice.precision,

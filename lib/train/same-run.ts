@@ -29,7 +29,7 @@ function changeOf(path: string, there: unknown, here: unknown): string | undefin
 /** What decides the weights. The number of epochs may be another. */
 const kept = [
   ...['encoder', 'head', 'method', 'augment', 'input', 'optimizer', 'schedule', 'batchSize', 'microBatch'],
-  ...['accumulate', 'ema', 'sampler', 'seed', 'precision'],
+  ...['accumulate', 'ema', 'syncBatchNorm', 'sampler', 'seed', 'precision'],
 ] as readonly (keyof RunConfig)[];
 
 /** @throws {CheckpointError} naming what is different. */

@@ -1,6 +1,6 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
-import { destroyProcessGroup, fromRankZero } from '../distributed/group.ts';
+import { barrier, destroyProcessGroup, fromRankZero } from '../distributed/group.ts';
 import { AbortError, messageOf, NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
@@ -76,7 +76,7 @@ export class Trainer {
     try {
       for await (const event of this.#run(checkDataset(dataset), checked)) {
         checked.onEvent?.(event);
-        if (event.kind === 'end') reason = '';
+        if (event.kind === 'end') reason = ''; // who takes this one may leave the loop with it
         yield event;
       }
     } catch (error) {
@@ -248,6 +248,7 @@ export class Trainer {
         throwIfAborted(signal);
       }
       if (reports.done === 0) yield* await save(0); // a run of no epochs
+      await barrier(); // no process ends before all have heard what rank 0 said last
       hasEnded = true;
     } finally {
       try {

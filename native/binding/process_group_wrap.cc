@@ -64,7 +64,7 @@ Napi::Value join_group(const Napi::CallbackInfo& info) {
 // leaveGroup(reason) -> Promise<void>: '' where all went well; else the other ranks hear it
 Napi::Value leave_group(const Napi::CallbackInfo& info) {
   return enqueue(info, [reason = to_string(info[0], "reason")] {
-    if (const auto group = distributed::group_or_null(); group && !reason.empty()) group->leave(reason);
+    if (const auto group = distributed::group_or_null()) group->leave(reason);
     distributed::set_group(nullptr);
     return undefined();
   });

@@ -23,14 +23,21 @@ Reduction reduction_of(const std::string& name) {
   return Reduction::kMin;
 }
 
+void check_dtype(const char* name, const at::Tensor& tensor) {
+  CONTRASTIVE_CHECK(tensor.scalar_type() != at::kBool, kDTypeError, name,
+                    " is of numbers, got bool: convert it to uint8 before");
+}
+
 // As gloo takes it.
 at::Tensor sent(const at::Tensor& tensor) { return tensor.detach().cpu().contiguous(); }
 
 void check_rows(const char* name, const at::Tensor& tensor) {
+  check_dtype(name, tensor);
   CONTRASTIVE_CHECK(tensor.dim() > 0, kShapeError, name, " needs a tensor of at least one dimension, got a scalar");
 }
 
 void check_in_place(const char* name, const at::Tensor& tensor) {
+  check_dtype(name, tensor);
   CONTRASTIVE_CHECK(!tensor.requires_grad() || !c10::GradMode::is_enabled(), kAutogradError, name,
                     " changes its argument and records no gradient: use it within noGrad(), or allGather()");
 }

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "distributed/gloo_backend.h"
+#include "distributed/rendezvous.h"
 
 namespace contrastive::distributed {
 namespace {
@@ -21,7 +22,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kBetweenLooks{100};   // at whether the environment ends, while a collective is waited for
 constexpr milliseconds kBetweenCalls{1000};  // to the store, whether a rank has left
-constexpr milliseconds kForAnswers{3000};    // to those that have not noticed yet that a collective failed
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -52,7 +52,8 @@ struct ProcessGroup::Pending::State {
 ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
     : options_(options), check_(check), store_(meet(options, check)) {
   try {
-    backend_ = make_gloo_backend(store_, options.rank, options.size, listening_host(options), options.timeout);
+    backend_ =
+        make_gloo_backend(store_->c10d_store(), options.rank, options.size, listening_host(options), options.timeout);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& e) {
@@ -99,23 +100,10 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
 void ProcessGroup::Pending::wait() {
   const Clock::time_point began = Clock::now();
   std::unique_lock lock(state_->mutex);
-  Clock::time_point last_call = began;
+  Clock::time_point next_call = began + kBetweenCalls;
   while (!state_->changed.wait_for(lock, kBetweenLooks, [&] { return state_->is_done; })) {
     lock.unlock();
-    try {
-      group_->check_();
-    } catch (...) {
-      group_->failure_ = "the process group was left while a collective was under way";
-      throw;
-    }
-    if (Clock::now() - last_call > kBetweenCalls) {
-      const std::string said = group_->said_by_others();
-      if (!said.empty()) {
-        group_->failure_ = said;
-        throw Error(kDistributedError, said);
-      }
-      last_call = Clock::now();
-    }
+    group_->look(next_call);
     lock.lock();
   }
   {
@@ -153,25 +141,19 @@ ProcessGroup::Pending ProcessGroup::all_gather(const at::Tensor& output, const a
 
 void ProcessGroup::set(const std::string& key, const std::string& text) {
   check_usable();
-  set_text(store_, "text/" + key, text);
+  store_->set("text/" + key, text);
 }
 
 std::string ProcessGroup::get(const std::string& key) {
   check_usable();
   const std::string full = "text/" + key;
   const Clock::time_point end = Clock::now() + options_.timeout;
-  for (Clock::time_point last_call = Clock::now(); !store_->check({full});
+  for (Clock::time_point next_call = Clock::now() + kBetweenCalls; !store_->has(full);
        std::this_thread::sleep_for(milliseconds(5))) {
-    check_();
+    look(next_call);
     if (Clock::now() > end) fail(message("'", key, "' did not come within ", options_.timeout.count() / 1000, " s"));
-    if (Clock::now() - last_call < kBetweenCalls) continue;
-    last_call = Clock::now();
-    const std::string said = said_by_others();
-    if (said.empty()) continue;
-    failure_ = said;
-    throw Error(kDistributedError, said);
   }
-  return text_at(store_, full);
+  return store_->get(full);
 }
 
 ProcessGroup::Traffic ProcessGroup::traffic() const {
@@ -180,63 +162,41 @@ ProcessGroup::Traffic ProcessGroup::traffic() const {
 }
 
 void ProcessGroup::leave(const std::string& reason) {
-  if (failure_.empty()) failure_ = "the process group was left: " + reason;
-  try {
-    set_text(store_, message("left/", rank()), reason);
-    store_->add("left", 1);
-  } catch (const std::exception&) {
-    // the store is gone, and with it who would read this
-  }
+  if (failure_.empty() && !reason.empty()) failure_ = "the process group was left: " + reason;
+  store_->leave(reason);
 }
 
-std::string ProcessGroup::said_by_others() {
+void ProcessGroup::look(Clock::time_point& next_call) {
   try {
-    if (!store_->check({"left"})) return "";
-    for (int rank = 0; rank < size(); ++rank) {
-      const std::string key = message("left/", rank);
-      if (rank != this->rank() && store_->check({key}))
-        return message(name_of(store_, rank), " stopped: ", text_at(store_, key));
-    }
-    return "";
-  } catch (const std::exception&) {
-    return options_.file.empty() ? message("rank 0, or who launched the processes, is gone: nobody answers at ",
-                                           options_.host, ":", options_.port)
-                                 : message("the file of the rendezvous cannot be read: ", options_.file);
-  }
-}
-
-// The ranks that do not say that they are alive when asked.
-std::vector<std::string> ProcessGroup::silent_ranks() {
-  store_->add(message("alive/", rank()), 1);
-  std::vector<std::string> silent;
-  const Clock::time_point end = Clock::now() + kForAnswers;
-  for (;;) {
-    silent.clear();
-    for (int rank = 0; rank < size(); ++rank)
-      if (!store_->check({message("alive/", rank)})) silent.push_back(name_of(store_, rank));
-    if (silent.empty() || Clock::now() > end) return silent;
-    std::this_thread::sleep_for(kBetweenLooks);
     check_();
+    if (Clock::now() < next_call) return;
+    const std::string said = store_->said_by_others();
+    CONTRASTIVE_CHECK(said.empty(), kDistributedError, said);
+  } catch (const Error& e) {
+    fail_with(e);
   }
+  next_call = Clock::now() + kBetweenCalls;
 }
 
-void ProcessGroup::fail(const std::string& reason) {
-  failure_ = message("a collective failed: ", reason);  // should asking throw
-  std::string said = said_by_others();
-  if (said.empty()) {
-    try {
-      const std::vector<std::string> silent = silent_ranks();
-      said = said_by_others();
+void ProcessGroup::fail(const std::string& what) {
+  try {
+    std::string said = store_->said_by_others();
+    if (said.empty()) {
+      const std::vector<std::string> silent = store_->silent_ranks();
+      said = store_->said_by_others();
       if (said.empty() && !silent.empty())
         said = list_of(silent) + (silent.size() == 1 ? " does" : " do") + " not answer";
-    } catch (const Error&) {
-      throw;
-    } catch (const std::exception&) {
-      said = said_by_others();
     }
+    if (said.empty()) said = "ranks cannot reach each other";
+    throw Error(kDistributedError, message(said, " (", what, ")"));
+  } catch (const Error& e) {
+    fail_with(e);
   }
-  failure_ = said.empty() ? message("ranks cannot reach each other: ", reason) : message(said, " (", reason, ")");
-  throw Error(kDistributedError, failure_);
+}
+
+void ProcessGroup::fail_with(const Error& error) {
+  failure_ = error.what();  // no collective is begun any more
+  throw Error(error);
 }
 
 std::shared_ptr<ProcessGroup> group_or_null() {

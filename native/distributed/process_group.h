@@ -4,15 +4,16 @@
 
 #include <ATen/core/Tensor.h>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
-#include <torch/csrc/distributed/c10d/Store.hpp>
 
-#include <atomic>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include "distributed/rendezvous.h"
+#include "core/error.h"
+#include "distributed/rank_store.h"
 
 namespace contrastive::distributed {
 
@@ -58,20 +59,22 @@ class ProcessGroup {
   };
   Traffic traffic() const;
 
-  // Tells the others that this rank goes on no more, and why; what they wait for then fails by that.
+  // Tells the others that this rank goes on no more; where there is a reason, what they wait for fails by that.
   void leave(const std::string& reason);
 
  private:
   Pending launch(const std::function<c10::intrusive_ptr<c10d::Work>()>& start, std::vector<at::Tensor> held);
   void check_usable() const;
-  // What others said before they left; empty where nobody did.
-  std::string said_by_others();
-  [[noreturn]] void fail(const std::string& reason);
-  std::vector<std::string> silent_ranks();
+  // While something is waited for: throws where the environment ends, or another rank has left. The others are heard
+  // from `next_call` on, which is then moved.
+  void look(std::chrono::steady_clock::time_point& next_call);
+  // Throws kDistributedError: who is to blame for what went wrong.
+  [[noreturn]] void fail(const std::string& what);
+  [[noreturn]] void fail_with(const Error& error);
 
   GroupOptions options_;
   Check check_;
-  c10::intrusive_ptr<c10d::Store> store_;
+  std::unique_ptr<RankStore> store_;
   c10::intrusive_ptr<c10d::Backend> backend_;
   mutable std::mutex traffic_mutex_;
   Traffic traffic_;

@@ -5,18 +5,11 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <algorithm>
-#include <sstream>
+#include <string>
 #include <thread>
-#include <utility>
+#include <vector>
 
 #include "core/error.h"
-
-#ifdef _WIN32
-#include <process.h>
-#include <winsock2.h>
-#else
-#include <unistd.h>
-#endif
 
 namespace contrastive::distributed {
 namespace {
@@ -25,12 +18,6 @@ using Clock = std::chrono::steady_clock;
 using StorePtr = c10::intrusive_ptr<c10d::Store>;
 constexpr std::chrono::milliseconds kBetweenAttempts{20};
 constexpr std::chrono::milliseconds kAttempt{2000};  // to reach the server, before the next look at `check`
-
-std::string machine() {
-  char name[256] = "";
-  gethostname(name, sizeof name - 1);
-  return name;
-}
 
 std::string seconds(std::chrono::milliseconds time) { return message(static_cast<double>(time.count()) / 1000, " s"); }
 
@@ -58,62 +45,20 @@ StorePtr connect(const GroupOptions& options, const Check& check) {
   }
 }
 
-std::string key_of(int rank) { return message("rank/", rank); }
-
-// The first line that two signatures differ in.
-std::string difference(const std::string& ours, const std::string& theirs) {
-  std::istringstream a(ours), b(theirs);
-  std::string left, right;
-  for (;;) {
-    const bool has_left = static_cast<bool>(std::getline(a, left)),
-               has_right = static_cast<bool>(std::getline(b, right));
-    if (!has_left) left.clear();
-    if (!has_right) right.clear();
-    if ((!has_left && !has_right) || left != right) return message("'", right, "', here '", left, "'");
-  }
-}
-
-}  // namespace
-
-std::string text_at(const StorePtr& store, const std::string& key) {
-  const std::vector<uint8_t> bytes = store->get(key);
-  return {bytes.begin(), bytes.end()};
-}
-
-void set_text(const StorePtr& store, const std::string& key, const std::string& text) {
-  store->set(key, std::vector<uint8_t>(text.begin(), text.end()));
-}
-
-std::string name_of(const StorePtr& store, int rank) {
-  const std::string text = text_at(store, key_of(rank));
-  return message("rank ", rank, " (", text.substr(0, text.find('\n')), ")");
-}
-
-std::string list_of(const std::vector<std::string>& names) {
-  std::string text;
-  for (size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
-  return text;
-}
-
-StorePtr meet(const GroupOptions& options, const Check& check) {
-  StorePtr base;
-  if (options.file.empty())
-    base = connect(options, check);
-  else
-    base = c10::make_intrusive<c10d::FileStore>(options.file, options.size);
-  StorePtr store = c10::make_intrusive<c10d::PrefixStore>(options.prefix, base);
-  CONTRASTIVE_CHECK(store->add(message("claim/", options.rank), 1) == 1, kDistributedError, "rank ", options.rank,
-                    " of ", options.size, " is there already: RANK must differ in every process");
-  set_text(store, key_of(options.rank),
-           message(machine(), ", process ", getpid(), "\n", "of ", options.size, "\n", options.signature));
-
+void wait_for_all(RankStore& store, const GroupOptions& options, const Check& check) {
   const Clock::time_point end = Clock::now() + options.timeout;
   std::vector<int> missing;
   for (int rank = 0; rank < options.size; ++rank) missing.push_back(rank);
   for (;;) {
     check();
-    std::erase_if(missing, [&](int rank) { return store->check({key_of(rank)}); });
-    if (missing.empty()) break;
+    const std::string said = store.said_by_others();
+    CONTRASTIVE_CHECK(said.empty(), kDistributedError, said);
+    std::erase_if(missing, [&](int rank) {
+      if (!store.has_come(rank)) return false;
+      store.expect_alike(rank);
+      return true;
+    });
+    if (missing.empty()) return;
     if (Clock::now() > end) {
       std::vector<std::string> names;
       for (const int rank : missing) names.push_back(std::to_string(rank));
@@ -123,16 +68,26 @@ StorePtr meet(const GroupOptions& options, const Check& check) {
     }
     std::this_thread::sleep_for(kBetweenAttempts);
   }
+}
 
-  const auto signature_of = [&](int rank) {
-    const std::string text = text_at(store, key_of(rank));
-    return text.substr(text.find('\n') + 1);
-  };
-  const std::string ours = signature_of(options.rank);
-  for (int rank = 0; rank < options.size; ++rank) {
-    const std::string theirs = signature_of(rank);
-    CONTRASTIVE_CHECK(theirs == ours, kDistributedError, name_of(store, rank), " is not like rank ", options.rank,
-                      ": there it is ", difference(ours, theirs));
+}  // namespace
+
+std::unique_ptr<RankStore> meet(const GroupOptions& options, const Check& check) {
+  StorePtr base;
+  if (options.file.empty())
+    base = connect(options, check);
+  else
+    base = c10::make_intrusive<c10d::FileStore>(options.file, options.size);
+  auto store =
+      std::make_unique<RankStore>(c10::make_intrusive<c10d::PrefixStore>(options.prefix, base), options, check);
+  CONTRASTIVE_CHECK(store->add(message("claim/", options.rank), 1) == 1, kDistributedError, "rank ", options.rank,
+                    " of ", options.size, " is there already: RANK must differ in every process");
+  store->introduce();
+  try {
+    wait_for_all(*store, options, check);
+  } catch (const Error& e) {
+    store->leave(e.what());
+    throw;
   }
   return store;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "distributed/collectives.h"
 
 namespace contrastive::nn {
@@ -26,6 +27,7 @@ Moments over_all_ranks(const Moments& own) {
 
   Moments sum(channels, 0);
   for (int64_t rank = 0; rank < all.numel() / stride; ++rank, values += stride) {
+    if (values[0] == 0) continue;  // a rank without rows
     const double n = sum.count + values[0], part = values[0] / n;
     for (int64_t c = 0; c < channels; ++c) {
       const double apart = values[1 + c] - sum.mean[c];
@@ -34,6 +36,8 @@ Moments over_all_ranks(const Moments& own) {
     }
     sum.count = n;
   }
+  CONTRASTIVE_CHECK(sum.count > 1, kShapeError,
+                    "batch normalisation over all ranks needs more than one value per channel");
   return sum;
 }
 

@@ -48,13 +48,17 @@ Moments moments_of(const at::Tensor& x) {
   return over_all_ranks(moments);
 }
 
+// In double, then rounded: to the same bits as the fused way, which other ranks may take.
 void move_running(const BatchNormState& state, const Moments& moments) {
   if (!state.running_mean.defined()) return;
-  const double unbiased = moments.count - 1;
+  const auto move = [&](const at::Tensor& running, const std::vector<double>& values) {
+    const at::Tensor before = running.to(at::kDouble), target = tensor_of(values, before);
+    running.add_((target - before).mul_(state.momentum).to(running.scalar_type()));
+  };
   std::vector<double> variance = moments.squares;
-  for (double& each : variance) each /= unbiased;
-  state.running_mean.lerp_(tensor_of(moments.mean, state.running_mean), state.momentum);
-  state.running_var.lerp_(tensor_of(variance, state.running_var), state.momentum);
+  for (double& each : variance) each = each / moments.count * moments.count / (moments.count - 1);
+  move(state.running_mean, moments.mean);
+  move(state.running_var, variance);
 }
 
 struct WholeBatchNorm : torch::autograd::Function<WholeBatchNorm> {
@@ -84,9 +88,10 @@ struct WholeBatchNorm : torch::autograd::Function<WholeBatchNorm> {
     const at::Tensor dy = gradients[0].to(normal.scalar_type());
     const at::Tensor dbias = dy.sum(others(dy)), dweight = (dy * normal).sum(others(dy));
     const int64_t channels = dbias.numel();
-    const at::Tensor sums = tensor_of(sum_over_all_ranks(numbers_of(at::cat({dbias, dweight}))), normal);
+    // Σ dy and Σ dy · (x - mean), as the fused way sends them: other ranks may take that one.
+    const at::Tensor sums = tensor_of(sum_over_all_ranks(numbers_of(at::cat({dbias, dweight / inverse}))), normal);
     const at::Tensor about = along(dy, sums.narrow(0, 0, channels) / n),
-                     slope = along(dy, sums.narrow(0, channels, channels) / n);
+                     slope = along(dy, sums.narrow(0, channels, channels) * inverse / n);
     const at::Tensor scale = weight.defined() ? weight * inverse : inverse;
     const at::Tensor dx = (dy - about - normal * slope) * along(dy, scale);
     return {dx.to(gradients[0].scalar_type()), weight.defined() ? dweight.to(weight.scalar_type()) : Variable(),

@@ -69,11 +69,12 @@ class GradientBuckets {
     send_ready();
     for (Bucket& bucket : buckets_) {
       bucket.pending->wait();
+      const at::Tensor uses = bucket.values.narrow(0, bucket.count, bucket.uses()).to(at::kFloat);
+      const auto* used = uses.const_data_ptr<float>();
       int64_t offset = 0;
       for (const size_t i : bucket.members) {
         const at::Tensor& parameter = parameters_[i];
-        if (parameter.grad().defined())
-          parameter.mutable_grad() = view_of(bucket, offset, parameter).to(parameter.device());
+        if (*used++ > 0) parameter.mutable_grad() = view_of(bucket, offset, parameter).to(parameter.device());
         offset += parameter.numel();
       }
     }
@@ -85,7 +86,8 @@ class GradientBuckets {
     std::vector<size_t> members;
     int64_t bytes = 0, count = 0;
     size_t waiting = 0;  // members whose gradient is still to come
-    at::Tensor values;
+    at::Tensor values;   // (count + uses): the gradients; for each member, how many ranks have one
+    int64_t uses() const { return static_cast<int64_t>(members.size()); }
     std::optional<ProcessGroup::Pending> pending;
   };
 
@@ -109,11 +111,13 @@ class GradientBuckets {
     const c10::NoGradGuard no_grad;
     for (; sent_ < buckets_.size() && buckets_[sent_].waiting == 0; ++sent_) {
       Bucket& bucket = buckets_[sent_];
-      bucket.values = at::zeros({bucket.count}, at::TensorOptions().dtype(bucket.dtype));
-      int64_t offset = 0;
+      bucket.values = at::zeros({bucket.count + bucket.uses()}, at::TensorOptions().dtype(bucket.dtype));
+      int64_t offset = 0, place = bucket.count;
       for (const size_t i : bucket.members) {
         const at::Tensor& parameter = parameters_[i];
+        const at::Tensor use = bucket.values.narrow(0, place++, 1);
         if (parameter.grad().defined()) {
+          use.fill_(1);
           const at::Tensor target = view_of(bucket, offset, parameter);
           target.copy_(parameter.grad());
           if (i >= averaged_) target.div_(group_.size());

@@ -370,7 +370,12 @@ describe('a run that is there already', () => {
       code: 1,
       stderr: expect.stringMatching(/cannot resume: .*seed.*\[ERR_CHECKPOINT\]/),
     });
-    const done = await train('--resume', out);
+    for (const args of [['--continue'], ['--continue', '--out', out, '--resume', out]])
+      expect(await train(...small, ...args)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('--continue goes with --out, the folder of the run, and not with --resume'),
+      });
+    const done = await train(...small, ...few, '--out', out, '--continue');
     expect(done).toMatchObject({ code: 0, stderr: expect.stringContaining('has all its epochs already') });
     const more = await train('--resume', out, '--epochs', '2', '--json');
     expect(eventsOf(more)[0]).toMatchObject({ kind: 'start', startStep: 4, totalSteps: 8 });

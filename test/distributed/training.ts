@@ -1,27 +1,20 @@
-/** A process of a training: prints its events and the weights that came out, as one line of JSON. */
-import { writeFileSync } from 'node:fs';
-import { destroyProcessGroup } from '../../lib/distributed/group.ts';
-import { Trainer } from '../../lib/train/trainer.ts';
-import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
-import { doubleModels } from './double.ts';
+/** A process of a group: does the trainings of its first argument one after the other, and prints what came of them. */
+import { destroyProcessGroup, initProcessGroup, isDistributed } from '../../lib/distributed/group.ts';
+import { type Trained, type Training, train } from './tiny-training.ts';
 
-const given = JSON.parse(process.argv[2] as string);
-const { fit = {}, count = 48, double = false, result, ...options } = given;
-const { encoder, head } = double ? doubleModels() : tinyModels();
-const trainer = new Trainer({
-  ...{ encoder, head, augment: tinyViews(), batchSize: 16, epochs: 2 },
-  optimizer: { name: 'sgd', lr: 0.1, momentum: 0.9 },
-  ...options,
-});
-const events: unknown[] = [];
-let error: unknown;
-try {
-  await trainer.fit(tinyDataset(count), { ...fit, onEvent: (event) => void events.push(event) });
-} catch (caught) {
-  error = { code: (caught as { code?: string }).code, message: (caught as Error).message };
+interface Given {
+  readonly trainings: readonly Training[];
+  /** Seconds that the others are waited for. */
+  readonly timeout?: number;
 }
-const weights: Record<string, number[]> = {};
-for (const [prefix, part] of Object.entries({ encoder, head }))
-  for (const [name, value] of part.stateDict()) weights[`${prefix}.${name}`] = Array.from(await value.data(), Number);
+
+const { trainings, timeout = 60 } = JSON.parse(process.argv[2] as string) as Given;
+const results: Trained[] = [];
+if (process.env.WORLD_SIZE !== '1') await initProcessGroup({ timeout });
+for (const training of trainings) {
+  const trained = await train(training);
+  results.push(process.env.RANK === '0' ? trained : { ...trained, weights: [] });
+  if (trained.error && !isDistributed()) break;
+}
 await destroyProcessGroup();
-writeFileSync(`${result}-${process.env.RANK ?? 0}.json`, JSON.stringify({ events, error, weights }));
+process.stdout.write(JSON.stringify(results));

@@ -1,0 +1,24 @@
+// Of a process that joins a group.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace contrastive::distributed {
+
+struct GroupOptions {
+  int rank = 0, size = 1;
+  std::string file;  // of a FileStore; empty: a TCPStore at host and port
+  std::string host;
+  int port = 0;
+  bool serves = false;                   // this process is the TCPStore's server
+  std::string prefix;                    // of the store's keys: each attempt of a launcher has its own
+  std::string signature;                 // what must be the same in all ranks, as lines of 'name value'
+  std::chrono::milliseconds timeout{0};  // of the rendezvous and of each collective
+};
+
+// Throws kAbortedError where the environment ends.
+using Check = std::function<void()>;
+
+}  // namespace contrastive::distributed

@@ -1,0 +1,169 @@
+#include "distributed/rank_store.h"
+
+#include <algorithm>
+#include <future>
+#include <memory>
+#include <sstream>
+#include <thread>
+#include <utility>
+
+#include "core/error.h"
+
+#ifdef _WIN32
+#include <process.h>
+#include <winsock2.h>
+#else
+#include <unistd.h>
+#endif
+
+namespace contrastive::distributed {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kCall{3000};          // that a call of the store may take
+constexpr milliseconds kForAnswers{3000};    // to those that have not noticed yet that a collective failed
+constexpr milliseconds kForFarewells{5000};  // to those that are to hear of an end
+constexpr milliseconds kBetweenCounts{50};
+
+std::string machine() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+// The first line that two signatures differ in.
+std::string difference(const std::string& ours, const std::string& theirs) {
+  std::istringstream a(ours), b(theirs);
+  std::string left, right;
+  for (;;) {
+    const bool has_left = static_cast<bool>(std::getline(a, left)),
+               has_right = static_cast<bool>(std::getline(b, right));
+    if (!has_left) left.clear();
+    if (!has_right) right.clear();
+    if ((!has_left && !has_right) || left != right) return message("'", right, "', here '", left, "'");
+  }
+}
+
+}  // namespace
+
+RankStore::RankStore(c10::intrusive_ptr<c10d::Store> store, GroupOptions options, Check check)
+    : store_(std::move(store)), options_(std::move(options)), check_(std::move(check)) {}
+
+// What `ask` returns. It runs in a thread of its own, which is left to itself where the store does not answer.
+template <typename Ask>
+auto RankStore::in_time(Ask ask) {
+  using Answer = decltype(ask(*store_));
+  if (!is_lost_) {
+    auto task =
+        std::make_shared<std::packaged_task<Answer()>>([store = store_, ask = std::move(ask)] { return ask(*store); });
+    std::future<Answer> answer = task->get_future();
+    std::thread([task] { (*task)(); }).detach();
+    try {
+      if (answer.wait_for(kCall) == std::future_status::ready) return answer.get();
+    } catch (const std::exception&) {
+      // who serves it has gone
+    }
+    is_lost_ = true;
+  }
+  throw Error(kDistributedError, options_.file.empty()
+                                     ? message("rank 0, or who launched the processes, is gone: nobody answers at ",
+                                               options_.host, ":", options_.port)
+                                     : message("the file of the rendezvous cannot be used: ", options_.file));
+}
+
+bool RankStore::has(const std::string& key) {
+  return in_time([key](c10d::Store& store) { return store.check({key}); });
+}
+
+void RankStore::set(const std::string& key, const std::string& text) {
+  in_time([key, text](c10d::Store& store) { store.set(key, std::vector<uint8_t>(text.begin(), text.end())); });
+}
+
+std::string RankStore::get(const std::string& key) {
+  const std::vector<uint8_t> bytes = in_time([key](c10d::Store& store) { return store.get(key); });
+  return {bytes.begin(), bytes.end()};
+}
+
+int64_t RankStore::add(const std::string& key, int64_t amount) {
+  return in_time([key, amount](c10d::Store& store) { return store.add(key, amount); });
+}
+
+std::string RankStore::key_of(int rank) { return message("rank/", rank); }
+
+void RankStore::introduce() {
+  set(key_of(options_.rank),
+      message(machine(), ", process ", getpid(), "\nof ", options_.size, " ranks\n", options_.signature));
+}
+
+std::string RankStore::name_of(int rank) {
+  const std::string text = get(key_of(rank));
+  return message("rank ", rank, " (", text.substr(0, text.find('\n')), ")");
+}
+
+void RankStore::expect_alike(int rank) {
+  const auto signature_of = [this](int of) {
+    const std::string text = get(key_of(of));
+    return text.substr(text.find('\n') + 1);
+  };
+  const std::string ours = signature_of(options_.rank), theirs = signature_of(rank);
+  CONTRASTIVE_CHECK(theirs == ours, kDistributedError, name_of(rank), " is not like rank ", options_.rank,
+                    ": there it is ", difference(ours, theirs));
+}
+
+void RankStore::leave(const std::string& reason) {
+  try {
+    if (!reason.empty()) {
+      set(message("left/", options_.rank), reason);
+      add("left", 1);
+    }
+    set(message("gone/", options_.rank), "");
+    if (!options_.serves) return;
+    std::vector<int> staying;
+    for (int rank = 0; rank < options_.size; ++rank)
+      if (has_come(rank) && std::find(silent_.begin(), silent_.end(), rank) == silent_.end()) staying.push_back(rank);
+    for (const Clock::time_point end = Clock::now() + kForFarewells; Clock::now() < end;) {
+      std::erase_if(staying, [this](int rank) { return has(message("gone/", rank)); });
+      if (staying.empty()) return;
+      std::this_thread::sleep_for(kBetweenCounts);
+      check_();
+    }
+  } catch (const Error&) {
+    // nobody is left to read it, or nobody may wait
+  }
+}
+
+std::string RankStore::said_by_others() {
+  if (has("question")) add(message("alive/", options_.rank), 1);
+  if (!has("left")) return "";
+  for (int rank = 0; rank < options_.size; ++rank) {
+    const std::string key = message("left/", rank);
+    if (rank != options_.rank && has(key)) return message(name_of(rank), " stopped: ", get(key));
+  }
+  return "";
+}
+
+std::vector<std::string> RankStore::silent_ranks() {
+  add("question", 1);
+  add(message("alive/", options_.rank), 1);
+  silent_.clear();
+  for (int rank = 0; rank < options_.size; ++rank) silent_.push_back(rank);
+  for (const Clock::time_point end = Clock::now() + kForAnswers; Clock::now() < end;) {
+    std::erase_if(silent_, [this](int rank) { return has(message("alive/", rank)); });
+    if (silent_.empty()) break;
+    std::this_thread::sleep_for(kBetweenCounts);
+    check_();
+  }
+  std::vector<std::string> names;
+  for (const int rank : silent_) names.push_back(name_of(rank));
+  return names;
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+  return text;
+}
+
+}  // namespace contrastive::distributed

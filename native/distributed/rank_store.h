@@ -1,0 +1,60 @@
+// What the ranks of a group write for each other to read: texts by name.
+#pragma once
+
+#include <torch/csrc/distributed/c10d/Store.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "distributed/group_options.h"
+
+namespace contrastive::distributed {
+
+// Over c10d's store, whose calls would hang with the process that serves it. Where it does not answer, each of these
+// throws kDistributedError, and so does every later one, at once.
+class RankStore {
+ public:
+  RankStore(c10::intrusive_ptr<c10d::Store> store, GroupOptions options, Check check);
+
+  const c10::intrusive_ptr<c10d::Store>& c10d_store() const { return store_; }
+
+  bool has(const std::string& key);
+  void set(const std::string& key, const std::string& text);
+  std::string get(const std::string& key);  // of a key that is there
+  int64_t add(const std::string& key, int64_t amount);
+
+  // Says who this rank is, and what it was started with.
+  void introduce();
+  bool has_come(int rank) { return has(key_of(rank)); }
+  // Throws kDistributedError where a rank that has come was started otherwise than this one.
+  void expect_alike(int rank);
+  // What a rank wrote of itself: 'rank 1 (node7, process 4711)'.
+  std::string name_of(int rank);
+
+  // Tells the others that this rank goes on no more; and, if not empty, why. Who serves the store stays for a while
+  // until all others have done so.
+  void leave(const std::string& reason);
+  // What another rank said when it left, 'rank 1 (…) stopped: …'; empty where none has had a reason to. Where one asks
+  // for silent ranks, this answers.
+  std::string said_by_others();
+  // The names of those that do not answer when they are asked.
+  std::vector<std::string> silent_ranks();
+
+ private:
+  template <typename Ask>
+  auto in_time(Ask ask);
+  static std::string key_of(int rank);
+  std::string introduction_of(int rank);
+
+  c10::intrusive_ptr<c10d::Store> store_;
+  GroupOptions options_;
+  Check check_;
+  bool is_lost_ = false;
+  std::vector<int> silent_;  // ranks, as they were last asked
+};
+
+// 'ranks 1, 2 and 3', of the names
+std::string list_of(const std::vector<std::string>& names);
+
+}  // namespace contrastive::distributed

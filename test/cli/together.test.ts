@@ -1,0 +1,120 @@
+/** Commands that the processes of a launcher run together. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { command as evalCommand } from '../../lib/cli/eval.ts';
+import { command as resumeCommand } from '../../lib/cli/resume.ts';
+import { command as trainCommand } from '../../lib/cli/train.ts';
+import { drawPhotos } from './drawn-photos.ts';
+import { nodeArguments, type Ran, runWith } from './run-cli.ts';
+
+const limit = 60_000;
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'together-'));
+  await drawPhotos(join(folder, 'photos'), {});
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+interface Rank {
+  readonly child: ChildProcess;
+  /** What it has printed. */
+  readonly printed: () => string;
+  readonly ended: Promise<Ran>;
+}
+
+/** The command in two processes of one thread, as a launcher starts them. */
+async function startTwo(args: readonly string[]): Promise<[Rank, Rank]> {
+  const place = { WORLD_SIZE: '2', MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) };
+  const start = (rank: number): Rank => {
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME, OMP_NUM_THREADS: '1', ...place, RANK: String(rank) };
+    const child = spawn(process.execPath, [...nodeArguments, ...args], { cwd: folder, env, timeout: limit });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (data) => (stdout += data));
+    child.stderr.on('data', (data) => (stderr += data));
+    const ended = once(child, 'close').then(([code]) => ({ code, stdout, stderr }));
+    return { child, printed: () => stdout, ended };
+  };
+  return [start(0), start(1)];
+}
+
+const endOf = async ([first, second]: readonly [Rank, Rank]): Promise<[Ran, Ran]> => [
+  await first.ended,
+  await second.ended,
+];
+
+/** By default two steps of 23 images an epoch, which two processes make 22. */
+const small = [
+  'train',
+  'photos',
+  '--method',
+  'simclr',
+  '--limit-train',
+  '46',
+  '--width',
+  '4',
+  '--size',
+  '16',
+  '--monitors',
+  'rank',
+];
+
+describe('a training in two processes', { timeout: limit }, () => {
+  it('is printed and written once, in a folder that rank 0 chooses, with a batch that both share evenly', async () => {
+    const [first, second] = await endOf(await startTwo([...small, '--epochs', '1', '--no-sync-batch-norm']));
+    expect(second).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(first).toMatchObject({ code: 0 });
+    expect(first.stdout).toMatch(/ in 2 processes: 1 epoch of 2 steps of 22 images .*into runs\/photos-simclr-1\n/);
+    expect(await readdir(join(folder, 'runs'))).toEqual(['photos-simclr-1']);
+    const config = JSON.parse(await readFile(join(folder, 'runs/photos-simclr-1/config.json'), 'utf8'));
+    expect(config).toMatchObject({ batchSize: 22, syncBatchNorm: false });
+  });
+
+  it('stops together, with one message and a checkpoint; the same command goes on from it', async () => {
+    const out = ['--out', 'runs/restarted', '--continue', '--knn-every', '0'];
+    const ranks = await startTwo([...small, ...out, '--epochs', '100000']);
+    while (!ranks[0].printed().includes('epoch 2/')) await once(ranks[0].child.stdout as NodeJS.ReadableStream, 'data');
+    for (const { child } of ranks) child.kill('SIGTERM');
+    const [first, second] = await endOf(ranks);
+    expect(second).toEqual({ code: 143, stdout: '', stderr: '' });
+    expect(first.code).toBe(143);
+    const [, saved] =
+      /Stopped at step (\d+); checkpoint saved\. Go on with:\n.*--resume runs\/restarted/.exec(first.stderr) ?? [];
+    expect(Number(saved)).toBeGreaterThanOrEqual(4);
+
+    const epochs = String(Math.ceil((Number(saved) + 1) / 2));
+    const again = await startTwo([...small, ...out, '--epochs', epochs]);
+    const [restarted] = await endOf(again);
+    expect(restarted).toMatchObject({ code: 0 });
+    expect(restarted.stdout).toContain(`, from step ${saved}, into runs/restarted`);
+  });
+
+  it('fails in each process, with its rank', async () => {
+    const [first, second] = await endOf(await startTwo([...small, '--batch-size', '7', '--out', 'runs/uneven']));
+    const message = 'batchSize must be a multiple of the 2 processes, which share every batch evenly; got 7';
+    expect(first).toMatchObject({ code: 2, stderr: expect.stringContaining(`\nerror: ${message}`) });
+    expect(second).toMatchObject({ stdout: '', stderr: expect.stringContaining('rank 1: error: ') }); // its own, or what it heard
+    expect(second.code).toBeGreaterThan(0);
+  });
+});
+
+it('the other commands say that they are of one process', async () => {
+  const env = { RANK: '1', WORLD_SIZE: '2' };
+  const message = 'contrastive eval is of one process, and RANK and WORLD_SIZE say that this is one of 2';
+  const refused = await runWith([evalCommand], ['eval', 'runs/a', '--json'], { env });
+  expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(`rank 1: error: ${message}`) });
+  expect(await runWith([evalCommand], ['eval', '--help'], { env: { ...env, RANK: '0' } })).toMatchObject({ code: 0 });
+  for (const { takesSeveral } of [trainCommand, resumeCommand]) expect(takesSeveral).toBe(true);
+});

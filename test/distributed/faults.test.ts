@@ -1,0 +1,101 @@
+/** What the others hear of a process that is killed, hangs, fails, stops or was started otherwise. */
+import { describe, expect, test } from 'vitest';
+import { freePort, resultsOf, runProcesses } from './processes.ts';
+import type { Trained, Training } from './tiny-training.ts';
+
+/** A training in which a rank is another one than the other. */
+const but = (rank: number, training: Training): Training => ({ ofRanks: rank === 0 ? [training] : [{}, training] });
+
+const ofFailed = (message: RegExp) => ({ code: 'ERR_DISTRIBUTED', message: expect.stringMatching(message) });
+const outcomeOf = (stdout: string): Trained => (JSON.parse(stdout) as [Trained])[0];
+
+describe('a process that is gone in a training', () => {
+  test.concurrent.each([
+    ['is killed', 1, 'kill', /^rank 1 \(.*, process \d+\) does not answer/],
+    ['is killed', 0, 'kill', /^rank 0, or who launched the processes, is gone: nobody answers at 127\.0\.0\.1:\d+$/],
+    ['hangs', 1, 'stop', /^rank 1 \(.*, process \d+\) does not answer/],
+    ['hangs', 0, 'stop', /^rank 0, or who launched the processes, is gone: nobody answers at 127\.0\.0\.1:\d+$/],
+    ['calls process.exit()', 1, 'exit', /^rank 1 \(.*, process \d+\) does not answer/],
+  ] as const)('%s: rank %d', async (_, rank, does, message) => {
+    const trainings = [but(rank, { fault: { step: 2, does } })];
+    const start = { seconds: 45, ...(does === 'stop' && { hanging: rank }) };
+    const ended = await runProcesses('training.ts', { trainings, timeout: 6 }, start);
+    const other = ended[1 - rank];
+    expect(outcomeOf(other?.stdout ?? '').error).toEqual(ofFailed(message));
+    expect(ended[rank]).toMatchObject(does === 'exit' ? { status: 3 } : { signal: 'SIGKILL' });
+  });
+});
+
+describe('a process that fails', () => {
+  test.each([
+    [1, { damaged: 5, schedule: { name: 'constant' } }, 'ERR_DATA', /sample 5.*: the disk is scratched/],
+    [0, { fault: { step: 2, does: 'throw' } }, 'none', /the listener is out of ink/],
+  ] as const)('says why to the others: rank %d', async (rank, training, code, message) => {
+    const shared: Training = { schedule: { name: 'constant' } };
+    const trainings = [{ ...shared, ...but(rank, training) }];
+    const results = await resultsOf<[Trained]>('training.ts', { trainings, timeout: 20 });
+    const [own, other] = [results[rank], results[1 - rank]].map((all) => all?.[0].error);
+    expect(own).toEqual({ code, message: expect.stringMatching(message) });
+    expect(other).toEqual(ofFailed(new RegExp(`^rank ${rank} \\(.*\\) stopped: .*${message.source}`)));
+  });
+});
+
+test('where one wants to stop, or makes NaN, all stop at the same step', async () => {
+  const abort: Training = but(1, { fault: { step: 2, does: 'abort' } });
+  const nan: Training = { nanAt: -1, ...but(1, { nanAt: 3 }) };
+  const results = await resultsOf<Trained[]>('training.ts', { trainings: [abort, nan] });
+  const stepsOf = ({ events }: Trained) => events.filter(({ kind }) => kind === 'step').length;
+  const [aborted, failed] = [0, 1].map((place) => results.map((all) => all[place] as Trained)) as [
+    Trained[],
+    Trained[],
+  ];
+  for (const { error } of aborted) expect(error?.code).toBe('ERR_ABORTED');
+  expect(new Set(aborted.map(stepsOf)).size).toBe(1);
+  for (const { error } of failed)
+    expect(error).toEqual({ code: 'ERR_NON_FINITE', message: expect.stringMatching(/at step 4 /) });
+  expect(new Set([...failed].map(({ digest }) => digest)).size).toBe(1);
+});
+
+describe('processes that were started wrongly', () => {
+  const join = (variables: (rank: number) => Record<string, string>, options = {}) =>
+    resultsOf<{ code: string; message: string } | null>('joining.ts', { timeout: 4, ...options }, { variables });
+
+  test.concurrent('nobody listens', async () => {
+    const port = String(await freePort());
+    const [first, second] = await join((rank) => (rank === 0 ? {} : { MASTER_PORT: port }));
+    expect(first).toEqual(ofFailed(/^rank 0 of 2: rank 1 did not come within 4 s$/));
+    expect(second).toEqual(ofFailed(new RegExp(`^rank 1 of 2: nobody answers at 127.0.0.1:${port} after 4 s`)));
+  });
+
+  test.concurrent('an address of no machine', async () => {
+    const [first, second] = await join((rank) => (rank === 0 ? {} : { MASTER_ADDR: 'no-such-host.invalid' }));
+    expect(first).toEqual(ofFailed(/^rank 0 of 2: rank 1 did not come within 4 s$/));
+    expect(second).toEqual(ofFailed(/^rank 1 of 2: nobody answers at no-such-host.invalid:\d+ after 4 s/));
+  });
+
+  test.concurrent('two of one rank', async () => {
+    const [first, ...others] = await resultsOf<{ code: string; message: string }>(
+      ...(['joining.ts', { timeout: 4 }] as const),
+      { worldSize: 3, variables: (rank) => ({ RANK: String(Math.min(rank, 1)) }) },
+    );
+    expect(first).toEqual(ofFailed(/^rank 0 of 3: rank 2 did not come within 4 s$/));
+    const messages = others.map(({ message }) => message).sort();
+    expect(messages[0]).toMatch(/^rank (1 of 3: rank 2 did not|0 \(.*\) stopped: rank 0 of 3: rank 2 did not)/);
+    expect(messages[1]).toBe('rank 1 of 3 is there already: RANK must differ in every process');
+  });
+
+  test.concurrent('numbers of processes that differ', async () => {
+    const [first, second] = await join((rank) => ({ WORLD_SIZE: String(rank + 2) }));
+    expect(first?.message).toMatch(/'of (2|3) ranks', here 'of (2|3) ranks'/);
+    expect(second?.message).toMatch(/'of (2|3) ranks', here 'of (2|3) ranks'/);
+  });
+
+  test('options that differ', async () => {
+    const trainings = [but(1, { epochs: 3 })];
+    const results = await resultsOf<[Trained]>('training.ts', { trainings, timeout: 20 });
+    expect(results[1]?.[0].error).toEqual(
+      ofFailed(/^rank 1 trains otherwise than rank 0: epochs is 3 here and 2 there$/),
+    );
+    expect(results[0]?.[0].error).toEqual(ofFailed(/^rank 1 \(.*\) stopped: rank 1 trains otherwise/));
+  });
+});

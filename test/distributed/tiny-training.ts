@@ -1,0 +1,100 @@
+/** A training of a second, whose options, and faults, are plain data: a process is given them by its command line. */
+import { createHash } from 'node:crypto';
+import type { Dataset } from '../../lib/data/dataset.ts';
+import type { Encoder } from '../../lib/encoders/registry.ts';
+import { BatchNorm1d, BatchNorm2d } from '../../lib/nn/normalization.ts';
+import type { Tensor } from '../../lib/tensor/tensor.ts';
+import type { TrainEvent } from '../../lib/train/events.ts';
+import type { FitOptions } from '../../lib/train/fit-options.ts';
+import type { TrainerOptions } from '../../lib/train/options.ts';
+import { Trainer } from '../../lib/train/trainer.ts';
+import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
+
+export interface Training extends Partial<TrainerOptions> {
+  /** Samples of the data set, and the one of them that cannot be read. */
+  readonly count?: number;
+  readonly damaged?: number;
+  readonly fit?: FitOptions;
+  /** Of the initial weights. */
+  readonly weightSeed?: number;
+  /** Whether batch normalisation goes by its running statistics. */
+  readonly isFrozen?: boolean;
+  /** The pass through a head of its own that makes NaN; -1: none does. */
+  readonly nanAt?: number;
+  /** What happens when a step is done. */
+  readonly fault?: { readonly step: number; readonly does: keyof typeof faults };
+  /** What is otherwise in a rank. */
+  readonly ofRanks?: readonly Training[];
+}
+
+export interface Trained {
+  readonly events: readonly TrainEvent[];
+  readonly error?: { readonly code: string; readonly message: string };
+  /** Weights and running statistics of encoder and head. */
+  readonly weights: readonly number[];
+  /** Of their bits. */
+  readonly digest: string;
+}
+
+const faults = {
+  kill: () => process.kill(process.pid, 'SIGKILL'),
+  stop: () => process.kill(process.pid, 'SIGSTOP'),
+  exit: () => process.exit(3),
+  abort: (stop: AbortController) => stop.abort(),
+  throw: () => {
+    throw new Error('the listener is out of ink');
+  },
+} as const;
+
+function datasetOf({ count = 48, damaged }: Training): Dataset {
+  const { name, length, get } = tinyDataset(count);
+  const read: Dataset['get'] = (index) => {
+    if (index === damaged) throw new Error('the disk is scratched');
+    return get(index);
+  };
+  return { name, length, get: read };
+}
+
+function headOf(head: Encoder, { nanAt }: Training): TrainerOptions['head'] {
+  if (nanAt === undefined) return head;
+  let passes = 0;
+  return {
+    forward: (features: Tensor) => head.forward(features).mul(passes++ === nanAt ? Number.NaN : 1),
+    namedParameters: () => head.namedParameters(),
+  };
+}
+
+export async function train(ofAll: Training): Promise<Trained> {
+  const training = { ...ofAll, ...ofAll.ofRanks?.[Number(process.env.RANK ?? 0)] };
+  const { count: _, damaged: __, nanAt: ___, ofRanks: ____, weightSeed, isFrozen, fit, fault, ...options } = training;
+  const { encoder, head } = tinyModels(weightSeed);
+  if (isFrozen)
+    for (const part of [...encoder.namedModules().values(), ...head.namedModules().values()])
+      if (part instanceof BatchNorm1d || part instanceof BatchNorm2d) part.eval();
+  const events: TrainEvent[] = [];
+  const stop = new AbortController();
+  const onEvent = (event: TrainEvent): void => {
+    events.push(event);
+    if (fault && event.kind === 'step' && event.step === fault.step) faults[fault.does](stop);
+  };
+  let error: Trained['error'];
+  try {
+    await new Trainer({
+      ...{ encoder, head: headOf(head, training), augment: tinyViews(), batchSize: 16, epochs: 2, method: 'simclr' },
+      optimizer: { name: 'sgd', lr: 0.001, momentum: 0.9 },
+      ...options,
+    }).fit(datasetOf(training), { ...fit, signal: stop.signal, onEvent });
+  } catch (caught) {
+    const { code, message } = caught as Error & { code?: string };
+    error = { code: code ?? 'none', message };
+  }
+  const hash = createHash('sha256');
+  const weights: number[] = [];
+  for (const part of [encoder, head])
+    for (const value of part.stateDict().values()) {
+      const data = await value.ownData();
+      hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      for (const number of data) weights.push(Number(number));
+    }
+  return { events, ...(error && { error }), weights, digest: hash.digest('hex') };
+}

@@ -1,0 +1,105 @@
+/** A training by several processes is that of one process. */
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { resultsOf } from './processes.ts';
+import { type Trained, type Training, train } from './tiny-training.ts';
+
+const lossesOf = ({ events }: Trained): number[] =>
+  events.flatMap((event) => (event.kind === 'step' ? event.loss : []));
+
+/** What a listener hears, in its order; checkpoints are rank 0's. */
+const kindsOf = ({ events }: Trained): string[] =>
+  events.map(({ kind }) => kind).filter((kind) => kind !== 'checkpoint');
+
+/** The largest difference, relative to numbers above 1. */
+function distance(a: readonly number[], b: readonly number[]): number {
+  expect(a.length).toBe(b.length);
+  expect(a.length).toBeGreaterThan(0);
+  return Math.max(...a.map((value, i) => Math.abs(value - (b[i] as number)) / Math.max(1, Math.abs(value))));
+}
+
+// What is left is the rounding of float32, in sums of another order.
+function expectSameTraining(several: readonly Trained[], one: Trained): void {
+  const [first] = several as [Trained];
+  for (const each of several) {
+    expect(each.error).toBeUndefined();
+    expect(each.digest).toBe(first.digest);
+    expect(lossesOf(each)).toEqual(lossesOf(first));
+    expect(kindsOf(each)).toEqual(kindsOf(one));
+  }
+  const [losses, expected] = [lossesOf(first), lossesOf(one)];
+  expect(distance(losses.slice(0, 1), expected.slice(0, 1))).toBeLessThan(1e-6);
+  expect(distance(losses, expected)).toBeLessThan(1e-4);
+  expect(distance(first.weights, one.weights)).toBeLessThan(3e-4);
+}
+
+const methods: Readonly<Record<string, Training>> = {
+  simclr: {},
+  supcon: { method: 'supcon' },
+  moco: { method: 'moco' },
+  byol: { method: 'byol' },
+  'barlow-twins': { method: 'barlow-twins' },
+  // Micro-batches are of other samples where processes share them, and have other statistics.
+  'gradient caching': { microBatch: 8, isFrozen: true },
+  'gradients added up': { accumulate: 2, count: 64 },
+};
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'contrastive-whole-batch-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const steady = { schedule: { name: 'constant' } } as const;
+const begun = (): string => join(folder, 'begun');
+
+describe('2 processes, half a batch each', () => {
+  let results: Trained[][];
+  beforeAll(async () => {
+    const others: Training[] = [
+      { syncBatchNorm: false },
+      { ...steady, epochs: 1, ofRanks: [{}, { weightSeed: 2 }], fit: { out: begun() } },
+    ];
+    results = await resultsOf('training.ts', { trainings: [...Object.values(methods), ...others] });
+  });
+  const at = (place: number): Trained[] => results.map((all) => all.at(place) as Trained);
+
+  test.each(Object.entries(methods))('%s', async (name, training) => {
+    expectSameTraining(at(Object.keys(methods).indexOf(name)), await train(training));
+  });
+
+  test('statistics of their own rows are others', () => {
+    const [first, second] = at(-2) as [Trained, Trained];
+    expect(distance(lossesOf(first), lossesOf(at(0)[0] as Trained))).toBeGreaterThan(1e-3);
+    expect(lossesOf(second)).toEqual(lossesOf(first));
+  });
+
+  test('rank 0 writes the run, from its own initial weights, and 1 and 4 processes go on with it', async () => {
+    const unbroken = await train(steady);
+    const [first, second] = at(-1) as [Trained, Trained];
+    expectSameTraining([first, second], await train({ ...steady, epochs: 1 }));
+    expect(first.events.map(({ kind }) => kind)).toContain('checkpoint');
+    expect(second.events.map(({ kind }) => kind)).not.toContain('checkpoint');
+    expect((await readdir(begun())).sort()).toEqual(['checkpoints', 'config.json', 'metrics.jsonl']);
+
+    const of4 = join(folder, 'of-4');
+    await cp(begun(), of4, { recursive: true });
+    const goOn = (out: string): Training => ({ ...steady, weightSeed: 5, fit: { out, resume: true } });
+    const alone = await train(goOn(begun()));
+    const rest = lossesOf(unbroken).slice(3);
+    expect(distance(lossesOf(alone), rest)).toBeLessThan(1e-4);
+    expect(distance(alone.weights, unbroken.weights)).toBeLessThan(3e-4);
+    const four = await resultsOf<Trained[]>('training.ts', { trainings: [goOn(of4), {}] }, { worldSize: 4 });
+    expectSameTraining(
+      four.map(([resumed]) => resumed as Trained),
+      alone,
+    );
+    expectSameTraining(
+      four.map(([, whole]) => whole as Trained),
+      await train({}),
+    );
+    expect((await readdir(of4)).sort()).toEqual((await readdir(begun())).sort());
+  });
+});
