@@ -99,10 +99,14 @@ describe('the precision of a training', () => {
     expect(start).toMatchObject({ precision: 'bfloat16' });
     const { float32, bfloat16: emulated } = start.precisionSpeeds;
     const text = /^bfloat16 is emulated on this CPU, and (\d+\.\d) times slower than float32 for this model/;
-    expect(rest).toEqual([{ kind: 'warning', message: expect.stringMatching(text) }]);
-    expect(text.exec(rest[0].message)?.[1]).toBe((float32 / emulated).toFixed(1));
+    // What was measured decides, and a busy machine may have stopped either.
+    const factor = float32 / emulated;
+    if (factor > 1.5) expect(rest).toHaveLength(1);
+    for (const { kind, message } of rest)
+      expect([kind, text.exec(message)?.[1]]).toEqual(['warning', factor.toFixed(1)]);
     expect(embedded).toEqual(['float32', 'bfloat16', 'bfloat16']);
-    expect(warnings).toEqual([expect.stringMatching(text)]);
+    expect(warnings.length).toBeLessThanOrEqual(1); // of the embedders and extractFeatures: once a process
+    for (const warning of warnings) expect(warning).toMatch(text);
     expect(bfloat16).toBe(false);
     expect(features).toEqual([40, 32]);
   });
