@@ -118,6 +118,12 @@ export function expectColour(name: string, value: string): string {
   throw new OptionError(`${name} must be a colour as '#rrggbb', got ${describe(value)}`);
 }
 
+/** As expectString, and empty too. */
+export function expectText(name: string, value: string): string {
+  if (typeof value === 'string') return value;
+  throw new OptionError(`${name} must be a string, got ${describe(value)}`);
+}
+
 export function expectFunction<F extends (...args: never[]) => unknown>(name: string, value: F): F {
   if (typeof value === 'function') return value;
   throw new OptionError(`${name} must be a function, got ${describe(value)}`);

@@ -54,6 +54,7 @@ function limited(program: Program, batch: number): CallOperation {
       refuseNumbersAlone(name, args);
       refuseParts(name, args);
       const made = call();
+      refuseNegative(made);
       const { temporary, multiplications } = costOf(operation, args, made);
       const sizes = made.map(({ size }) => size);
       for (const [i, value] of results.entries()) held.set(value, sizes[i] ?? 0);
@@ -85,6 +86,12 @@ function refuseAbove(
 ): void {
   const limit = atAll + perSample * batch;
   if (count > limit) throw new Error(`needs ${count} ${what}; a program may take ${limit} for a batch of ${batch}`);
+}
+
+/** Of what is empty, libtorch lets `expand` make a dimension of −1, which would count against the others. */
+function refuseNegative(made: readonly Tensor[]): void {
+  for (const { shape } of made)
+    if (shape.some((side) => side < 0)) throw new Error(`makes a tensor of shape [${shape}]`);
 }
 
 /** A number in the place of a tensor has a value: an operation of numbers alone would be computed here and now. */

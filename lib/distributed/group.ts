@@ -11,6 +11,7 @@ import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { sync } from '../tensor/runtime.ts';
 import { tensor } from '../tensor/tensor.ts';
+import { expectFunction, expectText } from '../validate.ts';
 import { type Place, placeOf } from './environment.ts';
 
 const table = {
@@ -99,11 +100,17 @@ function placeIn(file: string | undefined, given: { readonly [K in keyof Joined]
   return placeOf(environment);
 }
 
+const leavingOptions = {
+  /** Why, for the others. Default: nothing is wrong. */
+  reason: { type: 'checked', default: '', check: expectText },
+} as const satisfies OptionTable;
+
 /**
  * Leaves the group. Others that still wait for this process fail by a DistributedError; with a `reason`, which names it.
  * Does nothing where there is no group.
  */
-export async function destroyProcessGroup({ reason = '' }: { readonly reason?: string } = {}): Promise<void> {
+export async function destroyProcessGroup(options: OptionsOf<typeof leavingOptions> = {}): Promise<void> {
+  const { reason } = resolveOptions('destroyProcessGroup', leavingOptions, options);
   if (joined === undefined) return;
   joined = undefined;
   await guardAsync(guard(() => loadAddon().leaveGroup(reason)));
@@ -126,6 +133,7 @@ type Exchange<T> = { readonly value: T } | { readonly failure: string; readonly 
  * else a DistributedError that says why. Without a group: what it returns.
  */
 export async function fromRankZero<T>(make: () => Promise<T> | T): Promise<T> {
+  expectFunction('make', make);
   if (joined === undefined) return make();
   const key = `exchange/${exchanges++}`;
   const say = (exchange: Exchange<T>): Promise<void> => {

@@ -9,7 +9,7 @@ import { resolveOptions } from '../options/resolve.ts';
 import { tidy } from '../tensor/modes.ts';
 import { rawState, tensorState } from '../tensor/raw-tensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { describe, expectString } from '../validate.ts';
+import { describe, expectString, expectText } from '../validate.ts';
 import type { Module, ModuleConfig } from './module.ts';
 import { checkShape, copyState, optionalName, quoted } from './state-dict.ts';
 import { adaptWeight, takenShape, type WeightAdaptation, weightAdaptations } from './weight-adaptation.ts';
@@ -20,11 +20,6 @@ function expectNames(name: string, value: readonly string[]): readonly string[] 
   return value.map((start, i) => expectString(`${name}[${i}]`, start));
 }
 
-function expectPrefix(name: string, value: string): string {
-  if (typeof value === 'string') return value; // '' too
-  throw new OptionError(`${name} must be a string, got ${describe(value)}`);
-}
-
 const loadOptions = {
   /**
    * Whether every tensor of the module must be in the file, and for no part of the module more than it has: what a ResNet-34 has
@@ -32,7 +27,7 @@ const loadOptions = {
    */
   strict: { type: 'boolean', default: true },
   /** What stands before the module's names in the file, 'state_dict.encoder.'. Default: it is found. */
-  prefix: { type: 'checked', check: expectPrefix },
+  prefix: { type: 'checked', check: expectText },
   /** Leaves out the tensors whose name in the file, without the prefix, begins with one of these: ['fc.']. */
   ignore: { type: 'checked', check: expectNames, default: [] },
 } as const satisfies OptionTable;

@@ -195,6 +195,11 @@ describe('compileProgram', () => {
       /operation 6, 'aten::zeros': needs 117440512 values at one time/,
     ],
     [
+      'a size below 0',
+      [operation('aten::zeros', [[]]), operation('aten::expand', [value(1), [-1, 1, 0]], [2])],
+      /operation 1, 'aten::expand': makes a tensor of shape \[-1,1,0\]/,
+    ],
+    [
       'many parts',
       [operation('aten::zeros', [[2 ** 26]]), operation('aten::unbind.int', [value(1)], [2])],
       /operation 1, 'aten::unbind\.int': splits a tensor/,
