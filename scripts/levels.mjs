@@ -22,4 +22,6 @@ export const nativeTests = [
   'test/classify',
   'test/methods',
   'test/monitors',
+  'test/distributed/operations',
+  'test/distributed/whole-batch',
 ];

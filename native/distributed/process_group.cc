@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "core/error.h"
+#include "distributed/aside.h"
 #include "distributed/gloo_backend.h"
+#include "distributed/local_address.h"
 #include "distributed/rendezvous.h"
 
 namespace contrastive::distributed {
@@ -23,12 +26,39 @@ using std::chrono::milliseconds;
 constexpr milliseconds kBetweenLooks{100};   // at whether the environment ends, while a collective is waited for
 constexpr milliseconds kBetweenCalls{1000};  // to the store, whether a rank has left
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+// What gloo says, without the line of its sources and its advice.
+std::string reason_in(std::string text) {
+  text = text.substr(0, text.find('\n'));
+  const size_t place = text.find("] ");
+  if (text.starts_with('[') && place != std::string::npos) text = text.substr(place + 2);
+  return text.substr(0, text.find(". This is typically"));
+}
 
-// All ranks on one machine: gloo listens there, whatever the machine's name resolves to.
-std::string listening_host(const GroupOptions& options) {
-  const bool is_local = options.host == "localhost" || options.host == "127.0.0.1" || options.host == "::1";
-  return options.file.empty() && !is_local ? "" : "127.0.0.1";
+using BackendPtr = c10::intrusive_ptr<c10d::Backend>;
+
+// Within the timeout, which gloo's own attempts are not bound to.
+BackendPtr connect_all(const GroupOptions& options, const c10::intrusive_ptr<c10d::Store>& store, const Check& check) {
+  // Where this rank listens: by a file, all are on one machine; else the others reach it as it reaches where all meet.
+  const std::string own = options.file.empty() ? local_address_towards(options.host) : "127.0.0.1";
+  const auto cannot = [&](const std::string& why) {
+    return Error(kDistributedError,
+                 message("rank ", options.rank, ", which listens at ", own, ", cannot connect to the ",
+                         "others (GLOO_SOCKET_IFNAME names the network interface to use): ", why));
+  };
+  std::future<BackendPtr> backend =
+      aside([=] { return make_gloo_backend(store, options.rank, options.size, own, options.timeout); });
+  const Clock::time_point end = Clock::now() + options.timeout;
+  while (backend.wait_for(kBetweenLooks) != std::future_status::ready) {
+    check();
+    if (Clock::now() > end) throw cannot(message("no answer within ", options.timeout.count() / 1000, " s"));
+  }
+  try {
+    return backend.get();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw cannot(reason_in(e.what()));
+  }
 }
 
 std::mutex current_mutex;
@@ -50,18 +80,10 @@ struct ProcessGroup::Pending::State {
 };
 
 ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
-    : options_(options), check_(check), store_(meet(options, check)) {
-  try {
-    backend_ =
-        make_gloo_backend(store_->c10d_store(), options.rank, options.size, listening_host(options), options.timeout);
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& e) {
-    throw Error(kDistributedError,
-                message("rank ", options.rank, " cannot connect to the others (GLOO_SOCKET_IFNAME names ",
-                        "the network interface to use): ", first_line(e.what())));
-  }
-}
+    : options_(options),
+      check_(check),
+      store_(meet(options, check)),
+      backend_(connect_all(options, store_->c10d_store(), check)) {}
 
 ProcessGroup::~ProcessGroup() {
   // What still waits for a rank that is gone would be waited for here.
@@ -76,9 +98,9 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
   try {
     work = start();
   } catch (const c10::Error& e) {
-    fail(first_line(e.what_without_backtrace()));
+    fail(reason_in(e.what_without_backtrace()));
   } catch (const std::exception& e) {
-    fail(first_line(e.what()));
+    fail(reason_in(e.what()));
   }
   auto state = std::make_shared<Pending::State>();
   {
@@ -91,7 +113,7 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
     const std::lock_guard lock(state->mutex);
     state->is_done = true;
     state->ended = Clock::now();
-    if (future.hasError()) state->error = first_line(future.tryRetrieveErrorMessage());
+    if (future.hasError()) state->error = reason_in(future.tryRetrieveErrorMessage());
     state->changed.notify_all();
   });
   return {*this, state};
@@ -148,10 +170,11 @@ std::string ProcessGroup::get(const std::string& key) {
   check_usable();
   const std::string full = "text/" + key;
   const Clock::time_point end = Clock::now() + options_.timeout;
-  for (Clock::time_point next_call = Clock::now() + kBetweenCalls; !store_->has(full);
-       std::this_thread::sleep_for(milliseconds(5))) {
+  Clock::time_point next_call = Clock::now() + kBetweenCalls;
+  for (milliseconds pause{5}; !store_->has(full); pause = std::min(2 * pause, kBetweenLooks)) {
     look(next_call);
     if (Clock::now() > end) fail(message("'", key, "' did not come within ", options_.timeout.count() / 1000, " s"));
+    std::this_thread::sleep_for(pause);
   }
   return store_->get(full);
 }

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <future>
-#include <memory>
 #include <sstream>
 #include <thread>
 #include <utility>
 
 #include "core/error.h"
+#include "distributed/aside.h"
 
 #ifdef _WIN32
 #include <process.h>
@@ -22,7 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kCall{3000};          // that a call of the store may take
+constexpr milliseconds kCall{30'000};        // that a call of the store may take, within the timeout
 constexpr milliseconds kForAnswers{3000};    // to those that have not noticed yet that a collective failed
 constexpr milliseconds kForFarewells{5000};  // to those that are to hear of an end
 constexpr milliseconds kBetweenCounts{50};
@@ -56,12 +56,9 @@ template <typename Ask>
 auto RankStore::in_time(Ask ask) {
   using Answer = decltype(ask(*store_));
   if (!is_lost_) {
-    auto task =
-        std::make_shared<std::packaged_task<Answer()>>([store = store_, ask = std::move(ask)] { return ask(*store); });
-    std::future<Answer> answer = task->get_future();
-    std::thread([task] { (*task)(); }).detach();
+    std::future<Answer> answer = aside([store = store_, ask = std::move(ask)] { return ask(*store); });
     try {
-      if (answer.wait_for(kCall) == std::future_status::ready) return answer.get();
+      if (answer.wait_for(std::min(kCall, options_.timeout)) == std::future_status::ready) return answer.get();
     } catch (const std::exception&) {
       // who serves it has gone
     }

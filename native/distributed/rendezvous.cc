@@ -17,6 +17,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using StorePtr = c10::intrusive_ptr<c10d::Store>;
 constexpr std::chrono::milliseconds kBetweenAttempts{20};
+constexpr std::chrono::milliseconds kLongestPause{200};
 constexpr std::chrono::milliseconds kAttempt{2000};  // to reach the server, before the next look at `check`
 
 std::string seconds(std::chrono::milliseconds time) { return message(static_cast<double>(time.count()) / 1000, " s"); }
@@ -45,28 +46,37 @@ StorePtr connect(const GroupOptions& options, const Check& check) {
   }
 }
 
+std::vector<std::string> missing_ranks(RankStore& store, const GroupOptions& options) {
+  std::vector<std::string> names;
+  for (int rank = 0; rank < options.size; ++rank)
+    if (!store.has_come(rank)) names.push_back(std::to_string(rank));
+  return names;
+}
+
+// Rank 0 looks at all others, and they at rank 0.
 void wait_for_all(RankStore& store, const GroupOptions& options, const Check& check) {
   const Clock::time_point end = Clock::now() + options.timeout;
-  std::vector<int> missing;
-  for (int rank = 0; rank < options.size; ++rank) missing.push_back(rank);
-  for (;;) {
+  const bool leads = options.rank == 0;
+  std::vector<int> expected{0};
+  for (int rank = 1; leads && rank < options.size; ++rank) expected.push_back(rank);
+  for (auto pause = kBetweenAttempts;; pause = std::min(2 * pause, kLongestPause)) {
     check();
     const std::string said = store.said_by_others();
     CONTRASTIVE_CHECK(said.empty(), kDistributedError, said);
-    std::erase_if(missing, [&](int rank) {
+    std::erase_if(expected, [&](int rank) {
       if (!store.has_come(rank)) return false;
       store.expect_alike(rank);
       return true;
     });
-    if (missing.empty()) return;
+    if (leads && expected.empty()) store.set("complete", "");
+    if (expected.empty() && store.has("complete")) return;
     if (Clock::now() > end) {
-      std::vector<std::string> names;
-      for (const int rank : missing) names.push_back(std::to_string(rank));
+      const std::vector<std::string> missing = missing_ranks(store, options);
       throw Error(kDistributedError,
                   message("rank ", options.rank, " of ", options.size, ": ", missing.size() == 1 ? "rank " : "ranks ",
-                          list_of(names), " did not come within ", seconds(options.timeout)));
+                          list_of(missing), " did not come within ", seconds(options.timeout)));
     }
-    std::this_thread::sleep_for(kBetweenAttempts);
+    std::this_thread::sleep_for(pause);
   }
 }
 

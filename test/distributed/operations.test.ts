@@ -75,6 +75,16 @@ describe('collectives', () => {
 
   test('plain data from rank 0', () => expect(inBoth('fromRankZero')).toEqual({ from: 0, list: ['1n', { 0: 0.5 }] }));
 
+  test('an error of rank 0 is one in all, which go on', () => {
+    const [first, second] = results.map(({ fromNobody }) => fromNobody);
+    expect(first).toEqual([
+      'ERR_DISTRIBUTED',
+      'ERR_ABORTED',
+      expect.stringMatching(/DataCloneError|could not be cloned/),
+    ]);
+    expect(second).toEqual(['ERR_DISTRIBUTED', 'ERR_ABORTED', 'ERR_DISTRIBUTED']);
+  });
+
   test('errors', () => {
     expect(inBoth('before')).toEqual({ barrier: 'none', allReduce: 'ERR_STATE' });
     expect(inBoth('errors')).toEqual({

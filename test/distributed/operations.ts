@@ -1,5 +1,7 @@
 /** A process of a group: computes with the others what formulas.ts says, and prints the numbers. */
+
 import { barrier, destroyProcessGroup, fromRankZero, initProcessGroup, rank } from '../../lib/distributed/group.ts';
+import { AbortError, DistributedError } from '../../lib/errors.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -58,6 +60,11 @@ const results = {
   gatheredGradient: await numbersOf(leaf.grad),
   isTracked: ops.allGather(rows).requiresGrad,
   fromRankZero: await fromRankZero(() => ({ from: rank(), list: [1n, new Float32Array([0.5])] })),
+  fromNobody: await Promise.all([
+    codeOf(() => fromRankZero(() => Promise.reject(new DistributedError('no figures')))),
+    codeOf(() => fromRankZero(() => Promise.reject(new AbortError()))),
+    codeOf(() => fromRankZero(() => () => 'no plain data')),
+  ]),
   errors: {
     tracked: await codeOf(() => ops.allReduce_(tensor([1], { requiresGrad: true }))),
     trackedBroadcast: await codeOf(() => ops.broadcast_(tensor([1], { requiresGrad: true }))),

@@ -1,14 +1,14 @@
 /** A training of a second, whose options, and faults, are plain data: a process is given them by its command line. */
 import { createHash } from 'node:crypto';
 import type { Dataset } from '../../lib/data/dataset.ts';
-import type { Encoder } from '../../lib/encoders/registry.ts';
-import { BatchNorm1d, BatchNorm2d } from '../../lib/nn/normalization.ts';
+import type { Module } from '../../lib/nn/module.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
 import type { FitOptions } from '../../lib/train/fit-options.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
+import { doubleModels } from './double.ts';
 
 export interface Training extends Partial<TrainerOptions> {
   /** Samples of the data set, and the one of them that cannot be read. */
@@ -17,11 +17,11 @@ export interface Training extends Partial<TrainerOptions> {
   readonly fit?: FitOptions;
   /** Of the initial weights. */
   readonly weightSeed?: number;
-  /** Whether batch normalisation goes by its running statistics. */
-  readonly isFrozen?: boolean;
+  /** Whether encoder and head are of float64. */
+  readonly isDouble?: boolean;
   /** The pass through a head of its own that makes NaN; -1: none does. */
   readonly nanAt?: number;
-  /** What happens when a step is done. */
+  /** What happens when a step is done, the first time that a launcher starts this. */
   readonly fault?: { readonly step: number; readonly does: keyof typeof faults };
   /** What is otherwise in a rank. */
   readonly ofRanks?: readonly Training[];
@@ -55,7 +55,7 @@ function datasetOf({ count = 48, damaged }: Training): Dataset {
   return { name, length, get: read };
 }
 
-function headOf(head: Encoder, { nanAt }: Training): TrainerOptions['head'] {
+function headOf(head: Module, { nanAt }: Training): TrainerOptions['head'] {
   if (nanAt === undefined) return head;
   let passes = 0;
   return {
@@ -66,16 +66,14 @@ function headOf(head: Encoder, { nanAt }: Training): TrainerOptions['head'] {
 
 export async function train(ofAll: Training): Promise<Trained> {
   const training = { ...ofAll, ...ofAll.ofRanks?.[Number(process.env.RANK ?? 0)] };
-  const { count: _, damaged: __, nanAt: ___, ofRanks: ____, weightSeed, isFrozen, fit, fault, ...options } = training;
-  const { encoder, head } = tinyModels(weightSeed);
-  if (isFrozen)
-    for (const part of [...encoder.namedModules().values(), ...head.namedModules().values()])
-      if (part instanceof BatchNorm1d || part instanceof BatchNorm2d) part.eval();
+  const { count: _, damaged: __, nanAt: ___, ofRanks: ____, weightSeed, isDouble, fit, fault, ...options } = training;
+  const { encoder, head } = isDouble ? doubleModels() : tinyModels(weightSeed);
+  const isFirstStart = (process.env.TORCHELASTIC_RESTART_COUNT ?? '0') === '0';
   const events: TrainEvent[] = [];
   const stop = new AbortController();
   const onEvent = (event: TrainEvent): void => {
     events.push(event);
-    if (fault && event.kind === 'step' && event.step === fault.step) faults[fault.does](stop);
+    if (isFirstStart && fault && event.kind === 'step' && event.step === fault.step) faults[fault.does](stop);
   };
   let error: Trained['error'];
   try {
