@@ -29,43 +29,56 @@ const dataOptions = {
 /** What a run keeps of a training: of fit(), and of what trains by it. */
 export const runOptions = {
   /** The run's folder: config.json, metrics.jsonl, checkpoints/. Without it nothing is written. One process writes it. */
-  out: { type: 'string' },
+  out: { type: 'string', help: "the run's folder; without it nothing is written" },
   /**
    * Goes on from the newest good checkpoint in `out`, with the options and the data that the run began with; the number of
    * epochs may be another. Default false.
    */
-  resume: { type: 'boolean', default: false },
+  resume: { type: 'boolean', default: false, help: 'goes on from the newest good checkpoint in `out`' },
   /** Epochs between checkpoints, default 1. The end of training always has one. */
-  checkpointEvery: { ...countOption, default: 1 },
+  checkpointEvery: { ...countOption, default: 1, help: 'epochs' },
   /** Where the data came from, for config.json. */
-  data: { type: 'group', options: dataOptions },
+  data: { type: 'group', options: dataOptions, help: 'where the data came from, for config.json' },
   /** The file that an encoder's code is in, where it is made by no name: for config.json. */
-  encoderFile: { type: 'string' },
+  encoderFile: { type: 'string', help: "the file of the encoder's code, for config.json" },
   /** When it fires, a checkpoint is saved (with `out`), and the call rejects with an AbortError. */
-  signal: signalOption,
+  signal: { ...signalOption, value: 'AbortSignal', help: 'saves a checkpoint and stops' },
   /** Hears the events of the training. */
-  onEvent: functionOption<(event: TrainEvent) => void>(),
+  onEvent: {
+    ...functionOption<(event: TrainEvent) => void>(),
+    ...{ value: '(event) => …', help: 'hears the events of the training' },
+  },
 } as const satisfies OptionTable;
 
-const fitOptions = {
+export const fitOptions = {
   ...runOptions,
   /**
    * What watches the training: functions that run after each epoch, and monitors of the encoder's features such as
    * `onlineProbe()`. Their figures, by name, are in the epochs' events. Default: none.
    */
-  monitors: { type: 'checked', default: [], check: checkMonitors },
+  monitors: {
+    type: 'checked',
+    default: [],
+    check: checkMonitors,
+    value: 'an array',
+    help: 'what watches the training',
+  },
   /** Steps between figures of the monitors of features within an epoch, as events of their own. Default: none within. */
-  monitorEvery: countOption,
+  monitorEvery: { ...countOption, help: 'steps between the figures of monitors of features' },
   /**
    * The monitors that run after each epoch run before the first step too, with epoch −1: what they say there is what training is
    * compared with, as an event 'monitor' of step 0. Default false.
    */
-  monitorStart: { type: 'boolean', default: false },
+  monitorStart: { type: 'boolean', default: false, help: 'monitors run before the first step too' },
   /**
    * A figure that monitors give after epochs, such as 'knnTop1': the checkpoint of the epoch in which it was highest is kept,
    * beside the newest ones, as `checkpoints/best`. Default: none.
    */
-  best: { type: 'string' },
+  best: {
+    type: 'string',
+    value: "'knnTop1'",
+    help: 'a figure; the checkpoint of the epoch where it was highest is kept',
+  },
   /** The preset that the views were made by, { name, … }, for config.json. */
   preset: { type: 'checked', check: asGiven<NonNullable<RunConfig['preset']>> },
   /** The recipe that the training began with, { name, … }, for config.json. */

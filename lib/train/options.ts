@@ -37,88 +37,115 @@ function expectViews(name: string, value: Views): Views {
 
 export const trainerOptions = {
   encoder: {
-    type: 'checked',
-    required: true,
+    ...{ type: 'checked', required: true, value: 'Module', help: 'what is trained' },
     check: instanceOf<Module>(Module, 'a Module such as resnet18() returns'),
   },
   /** A projection head, one of your own, or null: the loss then sees the encoder's features. Default null. */
-  head: { type: 'checked', default: null, check: orNull(expectHead) },
+  head: {
+    ...{ type: 'checked', default: null, check: orNull(expectHead) },
+    ...{ value: 'Module, { forward, namedParameters }, null', help: 'projection head; null: losses see the features' },
+  },
   /** What `simclr()`, `byol()` and the other methods return, or a name for their defaults. Default 'supcon'. */
-  method: { type: 'checked', check: asGiven<string | MethodSpec> },
+  method: {
+    ...{ type: 'checked', check: asGiven<string | MethodSpec> },
+    ...{ value: '`simclr()` and others, or a name', usual: "`'supcon'`", help: 'what is learned by' },
+  },
   /** In the place of `method`: the contrastive loss of a batch by name, a classifier's, or one of your own. */
-  loss: { type: 'checked', check: asGiven<LossSpec | CustomLoss> },
+  loss: {
+    ...{ type: 'checked', check: asGiven<LossSpec | CustomLoss> },
+    ...{ value: '{ name, … }, or a function', help: 'in the place of `method`: a loss of the features' },
+  },
   /** One for all views, or one a view (asymmetric views), whose sizes may differ (`multiCrop`). */
-  augment: { type: 'checked', required: true, check: expectViews },
+  augment: {
+    ...{ type: 'checked', required: true, check: expectViews },
+    ...{ value: 'what a preset or `augment()` returns, or an array', help: 'how views are made; an array: one a view' },
+  },
   /** Views of each sample, default 2. */
-  views: { ...countOption, max: 64 },
+  views: { ...countOption, max: 64, usual: '2', help: 'views of each sample' },
   /** Default { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 }. */
   optimizer: {
     ...{ type: 'checked', check: (_: string, spec: OptimizerSpec) => checkOptimizer(spec) },
     default: { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 },
+    ...{ value: '{ name, lr, … }', help: '[sgd, adam, adamw or lars](optimization.md#optimizers)' },
   },
   /** Of the learning rate, or a function of your own. Default: cosine to 0 with a linear warm-up of a twentieth of the steps. */
   schedule: {
     ...{ type: 'checked', check: (_: string, spec: ScheduleSpec | CustomSchedule) => checkSchedule(spec) },
     default: { name: 'cosine', warmup: 0.05 },
+    ...{ value: '{ name, … }, or a function', help: '[of the learning rate](optimization.md#schedules)' },
   },
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
-  device: deviceOption,
+  device: { ...deviceOption, value: "'cpu', 'cuda[:N]', 'mps', 'auto'", help: 'where encoder, head and method are' },
   /**
    * Of the forward and backward pass; weights, loss and update stay float32. 'auto' takes what is faster on this machine for
    * this model: where bfloat16 is computed in hardware it measures both for a second or two, elsewhere it takes float32.
    * A run that goes on keeps its precision. Default 'float32'.
    */
-  precision: precisionOption,
+  precision: { ...precisionOption, help: 'of the forward and backward pass' },
   /**
-   * Samples (not views) a batch, at most those of the data set; of all processes together, where there are several. Default: the sampler's, else 256 or all of a smaller data set.
+   * Samples (not views) a batch, at most those of the data set; of all processes together, where there are several. Default: the
+   * sampler's, else 256 or all of a smaller data set.
    */
-  batchSize: countOption,
+  batchSize: { ...countOption, usual: '256, or all samples', help: 'samples, not views' },
   /**
    * Which samples make the batches (`makeSampler`): { name: 'class-balanced', classes: 8, perClass: 16 } and others, or a
    * function. A sample's views then change with the step in place of the epoch, for it may come several times an epoch.
    * Default: each sample once an epoch, in a new order each time.
    */
-  sampler: { type: 'checked', check: (_: string, spec: SamplerSpec | SamplerFunction) => checkSampler(spec) },
+  sampler: {
+    ...{ type: 'checked', check: (_: string, spec: SamplerSpec | SamplerFunction) => checkSampler(spec) },
+    ...{ value: '{ name, … }, or a function', help: '[which samples make a batch](batches.md)' },
+  },
   /**
    * Samples that go through the encoder at once, at most; default: batchSize. Below it, gradients are cached (Gao et al.
    * 2021, arXiv:2101.06983): the loss and its gradient are those of the whole batch, in the memory of a micro-batch, for
    * one more forward pass. Batch normalisation takes its statistics within micro-batches. It need not divide batchSize:
    * micro-batches are made as even as can be.
    */
-  microBatch: countOption,
+  microBatch: {
+    ...countOption,
+    usual: 'batchSize',
+    help: '[samples at once](large-batches.md), with cached gradients',
+  },
   /**
    * Batches whose gradients are added up, divided by their number, for one update; default 1. Memory is that of one batch, and a
    * contrastive loss still compares within each batch only: for more to compare with, there is microBatch, beside which this
    * does not go. What follows an update (a teacher, a queue) sees the last of the batches.
    */
-  accumulate: { ...countOption, default: 1 },
+  accumulate: { ...countOption, default: 1, help: 'batches an update' },
   /**
    * A running mean of the weights (`{}` for the defaults), which monitors, checkpoints and, when fit has ended, encoder and head have
    * in the place of the weights that were trained. Default: none.
    */
-  ema: { type: 'group', options: emaOptions },
+  ema: { type: 'group', options: emaOptions, help: '[averaged weights](optimization.md#averaged-weights)' },
   /** Whether the events of steps have contrastive metrics (`contrastiveMetrics`). Default true, but for cross-entropy. */
-  metrics: { type: 'boolean' },
+  metrics: { type: 'boolean', usual: '`true`', help: 'contrastive metrics in the events of steps' },
   /**
    * Records the first step and runs each one as one native job (`compile`). Encoder, head and method must then be functions of
    * tensors, which read no values and keep no count of their calls. Default: true where they say that they are (`isPure`), as those
    * of the package do; a loss that is a function does not.
    */
-  compile: { type: 'boolean' },
+  compile: { type: 'boolean', usual: 'where all parts are pure', help: 'a step is [one native job](compile.md)' },
   /**
    * Where several processes train together: whether batch normalisation takes its statistics over the rows of all of them, as one
    * process would. Without, each takes those of its own rows, and its running statistics are rank 0's. Default true.
    */
-  syncBatchNorm: { type: 'boolean', default: true },
+  syncBatchNorm: {
+    ...{ type: 'boolean', default: true },
+    help: '[of several processes](distributed.md): batch normalisation over the rows of all',
+  },
   /**
    * Where several processes train together: whether a loss compares the samples of all of them. Without, each compares its own, and the
    * gradients are averaged, as accumulate does; what a method keeps between steps, as a queue, is then rank 0's. Default true.
    */
-  gather: { type: 'boolean', default: true },
+  gather: {
+    ...{ type: 'boolean', default: true },
+    help: '[of several processes](distributed.md): losses compare the samples of all',
+  },
   /** Default 10. With 0 nothing is trained: a run of the weights as they are, to compare with. */
-  epochs: { type: 'number', default: 10, min: 0, integer: true },
+  epochs: { type: 'number', default: 10, min: 0, integer: true, help: '0: a run of the weights as they are' },
   /** Of shuffling, augmentation and dropout, default 0. The initial weights have their own, at the model. */
-  seed: seedOption,
+  seed: { ...seedOption, help: 'of order, views and dropout' },
 } as const satisfies OptionTable;
 
 export interface TrainerOptions extends OptionsOf<typeof trainerOptions> {}

@@ -7,6 +7,8 @@ import { supConOptions } from '../../lib/losses/sup-con.ts';
 import { optionsOfMethod } from '../../lib/methods/all.ts';
 import type { OptionTable } from '../../lib/options/option.ts';
 import { optionRows } from '../../lib/options/table.ts';
+import { fitOptions } from '../../lib/train/fit-options.ts';
+import { trainerOptions } from '../../lib/train/options.ts';
 
 const { sigma, weightGradient } = dclwOptions;
 
@@ -15,6 +17,8 @@ const methods = ['moco', 'moco-v3', 'nnclr', 'byol', 'simsiam', 'barlow-twins', 
 const tables: readonly (readonly [page: string, name: string, declared: OptionTable])[] = [
   ['losses.md', 'supConLoss', supConOptions],
   ['losses.md', 'dclwLoss', { sigma, weightGradient }],
+  ['training.md', 'Trainer', trainerOptions],
+  ['training.md', 'fit', fitOptions],
   ['augmentation.md', 'presets.simclr', presetVariants.simclr],
   ['augmentation.md', 'presets.swav', presetVariants.swav],
   ...methods.map((name) => ['methods.md', name, optionsOfMethod(name) as OptionTable] as const),
