@@ -2,6 +2,7 @@
 import { presets } from '../augment/presets.ts';
 import { classifierOf } from '../checkpoint/classifier.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
+import { presetInput } from '../checkpoint/preset-input.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import type { Module } from '../nn/module.ts';
 import { deviceOption } from '../options/kinds.ts';
@@ -30,13 +31,12 @@ export async function loadClassifier(options: LoadClassifierOptions): Promise<Cl
   const { checkpoint: path, device } = resolveOptions('loadClassifier', declared, options);
   const { run, checkpoint } = await openCheckpoint(path, { optimizer: false });
   const { config } = run;
-  const { size, mean, std, channels } = config.input;
   const { head, classes } = classifierOf(run, checkpoint);
   const parts: Module[] = [head];
   try {
     const encoder = encoderOf(config, checkpoint, device);
     parts.push(encoder);
-    const evaluation = presets.evaluation({ size, mean, std, ...((channels === 1 || channels === 3) && { channels }) });
+    const evaluation = presets.evaluation(presetInput(config.input));
     return new Classifier({ encoder, head: head.to(device), evaluation, classes });
   } catch (error) {
     for (const part of parts) part.dispose();

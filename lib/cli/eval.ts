@@ -2,6 +2,7 @@
 import { setAugmentThreads } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
+import { presetInput } from '../checkpoint/preset-input.ts';
 import { openCheckpoint } from '../checkpoint/run.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
@@ -20,7 +21,7 @@ import {
   judge,
   missingClasses,
 } from './evaluate-run.ts';
-import { fineTuneOptions, fineTuneRun, fineTuneSide, presetInput, refuseFineTuneOptions } from './fine-tune-run.ts';
+import { fineTuneOptions, fineTuneRun, fineTuneSide, refuseFineTuneOptions } from './fine-tune-run.ts';
 import { counted } from './format.ts';
 import { knnHistory } from './knn-history.ts';
 import { percent } from './report/results.ts';

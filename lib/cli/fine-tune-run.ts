@@ -1,5 +1,6 @@
 /** The fine-tuning of a run's encoder, of `contrastive fine-tune` and `eval --protocol fine-tune`. */
-import { type PresetOptions, presets } from '../augment/presets.ts';
+import { presets } from '../augment/presets.ts';
+import { presetInput } from '../checkpoint/preset-input.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { type FineTuneOptions, type FineTuneResult, fineTune } from '../classify/fine-tune.ts';
 import { fineTunePlan } from '../classify/fine-tune-plan.ts';
@@ -29,11 +30,6 @@ export const fineTuneOptions = {
 
 /** The shorter side that images need, in pixels: the smallest crop, a part of their area, is then not enlarged. */
 export const neededSide = (size: number, leastArea: number): number => Math.ceil(size / Math.sqrt(leastArea));
-
-/** How a run's images reach its encoder, for presets. */
-export function presetInput({ size, mean, std, channels }: RunConfig['input']): PresetOptions {
-  return { size, mean, std, ...((channels === 1 || channels === 3) && { channels }) };
-}
 
 /** The shorter side that images need: the crops of `presets.fineTune` show at least 0.08 of an image's area. */
 export const fineTuneSide = ({ size }: RunConfig['input']): number => neededSide(size, 0.08);

@@ -112,7 +112,7 @@ export async function runProgram(argv: readonly string[], context: ProgramContex
     const isStopped = code === 'ERR_ABORTED';
     const text = `${isStopped ? message : `error: ${message} [${code}]`}${stack}`;
     if (speaks) output.fail(text);
-    else if (!isStopped) streams.stderr.write(`rank ${env.RANK}: ${text}\n`);
+    else if (!isStopped) new Output(false, streams).fail(`rank ${env.RANK}: ${text}`);
     return exitCodeOf(error, signal);
   }
 }

@@ -2,6 +2,7 @@
 import type { Augmentation } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
 import { classifierOf, holdsClassifier } from '../checkpoint/classifier.ts';
+import { presetInput } from '../checkpoint/preset-input.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Encoder } from '../encoders/registry.ts';
@@ -12,7 +13,6 @@ import { noGrad, tidy } from '../tensor/modes.ts';
 import { extractSplits, type LabelledSplits } from './evaluate-run.ts';
 import { type RunEvaluation, writeEvaluation } from './evaluation-file.ts';
 import { type ArrangedEncoder, arrange, type ExaminedEncoder, examine, judgedOf, voting } from './examine.ts';
-import { presetInput } from './fine-tune-run.ts';
 import type { Output } from './output.ts';
 import type { Arrangement, Evaluation, Judged } from './report/report-data.ts';
 import { arrangementOf, evaluationOf } from './report-evaluation.ts';

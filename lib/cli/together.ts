@@ -1,6 +1,6 @@
 /** A command that the processes of a launcher, such as torchrun, run together. */
 import { isOneOfSeveral } from '../distributed/environment.ts';
-import { barrier, destroyProcessGroup, initProcessGroup } from '../distributed/group.ts';
+import { destroyProcessGroup, initProcessGroup } from '../distributed/group.ts';
 import { AbortError, messageOf } from '../errors.ts';
 
 export interface TogetherOptions {
@@ -10,8 +10,7 @@ export interface TogetherOptions {
 }
 
 /**
- * Runs `work` when all processes are there, and ends when all of them have; where one fails, the others hear why. At once, where
- * there is no launcher.
+ * Runs `work` when all processes are there; where it fails, the others hear why. At once, where there is no launcher.
  * @throws {DistributedError} a process does not come, or ended. @throws {AbortError} the signal fired before all were there.
  */
 export async function together(work: () => Promise<void>, { timeout, signal }: TogetherOptions): Promise<void> {
@@ -20,7 +19,6 @@ export async function together(work: () => Promise<void>, { timeout, signal }: T
   let reason = '';
   try {
     await work();
-    await barrier();
   } catch (error) {
     reason = messageOf(error);
     throw error;

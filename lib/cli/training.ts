@@ -1,6 +1,7 @@
 /** From a training as plain data, of flags or of a run's config, to modules, views and a trainer. */
 import { type Augmentation, type AugmentData, augment } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
+import { presetInput } from '../checkpoint/preset-input.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { SamplerSpec } from '../data/samplers/samplers.ts';
 import { type ProjectionHeadOptions, projectionHead } from '../encoders/projection-head.ts';
@@ -12,7 +13,7 @@ import type { PrecisionOption } from '../tensor/precision.ts';
 import type { EmaOptions } from '../train/averaged-weights.ts';
 import { Trainer } from '../train/trainer.ts';
 import { describe } from '../validate.ts';
-import { neededSide, presetInput } from './fine-tune-run.ts';
+import { neededSide } from './fine-tune-run.ts';
 
 type Parts = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' | 'schedule' | 'seed';
 

@@ -20,15 +20,25 @@ export function wilsonInterval(share: number, count: number): readonly [low: num
 }
 
 /**
+ * The point of the normal distribution above which the part `p` lies, for p up to 0.5, to 0.00045.
+ * Source: Abramowitz & Stegun 1964, 26.2.23.
+ */
+function normalAbove(p: number): number {
+  const t = Math.sqrt(-2 * Math.log(p));
+  return t - (2.515517 + 0.802853 * t + 0.010328 * t ** 2) / (1 + 1.432788 * t + 0.189269 * t ** 2 + 0.001308 * t ** 3);
+}
+
+/**
  * Whether two shares differ by more than chance explains: the two-sided test of two proportions with the pooled variance, at 5 %.
  * Shares of the same items go together, so that for them the test rather says no too often than too seldom.
  *
  * @param a and b, from 0 to 1. @param count items that each was counted on.
+ * @param looks of how many shares `a` is the one that differs most: the test is then at 5 % / looks (Bonferroni).
  */
-export function sharesDiffer(a: number, b: number, count: number): boolean {
+export function sharesDiffer(a: number, b: number, count: number, looks = 1): boolean {
   const pooled = (a + b) / 2;
   const deviation = Math.sqrt((2 * pooled * (1 - pooled)) / count);
-  return Math.abs(a - b) > z * deviation;
+  return Math.abs(a - b) > normalAbove(0.025 / looks) * deviation;
 }
 
 /**

@@ -106,7 +106,7 @@ export class Trainer {
     encoder.to(sized.device);
     if (head instanceof Module) head.to(sized.device);
     this.#setTraining(true);
-    const asked = (await precisionOfRun(sized, options)) ?? sized.precision;
+    const asked = (await fromRankZero(() => precisionOfRun(sized, options))) ?? sized.precision;
     const choice = await fromRankZero(() => fitPrecision({ ...sized, precision: asked }, dataset, signal));
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision, ...(ranks && { ranks }) };
     if (ranks) await expectAlike(resolved, dataset, ranks);

@@ -1,5 +1,6 @@
 #include "distributed/rendezvous.h"
 
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/FileStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -18,6 +19,7 @@ using Clock = std::chrono::steady_clock;
 using StorePtr = c10::intrusive_ptr<c10d::Store>;
 constexpr std::chrono::milliseconds kBetweenAttempts{20};
 constexpr std::chrono::milliseconds kLongestPause{200};
+constexpr int kFatal = 3;                            // of libtorch's levels
 constexpr std::chrono::milliseconds kAttempt{2000};  // to reach the server, before the next look at `check`
 
 std::string seconds(std::chrono::milliseconds time) { return message(static_cast<double>(time.count()) / 1000, " s"); }
@@ -83,6 +85,8 @@ void wait_for_all(RankStore& store, const GroupOptions& options, const Check& ch
 }  // namespace
 
 std::unique_ptr<RankStore> meet(const GroupOptions& options, const Check& check) {
+  // What c10d would log of a failure, with its C++ stack, is an error here, or an attempt that is repeated.
+  FLAGS_caffe2_log_level = std::max<int>(FLAGS_caffe2_log_level, kFatal);
   StorePtr base;
   if (options.file.empty())
     base = connect(options, check);

@@ -51,6 +51,8 @@ describe('verdictOf', () => {
     [[0.41], 1000, /^no difference from before training beyond the noise of 1,000 test images$/],
     [[0.3], 1000, /^worse than before training/],
     [[0.6], 20, /^better than before training, beyond the noise of 1,000 test images$/],
+    [[0.445], 1000, /^better than before training/],
+    [[0.445, 0.44, 0.43], 1000, /^no difference from before training/], // the best of three
     [[0.5, 0.51, 0.6], 1000, /still rising/],
     [[0.5, 0.51, 0.52], 1000, /level over the later epochs/],
     [[0.5, 0.6, 0.5], 1000, /falling/],

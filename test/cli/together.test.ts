@@ -2,13 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { command as evalCommand } from '../../lib/cli/eval.ts';
 import { command as resumeCommand } from '../../lib/cli/resume.ts';
 import { command as trainCommand } from '../../lib/cli/train.ts';
+import { freePort } from '../distributed/processes.ts';
 import { drawPhotos } from './drawn-photos.ts';
 import { nodeArguments, type Ran, runWith } from './run-cli.ts';
 
@@ -19,14 +19,6 @@ beforeAll(async () => {
   await drawPhotos(join(folder, 'photos'), {});
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 interface Rank {
   readonly child: ChildProcess;
@@ -72,7 +64,7 @@ const small = [
 ];
 
 describe('a training in two processes', { timeout: limit }, () => {
-  it('is printed and written once, in a folder that rank 0 chooses, with a batch that both share evenly', async () => {
+  it('is printed and written once, in a folder that rank 0 chooses, with a batch that both share evenly; one goes on', async () => {
     const [first, second] = await endOf(await startTwo([...small, '--epochs', '1', '--no-sync-batch-norm']));
     expect(second).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(first).toMatchObject({ code: 0 });
@@ -80,6 +72,12 @@ describe('a training in two processes', { timeout: limit }, () => {
     expect(await readdir(join(folder, 'runs'))).toEqual(['photos-simclr-1']);
     const config = JSON.parse(await readFile(join(folder, 'runs/photos-simclr-1/config.json'), 'utf8'));
     expect(config).toMatchObject({ batchSize: 22, syncBatchNorm: false });
+
+    const alone = await runWith([resumeCommand], ['resume', join(folder, 'runs/photos-simclr-1'), '--epochs', '2']);
+    expect(alone).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(' of 22 images (2 left out of each epoch, others each time), from step 2, '),
+    });
   });
 
   it('stops together, with one message and a checkpoint; the same command goes on from it', async () => {
@@ -105,7 +103,11 @@ describe('a training in two processes', { timeout: limit }, () => {
     const [first, second] = await endOf(await startTwo([...small, '--batch-size', '7', '--out', 'runs/uneven']));
     const message = 'batchSize must be a multiple of the 2 processes, which share every batch evenly; got 7';
     expect(first).toMatchObject({ code: 2, stderr: expect.stringContaining(`\nerror: ${message}`) });
-    expect(second).toMatchObject({ stdout: '', stderr: expect.stringContaining('rank 1: error: ') }); // its own, or what it heard
+    // Its own error, or what it heard of rank 0's.
+    expect(second).toMatchObject({
+      stdout: '',
+      stderr: expect.stringMatching(new RegExp(`^rank 1: error: .*${message}.*\\n$`)),
+    });
     expect(second.code).toBeGreaterThan(0);
   });
 });

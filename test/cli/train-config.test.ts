@@ -149,6 +149,7 @@ describe('--resume', () => {
     ['optimizer.clipNorm was absent, and is now 1', ['--clip-norm', '1']],
     ['accumulate was absent, and is now 2', ['--accumulate', '2']],
     ['ema was absent, and is now {"decay":0.9}', ['--ema', '0.9']],
+    ['syncBatchNorm was absent, and is now false', ['--no-sync-batch-norm']],
     ['batchSize', ['--batch-size', '16']],
     ['method.queueSize was 64', ['--queue', '128']],
     ['seed was 3, and is now 4', ['--seed', '4']],

@@ -43,7 +43,8 @@ async function checkLine(line: string): Promise<void> {
   } else if (program === 'npm' && first === 'run') {
     expect(scripts[second ?? ''], second).toBeDefined();
     if (second === 'bench' && rest.length > 0) expectFile(`bench/${rest[0]}.ts`);
-  } else if (program === 'npx' && first === 'contrastive') await checkContrastive(words.slice(2));
+  } else if (program === 'torchrun') await checkLine(words.slice(words.indexOf('npx')).join(' '));
+  else if (program === 'npx' && first === 'contrastive') await checkContrastive(words.slice(2));
   else if (program === 'npx' && first === 'tsx') {
     expectFile(second);
     const source = read(second as string);

@@ -46,6 +46,14 @@ describe('sharesDiffer', () => {
     expect(sharesDiffer(0.598, 0.5, 200)).toBe(true);
   });
 
+  it('asks more of the best of several', () => {
+    // 0.005 on each side: 2.5758 deviations of √(2 · 0.564 · 0.436 / 200) = 0.04959
+    expect(sharesDiffer(0.627, 0.5, 200, 5)).toBe(false);
+    expect(sharesDiffer(0.628, 0.5, 200, 5)).toBe(true);
+    // 0.000025 on each side: 4.0556 deviations
+    expect([0.698, 0.7].map((share) => sharesDiffer(share, 0.5, 200, 1000))).toEqual([false, true]);
+  });
+
   it('says no of equal shares, and of all or none', () => {
     expect(sharesDiffer(0.5, 0.5, 10)).toBe(false);
     expect(sharesDiffer(1, 1, 10)).toBe(false);
