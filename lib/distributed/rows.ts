@@ -17,7 +17,10 @@ export function ofAllRanks(own: Tensor, count: number): Tensor {
   return tidy(() =>
     noGrad(() => {
       const missing = most - (own.shape[0] as number);
-      const padded = missing === 0 ? own : ops.cat([own, ops.zeros([missing, ...own.shape.slice(1)], own)]);
+      const padded =
+        missing === 0
+          ? own
+          : ops.cat([own, ops.zeros([missing, ...own.shape.slice(1)], { dtype: own.dtype, device: own.device })]);
       const all = ops.allGather(padded);
       return ops.cat(sizes.map((size, of) => all.narrow(0, of * most, size)));
     }),
