@@ -1,5 +1,5 @@
 /** Collectives, the backward pass and batch normalisation of two processes, against plain loops and one process. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { batchNorm, contrastiveGradients, type Numbers, normCases, numberOf } from './formulas.ts';
 import { resultsOf } from './processes.ts';
 
@@ -18,9 +18,6 @@ const ranks = [0, 1];
 let results: Results[];
 beforeAll(async () => {
   results = await resultsOf('operations.ts', {});
-});
-afterAll(() => {
-  results = [];
 });
 
 /** The same in both. */

@@ -47,6 +47,15 @@ const methods: Readonly<Record<string, Training>> = {
   moco: { ...inDouble, method: 'moco' },
   byol: { method: 'byol' }, // its predictor is of float32
   'barlow-twins': { ...inDouble, method: 'barlow-twins' },
+  swav: { method: 'swav' },
+  dino: { method: 'dino' },
+  'moco-v3': { method: 'moco-v3' },
+  'averaged weights, a sampler': {
+    ...inDouble,
+    method: 'supcon',
+    ema: {},
+    sampler: { name: 'class-balanced', classes: 2, perClass: 8 },
+  },
   'gradient caching': { ...inDouble, microBatch: 8 },
   'gradients added up': { ...inDouble, accumulate: 2 },
 };
