@@ -1,6 +1,7 @@
 #include "distributed/process_group.h"
 
 #include <ATen/core/ivalue.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -83,11 +84,15 @@ ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
     : options_(options),
       check_(check),
       store_(meet(options, check)),
-      backend_(connect_all(options, store_->c10d_store(), check)) {}
+      backend_(connect_all(options, store_->c10d_store(), check)),
+      gradients_(
+          connect_all(options, c10::make_intrusive<c10d::PrefixStore>("gradients", store_->c10d_store()), check)) {}
 
 ProcessGroup::~ProcessGroup() {
+  if (failure_.empty()) return;
   // What still waits for a rank that is gone would be waited for here.
-  if (!failure_.empty()) backend_.release();
+  backend_.release();
+  gradients_.release();
 }
 
 void ProcessGroup::check_usable() const { CONTRASTIVE_CHECK(failure_.empty(), kDistributedError, failure_); }
@@ -138,6 +143,11 @@ void ProcessGroup::Pending::wait() {
   const std::string error = state_->error;
   lock.unlock();
   group_->fail(error);
+}
+
+ProcessGroup::Pending ProcessGroup::all_reduce_gradients(const at::Tensor& tensor) {
+  std::vector<at::Tensor> tensors{tensor};
+  return launch([&] { return gradients_->allreduce(tensors); }, tensors);
 }
 
 ProcessGroup::Pending ProcessGroup::all_reduce(const at::Tensor& tensor, Reduction reduction) {

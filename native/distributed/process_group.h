@@ -43,6 +43,9 @@ class ProcessGroup {
   // Of tensors on the CPU, contiguous. The sum over all ranks, in each; or the maximum.
   enum class Reduction { kSum, kMax, kMin };
   Pending all_reduce(const at::Tensor& tensor, Reduction reduction);
+  // The sum of gradients: in the same order among each other only, as they come at another moment of the pass in each
+  // rank.
+  Pending all_reduce_gradients(const at::Tensor& tensor);
   Pending broadcast(const at::Tensor& tensor, int source);
   // One behind the other by rank: `output` is (size · n, …) for (n, …).
   Pending all_gather(const at::Tensor& output, const at::Tensor& input);
@@ -75,7 +78,7 @@ class ProcessGroup {
   GroupOptions options_;
   Check check_;
   std::unique_ptr<RankStore> store_;
-  c10::intrusive_ptr<c10d::Backend> backend_;
+  c10::intrusive_ptr<c10d::Backend> backend_, gradients_;
   mutable std::mutex traffic_mutex_;
   Traffic traffic_;
   std::string failure_;  // once not empty, no collective is begun any more

@@ -124,7 +124,7 @@ class GradientBuckets {
         }
         offset += parameter.numel();
       }
-      bucket.pending = group_.all_reduce(bucket.values, ProcessGroup::Reduction::kSum);
+      bucket.pending = group_.all_reduce_gradients(bucket.values);
     }
   }
 
