@@ -57,6 +57,7 @@ at::Tensor all_reduce_(const at::Tensor& self, const std::string& reduction) {
                     self.scalar_type());
   const Reduction kind = mean ? Reduction::kSum : reduction_of(reduction);
   if (self.is_meta()) return self;
+  ranks->expect_same_call(message("allReduce_ (", reduction, ")"), self);
   const at::Tensor value = sent(self);
   ranks->all_reduce(value, kind).wait();
   if (mean) value.div_(ranks->size());
@@ -70,6 +71,7 @@ at::Tensor broadcast_(const at::Tensor& self, int64_t source) {
   CONTRASTIVE_CHECK(source >= 0 && source < ranks->size(), kOptionError, "broadcast_: source must be a rank below ",
                     ranks->size(), ", got ", source);
   if (self.is_meta()) return self;
+  ranks->expect_same_call(message("broadcast_ (from rank ", source, ")"), self);
   const at::Tensor value = sent(self);
   ranks->broadcast(value, static_cast<int>(source)).wait();
   write_back(self, value);
@@ -96,7 +98,9 @@ at::Tensor repeated(const at::Tensor& twin, int times) { return at::cat(std::vec
 at::Tensor all_gather(const at::Tensor& self) {
   check_rows("allGather", self);
   const auto ranks = group();
-  return self.is_meta() ? repeated(self, ranks->size()) : AllGather::apply(self);
+  if (self.is_meta()) return repeated(self, ranks->size());
+  ranks->expect_same_call("allGather", self);
+  return AllGather::apply(self);
 }
 
 at::Tensor reduce_scatter(const at::Tensor& self) {
@@ -108,6 +112,7 @@ at::Tensor reduce_scatter(const at::Tensor& self) {
   CONTRASTIVE_CHECK(!self.requires_grad() || !c10::GradMode::is_enabled(), kAutogradError,
                     "reduceScatter records no gradient: use it within noGrad()");
   if (self.is_meta()) return self.narrow(0, 0, self.size(0) / ranks->size()).clone();
+  ranks->expect_same_call("reduceScatter", self);
   return scattered_sum(self);
 }
 
@@ -127,7 +132,9 @@ struct WholeBatch : torch::autograd::Function<WholeBatch> {
 at::Tensor whole_batch(const at::Tensor& local) {
   check_rows("wholeBatch", local);
   const auto ranks = group();
-  return local.is_meta() ? repeated(local, ranks->size()) : WholeBatch::apply(local);
+  if (local.is_meta()) return repeated(local, ranks->size());
+  ranks->expect_same_call("wholeBatch", local);
+  return WholeBatch::apply(local);
 }
 
 CONTRASTIVE_OP(all_reduce_, "all_reduce_(Tensor(a!) self, *, str op='sum') -> Tensor(a!)");

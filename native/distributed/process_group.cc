@@ -1,5 +1,6 @@
 #include "distributed/process_group.h"
 
+#include <ATen/ATen.h>
 #include <ATen/core/ivalue.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 
@@ -24,6 +25,7 @@ using Clock = std::chrono::steady_clock;
 using WorkPtr = c10::intrusive_ptr<c10d::Work>;
 using std::chrono::milliseconds;
 
+constexpr const char* kSameOrder = "all processes must call the same collectives in the same order";
 constexpr milliseconds kBetweenLooks{100};   // at whether the environment ends, while a collective is waited for
 constexpr milliseconds kBetweenCalls{1000};  // to the store, whether a rank has left
 
@@ -151,6 +153,11 @@ ProcessGroup::Pending ProcessGroup::all_reduce_gradients(const at::Tensor& tenso
 }
 
 ProcessGroup::Pending ProcessGroup::all_reduce(const at::Tensor& tensor, Reduction reduction) {
+  note("a reduction", tensor);
+  return launch_reduction(tensor, reduction);
+}
+
+ProcessGroup::Pending ProcessGroup::launch_reduction(const at::Tensor& tensor, Reduction reduction) {
   std::vector<at::Tensor> tensors{tensor};
   c10d::AllreduceOptions options;
   options.reduceOp = reduction == Reduction::kSum   ? c10d::ReduceOp::SUM
@@ -160,6 +167,7 @@ ProcessGroup::Pending ProcessGroup::all_reduce(const at::Tensor& tensor, Reducti
 }
 
 ProcessGroup::Pending ProcessGroup::broadcast(const at::Tensor& tensor, int source) {
+  note("a broadcast", tensor);
   std::vector<at::Tensor> tensors{tensor};
   c10d::BroadcastOptions options;
   options.rootRank = source;
@@ -167,8 +175,35 @@ ProcessGroup::Pending ProcessGroup::broadcast(const at::Tensor& tensor, int sour
 }
 
 ProcessGroup::Pending ProcessGroup::all_gather(const at::Tensor& output, const at::Tensor& input) {
+  note("a gathering", input);
   at::Tensor out = output, in = input;
   return launch([&] { return backend_->_allgather_base(out, in); }, {output, input});
+}
+
+void ProcessGroup::note(const std::string& name, const at::Tensor& tensor) {
+  calls_.note(name, tensor);
+  store_->answer_with(calls_.newest());
+}
+
+void ProcessGroup::agree(const at::Tensor& numbers) {
+  note("an agreement", numbers);
+  compare(calls_, numbers);
+}
+
+void ProcessGroup::expect_same_call(const std::string& name, const at::Tensor& tensor) {
+  CallLog next = calls_;
+  next.note(name, tensor);
+  compare(next, at::empty({0}, at::kLong));
+}
+
+void ProcessGroup::compare(const CallLog& calls, const at::Tensor& numbers) {
+  store_->answer_with(calls.newest());
+  const int64_t digest = calls.digest();
+  const at::Tensor all = at::cat({numbers, at::tensor({digest, -digest}, at::kLong)});
+  launch_reduction(all, Reduction::kMax).wait();
+  const int64_t* largest = all.const_data_ptr<int64_t>() + numbers.numel();
+  if (largest[0] != -largest[1]) fail("", message("ranks have called different collectives: ", kSameOrder));
+  numbers.copy_(all.narrow(0, 0, numbers.numel()));
 }
 
 void ProcessGroup::set(const std::string& key, const std::string& text) {
@@ -179,6 +214,7 @@ void ProcessGroup::set(const std::string& key, const std::string& text) {
 std::string ProcessGroup::get(const std::string& key) {
   check_usable();
   const std::string full = "text/" + key;
+  store_->answer_with(message("a wait for '", key, "'"));
   const Clock::time_point end = Clock::now() + options_.timeout;
   Clock::time_point next_call = Clock::now() + kBetweenCalls;
   for (milliseconds pause{5}; !store_->has(full); pause = std::min(2 * pause, kBetweenLooks)) {
@@ -211,7 +247,7 @@ void ProcessGroup::look(Clock::time_point& next_call) {
   next_call = Clock::now() + kBetweenCalls;
 }
 
-void ProcessGroup::fail(const std::string& what) {
+void ProcessGroup::fail(const std::string& what, const std::string& otherwise) {
   try {
     std::string said = store_->said_by_others();
     if (said.empty()) {
@@ -219,9 +255,13 @@ void ProcessGroup::fail(const std::string& what) {
       said = store_->said_by_others();
       if (said.empty() && !silent.empty())
         said = list_of(silent) + (silent.size() == 1 ? " does" : " do") + " not answer";
+      else if (said.empty()) {
+        said = store_->different_answers();
+        if (!said.empty()) said += message(": ", kSameOrder);
+      }
+      if (said.empty()) said = otherwise;
     }
-    if (said.empty()) said = "ranks cannot reach each other";
-    throw Error(kDistributedError, message(said, " (", what, ")"));
+    throw Error(kDistributedError, what.empty() ? said : message(said, " (", what, ")"));
   } catch (const Error& e) {
     fail_with(e);
   }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "distributed/call_log.h"
 #include "distributed/rank_store.h"
 
 namespace contrastive::distributed {
@@ -50,6 +51,13 @@ class ProcessGroup {
   // One behind the other by rank: `output` is (size · n, …) for (n, …).
   Pending all_gather(const at::Tensor& output, const at::Tensor& input);
 
+  // The largest of all ranks' `numbers` (int64, in one dimension), in their places. Throws kDistributedError where the
+  // ranks have not called the same collectives before.
+  void agree(const at::Tensor& numbers);
+  // Before a collective that users call: throws kDistributedError where another rank calls another one, or of another
+  // shape, which would compute nonsense.
+  void expect_same_call(const std::string& name, const at::Tensor& tensor);
+
   // Text that all ranks see, for what comes once and is small. `set` is seen by whoever calls `get`, which waits.
   void set(const std::string& key, const std::string& text);
   std::string get(const std::string& key);
@@ -67,17 +75,21 @@ class ProcessGroup {
 
  private:
   Pending launch(const std::function<c10::intrusive_ptr<c10d::Work>()>& start, std::vector<at::Tensor> held);
+  Pending launch_reduction(const at::Tensor& tensor, Reduction reduction);
   void check_usable() const;
+  void note(const std::string& name, const at::Tensor& tensor);
+  void compare(const CallLog& calls, const at::Tensor& numbers);
   // While something is waited for: throws where the environment ends, or another rank has left. The others are heard
   // from `next_call` on, which is then moved.
   void look(std::chrono::steady_clock::time_point& next_call);
-  // Throws kDistributedError: who is to blame for what went wrong.
-  [[noreturn]] void fail(const std::string& what);
+  // Throws kDistributedError: who is to blame for what went wrong; where nobody is, `otherwise`.
+  [[noreturn]] void fail(const std::string& what, const std::string& otherwise = "ranks cannot reach each other");
   [[noreturn]] void fail_with(const Error& error);
 
   GroupOptions options_;
   Check check_;
   std::unique_ptr<RankStore> store_;
+  CallLog calls_;  // but for those of gradients
   c10::intrusive_ptr<c10d::Backend> backend_, gradients_;
   mutable std::mutex traffic_mutex_;
   Traffic traffic_;

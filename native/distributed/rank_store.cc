@@ -27,6 +27,8 @@ constexpr milliseconds kForAnswers{3000};    // to those that have not noticed y
 constexpr milliseconds kForFarewells{5000};  // to those that are to hear of an end
 constexpr milliseconds kBetweenCounts{50};
 
+std::string answer_of(int rank) { return message("alive/", rank); }
+
 std::string machine() {
   char name[256] = "";
   gethostname(name, sizeof name - 1);
@@ -132,7 +134,7 @@ void RankStore::leave(const std::string& reason) {
 }
 
 std::string RankStore::said_by_others() {
-  if (has("question")) add(message("alive/", options_.rank), 1);
+  if (has("question")) set(answer_of(options_.rank), answer_);
   if (!has("left")) return "";
   for (int rank = 0; rank < options_.size; ++rank) {
     const std::string key = message("left/", rank);
@@ -143,11 +145,11 @@ std::string RankStore::said_by_others() {
 
 std::vector<std::string> RankStore::silent_ranks() {
   add("question", 1);
-  add(message("alive/", options_.rank), 1);
+  set(answer_of(options_.rank), answer_);
   silent_.clear();
   for (int rank = 0; rank < options_.size; ++rank) silent_.push_back(rank);
   for (const Clock::time_point end = Clock::now() + kForAnswers; Clock::now() < end;) {
-    std::erase_if(silent_, [this](int rank) { return has(message("alive/", rank)); });
+    std::erase_if(silent_, [this](int rank) { return has(answer_of(rank)); });
     if (silent_.empty()) break;
     std::this_thread::sleep_for(kBetweenCounts);
     check_();
@@ -155,6 +157,15 @@ std::vector<std::string> RankStore::silent_ranks() {
   std::vector<std::string> names;
   for (const int rank : silent_) names.push_back(name_of(rank));
   return names;
+}
+
+std::string RankStore::different_answers() {
+  const std::string first = get(answer_of(0));
+  for (int rank = 1; rank < options_.size; ++rank) {
+    const std::string other = get(answer_of(rank));
+    if (other != first) return message(name_of(0), " is in ", first, ", ", name_of(rank), " in ", other);
+  }
+  return "";
 }
 
 std::string list_of(const std::vector<std::string>& names) {

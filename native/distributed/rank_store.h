@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "distributed/group_options.h"
@@ -38,8 +39,12 @@ class RankStore {
   // What another rank said when it left, 'rank 1 (…) stopped: …'; empty where none has had a reason to. Where one asks
   // for silent ranks, this answers.
   std::string said_by_others();
+  // What this rank answers where it is asked whether it is there: what it is in.
+  void answer_with(std::string text) { answer_ = std::move(text); }
   // The names of those that do not answer when they are asked.
   std::vector<std::string> silent_ranks();
+  // Where all have answered: 'rank 0 (…) is in a, rank 1 (…) in b', of the first that differs from rank 0; or empty.
+  std::string different_answers();
 
  private:
   template <typename Ask>
@@ -51,6 +56,7 @@ class RankStore {
   GroupOptions options_;
   Check check_;
   bool is_lost_ = false;
+  std::string answer_;
   std::vector<int> silent_;  // ranks, as they were last asked
 };
 

@@ -186,7 +186,7 @@ at::Tensor agree_(const at::Tensor& status, const at::Tensor& said) {
   const auto ranks = distributed::group();
   if (status.is_meta()) return status;
   const at::Tensor all = at::cat({status.reshape({1}), said.reshape({-1})}).cpu();
-  ranks->all_reduce(all, ProcessGroup::Reduction::kMax).wait();
+  ranks->agree(all);
   status.copy_(all[0]);
   said.copy_(all.narrow(0, 1, said.numel()).view(said.sizes()));
   return status;
