@@ -24,9 +24,9 @@ function integerIn(environment: Environment, name: string, min: number, max: num
   throw new OptionError(`the variable ${name} must be an integer from ${min} to ${max}, got '${text}'`);
 }
 
-/** Whether a launcher has made this one of several processes: WORLD_SIZE is above 1. */
-export const isOneOfSeveral = (environment: Environment = process.env): boolean =>
-  environment.WORLD_SIZE !== undefined && environment.WORLD_SIZE !== '1' && environment.RANK !== undefined;
+/** Whether a launcher has made this one of several processes: WORLD_SIZE is there, and not 1. */
+export const isOneOfSeveral = ({ WORLD_SIZE = '' }: Environment = process.env): boolean =>
+  !['', '1'].includes(WORLD_SIZE);
 
 /** Whether this is the process that speaks for all of them: rank 0, or the only one. */
 export const speaksForAll = (environment: Environment = process.env): boolean =>

@@ -37,7 +37,6 @@ interface Joined {
 }
 
 let joined: Joined | undefined;
-let groups = 0; // that this process has joined: the keys of each are its own, where a launcher keeps the store
 let exchanges = 0; // of objects in the group, whose keys they are
 
 /** Whether initProcessGroup() has been called here, and the group was not left. */
@@ -78,7 +77,7 @@ export async function initProcessGroup(options: ProcessGroupOptions = {}): Promi
           ...group,
           file: file === undefined ? '' : resolve(file),
           ...{ host: place.host, port: place.port, serves: place.serves },
-          prefix: `contrastive/${place.attempt}/${groups++}`,
+          prefix: `contrastive/${place.attempt}`,
           signature: lines.join('\n'),
           timeout: Math.ceil(timeout * 1000),
         }),

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "binding/errors.h"
+#include "distributed/process_group.h"
 
 namespace contrastive::binding {
 namespace {
@@ -74,16 +75,17 @@ State& State::of(Napi::Env env) { return *env.GetInstanceData<State>(); }
 
 void State::close() {
   // All are told before one is waited for.
-  closing_ = true;
+  *closing_ = true;
   interactive_.stop();
   bulk_.stop();
   pool_.reset();  // before the joins: a stream's job may wait for a batch
   interactive_.join();
   bulk_.join();
+  if (has_joined_.exchange(false)) distributed::set_group(nullptr);
 }
 
 Pool& State::pool() {
-  CONTRASTIVE_CHECK(!closing_, kAbortedError, "the runtime is closed: the process is exiting");
+  CONTRASTIVE_CHECK(!*closing_, kAbortedError, "the runtime is closed: the process is exiting");
   if (!pool_) pool_ = std::make_unique<Pool>(default_threads());
   return *pool_;
 }
@@ -91,7 +93,7 @@ Pool& State::pool() {
 void State::set_pool_threads(int threads) { pool_ = std::make_unique<Pool>(threads); }
 
 void State::post(std::function<void(Napi::Env)> callback) {
-  if (closing_) return;
+  if (*closing_) return;
   auto* boxed = new std::function<void(Napi::Env)>(std::move(callback));
   const napi_status status =
       completions_.NonBlockingCall(boxed, [](Napi::Env env, Napi::Function, std::function<void(Napi::Env)>* run) {

@@ -64,7 +64,12 @@ class State {
   void close();
 
   // Becomes true when the environment ends; long work looks here between its parts.
-  const std::atomic<bool>& closing() const { return closing_; }
+  const std::atomic<bool>& closing() const { return *closing_; }
+  // The same, for what may outlive this.
+  std::shared_ptr<const std::atomic<bool>> shared_closing() const { return closing_; }
+
+  // In a job: this environment has joined the process group, which goes with it.
+  void note_joined() { has_joined_ = true; }
 
  private:
   explicit State(Napi::Env env);
@@ -77,7 +82,8 @@ class State {
   Napi::ThreadSafeFunction completions_;
   Napi::Reference<Napi::Int32Array> progress_;  // JavaScript's memory, since not every runtime lets it see ours
   size_t open_ = 0;                             // promises not settled yet; JavaScript thread only
-  std::atomic<bool> closing_{false};
+  std::shared_ptr<std::atomic<bool>> closing_ = std::make_shared<std::atomic<bool>>(false);
+  std::atomic<bool> has_joined_{false};
   Stream bulk_, interactive_;
   FailurePtr bulk_failure_, interactive_failure_;  // of effects; each belongs to its stream's thread
   std::unique_ptr<Pool> pool_;

@@ -16,6 +16,7 @@
 #include "distributed/aside.h"
 #include "distributed/gloo_backend.h"
 #include "distributed/local_address.h"
+#include "distributed/quiet_log.h"
 #include "distributed/rendezvous.h"
 
 namespace contrastive::distributed {
@@ -26,6 +27,7 @@ using WorkPtr = c10::intrusive_ptr<c10d::Work>;
 using std::chrono::milliseconds;
 
 constexpr const char* kSameOrder = "all processes must call the same collectives in the same order";
+
 constexpr milliseconds kBetweenLooks{100};   // at whether the environment ends, while a collective is waited for
 constexpr milliseconds kBetweenCalls{1000};  // to the store, whether a rank has left
 
@@ -39,29 +41,15 @@ std::string reason_in(std::string text) {
 
 using BackendPtr = c10::intrusive_ptr<c10d::Backend>;
 
-// Within the timeout, which gloo's own attempts are not bound to.
-BackendPtr connect_all(const GroupOptions& options, const c10::intrusive_ptr<c10d::Store>& store, const Check& check) {
-  // Where this rank listens: by a file, all are on one machine; else the others reach it as it reaches where all meet.
+bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
+
+// Where this rank listens: the others reach it as it reaches where all meet, or one that is on another machine.
+std::string own_address(const GroupOptions& options, RankStore& store) {
   const std::string own = options.file.empty() ? local_address_towards(options.host) : "127.0.0.1";
-  const auto cannot = [&](const std::string& why) {
-    return Error(kDistributedError,
-                 message("rank ", options.rank, ", which listens at ", own, ", cannot connect to the ",
-                         "others (GLOO_SOCKET_IFNAME names the network interface to use): ", why));
-  };
-  std::future<BackendPtr> backend =
-      aside([=] { return make_gloo_backend(store, options.rank, options.size, own, options.timeout); });
-  const Clock::time_point end = Clock::now() + options.timeout;
-  while (backend.wait_for(kBetweenLooks) != std::future_status::ready) {
-    check();
-    if (Clock::now() > end) throw cannot(message("no answer within ", options.timeout.count() / 1000, " s"));
-  }
-  try {
-    return backend.get();
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& e) {
-    throw cannot(reason_in(e.what()));
-  }
+  if (!is_loopback(own)) return own;
+  const std::string machine = store.other_machine();
+  const std::string towards = machine.empty() ? "" : local_address_towards(machine);
+  return towards.empty() ? own : towards;
 }
 
 std::mutex current_mutex;
@@ -83,18 +71,49 @@ struct ProcessGroup::Pending::State {
 };
 
 ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
-    : options_(options),
-      check_(check),
-      store_(meet(options, check)),
-      backend_(connect_all(options, store_->c10d_store(), check)),
-      gradients_(
-          connect_all(options, c10::make_intrusive<c10d::PrefixStore>("gradients", store_->c10d_store()), check)) {}
+    : options_(options), check_(check), store_(meet(options, check)) {
+  try {
+    const std::string own = own_address(options_, *store_);
+    const c10::intrusive_ptr<c10d::Store> store = connect_again(*store_, check_);
+    backend_ = connect_all(own, store);
+    gradients_ = connect_all(own, c10::make_intrusive<c10d::PrefixStore>("gradients", store));
+  } catch (const Error& e) {
+    store_->leave(e.what());
+    throw;
+  }
+}
 
 ProcessGroup::~ProcessGroup() {
-  if (failure_.empty()) return;
+  if (failure_.empty() && *under_way_ == 0) return;
   // What still waits for a rank that is gone would be waited for here.
   backend_.release();
   gradients_.release();
+}
+
+// Within the timeout, which gloo's own attempts are not bound to.
+BackendPtr ProcessGroup::connect_all(const std::string& own, const c10::intrusive_ptr<c10d::Store>& store) {
+  const auto cannot = [&](const std::string& why) {
+    return Error(kDistributedError,
+                 message("rank ", options_.rank, ", which listens at ", own, ", cannot connect to the ",
+                         "others (GLOO_SOCKET_IFNAME names the network interface to use): ", why));
+  };
+  std::future<BackendPtr> backend = aside([own, store, options = options_] {
+    const QuietLog quiet;
+    return make_gloo_backend(store, options.rank, options.size, own, options.timeout);
+  });
+  const Clock::time_point end = Clock::now() + options_.timeout;
+  Clock::time_point next_call = Clock::now() + kBetweenCalls;
+  while (backend.wait_for(kBetweenLooks) != std::future_status::ready) {
+    look(next_call);
+    if (Clock::now() > end) throw cannot(message("no answer within ", options_.timeout.count() / 1000, " s"));
+  }
+  try {
+    return backend.get();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw cannot(reason_in(e.what()));
+  }
 }
 
 void ProcessGroup::check_usable() const { CONTRASTIVE_CHECK(failure_.empty(), kDistributedError, failure_); }
@@ -116,11 +135,13 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
     traffic_.bytes += static_cast<int64_t>(held.back().nbytes());
   }
   state->held = std::move(held);
-  work->getFuture()->addCallback([state](c10::ivalue::Future& future) {
+  ++*under_way_;
+  work->getFuture()->addCallback([state, under_way = under_way_](c10::ivalue::Future& future) {
     const std::lock_guard lock(state->mutex);
     state->is_done = true;
     state->ended = Clock::now();
     if (future.hasError()) state->error = reason_in(future.tryRetrieveErrorMessage());
+    --*under_way;
     state->changed.notify_all();
   });
   return {*this, state};

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -74,6 +75,7 @@ class ProcessGroup {
   void leave(const std::string& reason);
 
  private:
+  c10::intrusive_ptr<c10d::Backend> connect_all(const std::string& own, const c10::intrusive_ptr<c10d::Store>& store);
   Pending launch(const std::function<c10::intrusive_ptr<c10d::Work>()>& start, std::vector<at::Tensor> held);
   Pending launch_reduction(const at::Tensor& tensor, Reduction reduction);
   void check_usable() const;
@@ -91,6 +93,7 @@ class ProcessGroup {
   std::unique_ptr<RankStore> store_;
   CallLog calls_;  // but for those of gradients
   c10::intrusive_ptr<c10d::Backend> backend_, gradients_;
+  std::shared_ptr<std::atomic<int>> under_way_ = std::make_shared<std::atomic<int>>(0);  // collectives
   mutable std::mutex traffic_mutex_;
   Traffic traffic_;
   std::string failure_;  // once not empty, no collective is begun any more

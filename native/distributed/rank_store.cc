@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "distributed/aside.h"
+#include "distributed/quiet_log.h"
 
 #ifdef _WIN32
 #include <process.h>
@@ -22,10 +23,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kCall{30'000};        // that a call of the store may take, within the timeout
 constexpr milliseconds kForAnswers{3000};    // to those that have not noticed yet that a collective failed
 constexpr milliseconds kForFarewells{5000};  // to those that are to hear of an end
 constexpr milliseconds kBetweenCounts{50};
+constexpr milliseconds kBetweenChecks{100};  // at whether the environment ends, while a call is waited for
+
+constexpr const char* kProcess = ", process ";
 
 std::string answer_of(int rank) { return message("alive/", rank); }
 
@@ -34,6 +37,8 @@ std::string machine() {
   gethostname(name, sizeof name - 1);
   return name;
 }
+
+std::string own_place() { return message(machine(), kProcess, getpid()); }
 
 // The first line that two signatures differ in.
 std::string difference(const std::string& ours, const std::string& theirs) {
@@ -51,25 +56,31 @@ std::string difference(const std::string& ours, const std::string& theirs) {
 }  // namespace
 
 RankStore::RankStore(c10::intrusive_ptr<c10d::Store> store, GroupOptions options, Check check)
-    : store_(std::move(store)), options_(std::move(options)), check_(std::move(check)) {}
+    : store_(std::move(store)), options_(std::move(options)), check_(std::move(check)), patience_(options_.timeout) {}
 
 // What `ask` returns. It runs in a thread of its own, which is left to itself where the store does not answer.
 template <typename Ask>
 auto RankStore::in_time(Ask ask) {
   using Answer = decltype(ask(*store_));
   if (!is_lost_) {
-    std::future<Answer> answer = aside([store = store_, ask = std::move(ask)] { return ask(*store); });
+    std::future<Answer> answer = aside([store = store_, ask = std::move(ask)]() mutable {
+      const QuietLog quiet;
+      const auto held = std::move(store);  // and let go before the answer is there: the last one ends the server
+      return ask(*held);
+    });
     try {
-      if (answer.wait_for(std::min(kCall, options_.timeout)) == std::future_status::ready) return answer.get();
+      for (const Clock::time_point end = Clock::now() + patience_; Clock::now() < end; check_())
+        if (answer.wait_for(std::min(kBetweenChecks, patience_)) == std::future_status::ready) return answer.get();
+    } catch (const Error&) {
+      throw;  // the environment ends
     } catch (const std::exception&) {
       // who serves it has gone
     }
     is_lost_ = true;
   }
-  throw Error(kDistributedError, options_.file.empty()
-                                     ? message("rank 0, or who launched the processes, is gone: nobody answers at ",
-                                               options_.host, ":", options_.port)
-                                     : message("the file of the rendezvous cannot be used: ", options_.file));
+  throw StoreLost(options_.file.empty() ? message("rank 0, or who launched the processes, is gone: nobody answers at ",
+                                                  options_.host, ":", options_.port)
+                                        : message("the file of the rendezvous cannot be used: ", options_.file));
 }
 
 bool RankStore::has(const std::string& key) {
@@ -92,8 +103,18 @@ int64_t RankStore::add(const std::string& key, int64_t amount) {
 std::string RankStore::key_of(int rank) { return message("rank/", rank); }
 
 void RankStore::introduce() {
-  set(key_of(options_.rank),
-      message(machine(), ", process ", getpid(), "\nof ", options_.size, " ranks\n", options_.signature));
+  set(key_of(options_.rank), message(own_place(), "\nof ", options_.size, " ranks\n", options_.signature));
+}
+
+std::string RankStore::own_name() const { return message("rank ", options_.rank, " (", own_place(), ")"); }
+
+std::string RankStore::other_machine() {
+  const std::string own = machine();
+  for (int rank = 0; rank < options_.size; ++rank) {
+    const std::string text = get(key_of(rank)), name = text.substr(0, text.find(kProcess));
+    if (name != own) return name;
+  }
+  return "";
 }
 
 std::string RankStore::name_of(int rank) {
@@ -112,6 +133,7 @@ void RankStore::expect_alike(int rank) {
 }
 
 void RankStore::leave(const std::string& reason) {
+  patience_ = std::min(patience_, kForFarewells);
   try {
     if (!reason.empty()) {
       set(message("left/", options_.rank), reason);

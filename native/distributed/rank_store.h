@@ -8,17 +8,24 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "distributed/group_options.h"
 
 namespace contrastive::distributed {
 
-// Over c10d's store, whose calls would hang with the process that serves it. Where it does not answer, each of these
-// throws kDistributedError, and so does every later one, at once.
+// The store does not answer.
+class StoreLost : public Error {
+ public:
+  explicit StoreLost(const std::string& message) : Error(kDistributedError, message) {}
+};
+
+// Over c10d's store, whose calls would hang with the process that serves it. Where it does not answer within the
+// timeout, or the connection breaks, each of these throws StoreLost, and so does every later one, at once.
 class RankStore {
  public:
   RankStore(c10::intrusive_ptr<c10d::Store> store, GroupOptions options, Check check);
 
-  const c10::intrusive_ptr<c10d::Store>& c10d_store() const { return store_; }
+  const GroupOptions& options() const { return options_; }
 
   bool has(const std::string& key);
   void set(const std::string& key, const std::string& text);
@@ -32,6 +39,9 @@ class RankStore {
   void expect_alike(int rank);
   // What a rank wrote of itself: 'rank 1 (node7, process 4711)'.
   std::string name_of(int rank);
+  std::string own_name() const;
+  // The name of a machine of another rank that is not this one; empty where all are on this one.
+  std::string other_machine();
 
   // Tells the others that this rank goes on no more; and, if not empty, why. Who serves the store stays for a while
   // until all others have done so.
@@ -50,11 +60,11 @@ class RankStore {
   template <typename Ask>
   auto in_time(Ask ask);
   static std::string key_of(int rank);
-  std::string introduction_of(int rank);
 
   c10::intrusive_ptr<c10d::Store> store_;
   GroupOptions options_;
   Check check_;
+  std::chrono::milliseconds patience_;  // with a call
   bool is_lost_ = false;
   std::string answer_;
   std::vector<int> silent_;  // ranks, as they were last asked
