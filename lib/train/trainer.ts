@@ -1,7 +1,7 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { barrier, destroyProcessGroup, fromRankZero } from '../distributed/group.ts';
-import { AbortError, messageOf, NonFiniteLossError, StateError } from '../errors.ts';
+import { messageOf, NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
@@ -23,7 +23,7 @@ import {
 } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
-import { asAbort, begunOf, expectAlike, joinRanks, shareState } from './shared-training.ts';
+import { asAbort, begunOf, expectAlike, joinRanks, shareState, stopsAll } from './shared-training.ts';
 import { makeMethod, trainedParameters } from './trained.ts';
 import { Watch } from './watch.ts';
 
@@ -69,19 +69,24 @@ export class Trainer {
 
   /** As fit, as an iterator: `for await (const event of trainer.events(dataset))`. Leaving the loop stops the training, at a checkpoint. */
   async *events(dataset: Dataset, options: FitOptions = {}): AsyncGenerator<TrainEvent, void, undefined> {
-    const checked = checkFitOptions(options);
     if (this.#running) throw new StateError('this trainer is running already');
     this.#running = true;
-    let reason = 'it left the training';
+    let reason = 'it left the training'; // for the other processes, where there are some
+    let isOwn = true; // an error that comes now is this process's alone
     try {
-      for await (const event of this.#run(checkDataset(dataset), checked)) {
+      const checked = checkFitOptions(options);
+      const events = this.#run(checkDataset(dataset), checked);
+      isOwn = false;
+      for await (const event of events) {
+        isOwn = true;
         checked.onEvent?.(event);
+        isOwn = false;
         if (event.kind === 'end') reason = ''; // who takes this one may leave the loop with it
         yield event;
       }
     } catch (error) {
-      reason = error instanceof AbortError ? '' : messageOf(error); // all processes stop together
-      throw asAbort(error, checked.signal);
+      reason = !isOwn && stopsAll(error) ? '' : messageOf(error);
+      throw asAbort(error, options.signal);
     } finally {
       if (reason !== '') await destroyProcessGroup({ reason });
       this.#running = false;
@@ -109,7 +114,6 @@ export class Trainer {
     const asked = (await fromRankZero(() => precisionOfRun(sized, options))) ?? sized.precision;
     const choice = await fromRankZero(() => fitPrecision({ ...sized, precision: asked }, dataset, signal));
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision, ...(ranks && { ranks }) };
-    if (ranks) await expectAlike(resolved, dataset, ranks);
     const sampler = await samplerOf(dataset, resolved, signal);
     using watch = new Watch(monitors);
     using method = makeMethod(resolved, watch.network({ encoder, head }, choice.precision, ranks));
@@ -119,6 +123,7 @@ export class Trainer {
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
     const trained = { options: resolved, sampler, choice, optimizer, method, average, stepsPerEpoch };
+    if (ranks) await expectAlike(trained, dataset, options, ranks);
     const writes = ranks === undefined || ranks.rank === 0;
     await using writer = writes ? await RunWriter.open(trained, dataset, options) : undefined;
     const begun = await fromRankZero(() => begunOf(writer, stepsPerEpoch));
@@ -248,6 +253,7 @@ export class Trainer {
         throwIfAborted(signal);
       }
       if (reports.done === 0) yield* await save(0); // a run of no epochs
+      if (ranks?.canDiffer) await shareState(trained, ranks);
       await barrier(); // no process ends before all have heard what rank 0 said last
       hasEnded = true;
     } finally {
