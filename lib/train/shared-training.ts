@@ -4,7 +4,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { isOneOfSeveral } from '../distributed/environment.ts';
 import { fromRankZero, initProcessGroup, isDistributed } from '../distributed/group.ts';
 import { Ranks } from '../distributed/ranks.ts';
-import { AbortError, DistributedError, NonFiniteLossError } from '../errors.ts';
+import { DistributedError } from '../errors.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { DType, Tensor } from '../tensor/tensor.ts';
@@ -85,13 +85,6 @@ export function begunOf(writer: RunWriter | undefined, stepsPerEpoch: number): B
     lossBefore: writer?.lossOfEpoch(epoch - 1),
   };
 }
-
-/** Whether an error is one that all processes of a training come to at the same step. */
-export const stopsAll = (error: unknown): boolean => error instanceof AbortError || error instanceof NonFiniteLossError;
-
-/** What ended this process's training: where it was told to stop, and another one did so first, that. */
-export const asAbort = (error: unknown, signal: AbortSignal | undefined): unknown =>
-  error instanceof DistributedError && signal?.aborted ? new AbortError(undefined, { cause: error }) : error;
 
 type State = ReadonlyMap<string, Tensor>;
 

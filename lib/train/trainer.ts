@@ -1,7 +1,7 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
-import { barrier, destroyProcessGroup, fromRankZero } from '../distributed/group.ts';
-import { messageOf, NonFiniteLossError, StateError } from '../errors.ts';
+import { barrier, fromRankZero } from '../distributed/group.ts';
+import { NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
@@ -23,7 +23,8 @@ import {
 } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
-import { asAbort, begunOf, expectAlike, joinRanks, shareState, stopsAll } from './shared-training.ts';
+import { begunOf, expectAlike, joinRanks, shareState } from './shared-training.ts';
+import { toldToOthers } from './told-to-others.ts';
 import { makeMethod, trainedParameters } from './trained.ts';
 import { Watch } from './watch.ts';
 
@@ -71,24 +72,13 @@ export class Trainer {
   async *events(dataset: Dataset, options: FitOptions = {}): AsyncGenerator<TrainEvent, void, undefined> {
     if (this.#running) throw new StateError('this trainer is running already');
     this.#running = true;
-    let reason = 'it left the training'; // for the other processes, where there are some
-    let isOwn = true; // an error that comes now is this process's alone
-    try {
+    const begin = () => {
       const checked = checkFitOptions(options);
-      const events = this.#run(checkDataset(dataset), checked);
-      isOwn = false;
-      for await (const event of events) {
-        isOwn = true;
-        checked.onEvent?.(event);
-        isOwn = false;
-        if (event.kind === 'end') reason = ''; // who takes this one may leave the loop with it
-        yield event;
-      }
-    } catch (error) {
-      reason = !isOwn && stopsAll(error) ? '' : messageOf(error);
-      throw asAbort(error, options.signal);
+      return { events: this.#run(checkDataset(dataset), checked), onEvent: checked.onEvent };
+    };
+    try {
+      yield* toldToOthers(begin, options?.signal);
     } finally {
-      if (reason !== '') await destroyProcessGroup({ reason });
       this.#running = false;
       this.#setTraining(false);
     }
@@ -112,7 +102,7 @@ export class Trainer {
     if (head instanceof Module) head.to(sized.device);
     this.#setTraining(true);
     const asked = (await fromRankZero(() => precisionOfRun(sized, options))) ?? sized.precision;
-    const choice = await fromRankZero(() => fitPrecision({ ...sized, precision: asked }, dataset, signal));
+    const choice = await fromRankZero(() => fitPrecision({ ...sized, precision: asked }, dataset, options.signal));
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision, ...(ranks && { ranks }) };
     const sampler = await samplerOf(dataset, resolved, signal);
     using watch = new Watch(monitors);
