@@ -1,6 +1,7 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { barrier, fromRankZero } from '../distributed/group.ts';
+import { localDevice } from '../distributed/local-device.ts';
 import { NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
@@ -98,8 +99,9 @@ export class Trainer {
     // Processes that train together stop behind the same step: who wants to stop says so in the next one.
     const together = new AbortController();
     const signal = ranks ? together.signal : options.signal;
-    encoder.to(sized.device);
-    if (head instanceof Module) head.to(sized.device);
+    const device = ranks ? localDevice(sized.device) : sized.device;
+    encoder.to(device);
+    if (head instanceof Module) head.to(device);
     this.#setTraining(true);
     const asked = (await fromRankZero(() => precisionOfRun(sized, options))) ?? sized.precision;
     const choice = await fromRankZero(() => fitPrecision({ ...sized, precision: asked }, dataset, options.signal));
