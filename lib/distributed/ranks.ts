@@ -2,6 +2,7 @@
 import { OptionError } from '../errors.ts';
 import { wholeStatistics, withSharedWork } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
+import { withKeysOfShare } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { rank, worldSize } from './group.ts';
 
@@ -19,6 +20,11 @@ export class Ranks {
     this.#syncBatchNorm = syncBatchNorm;
   }
 
+  /** Whether what a forward pass moves, as running statistics, may be another in each rank. */
+  get canDiffer(): boolean {
+    return !this.#syncBatchNorm;
+  }
+
   /** This rank's part of what a batch is made of. @throws {OptionError} it cannot be shared evenly. */
   partOf(indices: Uint32Array): Uint32Array {
     const rows = this.share('a batch', indices.length);
@@ -34,9 +40,9 @@ export class Ranks {
     );
   }
 
-  /** Runs a pass over this rank's rows, of which modules may see those of all ranks. */
+  /** Runs a pass over this rank's rows, of which modules may see those of all ranks. It drops other elements in each rank. */
   inStep<T>(pass: () => T): T {
-    return this.#syncBatchNorm ? wholeStatistics(pass) : pass();
+    return withKeysOfShare(this.rank, () => (this.#syncBatchNorm ? wholeStatistics(pass) : pass()));
   }
 
   /** Runs what every rank computes alike, of the rows of all: contrastive losses then share the work. */

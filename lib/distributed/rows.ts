@@ -1,7 +1,8 @@
 /** Rows that the processes of a group have a part of each, one behind the other by rank, as even as can be. */
+import { DistributedError } from '../errors.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { rank, worldSize } from './group.ts';
 
 /** A rank's part of `count` rows. */
@@ -25,4 +26,14 @@ export function ofAllRanks(own: Tensor, count: number): Tensor {
       return ops.cat(sizes.map((size, of) => all.narrow(0, of * most, size)));
     }),
   );
+}
+
+/** What `work` returns, once it has done so in all processes. @throws what it threw, or a DistributedError that names who failed. */
+export async function failTogether<T>(work: () => Promise<T>): Promise<T> {
+  const [outcome] = await Promise.allSettled([work()]);
+  using failed = noGrad(() => ops.allGather(tensor([outcome.status === 'rejected' ? 1 : 0])));
+  const first = Array.from((await failed.data()) as Float32Array).indexOf(1);
+  if (outcome.status === 'rejected') throw outcome.reason;
+  if (first !== -1) throw new DistributedError(`rank ${first} failed in its part of what all processes do`);
+  return outcome.value;
 }

@@ -3,8 +3,8 @@ import type { Augmentation } from '../augment/augment.ts';
 import { type Dataset, type LoadedSample, subset } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { readSample } from '../data/sample-reader.ts';
-import { isDistributed } from '../distributed/group.ts';
-import { ofAllRanks, rangeOfRank } from '../distributed/rows.ts';
+import { fromRankZero, isDistributed, worldSize } from '../distributed/group.ts';
+import { failTogether, ofAllRanks, rangeOfRank } from '../distributed/rows.ts';
 import { inferencePass } from '../encoders/inference.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { inEvaluation } from '../nn/evaluation.ts';
@@ -75,24 +75,32 @@ const mostMeasured = 64;
  */
 export async function extractFeatures(encoder: Module, dataset: Dataset, options: ExtractOptions): Promise<Features> {
   const resolved = resolveOptions('extractFeatures', extractOptions, options);
-  if (!resolved.distributed || !isDistributed())
-    return inEvaluation([encoder], () => extract(encoder, dataset, resolved));
-  const part = rangeOfRank(dataset.length);
-  if (part.size === 0)
-    throw new OptionError(`distributed: ${dataset.name} has ${dataset.length} samples, fewer than there are processes`);
-  const indices = Uint32Array.from({ length: part.size }, (_, i) => part.begin + i);
-  const own = await inEvaluation([encoder], () => extract(encoder, subset(dataset, indices), resolved));
+  const whole = (of: Dataset): Promise<Features> => inEvaluation([encoder], () => extract(encoder, of, resolved));
+  return resolved.distributed && isDistributed() ? extractTogether(dataset, whole) : whole(dataset);
+}
+
+/** Each process of the group its part. */
+async function extractTogether(dataset: Dataset, extractAll: (of: Dataset) => Promise<Features>): Promise<Features> {
+  const { name, length } = dataset;
+  if (length < worldSize())
+    throw new OptionError(`distributed: ${name} has ${length} samples, fewer than there are processes`);
+  const { begin, size } = rangeOfRank(length);
+  const part = subset(
+    dataset,
+    Uint32Array.from({ length: size }, (_, i) => begin + i),
+  );
+  const own = await failTogether(() => extractAll(part));
   using features = own.features;
-  using labels = tensor(own.labels ?? new Int32Array(part.size).fill(unknownLabel));
-  using allLabels = ofAllRanks(labels, dataset.length);
+  using labels = tensor(own.labels ?? new Int32Array(size).fill(unknownLabel));
+  using allLabels = ofAllRanks(labels, length);
   const known = (await allLabels.data()) as Int32Array;
-  return { features: ofAllRanks(features, dataset.length), labels: known.includes(unknownLabel) ? undefined : known };
+  return { features: ofAllRanks(features, length), labels: known.includes(unknownLabel) ? undefined : known };
 }
 
 async function extract(
   encoder: Module,
   dataset: Dataset,
-  { augment, batchSize, precision: asked, signal, onProgress }: ResolvedOf<typeof extractOptions>,
+  { augment, batchSize, precision: asked, distributed, signal, onProgress }: ResolvedOf<typeof extractOptions>,
 ): Promise<Features> {
   const transform = (samples: LoadedSample[]): FeatureBatch => {
     const images = augment.apply(samples, { seed: 0, device: encoder.device });
@@ -116,12 +124,9 @@ async function extract(
     await features.data(); // on a device, ready() does not wait for the end
   };
   try {
-    const choice = await choosePrecision(
-      asked,
-      encoder.device,
-      pass,
-      Math.min(batchSize, dataset.length, mostMeasured),
-    );
+    const measured = Math.min(batchSize, dataset.length, mostMeasured);
+    const choose = () => choosePrecision(asked, encoder.device, pass, measured);
+    const choice = await (distributed ? fromRankZero(choose) : choose());
     warnOfPrecision(choice);
     for await (const batch of loader.epoch(0, { signal })) {
       using images = batch.images;

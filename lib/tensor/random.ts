@@ -11,6 +11,9 @@ import { type Tensor, tensor } from './tensor.ts';
 let state = randomBytes(8).readBigUInt64LE();
 let weights: { readonly seed: number; generator?: Generator } = { seed: randomBytes(6).readUIntLE(0, 6) };
 
+/** 0: the keys that every process of a group has. */
+let share = 0n;
+
 const gap = 0x9e3779b97f4a7c15n;
 
 function mixed(value: bigint): bigint {
@@ -31,7 +34,8 @@ function next(): bigint {
  * takes a fresh one at each call, as it would if it were not compiled.
  */
 export function randomKey(): Tensor {
-  return madeAtEachCall(() => tensor(BigInt.asIntN(64, next())));
+  const own = share;
+  return madeAtEachCall(() => tensor(BigInt.asIntN(64, own === 0n ? next() : mixed(next() + own * gap))));
 }
 
 /**
@@ -45,6 +49,20 @@ export function withKeysOf<T>(numbers: readonly number[], fn: () => T): T {
     return fn();
   } finally {
     state = now;
+  }
+}
+
+/**
+ * Runs `fn`, whose keys are others for each `number`, an integer of at least 0; those that come afterwards are the same. For what the
+ * processes of a group draw for rows of their own.
+ */
+export function withKeysOfShare<T>(number: number, fn: () => T): T {
+  const around = share;
+  share = BigInt(number);
+  try {
+    return fn();
+  } finally {
+    share = around;
   }
 }
 

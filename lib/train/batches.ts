@@ -6,6 +6,7 @@ import { DataLoader } from '../data/loader.ts';
 import { everySample, type Sampler } from '../data/sampler.ts';
 import { makeSampler } from '../data/samplers/samplers.ts';
 import { ContrastiveError, DataError, errorOf } from '../errors.ts';
+import type { BoundMethod } from '../methods/all.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ResolvedOptions } from './options.ts';
 
@@ -54,11 +55,11 @@ function naming<T>(what: string, work: () => T): T {
 }
 
 export function batchMaker(dataset: Dataset, options: ResolvedOptions): BatchMaker {
-  const { augment, seed, precision, encoder, method } = options;
+  const { augment, seed, precision, encoder, method, ranks } = options;
   return async (samples, round) => {
     // A thousand samples take milliseconds, and an epoch begins with several batches: timers must get their turn between.
     await eventLoopTurn();
-    const labels = labelsOf(samples);
+    const labels = ranks ? commonLabels(dataset, method, samples) : labelsOf(samples);
     if (labels === undefined && method.labels === 'required')
       throw new DataError(
         `${dataset.name}: the method '${method.spec.name}' needs a label for every sample; 'simclr' needs none`,
@@ -112,6 +113,22 @@ export function trainBatches(dataset: Dataset, options: ResolvedOptions, sampler
     sampler,
     transform: (samples, epoch, step) => make(samples, roundOf(sampler, epoch, step)),
   });
+}
+
+/**
+ * Where several processes share a batch, each knows its own samples: whether a loss that may look at labels gets any is decided by the
+ * data set.
+ */
+function commonLabels(
+  dataset: Dataset,
+  { labels: use }: BoundMethod,
+  samples: readonly Sample[],
+): Int32Array | undefined {
+  if (use === 'optional' && dataset.labels === undefined) return undefined;
+  const labels = labelsOf(samples);
+  if (use === 'optional' && labels === undefined)
+    throw new DataError(`${dataset.name}: dataset.labels has labels, and a sample of the batch has none`);
+  return labels;
 }
 
 function labelsOf(samples: readonly Sample[]): Int32Array | undefined {

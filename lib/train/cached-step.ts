@@ -18,7 +18,7 @@ import { isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
 import { readTogether, SharedStep, stopOf } from './shared-step.ts';
 import type { StepContext } from './step.ts';
-import { keysOf, scalarOf, targetsOf, tensorsOf } from './targets.ts';
+import { scalarOf, targetsOf, tensorsOf } from './targets.ts';
 import type { Watch } from './watch.ts';
 
 type ViewTensors = Pick<TrainBatch, 'images' | 'viewOrder'>;
@@ -78,7 +78,7 @@ export function makeCachedStep(
   const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
   /** Both passes of a micro-batch drop the same elements. @param place of the micro-batch in its step. */
   const pass = ({ images, viewOrder }: ViewTensors, step: number, place: number) =>
-    withKeysOf(keysOf(options, step, place), () => (compiled ?? whole)({ images, viewOrder }));
+    withKeysOf([options.seed, step, place], () => (compiled ?? whole)({ images, viewOrder }));
 
   /** Features of all samples, (batch, views, dim), without autograd; and the targets, which are read on the way. */
   const cacheFeatures = async (batch: LargeBatch, step: number, signal: AbortSignal | undefined) => {
@@ -133,8 +133,7 @@ export function makeCachedStep(
             return [compared, options.metrics ? method.metrics(compared, tensors) : undefined] as const;
           };
           const [value, metrics] = shared ? shared.ranks.inCommon(compare) : compare();
-          const ownReport = reportOf(value, metrics);
-          const report = shared ? shared.report(ownReport) : ownReport;
+          const report = shared ? shared.report(value, metrics) : reportOf(value, metrics);
           status = guard.checkLoss(report.narrow(0, 0, 1), status);
           const stopped = shared && stopOf(stop);
           if (shared && stopped) status = shared.agree(status, stopped);

@@ -128,7 +128,7 @@ export const trainerOptions = {
   compile: { type: 'boolean', usual: 'where all parts are pure', help: 'a step is [one native job](compile.md)' },
   /**
    * Where several processes train together: whether batch normalisation takes its statistics over the rows of all of them, as one
-   * process would. Without, each takes those of its own rows, and its running statistics are rank 0's. Default true.
+   * process would. Without, each takes those of its own rows; the running statistics are rank 0's in the end. Default true.
    */
   syncBatchNorm: {
     ...{ type: 'boolean', default: true },
@@ -136,7 +136,7 @@ export const trainerOptions = {
   },
   /**
    * Where several processes train together: whether a loss compares the samples of all of them. Without, each compares its own, and the
-   * gradients are averaged, as accumulate does; what a method keeps between steps, as a queue, is then rank 0's. Default true.
+   * gradients are averaged, as accumulate does; for methods whose loss is of the features of a batch alone. Default true.
    */
   gather: {
     ...{ type: 'boolean', default: true },
@@ -202,6 +202,10 @@ export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
     isDefaultBatch: givenSize === undefined,
     microBatch: expectNumber('microBatch', declared.microBatch ?? batchSize, { ...countOption, max: batchSize }),
   };
+  if (!resolved.gather && !method.isOfFeatures)
+    throw new OptionError(
+      `gather must not be false for the method '${method.spec.name}': what it keeps between steps is of the samples of all processes`,
+    );
   if (resolved.accumulate > 1 && resolved.microBatch < batchSize)
     throw new OptionError(
       'accumulate does not go with microBatch, which gives the gradient of the whole batch already: expected a larger batchSize instead',

@@ -1,11 +1,12 @@
 /** What a training step does besides where several processes compute it together. */
 import type { Ranks } from '../distributed/ranks.ts';
+import type { LossValue } from '../losses/all.ts';
 import type { Method, Targets } from '../methods/method.ts';
 import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { StepResult } from './report.ts';
+import { reportOf, type StepResult } from './report.ts';
 import { trainedParameters } from './trained.ts';
 
 /**
@@ -32,9 +33,12 @@ export class SharedStep {
     return { ...own, labels: own.labels && this.ranks.whole(own.labels), ids: this.ranks.whole(own.ids) };
   }
 
-  /** What is reported of a loss: where it is of a rank's own rows, the mean over the ranks. */
-  report(own: Tensor): Tensor {
-    return this.ranks.gather ? own : noGrad(() => ops.allReduce_(own, { op: 'mean' }));
+  /** As reportOf(): where losses are of a rank's own rows, means over the ranks, and all anchors. */
+  report(value: LossValue, metrics: Tensor | undefined): Tensor {
+    if (this.ranks.gather) return reportOf(value, metrics);
+    const validAnchors = value.validAnchors?.mul(this.ranks.worldSize);
+    const own = reportOf({ loss: value.loss, ...(validAnchors && { validAnchors }) }, metrics);
+    return noGrad(() => ops.allReduce_(own, { op: 'mean' }));
   }
 
   /** @param stop int64 (1): not 0 where this rank wants to stop; then where any does. @returns the worst status of all ranks. */

@@ -1,15 +1,19 @@
 /** What several processes that train together have to agree on before the first step. */
+import { createHash } from 'node:crypto';
 import type { Dataset } from '../data/dataset.ts';
 import { isOneOfSeveral } from '../distributed/environment.ts';
 import { fromRankZero, initProcessGroup, isDistributed } from '../distributed/group.ts';
 import { Ranks } from '../distributed/ranks.ts';
-import { AbortError, DistributedError } from '../errors.ts';
+import { DistributedError } from '../errors.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { DType, Tensor } from '../tensor/tensor.ts';
 import type { RunWriter, Trained } from './checkpointing.ts';
+import { markOf } from './dataset-mark.ts';
+import type { ResolvedFit } from './fit-options.ts';
 import { loadState, modulesOf, stateOf } from './module-state.ts';
-import type { CheckedOptions, ResolvedOptions } from './options.ts';
+import type { CheckedOptions } from './options.ts';
+import { trainedParameters } from './trained.ts';
 
 /** Joins the processes that a launcher has started, if it has. @returns undefined where this one is alone. */
 export async function joinRanks(options: Pick<CheckedOptions, 'gather' | 'syncBatchNorm'>): Promise<Ranks | undefined> {
@@ -17,9 +21,9 @@ export async function joinRanks(options: Pick<CheckedOptions, 'gather' | 'syncBa
   return isDistributed() ? new Ranks(options) : undefined;
 }
 
-/** @throws {DistributedError} this process trains with other options, or on other data, than rank 0. */
-export async function expectAlike(options: ResolvedOptions, dataset: Dataset, ranks: Ranks): Promise<void> {
-  const here = signatureOf(options, dataset);
+/** @throws {DistributedError} this process trains with other options, on other data or with other batches than rank 0. */
+export async function expectAlike(trained: Trained, dataset: Dataset, fit: ResolvedFit, ranks: Ranks): Promise<void> {
+  const here = await signatureOf(trained, dataset, fit);
   const there = await fromRankZero(() => here);
   for (const [name, value] of Object.entries(here))
     if (value !== there[name])
@@ -28,28 +32,32 @@ export async function expectAlike(options: ResolvedOptions, dataset: Dataset, ra
       );
 }
 
-/** What decides a training, as text by name. */
-function signatureOf(options: ResolvedOptions, { name, length }: Dataset): Record<string, string> {
-  const { encoder, head, method, optimizer, schedule, augment, batchSize, microBatch, accumulate, ema } = options;
+/** What decides a training, and what its processes send each other, as text by name. */
+async function signatureOf(
+  { options, sampler, method, stepsPerEpoch }: Trained,
+  dataset: Dataset,
+  { monitors, monitorEvery, monitorStart }: ResolvedFit,
+): Promise<Record<string, string>> {
+  const { encoder, head, optimizer, schedule, augment, batchSize, microBatch, accumulate, ema } = options;
   const { epochs, seed, metrics, gather, syncBatchNorm } = options;
-  const shapes = modulesOf({ encoder, head }).flatMap(([part, module]) =>
-    [...stateOf(module)].map(([of, { shape }]) => `${part}.${of} ${shape}`),
-  );
+  const { samples } = await markOf(dataset);
+  const batches = createHash('sha256');
+  for (const batch of await sampler.batches(0)) batches.update(batch);
   const decides = {
+    ...{ method: options.method.spec, optimizer, schedule, augment, batchSize, microBatch, accumulate, ema },
+    ...{ epochs, seed, metrics, gather, syncBatchNorm, stepsPerEpoch, sampler: sampler.config },
+    parameters: modulesOf({ encoder, head }).flatMap(([part, module]) =>
+      [...stateOf(module)].map(([of, { shape }]) => `${part}.${of} ${shape}`),
+    ),
+    trained: [...trainedParameters(options, method).keys()],
+    data: `${dataset.name} of ${dataset.length} samples`,
+    samples: samples.map(({ id, label, height, width }) => [id, label, height, width]),
+    batches: batches.digest('hex').slice(0, 16),
     ...{
-      method: method.spec,
-      optimizer,
-      schedule,
-      augment,
-      batchSize,
-      microBatch,
-      accumulate,
-      ema,
-      epochs,
-      seed,
-      metrics,
+      monitorEvery,
+      monitorStart,
+      'monitors of features': monitors.filter((each) => typeof each !== 'function').length,
     },
-    ...{ gather, syncBatchNorm, parameters: shapes, data: `${name} of ${length} samples` },
   };
   return Object.fromEntries(Object.entries(decides).map(([of, value]) => [of, String(JSON.stringify(value))]));
 }
@@ -77,10 +85,6 @@ export function begunOf(writer: RunWriter | undefined, stepsPerEpoch: number): B
     lossBefore: writer?.lossOfEpoch(epoch - 1),
   };
 }
-
-/** What ended this process's training: where it was told to stop, and another one did so first, that. */
-export const asAbort = (error: unknown, signal: AbortSignal | undefined): unknown =>
-  error instanceof DistributedError && signal?.aborted ? new AbortError(undefined, { cause: error }) : error;
 
 type State = ReadonlyMap<string, Tensor>;
 

@@ -15,7 +15,7 @@ import type { ResolvedOptions } from './options.ts';
 import { callsFunctions, isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
 import { readTogether, SharedStep, stopOf, type Together } from './shared-step.ts';
-import { keysOf, scalarOf, targetsOf } from './targets.ts';
+import { scalarOf, targetsOf } from './targets.ts';
 import type { Watch } from './watch.ts';
 
 export interface StepContext {
@@ -85,8 +85,8 @@ function stepFunction(
     let status = guard.begin(part);
     const value = common(() => method.loss(batch));
     const encoded = watch?.features(batch.views.batch);
-    const ownReport = reportOf(value, metrics ? common(() => method.metrics(value, batch)) : undefined);
-    const report = shared ? shared.report(ownReport) : ownReport;
+    const measured = metrics ? common(() => method.metrics(value, batch)) : undefined;
+    const report = shared ? shared.report(value, measured) : reportOf(value, measured);
     status = guard.checkLoss(report.narrow(0, 0, 1), status);
     status = guard.checkFeatures(value.features, status);
     if (shared && stop) status = shared.agree(status, stop);
@@ -127,7 +127,7 @@ export function makeStep(
       stop: shared && stopOf(context.stop),
       part,
     };
-    return withKeysOf(keysOf(options, context.step, place), () => enableGrad(() => step(inputs)));
+    return withKeysOf([options.seed, context.step, place], () => enableGrad(() => step(inputs)));
   };
 
   const read = async ({ report, status, together }: StepOutputs): Promise<StepResult> => {

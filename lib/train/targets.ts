@@ -7,13 +7,6 @@ import type { ResolvedOptions } from './options.ts';
 /** A number that changes from step to step, float64 (). */
 export const scalarOf = (value: number): Tensor => tensor(value, { dtype: 'float64' });
 
-/** What a step drops is a function of these; each rank drops other elements of its own rows. */
-export const keysOf = (
-  { seed, ranks }: Pick<ResolvedOptions, 'seed' | 'ranks'>,
-  step: number,
-  place: number,
-): number[] => (ranks ? [seed, step, place, ranks.rank] : [seed, step, place]);
-
 /** Labels, where the method looks at them and every sample has one, and ids. */
 export function tensorsOf(
   { labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>,

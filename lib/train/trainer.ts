@@ -1,7 +1,8 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
-import { barrier, destroyProcessGroup, fromRankZero } from '../distributed/group.ts';
-import { AbortError, messageOf, NonFiniteLossError, StateError } from '../errors.ts';
+import { barrier, fromRankZero } from '../distributed/group.ts';
+import { localDevice } from '../distributed/local-device.ts';
+import { NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
@@ -23,7 +24,8 @@ import {
 } from './options.ts';
 import { makePipeline, type StepOutcome } from './pipeline.ts';
 import { type StepPlace, StepReports } from './reports.ts';
-import { asAbort, begunOf, expectAlike, joinRanks, shareState } from './shared-training.ts';
+import { begunOf, expectAlike, joinRanks, shareState } from './shared-training.ts';
+import { toldToOthers } from './told-to-others.ts';
 import { makeMethod, trainedParameters } from './trained.ts';
 import { Watch } from './watch.ts';
 
@@ -69,21 +71,15 @@ export class Trainer {
 
   /** As fit, as an iterator: `for await (const event of trainer.events(dataset))`. Leaving the loop stops the training, at a checkpoint. */
   async *events(dataset: Dataset, options: FitOptions = {}): AsyncGenerator<TrainEvent, void, undefined> {
-    const checked = checkFitOptions(options);
     if (this.#running) throw new StateError('this trainer is running already');
     this.#running = true;
-    let reason = 'it left the training';
+    const begin = () => {
+      const checked = checkFitOptions(options);
+      return { events: this.#run(checkDataset(dataset), checked), onEvent: checked.onEvent };
+    };
     try {
-      for await (const event of this.#run(checkDataset(dataset), checked)) {
-        checked.onEvent?.(event);
-        if (event.kind === 'end') reason = ''; // who takes this one may leave the loop with it
-        yield event;
-      }
-    } catch (error) {
-      reason = error instanceof AbortError ? '' : messageOf(error); // all processes stop together
-      throw asAbort(error, checked.signal);
+      yield* toldToOthers(begin, options?.signal);
     } finally {
-      if (reason !== '') await destroyProcessGroup({ reason });
       this.#running = false;
       this.#setTraining(false);
     }
@@ -103,13 +99,13 @@ export class Trainer {
     // Processes that train together stop behind the same step: who wants to stop says so in the next one.
     const together = new AbortController();
     const signal = ranks ? together.signal : options.signal;
-    encoder.to(sized.device);
-    if (head instanceof Module) head.to(sized.device);
+    const device = ranks ? localDevice(sized.device) : sized.device;
+    encoder.to(device);
+    if (head instanceof Module) head.to(device);
     this.#setTraining(true);
     const asked = (await fromRankZero(() => precisionOfRun(sized, options))) ?? sized.precision;
-    const choice = await fromRankZero(() => fitPrecision({ ...sized, precision: asked }, dataset, signal));
+    const choice = await fromRankZero(() => fitPrecision({ ...sized, precision: asked }, dataset, options.signal));
     const resolved: ResolvedOptions = { ...sized, precision: choice.precision, ...(ranks && { ranks }) };
-    if (ranks) await expectAlike(resolved, dataset, ranks);
     const sampler = await samplerOf(dataset, resolved, signal);
     using watch = new Watch(monitors);
     using method = makeMethod(resolved, watch.network({ encoder, head }, choice.precision, ranks));
@@ -119,6 +115,7 @@ export class Trainer {
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
     const trained = { options: resolved, sampler, choice, optimizer, method, average, stepsPerEpoch };
+    if (ranks) await expectAlike(trained, dataset, options, ranks);
     const writes = ranks === undefined || ranks.rank === 0;
     await using writer = writes ? await RunWriter.open(trained, dataset, options) : undefined;
     const begun = await fromRankZero(() => begunOf(writer, stepsPerEpoch));
@@ -248,6 +245,7 @@ export class Trainer {
         throwIfAborted(signal);
       }
       if (reports.done === 0) yield* await save(0); // a run of no epochs
+      if (ranks?.canDiffer) await shareState(trained, ranks);
       await barrier(); // no process ends before all have heard what rank 0 said last
       hasEnded = true;
     } finally {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/modes.h"
+
 #if defined(__linux__)
 #include <unistd.h>
 #endif
@@ -14,6 +16,8 @@ namespace contrastive::losses {
 namespace {
 
 constexpr double kMebibyte = 1 << 20;
+// Where ranks share the blocks, all must cut the same ones, whatever their caches.
+constexpr int64_t kSharedBlock = 512;
 
 double second_level_cache() {
 #if defined(__linux__)
@@ -34,6 +38,7 @@ double device_memory(const at::Device& device) {
 }  // namespace
 
 int64_t default_block(const at::Tensor& z) {
+  if (is_same_in_all_ranks()) return kSharedBlock;
   const bool cpu = z.device().is_cpu();
   const double bytes = cpu ? second_level_cache() : device_memory(z.device()) / 1024;
   const auto side = static_cast<int64_t>(std::sqrt(bytes / static_cast<double>(z.element_size())));

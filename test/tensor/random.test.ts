@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { compile } from '../../lib/tensor/compile.ts';
 import * as ops from '../../lib/tensor/ops.ts';
-import { manualSeed, randomKey } from '../../lib/tensor/random.ts';
+import { manualSeed, randomKey, withKeysOf, withKeysOfShare } from '../../lib/tensor/random.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
 import { fixture } from './operations-fixture.ts';
 
@@ -76,4 +77,26 @@ it.each<[string, () => unknown, string]>([
   ['a seed that is no integer', () => ops.randperm(3, { seed: 0.5 }), 'ERR_OPTION'],
 ])('refuses %s', (_, call, expected) => {
   expect(call).toThrow(code(expected));
+});
+
+describe('withKeysOfShare', () => {
+  const keysOf = (share: number): string[] =>
+    withKeysOf([7], () => {
+      const own = withKeysOfShare(share, () => [randomKey(), randomKey()]);
+      return [...own, randomKey()].map((key) => String(key.itemSync()));
+    });
+
+  it('gives each process keys of its own, and then those that all have', () => {
+    const [first, second, third] = [0, 1, 2].map(keysOf) as [string[], string[], string[]];
+    expect(new Set([...first.slice(0, 2), ...second.slice(0, 2), ...third.slice(0, 2)]).size).toBe(6);
+    expect([second[2], third[2]]).toEqual([first[2], first[2]]);
+  });
+
+  it('holds in a recording too, at each call', async () => {
+    const drawn = compile(() => [withKeysOfShare(3, randomKey), randomKey()].map((key) => key.clone()));
+    const plain = (): string[] =>
+      withKeysOf([5], () => [withKeysOfShare(3, randomKey), randomKey()]).map((key) => String(key.itemSync()));
+    for (let call = 0; call < 2; call++)
+      expect(withKeysOf([5], () => drawn()).map((key) => String(key.itemSync()))).toEqual(plain());
+  });
 });
