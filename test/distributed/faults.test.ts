@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
+import { isOneOfSeveral } from '../../lib/distributed/environment.ts';
 import { freePort, resultsOf, runProcesses } from './processes.ts';
 import type { Trained, Training } from './tiny-training.ts';
 
@@ -90,6 +91,10 @@ describe.each(['a port', 'a file'])('processes that call different collectives, 
   });
 });
 
+test('a worker that ends takes its group with it', async () => {
+  expect(await resultsOf('in-worker.ts', null, { worldSize: 1 })).toEqual([[1, 1]]);
+});
+
 describe('processes that were started wrongly', () => {
   const started = (variables: (rank: number) => Record<string, string>, options = {}) =>
     resultsOf<{ code: string; message: string } | null>('joining.ts', { timeout: 4, ...options }, { variables });
@@ -105,6 +110,25 @@ describe('processes that were started wrongly', () => {
     const [first, second] = await started((rank) => (rank === 0 ? {} : { MASTER_ADDR: 'no-such-host.invalid' }));
     expect(first).toEqual(ofFailed(/^rank 0 of 2: rank 1 did not come within 4 s$/));
     expect(second).toEqual(ofFailed(/^rank 1 of 2: nobody answers at no-such-host.invalid:\d+ after 4 s/));
+  });
+
+  test.concurrent('WORLD_SIZE without RANK', async () => {
+    expect([isOneOfSeveral({ WORLD_SIZE: '2' }), isOneOfSeveral({ WORLD_SIZE: '1', RANK: '0' })]).toEqual([
+      true,
+      false,
+    ]);
+    const refused = { code: 'ERR_OPTION', message: expect.stringMatching(/missing: RANK$/) };
+    expect(await started(() => ({ RANK: '' }))).toEqual([refused, refused]);
+  });
+
+  test.concurrent('a network interface that one has not', async () => {
+    const [first, second] = await started((rank) => (rank === 0 ? {} : { GLOO_SOCKET_IFNAME: 'none9' }), {
+      timeout: 20,
+    });
+    expect(second).toEqual(
+      ofFailed(/^rank 1, which listens at 127.0.0.1, cannot connect to the others \(GLOO_SOCKET_IFNAME/),
+    );
+    expect(first).toEqual(ofFailed(/^rank 1 \(.*\) stopped: rank 1, which listens at 127.0.0.1, cannot connect/));
   });
 
   test.concurrent('two of one rank', async () => {
