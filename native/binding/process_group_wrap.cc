@@ -55,10 +55,11 @@ Napi::Value join_group(const Napi::CallbackInfo& info) {
   State& state = State::of(info.Env());
   return enqueue(info, [options = options_of(info[0].As<Napi::Object>()), &state] {
     CONTRASTIVE_CHECK(!distributed::group_or_null(), kStateError, "this process is in a process group already");
-    distributed::set_group(std::make_shared<ProcessGroup>(options, [closing = state.shared_closing()] {
+    const auto group = std::make_shared<ProcessGroup>(options, [closing = state.shared_closing()] {
       CONTRASTIVE_CHECK(!*closing, kAbortedError, "the environment is closing");
-    }));
-    state.note_joined();
+    });
+    state.note_joined(group);
+    distributed::set_group(group);
     return undefined();
   });
 }

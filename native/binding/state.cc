@@ -81,7 +81,8 @@ void State::close() {
   pool_.reset();  // before the joins: a stream's job may wait for a batch
   interactive_.join();
   bulk_.join();
-  if (has_joined_.exchange(false)) distributed::set_group(nullptr);
+  const auto group = joined_.lock();
+  if (group && group == distributed::group_or_null()) distributed::set_group(nullptr);
 }
 
 Pool& State::pool() {

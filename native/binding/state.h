@@ -7,10 +7,15 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "core/pool.h"
 #include "core/slot.h"
 #include "core/stream.h"
+
+namespace contrastive::distributed {
+class ProcessGroup;
+}
 
 namespace contrastive::binding {
 
@@ -69,7 +74,7 @@ class State {
   std::shared_ptr<const std::atomic<bool>> shared_closing() const { return closing_; }
 
   // In a job: this environment has joined the process group, which goes with it.
-  void note_joined() { has_joined_ = true; }
+  void note_joined(std::weak_ptr<distributed::ProcessGroup> group) { joined_ = std::move(group); }
 
  private:
   explicit State(Napi::Env env);
@@ -83,7 +88,7 @@ class State {
   Napi::Reference<Napi::Int32Array> progress_;  // JavaScript's memory, since not every runtime lets it see ours
   size_t open_ = 0;                             // promises not settled yet; JavaScript thread only
   std::shared_ptr<std::atomic<bool>> closing_ = std::make_shared<std::atomic<bool>>(false);
-  std::atomic<bool> has_joined_{false};
+  std::weak_ptr<distributed::ProcessGroup> joined_;  // belongs to the bulk stream's thread
   Stream bulk_, interactive_;
   FailurePtr bulk_failure_, interactive_failure_;  // of effects; each belongs to its stream's thread
   std::unique_ptr<Pool> pool_;

@@ -76,9 +76,9 @@ StorePtr connect(const GroupOptions& options, const Check& check, Clock::time_po
   return c10::make_intrusive<c10d::PrefixStore>(options.prefix, base);
 }
 
-std::vector<std::string> missing_ranks(RankStore& store, const GroupOptions& options) {
+std::vector<std::string> missing_ranks(RankStore& store) {
   std::vector<std::string> names;
-  for (int rank = 0; rank < options.size; ++rank)
+  for (int rank = 0; rank < store.options().size; ++rank)
     if (!store.has_come(rank)) names.push_back(std::to_string(rank));
   return names;
 }
@@ -111,7 +111,8 @@ std::unique_ptr<RankStore> claim_place(const StorePtr& launch, const GroupOption
 }
 
 // Rank 0 looks at all others, and they at rank 0.
-void wait_for_all(RankStore& store, const GroupOptions& options, const Check& check, Clock::time_point end) {
+void wait_for_all(RankStore& store, const Check& check, Clock::time_point end) {
+  const GroupOptions& options = store.options();
   const bool leads = options.rank == 0;
   std::vector<int> expected{0};
   for (int rank = 1; leads && rank < options.size; ++rank) expected.push_back(rank);
@@ -127,7 +128,7 @@ void wait_for_all(RankStore& store, const GroupOptions& options, const Check& ch
     if (leads && expected.empty()) store.set("complete", "");
     if (expected.empty() && store.has("complete")) return;
     if (Clock::now() > end) {
-      const std::vector<std::string> missing = missing_ranks(store, options);
+      const std::vector<std::string> missing = missing_ranks(store);
       const std::string who = message("rank ", options.rank, " of ", options.size, ": ");
       throw Error(kDistributedError, missing.empty()
                                          ? message(who, store.name_of(0), " has come, but does not answer")
@@ -148,7 +149,7 @@ std::unique_ptr<RankStore> meet(const GroupOptions& options, const Check& check)
     try {
       store = claim_place(launch, options, check, end);
       store->introduce();
-      wait_for_all(*store, store->options(), check, end);
+      wait_for_all(*store, check, end);
       return store;
     } catch (const StoreLost&) {
       // Of a group before this one, whose server rank 0 has closed by now.
