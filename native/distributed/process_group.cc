@@ -7,16 +7,12 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "core/error.h"
-#include "distributed/aside.h"
-#include "distributed/gloo_backend.h"
-#include "distributed/local_address.h"
-#include "distributed/quiet_log.h"
+#include "distributed/gloo_connections.h"
 #include "distributed/rendezvous.h"
 
 namespace contrastive::distributed {
@@ -30,27 +26,6 @@ constexpr const char* kSameOrder = "all processes must call the same collectives
 
 constexpr milliseconds kBetweenLooks{100};   // at whether the environment ends, while a collective is waited for
 constexpr milliseconds kBetweenCalls{1000};  // to the store, whether a rank has left
-
-// What gloo says, without the line of its sources and its advice.
-std::string reason_in(std::string text) {
-  text = text.substr(0, text.find('\n'));
-  const size_t place = text.find("] ");
-  if (text.starts_with('[') && place != std::string::npos) text = text.substr(place + 2);
-  return text.substr(0, text.find(". This is typically"));
-}
-
-using BackendPtr = c10::intrusive_ptr<c10d::Backend>;
-
-bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
-
-// Where this rank listens: the others reach it as it reaches where all meet, or one that is on another machine.
-std::string own_address(const GroupOptions& options, RankStore& store) {
-  const std::string own = options.file.empty() ? local_address_towards(options.host) : "127.0.0.1";
-  if (!is_loopback(own)) return own;
-  const std::string machine = store.other_machine();
-  const std::string towards = machine.empty() ? "" : local_address_towards(machine);
-  return towards.empty() ? own : towards;
-}
 
 std::mutex current_mutex;
 // Never destroyed at exit: a thread of gloo's may be in it.
@@ -75,8 +50,11 @@ ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
   try {
     const std::string own = own_address(options_, *store_);
     const c10::intrusive_ptr<c10d::Store> store = connect_again(*store_, check_);
-    backend_ = connect_all(own, store);
-    gradients_ = connect_all(own, c10::make_intrusive<c10d::PrefixStore>("gradients", store));
+    Clock::time_point next_call = Clock::now() + kBetweenCalls;
+    const auto listen = [&] { look(next_call); };
+    backend_ = connect_all(options_, own, store, listen);
+    const auto of_gradients = c10::make_intrusive<c10d::PrefixStore>("gradients", store);
+    gradients_ = connect_all(options_, own, of_gradients, listen);
   } catch (const Error& e) {
     store_->leave(e.what());
     throw;
@@ -90,32 +68,6 @@ ProcessGroup::~ProcessGroup() {
   gradients_.release();
 }
 
-// Within the timeout, which gloo's own attempts are not bound to.
-BackendPtr ProcessGroup::connect_all(const std::string& own, const c10::intrusive_ptr<c10d::Store>& store) {
-  const auto cannot = [&](const std::string& why) {
-    return Error(kDistributedError,
-                 message("rank ", options_.rank, ", which listens at ", own, ", cannot connect to the ",
-                         "others (GLOO_SOCKET_IFNAME names the network interface to use): ", why));
-  };
-  std::future<BackendPtr> backend = aside([own, store, options = options_] {
-    const QuietLog quiet;
-    return make_gloo_backend(store, options.rank, options.size, own, options.timeout);
-  });
-  const Clock::time_point end = Clock::now() + options_.timeout;
-  Clock::time_point next_call = Clock::now() + kBetweenCalls;
-  while (backend.wait_for(kBetweenLooks) != std::future_status::ready) {
-    look(next_call);
-    if (Clock::now() > end) throw cannot(message("no answer within ", options_.timeout.count() / 1000, " s"));
-  }
-  try {
-    return backend.get();
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& e) {
-    throw cannot(reason_in(e.what()));
-  }
-}
-
 void ProcessGroup::check_usable() const { CONTRASTIVE_CHECK(failure_.empty(), kDistributedError, failure_); }
 
 ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start, std::vector<at::Tensor> held) {
@@ -124,9 +76,9 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
   try {
     work = start();
   } catch (const c10::Error& e) {
-    fail(reason_in(e.what_without_backtrace()));
+    fail(gloo_reason(e.what_without_backtrace()));
   } catch (const std::exception& e) {
-    fail(reason_in(e.what()));
+    fail(gloo_reason(e.what()));
   }
   auto state = std::make_shared<Pending::State>();
   {
@@ -140,7 +92,7 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
     const std::lock_guard lock(state->mutex);
     state->is_done = true;
     state->ended = Clock::now();
-    if (future.hasError()) state->error = reason_in(future.tryRetrieveErrorMessage());
+    if (future.hasError()) state->error = gloo_reason(future.tryRetrieveErrorMessage());
     --*under_way;
     state->changed.notify_all();
   });

@@ -75,7 +75,6 @@ class ProcessGroup {
   void leave(const std::string& reason);
 
  private:
-  c10::intrusive_ptr<c10d::Backend> connect_all(const std::string& own, const c10::intrusive_ptr<c10d::Store>& store);
   Pending launch(const std::function<c10::intrusive_ptr<c10d::Work>()>& start, std::vector<at::Tensor> held);
   Pending launch_reduction(const at::Tensor& tensor, Reduction reduction);
   void check_usable() const;
