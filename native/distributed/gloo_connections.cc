@@ -1,7 +1,5 @@
 #include "distributed/gloo_connections.h"
 
-#include <future>
-
 #include "core/error.h"
 #include "distributed/aside.h"
 #include "distributed/gloo_backend.h"
@@ -41,12 +39,12 @@ BackendPtr connect_all(const GroupOptions& options, const std::string& own,
                  message("rank ", options.rank, ", which listens at ", own, ", cannot connect to the ",
                          "others (GLOO_SOCKET_IFNAME names the network interface to use): ", why));
   };
-  std::future<BackendPtr> backend = aside([own, store, options] {
+  Aside<BackendPtr> backend = aside([own, store, options] {
     const QuietLog quiet;
     return make_gloo_backend(store, options.rank, options.size, own, options.timeout);
   });
   const Clock::time_point end = Clock::now() + options.timeout;
-  while (backend.wait_for(kBetweenAnswers) != std::future_status::ready) {
+  while (!backend.wait_for(kBetweenAnswers)) {
     look();
     if (Clock::now() > end) throw cannot(message("no answer within ", options.timeout.count() / 1000, " s"));
   }

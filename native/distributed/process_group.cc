@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "distributed/aside.h"
 #include "distributed/gloo_connections.h"
 #include "distributed/rendezvous.h"
 
@@ -103,7 +104,7 @@ void ProcessGroup::Pending::wait() {
   const Clock::time_point began = Clock::now();
   std::unique_lock lock(state_->mutex);
   Clock::time_point next_call = began + kBetweenCalls;
-  while (!state_->changed.wait_for(lock, kBetweenLooks, [&] { return state_->is_done; })) {
+  while (!wait_a_while(state_->changed, lock, kBetweenLooks, [&] { return state_->is_done; })) {
     lock.unlock();
     group_->look(next_call);
     lock.lock();

@@ -1,7 +1,6 @@
 #include "distributed/rank_store.h"
 
 #include <algorithm>
-#include <future>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -63,14 +62,14 @@ template <typename Ask>
 auto RankStore::in_time(Ask ask) {
   using Answer = decltype(ask(*store_));
   if (!is_lost_) {
-    std::future<Answer> answer = aside([store = store_, ask = std::move(ask)]() mutable {
+    Aside<Answer> answer = aside([store = store_, ask = std::move(ask)]() mutable {
       const QuietLog quiet;
       const auto held = std::move(store);  // and let go before the answer is there: the last one ends the server
       return ask(*held);
     });
     try {
       for (const Clock::time_point end = Clock::now() + patience_; Clock::now() < end; check_())
-        if (answer.wait_for(std::min(kBetweenChecks, patience_)) == std::future_status::ready) return answer.get();
+        if (answer.wait_for(std::min(kBetweenChecks, patience_))) return answer.get();
     } catch (const Error&) {
       throw;  // the environment ends
     } catch (const std::exception&) {

@@ -5,7 +5,6 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <algorithm>
-#include <future>
 #include <string>
 #include <thread>
 #include <vector>
@@ -54,11 +53,11 @@ StorePtr connect_by_file(const GroupOptions& options, const Check& check, Clock:
     return Error(kDistributedError, message("rank ", options.rank, " of ", options.size, " cannot use the file ",
                                             options.file, ": ", why));
   };
-  std::future<StorePtr> store = aside([file = options.file, size = options.size]() -> StorePtr {
+  Aside<StorePtr> store = aside([file = options.file, size = options.size]() -> StorePtr {
     const QuietLog quiet;
     return c10::make_intrusive<c10d::FileStore>(file, size);
   });
-  while (store.wait_for(kLongestPause) != std::future_status::ready) {
+  while (!store.wait_for(kLongestPause)) {
     check();
     if (Clock::now() > end) throw cannot(message("it cannot be opened within ", seconds(options.timeout)));
   }
