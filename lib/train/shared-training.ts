@@ -114,7 +114,11 @@ export async function shareState({ options, optimizer, method, average }: Traine
         const state = new Map(
           shapes.map(({ name, shape, dtype }) => [name, own.get(name) ?? ops.zeros(shape, { dtype: dtype as DType })]),
         );
-        for (const value of state.values()) ops.broadcast_(value);
+        for (const [name, value] of state) {
+          const isMask = value.dtype === 'bool'; // which no collective takes
+          const sent = ops.broadcast_(isMask ? value.to('uint8') : value);
+          if (isMask) state.set(name, sent.to('bool'));
+        }
         if (rank !== 0 && state.size > 0) load(state);
       }),
     );

@@ -2,7 +2,7 @@
 import { Module } from '../../lib/nn/module.ts';
 import { Parameter } from '../../lib/nn/parameter.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
-import type { Tensor } from '../../lib/tensor/tensor.ts';
+import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { tinyModels } from '../train/tiny.ts';
 
 /** Parameters and buffers of a module and of its parts, in place. */
@@ -21,9 +21,12 @@ export function toDouble<M extends Module>(module: M): M {
 export class DoubleEncoder extends Module {
   readonly inner: Module;
   readonly featureDim: number;
+  /** Of bool, as masks are. */
+  readonly mask: Tensor;
 
   constructor(inner: Module & { readonly featureDim: number }) {
     super();
+    this.mask = this.registerBuffer('mask', tensor([1, 0]).to('bool'));
     this.inner = toDouble(inner);
     this.featureDim = inner.featureDim;
   }
