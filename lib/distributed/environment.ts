@@ -28,9 +28,9 @@ function integerIn(environment: Environment, name: string, min: number, max: num
 export const isOneOfSeveral = ({ WORLD_SIZE = '' }: Environment = process.env): boolean =>
   !['', '1'].includes(WORLD_SIZE);
 
-/** Whether this is the process that speaks for all of them: rank 0, or the only one. */
+/** Whether this is the process that speaks for all of them: rank 0, the only one, or one that was given no rank. */
 export const speaksForAll = (environment: Environment = process.env): boolean =>
-  !isOneOfSeveral(environment) || environment.RANK === '0';
+  !isOneOfSeveral(environment) || ['0', undefined].includes(environment.RANK);
 
 /**
  * From RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them.

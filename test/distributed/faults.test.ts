@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
-import { isOneOfSeveral } from '../../lib/distributed/environment.ts';
+import { isOneOfSeveral, speaksForAll } from '../../lib/distributed/environment.ts';
 import { freePort, resultsOf, runProcesses } from './processes.ts';
 import type { Trained, Training } from './tiny-training.ts';
 
@@ -117,6 +117,7 @@ describe('processes that were started wrongly', () => {
       true,
       false,
     ]);
+    expect([speaksForAll({ WORLD_SIZE: '2' }), speaksForAll({ WORLD_SIZE: '2', RANK: '1' })]).toEqual([true, false]);
     const refused = { code: 'ERR_OPTION', message: expect.stringMatching(/missing: RANK$/) };
     expect(await started(() => ({ RANK: '' }))).toEqual([refused, refused]);
   });
