@@ -5,6 +5,7 @@ import { autocast } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { collect } from '../collect.ts';
 import { expectError } from './expect-error.ts';
 import { floatImage, largest } from './functional-call.ts';
 
@@ -88,7 +89,8 @@ describe('parameters', () => {
   });
 });
 
-test('no tensor is left over but the result', () => {
+test('no tensor is left over but the result', async () => {
+  await collect();
   const before = memory().tensors;
   functional.adjustHue(three, [0.1, 0.2, 0.3]).dispose();
   functional.gaussianBlur(three, 3, [1, 2, 3]).dispose();

@@ -4,6 +4,7 @@ import { knnClassify, nearestNeighbours } from '../../lib/evaluate/knn.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
+import { collect } from '../collect.ts';
 
 const cosine = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, x, d) => sum + x * (b[d] as number), 0) / (Math.hypot(...a) * Math.hypot(...b));
@@ -82,11 +83,12 @@ describe('knnClassify', () => {
       ]),
       labels: Int32Array.of(0, 5, 5),
     };
+    await collect();
     const before = memory().tensors;
     const { accuracy, predictions } = await knnClassify(train, test, { k: 2 });
     expect(Array.from(predictions)).toEqual([0, 5, 0]);
     expect(accuracy).toBeCloseTo(2 / 3, 12);
-    expect(memory().tensors).toBeLessThanOrEqual(before);
+    expect(memory().tensors).toBe(before);
     const labels = tensor([0, 0, 5, 5], { dtype: 'int64' });
     const again = await knnClassify({ ...train, labels }, { ...test, labels: BigInt64Array.of(0n, 5n, 0n) }, { k: 1 });
     expect(again.accuracy).toBe(1);
@@ -158,13 +160,14 @@ describe('knnClassify', () => {
     expect(seen.length).toBeGreaterThan(3);
     expect(seen.at(-1)).toEqual([700, 700]);
     await sync();
+    await collect();
     const before = memory().tensors;
     const controller = new AbortController();
     const stopped = { signal: controller.signal, onProgress: () => controller.abort() };
     await expect(knnClassify(bank, queries, stopped)).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     await sync();
     await new Promise(setImmediate); // the reads of blocks that were under way have resolved
-    expect(memory().tensors).toBeLessThanOrEqual(before);
+    expect(memory().tensors).toBe(before);
     const other = new AbortController();
     const search = { k: 1, signal: other.signal, onProgress: () => other.abort() };
     await expect(nearestNeighbours(queries.features, bank.features, search)).rejects.toMatchObject({

@@ -3,6 +3,7 @@ import { supConLoss, supConLossWithStats } from '../../lib/losses/sup-con.ts';
 import { autocast } from '../../lib/tensor/modes.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
+import { collect } from '../collect.ts';
 import { formulaFeatures, gradientOf } from './oracle.ts';
 
 const double = (data: number[][][], requiresGrad = false) => tensor(data, { dtype: 'float64', requiresGrad });
@@ -43,8 +44,9 @@ describe('a handle', () => {
     expect(supConLoss(double(golden)).requiresGrad).toBe(false);
   });
 
-  test('is the only one that a call leaves', () => {
+  test('is the only one that a call leaves', async () => {
     const x = tensor(golden);
+    await collect();
     const before = memory().tensors;
     const loss = supConLoss(x, { labels });
     expect(memory().tensors).toBe(before + 1);

@@ -37,7 +37,7 @@ import type { TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
 import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import { collect } from '../train/collect.ts';
+import { alive, collect } from '../collect.ts';
 import { firstBatch, optionsOf, valuesOf } from '../train/one-step.ts';
 import { size, tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 
@@ -130,9 +130,9 @@ describe.each(Object.entries(cases))('%s', (name, each) => {
     const trainer = new Trainer(optionsFor(each));
     await trainer.fit(tinyDataset(16));
     await collect();
-    const before = memory();
+    const before = alive();
     await trainer.fit(tinyDataset(16));
-    expect(memory()).toEqual(before);
+    expect(alive()).toEqual(before);
   });
 
   test('a step whose second batch is refused changes nothing, what the method and the average keep neither', async () => {

@@ -25,7 +25,7 @@ import type { TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
 import { makeMethod } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import { collect } from '../train/collect.ts';
+import { alive, collect } from '../collect.ts';
 import { buffersOf, firstBatch, optionsOf, parametersOf, valuesOf } from '../train/one-step.ts';
 import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 
@@ -129,10 +129,10 @@ describe('a run', () => {
       const trainer = make({ moco: { loss } });
       await trainer.fit(tinyDataset());
       await collect();
-      const before = memory();
+      const before = alive();
       await trainer.fit(tinyDataset());
       for await (const event of trainer.events(tinyDataset())) if (event.kind === 'step') break;
-      expect(memory()).toEqual(before);
+      expect(alive()).toEqual(before);
     }
   });
 });

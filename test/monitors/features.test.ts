@@ -7,6 +7,7 @@ import { featureSpread } from '../../lib/monitors/feature-spread.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
 import { FeatureQueue } from '../../lib/train/monitors.ts';
+import { collect } from '../collect.ts';
 import { contextOf, listsOf, observed, rowsOf } from './batches.ts';
 
 describe('the queue of features', () => {
@@ -33,7 +34,8 @@ describe('the queue of features', () => {
     expect(queue.newest(1)?.ids).toHaveLength(1);
   });
 
-  it('lets go of what is old, and of all at its end', () => {
+  it('lets go of what is old, and of all at its end', async () => {
+    await collect();
     const before = memory().tensors;
     const queue = new FeatureQueue(4);
     for (let step = 0; step < 9; step++) {
@@ -62,6 +64,7 @@ describe('featureRank', () => {
 
 describe('featureSpread', () => {
   it('has the metrics of the newest batch, alignment where there are several views', async () => {
+    await collect();
     const before = memory().tensors;
     {
       using monitor = featureSpread() as ReturnType<typeof featureSpread> & Disposable;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { onlineProbe } from '../../lib/monitors/online-probe.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
+import { collect } from '../collect.ts';
 import { contextOf, observed, rowsOf } from './batches.ts';
 
 const at = <T>(list: readonly T[], i: number): T => list[i] as T;
@@ -97,6 +98,7 @@ describe('onlineProbe', () => {
   });
 
   it('leaves no tensor behind', async () => {
+    await collect();
     const before = memory().tensors;
     const probe = onlineProbe();
     for (const seed of [0, 1, 2]) {

@@ -6,6 +6,7 @@ import { noGrad, tidy } from '../../lib/tensor/modes.ts';
 import { ones, sum, zeros } from '../../lib/tensor/ops.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { collect } from '../collect.ts';
 
 const small = (seed = 0): Module => resnet18({ stem: 'cifar', width: 2, seed });
 
@@ -125,7 +126,8 @@ describe('modes', () => {
 });
 
 describe('ownership', () => {
-  it('outlives a tidy around it, and gives its handles back', () => {
+  it('outlives a tidy around it, and gives its handles back', async () => {
+    await collect();
     const before = memory().tensors;
     const net = tidy(() => small());
     expect(net.forward(ones([2, 3, 8, 8])).dataSync().length).toBe(32);

@@ -5,6 +5,7 @@ import { noGrad, tidy } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { collect } from '../collect.ts';
 
 const code = (wanted: string, message = '') =>
   expect.objectContaining({ code: wanted, message: expect.stringContaining(message) });
@@ -235,7 +236,8 @@ describe('to()', () => {
 });
 
 describe('dispose()', () => {
-  it('frees parameters and buffers, those of the parts too', () => {
+  it('frees parameters and buffers, those of the parts too', async () => {
+    await collect();
     const before = memory().tensors;
     const net = new Net('a');
     const { outProj } = net;

@@ -18,6 +18,7 @@ import { autocast, noGrad, tidy } from '../../lib/tensor/modes.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
+import { alive, collect } from '../collect.ts';
 import { stored } from '../files/torch-archive.ts';
 import { writeTinyRun } from './tiny-run.ts';
 
@@ -44,11 +45,6 @@ async function open(options: EmbedderOptions = {}): Promise<Embedder> {
   const embedder = await createEmbedder({ ...source, ...options });
   onTestFinished(() => embedder.close());
   return embedder;
-}
-
-function alive(): { tensors: number; bytes: number } {
-  const { tensors, bytes } = memory();
-  return { tensors, bytes };
 }
 
 function expectClose(actual: Float32Array, expected: Float32Array, tolerance = 1e-5): void {
@@ -250,6 +246,7 @@ describe('createEmbedder', () => {
     [{ device: 'gpu' }, 'ERR_DEVICE', /'gpu'/],
     [{ checkpoint: '/nowhere' }, 'ERR_CHECKPOINT', /nowhere/],
   ])('refuses %o', async (options, code, message) => {
+    await collect();
     const before = alive();
     await expect(createEmbedder({ checkpoint, ...(options as object) })).rejects.toMatchObject({
       code,
@@ -446,6 +443,7 @@ describe('embed', () => {
 
   it('gives vectors that own their memory, and leaks no tensor', async () => {
     const embedder = await open();
+    await collect();
     const before = alive();
     const vectors = await embedder.embed([imageOf(1), imageOf(2)]);
     expect(vectors.map((vector) => vector.buffer.byteLength)).toEqual([128, 128]);
@@ -455,6 +453,7 @@ describe('embed', () => {
 
 describe('close', () => {
   it('rejects calls without an answer and later ones, and frees the native memory', async () => {
+    await collect();
     const before = alive();
     const embedder = await createEmbedder({ checkpoint });
     expect(alive().bytes).toBeGreaterThan(before.bytes);
@@ -469,6 +468,7 @@ describe('close', () => {
   });
 
   it('is what `await using` does', async () => {
+    await collect();
     const before = alive();
     {
       await using embedder = await createEmbedder({ checkpoint });

@@ -7,6 +7,7 @@ import { loadClassifier } from '../../lib/classify/load-classifier.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { classificationOf, createClassifier } from '../../lib/serve/image-classifier.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
+import { collect } from '../collect.ts';
 import { writeTinyRun } from './tiny-run.ts';
 
 const fixture = (name: string): Promise<Buffer> =>
@@ -106,6 +107,7 @@ describe('a classifier of a run', () => {
 
   test('frees what it holds', async () => {
     await sync();
+    await collect();
     const before = memory().tensors;
     const classifier = await createClassifier({ checkpoint });
     await classifier.classify(raw(0));

@@ -9,6 +9,7 @@ import { manualSeed } from '../../lib/tensor/random.ts';
 import { madeAtEachCall } from '../../lib/tensor/recording.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { collect } from '../collect.ts';
 
 const floats = (values: readonly number[], requiresGrad = false) => tensor(values, { dtype: 'float32', requiresGrad });
 
@@ -277,6 +278,7 @@ describe('a recording', () => {
   it('leaves no tensors behind', async () => {
     const x = ops.ones([16]);
     await sync();
+    await collect();
     const { tensors } = memory();
     const compiled = compile((y: Tensor) => ({ a: y.add(1).mul(tensor([2])), b: y }));
     for (let i = 0; i < 3; i++) tidy(() => void compiled(x));

@@ -13,6 +13,7 @@ import {
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { collect } from '../collect.ts';
 
 const code = (name: string) => expect.objectContaining({ code: name });
 const parameter = () => tensor([1, 2], { requiresGrad: true });
@@ -169,6 +170,7 @@ describe('the interactive stream', () => {
 
 describe('tidy', () => {
   it('disposes what it made, but for what it returns', async () => {
+    await collect();
     const before = memory().tensors;
     const inner: Tensor[] = [];
     const kept = tidy(() => {
@@ -190,7 +192,8 @@ describe('tidy', () => {
     expect(x.isDisposed).toBe(false);
   });
 
-  it('passes what it returns to the tidy around it', () => {
+  it('passes what it returns to the tidy around it', async () => {
+    await collect();
     const before = memory().tensors;
     let kept: Tensor | undefined;
     tidy(() => {
@@ -202,6 +205,7 @@ describe('tidy', () => {
   });
 
   it('works for async functions, side by side', async () => {
+    await collect();
     const before = memory().tensors;
     const work = (n: number) =>
       tidy(async () => {
@@ -218,6 +222,7 @@ describe('tidy', () => {
   });
 
   it('disposes when the function throws or rejects', async () => {
+    await collect();
     const before = memory().tensors;
     expect(() =>
       tidy(() => {
@@ -234,9 +239,10 @@ describe('tidy', () => {
     expect(memory().tensors).toBe(before);
   });
 
-  it('collects gradients that are read in it', () => {
+  it('collects gradients that are read in it', async () => {
     const x = parameter();
     x.sum().backward();
+    await collect();
     const before = memory().tensors;
     tidy(() => x.grad?.add(1));
     expect(memory().tensors).toBe(before + 1);

@@ -7,6 +7,7 @@ import { type Program, programOf, runProgram } from '../../lib/tensor/program.ts
 import { madeAtEachCall } from '../../lib/tensor/recording.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { collect } from '../collect.ts';
 
 const weight = (shape: readonly number[], seed: number) => ops.randn(shape, { seed }).mul(0.3);
 
@@ -212,6 +213,7 @@ describe('a program', () => {
     const x = ops.ones([1, 4]);
     const w = ops.ones([4]);
     await sync();
+    await collect();
     const { tensors } = memory();
     for (let i = 0; i < 3; i++) {
       const made = programOf(([y]) => [(y as Tensor).add(w).mul(tensor([2]))], [x], new Map([[w, 'w']]));

@@ -1,29 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadAddon } from '../../lib/native/addon.ts';
 import { tidy } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { devices, memory, setThreads, sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { alive, collect } from '../collect.ts';
 
 const code = (name: string) => expect.objectContaining({ code: name });
 
-setFlagsFromString('--expose-gc');
-const gc = runInNewContext('gc') as () => void;
-
-/** Collects garbage until finalizers, which run in later turns of the event loop, have run. */
-async function collect(): Promise<void> {
-  for (let i = 0; i < 3; i++) {
-    gc();
-    await sleep(5);
-  }
-}
-
 describe('memory()', () => {
-  it('counts handles and bytes; views, in-place results and no-ops add nothing', () => {
-    const before = memory();
+  it('counts handles and bytes; views, in-place results and no-ops add nothing', async () => {
+    await collect();
+    const before = alive();
     const x = ops.zeros([10, 10]);
     const handles = [
       x,
@@ -35,17 +23,17 @@ describe('memory()', () => {
       x.to('float32'),
       x.detach(),
     ];
-    expect(memory()).toMatchObject({ tensors: before.tensors + handles.length, bytes: before.bytes + 400 });
+    expect(alive()).toEqual({ tensors: before.tensors + handles.length, bytes: before.bytes + 400 });
     const copy = x.clone();
     const half = x.to('bfloat16');
     expect(memory().bytes).toBe(before.bytes + 400 + 400 + 200);
     for (const t of [...handles, copy, half]) t.dispose();
-    expect(memory()).toEqual(before);
+    expect(alive()).toEqual(before);
   });
 
   it('returns to where it was when the garbage is collected', async () => {
     await collect();
-    const before = memory();
+    const before = alive();
     const work = async (): Promise<void> => {
       const w = ops.randn([32, 32]);
       w.requiresGrad = true;
@@ -55,7 +43,7 @@ describe('memory()', () => {
     await work();
     expect(memory().tensors).toBeGreaterThan(before.tensors + 200);
     await collect();
-    expect(memory()).toEqual(before);
+    expect(alive()).toEqual(before);
   });
 
   it('does not keep what a failed job was made from', async () => {

@@ -22,7 +22,7 @@ import type { StepEvent } from '../../lib/train/events.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { makeMethod } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import { collect } from './collect.ts';
+import { collect } from '../collect.ts';
 import {
   buffersOf,
   farthest,

@@ -20,7 +20,7 @@ import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import { collect } from './collect.ts';
+import { collect } from '../collect.ts';
 import { firstBatch, optionsOf } from './one-step.ts';
 import { size, tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 

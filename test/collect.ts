@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { memory } from '../lib/tensor/runtime.ts';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
@@ -12,4 +13,10 @@ export async function collect(): Promise<void> {
     gc();
     await sleep(5);
   }
+}
+
+/** What is held, without what the recycler keeps for later work: that goes by its own time. */
+export function alive(): { tensors: number; bytes: number } {
+  const { tensors, bytes } = memory();
+  return { tensors, bytes };
 }
