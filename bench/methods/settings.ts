@@ -41,18 +41,20 @@ const symmetric = (m: number, queueSize: number, temperature: number) => ({
 
 const settings: Readonly<Record<string, Settings>> = {
   simclr: { chosen: { lr: 0.05, options: { temperature: 0.1 } }, tried: temperatures },
-  supcon: { chosen: { lr: 0.05, options: { temperature: 0.1 } }, tried: temperatures },
+  supcon: { chosen: { lr: 0.1, options: { temperature: 0.1 } }, tried: temperatures },
   dcl: { chosen: { lr: 0.05, options: { temperature: 0.1 } }, tried: temperatures },
   moco: {
     chosen: { lr: 0.2, options: symmetric(0.99, 1024, 0.2) },
     tried: [0.9, 0.95, 0.99].flatMap((m) => [256, 1024].map((queueSize) => symmetric(m, queueSize, 0.2))),
   },
-  'moco-v3': { chosen: { lr: 0.1, options: { momentum: momentum(0.95) } }, tried: momenta },
+  'moco-v3': { chosen: { lr: 0.2, options: { momentum: momentum(0.99) } }, tried: momenta },
   byol: { batchSize: 32, chosen: { lr: 0.1, options: { momentum: momentum(0.95) } }, tried: momenta },
   simsiam: { batchSize: 32, chosen: { lr: 0.2, options: {} }, tried: [{}] },
   'barlow-twins': {
-    chosen: { lr: 0.05, options: { redundancyWeight: 0.0051 } },
-    tried: [{ redundancyWeight: 0.0051 }, { redundancyWeight: 0.02 }],
+    batchSize: 32,
+    head: { hiddenFeatures: 512, outFeatures: 128 }, // a small batch tells few correlations from noise
+    chosen: { lr: 0.05, options: { lossScale: 0.01 } },
+    tried: [0.0051, 0.02].map((redundancyWeight) => ({ lossScale: 0.01, redundancyWeight })),
   },
   vicreg: {
     chosen: { lr: 0.2, options: { covarianceWeight: 0.04 } },
@@ -66,7 +68,7 @@ const settings: Readonly<Record<string, Settings>> = {
     tried: momenta.map((option) => ({ prototypes: 128, ...option })),
   },
   'cross-entropy': {
-    chosen: { lr: 0.05, options: {} },
+    chosen: { lr: 0.2, options: {} },
     tried: [{ labelSmoothing: 0 }, { labelSmoothing: 0.1 }],
   },
 };
