@@ -75,7 +75,7 @@ function compareMethods(): void {
     }),
   ) as [Row, ...Row[]];
   console.log(
-    `${limitTrain} training images, ${epochs} epochs, ${precision}${threads === undefined ? '' : `, ${threads} threads`}; mean ± deviation of ${seeds.length} seeds\n`,
+    `${limitTrain} training images, ${epochs} epochs, ${precision}${threads === undefined ? '' : `, threads ${threads}`}; mean ± deviation of ${seeds.length} seeds\n`,
   );
   console.log(`${methodTable(untrained, rows)}\n`);
   for (const finding of findings(untrained, rows)) console.log(finding);

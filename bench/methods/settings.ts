@@ -1,6 +1,7 @@
 /**
  * What each method is trained with here: a few hundred steps on small images, to which large rates bring more than anything else.
- * `npm run bench -- methods --tune` finds it on images held back from the training images; the test images have no part in it.
+ * Found on images held back from the training images, with one seed: rates and options as `npm run bench -- methods --tune` does, heads and
+ * batches by hand. The test images have no part in it.
  */
 import type { JsonObject } from '../../lib/checkpoint/run-config.ts';
 import { defaultsOfMethod } from '../../lib/cli/methods.ts';

@@ -21,15 +21,11 @@ export interface MonitorContext {
 export type EpochMonitor = (context: MonitorContext) => Promise<Figures | undefined> | Figures | undefined;
 
 /** A step's batch as it was seen. Its tensors are to be let go of when `observe` returns. */
-export interface ObservedBatch extends WatchedStep {
+export interface ObservedBatch {
+  /** The encoder's features of all views that went through it, without a gradient: float32 (batch, views, dim). */
+  readonly features: Tensor;
   /** Of the first view, float32 (batch, dim): the newest rows of the queue, where they lie. */
   readonly queued: Tensor;
-}
-
-/** What the encoder made of a step's batch. */
-export interface WatchedStep {
-  /** The features of all views that went through it, without a gradient: float32 (batch, views, dim). */
-  readonly features: Tensor;
   /** (batch), when every sample has a label. */
   readonly labels: Int32Array | undefined;
   /** (batch) */
@@ -80,7 +76,7 @@ export class FeatureQueue implements Disposable {
   }
 
   /** Keeps a copy of the first view. @returns it, float32 (batch, dim), which stays the queue's. */
-  push({ features, labels, ids }: WatchedStep): Tensor {
+  push({ features, labels, ids }: Omit<ObservedBatch, 'queued'>): Tensor {
     const queued = tidy(() => noGrad(() => features.select(1, 0).clone()));
     this.#batches.push({ features: queued, labels, ids });
     this.#rows += ids.length;
