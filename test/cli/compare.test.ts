@@ -237,6 +237,23 @@ describe('contrastive report', () => {
     );
   });
 
+  it('measures nothing again that is the same', async () => {
+    const page = () => readFile(join(a, 'report.html'), 'utf8');
+    const report = async (...more: string[]) => {
+      const { code, stdout } = await run('report', a, '--limit-test', '60', ...more);
+      expect(code).toBe(0);
+      return stdout.includes('evaluation.json: measured before, of the same weights and images\n');
+    };
+    await report();
+    const first = await page();
+    expect([await report(), await page()]).toEqual([true, first]);
+    expect([await report('--seed', '1'), await report()]).toEqual([false, false]);
+    const file = join(a, 'evaluation.json');
+    const kept = await readJson(a, 'evaluation.json');
+    await writeFile(file, JSON.stringify({ ...kept, trained: { ...kept.trained, map: [null] } }));
+    expect([await report(), await page()]).toEqual([false, first]);
+  });
+
   it('judges several runs on the same images', async () => {
     const out = join(folder, 'new', 'two.html');
     const { code, stdout } = await run('report', a, join(b, 'checkpoints', '4'), '--limit-test', '40', '--out', out);

@@ -309,8 +309,8 @@ describe('runs that do not say where their images lie', () => {
     for (const name of ['photos-supcon-1', 'beside']) expect(listed).toContain(`runs/${name}`);
     const beside = await run('eval', 'runs/photo-supcon-1');
     expect(beside.stderr).toContain('; near it: runs/photos-supcon-1, ');
-    const above = await run('eval', 'photos-supcon-1');
-    expect(above.stderr).toContain('; near it: runs/photos-supcon-1, ');
+    for (const path of ['photos-supcon-1', 'run/photos-supcon-1'])
+      expect((await run('eval', path)).stderr).toContain('; near it: runs/photos-supcon-1, ');
   });
 });
 
