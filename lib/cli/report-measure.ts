@@ -104,8 +104,9 @@ export async function measure(
     return { ...(await examine(name, features, signal)), ...(fineTuneTop1 !== undefined && { fineTuneTop1 }) };
   };
   const { untrained: reference, trained: looked } = await lookAtAll(measuring, look, known);
-  output.progress.update('laying out the maps');
-  const encoders = await withMaps([...(reference ? [reference] : []), ...looked], { seed, signal });
+  const all = [...(reference ? [reference] : []), ...looked];
+  if (all.some((each) => !('map' in each))) output.progress.update('laying out the maps');
+  const encoders = await withMaps(all, { seed, signal });
   const untrained = reference && encoders[0];
   const trained = encoders.slice(untrained ? 1 : 0);
   const files: string[] = [];
