@@ -101,7 +101,7 @@ describe('contrastive compare', () => {
     expect(stdout).toContain('do not differ beyond the noise of 60 test images');
     const html = await readFile(page, 'utf8');
     expect(html).toMatch(
-      /<tr class="differs"><th scope="row">optimizer\.<wbr>lr<\/th><td class="value">0\.05<\/td><td class="value">0\.5</,
+      /<tr><th scope="row">optimizer\.<wbr>lr<\/th><td class="value">0\.05<\/td><td class="value">0\.5</,
     );
     for (const id of ['configs', 'results', 'curves']) expect(html).toContain(`<h2 id="${id}">`);
     expect(html).not.toMatch(/https?:\/\//);
