@@ -86,7 +86,7 @@ ${cells(evaluation, i, 'linearTop1')}${isTuned && cells(evaluation, i, 'fineTune
       ? `Training never used the ${labels.length.toLocaleString('en')} test images, so accuracy here shows what carries over to new images.`
       : html`<b>The test images may be nothing new to it</b>: ${doubt}.`
   } Two simple classifiers of ${trainImages.toLocaleString('en')} training images judge them, with the
-encoder left as it is: <b>kNN</b> lets the 20 most similar training images vote; the <b>linear probe</b> learns one weight per feature and class.${isTuned && html` <b>Fine-tuned</b> is the run's own classifier.`}
+encoder left as it is: <b>kNN</b> lets the ${Math.min(20, trainImages)} most similar training images vote; the <b>linear probe</b> learns one weight per feature and class.${isTuned && html` <b>Fine-tuned</b> is the run's own classifier.`}
 Always naming the most frequent class would be right for ${percent(chanceTop1)}.</p>
 <p>Below each accuracy is its 95% interval (Wilson). Bold is ahead of all others by more than noise, “within noise” is not: a test of two proportions at 5%.</p></div>
 <div class="scroll"><table><thead><tr><th scope="col">Encoder</th><th scope="col" class="num">kNN</th>
