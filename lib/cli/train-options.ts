@@ -164,7 +164,11 @@ const watching = {
     help: 'epochs between kNN accuracies; 0: at the end only; default a fifth of them',
   },
   ...monitorOptions,
-  checkpointEvery: { ...positive, value: 'EPOCHS', default: 1, help: 'epochs between checkpoints; the end has one' },
+  checkpointEvery: {
+    ...positive,
+    value: 'EPOCHS',
+    help: 'epochs between checkpoints; default 1, of fewer than 1000 images as many as show 1000; the end has one',
+  },
 } as const satisfies OptionTable;
 
 const machine = {
