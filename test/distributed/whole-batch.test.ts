@@ -41,15 +41,18 @@ const inDouble: Training = {
   epochs: 5,
   optimizer: { name: 'sgd', lr: 0.02, momentum: 0.9 },
 };
+const fewSteps: Training = { ...inDouble, epochs: 1 };
 const methods: Readonly<Record<string, Training>> = {
   simclr: inDouble,
   supcon: { ...inDouble, method: 'supcon' },
   moco: { ...inDouble, method: 'moco' },
-  byol: { method: 'byol' }, // its predictor is of float32
+  byol: { ...inDouble, method: 'byol' },
   'barlow-twins': { ...inDouble, method: 'barlow-twins' },
-  swav: { method: 'swav' },
-  dino: { method: 'dino' },
-  'moco-v3': { method: 'moco-v3' },
+  vicreg: { ...fewSteps, method: 'vicreg' },
+  nnclr: { ...fewSteps, method: 'nnclr' },
+  swav: { ...fewSteps, method: 'swav' },
+  dino: { ...fewSteps, method: 'dino' },
+  'moco-v3': { ...fewSteps, method: 'moco-v3' },
   'averaged weights, a sampler': {
     ...inDouble,
     method: 'supcon',
