@@ -9,6 +9,9 @@ import { type Trained, type Training, train } from './tiny-training.ts';
 const lossesOf = ({ events }: Trained): number[] =>
   events.flatMap((event) => (event.kind === 'step' ? event.loss : []));
 
+const normsOf = ({ events }: Trained): number[] =>
+  events.flatMap((event) => (event.kind === 'step' ? event.gradientNorm : []));
+
 /** What a listener hears, in its order; checkpoints are rank 0's. */
 const kindsOf = ({ events }: Trained): string[] =>
   events.map(({ kind }) => kind).filter((kind) => kind !== 'checkpoint');
@@ -32,6 +35,7 @@ function expectSameTraining(several: readonly Trained[], one: Trained, tolerance
   const [losses, expected] = [lossesOf(first), lossesOf(one)];
   expect(distance(losses.slice(0, 1), expected.slice(0, 1))).toBeLessThan(Math.min(1e-6, tolerance));
   expect(distance(losses, expected)).toBeLessThan(tolerance);
+  expect(distance(normsOf(first), normsOf(one))).toBeLessThan(10 * tolerance);
   expect(distance(first.weights, one.weights)).toBeLessThan(tolerance);
 }
 
