@@ -3,7 +3,7 @@ import { DistributedError } from '../errors.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { rank, worldSize } from './group.ts';
+import { atOwnWork, rank, worldSize } from './group.ts';
 
 /** A rank's part of `count` rows. */
 export function rangeOfRank(count: number, of = rank()): { readonly begin: number; readonly size: number } {
@@ -30,7 +30,7 @@ export function ofAllRanks(own: Tensor, count: number): Tensor {
 
 /** What `work` returns, once it has done so in all processes. @throws what it threw, or a DistributedError that names who failed. */
 export async function failTogether<T>(work: () => Promise<T>): Promise<T> {
-  const [outcome] = await Promise.allSettled([work()]);
+  const [outcome] = await Promise.allSettled([atOwnWork(work)]);
   using failed = noGrad(() => ops.allGather(tensor([outcome.status === 'rejected' ? 1 : 0])));
   const first = Array.from((await failed.data()) as Float32Array).indexOf(1);
   if (outcome.status === 'rejected') throw outcome.reason;
