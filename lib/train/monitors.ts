@@ -7,6 +7,10 @@ import type { Tensor } from '../tensor/tensor.ts';
 /** Figures by name. */
 export type Figures = Readonly<Record<string, number>>;
 
+/**
+ * What is asked of a monitor. Where several processes train together, all of them ask theirs at the same step, and wait for the last;
+ * the figures of rank 0 count.
+ */
 export interface MonitorContext {
   /** From 0; at the end of one, the epoch that ended; −1 before the first step. */
   readonly epoch: number;
@@ -17,6 +21,7 @@ export interface MonitorContext {
 /**
  * Runs after each epoch, and with `monitorStart` before the first step, with encoder and head in evaluation mode; what it returns
  * goes into the epoch's event. The epoch's checkpoint is there already. An epoch whose monitor failed or was stopped is ended again when the run is resumed.
+ * Several processes hold the same weights and running statistics then: `distributed` of `extractFeatures` and `knnClassify` shares the work.
  */
 export type EpochMonitor = (context: MonitorContext) => Promise<Figures | undefined> | Figures | undefined;
 
@@ -45,6 +50,8 @@ export interface QueuedFeatures {
 export interface FeatureContext extends MonitorContext {
   /** The newest rows of the queue, at most `rows`; undefined before the first step. */
   newest(rows: number): QueuedFeatures | undefined;
+  /** Whether several processes ask, all of them with the same features: `distributed` of `nearestNeighbours` then shares the work. */
+  readonly distributed: boolean;
 }
 
 /**

@@ -25,7 +25,13 @@ export function observed(values: number[][], labels?: number[], ids?: number[]):
 export function contextOf(rows: number, ...batches: ObservedBatch[]): FeatureContext {
   const queue = new FeatureQueue(rows);
   for (const batch of batches) queue.push(batch);
-  return { epoch: 0, step: batches.length, signal: undefined, newest: (count) => queue.newest(count) };
+  return {
+    epoch: 0,
+    step: batches.length,
+    signal: undefined,
+    newest: (count) => queue.newest(count),
+    distributed: false,
+  };
 }
 
 export const listsOf = async (features: Tensor): Promise<number[][]> => {
