@@ -138,10 +138,12 @@ export function makeStep(
     try {
       const reads = [report, status, optimizer.gradientNorm].map((value) => value.ownData());
       const [values, code, norm] = (await Promise.all(reads)) as [TypedArray, TypedArray, TypedArray];
+      const refusal = refusalOf(Number(code[0]));
+      if (refusal.refused !== undefined) optimizer.zeroGrad(); // on a device the step itself did not know
       return {
         ...resultOf(values, options),
         gradientNorm: Number(norm[0]),
-        ...refusalOf(Number(code[0])),
+        ...refusal,
         ...(together && (await readTogether(together))),
       };
     } finally {
