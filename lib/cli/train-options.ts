@@ -280,7 +280,6 @@ const notKept = {
   device,
   threads,
   timeout,
-  limitTest,
   checkpointEvery,
   knnEvery,
   ...inGroup(groups.watching, monitorOptions),
@@ -291,6 +290,7 @@ export const resumeOptions = {
   run: { ...ofRun.run, help: 'folder of the run' },
   epochs: { ...epochs, help: 'passes over the training images, in place of those that the run was for' },
   data: { ...data, help: 'where the images of the run lie now' },
+  limitTest: { ...limitTest, help: `${limitTest.help}; default as the run's` },
   ...notKept,
 } as const satisfies OptionTable;
 

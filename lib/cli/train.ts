@@ -137,7 +137,7 @@ async function trainHere(context: TrainContext): Promise<void> {
       resume: resume !== undefined,
       onEvent,
       checkpointEvery: options.checkpointEvery ?? usualCheckpointEvery(splits.train.length),
-      ...(splits.train.origin && { data: splits.train.origin }),
+      ...(splits.train.origin && { data: { ...splits.train.origin, testLimit: options.limitTest } }),
       ...(spec.preset && { preset: spec.preset }),
       ...(spec.recipe && { recipe: spec.recipe }),
       ...(typeof spec.encoder.file === 'string' && { encoderFile: spec.encoder.file }),
