@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import type { Dataset } from '../../lib/data/dataset.ts';
 import { Module } from '../../lib/nn/module.ts';
+import * as ops from '../../lib/tensor/ops.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
 import type { FitOptions } from '../../lib/train/fit-options.ts';
@@ -47,6 +48,11 @@ const faults = {
   exit: () => process.exit(3),
   cut: () => writeFileSync(process.env.CONTRASTIVE_TEST_CUT as string, ''),
   abort: (stop: AbortController) => stop.abort(),
+  sum: () =>
+    void ops
+      .allReduce_(ops.ones([1]))
+      .data()
+      .catch(() => {}),
   throw: () => {
     throw new Error('the listener is out of ink');
   },
