@@ -91,6 +91,7 @@ export {
   type LoadFolderOptions,
   type LoadOptions,
   type LoadStl10Options,
+  type LoadTarOptions,
   loadDataset,
 } from './data/load.ts';
 export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts';

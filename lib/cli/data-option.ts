@@ -96,7 +96,8 @@ export const dataText = ({ name, path }: { name: string; path: string | null }):
 export function dataOfRun(run: string, data: RunConfig['data']): DataSource {
   const { name, path } = data;
   const isKnown = datasetNames().includes(name);
-  if (isKnown && path !== null && !subsetsOf(name).includes(path) && entriesOf(path) === undefined)
+  const isFolder = isKnown && path !== null && name !== 'tar' && !subsetsOf(name).includes(path);
+  if (isFolder && entriesOf(path) === undefined)
     throw new OptionError(`${run}: its images are not in '${path}' any more; --data DIR says where they lie now`);
   if (isKnown && (path !== null || !datasetOf(name).options.root?.required)) return data;
   const what = isKnown ? 'its images lie' : `the images of its data set '${name}' lie`;

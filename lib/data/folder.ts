@@ -101,9 +101,10 @@ async function listItems({ folder, classRoots, beside }: ResolvedSplit, layout: 
   );
 }
 
-function thin(items: Item[], limit: number | undefined): Item[] {
+/** At most `limit`, evenly spaced. */
+export function thin<T>(items: readonly T[], limit: number | undefined): readonly T[] {
   if (limit === undefined || limit >= items.length) return items;
-  return Array.from({ length: limit }, (_, i) => items[Math.floor((i * items.length) / limit)] as Item);
+  return Array.from({ length: limit }, (_, i) => items[Math.floor((i * items.length) / limit)] as T);
 }
 
 /** Decodes every file once, a few at a time, and parts the good from the bad. */
@@ -111,7 +112,7 @@ async function checkFiles(
   items: readonly Item[],
   read: (item: Item) => Promise<DecodedImage>,
   { signal, onProgress }: Pick<ResolvedOf<typeof folderOptions>, 'signal' | 'onProgress'>,
-): Promise<{ good: Item[]; skipped: SkippedFile[] }> {
+): Promise<{ good: readonly Item[]; skipped: SkippedFile[] }> {
   const reasons = new Map<Item, string>();
   const rest = items.values();
   let done = 0;

@@ -9,6 +9,7 @@ import type { Compiled } from '../tensor/compile.ts';
 import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
+import type { TrainBatch } from './batches.ts';
 import type { ResolvedOptions } from './options.ts';
 import { reportOf, type StepResult } from './report.ts';
 import { trainedParameters } from './trained.ts';
@@ -85,13 +86,20 @@ function differenceOf(lines: readonly string[], texts: readonly string[]): strin
   return `rank ${rank} computes otherwise than rank 0: operation ${place + 1} of a step is another one, in rank 0 ${lines[place] ?? 'none'}`;
 }
 
+/** In the place of a label that is not there. */
+const unknownLabel = -1;
+
+/** The labels of a rank's samples for monitors, which look at them whatever the method does: int32 (batch), the same shape in every rank. */
+export const labelsToSee = ({ labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>): Tensor =>
+  tensor(labels ?? new Int32Array(ids.length).fill(unknownLabel));
+
 /** What all ranks of a step have in common. */
 export interface Together extends Pick<Targets, 'labels' | 'ids'> {
   /** int64 (1): whether one of them wants to stop. */
   readonly stop?: Tensor;
 }
 
-/** As numbers. The tensors are disposed. */
+/** As numbers; labels where every sample has one. The tensors are disposed. */
 export async function readTogether({
   labels,
   ids,
@@ -99,7 +107,8 @@ export async function readTogether({
 }: Together): Promise<Required<Pick<StepResult, 'targets' | 'isStopped'>>> {
   try {
     const [allIds, stopped, allLabels] = await Promise.all([ids.ownData(), stop?.ownData(), labels?.ownData()]);
-    const targets = { ids: allIds as BigInt64Array, labels: allLabels as Int32Array | undefined };
+    const known = allLabels as Int32Array | undefined;
+    const targets = { ids: allIds as BigInt64Array, labels: known?.includes(unknownLabel) ? undefined : known };
     return { targets, isStopped: stopped !== undefined && Number(stopped[0]) !== 0 };
   } finally {
     for (const value of [labels, ids, stop]) value?.dispose();

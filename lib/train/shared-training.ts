@@ -82,6 +82,7 @@ async function signatureOf(
     ...{
       monitorEvery,
       monitorStart,
+      monitors: monitors.length,
       'monitors of features': monitors.filter((each) => typeof each !== 'function').length,
     },
   };

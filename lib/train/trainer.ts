@@ -2,6 +2,7 @@
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { atOwnWork, barrier, claimGroup, fromRankZero } from '../distributed/group.ts';
 import { localDevice } from '../distributed/local-device.ts';
+import { failTogether } from '../distributed/rows.ts';
 import { NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
@@ -124,9 +125,15 @@ export class Trainer {
     const { startStep } = begun;
     const reports = new StepReports({ first: startStep, total: totalSteps, batchSize: samplesAStep });
     const waiting: (StepPlace & { readonly outcome: Promise<StepOutcome | undefined> })[] = [];
+    let isLeaving = false; // monitors are asked no more: other processes may not ask theirs
     let isWhole = true; // the weights are those of the last step that was counted, or will be when all that waits has run
-    /** Rank 0 looks, and tells the others. */
-    const figures = (look: () => Promise<Figures>) => reports.pause(() => fromRankZero(look));
+    /** All ranks look, once all that was enqueued has been seen by each; what rank 0 finds counts. */
+    const figures = (look: () => Promise<Figures>) =>
+      reports.pause(async () => {
+        if (ranks) await Promise.allSettled(waiting.map(({ outcome }) => outcome));
+        const found = await failTogether(look);
+        return fromRankZero(() => found);
+      });
     const settle = async (): Promise<TrainEvent[]> => {
       const { outcome, ...place } = waiting.shift() as (typeof waiting)[number];
       let events: (WarningEvent | StepEvent | MonitorEvent)[];
@@ -140,7 +147,7 @@ export class Trainer {
       }
       if (events.length === 0) return events; // the rest of its update is still to come
       const { done: step } = reports;
-      if (step % stepsPerEpoch !== 0 && step % monitorEvery === 0) {
+      if (step % stepsPerEpoch !== 0 && step % monitorEvery === 0 && !(ranks && isLeaving)) {
         const { epoch } = place;
         const metrics = await figures(() => watch.figures({ epoch, step, signal: options.signal }));
         events.push({ kind: 'monitor', epoch, step, metrics });
@@ -171,6 +178,7 @@ export class Trainer {
     };
     const endEpoch = async (epoch: number): Promise<TrainEvent[]> => {
       this.#setTraining(false);
+      if (ranks?.canDiffer) await shareState(trained, ranks);
       const step = reports.done;
       const metrics = await figures(() => judged(() => watch.figuresOfEpoch({ epoch, step, signal: options.signal })));
       const event = { kind: 'epoch', epoch, step, loss: reports.epochLoss, metrics } as const;
@@ -186,6 +194,7 @@ export class Trainer {
 
     /** After an error, an abort, or a consumer that left: what was enqueued has still to run, and is worth a checkpoint. */
     const keep = async (): Promise<void> => {
+      isLeaving = true;
       try {
         // What waits behind a step that failed is refused, and changes nothing.
         while (isWhole && waiting.length > 0) await settle().catch(() => {});
@@ -246,7 +255,6 @@ export class Trainer {
         throwIfAborted(signal);
       }
       if (reports.done === 0) yield* await save(0); // a run of no epochs
-      if (ranks?.canDiffer) await shareState(trained, ranks);
       await barrier(); // no process ends before all have heard what rank 0 said last
       hasEnded = true;
     } finally {

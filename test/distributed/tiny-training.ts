@@ -1,12 +1,21 @@
 /** A training of a second, whose options, and faults, are plain data: a process is given them by its command line. */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { presets } from '../../lib/augment/presets.ts';
 import type { Dataset } from '../../lib/data/dataset.ts';
+import { extractFeatures } from '../../lib/evaluate/features.ts';
+import { knnClassify } from '../../lib/evaluate/knn.ts';
+import { featureRank } from '../../lib/monitors/feature-rank.ts';
+import { featureSpread } from '../../lib/monitors/feature-spread.ts';
+import { onlineKnn } from '../../lib/monitors/online-knn.ts';
+import { onlineProbe } from '../../lib/monitors/online-probe.ts';
 import { Module } from '../../lib/nn/module.ts';
+import { tidy } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
 import type { FitOptions } from '../../lib/train/fit-options.ts';
+import type { Figures, Monitor } from '../../lib/train/monitors.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
@@ -19,6 +28,8 @@ export interface Training extends Partial<TrainerOptions> {
   readonly fit?: FitOptions;
   /** Of the initial weights. */
   readonly weightSeed?: number;
+  /** Whether monitors watch it, every second step and at the end of an epoch. */
+  readonly isWatched?: boolean;
   /** Whether encoder and head are of float64. */
   readonly isDouble?: boolean;
   /** The pass through a head of its own that makes NaN; -1: none does. */
@@ -104,10 +115,39 @@ function doubleOf(method: string): string {
   return name;
 }
 
+/** How well neighbours tell the class of images, and how far features that all processes shared are from this one's own of the rest. */
+const evaluating = (encoder: Module) => async (): Promise<Figures> => {
+  const dataset = tinyDataset(25);
+  const options = { augment: presets.evaluation({ size: 12, mean: 0.4, std: 0.25 }) };
+  const shared = await extractFeatures(encoder, dataset, { ...options, distributed: true });
+  const own = await extractFeatures(encoder, dataset, options);
+  const { accuracy } = await knnClassify(shared, shared, { k: 3, distributed: true });
+  using apart = tidy(() => shared.features.sub(own.features).abs().amax([0, 1]));
+  return { accuracy, apart: await apart.item() };
+};
+
+const monitorsOf = (encoder: Module): Monitor[] => [
+  ...[onlineKnn({ k: 3, rows: 30 }), onlineProbe(), featureRank({ rows: 30 }), featureSpread()],
+  evaluating(encoder),
+];
+
 export async function train(ofAll: Training): Promise<Trained> {
   const training = { ...ofAll, ...ofAll.ofRanks?.[Number(process.env.RANK ?? 0)] };
-  const { count: _, damaged: __, nanAt: ___, ofRanks: ____, scale: _____, ...others } = training;
-  const { weightSeed, isDouble, fit, fault, pause, method = 'simclr', ...options } = others;
+  const {
+    count: _,
+    damaged: __,
+    nanAt: ___,
+    ofRanks: ____,
+    scale: _____,
+    isWatched,
+    pause,
+    method = 'simclr',
+    weightSeed,
+    isDouble,
+    fit,
+    fault,
+    ...options
+  } = training;
   const { encoder, head } = isDouble ? doubleModels() : tinyModels(weightSeed);
   const isFirstStart = (process.env.TORCHELASTIC_RESTART_COUNT ?? '0') === '0';
   const events: TrainEvent[] = [];
@@ -125,9 +165,11 @@ export async function train(ofAll: Training): Promise<Trained> {
       optimizer: { name: 'sgd', lr: 0.001, momentum: 0.9 },
       ...options,
     }).fit(datasetOf(training), {
+      ...(isWatched && { monitors: monitorsOf(encoder), monitorEvery: 2 }),
       ...fit,
       ...(pause !== undefined && { monitors: [sleep] }),
-      ...{ signal: stop.signal, onEvent },
+      signal: stop.signal,
+      onEvent,
     });
   } catch (caught) {
     const { code, message } = caught as Error & { code?: string };

@@ -80,6 +80,7 @@ describe('2 processes, half a batch each', () => {
   let results: Trained[][];
   beforeAll(async () => {
     const others: Training[] = [
+      { method: 'moco', syncBatchNorm: false },
       {},
       { syncBatchNorm: false },
       { gather: false, syncBatchNorm: false },
@@ -105,6 +106,12 @@ describe('2 processes, half a batch each', () => {
     const [first, second] = at(-3) as [Trained, Trained];
     expect(distance(lossesOf(first), lossesOf(at(-4)[0] as Trained))).toBeGreaterThan(1e-3);
     expect(lossesOf(second)).toEqual(lossesOf(first));
+  });
+
+  test('keys of their own statistics, shuffled over both, train the same weights in both', () => {
+    const [first, second] = at(-5) as [Trained, Trained];
+    expect([first.error, lossesOf(first).every(Number.isFinite), lossesOf(first).length]).toEqual([undefined, true, 6]);
+    expect(second.digest).toBe(first.digest);
   });
 
   test('rank 0 writes the run, from its own initial weights, and 1 and 4 processes go on with it', async () => {
