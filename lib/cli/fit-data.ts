@@ -53,6 +53,12 @@ const shared = (images: number): number => Math.max(1, Math.floor(images / world
 /** As many as show 10 000 images: at least 10, at most 200. */
 export const usualEpochs = (images: number): number => Math.min(200, Math.max(10, Math.round(10_000 / images)));
 
+const imagesBetweenCheckpoints = 1000;
+
+/** Epochs: 1, or as many as show 1000 images, for a checkpoint takes longer than an epoch of few. */
+export const usualCheckpointEvery = (images: number): number =>
+  Math.max(1, Math.floor(imagesBetweenCheckpoints / images));
+
 /** A training whose batches and length are known. */
 export interface FittedSpec extends TrainingSpec {
   readonly batchSize: number;

@@ -3,7 +3,7 @@ import { AbortError, DistributedError, messageOf } from '../errors.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { isDistributed, rank, worldSize } from './group.ts';
+import { atOwnWork, isDistributed, rank, worldSize } from './group.ts';
 
 /** A rank's part of `count` things in a row. */
 export function rangeOfRank(count: number, of = rank()): { readonly begin: number; readonly size: number } {
@@ -46,7 +46,7 @@ const mostBytes = 4096;
  */
 export async function failTogether<T>(work: () => Promise<T>): Promise<T> {
   if (!isDistributed()) return work();
-  const [result] = await Promise.allSettled([work()]);
+  const [result] = await Promise.allSettled([atOwnWork(work)]);
   const reason: unknown = result.status === 'rejected' ? result.reason : undefined;
   const own = result.status === 'fulfilled' ? 'done' : reason instanceof AbortError ? 'stopped' : 'failed';
   const text = Buffer.from(own === 'failed' ? messageOf(reason) : '').subarray(0, mostBytes);

@@ -132,6 +132,7 @@ export function makeCachedStep(
         try {
           let status = guard.begin(onlyPart);
           const { features, targets } = await cacheFeatures(batch, step, signal);
+          await shared?.expectSame(compiled);
           const tensors = targetsOf(targets, options, method, progress);
           const compare = () => {
             const compared = { features, ...method.lossOf(features, tensors) };

@@ -25,13 +25,12 @@ export interface MonitorContext {
  */
 export type EpochMonitor = (context: MonitorContext) => Promise<Figures | undefined> | Figures | undefined;
 
-/** A step's batch as it was seen. */
+/** A step's batch as it was seen. Its tensors are to be let go of when `observe` returns. */
 export interface ObservedBatch {
-  /**
-   * The encoder's features of all views that went through it, without a gradient: float32 (batch, views, dim). To be let go
-   * of when `observe` returns.
-   */
+  /** The encoder's features of all views that went through it, without a gradient: float32 (batch, views, dim). */
   readonly features: Tensor;
+  /** Of the first view, float32 (batch, dim): the newest rows of the queue, where they lie. */
+  readonly queued: Tensor;
   /** (batch), when every sample has a label. */
   readonly labels: Int32Array | undefined;
   /** (batch) */
@@ -78,22 +77,23 @@ export class FeatureQueue implements Disposable {
   readonly #batches: QueuedFeatures[] = [];
   #rows = 0;
 
-  /** @param capacity rows that are kept at least, once they were there. */
+  /** @param capacity rows that are kept at least, once they were there; the newest batch is in any case. */
   constructor(capacity: number) {
-    this.#capacity = capacity;
+    this.#capacity = Math.max(1, capacity);
   }
 
-  /** Keeps a copy of the first view. */
-  push({ features, labels, ids }: ObservedBatch): void {
-    if (this.#capacity === 0) return;
-    this.#batches.push({ features: tidy(() => noGrad(() => features.select(1, 0).clone())), labels, ids });
+  /** Keeps a copy of the first view. @returns it, float32 (batch, dim), which stays the queue's. */
+  push({ features, labels, ids }: Omit<ObservedBatch, 'queued'>): Tensor {
+    const queued = tidy(() => noGrad(() => features.select(1, 0).clone()));
+    this.#batches.push({ features: queued, labels, ids });
     this.#rows += ids.length;
     for (let oldest = this.#batches[0]; oldest; oldest = this.#batches[0]) {
-      if (this.#rows - oldest.ids.length < this.#capacity) return;
+      if (this.#rows - oldest.ids.length < this.#capacity) break;
       oldest.features.dispose();
       this.#batches.shift();
       this.#rows -= oldest.ids.length;
     }
+    return queued;
   }
 
   newest(rows: number): QueuedFeatures | undefined {

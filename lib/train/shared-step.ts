@@ -1,7 +1,11 @@
 /** What a training step does besides where several processes compute it together. */
+import { shortDigest } from '../distributed/code-signature.ts';
+import { fromRankZero, toRankZero } from '../distributed/group.ts';
 import type { Ranks } from '../distributed/ranks.ts';
+import { DistributedError } from '../errors.ts';
 import type { LossValue } from '../losses/all.ts';
 import type { Method, Targets } from '../methods/method.ts';
+import type { Compiled } from '../tensor/compile.ts';
 import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
@@ -20,6 +24,7 @@ export class SharedStep {
   readonly ranks: Ranks;
   readonly #summed: readonly Tensor[];
   readonly #averaged: readonly Tensor[];
+  #isCompared = false;
 
   constructor(ranks: Ranks, options: ResolvedOptions, method: Method) {
     this.ranks = ranks;
@@ -47,6 +52,19 @@ export class SharedStep {
     return ops.agree_(status, stop);
   }
 
+  /**
+   * Once, behind the first call of what ranks record of a step. @throws {DistributedError} one computes otherwise than rank 0: other code, or
+   * options of modules that no name shows. Without a recording, the digests at the start are all that is compared.
+   */
+  async expectSame(compiled: Pick<Compiled<never, unknown>, 'recordings'> | undefined): Promise<void> {
+    if (this.#isCompared) return;
+    this.#isCompared = true;
+    const lines = (compiled?.recordings()[0]?.lines ?? []).map((line) => line.replace(/cuda:\d+/g, 'cuda'));
+    const texts = await toRankZero(lines.map((line) => shortDigest(line)).join());
+    const difference = await fromRankZero(() => differenceOf(lines, texts));
+    if (difference !== null) throw new DistributedError(difference);
+  }
+
   /** The backward pass, at the end of which the gradients are those of the whole batch. */
   backward(loss: Tensor, status: Tensor): Tensor {
     return ops.reducedBackward_(loss, status, this.#summed, this.#averaged);
@@ -56,6 +74,16 @@ export class SharedStep {
   reduce(status: Tensor): Tensor {
     return ops.reduceGradients_(status, this.#summed, this.#averaged);
   }
+}
+
+/** Which rank computes otherwise than rank 0. @param texts of each rank, the digests of its lines. */
+function differenceOf(lines: readonly string[], texts: readonly string[]): string | null {
+  const rank = texts.findIndex((text) => text !== texts[0]);
+  if (rank === -1) return null;
+  const [own, other] = [texts[0], texts[rank]].map((text) => (text ?? '').split(',')) as [string[], string[]];
+  const first = own.findIndex((digest, i) => digest !== other[i]);
+  const place = first === -1 ? own.length : first;
+  return `rank ${rank} computes otherwise than rank 0: operation ${place + 1} of a step is another one, in rank 0 ${lines[place] ?? 'none'}`;
 }
 
 /** In the place of a label that is not there. */

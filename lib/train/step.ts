@@ -155,7 +155,7 @@ export function makeStep(
       const outputs = tidy(() => enqueue(batch, context, part));
       const { encoded, together } = outputs;
       if (together === undefined) watch?.observe(encoded, batch);
-      const result = await read(outputs);
+      const [result] = await Promise.all([read(outputs), shared?.expectSame(compiled)]);
       if (result.targets) watch?.observe(encoded, result.targets);
       return result;
     } catch (error) {

@@ -1,6 +1,6 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
-import { barrier, fromRankZero } from '../distributed/group.ts';
+import { atOwnWork, barrier, claimGroup, fromRankZero } from '../distributed/group.ts';
 import { localDevice } from '../distributed/local-device.ts';
 import { failTogether } from '../distributed/rows.ts';
 import { NonFiniteLossError, StateError } from '../errors.ts';
@@ -73,6 +73,7 @@ export class Trainer {
   /** As fit, as an iterator: `for await (const event of trainer.events(dataset))`. Leaving the loop stops the training, at a checkpoint. */
   async *events(dataset: Dataset, options: FitOptions = {}): AsyncGenerator<TrainEvent, void, undefined> {
     if (this.#running) throw new StateError('this trainer is running already');
+    using _ = claimGroup();
     this.#running = true;
     const begin = () => {
       const checked = checkFitOptions(options);
@@ -118,7 +119,7 @@ export class Trainer {
     const trained = { options: resolved, sampler, choice, optimizer, method, average, stepsPerEpoch };
     if (ranks) await expectAlike(trained, dataset, options, ranks);
     const writes = ranks === undefined || ranks.rank === 0;
-    await using writer = writes ? await RunWriter.open(trained, dataset, options) : undefined;
+    await using writer = writes ? await atOwnWork(() => RunWriter.open(trained, dataset, options)) : undefined;
     const begun = await fromRankZero(() => begunOf(writer, stepsPerEpoch));
     if (ranks) await shareState(trained, ranks);
     const { startStep } = begun;
@@ -157,7 +158,7 @@ export class Trainer {
     const save = async (step: number): Promise<TrainEvent[]> =>
       writer === undefined || writer.savedStep === step
         ? []
-        : [{ kind: 'checkpoint', step, folder: await writer.checkpoint(step) }];
+        : [{ kind: 'checkpoint', step, folder: await atOwnWork(() => writer.checkpoint(step)) }];
     /** With the averaged weights in their places, where there are some. */
     const judged = async <T>(judge: () => Promise<T> | T): Promise<T> => {
       average?.swap();

@@ -79,10 +79,10 @@ export class Watch implements Disposable {
   observe(features: Tensor | undefined, { labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>): void {
     if (features === undefined) return;
     using _ = features;
-    const batch = { features, labels, ids };
+    const step = { features, labels, ids };
     // What monitors keep is theirs, not the step's.
     outsideTidy(() => {
-      this.#queue.push(batch);
+      const batch = { ...step, queued: this.#queue.push(step) };
       for (const monitor of this.#ofFeatures) monitor.observe?.(batch);
     });
   }

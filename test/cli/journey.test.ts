@@ -91,10 +91,18 @@ describe('a folder of photos', () => {
     expect(await readFile('like-my-cat.html', 'utf8')).toContain('iris/3.png');
   });
 
-  it('names the classes of its images, by a classifier', async () => {
-    const tuned = run('fine-tune', 'runs/photos-supcon-1', '--out', 'runs/classes', '--skip-damaged', '--epochs', '2');
-    expect(tuned).toMatchObject({ code: 0 });
-    const { code, stdout, stderr } = run('predict', 'runs/classes', 'photos');
+  it('becomes features, in the order of the names beside them', async () => {
+    expect(run(...wordsOf('embed'))).toMatchObject({ code: 0, stderr: expect.stringContaining('broken.jpg') });
+    const { names, dim } = JSON.parse(await readFile('features.json', 'utf8'));
+    expect([names.length, dim]).toEqual([59, 32]);
+    expect(names).toContain('daisy/summer trip/2.png');
+    expect((await stat('features.npy')).size).toBe(128 + 4 * 59 * 32);
+  });
+
+  it('names the classes of its images, by a classifier', () => {
+    // That a file is damaged, the run knows.
+    expect(run(...wordsOf('fine-tune'), '--epochs', '2')).toMatchObject({ code: 0 });
+    const { code, stdout, stderr } = run(...wordsOf('predict'));
     expect(code).toBe(0);
     expect(stderr).toContain('broken.jpg');
     const [head, ...rows] = stdout.trim().split('\n');

@@ -12,9 +12,10 @@ export function rowsOf(count: number, dim: number, seed = 0): { values: number[]
 }
 
 export function observed(values: number[][], labels?: number[], ids?: number[]): ObservedBatch {
-  using rows = tensor(values);
+  const queued = tensor(values);
   return {
-    features: rows.unsqueeze(1),
+    features: queued.unsqueeze(1),
+    queued,
     labels: labels && Int32Array.from(labels),
     ids: BigInt64Array.from(ids ?? values.map((_, i) => i), BigInt),
   };
