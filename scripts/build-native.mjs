@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { join, resolve, sep } from 'node:path';
-import { libtorchVariables, obtainLibtorch } from './libtorch.mjs';
+import { chosenLibtorch, libtorchVariables, obtainLibtorch } from './libtorch.mjs';
 import { npmCommand } from './npm.mjs';
 import { isMain, root, runLogged, StepError, signature, stamp, step } from './steps.mjs';
 import { checkTools } from './tools.mjs';
@@ -15,9 +15,11 @@ const outputs = ['build/Release/contrastive.node', 'build/Release/contrastive_co
 const inputs = () =>
   signature(['native', 'CMakeLists.txt', 'node_modules/node-addon-api/package.json'], libtorchVariables());
 
+const stamped = () => nativeStamp.read()?.split('\n') ?? [];
+
 /** True when the addon was built from the sources as they are and its libtorch is still there. */
 export function isNativeCurrent() {
-  const [made, libtorchRoot] = nativeStamp.read()?.split('\n') ?? [];
+  const [made, libtorchRoot] = stamped();
   const complete = outputs.every((file) => existsSync(join(root, file)));
   return complete && libtorchRoot !== undefined && existsSync(libtorchRoot) && made === inputs();
 }
@@ -62,9 +64,15 @@ function removeDoubtfulObjects(since) {
       rmSync(join(root, 'build', name));
 }
 
+/** Whether `contrastive libtorch install` or `use` has since chosen another libtorch. */
+async function isOfTheChosen() {
+  const [, libtorchRoot] = stamped();
+  return libtorchRoot === ((await chosenLibtorch()) ?? libtorchRoot);
+}
+
 /** The native build; nothing when it is current. */
 export async function buildNative() {
-  if (isNativeCurrent()) return;
+  if (isNativeCurrent() && (await isOfTheChosen())) return;
   checkTools();
   let libtorch;
   await step('libtorch', async (at) => {

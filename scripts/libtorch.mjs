@@ -28,6 +28,12 @@ export function libtorchVariables() {
   return names.map((name) => process.env[name] ?? '');
 }
 
+/** The folder of the libtorch with headers that a build takes as things are; undefined where it would install one. */
+export async function chosenLibtorch() {
+  const { resolveLibtorch } = await load('native/libtorch');
+  return resolveLibtorch({ headers: true }).libtorch?.root;
+}
+
 /**
  * A libtorch with headers, installed into the user's cache when there is none. An explicit choice that cannot be used
  * is an error, not a reason to install another.

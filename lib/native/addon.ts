@@ -7,7 +7,7 @@ import { LibtorchError } from '../errors.ts';
 import { addonPath, coreBeside } from './addon-path.ts';
 import { nativeError } from './errors.ts';
 import { followProgress } from './jobs.ts';
-import { findLibtorch, type Libtorch, preloadList, refuseVersion } from './libtorch.ts';
+import { findLibtorch, type Libtorch, preloadList, refuseInterface, refuseVersion } from './libtorch.ts';
 
 declare const brand: unique symbol;
 /** An opaque native object; the addon checks its kind at every use. */
@@ -233,6 +233,8 @@ export interface Addon {
 }
 
 interface Loader {
+  /** The version of libtorch. */
+  readonly compiledAgainst: string;
   open(libraries: readonly string[], core: string, deepbind: boolean): Addon;
 }
 
@@ -242,18 +244,21 @@ let loaded: { readonly addon: Addon; readonly libtorch: Libtorch } | undefined;
 
 function open(): { addon: Addon; libtorch: Libtorch } {
   const path = addonPath();
-  const libtorch = findLibtorch();
+  const loader = require(path) as Loader;
+  const { compiledAgainst } = loader;
+  const libtorch = findLibtorch({ compiledAgainst });
   // RTLD_DEEPBIND keeps libtorch off the symbols of the node executable, but does not go with a replaced malloc.
   const deepbind = process.env.CONTRASTIVE_DEEPBIND !== '0';
   let addon: Addon;
   try {
-    addon = (require(path) as Loader).open(preloadList(libtorch.libDir), coreBeside(path), deepbind);
+    addon = loader.open(preloadList(libtorch.libDir), coreBeside(path), deepbind);
   } catch (error) {
     throw nativeError(error);
   }
   followProgress(addon.progress());
   const { torchVersion } = addon.info();
-  const refusal = refuseVersion(torchVersion, libtorch.libDir);
+  const refusal =
+    refuseVersion(torchVersion, libtorch.libDir) ?? refuseInterface(torchVersion, libtorch.libDir, compiledAgainst);
   if (refusal !== undefined) throw new LibtorchError(refusal);
   // process.exit() and an uncaught throw end the process without the environment's cleanup hooks: libtorch's static
   // destructors would run under a thread that computes. (The core has a last resort of its own; this is the orderly way.)

@@ -1,7 +1,7 @@
 /** What this machine and this process offer, and what to do about anything wrong. Works with no libtorch and no addon. */
 import { existsSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { type AddonInfo, loadAddon } from './addon.ts';
+import { type AddonInfo, loadAddon, loadedLibtorch } from './addon.ts';
 import { addonPath, packageVersion } from './addon-path.ts';
 import { type Libtorch, type LibtorchCandidate, resolveLibtorch } from './libtorch.ts';
 import { testedVersions } from './manifest.ts';
@@ -171,7 +171,7 @@ export async function doctor(): Promise<DoctorReport> {
       memoryBytes: totalmem(),
       memoryLimitBytes: memoryLimit(),
     },
-    libtorch: { used: libtorch, candidates },
+    libtorch: { used: loadedLibtorch() ?? libtorch, candidates },
     addon: { path, loaded: info !== undefined, error },
     devices: info?.devices ?? [],
   };

@@ -61,22 +61,39 @@ function readVersion(root: string): string | undefined {
   return undefined;
 }
 
+const minorOf = (version: string): string => version.split('.').slice(0, 2).join('.');
+
 /** The reason why `version` must not be used, or undefined when it may. `where` names the build in the message. */
 export function refuseVersion(version: string, where: string, env: Environment = process.env): string | undefined {
-  const minor = version.split('.').slice(0, 2).join('.');
-  if (testedVersions.includes(minor) || env.CONTRASTIVE_ALLOW_UNTESTED_LIBTORCH === '1') return undefined;
+  if (testedVersions.includes(minorOf(version)) || env.CONTRASTIVE_ALLOW_UNTESTED_LIBTORCH === '1') return undefined;
   return (
-    `${where} is libtorch ${version}, and this version of contrastive was tested with ${testedVersions.join(' and ')}; ` +
+    `${where} is libtorch ${version}, and this version of contrastive was tested with ${testedVersions.join(', ')}; ` +
     'set CONTRASTIVE_ALLOW_UNTESTED_LIBTORCH=1 to use it all the same'
   );
 }
 
+/**
+ * The reason why an addon that was compiled against `compiledAgainst` must not be given `version`: libtorch's C++ interface
+ * changes with every minor version.
+ */
+export function refuseInterface(version: string, where: string, compiledAgainst: string): string | undefined {
+  if (minorOf(version) === minorOf(compiledAgainst)) return undefined;
+  return (
+    `${where} is libtorch ${version}, and the addon was compiled against ${compiledAgainst}: their C++ interfaces differ; ` +
+    'with this one chosen, `npx contrastive build` compiles the addon for it'
+  );
+}
+
+export interface InspectOptions {
+  /** Only builds with headers, to compile against. */
+  readonly headers?: boolean;
+  /** Only builds that an addon compiled against this version loads with. */
+  readonly compiledAgainst?: string;
+  readonly env?: Environment;
+}
+
 /** Looks into one folder; `source` is for messages. */
-export function inspectLibtorch(
-  path: string,
-  source: string,
-  options: { headers?: boolean; env?: Environment } = {},
-): LibtorchCandidate {
+export function inspectLibtorch(path: string, source: string, options: InspectOptions = {}): LibtorchCandidate {
   const folder = resolve(path);
   const refuse = (refused: string): LibtorchCandidate => ({ source, path: folder, refused });
   if (!existsSync(folder)) return refuse(`${folder} does not exist`);
@@ -90,7 +107,10 @@ export function inspectLibtorch(
 
   const version = readVersion(root);
   if (version !== undefined) {
-    const reason = refuseVersion(version, root, options.env);
+    const { compiledAgainst, env } = options;
+    const reason =
+      refuseVersion(version, root, env) ??
+      (compiledAgainst === undefined ? undefined : refuseInterface(version, root, compiledAgainst));
     if (reason !== undefined) return refuse(reason);
   }
   const headers = existsSync(join(root, 'include/ATen/ATen.h'));

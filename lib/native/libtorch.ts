@@ -8,10 +8,22 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { LibtorchError } from '../errors.ts';
-import { type Environment, inspectLibtorch, type Libtorch, type LibtorchCandidate } from './libtorch-build.ts';
+import {
+  type Environment,
+  type InspectOptions,
+  inspectLibtorch,
+  type Libtorch,
+  type LibtorchCandidate,
+} from './libtorch-build.ts';
 import { pythonCommand } from './python.ts';
 
-export { type Libtorch, type LibtorchCandidate, preloadList, refuseVersion } from './libtorch-build.ts';
+export {
+  type Libtorch,
+  type LibtorchCandidate,
+  preloadList,
+  refuseInterface,
+  refuseVersion,
+} from './libtorch-build.ts';
 
 export interface LibtorchResolution {
   readonly libtorch: Libtorch | undefined;
@@ -21,12 +33,9 @@ export interface LibtorchResolution {
   readonly blocked?: LibtorchCandidate;
 }
 
-export interface ResolveOptions {
+export interface ResolveOptions extends InspectOptions {
   /** An explicit folder; wins over everything else. */
   readonly libtorch?: string;
-  /** Only builds with headers, to compile against. */
-  readonly headers?: boolean;
-  readonly env?: Environment;
   /** Where a system-wide libtorch may lie. */
   readonly systemRoots?: readonly string[];
 }
@@ -131,7 +140,8 @@ function places(options: ResolveOptions, env: Environment): Place[] {
       source: 'the system',
       missing: `nothing that can be used in ${systemRoots.join(', ')}`,
       binding: false,
-      find: () => systemRoots.find((root) => inspectLibtorch(root, 'the system', { env }).libtorch !== undefined),
+      find: () =>
+        systemRoots.find((root) => inspectLibtorch(root, 'the system', { ...options, env }).libtorch !== undefined),
     },
   );
   return list;
@@ -144,9 +154,7 @@ export function resolveLibtorch(options: ResolveOptions = {}): LibtorchResolutio
   for (const { source, missing, binding, find } of places(options, env)) {
     const path = find();
     const candidate: LibtorchCandidate =
-      path === undefined
-        ? { source, path, refused: missing }
-        : inspectLibtorch(path, source, { headers: options.headers ?? false, env });
+      path === undefined ? { source, path, refused: missing } : inspectLibtorch(path, source, { ...options, env });
     candidates.push(candidate);
     if (candidate.libtorch !== undefined) return { libtorch: candidate.libtorch, candidates };
     if (binding && (path !== undefined || source.startsWith('python3')))

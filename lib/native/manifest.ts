@@ -3,8 +3,8 @@ import { arm64Wheel } from './manifest-arm64.ts';
 import { cudaWheels } from './manifest-cuda.ts';
 import type { Wheel } from './wheel.ts';
 
-/** major.minor of the libtorch versions that an addon of this version was tested with. */
-export const testedVersions: readonly string[] = ['2.13', '2.14'];
+/** major.minor of the libtorch versions that the addon was compiled against and tested with. */
+export const testedVersions: readonly string[] = ['2.13', '2.14', '2.15'];
 
 /**
  * Builds for the CPU (and, on macOS, for Metal), by `platform-architecture` in Node's words. The `+cpu` of the first row

@@ -3,6 +3,7 @@
 // missing or broken libtorch is an error with a message and never a failure to
 // load.
 #include <node_api.h>
+#include <torch/version.h>
 
 #include <string>
 
@@ -55,7 +56,8 @@ napi_value open(napi_env env, napi_callback_info info) {
       return fail(env, "ERR_LIBTORCH", "cannot load " + library + ": " + error);
   }
   void* core = open_library(path, deepbind, error);
-  if (core == nullptr) return fail(env, "ERR_ADDON", "cannot load " + path + ": " + error);
+  if (core == nullptr)
+    return fail(env, "ERR_ADDON", "cannot load " + path + ", compiled against libtorch " TORCH_VERSION ": " + error);
   using Init = napi_value (*)(napi_env, napi_value);
   auto init = reinterpret_cast<Init>(find_function(core, "contrastive_core_init"));
   if (init == nullptr) return fail(env, "ERR_ADDON", path + " is not the core of this package");
@@ -70,5 +72,8 @@ NAPI_MODULE_INIT() {
   napi_value function;
   if (napi_create_function(env, "open", NAPI_AUTO_LENGTH, open, nullptr, &function) == napi_ok)
     napi_set_named_property(env, exports, "open", function);
+  napi_value version;
+  if (napi_create_string_utf8(env, TORCH_VERSION, NAPI_AUTO_LENGTH, &version) == napi_ok)
+    napi_set_named_property(env, exports, "compiledAgainst", version);
   return exports;
 }

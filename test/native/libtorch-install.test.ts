@@ -225,7 +225,7 @@ describe('installLibtorch', () => {
   it('knows no build for another version of CUDA', async () => {
     await expect(installLibtorch({ env, cuda: '9.0' })).rejects.toMatchObject({
       code: 'ERR_LIBTORCH',
-      message: expect.stringMatching(/and CUDA 9\.0 \(known: .*CUDA 13\.0 on linux-x64/),
+      message: expect.stringMatching(/and CUDA 9\.0 \(known: .*CUDA 13\.0, 13\.2 on linux-x64/),
     });
   });
 

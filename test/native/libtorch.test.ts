@@ -11,7 +11,7 @@ import {
   selectLibtorch,
 } from '../../lib/native/libtorch.ts';
 import { inspectLibtorch } from '../../lib/native/libtorch-build.ts';
-import { testedVersions, wheelFor } from '../../lib/native/manifest.ts';
+import { installableCuda, testedVersions, wheelFor } from '../../lib/native/manifest.ts';
 import { pythonCommand } from '../../lib/native/python.ts';
 import { fakeLibtorch, library, temporaryFolder, writeTree } from './fake-libtorch.ts';
 
@@ -155,6 +155,19 @@ describe('one folder', () => {
     expect(inspectLibtorch(old, 'test', { env }).libtorch?.version).toBe('2.4.1+cpu');
     expect(refuseVersion('2.130.0', 'x', {})).toBeDefined();
   });
+
+  it('is refused to an addon that was compiled against another C++ interface, and LIBTORCH passed over', () => {
+    const other = fakeLibtorch(at('other'), { version: '2.15.0+cpu' });
+    const { refused } = inspectLibtorch(other, 'test', { env, compiledAgainst: '2.13.0' });
+    expect(refused).toMatch(/2\.15\.0\+cpu.*compiled against 2\.13\.0.*contrastive build/);
+    env.CONTRASTIVE_ALLOW_UNTESTED_LIBTORCH = '1';
+    expect(inspectLibtorch(other, 'test', { env, compiledAgainst: '2.13.0' }).refused).toBe(refused);
+    expect(inspectLibtorch(other, 'test', { env, compiledAgainst: '2.15.1' }).refused).toBeUndefined();
+
+    env.LIBTORCH = other;
+    const system = fakeLibtorch(at('system'), { version: '2.13.1' });
+    expect(resolve({ systemRoots: [other, system], compiledAgainst: '2.13.0' }).libtorch?.root).toBe(system);
+  });
 });
 
 describe('preloadList', () => {
@@ -231,14 +244,18 @@ describe('the manifest', () => {
     }
     expect(wheelFor('sunos', 'x64')).toBeUndefined();
     expect(wheelFor('darwin', 'arm64', '13.0')).toBeUndefined();
-    const cuda = wheelFor('linux', 'x64', '13.0');
+  });
+
+  it.each(installableCuda)('has for CUDA %s a wheel of a tested version and those beside it', (version) => {
+    const cuda = wheelFor('linux', 'x64', version);
     const all = cuda === undefined ? [] : [cuda, ...(cuda.beside ?? [])];
     expect(all.length).toBeGreaterThan(10);
     expect(new Set(all.map(({ sha256 }) => sha256)).size).toBe(all.length);
-    for (const { file, pipPlatform, sha256, url, version } of all) {
+    expect(refuseVersion(cuda?.version ?? '', version, {})).toBeUndefined();
+    for (const { file, pipPlatform, project, sha256, url, version } of all) {
       expect(sha256).toMatch(/^[0-9a-f]{64}$/);
       expect(url.endsWith(`/${file}`)).toBe(true);
-      expect(file).toContain(version);
+      expect(file.startsWith(`${(project ?? 'torch').replaceAll('-', '_')}-${version}-`)).toBe(true);
       expect(pipPlatform).toMatch(/^manylinux[\d_]+_x86_64$/);
     }
   });
