@@ -98,6 +98,7 @@ export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } fro
 export type { Batches, Sampler } from './data/sampler.ts';
 export type { SamplerEpoch, SamplerFunction } from './data/samplers/custom.ts';
 export { type MakeSamplerOptions, makeSampler, type SamplerSpec } from './data/samplers/samplers.ts';
+export type { TarDataset } from './data/tar-shards.ts';
 export {
   barrier,
   destroyProcessGroup,

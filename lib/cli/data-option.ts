@@ -29,7 +29,7 @@ export const dataOption = {
 
 export const skipDamaged = {
   type: 'boolean',
-  help: 'of folder: read all images first, and leave out those that cannot be decoded, with a warning each',
+  help: 'of folder and tar: read all images first, and leave out those that cannot be decoded, with a warning each',
 } as const;
 
 /** What `--help` says of data sets, the same in every command. */
@@ -179,7 +179,7 @@ async function loadSplit(
  */
 export async function loadSplits(source: DataSource, options: LoadSplitsOptions): Promise<Splits> {
   if (options.skipDamaged && !('onError' in datasetOf(source.name).options))
-    throw new OptionError(`--skip-damaged belongs to folders of images, got ${source.name}`);
+    throw new OptionError(`--skip-damaged belongs to folders of images and tar archives, got ${source.name}`);
   const { heldOut, trainSplit = 'train', testSplit = 'test' } = options;
   const { isDamaged, ...own } =
     heldOut?.always && testSplit === 'val' ? {} : await testImages(source, testSplit, options);

@@ -5,7 +5,7 @@ import type { fashionMnistOptions } from './fashion-mnist.ts';
 import type { FolderDataset, folderOptions } from './folder.ts';
 import { type datasetOptions, load } from './registry.ts';
 import type { stl10Options } from './stl10.ts';
-import type { tarOptions } from './tar-shards.ts';
+import type { TarDataset, tarOptions } from './tar-shards.ts';
 
 import './fashion-mnist.ts';
 import './mnist.ts';
@@ -55,6 +55,7 @@ export type DatasetName = keyof LoadOptionsByName;
  * const train = await loadDataset('fashion-mnist', { split: 'train', limit: 1000 });
  */
 export function loadDataset(name: 'folder', options: LoadFolderOptions): Promise<FolderDataset>;
+export function loadDataset(name: 'tar', options: LoadTarOptions): Promise<TarDataset>;
 export function loadDataset(name: 'fashion-mnist', options?: LoadFashionMnistOptions): Promise<Dataset>;
 export function loadDataset<N extends DatasetName>(name: N, options: LoadOptionsByName[N]): Promise<Dataset>;
 export async function loadDataset(name: string, options: object = {}): Promise<Dataset> {

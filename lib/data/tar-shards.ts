@@ -4,16 +4,17 @@ import { DataError, messageOf } from '../errors.ts';
 import { signalOption } from '../options/kinds.ts';
 import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { throwIfAborted } from '../validate.ts';
+import { findDamaged, thin } from './chosen-images.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
-import { decodeImage } from './decode.ts';
-import { folder, folderOptions, thin } from './folder.ts';
+import { type DecodedImage, type DecodeOptions, decodeImage } from './decode.ts';
+import { folder, folderOptions, type SkippedFile } from './folder.ts';
 import { datasetOptions, defineDataset, rootOption } from './registry.ts';
 import { shardsAt } from './shard-names.ts';
 import { readAt } from './tar.ts';
 import { nameAt, readIndex, type TarIndex, type TarSample } from './tar-samples.ts';
 import { summarise } from './walk.ts';
 
-const { size, channels, maxPixels, background } = folderOptions;
+const { size, channels, maxPixels, background, onProgress } = folderOptions;
 
 export const tarOptions = {
   /** A folder of .tar files, one of them, or a pattern: 'train-{0000..0009}.tar', 'train-*.tar'. */
@@ -23,9 +24,18 @@ export const tarOptions = {
   /** Keeps this many images, evenly spaced over the order, so that every class stays. */
   limit: datasetOptions.limit,
   ...{ size, channels, maxPixels, background },
-  /** Ends the looking through. */
+  /** 'throw' (default): an image that cannot be decoded rejects when it is read. 'skip': all are decoded once at loading, bad ones left out. */
+  onError: folderOptions.onError,
+  /** Ends the loading. */
   signal: signalOption,
+  /** Hears of `onError: 'skip'`: how many images are done, of how many. */
+  onProgress,
 } as const satisfies OptionTable;
+
+export interface TarDataset extends Dataset {
+  /** Images that `onError: 'skip'` left out; `reason` names them, `file` their archive. */
+  readonly skipped: readonly SkippedFile[];
+}
 
 /** Archives that are looked through at once. */
 const kAtOnce = 4;
@@ -55,7 +65,17 @@ async function labelsOf(samples: readonly TarSample[]): Promise<Int32Array | und
   );
 }
 
-async function readImage({ path, offset, size }: TarSample): Promise<Uint8Array> {
+/** @throws {DataError} it cannot be read or decoded; names it. */
+async function readImage(sample: TarSample, decoding: DecodeOptions): Promise<DecodedImage> {
+  try {
+    return await decodeImage(await readBytes(sample), decoding);
+  } catch (error) {
+    const name = await nameAt(sample).catch(() => `byte ${sample.offset}`);
+    throw new DataError(`${sample.path}: ${JSON.stringify(name)}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function readBytes({ path, offset, size }: TarSample): Promise<Uint8Array> {
   const handle = await open(path);
   try {
     const bytes = await readAt(handle, offset, size);
@@ -74,46 +94,48 @@ async function readImage({ path, offset, size }: TarSample): Promise<Uint8Array>
  * @throws {DataError} no archives, none of the split, one that is damaged, or classes for some samples only; names the archive.
  * @throws {AbortError} the signal fired.
  */
-export async function tarDataset(options: ResolvedOf<typeof tarOptions>): Promise<Dataset> {
-  const { root, split, limit, signal, size, channels, maxPixels, background } = options;
+export async function tarDataset(options: ResolvedOf<typeof tarOptions>): Promise<TarDataset> {
+  const { root, split, limit, onError, signal, size, channels, maxPixels, background } = options;
   const decoding = { maxPixels, background, channels, priority: 'bulk', ...(size !== undefined && { size }) } as const;
+  const read = (sample: TarSample): Promise<DecodedImage> => readImage(sample, decoding);
   const { shards, others } = await shardsAt(root, split);
   const found = await readAll(shards, signal);
-  const samples = thin(
+  const kept = thin(
     found.flatMap((index) => index.samples),
     limit,
   );
-  if (samples.length === 0) throw new DataError(`tar: the data set is empty: no images in the archives of '${root}'`);
+  const damaged = onError === 'skip' ? await findDamaged(kept, read, options) : new Map<TarSample, string>();
+  const samples = kept.filter((sample) => !damaged.has(sample));
+  const skipped = [...damaged].map(([{ path }, reason]) => ({ file: path, reason }));
+  if (samples.length === 0)
+    throw new DataError(
+      `tar: the data set is empty: no images in the archives of '${root}'${damaged.size > 0 ? ` can be decoded: ${skipped[0]?.reason}` : ''}`,
+    );
   const labels = await labelsOf(samples);
-  const leftOut = leftOutOf(found, others);
+  const leftOut = leftOutOf(found, others, damaged.size);
   return {
     name: 'tar',
     length: samples.length,
     source: shards.length === 1 ? (shards[0] as string) : `${shards.length} archives of ${root}`,
     ...(leftOut.length > 0 && { leftOut }),
     ...(labels && { labels }),
+    skipped,
     async get(index) {
       checkIndex('tar', index, samples.length);
-      const sample = samples[index] as TarSample;
-      const label = labels?.[index];
-      try {
-        const image = await decodeImage(await readImage(sample), decoding);
-        return { ...image, ...(label !== undefined && { label }) };
-      } catch (error) {
-        const name = await nameAt(sample).catch(() => `byte ${sample.offset}`);
-        throw new DataError(`${sample.path}: ${JSON.stringify(name)}: ${messageOf(error)}`, { cause: error });
-      }
+      const image = await read(samples[index] as TarSample);
+      return labels === undefined ? image : { ...image, label: labels[index] as number };
     },
   };
 }
 
 /** For people to read. */
-function leftOutOf(found: readonly TarIndex[], others: readonly string[]): string[] {
+function leftOutOf(found: readonly TarIndex[], others: readonly string[], damaged: number): string[] {
   const withoutImage = found.reduce((sum, index) => sum + index.withoutImage, 0);
   return [
     ...summarise(others),
     ...summarise(found.flatMap((index) => index.endings.map((ending) => `file${ending}`))),
     ...(withoutImage > 0 ? [`${withoutImage} ${withoutImage === 1 ? 'sample' : 'samples'} without an image`] : []),
+    ...(damaged > 0 ? [`${damaged} damaged ${damaged === 1 ? 'image' : 'images'}`] : []),
   ];
 }
 

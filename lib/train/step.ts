@@ -136,13 +136,17 @@ export function makeStep(
 
   const read = async ({ report, status, together }: StepOutputs): Promise<StepResult> => {
     try {
-      const reads = [report, status, optimizer.gradientNorm].map((value) => value.ownData());
-      const [values, code, norm] = (await Promise.all(reads)) as [TypedArray, TypedArray, TypedArray];
+      // All are asked for at once: what is asked for later waits for the step that is enqueued meanwhile.
+      const reads = Promise.all([report, status, optimizer.gradientNorm].map((value) => value.ownData()));
+      const [numbers, ofAll] = await Promise.all([reads, together && readTogether(together)]);
+      const [values, code, norm] = numbers as [TypedArray, TypedArray, TypedArray];
+      const refusal = refusalOf(Number(code[0]));
+      if (refusal.refused !== undefined) optimizer.zeroGrad(); // on a device the step itself did not know
       return {
         ...resultOf(values, options),
         gradientNorm: Number(norm[0]),
-        ...refusalOf(Number(code[0])),
-        ...(together && (await readTogether(together))),
+        ...refusal,
+        ...ofAll,
       };
     } finally {
       report.dispose();
@@ -155,8 +159,12 @@ export function makeStep(
       const outputs = tidy(() => enqueue(batch, context, part));
       const { encoded, together } = outputs;
       if (together === undefined) watch?.observe(encoded, batch);
-      const [result] = await Promise.all([read(outputs), shared?.expectSame(compiled)]);
-      if (result.targets) watch?.observe(encoded, result.targets);
+      // Seen when it is read, in the order of the steps: the first one is compared for longer.
+      const seen = read(outputs).then((result) => {
+        if (result.targets) watch?.observe(encoded, result.targets);
+        return result;
+      });
+      const [result] = await Promise.all([seen, shared?.expectSame(compiled)]);
       return result;
     } catch (error) {
       await sync().catch(() => {}); // this failure, which is heard here

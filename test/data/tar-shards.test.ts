@@ -110,8 +110,20 @@ describe("loadDataset('tar')", () => {
     await expect(dataset.get(1)).rejects.toMatchObject(
       dataError(/a\.tar: "b\\u001b\[2J\.png": image of 8 bytes: cannot be decoded/),
     );
+    const { length, skipped, leftOut } = await load({ onError: 'skip' });
+    expect([length, leftOut, skipped]).toEqual([
+      2,
+      ['1 damaged image'],
+      [{ file: path, reason: expect.stringMatching(/b\\u001b/) }],
+    ]);
     await truncate(path, 2000);
     await expect(dataset.get(2)).rejects.toMatchObject(dataError(/a\.tar: "byte \d+": the archive has become shorter/));
+    await truncate(path, 0);
+    await expect(dataset.get(0)).rejects.toMatchObject(dataError(/a\.tar: "byte 512": the archive has become shorter/));
+    await put('a.tar', { name: 'a.png', content: 'no image' });
+    await expect(load({ onError: 'skip' })).rejects.toMatchObject(
+      dataError(/is empty: no images .* can be decoded: .*"a.png"/),
+    );
     await expect(dataset.get(3)).rejects.toMatchObject(dataError(/index must be an integer from 0 to 2/));
   });
 
