@@ -15,8 +15,9 @@ import { parseArgs } from 'node:util';
 import { methodNames, methodOf } from '../lib/methods/all.ts';
 import { expectOneOf } from '../lib/validate.ts';
 import { batchSizeFor, type Choice, chosenFor, gridOf } from './methods/settings.ts';
-import { findings, markdown, mean, methodTable, percent, type Row } from './methods/table.ts';
+import { findings, mean, methodTable, percent, type Row } from './methods/table.ts';
 import { type Figures, type Job, perform } from './methods/training.ts';
+import { markdown } from './peer.ts';
 
 const { values } = parseArgs({
   options: {

@@ -1,5 +1,5 @@
 /** From the figures of all trainings to a table in Markdown, and what it shows. */
-import { median } from '../peer.ts';
+import { markdown, median } from '../peer.ts';
 import type { Accuracies, Figures } from './training.ts';
 
 /** What the seeds of one method came to. */
@@ -37,12 +37,6 @@ export const percent = (values: readonly number[]): string =>
   values.length === 1
     ? (100 * mean(values)).toFixed(1)
     : `${(100 * mean(values)).toFixed(1)} ± ${(100 * deviation(values)).toFixed(1)}`;
-
-export const markdown = (rows: readonly (readonly string[])[]): string =>
-  rows
-    .toSpliced(1, 0, rows[0]?.map(() => '---') ?? [])
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n');
 
 /** The measures by which `row` is clearly above `untrained`. */
 const gains = (row: Row, untrained: Row): string[] =>

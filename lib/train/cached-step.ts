@@ -154,6 +154,7 @@ export function makeCachedStep(
             if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
           }
           const refusal = refusalOf(await guard.end(status, onlyPart).item());
+          if (refusal.refused !== undefined) optimizer.zeroGrad();
           const isStopped = stopped !== undefined && (await stopped.item()) !== 0;
           return { ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets, isStopped };
         } catch (error) {

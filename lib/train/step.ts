@@ -140,10 +140,12 @@ export function makeStep(
       const reads = Promise.all([report, status, optimizer.gradientNorm].map((value) => value.ownData()));
       const [numbers, ofAll] = await Promise.all([reads, together && readTogether(together)]);
       const [values, code, norm] = numbers as [TypedArray, TypedArray, TypedArray];
+      const refusal = refusalOf(Number(code[0]));
+      if (refusal.refused !== undefined) optimizer.zeroGrad(); // on a device the step itself did not know
       return {
         ...resultOf(values, options),
         gradientNorm: Number(norm[0]),
-        ...refusalOf(Number(code[0])),
+        ...refusal,
         ...ofAll,
       };
     } finally {

@@ -175,11 +175,13 @@ std::vector<std::string> RankStore::silent_ranks() {
     check_();
   }
   std::vector<std::string> names;
-  for (const int rank : silent_) names.push_back(name_of(rank));
+  for (const int rank : silent_)
+    if (rank != options_.rank) names.push_back(name_of(rank));
   return names;
 }
 
 std::string RankStore::different_answers() {
+  if (!silent_.empty()) return "";
   const std::string first = get(answer_key(0));
   for (int rank = 1; rank < options_.size; ++rank) {
     const std::string other = get(answer_key(rank));

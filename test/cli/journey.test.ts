@@ -63,7 +63,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe('a folder of photos', () => {
+// Each test starts the program anew, some several times, which takes a busy machine long.
+describe('a folder of photos', { timeout: 180_000 }, () => {
   it('is what a training takes; a damaged file is named before anything begins', async () => {
     const refused = run(...wordsOf('train'));
     expect(refused.code).toBe(1);
@@ -110,7 +111,7 @@ describe('a folder of photos', () => {
     expect(rows).toHaveLength(59);
   });
 
-  it('is served: vectors, and neighbours by number', { timeout: 60_000 }, async () => {
+  it('is served: vectors, and neighbours by number', async () => {
     const words = [...wordsOf('serve'), '--port', '0', '--threads', '1'];
     service = spawn(process.execPath, [...nodeArguments, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
     let url: string | undefined;

@@ -32,6 +32,20 @@ test('a module that computes otherwise, and another class', async () => {
   );
 });
 
+test('collectives of a listener, at the same step and at another', async () => {
+  const at = (step: number): Training => ({ fault: { step, does: 'sum' } });
+  const trainings: Training[] = [at(2), { ofRanks: [at(2), at(3)] }];
+  const results = await resultsOf<[Trained, Trained]>('training.ts', { trainings, timeout: 20 });
+  for (const [alike, otherwise] of results) {
+    expect(alike.error).toBeUndefined();
+    expect(otherwise.error).toEqual(
+      refused(
+        /rank 0 .* is in allReduce_ \(sum\) of Float \[1\], its collective \d+, rank 1 .* in .*: all processes must call/,
+      ),
+    );
+  }
+});
+
 test('two trainings of a process at once', async () => {
   const trainings: Training[] = [{}, {}];
   const results = await resultsOf<[Trained, Trained]>('training.ts', { trainings, timeout: 20, areAtOnce: true });

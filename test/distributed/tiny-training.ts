@@ -11,6 +11,7 @@ import { onlineKnn } from '../../lib/monitors/online-knn.ts';
 import { onlineProbe } from '../../lib/monitors/online-probe.ts';
 import { Module } from '../../lib/nn/module.ts';
 import { tidy } from '../../lib/tensor/modes.ts';
+import * as ops from '../../lib/tensor/ops.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import type { TrainEvent } from '../../lib/train/events.ts';
 import type { FitOptions } from '../../lib/train/fit-options.ts';
@@ -58,6 +59,11 @@ const faults = {
   exit: () => process.exit(3),
   cut: () => writeFileSync(process.env.CONTRASTIVE_TEST_CUT as string, ''),
   abort: (stop: AbortController) => stop.abort(),
+  sum: () =>
+    void ops
+      .allReduce_(ops.ones([1]))
+      .data()
+      .catch(() => {}),
   throw: () => {
     throw new Error('the listener is out of ink');
   },

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct Log {
   std::vector<std::string> races;       // "operation: ...", of operations that read or wrote too early
   std::map<std::string, int> copies;    // "to device", "to host", without a wait
   std::map<std::string, int> launches;  // by stream
+  int arrivals = 0;                     // events of which somebody was told that they had happened
 };
 
 // All state; every function of the device holds its lock.
@@ -46,7 +48,8 @@ struct Device {
   std::map<c10::StreamId, Clock> known;  // by stream
   std::map<void*, size_t> pinned;        // begin, size
   std::map<void*, Clock> events;
-  struct Delivery {  // a copy to the host that is under way
+  std::set<void*> asked;  // of these, once
+  struct Delivery {       // a copy to the host that is under way
     c10::StreamId stream;
     int64_t at;
     std::vector<uint8_t> bytes;
