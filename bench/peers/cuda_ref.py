@@ -1,5 +1,6 @@
 """PyTorch's side of bench/cuda.ts. Each line that it reads is a job (bench/cuda/jobs.ts) as JSON; it answers with a line: figures by
-name, a second unless that says otherwise, or in the place of a figure the text that says why there is none. Networks compute in bfloat16 by autocast, products of float32 in TF32.
+name, a second unless that says otherwise, or in the place of a figure the text that says why there is none. Networks compute in
+bfloat16 by autocast, products of float32 in TF32.
 
 usage: cuda_ref.py DEVICE [--no-compile]
 """
