@@ -5,6 +5,8 @@ import type { Accuracies, Figures } from './training.ts';
 /** What the seeds of one method came to. */
 export interface Row {
   readonly title: string;
+  /** Samples of a batch, where something was trained. */
+  readonly batchSize?: number;
   /** Whether its loss looks at labels. */
   readonly isSupervised: boolean;
   /** One a seed. */
@@ -45,6 +47,7 @@ function cells(row: Row, untrained: Row): string[] {
   const middle = (values: readonly number[]): string => (values.length === 0 ? '' : median(values).toFixed(0));
   return [
     row.title,
+    String(row.batchSize ?? ''),
     ...measures.map(([, key]) => percent(column(row, key))),
     row === untrained ? '' : gains(row, untrained).join(', ') || 'no',
     middle(speeds.map(({ imagesPerSecond }) => imagesPerSecond)),
@@ -54,7 +57,7 @@ function cells(row: Row, untrained: Row): string[] {
 
 /** Accuracies are means and deviations over the seeds, in percent; speed and memory medians. */
 export function methodTable(untrained: Row, rows: readonly Row[]): string {
-  const titles = ['method', 'kNN, %', 'linear probe, %', 'above untrained', 'images/s', 'peak memory, MB'];
+  const titles = ['method', 'batch', 'kNN, %', 'linear probe, %', 'above untrained', 'images/s', 'peak memory, MB'];
   return markdown([titles, ...[untrained, ...rows].map((row) => cells(row, untrained))]);
 }
 

@@ -164,7 +164,11 @@ const watching = {
     help: 'epochs between kNN accuracies; 0: at the end only; default a fifth of them',
   },
   ...monitorOptions,
-  checkpointEvery: { ...positive, value: 'EPOCHS', default: 1, help: 'epochs between checkpoints; the end has one' },
+  checkpointEvery: {
+    ...positive,
+    value: 'EPOCHS',
+    help: 'epochs between checkpoints; default 1, of fewer than 1000 images as many as show 1000; the end has one',
+  },
 } as const satisfies OptionTable;
 
 const machine = {
@@ -276,7 +280,6 @@ const notKept = {
   device,
   threads,
   timeout,
-  limitTest,
   checkpointEvery,
   knnEvery,
   ...inGroup(groups.watching, monitorOptions),
@@ -287,6 +290,7 @@ export const resumeOptions = {
   run: { ...ofRun.run, help: 'folder of the run' },
   epochs: { ...epochs, help: 'passes over the training images, in place of those that the run was for' },
   data: { ...data, help: 'where the images of the run lie now' },
+  limitTest: { ...limitTest, help: `${limitTest.help}; default as the run's` },
   ...notKept,
 } as const satisfies OptionTable;
 
