@@ -18,7 +18,6 @@ import type { Module } from '../../lib/nn/module.ts';
 import { makeOptimizer } from '../../lib/optim/optimizer.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { tensorState } from '../../lib/tensor/raw-tensors.ts';
-import { memory } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import type { StepEvent } from '../../lib/train/events.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';

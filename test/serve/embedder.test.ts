@@ -15,7 +15,6 @@ import type { ModuleConfig } from '../../lib/nn/module.ts';
 import { createEmbedder, type Embedder, type EmbedderOptions } from '../../lib/serve/embedder.ts';
 import type { RawImage } from '../../lib/serve/image-input.ts';
 import { autocast, noGrad, tidy } from '../../lib/tensor/modes.ts';
-import { memory } from '../../lib/tensor/runtime.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { alive, collect } from '../collect.ts';
