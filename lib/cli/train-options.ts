@@ -119,6 +119,11 @@ const views = {
     choices: Object.keys(presetVariants) as PresetName[],
     help: "a published recipe of views; default supcon up to 64 pixels, else the method's own",
   },
+  augment: {
+    type: 'string',
+    value: 'FILE',
+    help: 'views of your own as JSON, in place of a preset: what JSON.stringify(augment([…])) gives, or a list of such, one a view',
+  },
 } as const satisfies OptionTable;
 
 const optimization = {
