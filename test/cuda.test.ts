@@ -1,5 +1,5 @@
-/** What only a machine with an NVIDIA GPU and a CUDA build of libtorch can show. Elsewhere these tests are skipped. */
-import { describe, expect, it } from 'vitest';
+/** A device against the CPU: a GPU where there is one, else the simulated one. */
+import { beforeAll, describe, expect, it } from 'vitest';
 import { presets } from '../lib/augment/presets.ts';
 import { fineTune } from '../lib/classify/fine-tune.ts';
 import { arrayDataset } from '../lib/data/array-dataset.ts';
@@ -14,11 +14,9 @@ import { supConLoss } from '../lib/losses/sup-con.ts';
 import { loadAddon } from '../lib/native/addon.ts';
 import { type Tensor, tensor } from '../lib/tensor/tensor.ts';
 import { Trainer } from '../lib/train/trainer.ts';
+import { hasDevice, openDevice, openingTime, device as there, title } from './device/device.ts';
 
-const { devices, cudaBuild, torchVersion } = loadAddon().info();
-const hasCuda = devices.includes('cuda:0');
-const why = cudaBuild ? 'finds no CUDA device' : 'is a build without CUDA';
-const title = hasCuda ? 'on cuda:0' : `on cuda:0 (skipped: libtorch ${torchVersion} ${why})`;
+const hasCuda = loadAddon().info().devices.includes('cuda:0');
 
 /** 48 gray images of 16×16 with a gradient whose direction is their class. */
 const images = arrayDataset(
@@ -64,20 +62,22 @@ async function stageTwo(device: string) {
   return { shares: [knn.accuracy, probe.accuracy, test?.accuracy ?? Number.NaN], loss };
 }
 
-describe.skipIf(!hasCuda)(title, () => {
+describe.skipIf(!hasDevice)(title, () => {
+  beforeAll(openDevice, openingTime);
+
   it('stage 2 judges as on the CPU', async () => {
-    const [there, here] = [await stageTwo('cuda:0'), await stageTwo('cpu')];
+    const [found, here] = [await stageTwo(there), await stageTwo('cpu')];
     // A row at a boundary may fall to the other side of it.
-    for (const [i, share] of there.shares.entries())
+    for (const [i, share] of found.shares.entries())
       expect(Math.abs(share - (here.shares[i] as number))).toBeLessThan(0.1);
-    expect(Math.abs(there.loss - here.loss)).toBeLessThan(0.02);
+    expect(Math.abs(found.loss - here.loss)).toBeLessThan(0.02);
   });
 
   it('three steps of training have the losses that they have on the CPU', async () => {
-    const [there, here] = [await threeSteps('cuda:0'), await threeSteps('cpu')];
-    expect(there).toHaveLength(3);
+    const [found, here] = [await threeSteps(there), await threeSteps('cpu')];
+    expect(found).toHaveLength(3);
     // cuDNN's convolutions may use TF32, 10 bits of mantissa; the first loss sees it once, later ones through the updates.
-    for (const [i, loss] of there.entries()) expect(Math.abs(loss - (here[i] as number))).toBeLessThan(0.02 * (i + 1));
+    for (const [i, loss] of found.entries()) expect(Math.abs(loss - (here[i] as number))).toBeLessThan(0.02 * (i + 1));
   });
 
   it('losses and their gradients are those of the CPU', async () => {
@@ -99,8 +99,8 @@ describe.skipIf(!hasCuda)(title, () => {
       (z: Tensor) => dclwLoss(z),
     ];
     for (const loss of losses) {
-      const [there, here] = await Promise.all(
-        ['cuda:0', 'cpu'].map(async (device) => {
+      const [found, here] = await Promise.all(
+        [there, 'cpu'].map(async (device) => {
           using z = tensor(values, { shape: [64, 2, 8], device, requiresGrad: true });
           using value = loss(z);
           value.backward();
@@ -108,7 +108,7 @@ describe.skipIf(!hasCuda)(title, () => {
           return [await value.item(), ...((await gradient.data()) as Float64Array)];
         }),
       );
-      for (const [i, x] of (there as number[]).entries()) expect(x).toBeCloseTo((here as number[])[i] as number, 9);
+      for (const [i, x] of (found as number[]).entries()) expect(x).toBeCloseTo((here as number[])[i] as number, 9);
     }
   });
 });

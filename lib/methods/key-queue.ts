@@ -45,7 +45,7 @@ export class KeyQueue {
   readonly #labels: Tensor;
   /** int64 (size) */
   readonly #ids: Tensor;
-  /** int64 (), on the CPU: how many keys ever came. The next goes to pushed % size. */
+  /** int64 (): how many keys ever came. The next goes to pushed % size. */
   readonly #pushed: Tensor;
   /**
    * Keys that were there at the start, and those of all steps enqueued since, up to the size: what a bank that is enqueued now will see. A
@@ -66,7 +66,7 @@ export class KeyQueue {
     );
     this.#labels = buffer('labels', () => ops.full([size], -1, { dtype: 'int64', device }));
     this.#ids = buffer('ids', () => ops.full([size], -1, { dtype: 'int64', device }));
-    this.#pushed = buffer('pushed', () => tensor(0n));
+    this.#pushed = buffer('pushed', () => tensor(0n, { device }));
   }
 
   get isFilling(): boolean {

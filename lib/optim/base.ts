@@ -8,6 +8,7 @@ import { callEffect } from '../tensor/call.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { madeAtEachCall } from '../tensor/recording.ts';
+import { scalarDevice } from '../tensor/runtime.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { expectNumber } from '../validate.ts';
 import { type Group, groupOptions, groupParameters } from './groups.ts';
@@ -53,8 +54,8 @@ export interface Slot {
 export interface Rates {
   /** float64 () */
   readonly learningRate: Tensor;
-  /** float64 (groups) */
-  readonly weightDecays: Tensor;
+  /** Of each group, float64 () */
+  readonly weightDecays: readonly Tensor[];
 }
 
 /** What an update works on. */
@@ -69,7 +70,7 @@ export interface UpdateInputs {
   readonly shared: {
     readonly groups: readonly number[];
     readonly rateFactors: readonly number[];
-    readonly weightDecays: Tensor;
+    readonly weightDecays: readonly Tensor[];
   } & Guard;
 }
 
@@ -78,6 +79,9 @@ interface Guard {
   readonly gradientNorm?: Tensor;
   readonly largest?: Tensor;
 }
+
+/** A number on the CPU, which goes with tensors of any device. */
+const float64 = (value: number): Tensor => tensor(value, { dtype: 'float64' });
 
 const sizes = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
@@ -113,8 +117,11 @@ export abstract class Optimizer {
     // In the parameter's layout, which the update walks through in order.
     const zeros = ({ isScalar }: Slot, parameter: Tensor): Tensor =>
       isScalar ? ops.zeros([], { dtype: 'float32', device: parameter.device }) : ops.zerosLike(parameter);
-    this.#gradientNorm = outsideTidy(() => tensor(0, { dtype: 'float64' }));
-    this.#largest = outsideTidy(() => tensor(Number.POSITIVE_INFINITY, { dtype: 'float64' }));
+    const [{ device }] = this.#parameters as [Tensor];
+    this.#gradientNorm = outsideTidy(() => tensor(0, { dtype: 'float64', device: scalarDevice(device) }));
+    this.#largest = outsideTidy(() =>
+      tensor(Number.POSITIVE_INFINITY, { dtype: 'float64', device: scalarDevice(device) }),
+    );
     const stateOf = (slot: Slot) => [...all].map(([of, value]) => [`${of}.${slot.name}`, zeros(slot, value)] as const);
     this.#state = outsideTidy(() => new Map(slots.flatMap(stateOf)));
   }
@@ -154,25 +161,20 @@ export abstract class Optimizer {
   step(options: StepOptions = {}): void {
     const { lr } = resolveOptions('step', stepOptions, options);
     // As they are at each call, in a compiled function too.
-    using weightDecays = madeAtEachCall(() => this.#weightDecaysAt(this.#progress));
-    if (lr instanceof Tensor) {
-      this.#updateAnyway({ learningRate: lr, weightDecays });
-      return;
-    }
-    using learningRate = madeAtEachCall(() => tensor(lr ?? this.#lr, { dtype: 'float64' }));
-    this.#updateAnyway({ learningRate, weightDecays });
-  }
-
-  #weightDecaysAt(progress: number): Tensor {
-    return tensor(
-      this.#groups.map(({ weightDecay }) => rampAt(weightDecay, progress)),
-      { dtype: 'float64' },
+    const weightDecays = this.#groups.map(({ weightDecay }) =>
+      madeAtEachCall(() => float64(rampAt(weightDecay, this.#progress))),
     );
+    const learningRate = lr instanceof Tensor ? lr : madeAtEachCall(() => float64(lr ?? this.#lr));
+    this.#updateAnyway({ learningRate, weightDecays });
+    for (const made of [...weightDecays, learningRate]) if (made !== lr) made.dispose();
   }
 
   /** @internal Of an update with that learning rate, when `progress` in [0, 1] of the training lies behind. */
   ratesAt(learningRate: number, progress: number): Rates {
-    return { learningRate: tensor(learningRate, { dtype: 'float64' }), weightDecays: this.#weightDecaysAt(progress) };
+    return {
+      learningRate: float64(learningRate),
+      weightDecays: this.#groups.map(({ weightDecay }) => float64(rampAt(weightDecay, progress))),
+    };
   }
 
   /**

@@ -18,7 +18,7 @@ export function adam_(
     readonly largest?: Tensor | null | undefined;
     readonly groups: number | readonly number[];
     readonly rateFactors: readonly number[];
-    readonly weightDecays: Tensor;
+    readonly weightDecays: readonly Tensor[];
     readonly beta1: number;
     readonly beta2: number;
     readonly epsilon: number;
@@ -531,7 +531,7 @@ export function lars_(
     readonly largest?: Tensor | null | undefined;
     readonly groups: number | readonly number[];
     readonly rateFactors: readonly number[];
-    readonly weightDecays: Tensor;
+    readonly weightDecays: readonly Tensor[];
     readonly trustCoefficients: readonly number[];
     readonly momentum: number;
     readonly nesterov: boolean;
@@ -848,7 +848,7 @@ export function sgd_(
     readonly largest?: Tensor | null | undefined;
     readonly groups: number | readonly number[];
     readonly rateFactors: readonly number[];
-    readonly weightDecays: Tensor;
+    readonly weightDecays: readonly Tensor[];
     readonly momentum: number;
     readonly nesterov: boolean;
   },

@@ -27,3 +27,9 @@ export function setThreads(threads: number): void {
   const count = expectNumber('threads', threads, { min: 1, max: 1024, integer: true });
   guard(() => loadAddon().setThreads(count));
 }
+
+/**
+ * @internal Where the numbers are that the work of a device goes by, such as the status of a step: there, so that it is not waited for;
+ * Metal, which lacks float64, has them on the CPU.
+ */
+export const scalarDevice = (device: string): string => (device === 'mps' ? 'cpu' : device);

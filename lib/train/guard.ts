@@ -6,6 +6,7 @@ import { Module } from '../nn/module.ts';
 import type { Optimizer, Rates } from '../optim/optimizer.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
+import { scalarDevice } from '../tensor/runtime.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { describe } from '../validate.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -64,7 +65,7 @@ export class StepGuard implements Disposable {
     const modules = [encoder, head, ...method.movedModules].filter((part) => part instanceof Module);
     this.#statistics = modules.flatMap((module) => [...movingBuffers(module).values()]);
     this.#before = outsideTidy(() => noGrad(() => this.#statistics.map((value) => value.clone())));
-    this.#status = outsideTidy(() => tensor(0n));
+    this.#status = outsideTidy(() => tensor(0n, { device: scalarDevice(encoder.device) }));
   }
 
   /** Before the forward pass of the step's first batch: no gradients, and the running statistics are kept. */

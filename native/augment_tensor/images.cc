@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "core/error.h"
+#include "core/host_copy.h"
 
 namespace contrastive::augment_tensor {
 
@@ -76,13 +77,6 @@ std::vector<std::vector<T>> rows_each(const Batch& batch, const char* name, cons
 }
 template std::vector<std::vector<int64_t>> rows_each(const Batch&, const char*, const std::vector<int64_t>&, int64_t);
 template std::vector<std::vector<double>> rows_each(const Batch&, const char*, const std::vector<double>&, int64_t);
-
-at::Tensor send(const at::Tensor& tensor, at::Device device) {
-  // From pinned memory, which libtorch keeps until the copy is done, CUDA copies when it comes to it; a copy from
-  // ordinary memory would wait for the device. Pinning passes no gradients.
-  if (!device.is_cuda() || tensor.is_cuda() || tensor.requires_grad()) return tensor.to(device);
-  return tensor.pin_memory().to(device, tensor.scalar_type(), /*non_blocking=*/true);
-}
 
 at::Tensor upload(const Batch& batch, const std::vector<std::vector<double>>& rows) {
   std::vector<double> flat;

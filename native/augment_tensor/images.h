@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "augment/checks.h"
+#include "core/host_copy.h"
 
 namespace contrastive::augment_tensor {
 
@@ -55,9 +56,6 @@ at::Tensor one_each(const Batch& batch, const char* name, const at::Tensor& para
 template <typename T>
 std::vector<std::vector<T>> rows_each(const Batch& batch, const char* name, const std::vector<T>& values,
                                       int64_t length = 1);
-
-// A tensor of the host on `device`, without waiting for what the device still does.
-at::Tensor send(const at::Tensor& tensor, at::Device device);
 
 // Numbers of the host beside the batch, in its dtype: (rows, length).
 at::Tensor upload(const Batch& batch, const std::vector<std::vector<double>>& rows);

@@ -10,7 +10,9 @@
 
 #include "augment_tensor/images.h"
 #include "augment_tensor/operations.h"
+#include "core/device_streams.h"
 #include "core/error.h"
+#include "core/host_copy.h"
 
 namespace contrastive::augment_tensor {
 
@@ -37,8 +39,8 @@ at::Tensor upload_images(const std::vector<ImageView>& images, const std::vector
     width = std::max<int64_t>(width, images[sample].width);
   }
   const int64_t channels = images[samples[0]].channels;
-  const at::Tensor bytes =
-      at::zeros({static_cast<int64_t>(samples.size()), height, width, channels}, at::TensorOptions(at::kByte));
+  const at::Tensor bytes = at::zeros({static_cast<int64_t>(samples.size()), height, width, channels},
+                                     at::TensorOptions(at::kByte).pinned_memory(is_asynchronous(device)));
   auto* target = bytes.mutable_data_ptr<uint8_t>();
   for (const int64_t sample : samples) {
     const ImageView& image = images[sample];

@@ -137,10 +137,10 @@ Napi::Value batch(const Napi::CallbackInfo& info) {
   return wrap(info.Env(), result.slot);
 }
 
-// augmentRunsOn(device) -> whether augmentOnDevice is the way to take: on CUDA. The CPU has the pool, and Metal has not
-// all of the operations.
+// augmentRunsOn(device) -> whether augmentOnDevice is the way to take. The CPU has the pool, and Metal has not all of
+// the operations.
 Napi::Value runs_on(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), to_device(info[0], "device").is_cuda());
+  return Napi::Boolean::New(info.Env(), is_asynchronous(to_device(info[0], "device")));
 }
 
 // augmentOnDevice(pipelines, pixels[], sizes, ids, seed, epoch, dtype, device, flags, job, viewNumbers) -> as

@@ -10,6 +10,7 @@
 
 #include "binding/generator_wrap.h"
 #include "binding/tensor_wrap.h"
+#include "core/device_streams.h"
 #include "core/error.h"
 
 namespace contrastive::binding {
@@ -150,13 +151,18 @@ at::Device to_device(const Napi::Value& value, const char* argument) {
   const at::DeviceIndex cuda_devices = at::detail::getCUDAHooks().deviceCount();
   const bool mps = at::Context::hasMPS();
   if (name == "auto") {
-    if (cuda_devices > 0) return at::Device(at::kCUDA, 0);
+    if (cuda_devices > 0) return to_device(Napi::String::New(value.Env(), "cuda"), argument);
     return mps ? at::Device(at::kMPS, 0) : at::Device(at::kCPU);
   }
   std::optional<at::Device> device;
   try {
     device = at::Device(name);
   } catch (const c10::Error&) {  // NOLINT(bugprone-empty-catch): refused below, in our words
+  }
+  if (device && device->is_privateuseone()) {  // one that registered itself with libtorch
+    const at::Device registered(at::kPrivateUse1, 0);
+    use_device(registered);
+    return registered;
   }
   CONTRASTIVE_CHECK(device && (device->is_cpu() || device->is_cuda() || device->is_mps()), kDeviceError, argument,
                     " must be 'cpu', 'cuda', 'cuda:N', 'mps' or 'auto', got '", name, "'");
@@ -172,7 +178,9 @@ at::Device to_device(const Napi::Value& value, const char* argument) {
   const int index = device->has_index() ? device->index() : 0;
   CONTRASTIVE_CHECK(index < cuda_devices, kDeviceError, argument, " '", name,
                     "' is not available: CUDA devices found: ", cuda_devices);
-  return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+  const at::Device cuda(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+  use_device(cuda);
+  return cuda;
 }
 
 std::string device_name(at::Device device) { return device.is_cpu() ? "cpu" : device.str(); }

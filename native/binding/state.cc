@@ -43,7 +43,9 @@ State::State(Napi::Env env)
     : env_(env),
       progress_(Napi::Persistent(make_progress(env))),
       bulk_("contrastive", default_threads(), progress_of(0)),
-      interactive_("contrastive-i", 1, progress_of(1), [this] { return bulk_.depth() == 0 ? bulk_.threads() : 1; }) {
+      interactive_(
+          "contrastive-i", 1, progress_of(1), [this] { return bulk_.depth() == 0 ? bulk_.threads() : 1; },
+          /*is_urgent=*/true) {
   Napi::Function nothing = Napi::Function::New(env, [](const Napi::CallbackInfo&) {});
   completions_ = Napi::ThreadSafeFunction::New(env, nothing, "contrastive", 0, 1);
   completions_.Unref(env);
@@ -81,6 +83,8 @@ void State::close() {
   pool_.reset();  // before the joins: a stream's job may wait for a batch
   interactive_.join();
   bulk_.join();
+  arrivals_.stop();  // after those who may still call it
+  arrivals_.join();
   const auto group = joined_.lock();
   if (group && group == distributed::group_or_null()) distributed::set_group(nullptr);
 }

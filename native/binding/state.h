@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/arrivals.h"
 #include "core/pool.h"
 #include "core/slot.h"
 #include "core/stream.h"
@@ -38,6 +39,9 @@ class State {
 
   // The streams' progress as an Int32Array: done and failed of the bulk stream, then of the interactive one.
   Napi::Value progress() const { return progress_.Value(); }
+
+  // Waits for devices in the place of the streams.
+  Arrivals& arrivals() { return arrivals_; }
 
   // A promise that native work will settle. While one is open, the process stays alive.
   // `settle` may be called from any thread, once; `make` then runs on the JavaScript thread and makes the value.
@@ -89,6 +93,7 @@ class State {
   size_t open_ = 0;                             // promises not settled yet; JavaScript thread only
   std::shared_ptr<std::atomic<bool>> closing_ = std::make_shared<std::atomic<bool>>(false);
   std::weak_ptr<distributed::ProcessGroup> joined_;  // belongs to the bulk stream's thread
+  Arrivals arrivals_;
   Stream bulk_, interactive_;
   FailurePtr bulk_failure_, interactive_failure_;  // of effects; each belongs to its stream's thread
   std::unique_ptr<Pool> pool_;

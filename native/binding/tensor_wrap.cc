@@ -8,7 +8,8 @@
 #include "binding/convert.h"
 #include "binding/errors.h"
 #include "binding/state.h"
-#include "core/devices.h"
+#include "core/device_streams.h"
+#include "core/host_copy.h"
 #include "core/modes.h"
 #include "core/recycler.h"
 
@@ -72,7 +73,7 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
                     " elements does not fit shape ", at::IntArrayRef(shape), ", which holds ", count);
   CONTRASTIVE_CHECK(!requires_grad || at::isFloatingType(dtype), kDTypeError,
                     "requiresGrad needs a floating dtype, got '", dtype_name(dtype), "'");
-  at::Tensor host = at::empty(shape, at::TensorOptions().dtype(source));
+  at::Tensor host = at::empty(shape, at::TensorOptions(source).pinned_memory(is_asynchronous(device)));
   if (count) std::memcpy(host.mutable_data_ptr(), data, host.nbytes());
   if (source == dtype && device.is_cpu()) {
     if (requires_grad) host.set_requires_grad(true);
@@ -82,7 +83,8 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
   if (requires_grad) twin.set_requires_grad(true);
   return enqueue(info.Env(), std::make_shared<Slot>(twin, device), flags_at(info, 5), job_at(info, 6),
                  [host, dtype, device, requires_grad] {
-                   at::Tensor value = host.to(at::TensorOptions().dtype(dtype).device(device));
+                   const bool is_whole = at::isIntegralType(host.scalar_type(), /*includeBool=*/false);
+                   at::Tensor value = (is_whole ? send_known(host, device) : send(host, device)).to(dtype);
                    if (requires_grad) value.set_requires_grad(true);
                    return value;
                  });
@@ -94,13 +96,29 @@ Napi::Value describe_tensor(const Napi::CallbackInfo& info) {
 }
 
 // What JavaScript reads: contiguous, on the CPU, of a type that has a typed array, and its own copy, because operations
-// behind the read may change the tensor before the JavaScript thread takes it.
+// behind the read may change the tensor before the JavaScript thread takes it. From a device the copy is launched, and
+// there when the device has come so far.
 at::Tensor readable(const at::Tensor& value) {
   const at::NoGradGuard no_grad;
-  at::Tensor host = value.detach().to(at::kCPU);
-  if (host.scalar_type() == at::kBFloat16 || host.scalar_type() == at::kHalf) host = host.to(at::kFloat);
-  host = host.contiguous();
-  return host.is_alias_of(value) ? host.clone() : host;
+  at::Tensor plain = value.detach();
+  if (plain.scalar_type() == at::kBFloat16 || plain.scalar_type() == at::kHalf) plain = plain.to(at::kFloat);
+  plain = plain.contiguous();
+  if (!is_asynchronous(plain.device())) {
+    plain = plain.to(at::kCPU);
+    return plain.is_alias_of(value) ? plain.clone() : plain;
+  }
+  at::Tensor host = at::empty(plain.sizes(), at::TensorOptions(plain.scalar_type()).pinned_memory(true));
+  return host.copy_(plain, /*non_blocking=*/true);
+}
+
+// On a stream, after what it has launched on the device is done: settles by `make`'s result.
+void settle_when_done(State& state, const State::Settler& settler, std::optional<at::Device> device,
+                      State::Settler::Make make) {
+  std::vector<c10::Event> marks = mark_launched(device);
+  if (marks.empty()) return settler.resolve(std::move(make));
+  state.arrivals().when(std::move(marks), [settler, make = std::move(make)](const std::exception_ptr& failed) {
+    failed ? settler.reject(describe(failed)) : settler.resolve(make);
+  });
 }
 
 Napi::Value to_typed_array(Napi::Env env, const at::Tensor& host) {
@@ -135,9 +153,10 @@ Napi::Value read(const Napi::CallbackInfo& info) {
   stream.enqueue(make_job([slot, settler = settler, &state, flags, own]() mutable {
     try {
       if (!own) state.throw_effect_failure(flags);
+      const at::Device device = slot->device();
       at::Tensor host = readable(slot->value());
       slot.reset();
-      settler.resolve([host](Napi::Env env) { return to_typed_array(env, host); });
+      settle_when_done(state, settler, device, [host](Napi::Env env) { return to_typed_array(env, host); });
     } catch (...) {
       settler.reject(describe(std::current_exception()));
     }
@@ -155,7 +174,9 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
   state.stream(flags).enqueue(make_job([slot, promises = Promises({done}, 0), &state, flags]() mutable {
     promises.settle([&] {
       state.throw_effect_failure(flags);
-      return std::vector<at::Tensor>{readable(slot->value())};
+      const at::Tensor host = readable(slot->value());
+      for (const c10::Event& mark : mark_launched(slot->device())) mark.synchronize();  // who calls this waits anyway
+      return std::vector<at::Tensor>{host};
     });
   }));
   return to_typed_array(info.Env(), done->value());
@@ -167,18 +188,18 @@ Napi::Value ready(const Napi::CallbackInfo& info) {
   SlotPtr slot = TensorHandle::get(info[0], "tensor");
   Stream& stream = state.stream(flags_at(info, 1));
   auto [promise, settler] = state.promise();
-  stream.enqueue(make_job([slot, settler = settler] {
+  stream.enqueue(make_job([slot, settler = settler, &state] {
     try {
       const at::Tensor& value = slot->value();
-      synchronize(value.device());
-      settler.resolve([shape = value.sizes().vec(), dtype = value.scalar_type(),
-                       requires_grad = value.requires_grad()](Napi::Env env) {
-        Napi::Object result = Napi::Object::New(env);
-        result.Set("shape", from_ints(env, shape));
-        result.Set("dtype", dtype_name(dtype));
-        result.Set("requiresGrad", requires_grad);
-        return result;
-      });
+      settle_when_done(state, settler, value.device(),
+                       [shape = value.sizes().vec(), dtype = value.scalar_type(),
+                        requires_grad = value.requires_grad()](Napi::Env env) {
+                         Napi::Object result = Napi::Object::New(env);
+                         result.Set("shape", from_ints(env, shape));
+                         result.Set("dtype", dtype_name(dtype));
+                         result.Set("requiresGrad", requires_grad);
+                         return result;
+                       });
     } catch (...) {
       settler.reject(describe(std::current_exception()));
     }
@@ -195,8 +216,7 @@ Napi::Value sync(const Napi::CallbackInfo& info) {
   stream.enqueue(make_job([settler = settler, &state, flags] {
     try {
       state.throw_effect_failure(flags);
-      synchronize_devices();
-      settler.resolve([](Napi::Env env) { return env.Undefined(); });
+      settle_when_done(state, settler, std::nullopt, [](Napi::Env env) { return env.Undefined(); });
     } catch (...) {
       settler.reject(describe(std::current_exception()));
     }

@@ -36,10 +36,12 @@ SlotPtr Slot::recorded(at::Tensor twin, at::Device device, bool alias) {
 const at::Tensor& Slot::value() const {
   state_.wait(kPending, std::memory_order_acquire);
   if (failure_) throw FailureException(failure_);
+  order_after(written_, value_);
   return value_;
 }
 
 void Slot::fill(at::Tensor value) {
+  if (value.defined()) written_ = written_here(value.device());
   value_ = std::move(value);
   state_.store(kReady, std::memory_order_release);
   state_.notify_all();

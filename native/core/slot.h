@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/device_streams.h"
 #include "core/failure.h"
 #include "core/progress.h"
 
@@ -29,7 +30,8 @@ class Slot {
   // A tensor of a recording: known by its twin, and never filled. Reading it throws kStateError.
   static SlotPtr recorded(at::Tensor twin, at::Device device, bool alias = false);
 
-  // Any thread. Blocks until the slot is filled; throws FailureException if its job failed.
+  // Any thread. Blocks until the slot is filled; throws FailureException if its job failed. On a device, what this
+  // thread launches next comes after what wrote the value.
   const at::Tensor& value() const;
   bool is_ready() const { return state_.load(std::memory_order_acquire) == kReady; }
   bool is_pending() const { return state_.load(std::memory_order_acquire) == kPending; }
@@ -57,6 +59,7 @@ class Slot {
   enum State : int { kPending, kReady, kFailed };
   std::atomic<int> state_{kPending};
   at::Tensor value_;
+  Written written_;
   FailurePtr failure_;
   at::Tensor twin_;
   at::Device device_;

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "core/device_streams.h"
 #include "core/openmp.h"
 #include "core/thread.h"
 
@@ -20,8 +21,8 @@ void set_team_size(int threads) {
   if (set) set(threads);
 }
 
-Stream::Stream(std::string name, int threads, Progress& progress, std::function<int()> team)
-    : name_(std::move(name)), progress_(progress), team_(std::move(team)), threads_(threads) {}
+Stream::Stream(std::string name, int threads, Progress& progress, std::function<int()> team, bool is_urgent)
+    : name_(std::move(name)), progress_(progress), team_(std::move(team)), is_urgent_(is_urgent), threads_(threads) {}
 
 void Stream::start() {
   const std::lock_guard lock(mutex_);
@@ -103,6 +104,7 @@ void Stream::loop() {
       if (jobs_.size() == kMaxDepth / 2) drained_.notify_all();
     }
     if (team_) set_team_size(team_());
+    take_device_streams(is_urgent_);
     job->run();
   }
 }

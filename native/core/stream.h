@@ -37,7 +37,9 @@ class Stream {
  public:
   // `threads`: the size of the OpenMP team. `team`, where given, says before each job what it is for that one.
   // `progress` is what its jobs write to, and outlives it.
-  Stream(std::string name, int threads, Progress& progress, std::function<int()> team = nullptr);
+  // `is_urgent`: devices do its work before that of others.
+  Stream(std::string name, int threads, Progress& progress, std::function<int()> team = nullptr,
+         bool is_urgent = false);
   ~Stream() {
     stop();
     join();
@@ -72,6 +74,7 @@ class Stream {
   const std::string name_;
   Progress& progress_;
   const std::function<int()> team_;
+  const bool is_urgent_;
   std::atomic<int> threads_;
   std::atomic<bool> stopping_{false};
   mutable std::mutex mutex_;

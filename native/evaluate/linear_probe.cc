@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/host_copy.h"
 #include "core/op.h"
 #include "core/philox.h"
 #include "core/stream.h"
@@ -119,7 +120,7 @@ std::tuple<at::Tensor, at::Tensor> probe_steps(const at::Tensor& weights, const 
   at::Tensor order;
   for (int64_t t = step; t < step + count; ++t) {
     const int64_t begin = t % steps_per_epoch * batch, size = std::min(batch, rows - begin);
-    if (!order.defined() || begin == 0) order = order_of(t / steps_per_epoch, rows, seed).to(w.device());
+    if (!order.defined() || begin == 0) order = send(order_of(t / steps_per_epoch, rows, seed), w.device());
     const at::Tensor chosen = order.narrow(0, begin, size);
     const at::Tensor x = inputs.index_select(0, chosen);
     const at::Tensor targets = classes_of_rows.index_select(0, chosen).view({size, 1, 1}).expand({size, rates, 1});

@@ -1,7 +1,9 @@
 #include "losses/candidates.h"
 
+#include <array>
 #include <vector>
 
+#include "core/host_copy.h"
 #include "losses/unit_rows.h"
 
 namespace contrastive::losses {
@@ -30,8 +32,8 @@ struct Parts {
 };
 
 // The sample that each candidate shows, by its index in the batch; −1 for one that the batch does not hold.
-Parts samples_of(const LossInputs& in) {
-  const auto options = in.features.options().dtype(at::kLong).requires_grad(false);
+Parts samples_of(const LossInputs& in, at::Device device) {
+  const auto options = at::TensorOptions(at::kLong).device(device);
   Parts samples;
   samples.batch = in.ids ? find(*in.ids, *in.ids) : at::arange(in.features.size(0), options);
   if (in.bank_ids)
@@ -69,6 +71,17 @@ Parts label_sets_of(const LossInputs& in, const Parts& samples, at::ScalarType d
   return sets;
 }
 
+// Labels and ids on the CPU, where all of them are known there: what is made of them is then known too, and nobody
+// waits for a device.
+LossInputs with_known(LossInputs in) {
+  const std::array<OptionalTensor*, 4> all = {&in.labels, &in.ids, &in.bank_labels, &in.bank_ids};
+  std::array<OptionalTensor, 4> known;
+  for (size_t i = 0; i < all.size(); ++i)
+    if (*all[i] && !(known[i] = known_on_host(**all[i]))) return in;
+  for (size_t i = 0; i < all.size(); ++i) *all[i] = known[i];
+  return in;
+}
+
 // Each of the three parts in order of class: anchors, other rows, bank.
 at::Tensor order_of(const at::Tensor& classes, int64_t anchors, int64_t rows) {
   std::vector<at::Tensor> parts;
@@ -84,21 +97,31 @@ at::Tensor order_of(const at::Tensor& classes, int64_t anchors, int64_t rows) {
 
 }  // namespace
 
-Candidates candidates_of(const LossInputs& in, bool normalize, int64_t anchors) {
+Candidates candidates_of(const LossInputs& given, bool normalize, int64_t anchors) {
+  const LossInputs in = with_known(given);
+  const at::Device device = in.features.device();
+  const bool is_known = (!in.labels || in.labels->is_cpu()) && (!in.ids || in.ids->is_cpu()) &&
+                        (!in.bank_labels || in.bank_labels->is_cpu()) && (!in.bank_ids || in.bank_ids->is_cpu());
   const int64_t batch = in.features.size(0), views = in.features.size(1), rows = batch * views;
   const auto dtype = in.features.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const Parts samples = samples_of(in);
+  const Parts samples = samples_of(in, is_known ? at::kCPU : device);
+  const auto sent = [&](const at::Tensor& x) { return x.defined() ? send(x, device) : x; };
   Candidates made;
   made.order = at::arange(rows + (in.bank ? in.bank->size(0) : 0), samples.batch.options());
   if (in.mask) {
-    made.positives = positives_of_mask(in.mask->detach().to(dtype), rows, samples.bank);
+    made.positives = positives_of_mask(in.mask->detach().to(dtype), rows, sent(samples.bank));
   } else if (in.labels && in.labels->dim() == 2) {
-    made.positives = positives_of_label_sets(label_sets_of(in, samples, dtype).joined(views), samples.joined(views));
+    const Parts there{sent(samples.batch), sent(samples.bank)};
+    LossInputs sets = in;
+    sets.labels = sent(*in.labels);
+    if (in.bank_labels) sets.bank_labels = sent(*in.bank_labels);
+    made.positives = positives_of_label_sets(label_sets_of(sets, there, dtype).joined(views), there.joined(views));
   } else {
     const at::Tensor classes = classes_of(in, samples).joined(views);
     made.order = order_of(classes, anchors, rows);
-    made.positives = positives_of_classes(classes.index_select(0, made.order), dtype);
+    made.positives = positives_of_classes(classes.index_select(0, made.order), device, dtype);
   }
+  made.order = sent(made.order);
 
   const auto arranged = [&](const at::Tensor& x, const at::Tensor& order) {
     return normalize ? unit_rows(x, order, dtype) : x.index_select(0, order).to(dtype);

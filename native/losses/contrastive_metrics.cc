@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/host_copy.h"
 #include "core/infinity.h"
 #include "core/op.h"
 #include "losses/block_size.h"
@@ -45,17 +46,16 @@ at::Tensor mean_over(const at::Tensor& sum, const at::Tensor& count) { return su
 struct Rows {
   Rows(const at::Tensor& features, const std::optional<at::Tensor>& labels) {
     const int64_t batch = features.size(0), views = features.size(1);
-    const at::Tensor of_samples =
-        labels ? labels->to(at::kLong) : at::arange(batch, features.options().dtype(at::kLong));
+    const at::Tensor of_samples = labels ? on_host(*labels).to(at::kLong) : at::arange(batch, at::kLong);
     const at::Tensor unsorted = of_samples.repeat_interleave(views);
     const auto [sorted, order] = unsorted.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
     const at::Tensor flat = features.to(at::kFloat).reshape({batch * views, features.size(2)});
-    z = (flat / flat.norm(2, {1}, /*keepdim=*/true).clamp_min(kNormEpsilon)).index_select(0, order);
-    const at::Tensor host = sorted.to(at::kCPU);  // all that is read of the labels: one wait for a device
-    const auto* first = host.const_data_ptr<int64_t>();
+    z = (flat / flat.norm(2, {1}, /*keepdim=*/true).clamp_min(kNormEpsilon))
+            .index_select(0, send(order, features.device()));
+    const auto* first = sorted.const_data_ptr<int64_t>();
     CONTRASTIVE_CHECK(*first >= 0, kOptionError, "labels must be integers >= 0, got ", *first);
-    known_classes = places_of({first, first + host.numel()});
-    classes = at::tensor(known_classes, at::TensorOptions(at::kLong)).to(features.device());
+    known_classes = places_of({first, first + sorted.numel()});
+    classes = send(at::tensor(known_classes, at::TensorOptions(at::kLong)), features.device());
   }
 
   int64_t count() const { return z.size(0); }
@@ -132,7 +132,8 @@ at::Tensor contrastive_metrics(const at::Tensor& features, const std::optional<a
   const at::Tensor z = rows.z.to(at::kDouble);
   const int64_t class_count = rows.known_classes.back() + 1;
   const at::Tensor class_sums = at::zeros({class_count, z.size(1)}, z.options()).index_add_(0, rows.classes, z);
-  const at::Tensor class_sizes = at::bincount(rows.classes, {}, class_count);
+  const at::Tensor class_sizes =
+      at::zeros({class_count}, rows.classes.options()).index_add_(0, rows.classes, at::ones_like(rows.classes));
   const at::Tensor positives = class_sizes.index_select(0, rows.classes) - 1;  // of each row
   const at::Tensor squares = z.square().sum(1);
   const at::Tensor within = class_sums.square().sum();  // Σ z_i·z_j over the pairs of one class, i = j among them

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/host_copy.h"
 #include "tensor/value_range.h"
 
 namespace contrastive::losses {
@@ -35,6 +36,8 @@ void check_integers(const char* name, const char* shape, const at::Tensor& x, in
   check_device(name, x, features);
 }
 
+bool are_flags(const at::Tensor& sets) { return sets.eq(0).logical_or(sets.eq(1)).all().item<bool>(); }
+
 void check_label_sets(const char* name, const char* shape, const at::Tensor& sets, int64_t size,
                       const at::Tensor& features) {
   CONTRASTIVE_CHECK(sets.dim() == 2 && sets.size(0) == size && sets.size(1) > 0, kShapeError, name, " must have shape ",
@@ -43,8 +46,7 @@ void check_label_sets(const char* name, const char* shape, const at::Tensor& set
                     sets.scalar_type());
   check_device(name, sets, features);
   if (sets.is_meta()) return;
-  CONTRASTIVE_CHECK(sets.eq(0).logical_or(sets.eq(1)).all().item<bool>(), kOptionError, name,
-                    " of two dimensions must hold 0 and 1 only");
+  CONTRASTIVE_CHECK(are_flags(on_host(sets)), kOptionError, name, " of two dimensions must hold 0 and 1 only");
 }
 
 // Labels of the batch, (batch) or (batch, classes).
@@ -55,7 +57,7 @@ void check_labels(const at::Tensor& labels, const at::Tensor& features) {
   // −1 says of a bank's feature that it has no class. In the batch it would be one, of all samples that were left
   // unlabelled.
   if (labels.is_meta()) return;
-  const auto least = labels.min().item<int64_t>();
+  const auto least = on_host(labels).min().item<int64_t>();
   CONTRASTIVE_CHECK(least >= 0, kOptionError, "labels must be integers >= 0, got ", least);
 }
 

@@ -3,19 +3,24 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/host_copy.h"
+
 namespace contrastive::losses {
 namespace {
 
 class Classes final : public Positives {
  public:
-  Classes(const at::Tensor& classes, at::ScalarType dtype) : classes_(classes.to(dtype)) {
-    const at::Tensor host = classes.to(at::kCPU).contiguous();
+  Classes(const at::Tensor& classes, at::Device device, at::ScalarType dtype)
+      : classes_(send(classes.to(dtype), device)) {
+    if (!classes.is_cpu()) return;
+    const at::Tensor host = classes.contiguous();
     known_.assign(host.data_ptr<int64_t>(), host.data_ptr<int64_t>() + host.numel());
   }
 
   // Cuts lie between classes where that moves them by a quarter at most: fewer blocks then hold a positive.
   std::vector<Range> split(int64_t begin, int64_t end, int64_t size) const override {
     std::vector<Range> ranges = Positives::split(begin, end, size);
+    if (known_.empty()) return ranges;
     for (size_t i = 1; i < ranges.size(); ++i) {
       int64_t cut = ranges[i].begin;
       const int64_t least = cut - size / 4;
@@ -27,9 +32,11 @@ class Classes final : public Positives {
 
  protected:
   std::optional<at::Tensor> weights(Range rows, Range columns) const override {
-    const auto [row_low, row_high] = bounds(rows);
-    const auto [column_low, column_high] = bounds(columns);
-    if (row_high < column_low || column_high < row_low) return std::nullopt;
+    if (!known_.empty()) {
+      const auto [row_low, row_high] = bounds(rows);
+      const auto [column_low, column_high] = bounds(columns);
+      if (row_high < column_low || column_high < row_low) return std::nullopt;
+    }
     return at::sub(part(classes_, rows).unsqueeze(1), part(classes_, columns).unsqueeze(0)).eq_(0);
   }
 
@@ -41,7 +48,7 @@ class Classes final : public Positives {
   }
 
   at::Tensor classes_;          // in the losses' dtype: comparing those makes weights of that dtype, fast
-  std::vector<int64_t> known_;  // the same on the host
+  std::vector<int64_t> known_;  // the same on the host; empty where only the device knows
 };
 
 class Mask final : public Positives {
@@ -113,8 +120,9 @@ std::vector<Range> Positives::split(int64_t begin, int64_t end, int64_t size) co
   return ranges;
 }
 
-std::shared_ptr<const Positives> positives_of_classes(const at::Tensor& classes, at::ScalarType dtype) {
-  return std::make_shared<Classes>(classes, dtype);
+std::shared_ptr<const Positives> positives_of_classes(const at::Tensor& classes, at::Device device,
+                                                      at::ScalarType dtype) {
+  return std::make_shared<Classes>(classes, device, dtype);
 }
 
 std::shared_ptr<const Positives> positives_of_mask(at::Tensor mask, int64_t rows, at::Tensor bank_samples) {

@@ -41,7 +41,8 @@ class Positives {
 // Candidates of equal class are positives of each other with weight 1. classes: int64 (candidates), below 2^24 so that
 // float32 tells them apart; candidates in order of class let most blocks be known to hold no positive without being
 // made.
-std::shared_ptr<const Positives> positives_of_classes(const at::Tensor& classes, at::ScalarType dtype);
+std::shared_ptr<const Positives> positives_of_classes(const at::Tensor& classes, at::Device device,
+                                                      at::ScalarType dtype);
 
 // Row i of the batch, a view of sample i % batch, has row j as a positive with weight mask[i % batch][j % batch]. A
 // candidate of the bank is one more view of the sample that bank_samples (bank) names; where that is −1, its weight is

@@ -4,6 +4,7 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include "core/error.h"
+#include "core/host_copy.h"
 #include "core/op.h"
 #include "tensor/value_range.h"
 
@@ -27,7 +28,7 @@ void check_inputs(const at::Tensor& logits, const at::Tensor& labels, double lab
                     "labelSmoothing must be from 0 to 1, got ", label_smoothing);
   if (labels.is_meta()) return;
   const int64_t classes = logits.size(2);
-  const auto [least, most] = tensor::value_range<int64_t>(labels);
+  const auto [least, most] = tensor::value_range<int64_t>(on_host(labels));
   CONTRASTIVE_CHECK(least >= 0 && most < classes, kDataError, "labels must be in [0, ", classes, "), got values from ",
                     least, " to ", most);
 }

@@ -14,16 +14,19 @@ constexpr double kLeastEpsilon = 1e-20;
 // of updates, float32 scalars.
 Optimizer adam(const Update& /*request*/, double beta1, double beta2, double epsilon, bool decoupled_decay) {
   const auto rule = [=](const Lists& lists) {
-    at::_foreach_add_(lists.slots[2], 1);
+    if (lists.found_bad)
+      at::_foreach_add_(lists.slots[2], 1 - *lists.found_bad);
+    else
+      at::_foreach_add_(lists.slots[2], 1);
     const auto fused = [&](const auto& kernel) {
       kernel(lists.parameters, lists.gradients, lists.slots[0], lists.slots[1], /*max_exp_avg_sqs=*/Tensors(),
              lists.slots[2], lists.learning_rate, beta1, beta2, lists.weight_decay, epsilon, /*amsgrad=*/false,
-             /*maximize=*/false);
+             /*maximize=*/false, /*grad_scale=*/std::nullopt, lists.found_bad);
     };
     decoupled_decay ? fused([](auto&&... all) { at::_fused_adamw_(all...); })
                     : fused([](auto&&... all) { at::_fused_adam_(all...); });
   };
-  return {.slots = 3, .bounded = epsilon >= kLeastEpsilon, .rule = rule};
+  return {.slots = 3, .bounded = epsilon >= kLeastEpsilon, .skips_bad = true, .rule = rule};
 }
 
 CONTRASTIVE_UPDATE(adam_, adam, "float beta1, float beta2, float epsilon, bool decoupled_decay");

@@ -36,17 +36,32 @@ at::Tensor push_keys_(const at::Tensor& features, const at::Tensor& labels, cons
                       const at::Tensor& key_ids, const at::Tensor& status, bool normalize) {
   check_keys(features, keys, key_labels, key_ids);
   check_status(status);
-  if (status.is_meta() || is_refused(status)) return status;
+  if (status.is_meta() || (is_readable(status) && is_refused(status))) return status;
   const c10::NoGradGuard no_grad;
   const at::Tensor rows = normalize ? keys / tensor::row_lengths(keys) : keys;
-  const int64_t size = features.size(0), batch = rows.size(0), begin = pushed.item<int64_t>() % size;
+  const int64_t size = features.size(0), batch = rows.size(0);
+  const at::Tensor labels_of_rows = key_labels ? *key_labels : at::full({batch}, -1, labels.options());
+  if (!is_readable(status)) {
+    const at::Tensor places = at::arange(batch, ids.options()).add_(pushed).remainder_(size),
+                     is_fine = status.le(kFine);
+    const auto write = [&](const at::Tensor& target, const at::Tensor& values) {
+      target.index_copy_(0, places,
+                         at::where(is_fine, values.to(target.scalar_type()), target.index_select(0, places)));
+    };
+    write(features, rows);
+    write(labels, labels_of_rows);
+    write(ids, key_ids);
+    pushed.add_(is_fine.to(at::kLong), batch);
+    return status;
+  }
+  const int64_t begin = pushed.item<int64_t>() % size;
   const int64_t before_end = std::min(batch, size - begin);  // the rest goes to the beginning
   const auto write = [&](const at::Tensor& target, const at::Tensor& values) {
     target.narrow(0, begin, before_end).copy_(values.narrow(0, 0, before_end));
     target.narrow(0, 0, batch - before_end).copy_(values.narrow(0, before_end, batch - before_end));
   };
   write(features, rows);
-  write(labels, key_labels ? *key_labels : at::full({batch}, -1, labels.options()));
+  write(labels, labels_of_rows);
   write(ids, key_ids);
   pushed.add_(batch);
   return status;

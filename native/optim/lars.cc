@@ -51,7 +51,10 @@ Optimizer lars(const Update& request, const std::vector<double>& trust_coefficie
     const Tensors& change = nesterov ? updates : velocity;
     at::_foreach_sub_(lists.parameters, rate_in_momentum ? change : at::_foreach_mul(change, lists.learning_rate));
   };
-  return {.slots = 1, .bounded = momentum <= kLargestFactor && are_bounded(trust_coefficients), .rule = rule};
+  return {.slots = 1,
+          .bounded = momentum <= kLargestFactor && are_bounded(trust_coefficients),
+          .skips_bad = false,
+          .rule = rule};
 }
 
 CONTRASTIVE_UPDATE(lars_, lars,

@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <map>
+#include <utility>
+
 #include "core/error.h"
 
 namespace contrastive::optim {
@@ -18,6 +21,32 @@ void check_alike(const char* name, const Tensors& tensors, const char* like_name
 void copy_all(const Tensors& targets, const Tensors& sources) {
   const c10::NoGradGuard no_grad;
   if (!targets.empty()) at::_foreach_copy_(targets, sources);  // which refuses empty lists
+}
+
+void copy_where(const at::Tensor& condition, const Tensors& targets, const Tensors& sources) {
+  const c10::NoGradGuard no_grad;
+  std::map<at::ScalarType, std::pair<Tensors, Tensors>> by_dtype;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    auto& [to, from] = by_dtype[targets[i].scalar_type()];
+    to.push_back(targets[i]);
+    from.push_back(sources[i]);
+  }
+  for (const auto& [dtype, lists] : by_dtype) {
+    const auto& [to, from] = lists;
+    const auto flat = [](const Tensors& tensors) {
+      Tensors rows;
+      for (const at::Tensor& tensor : tensors) rows.push_back(tensor.reshape({-1}));
+      return at::cat(rows);
+    };
+    const at::Tensor chosen = at::where(condition, flat(from), flat(to));
+    Tensors parts;
+    int64_t begin = 0;
+    for (const at::Tensor& tensor : to) {
+      parts.push_back(chosen.narrow(0, begin, tensor.numel()).view(tensor.sizes()));
+      begin += tensor.numel();
+    }
+    at::_foreach_copy_(to, parts);
+  }
 }
 
 void drop_gradients(const Tensors& parameters) {

@@ -17,6 +17,9 @@ void check_alike(const char* name, const Tensors& tensors, const char* like_name
 // Copies each source into its target.
 void copy_all(const Tensors& targets, const Tensors& sources);
 
+// The same where `condition`, bool () on their device, holds: in a few launches, whatever their number.
+void copy_where(const at::Tensor& condition, const Tensors& targets, const Tensors& sources);
+
 // As PyTorch's zero_grad(set_to_none=True).
 void drop_gradients(const Tensors& parameters);
 

@@ -15,9 +15,13 @@ at::Tensor moving_average_(const Tensors& averages, const Tensors& values, const
   check_alike("values", values, "averages", averages);
   check_status(status);
   CONTRASTIVE_CHECK(momentum.numel() == 1, kShapeError, "momentum must have one element, got shape ", momentum.sizes());
-  if (averages.empty() || status.is_meta() || is_refused(status)) return status;
+  if (averages.empty() || status.is_meta() || (is_readable(status) && is_refused(status))) return status;
   const c10::NoGradGuard no_grad;
-  at::_foreach_lerp_(averages, values, 1 - momentum.item<double>());
+  const double share = 1 - momentum.item<double>();
+  if (is_readable(status))
+    at::_foreach_lerp_(averages, values, share);
+  else
+    copy_where(status.le(kFine), averages, at::_foreach_lerp(averages, values, share));
   return status;
 }
 

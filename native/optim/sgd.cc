@@ -11,9 +11,9 @@ Optimizer sgd(const Update& /*request*/, double momentum, bool nesterov) {
     // PyTorch starts the momentum at the first gradient; with dampening 0 that is what a buffer of zeros becomes.
     at::_fused_sgd_(lists.parameters, lists.gradients, lists.slots.empty() ? Tensors() : lists.slots[0],
                     lists.weight_decay, momentum, lists.learning_rate, /*dampening=*/0.0, nesterov,
-                    /*maximize=*/false, /*is_first_step=*/false);
+                    /*maximize=*/false, /*is_first_step=*/false, /*grad_scale=*/std::nullopt, lists.found_bad);
   };
-  return {.slots = momentum == 0 ? 0U : 1U, .bounded = momentum <= kLargestFactor, .rule = rule};
+  return {.slots = momentum == 0 ? 0U : 1U, .bounded = momentum <= kLargestFactor, .skips_bad = true, .rule = rule};
 }
 
 CONTRASTIVE_UPDATE(sgd_, sgd, "float momentum, bool nesterov");

@@ -22,7 +22,14 @@ enum Status : int64_t {
 // Throws kShapeError or kDTypeError.
 void check_status(const at::Tensor& status);
 
-// Reads the status: in a job only.
+// Whether a job may read the status. One on a device is never read, so that nobody waits for it: operations there do
+// their work, and keep its result where the status lets them.
+inline bool is_readable(const at::Tensor& status) { return status.is_cpu(); }
+
+// Reads the status: in a job, where it is readable.
 inline bool is_refused(const at::Tensor& status) { return status.item<int64_t>() > kFine; }
+
+// Sets the status to `reason` where `is_bad`, bool (), and no reason is set.
+const at::Tensor& refuse_where(const at::Tensor& is_bad, const at::Tensor& status, int64_t reason);
 
 }  // namespace contrastive::optim

@@ -16,6 +16,10 @@ void check_status(const at::Tensor& status) {
   CONTRASTIVE_CHECK(status.scalar_type() == at::kLong, kDTypeError, "status must be int64, got ", status.scalar_type());
 }
 
+const at::Tensor& refuse_where(const at::Tensor& is_bad, const at::Tensor& status, int64_t reason) {
+  return status.masked_fill_(is_bad.logical_and(status.le(kFine)), reason);
+}
+
 namespace {
 
 // A step that has begun and was not refused.
@@ -38,6 +42,25 @@ void copy_changed(const Tensors& before, const Tensors& statistics) {
     targets[i].unsafeGetTensorImpl()->set_version_counter(c10::VariableVersion(version_of(sources[i])));
 }
 
+// Statistics of a step that was refused have been put back at its end, and are those from before it.
+at::Tensor begin_on_device(const Tensors& statistics, const Tensors& before, const at::Tensor& status, bool goes_on) {
+  const at::Tensor is_next = status.eq(goes_on ? kPartDone : kFine);
+  copy_where(status.lt(kFine).logical_and(is_next.logical_not()), statistics, before);
+  if (!goes_on) copy_changed(before, statistics);
+  const at::Tensor is_kept = goes_on ? status.gt(kFine) : at::zeros_like(is_next);
+  status.masked_fill_(is_next.logical_or(is_kept).logical_not(), kStopped);
+  return status.masked_fill_(is_next, kUnderWay);
+}
+
+at::Tensor end_on_device(const Tensors& parameters, const Tensors& statistics, const Tensors& before,
+                         const at::Tensor& status, bool goes_on, bool failed) {
+  const at::Tensor is_whole = failed ? at::zeros_like(status, at::kBool) : status.eq(kUnderWay);
+  copy_where(status.ne(kFine).logical_and(is_whole.logical_not()), statistics, before);
+  if (failed) drop_gradients(parameters);
+  status.masked_fill_(status.lt(kFine).logical_and(is_whole.logical_not()), kStopped);
+  return status.masked_fill_(is_whole, goes_on ? kPartDone : kFine);
+}
+
 // Before the forward pass: copies the running statistics into `before`, where they have moved. Where it `goes_on`, this
 // is a further batch of the step, whose gradients are added up, and the copy is that of the first one. A status that a
 // step left under way is that of one that failed: its statistics are put back, and no later step changes anything.
@@ -46,6 +69,7 @@ at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const a
   check_alike("before", before, "statistics", statistics);
   check_status(status);
   if (status.is_meta()) return status;
+  if (!is_readable(status)) return begin_on_device(statistics, before, status, goes_on);
   const int64_t now = status.item<int64_t>();
   if (goes_on && now > kFine) return status;  // refused at an earlier batch of this step
   if (now == (goes_on ? kPartDone : kFine)) {
@@ -60,10 +84,12 @@ at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const a
 at::Tensor refuse_non_finite_(const Tensors& values, const at::Tensor& status, int64_t reason) {
   check_status(status);
   CONTRASTIVE_CHECK(reason > kFine, kOptionError, "reason must be above 0, got ", reason);
-  if (status.is_meta() || is_refused(status)) return status;
+  if (status.is_meta() || (is_readable(status) && is_refused(status))) return status;
   Tensors floating;
   for (const at::Tensor& value : values)
     if (value.is_floating_point()) floating.push_back(value.detach());
+  if (!is_readable(status))
+    return floating.empty() ? status : refuse_where(tensor::are_finite(floating).logical_not(), status, reason);
   return tensor::all_finite(floating) ? status : status.fill_(reason);
 }
 
@@ -72,7 +98,7 @@ at::Tensor guarded_backward_(const at::Tensor& loss, const at::Tensor& status) {
   check_status(status);
   CONTRASTIVE_CHECK(loss.requires_grad(), kAutogradError, "loss must require a gradient");
   CONTRASTIVE_CHECK(loss.numel() == 1, kShapeError, "loss must have one element, got shape ", loss.sizes());
-  if (!status.is_meta() && !is_refused(status)) loss.backward();
+  if (!status.is_meta() && (!is_readable(status) || !is_refused(status))) loss.backward();
   return status;
 }
 
@@ -83,6 +109,7 @@ at::Tensor end_step_(const Tensors& parameters, const Tensors& statistics, const
   check_alike("before", before, "statistics", statistics);
   check_status(status);
   if (status.is_meta()) return status;
+  if (!is_readable(status)) return end_on_device(parameters, statistics, before, status, goes_on, failed);
   const int64_t now = status.item<int64_t>();
   if (now == kFine) return status;
   if (now == kUnderWay && !failed) return status.fill_(goes_on ? kPartDone : kFine);

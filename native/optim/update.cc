@@ -14,15 +14,19 @@ namespace contrastive::optim {
 namespace {
 
 void check_groups(const Update& request) {
-  const auto groups = static_cast<int64_t>(request.rate_factors.size());
+  const size_t groups = request.rate_factors.size();
   CONTRASTIVE_CHECK(request.groups.size() == request.parameters.size(), kOptionError,
                     "groups must have a number for each of ", request.parameters.size(), " parameters, got ",
                     request.groups.size());
-  CONTRASTIVE_CHECK(request.weight_decays.dim() == 1 && request.weight_decays.numel() == groups, kShapeError,
-                    "weight_decays must have shape [", groups, "], got ", request.weight_decays.sizes());
+  CONTRASTIVE_CHECK(request.weight_decays.size() == groups, kShapeError,
+                    "weight_decays must have a number for each of ", groups, " groups, got ",
+                    request.weight_decays.size());
+  for (const at::Tensor& decay : request.weight_decays)
+    CONTRASTIVE_CHECK(decay.numel() == 1, kShapeError, "weight_decays must have one element each, got shape ",
+                      decay.sizes());
   for (const int64_t group : request.groups)
-    CONTRASTIVE_CHECK(group >= 0 && group < groups, kOptionError, "groups must be numbers of ", groups, " groups, got ",
-                      group);
+    CONTRASTIVE_CHECK(group >= 0 && static_cast<size_t>(group) < groups, kOptionError, "groups must be numbers of ",
+                      groups, " groups, got ", group);
 }
 
 void check_scalar(const char* name, const at::Tensor& value) {
@@ -59,7 +63,7 @@ Lists lists_of(const Update& request, size_t slots, size_t group, double learnin
   Lists lists{.slots = std::vector<Tensors>(slots),
               .group = group,
               .learning_rate = learning_rate * request.rate_factors[group],
-              .weight_decay = request.weight_decays.select(0, static_cast<int64_t>(group)).item<double>()};
+              .weight_decay = request.weight_decays[group].item<double>()};
   for (size_t i = 0; i < count; ++i) {
     const at::Tensor& parameter = request.parameters[i];
     at::Tensor gradient = parameter.grad();
@@ -73,10 +77,12 @@ Lists lists_of(const Update& request, size_t slots, size_t group, double learnin
   return lists;
 }
 
-void apply(const Update& request, const Optimizer& optimizer, double learning_rate) {
+void apply(const Update& request, const Optimizer& optimizer, double learning_rate,
+           const std::optional<at::Tensor>& found_bad = std::nullopt) {
   for (size_t group = 0; group < request.rate_factors.size(); ++group) {
-    const Lists lists = lists_of(request, optimizer.slots, group, learning_rate);
+    Lists lists = lists_of(request, optimizer.slots, group, learning_rate);
     if (lists.parameters.empty()) continue;
+    lists.found_bad = found_bad;
     optimizer.rule(lists);
     // libtorch's fused updates do not count versions up, by which autograd and inference know of a change.
     for (const at::Tensor& parameter : lists.parameters) parameter.unsafeGetTensorImpl()->bump_version();
@@ -85,29 +91,63 @@ void apply(const Update& request, const Optimizer& optimizer, double learning_ra
   }
 }
 
-// Whether no number can overflow in the update.
-bool is_safe(const Update& request, const Optimizer& optimizer, double learning_rate) {
-  return optimizer.bounded && request.weight_decays.max().item<double>() <= kLargestFactor &&
-         are_bounded(request.rate_factors, learning_rate) && request.gradient_norm->item<double>() <= kLargestNorm &&
-         request.largest->item<double>() <= kLargestNorm;
+// Whether no number can overflow in the update of numbers within kLargestNorm.
+bool is_bounded(const Update& request, const Optimizer& optimizer, double learning_rate) {
+  const auto is_small = [](const at::Tensor& decay) { return decay.item<double>() <= kLargestFactor; };
+  return optimizer.bounded && std::all_of(request.weight_decays.begin(), request.weight_decays.end(), is_small) &&
+         are_bounded(request.rate_factors, learning_rate);
+}
+
+Tensors copies_of(const Tensors& tensors) {
+  Tensors copies;
+  for (const at::Tensor& tensor : tensors) copies.push_back(tensor.clone());
+  return copies;
+}
+
+// Parameters and state: all, and those that an update changes.
+struct Values {
+  Values(const Update& request, size_t slots) {
+    const size_t count = request.parameters.size();
+    for (size_t i = 0; i < count; ++i) {
+      const at::Tensor& parameter = request.parameters[i];
+      const size_t first = all.size();
+      all.push_back(parameter.detach());
+      for (size_t slot = 0; slot < slots; ++slot) all.push_back(request.state[slot * count + i]);
+      if (!parameter.grad().defined()) continue;
+      changed.insert(changed.end(), all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
+    }
+  }
+
+  Tensors all, changed;
+};
+
+// Without a read. Where the factors are bounded, the norms say before the update whether it can overflow; else, and
+// where the rule knows nothing of `found_bad`, what it was is put back.
+void apply_on_device(const Update& request, const Optimizer& optimizer, double learning_rate) {
+  const at::Tensor& status = *request.status;
+  const Values values(request, optimizer.slots);
+  if (values.changed.empty()) return;
+  const bool bounded = is_bounded(request, optimizer, learning_rate);
+  if (bounded) {
+    refuse_where(request.gradient_norm->le(kLargestNorm).logical_not(), status, kGradientNotFinite);
+    refuse_where(tensor::largest_norm_of(values.all).le(kLargestNorm).logical_not(), status, kWeightsNotFinite);
+  }
+  const bool is_certain = bounded && optimizer.skips_bad;
+  const Tensors before = is_certain ? Tensors() : copies_of(values.changed);
+  apply(request, optimizer, learning_rate, status.gt(kFine).to(at::kFloat));
+  if (is_certain) return;
+  if (!bounded) refuse_where(tensor::are_finite(values.changed).logical_not(), status, kWeightsNotFinite);
+  copy_where(status.gt(kFine), values.changed, before);
 }
 
 void apply_if_finite(const Update& request, const Optimizer& optimizer, double learning_rate) {
+  if (!is_readable(*request.status)) return apply_on_device(request, optimizer, learning_rate);
   if (is_refused(*request.status)) return;
-  const size_t count = request.parameters.size();
-  Tensors changed, all;  // parameters and state
-  for (size_t i = 0; i < count; ++i) {
-    const at::Tensor& parameter = request.parameters[i];
-    const size_t first = all.size();
-    all.push_back(parameter.detach());
-    for (size_t slot = 0; slot < optimizer.slots; ++slot) all.push_back(request.state[slot * count + i]);
-    if (!parameter.grad().defined()) continue;
-    changed.insert(changed.end(), all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
-  }
-  const bool safe = is_safe(request, optimizer, learning_rate);
-  Tensors before;
-  if (!safe)
-    for (const at::Tensor& value : changed) before.push_back(value.clone());
+  const auto [all, changed] = Values(request, optimizer.slots);
+  const bool safe = is_bounded(request, optimizer, learning_rate) &&
+                    request.gradient_norm->item<double>() <= kLargestNorm &&
+                    request.largest->item<double>() <= kLargestNorm;
+  const Tensors before = safe ? Tensors() : copies_of(changed);
   apply(request, optimizer, learning_rate);
   const double left = tensor::largest_norm(all);
   if (tensor::all_finite(changed, left)) {

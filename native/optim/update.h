@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "core/op.h"
@@ -24,12 +25,13 @@ struct Update {
   const at::Tensor& learning_rate;          // ()
   const std::vector<int64_t>& groups;       // of each parameter, its group
   const std::vector<double>& rate_factors;  // of each group, what the learning rate is multiplied by
-  const at::Tensor& weight_decays;          // of each group, float64 (groups)
+  const Tensors& weight_decays;             // of each group, ()
   // With a status the update is guarded: done if parameters and state stay finite, else nothing is changed but the
   // status. clip_gradients_ stands before it.
   const OptionalTensor& status;  // int64 ()
-  // With it: what clip_gradients_ wrote, and the largest norm of what the last guarded update left behind, infinite
-  // where nobody knows. They tell when an overflow is possible at all; only then is a copy made first.
+  // On a device, where nothing of this is read, an update is refused too whose gradient or weights are beyond
+  // kLargestNorm. With it: what clip_gradients_ wrote, and the largest norm of what the last guarded update left
+  // behind, infinite where nobody knows. They tell when an overflow is possible at all; only then is a copy made first.
   const OptionalTensor& gradient_norm;  // float64 ()
   const OptionalTensor& largest;        // float64 ()
 };
@@ -41,12 +43,15 @@ struct Lists {
   std::vector<Tensors> slots;  // by slot, then as parameters
   size_t group;
   double learning_rate, weight_decay;  // the group's
+  // On a device: 1 where nothing is to be changed, else 0; float32 ().
+  std::optional<at::Tensor> found_bad;
 };
 
 // An optimizer, of arguments of its own.
 struct Optimizer {
   size_t slots;                                  // how many the state has
   bool bounded;                                  // whether the rule's own factors are within kLargestFactor
+  bool skips_bad;                                // whether the rule goes by `found_bad`
   std::function<void(const Lists& lists)> rule;  // updates the lists in place
 };
 
@@ -63,7 +68,7 @@ struct UpdateOperation<make> {
   static at::Tensor call(const Tensors& parameters, const Tensors& state, const at::Tensor& learning_rate,
                          const OptionalTensor& status, const OptionalTensor& gradient_norm,
                          const OptionalTensor& largest, const std::vector<int64_t>& groups,
-                         const std::vector<double>& rate_factors, const at::Tensor& weight_decays, Own... own) {
+                         const std::vector<double>& rate_factors, const Tensors& weight_decays, Own... own) {
     const Update request{.parameters = parameters,
                          .state = state,
                          .learning_rate = learning_rate,
@@ -85,4 +90,4 @@ struct UpdateOperation<make> {
   CONTRASTIVE_OP(name, #name                                                                                        \
                  "(Tensor(a!)[] parameters, Tensor(b!)[] state, Tensor learning_rate, *, Tensor(c!)? status=None, " \
                  "Tensor? gradient_norm=None, Tensor(d!)? largest=None, int[] groups, float[] rate_factors, "       \
-                 "Tensor weight_decays, " own ") -> Tensor")
+                 "Tensor[] weight_decays, " own ") -> Tensor")

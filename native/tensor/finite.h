@@ -18,4 +18,9 @@ double total_norm(const std::vector<at::Tensor>& tensors);
 bool all_finite(const std::vector<at::Tensor>& tensors, double largest);
 inline bool all_finite(const std::vector<at::Tensor>& tensors) { return all_finite(tensors, largest_norm(tensors)); }
 
+// The same without a read, for tensors of one device, at least one: float64 (), float64 (), bool ().
+at::Tensor largest_norm_of(const std::vector<at::Tensor>& tensors);
+at::Tensor total_norm_of(const std::vector<at::Tensor>& tensors);
+at::Tensor are_finite(const std::vector<at::Tensor>& tensors);
+
 }  // namespace contrastive::tensor

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/host_copy.h"
 #include "core/op.h"
 
 namespace contrastive::tensor {
@@ -19,7 +20,7 @@ at::Tensor drawn(const std::vector<int64_t>& size, at::ScalarType dtype, int64_t
                  Draw draw) {
   if (device && device->is_meta()) return at::empty(size, at::TensorOptions(dtype).device(at::kMeta));
   const at::Tensor result = draw(at::detail::createCPUGenerator(static_cast<uint64_t>(seed)));
-  return device ? result.to(*device) : result;
+  return device ? send(result, *device) : result;
 }
 
 at::Tensor rand(const std::vector<int64_t>& size, int64_t seed, const Device& device) {

@@ -1,5 +1,5 @@
-/** Augmentation on an NVIDIA GPU. Elsewhere these tests are skipped; test/augment/device.test.ts runs the path on the CPU. */
-import { describe, expect, it } from 'vitest';
+/** Augmentation on a device: a GPU where there is one, else the simulated one. test/augment/device.test.ts has every transform. */
+import { beforeAll, describe, expect, it } from 'vitest';
 import { augment } from '../../lib/augment/augment.ts';
 import { colorJitter } from '../../lib/augment/color-jitter.ts';
 import { elasticTransform } from '../../lib/augment/elastic-transform.ts';
@@ -12,13 +12,11 @@ import { randomRotation90 } from '../../lib/augment/random-rotation90.ts';
 import { resize } from '../../lib/augment/resize.ts';
 import { loadAddon } from '../../lib/native/addon.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
+import { hasDevice, device as onDevice, openDevice, openingTime, title } from '../device/device.ts';
 import { floatImage, largest } from './functional-call.ts';
 import { imagesOf } from './on-device.ts';
 
-const { devices, cudaBuild, torchVersion } = loadAddon().info();
-const hasCuda = devices.includes('cuda:0');
-const why = cudaBuild ? 'finds no CUDA device' : 'is a build without CUDA';
-const title = hasCuda ? 'on cuda:0' : `on cuda:0 (skipped: libtorch ${torchVersion} ${why})`;
+const hasCuda = loadAddon().info().devices.includes('cuda:0');
 
 const samples = imagesOf([64, 48, 3], [40, 40, 1], [64, 48, 3], [50, 70, 3]);
 const pipelines = {
@@ -30,13 +28,15 @@ const pipelines = {
   policy: augment([resize([32, 32]), colorJitter({ hue: 0.2 }), randAugment({ numOps: 3 })], { channels: 3 }),
 };
 
-describe.skipIf(!hasCuda)(title, () => {
+describe.skipIf(!hasDevice)(title, () => {
+  beforeAll(openDevice, openingTime);
+
   it.each(Object.entries(pipelines))('%s: the views of the CPU', async (_, pipeline) => {
-    const [there, here] = ['cuda', 'cpu'].map((device) => pipeline.apply(samples, { seed: 4, views: 2, device })) as [
+    const [there, here] = [onDevice, 'cpu'].map((device) => pipeline.apply(samples, { seed: 4, views: 2, device })) as [
       Tensor,
       Tensor,
     ];
-    expect([there.device, there.shape]).toEqual(['cuda:0', here.shape]);
+    expect([there.device, there.shape]).toEqual([onDevice, here.shape]);
     const [a, b] = (await Promise.all([there.data(), here.data()])) as [Float32Array, Float32Array];
     const outliers = a.filter((x, i) => Math.abs(x - (b[i] as number)) > 2 / 255).length;
     // Policies look for nearest pixels and levels: a pixel on a step may fall to the other side.
@@ -55,7 +55,7 @@ describe.skipIf(!hasCuda)(title, () => {
     ];
     for (const f of functions) {
       const [there, here] = await Promise.all(
-        ['cuda', 'cpu'].map(async (device) => {
+        [onDevice, 'cpu'].map(async (device) => {
           const x = floatImage([12, 10, 3]).to({ device });
           x.requiresGrad = true;
           const result = f(x);

@@ -17,7 +17,11 @@ const parameters = () => [ops.randn([3, 2]), ops.randn([2])];
 const like = (tensors: readonly Tensor[]) => tensors.map((value) => ops.zerosLike(value));
 const rate = tensor(0.1, { dtype: 'float64' });
 const status = () => tensor(0n);
-const groups = { groups: [0, 1], rateFactors: [1, 0.5], weightDecays: tensor([0.1, 0], { dtype: 'float64' }) };
+const groups = {
+  groups: [0, 1],
+  rateFactors: [1, 0.5],
+  weightDecays: [0.1, 0].map((decay) => tensor(decay, { dtype: 'float64' })),
+};
 const factors = { ...groups, momentum: 0.9, nesterov: false };
 
 /** A call of every operation of our own table. One without an entry here fails the first test. */

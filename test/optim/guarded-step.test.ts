@@ -389,7 +389,7 @@ describe('errors', () => {
     expect(run).toThrow(thrown(code, message));
   });
 
-  const one = { groups: [0], rateFactors: [1], weightDecays: tensor([0], { dtype: 'float64' }) };
+  const one = { groups: [0], rateFactors: [1], weightDecays: [tensor(0, { dtype: 'float64' })] };
   const numbersOf = { ...one, momentum: 0.9, nesterov: false };
   it.each<[string, () => unknown, string, RegExp]>([
     ['no parameter', () => ops.sgd_([], [], scalar(1), { ...numbersOf, momentum: 0 }), 'ERR_OPTION', /at least one/],
@@ -425,9 +425,9 @@ describe('errors', () => {
     ],
     [
       'factors without decays',
-      () => ops.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, weightDecays: tensor([]) }),
+      () => ops.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, weightDecays: [] }),
       'ERR_SHAPE',
-      /weight_decays must have shape \[1\], got \[0\]/,
+      /weight_decays must have a number for each of 1 groups, got 0/,
     ],
     [
       'trust for no group',

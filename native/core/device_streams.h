@@ -1,0 +1,46 @@
+// Queues of a device. Work that is launched on one is done in order and later than the launch; each of our streams has
+// its own, so that a request to an embedder does not stand behind a training. What crosses from one to another is
+// waited for on the device: no thread of the host waits.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+#include <c10/core/Event.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace contrastive {
+
+class DeviceStream;
+
+// Whether an operation on the device returns before it is done, and copies to pinned memory do too: CUDA's, and those
+// of devices that register with libtorch. Metal's is waited for by libtorch itself.
+inline bool is_asynchronous(at::Device device) { return device.is_cuda() || device.is_privateuseone(); }
+
+// JavaScript thread: tensors of this device are going to be made. Every stream then takes a queue of the device.
+void use_device(at::Device device);
+
+// The thread of a stream, before each job: from here on it launches on queues of its own. `is_urgent`: the device does
+// their work before other queues'.
+void take_device_streams(bool is_urgent);
+
+// By which queue a tensor was written, and when.
+struct Written {
+  std::shared_ptr<DeviceStream> by;  // null on the CPU
+  int64_t launch = 0;
+};
+
+// By this thread, which has just launched the work.
+Written written_here(at::Device device);
+
+// Work that this thread launches from here on comes after the work that wrote `value`, whose memory stays until it is
+// done.
+void order_after(const Written& written, const at::Tensor& value);
+
+// Marks the end of what this thread has launched so far on a device, or on all of them. Metal is waited for.
+std::vector<c10::Event> mark_launched(std::optional<at::Device> device = std::nullopt);
+
+}  // namespace contrastive

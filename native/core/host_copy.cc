@@ -1,0 +1,67 @@
+#include "core/host_copy.h"
+
+#include <ATen/ATen.h>
+
+#include <map>
+#include <mutex>
+
+#include "core/device_streams.h"
+
+namespace contrastive {
+namespace {
+
+constexpr size_t kMostBytes = 1 << 20;
+
+struct Known {
+  c10::weak_intrusive_ptr<at::TensorImpl> tensor;
+  uint32_t version;
+  at::Tensor host;
+};
+
+// Never destroyed: libtorch's own statics may go before it.
+struct KnownTensors {
+  std::mutex mutex;
+  std::map<const at::TensorImpl*, Known> all;
+
+  static KnownTensors& get() {
+    static auto* const one = new KnownTensors;
+    return *one;
+  }
+};
+
+uint32_t version_of(const at::Tensor& tensor) {
+  return tensor.unsafeGetTensorImpl()->version_counter().current_version();
+}
+
+}  // namespace
+
+at::Tensor send(const at::Tensor& tensor, at::Device device) {
+  // Pinning passes no gradients.
+  if (!is_asynchronous(device) || !tensor.is_cpu() || tensor.requires_grad()) return tensor.to(device);
+  return tensor.pin_memory().to(device, tensor.scalar_type(), /*non_blocking=*/true);
+}
+
+at::Tensor send_known(const at::Tensor& host, at::Device device) {
+  at::Tensor sent = send(host, device);
+  if (sent.is_cpu() || sent.is_meta() || host.nbytes() > kMostBytes) return sent;
+  KnownTensors& known = KnownTensors::get();
+  const std::lock_guard lock(known.mutex);
+  std::erase_if(known.all, [](const auto& item) { return item.second.tensor.expired(); });
+  known.all.insert_or_assign(
+      sent.unsafeGetTensorImpl(),
+      Known{c10::weak_intrusive_ptr<at::TensorImpl>(sent.getIntrusivePtr()), version_of(sent), host});
+  return sent;
+}
+
+std::optional<at::Tensor> known_on_host(const at::Tensor& tensor) {
+  if (tensor.is_cpu()) return tensor;
+  KnownTensors& known = KnownTensors::get();
+  const std::lock_guard lock(known.mutex);
+  const auto found = known.all.find(tensor.unsafeGetTensorImpl());
+  if (found == known.all.end()) return std::nullopt;
+  const Known& entry = found->second;
+  if (entry.tensor.expired() || entry.version != version_of(tensor)) return std::nullopt;
+  return entry.host;
+}
+
+}  // namespace contrastive

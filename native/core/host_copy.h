@@ -1,0 +1,27 @@
+// Copies between the host and a device that nobody waits for.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+
+namespace contrastive {
+
+// On `device`. From pinned memory, which libtorch keeps until the copy is done, a device copies when it comes to it; a
+// copy from ordinary memory would wait for it.
+at::Tensor send(const at::Tensor& tensor, at::Device device);
+
+// The same for a few numbers whose values will be asked for: labels, ids. The host keeps them beside.
+at::Tensor send_known(const at::Tensor& host, at::Device device);
+
+// The values on the CPU, where that needs no wait: of a tensor that is there, or of one that send_known() made and that
+// has not been changed since.
+std::optional<at::Tensor> known_on_host(const at::Tensor& tensor);
+
+// The values on the CPU, read from the device where they are not known.
+inline at::Tensor on_host(const at::Tensor& tensor) {
+  const std::optional<at::Tensor> known = known_on_host(tensor);
+  return known ? *known : tensor.cpu();
+}
+
+}  // namespace contrastive

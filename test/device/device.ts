@@ -1,0 +1,58 @@
+/**
+ * The device of tests that need one beside the CPU: a GPU where the machine has one. Elsewhere it is one that is none
+ * (simulated/device.h): 'simulated:0' computes on the CPU, and tells who has waited for it.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadAddon } from '../../lib/native/addon.ts';
+
+export interface DeviceLog {
+  /** 'thread: what', of threads of the host that waited for the device. */
+  readonly waits: readonly string[];
+  /** Operations that read or wrote what another stream had not surely written, or memory that was free again. */
+  readonly races: readonly string[];
+  /** Copies that nobody waited for, by direction: 'to device', 'to host'. */
+  readonly copies: Readonly<Record<string, number>>;
+  /** Operations, by the number of their stream. */
+  readonly launches: Readonly<Record<string, number>>;
+}
+
+const build = fileURLToPath(new URL('../../build', import.meta.url));
+const hasGpu = loadAddon().info().devices.includes('cuda:0');
+
+export const device = hasGpu ? 'cuda:0' : 'simulated:0';
+
+const canSimulate =
+  process.platform === 'linux' &&
+  process.env.CONTRASTIVE_PREBUILD === undefined &&
+  existsSync(join(build, 'CMakeCache.txt'));
+
+export const hasDevice = hasGpu || canSimulate;
+
+/** Of the tests on it; says why they are skipped. */
+export const title = hasDevice ? `on ${device}` : 'on a device (skipped: no GPU, and the addon was not built here)';
+
+let take: (() => DeviceLog) | undefined;
+
+/** Makes the device usable. The simulated one is built and loaded: libtorch then takes it for the machine's accelerator. */
+export function openDevice(): void {
+  if (hasGpu || take) return;
+  execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
+  const library = createRequire(import.meta.url)(join(build, 'test/simulated_device.node')) as {
+    takeLog: () => DeviceLog;
+  };
+  take = library.takeLog;
+}
+
+/** Building it takes a minute on a slow machine. */
+export const openingTime = 600_000;
+
+/** What the simulated device noted since the last call; undefined on a GPU, which tells nothing. */
+export const takeLog = (): DeviceLog | undefined => take?.();
+
+/** What the streams' threads waited for; who waits in their place ('contrastive-w') may. */
+export const waitsOfStreams = (log: DeviceLog | undefined): readonly string[] =>
+  (log?.waits ?? []).filter((wait) => !wait.startsWith('contrastive-w:'));
