@@ -1,0 +1,2 @@
+#define CONTRASTIVE_ISA baseline
+#include "nn/kernels/pool.inc"
