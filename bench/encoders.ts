@@ -6,23 +6,12 @@
  *        --compiled: beside torch.compile, in place of PyTorch as it is
  *        --cpu: the CPU time of one thread, which holds on a machine with other work
  */
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { encoderFacts } from '../lib/encoders/all.ts';
 import { inferencePass } from '../lib/encoders/inference.ts';
-import {
-  compile,
-  type Encoder,
-  encoderNames,
-  makeEncoder,
-  ops,
-  SGD,
-  setThreads,
-  type Tensor,
-  tidy,
-} from '../lib/index.ts';
-import { median, peerPython, ratio, root } from './peer.ts';
+import { type Encoder, encoderNames, makeEncoder, ops, setThreads, type Tensor, tidy } from '../lib/index.ts';
+import { bareStep } from './parts/bare-step.ts';
+import { median, peerPython, ratio, root, startAnswering } from './peer.ts';
 
 const { values } = parseArgs({
   options: {
@@ -40,23 +29,8 @@ setThreads(values.cpu ? 1 : 2);
 /** A peer that makes a pass for each line that it is given, and answers with its milliseconds. */
 function startPeer(name: string) {
   const args = [`${root}/bench/peers/encoders_ref.py`, name, String(batch), String(size)];
-  const child = spawn(
-    peerPython(),
-    [...args, ...(values.compiled ? ['--compile'] : []), ...(values.cpu ? ['--cpu'] : [])],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  );
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    async pass(mode: string): Promise<number> {
-      child.stdin.write(`${mode}\n`);
-      const { value, done } = await lines.next();
-      if (done) throw new Error(`the peer of ${name} ended`);
-      return Number(value);
-    },
-    end: () => child.stdin.end(),
-  };
+  const flags = [...(values.compiled ? ['--compile'] : []), ...(values.cpu ? ['--cpu'] : [])];
+  return startAnswering(peerPython(), [...args, ...flags]);
 }
 
 /** In milliseconds. */
@@ -73,17 +47,7 @@ async function time(pass: () => Tensor): Promise<number> {
 
 /** The passes of an encoder, by the names that the peer knows. */
 function ours(encoder: Encoder, x: Tensor) {
-  const optimizer = new SGD(encoder.parameters(), { lr: 1e-6, momentum: 0.9 });
-  const step = compile(
-    (images: Tensor) => {
-      optimizer.zeroGrad();
-      const loss = encoder.forward(images).square().mean();
-      loss.backward();
-      optimizer.step();
-      return loss.detach();
-    },
-    { key: () => encoder.modeKey },
-  );
+  const step = bareStep((images) => encoder.forward(images), encoder.parameters());
   const infer = inferencePass(encoder);
   return {
     train: () => {
@@ -111,7 +75,7 @@ for (const name of encoderNames()) {
   for (const mode of ['train', 'infer'] as const) {
     const figures = { ours: [] as number[], theirs: [] as number[] };
     for (let i = -2; i < passes; i++) {
-      const [mine, theirs] = [await time(own[mode]), await peer.pass(mode)];
+      const [mine, theirs] = [await time(own[mode]), Number(await peer.ask(mode))];
       if (i < 0) continue; // warms up
       figures.ours.push(mine);
       figures.theirs.push(theirs);

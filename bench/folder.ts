@@ -4,42 +4,18 @@
  *
  * usage: npm run bench -- folder [--runs 3] [--images 512]
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import sharp from 'sharp';
 import { applyViews, DataLoader, loadDataset, presets } from '../lib/index.ts';
+import { writePhotographs } from './parts/photographs.ts';
 import { median, ratio, runPeer } from './peer.ts';
 
 const { values } = parseArgs({
   options: { runs: { type: 'string', default: '3' }, images: { type: 'string', default: '512' } },
 });
 const batchSize = 64;
-
-/** Photographs' size and compression: 500 × 375, quality 90, about 100 KB; soft shapes under some grain. */
-async function writeImages(folder: string, count: number): Promise<void> {
-  let state = 1;
-  const random = (): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-  const noise = (width: number, height: number, strength: number) => ({
-    data: Uint8Array.from({ length: width * height * 3 }, () => 128 + strength * (random() - 0.5)),
-    raw: { width, height, channels: 3 as const },
-  });
-  for (let i = 0; i < count; i++) {
-    const shapes = noise(10, 8, 255);
-    const grain = noise(500, 375, 40);
-    const enlarged = await sharp(shapes.data, { raw: shapes.raw })
-      .resize(500, 375, { kernel: 'cubic', fit: 'fill' })
-      .toBuffer();
-    const pixels = grain.data.map((value, at) => value + (enlarged[at] as number) - 128);
-    await sharp(pixels, { raw: grain.raw })
-      .jpeg({ quality: 90 })
-      .toFile(join(folder, `${i % 2}`, `${i}.jpg`));
-  }
-}
 
 /** Images a second over one epoch, after one that warms up. */
 async function ours(root: string): Promise<number> {
@@ -65,8 +41,7 @@ async function ours(root: string): Promise<number> {
 
 const folder = await mkdtemp(join(tmpdir(), 'contrastive-folder-'));
 try {
-  for (const name of ['0', '1']) await mkdir(join(folder, name));
-  await writeImages(folder, Number(values.images));
+  await writePhotographs(folder, Number(values.images));
   const figures: [number, number][] = [];
   for (let run = 0; run < Number(values.runs); run++) {
     const args = ['--root', folder, '--batch', String(batchSize), '--workers', String(availableParallelism())];

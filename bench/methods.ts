@@ -7,16 +7,17 @@
  * With --tune, no test image is read: each method is trained on four fifths of the training images with each learning rate and
  * each option of its grid, and judged on the last fifth. The best go into bench/methods/settings.ts by hand.
  *
- * usage: npm run bench -- methods [--epochs 5] [--seeds 3] [--limit-train 10000] [--methods simclr,byol] [--tune]
+ * usage: npm run bench -- methods [--epochs 5] [--seeds 3] [--limit-train 10000] [--methods simclr,byol] [--threads N] [--tune]
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { methodNames, methodOf } from '../lib/methods/all.ts';
 import { expectOneOf } from '../lib/validate.ts';
-import { batchSize, type Choice, chosenFor, gridOf } from './methods/settings.ts';
-import { findings, markdown, mean, methodTable, percent, type Row } from './methods/table.ts';
+import { batchSizeFor, type Choice, chosenFor, gridOf } from './methods/settings.ts';
+import { findings, mean, methodTable, percent, type Row } from './methods/table.ts';
 import { type Figures, type Job, perform } from './methods/training.ts';
+import { markdown } from './peer.ts';
 
 const { values } = parseArgs({
   options: {
@@ -24,11 +25,13 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '3' },
     'limit-train': { type: 'string', default: '10000' },
     methods: { type: 'string' },
+    threads: { type: 'string' },
     tune: { type: 'boolean', default: false },
     job: { type: 'string' },
   },
 });
 const [epochs, limitTrain] = [Number(values.epochs), Number(values['limit-train'])];
+const threads = values.threads === undefined ? undefined : Number(values.threads);
 const seeds = [...Array(Number(values.seeds)).keys()];
 const known = methodNames().filter((name) => name !== 'custom');
 const methods = values.methods?.split(',').map((name) => expectOneOf('--methods', name, known)) ?? known;
@@ -37,7 +40,7 @@ let precision: Job['precision'] = 'auto';
 
 /** In a process of its own; undefined where the training diverged. */
 function run(job: Pick<Job, 'trained' | 'seed' | 'judgedOn'>): Figures | undefined {
-  const text = JSON.stringify({ ...job, epochs, limitTrain, precision } satisfies Job);
+  const text = JSON.stringify({ ...job, epochs, limitTrain, precision, threads } satisfies Job);
   const args = ['--import', 'tsx', fileURLToPath(import.meta.url), '--job', text];
   const figures = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as Figures | null;
   precision = figures?.speed?.precision ?? precision;
@@ -67,12 +70,13 @@ function compareMethods(): void {
   const [untrained, ...rows] = titles.map(
     (title): Row => ({
       title,
+      ...(title !== 'untrained' && { batchSize: batchSizeFor(title) }),
       isSupervised: title !== 'untrained' && methodOf(title).labels === 'required',
       figures: figures.get(title) ?? [],
     }),
   ) as [Row, ...Row[]];
   console.log(
-    `${limitTrain} training images, ${epochs} epochs, batch ${batchSize}, ${precision}; mean ± deviation of ${seeds.length} seeds\n`,
+    `${limitTrain} training images, ${epochs} epochs, ${precision}${threads === undefined ? '' : `, threads ${threads}`}; mean ± deviation of ${seeds.length} seeds\n`,
   );
   console.log(`${methodTable(untrained, rows)}\n`);
   for (const finding of findings(untrained, rows)) console.log(finding);

@@ -1,8 +1,9 @@
 /** What the benchmarks share: running one side as a child process, in turn with the other, and printing ratios. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
@@ -37,6 +38,39 @@ export function runOursLines(args: readonly string[]): string[] {
 /** Runs our command line and returns the last line that it prints. */
 export const runOurs = (args: readonly string[]): string => runOursLines(args).at(-1) ?? '';
 
+/** A process that answers each line that it is given with a line of its own, in their order. */
+export interface Answering {
+  /** @throws {Error} it ended, or is to end, without an answer. */
+  ask(line: string): Promise<string>;
+  /** Resolves when it is gone, and what it held of a device's memory with it. */
+  kill(): Promise<void>;
+  /** It has ended once it has no more to do. */
+  end(): void;
+}
+
+export function startAnswering(command: string, args: readonly string[]): Answering {
+  const child = spawn(command, args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.on('error', () => {}); // it has ended, which the lack of an answer tells
+  child.on('error', () => {}); // there is no such command: likewise
+  const gone = new Promise<void>((resolve) => {
+    child.once('close', () => resolve());
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    async ask(line) {
+      child.stdin.write(`${line}\n`);
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`${command} ended without an answer`);
+      return value;
+    },
+    kill() {
+      child.kill('SIGKILL');
+      return gone;
+    },
+    end: () => child.stdin.end(),
+  };
+}
+
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
 export function median(values: readonly number[]): number {
@@ -53,3 +87,10 @@ export function ratio(ours: readonly number[], theirs: readonly number[]): strin
   const [low, high] = [Math.min(...pairs), Math.max(...pairs)];
   return `${median(pairs).toFixed(2)}x (min ${low.toFixed(2)}, max ${high.toFixed(2)})`;
 }
+
+/** A table in Markdown; the first row is its head. */
+export const markdown = (rows: readonly (readonly string[])[]): string =>
+  rows
+    .toSpliced(1, 0, rows[0]?.map(() => '---') ?? [])
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');

@@ -91,12 +91,14 @@ export {
   type LoadFolderOptions,
   type LoadOptions,
   type LoadStl10Options,
+  type LoadTarOptions,
   loadDataset,
 } from './data/load.ts';
 export { type Batch, DataLoader, type DataLoaderOptions, type EpochOptions } from './data/loader.ts';
 export type { Batches, Sampler } from './data/sampler.ts';
 export type { SamplerEpoch, SamplerFunction } from './data/samplers/custom.ts';
 export { type MakeSamplerOptions, makeSampler, type SamplerSpec } from './data/samplers/samplers.ts';
+export type { TarDataset } from './data/tar-shards.ts';
 export {
   barrier,
   destroyProcessGroup,

@@ -1,12 +1,14 @@
-// clang-format over native/; with --check, says what is not formatted and fails.
+// clang-format over native/ and the simulated device of tests; with --check, says what is not formatted and fails.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './steps.mjs';
 
-const files = readdirSync(join(root, 'native'), { recursive: true })
-  .filter((name) => /\.(cc|h)$/.test(name))
-  .map((name) => join('native', name));
+const files = ['native', 'test/device/simulated'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true })
+    .filter((name) => /\.(cc|h)$/.test(name))
+    .map((name) => join(folder, name)),
+);
 const mode = process.argv.includes('--check') ? ['--dry-run', '-Werror'] : ['-i'];
 const { error, status } = spawnSync('clang-format', [...mode, ...files], { cwd: root, stdio: 'inherit' });
 if (error)

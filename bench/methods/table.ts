@@ -1,10 +1,12 @@
 /** From the figures of all trainings to a table in Markdown, and what it shows. */
-import { median } from '../peer.ts';
+import { markdown, median } from '../peer.ts';
 import type { Accuracies, Figures } from './training.ts';
 
 /** What the seeds of one method came to. */
 export interface Row {
   readonly title: string;
+  /** Samples of a batch, where something was trained. */
+  readonly batchSize?: number;
   /** Whether its loss looks at labels. */
   readonly isSupervised: boolean;
   /** One a seed. */
@@ -36,12 +38,6 @@ export const percent = (values: readonly number[]): string =>
     ? (100 * mean(values)).toFixed(1)
     : `${(100 * mean(values)).toFixed(1)} ± ${(100 * deviation(values)).toFixed(1)}`;
 
-export const markdown = (rows: readonly (readonly string[])[]): string =>
-  rows
-    .toSpliced(1, 0, rows[0]?.map(() => '---') ?? [])
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n');
-
 /** The measures by which `row` is clearly above `untrained`. */
 const gains = (row: Row, untrained: Row): string[] =>
   measures.filter(([, key]) => isClearlyAbove(column(row, key), column(untrained, key))).map(([title]) => title);
@@ -51,6 +47,7 @@ function cells(row: Row, untrained: Row): string[] {
   const middle = (values: readonly number[]): string => (values.length === 0 ? '' : median(values).toFixed(0));
   return [
     row.title,
+    String(row.batchSize ?? ''),
     ...measures.map(([, key]) => percent(column(row, key))),
     row === untrained ? '' : gains(row, untrained).join(', ') || 'no',
     middle(speeds.map(({ imagesPerSecond }) => imagesPerSecond)),
@@ -60,7 +57,7 @@ function cells(row: Row, untrained: Row): string[] {
 
 /** Accuracies are means and deviations over the seeds, in percent; speed and memory medians. */
 export function methodTable(untrained: Row, rows: readonly Row[]): string {
-  const titles = ['method', 'kNN, %', 'linear probe, %', 'above untrained', 'images/s', 'peak memory, MB'];
+  const titles = ['method', 'batch', 'kNN, %', 'linear probe, %', 'above untrained', 'images/s', 'peak memory, MB'];
   return markdown([titles, ...[untrained, ...rows].map((row) => cells(row, untrained))]);
 }
 

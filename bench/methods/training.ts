@@ -13,10 +13,12 @@ import {
   presets,
   projectionHead,
   resnet18,
+  setAugmentThreads,
+  setThreads,
   subset,
   Trainer,
 } from '../../lib/index.ts';
-import { batchSize, type Choice, optimizerOf } from './settings.ts';
+import { batchSizeFor, type Choice, headOptionsFor, optimizerOf } from './settings.ts';
 
 /** Plain data, which a process of its own is given. */
 export interface Job {
@@ -27,6 +29,8 @@ export interface Job {
   readonly epochs: number;
   readonly limitTrain: number;
   readonly precision: PrecisionOption;
+  /** Of operations, and of views; undefined for one a core. */
+  readonly threads?: number | undefined;
   /** 'validation': every fifth training image, from which nothing is trained then. */
   readonly judgedOn: 'validation' | 'test';
 }
@@ -72,7 +76,7 @@ async function splitsOf({ limitTrain, judgedOn }: Job): Promise<LabelledSplits> 
 /** The baseline has a classifier in the place of a projection head, and one view of an image. */
 function headFor(method: string, { featureDim: inFeatures }: Encoder, dataset: Dataset, seed: number) {
   if (method !== 'cross-entropy')
-    return { views: 2, head: projectionHead({ ...defaultsOfMethod(method).head, inFeatures, seed }) };
+    return { views: 2, head: projectionHead({ ...headOptionsFor(method), inFeatures, seed }) };
   return { views: 1, head: linearHead({ inFeatures, outFeatures: dataset.classes?.length ?? 0, seed }) };
 }
 
@@ -86,10 +90,10 @@ async function train(
   using _ = head;
   const spec = { ...defaultsOfMethod(method).options, ...choice.options, name: method } satisfies MethodSpec;
   const trainer = new Trainer({
-    ...{ encoder, head, views, batchSize, epochs, precision, seed },
+    ...{ encoder, head, views, batchSize: batchSizeFor(method), epochs, precision, seed },
     method: spec,
     augment: presets.supcon({ ...input, strength: 2 }),
-    optimizer: optimizerOf(method, choice),
+    optimizer: optimizerOf(choice),
     metrics: false,
   });
   let used: Precision = 'float32';
@@ -104,6 +108,10 @@ async function train(
 
 /** Trains and judges; null where the training diverged. */
 export async function perform(job: Job): Promise<Figures | null> {
+  if (job.threads !== undefined) {
+    setThreads(job.threads);
+    setAugmentThreads(job.threads);
+  }
   const splits = await splitsOf(job);
   using encoder = resnet18({ stem: 'cifar', width: 16, inChannels: 1, seed: job.seed });
   try {

@@ -6,14 +6,15 @@ import { byNearness } from '../validate.ts';
 const most = 5;
 
 /**
- * "; below it: runs/b, runs/a": those below `path`, newest first; else "; near it: …", those beside it or in a folder `runs`
- * there, nearest names first; '' without any.
+ * "; below it: runs/b, runs/a": those below `path`, newest first; else "; near it: …", those beside it, or in a folder `runs`
+ * there or one level up, nearest names first; '' without any.
  */
 export async function nearbyRuns(path: string): Promise<string> {
   const below = await runsBelow(path);
   const newest = below.sort((a, b) => b.changed - a.changed).map(({ name }) => name);
   if (newest.length > 0) return `; below it: ${listed(path, newest)}`;
-  for (const folder of [dirname(path), join(dirname(path), 'runs')]) {
+  const above = dirname(path);
+  for (const folder of [above, join(above, 'runs'), join(dirname(above), 'runs')]) {
     const beside = (await runsBelow(folder)).map(({ name }) => name);
     if (beside.length > 0) return `; near it: ${listed(folder, byNearness(basename(path), beside))}`;
   }

@@ -139,6 +139,7 @@ const kFields: readonly [string, string, Check][] = [
   ['data.name', 'a non-empty string', isString],
   ['data.path', 'a string or null', orNull((value) => typeof value === 'string')],
   ['data.limit', 'an integer >= 1 or null', orNull(isCount)],
+  ['data.testLimit', 'an integer >= 1, or absent', (value) => value === undefined || isCount(value)],
   ['data.split', 'a non-empty string, or absent', (value) => value === undefined || isString(value)],
   ['data.skipDamaged', 'true or false, or absent', isSwitch],
   ['data.heldOut', '{ fraction, seed }, or absent', (value) => value === undefined || isHeldOut(value)],

@@ -29,7 +29,7 @@ export const dataOption = {
 
 export const skipDamaged = {
   type: 'boolean',
-  help: 'of folder: read all images first, and leave out those that cannot be decoded, with a warning each',
+  help: 'of folder and tar: read all images first, and leave out those that cannot be decoded, with a warning each',
 } as const;
 
 /** What `--help` says of data sets, the same in every command. */
@@ -96,7 +96,8 @@ export const dataText = ({ name, path }: { name: string; path: string | null }):
 export function dataOfRun(run: string, data: RunConfig['data']): DataSource {
   const { name, path } = data;
   const isKnown = datasetNames().includes(name);
-  if (isKnown && path !== null && !subsetsOf(name).includes(path) && entriesOf(path) === undefined)
+  const isFolder = isKnown && path !== null && name !== 'tar' && !subsetsOf(name).includes(path);
+  if (isFolder && entriesOf(path) === undefined)
     throw new OptionError(`${run}: its images are not in '${path}' any more; --data DIR says where they lie now`);
   if (isKnown && (path !== null || !datasetOf(name).options.root?.required)) return data;
   const what = isKnown ? 'its images lie' : `the images of its data set '${name}' lie`;
@@ -178,7 +179,7 @@ async function loadSplit(
  */
 export async function loadSplits(source: DataSource, options: LoadSplitsOptions): Promise<Splits> {
   if (options.skipDamaged && !('onError' in datasetOf(source.name).options))
-    throw new OptionError(`--skip-damaged belongs to folders of images, got ${source.name}`);
+    throw new OptionError(`--skip-damaged belongs to folders of images and tar archives, got ${source.name}`);
   const { heldOut, trainSplit = 'train', testSplit = 'test' } = options;
   const { isDamaged, ...own } =
     heldOut?.always && testSplit === 'val' ? {} : await testImages(source, testSplit, options);

@@ -11,7 +11,7 @@ import { accuracyTable } from './evaluate-run.ts';
 import { formatDuration } from './format.ts';
 import { makeFolderOf, placeFor, writeOutput } from './output-file.ts';
 import { renderReport } from './report/report.ts';
-import { evaluationOf } from './report-evaluation.ts';
+import { evaluationOf, withMaps } from './report-evaluation.ts';
 import { ofDevice, ofThreads, positive } from './shared-options.ts';
 
 const demoOptions = {
@@ -57,7 +57,8 @@ async function demo({ options, signal, output }: CommandContext<typeof demoOptio
   const { encoders, device } = await compare({ splits, plan, options, signal, output });
   output.progress.update('laying out the maps');
   const { seed } = options;
-  const evaluation = await evaluationOf({ encoders, hasReference: true, splits, seed, signal });
+  const mapped = await withMaps(encoders, { seed, signal });
+  const evaluation = await evaluationOf({ encoders: mapped, hasReference: true, splits });
   const page = await renderReport({
     title: 'SimCLR and SupCon on Fashion-MNIST',
     facts: demoFacts(splits, plan, { seed, device, seconds: (performance.now() - began) / 1000 }),

@@ -1,4 +1,4 @@
-/** How well an encoder's features tell the classes of the test images apart; shared by train, eval and demo. */
+/** How well an encoder's features tell the classes of the test images apart, by all processes of a training; shared by train, eval and demo. */
 import type { Augmentation } from '../augment/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Encoder } from '../encoders/registry.ts';
@@ -60,9 +60,9 @@ export async function extractSplits(
   const total = splits.train.length + splits.test.length;
   const extract = async (dataset: Dataset, before: number): Promise<LabelledFeatures> => {
     const { features, labels } = await extractFeatures(encoder, dataset, {
-      augment,
+      ...{ augment, distributed: true },
       ...(signal && { signal }),
-      onProgress: (done) => onProgress?.(before + done, total),
+      onProgress: (done, ofPart) => onProgress?.(before + Math.round((done / ofPart) * dataset.length), total),
     });
     if (labels !== undefined) return { features, labels };
     features.dispose();
@@ -122,7 +122,10 @@ export async function judge({ train, test }: SplitFeatures, options: JudgeOption
   const knn =
     protocol === 'linear'
       ? undefined
-      : await knnClassify(train, test, { k: Math.min(k, rows), temperature, ...listen('kNN: test images') });
+      : await knnClassify(train, test, {
+          ...{ k: Math.min(k, rows), temperature, distributed: true },
+          ...listen('kNN: test images'),
+        });
   const linear = protocol === 'knn' ? undefined : await linearProbe(train, test, listen('linear probe: steps'));
   return {
     ...(knn && { knnTop1: knn.accuracy, ...(knn.top5 !== undefined && { knnTop5: knn.top5 }) }),

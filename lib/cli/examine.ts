@@ -25,12 +25,15 @@ export interface ArrangedEncoder {
   readonly features: Float32Array;
   readonly dim: number;
   /** Images (indices), nearest first, for each query: training images of `queriesOf`, or others of `sampleOf`. */
-  readonly neighbours: readonly Int32Array[];
+  readonly neighbours: readonly Iterable<number>[];
 }
+
+/** With the places of its images on a map, (points, 2), for which the features were needed. */
+export type Mapped<T extends ArrangedEncoder> = Omit<T, 'features' | 'dim'> & { readonly map: Float32Array };
 
 export interface ExaminedEncoder extends ArrangedEncoder, Judged {
   /** Test images that got most votes for a wrong class, and their nearest training images. */
-  readonly mistakes: readonly { readonly test: number; readonly neighbours: Int32Array }[];
+  readonly mistakes: readonly { readonly test: number; readonly neighbours: Iterable<number> }[];
   readonly chanceTop1: number;
   /** Class of each test image. */
   readonly labels: readonly number[];
@@ -111,7 +114,7 @@ export async function examine(name: string, features: SplitFeatures, signal: Abo
     knnTop1: knn.accuracy,
     linearTop1: linear.accuracy,
     predictions: Array.from(knn.predictions),
-    confidences: Array.from(knn.confidences),
+    confidences: Array.from(knn.confidences, (value) => Number(value.toFixed(6))),
   };
   const worst = worstOf(judged, labels);
   const wrong = await nearest(features, worst, signal);

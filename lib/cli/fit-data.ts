@@ -15,10 +15,13 @@ export interface UsualMethod {
   readonly reason: string;
 }
 
-/** SupCon where there are classes to learn from, else SimCLR. A folder is looked through; of other data sets it is known. */
+/** Data sets of anyone's images, of which nothing is known before they are looked through. */
+const ofAnyone: readonly string[] = ['folder', 'tar'];
+
+/** SupCon where there are classes to learn from, else SimCLR. Images of anyone are looked through; of other data sets it is known. */
 export async function usualMethod(source: DataSource, split: 'train' | 'unlabeled'): Promise<UsualMethod> {
-  const dataset = source.name === 'folder' ? await load('folder', { root: source.path }) : undefined;
-  const what = dataset === undefined ? 'labels' : 'class folders';
+  const dataset = ofAnyone.includes(source.name) ? await load(source.name, { root: source.path }) : undefined;
+  const what = labelsIn(source);
   const known = split === 'train' ? undefined : `no ${what}`;
   const lack = dataset === undefined ? known : lackOfClasses(dataset, what);
   if (lack !== undefined)
@@ -31,6 +34,8 @@ export async function usualMethod(source: DataSource, split: 'train' | 'unlabele
     reason: `method supcon: it learns from the ${what} (--method simclr: from the images alone)`,
   };
 }
+
+const labelsIn = ({ name }: DataSource): string => (name === 'folder' ? 'class folders' : 'labels');
 
 const mostInBatch = 256;
 const fewInBatch = 32;
@@ -48,6 +53,12 @@ const shared = (images: number): number => Math.max(1, Math.floor(images / world
 /** As many as show 10 000 images: at least 10, at most 200. */
 export const usualEpochs = (images: number): number => Math.min(200, Math.max(10, Math.round(10_000 / images)));
 
+const imagesBetweenCheckpoints = 1000;
+
+/** Epochs: 1, or as many as show 1000 images, for a checkpoint takes longer than an epoch of few. */
+export const usualCheckpointEvery = (images: number): number =>
+  Math.max(1, Math.floor(imagesBetweenCheckpoints / images));
+
 /** A training whose batches and length are known. */
 export interface FittedSpec extends TrainingSpec {
   readonly batchSize: number;
@@ -60,9 +71,9 @@ export interface FittedSpec extends TrainingSpec {
  */
 export function fitToData(spec: TrainingSpec, source: DataSource, { length, labels }: Dataset): FittedSpec {
   const { accumulate = 1, epochs = usualEpochs(length) } = spec;
-  const isUnlabelled = source.name === 'folder' && labels === undefined;
+  const isUnlabelled = ofAnyone.includes(source.name) && labels === undefined;
   if (isUnlabelled && methodOf(spec.method).labels === 'required')
-    throw new OptionError(`${titleOf(source)} has no class folders; use --method simclr`);
+    throw new OptionError(`${titleOf(source)} has no ${labelsIn(source)}; use --method simclr`);
   const usual = shared(usualBatchSize(Math.max(1, Math.floor(length / accumulate))));
   const { batchSize = batchSizeOfSampler(spec) ?? usual } = spec;
   if (batchSize > length)

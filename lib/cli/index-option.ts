@@ -9,6 +9,7 @@ import type { OptionTable } from './command.ts';
 import { counted } from './format.ts';
 import { imageProgress } from './image-progress.ts';
 import type { Output } from './output.ts';
+import { shellWord } from './train-options.ts';
 
 export const ofIndex = {
   index: {
@@ -27,7 +28,7 @@ interface Given {
 }
 
 /**
- * The index, up to date where there is a folder; says what is in it.
+ * The index, up to date where there is a folder and an embedder; says what is in it.
  * @throws {DataError} an index without its folder, and of another model than the embedder's, or of one that is not known.
  */
 export async function openGiven(
@@ -35,7 +36,7 @@ export async function openGiven(
   { embedder, ...context }: { embedder?: Embedder | undefined; signal: AbortSignal; output: Output },
 ): Promise<FeatureIndex> {
   if (input !== undefined && embedder !== undefined) return openUpdated(path, input, { embedder, ...context });
-  const index = await openIndex(path);
+  const index = await openIndex(path, input === undefined ? {} : { root: input });
   if (embedder !== undefined && index.model !== (await modelMark(embedder.info))) {
     await index.close();
     const why =
@@ -47,6 +48,12 @@ export async function openGiven(
   context.output.emit({ index: path, images: index.length, dim: index.dim });
   return index;
 }
+
+/** What to warn of before pictures are shown of an index of another folder than was typed; undefined where they are shown. */
+export const withoutPictures = ({ path, root, hasPictures }: FeatureIndex): string | undefined =>
+  root === undefined || hasPictures
+    ? undefined
+    : `${path}: names images in '${root}', which was not typed: the page shows no pictures of them; --input ${shellWord(root)} shows them`;
 
 async function openUpdated(
   path: string,

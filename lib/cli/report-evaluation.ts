@@ -1,7 +1,15 @@
 /** From examined encoders and their images to what a report shows of them. */
 import type { Dataset } from '../data/dataset.ts';
 import type { LabelledSplits } from './evaluate-run.ts';
-import { type ArrangedEncoder, type ExaminedEncoder, judgedOf, pointsOf, queriesOf, sampleOf } from './examine.ts';
+import {
+  type ArrangedEncoder,
+  type ExaminedEncoder,
+  judgedOf,
+  type Mapped,
+  pointsOf,
+  queriesOf,
+  sampleOf,
+} from './examine.ts';
 import { ImagePool } from './report/image-pool.ts';
 import { projectFeatures } from './report/project.ts';
 import type { Arrangement, EncoderReport, Evaluation } from './report/report-data.ts';
@@ -9,27 +17,30 @@ import { sampleName } from './sample-name.ts';
 
 interface Examination {
   /** At least one; the first is what the others are compared with, where `hasReference`. */
-  readonly encoders: readonly ExaminedEncoder[];
+  readonly encoders: readonly Mapped<ExaminedEncoder>[];
   readonly hasReference: boolean;
   readonly splits: LabelledSplits;
   /** Why the test images may be nothing new to the encoders. */
   readonly doubt?: string;
-  /** Of the maps. */
-  readonly seed: number;
-  readonly signal: AbortSignal;
 }
 
-/** Lays out the maps (on worker threads), and reads the images. */
-export async function evaluationOf({
-  encoders,
-  hasReference,
-  splits,
-  doubt,
-  seed,
-  signal,
-}: Examination): Promise<Evaluation> {
+/** Lays out the maps of encoders that have none, at the same time, on worker threads. @throws {AbortError} the signal fired. */
+export const withMaps = <T extends ArrangedEncoder>(
+  encoders: readonly (T | Mapped<T>)[],
+  options: { readonly seed: number; readonly signal: AbortSignal },
+): Promise<Mapped<T>[]> =>
+  Promise.all(
+    encoders.map(async (encoder) => {
+      if ('map' in encoder) return encoder;
+      const { features, dim } = encoder;
+      return { ...encoder, map: await projectFeatures(features, features.length / dim, dim, options) };
+    }),
+  );
+
+/** Reads the images that the page shows. */
+export async function evaluationOf({ encoders, hasReference, splits, doubt }: Examination): Promise<Evaluation> {
   const { train, test } = splits;
-  const { labels, chanceTop1 } = encoders[0] as ExaminedEncoder;
+  const { labels, chanceTop1 } = encoders[0] as Mapped<ExaminedEncoder>;
   const pool = new ImagePool();
   const addAll = async (split: 'train' | 'test', indices: Iterable<number>): Promise<number[]> => {
     const added: number[] = [];
@@ -40,10 +51,8 @@ export async function evaluationOf({
   const shown = pointsOf(test.length);
   const images = await addAll('test', shown);
   const queries = await addAll('test', queriesOf(labels));
-  const maps = await mapsOf(encoders, { seed, signal });
   const reports: EncoderReport[] = [];
-  for (const [i, { name, neighbours, mistakes, ...judged }] of encoders.entries()) {
-    const map = maps[i] as Float32Array;
+  for (const { name, map, neighbours, mistakes, ...judged } of encoders) {
     const neighbors: number[][] = [];
     for (const row of neighbours) neighbors.push(await addAll('train', row));
     const wrong: EncoderReport['mistakes'][number][] = [];
@@ -70,14 +79,10 @@ export async function evaluationOf({
   };
 }
 
-const mapsOf = (encoders: readonly ArrangedEncoder[], options: Pick<Examination, 'seed' | 'signal'>) =>
-  Promise.all(encoders.map(({ features, dim }) => projectFeatures(features, features.length / dim, dim, options)));
-
 /** Of images without labels. */
 export async function arrangementOf(
-  encoders: readonly ArrangedEncoder[],
+  encoders: readonly Mapped<ArrangedEncoder>[],
   dataset: Dataset,
-  options: Pick<Examination, 'seed' | 'signal'>,
 ): Promise<Arrangement> {
   const pool = new ImagePool();
   const addAll = async (indices: Iterable<number>): Promise<number[]> => {
@@ -87,12 +92,11 @@ export async function arrangementOf(
   };
   const points = await addAll(pointsOf(dataset.length));
   const queries = await addAll(sampleOf(dataset.length));
-  const maps = await mapsOf(encoders, options);
   const arranged: Arrangement['encoders'][number][] = [];
-  for (const [i, { name, neighbours }] of encoders.entries()) {
+  for (const { name, map, neighbours } of encoders) {
     const neighbors: number[][] = [];
     for (const row of neighbours) neighbors.push(await addAll(row));
-    arranged.push({ name, map: maps[i] as Float32Array, neighbors });
+    arranged.push({ name, map, neighbors });
   }
   return { images: pool.toImages(), points, queries, encoders: arranged };
 }

@@ -11,11 +11,26 @@ import { accuracyOf, type LabelledFeatures, readIndices } from '../evaluate/labe
 import { inEvaluation } from '../nn/evaluation.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import { extractSplits, type LabelledSplits } from './evaluate-run.ts';
-import { type RunEvaluation, writeEvaluation } from './evaluation-file.ts';
-import { type ArrangedEncoder, arrange, type ExaminedEncoder, examine, judgedOf, voting } from './examine.ts';
+import {
+  evaluationFile,
+  type KeptEncoder,
+  type RunEvaluation,
+  readEvaluation,
+  writeEvaluation,
+} from './evaluation-file.ts';
+import { evaluationMark } from './evaluation-mark.ts';
+import {
+  type ArrangedEncoder,
+  arrange,
+  type ExaminedEncoder,
+  examine,
+  judgedOf,
+  type Mapped,
+  voting,
+} from './examine.ts';
 import type { Output } from './output.ts';
-import type { Arrangement, Evaluation, Judged } from './report/report-data.ts';
-import { arrangementOf, evaluationOf } from './report-evaluation.ts';
+import type { Arrangement, Evaluation } from './report/report-data.ts';
+import { arrangementOf, evaluationOf, withMaps } from './report-evaluation.ts';
 import { encoderOfRun, type ReportedRun, untrainedOf } from './report-run.ts';
 
 export interface Measuring {
@@ -26,6 +41,8 @@ export interface Measuring {
   /** Why they may be nothing new to the encoders. */
   readonly doubt: string | undefined;
   readonly device: string;
+  /** Shorter side that images were decoded to, in pixels. */
+  readonly side: number;
   /** Of the maps. */
   readonly seed: number;
   readonly output: Output;
@@ -35,48 +52,76 @@ export interface Measuring {
 /** @param run that the encoder is of; undefined for an untrained one. */
 type Look<T> = (name: string, encoder: Encoder, augment: Augmentation, run: ReportedRun | undefined) => Promise<T>;
 
-/** Looks at the untrained encoder of the first run, where it can be made, and at that of each run. */
+/** What is known before: of the untrained encoder, and of the runs by their places. */
+interface Known<T> {
+  readonly untrained?: T | undefined;
+  readonly trained: readonly (T | undefined)[];
+}
+
+/** Looks at the untrained encoder of the first run, where it can be made, and at that of each run, unless it is known. */
 async function lookAtAll<T>(
   { runs, device }: Measuring,
   look: Look<T>,
+  known: Known<T> = { trained: [] },
 ): Promise<{ untrained: T | undefined; trained: T[] }> {
-  const [first] = runs as [Measuring['runs'][number]];
   const augmentOf = ({ record }: ReportedRun) => presets.evaluation(presetInput(record.config.input));
-  using random = await untrainedOf(first.run, device);
-  const untrained = random && (await look('Untrained', random, augmentOf(first.run), undefined));
+  const lookAtUntrained = async ({ run }: Measuring['runs'][number]): Promise<T | undefined> => {
+    using random = await untrainedOf(run, device);
+    return random && (await look('Untrained', random, augmentOf(run), undefined));
+  };
+  const untrained = known.untrained ?? (await lookAtUntrained(runs[0] as Measuring['runs'][number]));
   const trained: T[] = [];
-  for (const { name, run } of runs) {
+  for (const [i, { name, run }] of runs.entries()) {
+    const before = known.trained[i];
+    if (before !== undefined) {
+      trained.push(before);
+      continue;
+    }
     using encoder = encoderOfRun(run, device);
     trained.push(await look(name, encoder, augmentOf(run), run));
   }
   return { untrained, trained };
 }
 
-/** Judges the encoders on labelled images. @returns also the files of what was measured. */
+/** Judges the encoders on labelled images, but for what the runs' files have of the same. @returns also these files. */
 export async function measure(
   splits: LabelledSplits,
   measuring: Measuring,
 ): Promise<{ evaluation: Evaluation; files: string[] }> {
-  const { runs, data, doubt, seed, output, signal } = measuring;
-  const { untrained, trained } = await lookAtAll(measuring, async (name, encoder, augment, run) => {
+  const { runs, doubt, seed, output, signal } = measuring;
+  const marks = await Promise.all(runs.map(({ run }) => evaluationMark(run, splits, measuring)));
+  const kept = await Promise.all(runs.map(({ run }, i) => readEvaluation(run.record.path, marks[i] as string)));
+  const known = {
+    untrained: kept[0]?.untrained && restored('Untrained', kept[0].untrained, kept[0]),
+    trained: kept.map((each, i) => each && restored(runs[i]?.name as string, each.trained, each)),
+  };
+  const look: Look<Mapped<ExaminedEncoder> | ExaminedEncoder> = async (name, encoder, augment, run) => {
     using features = await extractSplits(encoder, splits, {
       ...{ augment, signal },
       onProgress: (done, total) => output.progress.update(() => `${name}: features of ${done}/${total} images`),
     });
     const fineTuneTop1 = run && (await fineTunedShare(run, splits.test.classes, features.test));
     return { ...(await examine(name, features, signal)), ...(fineTuneTop1 !== undefined && { fineTuneTop1 }) };
-  });
+  };
+  const { untrained: reference, trained: looked } = await lookAtAll(measuring, look, known);
+  const all = [...(reference ? [reference] : []), ...looked];
+  if (all.some((each) => !('map' in each))) output.progress.update('laying out the maps');
+  const encoders = await withMaps(all, { seed, signal });
+  const untrained = reference && encoders[0];
+  const trained = encoders.slice(untrained ? 1 : 0);
   const files: string[] = [];
   for (const [i, { run }] of runs.entries()) {
-    const record = recordOf(run, data, splits, trained[i] as ExaminedEncoder, i === 0 ? untrained : undefined);
-    files.push(await writeEvaluation(run.record.path, record));
+    const { path } = run.record;
+    if (kept[i] !== undefined && (i > 0 || reference === known.untrained)) {
+      files.push(evaluationFile(path));
+      output.print(`${evaluationFile(path)}: measured before, of the same weights and images`);
+      continue;
+    }
+    const found = recordOf(run, splits, trained[i] as Mapped<ExaminedEncoder>, i === 0 ? untrained : undefined);
+    files.push(await writeEvaluation(path, { of: marks[i] as string, data: measuring.data, ...found }));
   }
-  output.progress.update('laying out the maps');
-  const evaluation = await evaluationOf({
-    encoders: [...(untrained ? [untrained] : []), ...trained],
-    hasReference: untrained !== undefined,
-    ...{ splits, seed, signal, ...(doubt !== undefined && { doubt }) },
-  });
+  const hasReference = untrained !== undefined;
+  const evaluation = await evaluationOf({ encoders, hasReference, splits, ...(doubt !== undefined && { doubt }) });
   return { evaluation, files };
 }
 
@@ -92,14 +137,22 @@ export async function measureArrangement(dataset: Dataset, measuring: Measuring)
     return await arrange(name, features, signal);
   });
   output.progress.update('laying out the maps');
-  return arrangementOf([...(untrained ? [untrained] : []), ...trained], dataset, { seed, signal });
+  return arrangementOf(await withMaps([...(untrained ? [untrained] : []), ...trained], { seed, signal }), dataset);
 }
 
-/** As evaluation.json keeps it. */
-const shortened = (judged: Judged): Judged => ({
+/** As evaluation.json keeps it; nine digits are all that a float32 has. */
+const shortened = ({ map, neighbours, mistakes, ...judged }: Mapped<ExaminedEncoder>): KeptEncoder => ({
   ...judgedOf(judged),
-  confidences: judged.confidences.map((value) => Number(value.toFixed(6))),
+  map: Array.from(map, (value) => Number(value.toPrecision(9))),
+  neighbours: neighbours.map((row) => [...row]),
+  mistakes: mistakes.map(({ test, neighbours: row }) => ({ test, neighbours: [...row] })),
 });
+
+const restored = (
+  name: string,
+  { map, ...kept }: KeptEncoder,
+  { labels, chanceTop1 }: RunEvaluation,
+): Mapped<ExaminedEncoder> => ({ name, ...kept, map: Float32Array.from(map), labels, chanceTop1 });
 
 /** The share of the test images that a run's own classifier gets right; undefined without one, or of images of other classes. */
 async function fineTunedShare(
@@ -114,24 +167,20 @@ async function fineTunedShare(
   return accuracyOf(await readIndices(found), labels as Int32Array);
 }
 
-/** What evaluation.json keeps. */
-function recordOf(
+/** What evaluation.json keeps of a run. */
+const recordOf = (
   { checkpoint }: ReportedRun,
-  data: RunConfig['data'],
   { train, test }: LabelledSplits,
-  trained: ExaminedEncoder,
-  untrained: ExaminedEncoder | undefined,
-): RunEvaluation {
-  return {
-    step: checkpoint.state.step,
-    data,
-    trainImages: train.length,
-    testImages: test.length,
-    ...voting,
-    classes: train.classes ?? [],
-    labels: trained.labels,
-    chanceTop1: trained.chanceTop1,
-    trained: shortened(trained),
-    ...(untrained && { untrained: shortened(untrained) }),
-  };
-}
+  trained: Mapped<ExaminedEncoder>,
+  untrained: Mapped<ExaminedEncoder> | undefined,
+): Omit<RunEvaluation, 'of' | 'data'> => ({
+  step: checkpoint.state.step,
+  trainImages: train.length,
+  testImages: test.length,
+  ...voting,
+  classes: train.classes ?? [],
+  labels: trained.labels,
+  chanceTop1: trained.chanceTop1,
+  trained: shortened(trained),
+  ...(untrained && { untrained: shortened(untrained) }),
+});

@@ -53,7 +53,7 @@ export const command = defineCommand({
   help: `
 Judges the encoder of each run by its best checkpoint (by kNN, where training measured it; the newest otherwise; RUN/checkpoints/STEP names another) on the run's own test images, beside the same network with random weights, and writes one HTML file that loads nothing: every figure of metrics.jsonl over the epochs, accuracies with 95% intervals, class by class, the worst mistakes, maps, neighbours, what was left out, and the commands that do it again. Several runs must be of the same data, with the same images put aside.
 
-Every number of the page is in a file: the curves in metrics.jsonl, the choices in config.json, and the rest in evaluation.json, which this writes into the folder of each run. The page carries them as CSV and JSON too.
+Every number of the page is in a file: the curves in metrics.jsonl, the choices in config.json, and the rest in evaluation.json, which this writes into the folder of each run. What that file has of the same weights and images is not measured again: of a run that has not changed, the page is there at once. The page carries them as CSV and JSON too.
 
 Without labelled test images the page has no accuracies, but maps of the training images, and the nearest others of some.
 
@@ -84,7 +84,7 @@ async function report({ options, positionals, signal, output }: CommandContext<t
   const { device, seed } = options;
   const measuring = {
     runs: runs.map((run, i) => ({ name: names[i] as string, run })),
-    ...{ data: splits.data, doubt: splits.doubt, device, seed, output, signal },
+    ...{ data: splits.data, doubt: splits.doubt, side: sideFor(runs), device, seed, output, signal },
   };
   const measured = labelled && (await measure(labelled, measuring));
   const evaluation = measured?.evaluation;
@@ -132,6 +132,9 @@ function refuseOtherData([first, ...others]: readonly [ReportedRun, ...ReportedR
   }
 }
 
+/** The side to decode images to: as the trainings did, so that their figures come out again. */
+const sideFor = (runs: readonly ReportedRun[]): number => Math.max(...runs.map(({ record }) => sideOf(record.config)));
+
 /** What a run put aside of its images. */
 function asideText({ record: { config } }: ReportedRun): string {
   const { heldOut } = config.data;
@@ -144,9 +147,8 @@ async function loadFor(
   { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
 ): Promise<RunData> {
   const { path, config } = first.record;
-  // As the training decoded them, so that its figures come out again.
-  const sides = [first, ...others].map(({ record }) => sideOf(record.config));
-  const loaded = await loadRunData({ ...options, run: path, side: Math.max(...sides) }, config, { output, signal });
+  const side = sideFor([first, ...others]);
+  const loaded = await loadRunData({ ...options, run: path, side }, config, { output, signal });
   if (!loaded.isJudgedOnHeldOut || new Set([first, ...others].map(asideText)).size === 1) return loaded;
   const doubt =
     'the runs put aside different images: if these are theirs, some were trained on images that all are judged on';

@@ -41,9 +41,13 @@ export interface Found {
   readonly groups: readonly Shots[];
 }
 
-/** How an image of the index is shown. */
-const shotOf = ({ root = '' }: FeatureIndex, { name, cosine }: Omit<Neighbour, 'number'>, more = ''): Shot => ({
-  path: join(root, name),
+/** How an image of the index is shown: without its picture, where the index says itself in which folder that lies. */
+const shotOf = (
+  { root = '', hasPictures }: FeatureIndex,
+  { name, cosine }: Omit<Neighbour, 'number'>,
+  more = '',
+): Shot => ({
+  ...(hasPictures && { path: join(root, name) }),
   name,
   note: `${more}${more && ', '}${cosine.toFixed(4)}`,
 });

@@ -6,8 +6,8 @@ import { breakable, type Html, html } from './report/html.ts';
 import { renderPage } from './report/page.ts';
 
 export interface Shot {
-  /** The file that is shown. */
-  readonly path: string;
+  /** The file that is shown; none without. */
+  readonly path?: string;
   readonly name: string;
   /** '0.9120', a cosine; before it, words that belong to it: 'same file, 1.0000'. */
   readonly note: string;
@@ -60,7 +60,7 @@ function shotHtml({ name, note }: Shot, picture: string | undefined): Html {
 
 /** Data URIs by path; a file that is gone since it was indexed has none. */
 async function picturesOf(shots: readonly Shot[], signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
-  const paths = [...new Set(shots.map(({ path }) => path))];
+  const paths = [...new Set(shots.flatMap(({ path }) => path ?? []))];
   const read = async (path: string): Promise<string | undefined> => {
     try {
       return `data:image/jpeg;base64,${(await thumbnail(path, kSide, { signal })).toString('base64')}`;
@@ -95,7 +95,7 @@ export async function renderFound({ title, lead, facts, groups }: FoundPage, sig
     shown.flatMap(({ asked, shots }) => (asked === undefined ? shots : [asked, ...shots])),
     signal,
   );
-  const figure = (shot: Shot): Html => shotHtml(shot, pictures.get(shot.path));
+  const figure = (shot: Shot): Html => shotHtml(shot, shot.path === undefined ? undefined : pictures.get(shot.path));
   const count = (list: readonly Shots[]): number => list.reduce((sum, { shots }) => sum + shots.length, 0);
   const left = count(groups) - count(shown);
   return renderPage({

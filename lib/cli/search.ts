@@ -7,7 +7,7 @@ import type { EncoderSource } from '../serve/encoder-source.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { folderOfRun } from './data-option.ts';
 import { flag } from './flag.ts';
-import { indexOf, ofIndex, openGiven, shortPath } from './index-option.ts';
+import { indexOf, ofIndex, openGiven, shortPath, withoutPictures } from './index-option.ts';
 import { placeFor, writeOutput } from './output-file.ts';
 import { type Found, findLike, findSame, findStrange, queriesOf } from './search-find.ts';
 import { renderFound } from './search-page.ts';
@@ -52,7 +52,7 @@ Compares images by the cosine of their features: 1 for the same, near 0 for unli
   --duplicates    groups of images that are the same, or nearly; "same file" is said of equal bytes
   --outliers      the images with the lowest mean cosine to their nearest neighbours
 
-The features are kept in an index, FOLDER.index beside the folder unless --index names another file. It notices what was added, changed (by size and time) and removed, and only that is computed; an index of another run is made anew. With --index and without a folder, the index is taken as it is. The search is exact. What a Ctrl-C stops is kept, and the next call goes on.
+The features are kept in an index, FOLDER.index beside the folder unless --index names another file. It notices what was added, changed (by size and time) and removed, and only that is computed; an index of another run is made anew. With --index and no folder, or no run, the index is taken as it is. The search is exact. What a Ctrl-C stops is kept, and the next call goes on.
 
 ${sourceHelp} An image that cannot be decoded is left out with a warning.
 
@@ -81,8 +81,9 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
     checkJob(context);
     const out = options.out === undefined ? undefined : await placeFor(options.out, '--out', '.html');
     const places = await placesOf(options);
-    const needsEncoder = places.input !== undefined || options.query !== undefined;
-    const source = needsEncoder ? await sourceOf(options) : undefined;
+    const isOfEncoder = options.run !== undefined || options.encoder !== undefined || options.weights !== undefined;
+    const isUpdated = places.input !== undefined && (options.index === undefined || isOfEncoder);
+    const source = isUpdated || options.query !== undefined ? await sourceOf(options) : undefined;
     const queries = options.query === undefined ? [] : await queriesOf(options.query);
     const embedder = source && (await loadEmbedder(source, context));
     try {
@@ -134,6 +135,8 @@ async function loadEmbedder(source: EncoderSource, { options, output }: Context)
 }
 
 async function writePage(out: string, index: FeatureIndex, found: Found, { signal, output }: Context): Promise<void> {
+  const unseen = withoutPictures(index);
+  if (unseen !== undefined) output.warn(unseen);
   const facts = [
     { label: 'Images searched', value: String(index.length) },
     { label: 'Folder', value: index.root === undefined ? 'none' : shortPath(index.root) || '.' },

@@ -13,12 +13,11 @@ import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import { flag } from './flag.ts';
 import { counted } from './format.ts';
-import { indexOf, ofIndex, openGiven } from './index-option.ts';
+import { indexOf, ofIndex, openGiven, withoutPictures } from './index-option.ts';
 import type { Output } from './output.ts';
 import { searchPage, searchPageHeaders } from './search-live.ts';
 import { ofDevice, ofPrecision, ofThreads, positive } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
-import { shellWord } from './train-options.ts';
 
 export const command = defineCommand({
   name: 'serve',
@@ -113,10 +112,8 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
         indexFile === undefined
           ? undefined
           : await openGiven({ index: indexFile, input: options.input }, { embedder, signal, output });
-      if (index?.root !== undefined && !index.hasPictures)
-        output.warn(
-          `${index.path}: names images in '${index.root}', which was not typed: the page shows no pictures of them; to show them: serve RUN ${shellWord(index.root)} --index ${shellWord(index.path)}`,
-        );
+      const unseen = index && withoutPictures(index);
+      if (unseen !== undefined) output.warn(unseen);
       const limits = { maxImageBytes, maxPending, ...(maxBufferedBytes !== undefined && { maxBufferedBytes }) };
       await app.register(embeddingService(embedder, { ...limits, ...(index && { index }) }));
       if (index)

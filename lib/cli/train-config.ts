@@ -177,8 +177,9 @@ function choicesOf(config: PartialConfig, typed: Choices): Choices {
   return Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined)) as Choices;
 }
 
-const dataChoices = ({ limit, split, skipDamaged, ...data }: RunConfig['data']): object => ({
+const dataChoices = ({ limit, testLimit, split, skipDamaged, ...data }: RunConfig['data']): object => ({
   data: dataText(data),
   limitTrain: limit ?? undefined,
+  limitTest: testLimit,
   ...{ split, skipDamaged },
 });

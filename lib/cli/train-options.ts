@@ -151,7 +151,7 @@ const watching = {
     help: 'epochs between kNN accuracies; 0: at the end only; default a fifth of them',
   },
   ...monitorOptions,
-  checkpointEvery: flag(fitOptions.checkpointEvery),
+  checkpointEvery: flag(fitOptions.checkpointEvery, { usual: '1, of fewer than 1000 images as many as show 1000' }),
 } as const satisfies OptionTable;
 
 const machine = {
@@ -252,7 +252,6 @@ const notKept = {
   device,
   threads,
   timeout,
-  limitTest,
   checkpointEvery,
   knnEvery,
   ...inGroup(groups.watching, monitorOptions),
@@ -263,6 +262,7 @@ export const resumeOptions = {
   run: { ...ofRun.run, help: 'folder of the run' },
   epochs: { ...epochs, help: 'passes over the training images, in place of those that the run was for' },
   data: { ...data, help: 'where the images of the run lie now' },
+  limitTest: { ...limitTest, help: `${limitTest.help}; default as the run's` },
   ...notKept,
 } as const satisfies OptionTable;
 

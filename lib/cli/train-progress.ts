@@ -10,8 +10,9 @@ import type { Output } from './output.ts';
 import { percent } from './report/results.ts';
 import { shellWord, typedPath } from './train-options.ts';
 
-/** "1,243" */
-export const formatRate = (perSecond: number): string => Math.round(perSecond).toLocaleString('en');
+/** "1,243", "2.4" */
+export const formatRate = (perSecond: number): string =>
+  perSecond < 9.95 ? perSecond.toFixed(1) : Math.round(perSecond).toLocaleString('en');
 
 export class TrainProgress {
   readonly #output: Output;
@@ -44,6 +45,7 @@ export class TrainProgress {
 
   #line({ epoch, step, loss, metrics, samplesPerSecond, secondsLeft }: StepEvent): string {
     const inEpoch = step - epoch * this.#stepsPerEpoch;
+    const left = secondsLeft + this.#evaluations(epoch);
     return [
       `${this.#title}epoch ${epoch + 1}/${this.#epochs}`,
       `step ${inEpoch}/${this.#stepsPerEpoch}`,
@@ -51,7 +53,7 @@ export class TrainProgress {
       ...(metrics === undefined || Number.isNaN(metrics.top1) ? [] : [`top-1 ${percent(metrics.top1)}`]),
       ...figureTexts(this.#figures),
       `${formatRate(samplesPerSecond)} images/s`,
-      `${formatDuration(secondsLeft + this.#evaluations(epoch))} left`,
+      ...(left > 0 ? [`${formatDuration(left)} left`] : []),
     ].join('  ');
   }
 

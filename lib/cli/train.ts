@@ -12,6 +12,7 @@ import { defineCommand } from './command.ts';
 import type { PartialConfig } from './config-file.ts';
 import { dataHelp, titleOf } from './data-option.ts';
 import { encoderHelp, newEncoder } from './encoder-option.ts';
+import { usualCheckpointEvery } from './fit-data.ts';
 import { knnHistory } from './knn-history.ts';
 import { monitorsOf } from './monitor-option.ts';
 import { together } from './together.ts';
@@ -136,8 +137,8 @@ async function trainHere(context: TrainContext): Promise<void> {
       out,
       resume: resume !== undefined,
       onEvent,
-      checkpointEvery: options.checkpointEvery,
-      ...(splits.train.origin && { data: splits.train.origin }),
+      checkpointEvery: options.checkpointEvery ?? usualCheckpointEvery(splits.train.length),
+      ...(splits.train.origin && { data: { ...splits.train.origin, testLimit: options.limitTest } }),
       ...(spec.preset && { preset: spec.preset }),
       ...(spec.recipe && { recipe: spec.recipe }),
       ...(typeof spec.encoder.file === 'string' && { encoderFile: spec.encoder.file }),

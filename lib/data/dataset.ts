@@ -29,6 +29,8 @@ export interface DataOrigin {
   readonly path: string | null;
   /** Samples used at most; null for all. */
   readonly limit: number | null;
+  /** Test samples that a training is judged on at most; absent for all. */
+  readonly testLimit?: number | undefined;
   /** Absent for 'train'. */
   readonly split?: string | undefined;
   /** Whether files that cannot be decoded were left out; absent for no. */

@@ -4,7 +4,8 @@ import { DataError, messageOf, OptionError } from '../errors.ts';
 import { functionOption } from '../options/kinds.ts';
 import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { asGiven } from '../options/resolve.ts';
-import { describe, throwIfAborted } from '../validate.ts';
+import { describe } from '../validate.ts';
+import { findDamaged, thin } from './chosen-images.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
 import { type DecodedImage, decodeImage, imageFileOptions } from './decode.ts';
 import { expectFolder } from './files.ts';
@@ -101,36 +102,6 @@ async function listItems({ folder, classRoots, beside }: ResolvedSplit, layout: 
   );
 }
 
-function thin(items: Item[], limit: number | undefined): Item[] {
-  if (limit === undefined || limit >= items.length) return items;
-  return Array.from({ length: limit }, (_, i) => items[Math.floor((i * items.length) / limit)] as Item);
-}
-
-/** Decodes every file once, a few at a time, and parts the good from the bad. */
-async function checkFiles(
-  items: readonly Item[],
-  read: (item: Item) => Promise<DecodedImage>,
-  { signal, onProgress }: Pick<ResolvedOf<typeof folderOptions>, 'signal' | 'onProgress'>,
-): Promise<{ good: Item[]; skipped: SkippedFile[] }> {
-  const reasons = new Map<Item, string>();
-  const rest = items.values();
-  let done = 0;
-  const worker = async (): Promise<void> => {
-    for (const item of rest) {
-      throwIfAborted(signal);
-      await read(item).catch((error: unknown) => {
-        reasons.set(item, messageOf(error));
-      });
-      onProgress?.(++done, items.length);
-    }
-  };
-  await Promise.all(Array.from({ length: 8 }, worker));
-  return {
-    good: items.filter((item) => !reasons.has(item)),
-    skipped: items.flatMap((item) => (reasons.has(item) ? [{ file: item.file, reason: reasons.get(item) ?? '' }] : [])),
-  };
-}
-
 /** "4 damaged files (a/1.jpg, a/2.jpg, b/3.jpg, …)" */
 function damagedText(folder: string, skipped: readonly SkippedFile[]): string {
   const names = skipped.slice(0, kMostNamed).map(({ file }) => relative(folder, file).split(sep).join('/'));
@@ -164,7 +135,12 @@ export async function folderDataset(options: ResolvedOf<typeof folderOptions>): 
     );
   const read = (item: Item): Promise<DecodedImage> => decodeImage(item.file, decoding);
   const kept = thin(items, limit);
-  const { good, skipped } = onError === 'skip' ? await checkFiles(kept, read, options) : { good: kept, skipped: [] };
+  const damaged = onError === 'skip' ? await findDamaged(kept, read, options) : new Map<Item, string>();
+  const good = kept.filter((item) => !damaged.has(item));
+  const skipped = kept.flatMap((item) => {
+    const reason = damaged.get(item);
+    return reason === undefined ? [] : [{ file: item.file, reason }];
+  });
   if (good.length === 0)
     throw new DataError(
       `folder: the data set is empty: none of ${kept.length} files in '${folder}' can be decoded: ${skipped[0]?.reason}`,

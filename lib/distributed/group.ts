@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { AbortError, DistributedError, messageOf, StateError } from '../errors.ts';
 import { type GroupTraffic, loadAddon } from '../native/addon.ts';
-import { packageVersion } from '../native/addon-path.ts';
 import { guard, guardAsync } from '../native/errors.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
@@ -12,7 +11,8 @@ import * as ops from '../tensor/ops.ts';
 import { sync } from '../tensor/runtime.ts';
 import { tensor } from '../tensor/tensor.ts';
 import { expectFunction, expectText } from '../validate.ts';
-import { type Place, placeOf } from './environment.ts';
+import { codeSignature } from './code-signature.ts';
+import { isOneOfSeveral, type Place, placeOf } from './environment.ts';
 
 export const processGroupOptions = {
   /** What carries the tensors: 'gloo' (TCP). 'auto', the default, takes what the machine has. */
@@ -40,6 +40,7 @@ interface Joined {
 }
 
 let joined: Joined | undefined;
+let isClaimed = false;
 let exchanges = 0; // of objects in the group, whose keys they are
 
 /** Whether initProcessGroup() has been called here, and the group was not left. */
@@ -66,11 +67,7 @@ export async function initProcessGroup(options: ProcessGroupOptions = {}): Promi
   if (joined !== undefined) throw new StateError('this process is in a process group already');
   const place = placeIn(file, given);
   const group = { rank: place.rank, worldSize: place.worldSize };
-  const lines = Object.entries({
-    contrastive: packageVersion(),
-    libtorch: loadAddon().info().torchVersion,
-    ...signature,
-  }).map((entry) => entry.join(' '));
+  const lines = Object.entries({ ...codeSignature(), ...signature }).map((entry) => entry.join(' '));
   joined = group;
   exchanges = 0;
   try {
@@ -128,11 +125,57 @@ export async function barrier(): Promise<void> {
   await sync();
 }
 
+/**
+ * Takes the group for one training, until it is disposed: what two of them send each other would come in another order in each process.
+ * A process alone has no group, and nothing to take.
+ * @throws {StateError} another one has it.
+ */
+export function claimGroup(): Disposable {
+  if (!isDistributed() && !isOneOfSeveral()) return { [Symbol.dispose]: () => {} };
+  if (isClaimed) throw new StateError('the process group is in use by another training of this process: one at a time');
+  isClaimed = true;
+  return {
+    [Symbol.dispose]: () => {
+      isClaimed = false;
+    },
+  };
+}
+
+const beatMilliseconds = 1000;
+
+/**
+ * What `work` makes in this process while the others wait for it, however long: as long as its event loop turns, they begin to count
+ * their timeout anew.
+ */
+export async function atOwnWork<T>(work: () => Promise<T> | T): Promise<T> {
+  if (joined === undefined) return work();
+  const timer = setInterval(() => loadAddon().beatGroup(), beatMilliseconds);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** The texts of all processes, by rank, in rank 0; elsewhere none. Every process must call it. @throws {DistributedError} one does not come. */
+export async function toRankZero(text: string): Promise<readonly string[]> {
+  const key = `exchange/${exchanges++}`;
+  if (rank() > 0) {
+    await guardAsync(guard(() => loadAddon().setGroupText(`${key}/${rank()}`, text)));
+    return [];
+  }
+  const texts = [text];
+  for (let of = 1; of < worldSize(); of++)
+    texts.push(await guardAsync(guard(() => loadAddon().groupText(`${key}/${of}`))));
+  return texts;
+}
+
 type Exchange<T> = { readonly value: T } | { readonly failure: string; readonly isAbort: boolean };
 
 /**
- * What `make` returns in rank 0, in every process: plain data. Where it throws there, the others throw an AbortError if that is one,
- * else a DistributedError that says why. Without a group: what it returns.
+ * What `make` returns in rank 0, in every process: plain data. It may take longer than the timeout, which is then of the event loop
+ * of rank 0: how long that may stand still. Where it throws there, the others throw an AbortError if that is one, else a DistributedError
+ * that says why. Without a group: what it returns.
  */
 export async function fromRankZero<T>(make: () => Promise<T> | T): Promise<T> {
   expectFunction('make', make);
@@ -144,7 +187,7 @@ export async function fromRankZero<T>(make: () => Promise<T> | T): Promise<T> {
   };
   if (joined.rank === 0) {
     try {
-      const value = await make();
+      const value = await atOwnWork(make);
       await say({ value });
       return value;
     } catch (error) {

@@ -2,7 +2,7 @@
 import { OptionError } from '../errors.ts';
 import { wholeStatistics, withSharedWork } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
-import { withKeysOfShare } from '../tensor/random.ts';
+import { randomOrder, withKeysOfShare } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { rank, worldSize } from './group.ts';
 
@@ -56,5 +56,17 @@ export class Ranks {
    */
   whole(rows: Tensor): Tensor {
     return this.gather ? ops.wholeBatch(rows) : rows;
+  }
+
+  /**
+   * What `pass` makes of this rank's images, (n, channels, height, width), where the images of all ranks are dealt out anew for it: each
+   * rank's pass is given n of them, and returns those of all, (worldSize · n, …), which come back in their old order. No gradient.
+   */
+  shuffled(images: Tensor, pass: (dealt: Tensor) => Tensor): Tensor {
+    const n = images.shape[0] as number;
+    const order = randomOrder(n * this.worldSize).to(images.device);
+    const dealt = ops.allGather(images).indexSelect(0, order.narrow(0, this.rank * n, n));
+    const made = pass(dealt.contiguous({ memoryFormat: 'channels_last' }));
+    return made.indexSelect(0, order.sort()[1]);
   }
 }

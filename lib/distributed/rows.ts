@@ -1,19 +1,25 @@
 /** Rows that the processes of a group have a part of each, one behind the other by rank, as even as can be. */
-import { DistributedError } from '../errors.ts';
+import { AbortError, DistributedError, messageOf } from '../errors.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
-import { rank, worldSize } from './group.ts';
+import { atOwnWork, isDistributed, rank, worldSize } from './group.ts';
 
-/** A rank's part of `count` rows. */
+/** A rank's part of `count` things in a row. */
 export function rangeOfRank(count: number, of = rank()): { readonly begin: number; readonly size: number } {
   const [begin, end] = [of, of + 1].map((each) => Math.floor((count * each) / worldSize())) as [number, number];
   return { begin, size: end - begin };
 }
 
-/** All `count` rows, of those that rangeOfRank() gives each process. Every process must call it. No gradient. */
-export function ofAllRanks(own: Tensor, count: number): Tensor {
-  const sizes = Array.from({ length: worldSize() }, (_, of) => rangeOfRank(count, of).size);
+/** What `of` gives for each rank, in their order. */
+export const ofEachRank = <T>(of: (rank: number) => T): T[] =>
+  Array.from({ length: worldSize() }, (_, each) => of(each));
+
+/**
+ * The rows of all ranks, one behind the other, of those that each has. Every process must call it. No gradient.
+ * @param sizes how many rows each rank has, which every process knows; 0 for some.
+ */
+export function ofAllRanks(own: Tensor, sizes: readonly number[]): Tensor {
   const most = Math.max(...sizes);
   return tidy(() =>
     noGrad(() => {
@@ -28,12 +34,37 @@ export function ofAllRanks(own: Tensor, count: number): Tensor {
   );
 }
 
-/** What `work` returns, once it has done so in all processes. @throws what it threw, or a DistributedError that names who failed. */
+/** How work came out, as the processes tell each other. */
+const outcomes = { done: 0, stopped: 1, failed: 2 } as const;
+/** Of a message that the others hear. */
+const mostBytes = 4096;
+
+/**
+ * What `work` returns, once it has done so in all processes; without a group, what it returns. Where `work` itself calls collectives, it
+ * must not fail in one process alone before them.
+ * @throws what it threw; else a DistributedError that says who failed and why; else an AbortError, where another one was stopped.
+ */
 export async function failTogether<T>(work: () => Promise<T>): Promise<T> {
-  const [outcome] = await Promise.allSettled([work()]);
-  using failed = noGrad(() => ops.allGather(tensor([outcome.status === 'rejected' ? 1 : 0])));
-  const first = Array.from((await failed.data()) as Float32Array).indexOf(1);
-  if (outcome.status === 'rejected') throw outcome.reason;
-  if (first !== -1) throw new DistributedError(`rank ${first} failed in its part of what all processes do`);
-  return outcome.value;
+  if (!isDistributed()) return work();
+  const [result] = await Promise.allSettled([atOwnWork(work)]);
+  const reason: unknown = result.status === 'rejected' ? result.reason : undefined;
+  const own = result.status === 'fulfilled' ? 'done' : reason instanceof AbortError ? 'stopped' : 'failed';
+  const text = Buffer.from(own === 'failed' ? messageOf(reason) : '').subarray(0, mostBytes);
+  using gathered = noGrad(() => ops.allGather(tensor([[outcomes[own], text.length]])));
+  const numbers = (await gathered.data()) as Float32Array;
+  const ranks = ofEachRank((of) => ({ outcome: numbers[2 * of], bytes: numbers[2 * of + 1] as number }));
+  const first = ranks.findIndex(({ outcome }) => outcome === outcomes.failed);
+  const message = first === -1 ? '' : await textOf(first, text, (ranks[first] as (typeof ranks)[number]).bytes);
+  if (result.status === 'rejected') throw reason;
+  if (first !== -1) throw new DistributedError(`rank ${first} failed: ${message}`);
+  if (ranks.some(({ outcome }) => outcome === outcomes.stopped)) throw new AbortError();
+  return result.value;
+}
+
+/** The text of a rank, of so many bytes, in all of them. */
+async function textOf(source: number, own: Uint8Array, bytes: number): Promise<string> {
+  if (bytes === 0) return '';
+  using sent = source === rank() ? tensor(Uint8Array.from(own)) : ops.zeros([bytes], { dtype: 'uint8' });
+  noGrad(() => ops.broadcast_(sent, { source }));
+  return Buffer.from((await sent.data()) as Uint8Array).toString();
 }

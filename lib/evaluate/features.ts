@@ -1,10 +1,12 @@
 /** Stage 2 begins here: the features r of an encoder, without augmentation and without the head. */
 import type { Augmentation } from '../augment/augment.ts';
-import { type Dataset, type LoadedSample, subset } from '../data/dataset.ts';
+import { checkDataset, type Dataset, type LoadedSample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { readSample } from '../data/sample-reader.ts';
-import { fromRankZero, isDistributed, worldSize } from '../distributed/group.ts';
-import { failTogether, ofAllRanks, rangeOfRank } from '../distributed/rows.ts';
+import { inBatches } from '../data/sampler.ts';
+import { indicesUpTo } from '../data/shuffle.ts';
+import { fromRankZero, isDistributed } from '../distributed/group.ts';
+import { failTogether, ofAllRanks, ofEachRank, rangeOfRank } from '../distributed/rows.ts';
 import { inferencePass } from '../encoders/inference.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { inEvaluation } from '../nn/evaluation.ts';
@@ -17,7 +19,7 @@ import { cat } from '../tensor/ops.ts';
 import { choosePrecision, inPrecision, type Precision, precisionOption, warnOfPrecision } from '../tensor/precision.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { describe, throwIfAborted } from '../validate.ts';
-import { progressOptions } from './in-turn.ts';
+import { type Part, progressOptions } from './in-turn.ts';
 
 /** @throws {OptionError} */
 export function expectEvaluation(name: string, value: Augmentation): Augmentation {
@@ -43,7 +45,7 @@ const extractOptions = {
   ...passOptions,
   /**
    * Where there is a process group: each process takes its part of the samples, and all get the features of all. Every process must
-   * call it. Default false.
+   * call it, and hears the progress of its own part. Default false.
    */
   distributed: { type: 'boolean', default: false },
 } as const satisfies OptionTable;
@@ -75,32 +77,33 @@ const mostMeasured = 64;
  */
 export async function extractFeatures(encoder: Module, dataset: Dataset, options: ExtractOptions): Promise<Features> {
   const resolved = resolveOptions('extractFeatures', extractOptions, options);
-  const whole = (of: Dataset): Promise<Features> => inEvaluation([encoder], () => extract(encoder, of, resolved));
-  return resolved.distributed && isDistributed() ? extractTogether(dataset, whole) : whole(dataset);
+  const { length } = checkDataset(dataset);
+  const extractPart = (part: Part): Promise<Features> =>
+    inEvaluation([encoder], () => extract(encoder, dataset, resolved, part));
+  return resolved.distributed && isDistributed()
+    ? extractTogether(length, extractPart)
+    : extractPart({ begin: 0, size: length });
 }
 
 /** Each process of the group its part. */
-async function extractTogether(dataset: Dataset, extractAll: (of: Dataset) => Promise<Features>): Promise<Features> {
-  const { name, length } = dataset;
-  if (length < worldSize())
-    throw new OptionError(`distributed: ${name} has ${length} samples, fewer than there are processes`);
+async function extractTogether(length: number, extractPart: (part: Part) => Promise<Features>): Promise<Features> {
   const { begin, size } = rangeOfRank(length);
-  const part = subset(
-    dataset,
-    Uint32Array.from({ length: size }, (_, i) => begin + i),
-  );
-  const own = await failTogether(() => extractAll(part));
+  // Without a part, one sample tells how long features are.
+  const own = await failTogether(() => extractPart(size === 0 ? { begin: 0, size: 1 } : { begin, size }));
+  const sizes = ofEachRank((of) => rangeOfRank(length, of).size);
   using features = own.features;
-  using labels = tensor(own.labels ?? new Int32Array(size).fill(unknownLabel));
-  using allLabels = ofAllRanks(labels, length);
+  using labels = tensor(own.labels ?? new Int32Array(Math.max(1, size)).fill(unknownLabel));
+  const ofAll = (rows: Tensor): Tensor => tidy(() => noGrad(() => ofAllRanks(rows.narrow(0, 0, size), sizes)));
+  using allLabels = ofAll(labels);
   const known = (await allLabels.data()) as Int32Array;
-  return { features: ofAllRanks(features, length), labels: known.includes(unknownLabel) ? undefined : known };
+  return { features: ofAll(features), labels: known.includes(unknownLabel) ? undefined : known };
 }
 
 async function extract(
   encoder: Module,
   dataset: Dataset,
   { augment, batchSize, precision: asked, distributed, signal, onProgress }: ResolvedOf<typeof extractOptions>,
+  { begin, size }: Part,
 ): Promise<Features> {
   const transform = (samples: LoadedSample[]): FeatureBatch => {
     const images = augment.apply(samples, { seed: 0, device: encoder.device });
@@ -110,7 +113,12 @@ async function extract(
       [Symbol.dispose]: () => images.dispose(),
     };
   };
-  const loader = new DataLoader(dataset, { batchSize, transform });
+  const own = indicesUpTo(dataset.length).subarray(begin, begin + size);
+  const batches = inBatches(own, batchSize, Math.ceil(size / batchSize));
+  const loader = new DataLoader(dataset, {
+    sampler: { length: batches.length, batches: () => batches },
+    transform,
+  });
   const parts: Tensor[] = [];
   const labels: (number | undefined)[] = [];
   using forward = inferencePass(encoder);
@@ -118,13 +126,13 @@ async function extract(
     tidy(() => noGrad(() => inPrecision(precision, () => forward(images)).to('float32'))).ready();
   const pass = async (precision: Precision, images: number): Promise<void> => {
     throwIfAborted(signal);
-    const sample = await readSample(dataset, 0);
+    const sample = await readSample(dataset, begin);
     using batch = transform(new Array(images).fill(sample));
     using features = await encode(batch.images, precision);
     await features.data(); // on a device, ready() does not wait for the end
   };
   try {
-    const measured = Math.min(batchSize, dataset.length, mostMeasured);
+    const measured = Math.min(batchSize, size, mostMeasured);
     const choose = () => choosePrecision(asked, encoder.device, pass, measured);
     const choice = await (distributed ? fromRankZero(choose) : choose());
     warnOfPrecision(choice);
@@ -132,21 +140,21 @@ async function extract(
       using images = batch.images;
       parts.push(await encode(images, choice.precision));
       labels.push(...batch.labels);
-      onProgress?.(labels.length, dataset.length);
+      onProgress?.(labels.length, size);
     }
     const features = noGrad(() => cat(parts));
-    await expectFinite(features, dataset.name);
+    await expectFinite(features, dataset.name, begin);
     return { features, labels: labels.includes(undefined) ? undefined : Int32Array.from(labels as number[]) };
   } finally {
     for (const part of parts) part.dispose();
   }
 }
 
-/** Disposes features (samples, dim) that are refused. @throws {DataError} naming the first sample that has NaN or infinity. */
-async function expectFinite(features: Tensor, name: string): Promise<void> {
+/** Disposes features (samples, dim), from the sample `begin` on, that are refused. @throws {DataError} naming the first one with NaN or infinity. */
+async function expectFinite(features: Tensor, name: string, begin: number): Promise<void> {
   using bad = tidy(() => noGrad(() => features.flatten(1).isfinite().logicalNot().sum(1)));
   const sample = (await bad.data()).findIndex((count) => Number(count) > 0);
   if (sample === -1) return;
   features.dispose();
-  throw new DataError(`${name}: sample ${sample}: its features are not finite`);
+  throw new DataError(`${name}: sample ${begin + sample}: its features are not finite`);
 }

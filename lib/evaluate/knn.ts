@@ -6,8 +6,7 @@ import { resolveOptions } from '../options/resolve.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { throwIfAborted } from '../validate.ts';
-import { inTurn, type Part, partsOf, progressOptions, soonDone } from './in-turn.ts';
+import { type Part, soonDone } from './in-turn.ts';
 import {
   accuracyOf,
   expectRows,
@@ -20,13 +19,14 @@ import {
   topFiveOf,
   unknownShare,
 } from './labelled.ts';
+import { type Columns, computeRows, rowOptions } from './row-jobs.ts';
 
 export const knnOptions = {
   /** Neighbours that vote, 1 to the number of training rows; default 20 (200 is usual for ImageNet). */
   k: { ...countOption, default: 20, help: 'neighbours that vote' },
   /** T of the votes exp(cosine / T), > 0; default 0.1. */
   temperature: { type: 'number', default: 0.1, above: 0, value: 'T', help: 'of the votes exp(cosine / T)' },
-  ...progressOptions,
+  ...rowOptions,
 } as const satisfies OptionTable;
 
 export interface KnnOptions extends OptionsOf<typeof knnOptions> {}
@@ -59,10 +59,19 @@ const rowsAJob = (bank: Tensor): number => {
   return Math.max(minRows, soonDone(work, jobWork, maxRows));
 };
 
+interface Classified extends Columns {
+  /** Places of the classes. */
+  readonly predictions: Int32Array;
+  readonly confidences: Float32Array;
+  /** How many classes got more votes than a row's own. */
+  readonly ranks: Int32Array;
+}
+
 /**
  * Weighted k-nearest-neighbour classification of frozen features: each of the k training rows of the largest cosine
  * similarity s votes exp(s/T) for its class, and the class with the most votes wins (of equals, the lowest). Computed
- * in blocks of test rows; progress counts test rows.
+ * in blocks of test rows; progress counts test rows. With `distributed` the result is that of one process, to the bit where each
+ * has as many threads and the same kind of processor.
  *
  * Source: Wu et al. 2018, arXiv:1805.01978, section 3.4.
  *
@@ -79,19 +88,20 @@ export async function knnClassify(
   test: LabelledFeatures,
   options: KnnOptions = {},
 ): Promise<KnnResult> {
-  const { k, temperature, signal, onProgress } = resolveOptions('knnClassify', knnOptions, options);
-  throwIfAborted(signal);
+  const { k, temperature, ...asked } = resolveOptions('knnClassify', knnOptions, options);
   const voters = await labelValues('train', train);
   const wanted = await labelValues('test', test);
   expectRows('test', test.features);
-  const bank = noGrad(() => ops.unitBank(train.features));
   const places = placesOf(voters, wanted);
   const classes = places.classes.length;
-  const labels = labelsBeside(train.features, places.train);
-  const classify = ({
-    begin,
-    size,
-  }: Part): Promise<Pick<KnnResult, 'predictions' | 'confidences'> & { ranks: Int32Array }> =>
+  using bank = noGrad(() => ops.unitBank(train.features));
+  using labels = labelsBeside(train.features, places.train);
+  const room = (rows: number): Classified => ({
+    predictions: new Int32Array(rows),
+    confidences: new Float32Array(rows),
+    ranks: new Int32Array(rows),
+  });
+  const compute = ({ begin, size }: Part): Promise<Classified> =>
     tidy(async () => {
       const rows = noGrad(() => test.features.narrow(0, begin, size));
       const [predicted, shares] = ops.knnClassify(rows, bank, labels, { classes, k, temperature, unit: true });
@@ -101,28 +111,12 @@ export async function knnClassify(
       const confidences = (await shares.amax([1]).data()) as Float32Array;
       return { predictions: await readIndices(predicted), confidences, ranks: await readIndices(ranks) };
     });
-  const rows = wanted.length;
-  const predictions = new Int32Array(rows);
-  const confidences = new Float32Array(rows);
-  const ranks = new Int32Array(rows);
-  try {
-    let done = 0;
-    for await (const block of inTurn(partsOf(rows, rowsAJob(bank)), classify, signal)) {
-      predictions.set(block.predictions, done);
-      confidences.set(block.confidences, done);
-      ranks.set(block.ranks, done);
-      done += block.predictions.length;
-      onProgress?.(done, rows);
-    }
-  } finally {
-    bank.dispose();
-    labels.dispose();
-  }
+  const found = await computeRows({ rows: wanted.length, rowsAJob: rowsAJob(bank), room, compute }, asked);
   return {
-    accuracy: accuracyOf(predictions, places.test),
-    ...topFiveOf(ranks, places.test, classes),
-    predictions: predictions.map((place) => places.classes[place] as number),
-    confidences,
+    accuracy: accuracyOf(found.predictions, places.test),
+    ...topFiveOf(found.ranks, places.test, classes),
+    predictions: found.predictions.map((place) => places.classes[place] as number),
+    confidences: found.confidences,
     unknown: unknownShare(places.test),
   };
 }
@@ -142,7 +136,7 @@ const neighboursOptions = {
    * recall at 1. Default false.
    */
   excludeSelf: { type: 'boolean', default: false },
-  ...progressOptions,
+  ...rowOptions,
 } as const satisfies OptionTable;
 
 export interface NeighboursOptions extends OptionsOf<typeof neighboursOptions> {}
@@ -173,41 +167,44 @@ export async function nearestNeighbours(
   options: NeighboursOptions = {},
 ): Promise<Neighbours> {
   const resolved = resolveOptions('nearestNeighbours', neighboursOptions, options);
-  throwIfAborted(resolved.signal);
   expectRows('features', features);
   if (resolved.excludeSelf) checkSelf(features, bank, resolved.k);
-  const unit = noGrad(() => ops.unitBank(bank));
-  try {
-    return await nearestInUnit(features, unit, resolved);
-  } finally {
-    unit.dispose();
-  }
+  using unit = noGrad(() => ops.unitBank(bank));
+  return await nearestInUnit(features, unit, resolved);
+}
+
+/** (rows, k), row by row. */
+interface Found extends Columns {
+  readonly found: Int32Array;
+  readonly cosines: Float32Array;
 }
 
 /** `nearestNeighbours`, whose options were checked, in a bank of rows of length 1: float32, as they are. */
 export async function nearestInUnit(
   features: Tensor,
   bank: Tensor,
-  { k, excludeSelf, signal, onProgress }: ResolvedOf<typeof neighboursOptions>,
+  { k, excludeSelf, ...options }: ResolvedOf<typeof neighboursOptions>,
 ): Promise<Neighbours> {
   const asked = excludeSelf ? k + 1 : k;
-  const find = ({ begin, size }: Part): Promise<{ found: Int32Array; cosines: Float32Array }> =>
+  const room = (rows: number): Found => ({
+    found: new Int32Array(rows * asked),
+    cosines: new Float32Array(rows * asked),
+  });
+  const compute = ({ begin, size }: Part): Promise<Found> =>
     tidy(async () => {
       const rows = noGrad(() => features.narrow(0, begin, size));
       const [found, cosines] = ops.nearestNeighbours(rows, bank, { k: asked, unit: true });
       return { found: await readIndices(found), cosines: (await cosines.data()) as Float32Array };
     });
+  const rows = features.shape[0] ?? 0;
+  const { found, cosines } = await computeRows({ rows, rowsAJob: rowsAJob(bank), room, compute }, options);
   const indices: Int32Array[] = [];
   const similarities: Float32Array[] = [];
-  const rows = features.shape[0] ?? 0;
-  for await (const { found, cosines } of inTurn(partsOf(rows, rowsAJob(bank)), find, signal)) {
-    for (let begin = 0; begin < found.length; begin += asked) {
-      const [near, similar] = [found.subarray(begin, begin + asked), cosines.subarray(begin, begin + asked)];
-      const self = excludeSelf ? placeOfSelf(near, indices.length) : -1;
-      indices.push(near.filter((_, place) => place !== self));
-      similarities.push(similar.filter((_, place) => place !== self));
-    }
-    onProgress?.(indices.length, rows);
+  for (let begin = 0; begin < found.length; begin += asked) {
+    const [near, similar] = [found.subarray(begin, begin + asked), cosines.subarray(begin, begin + asked)];
+    const self = excludeSelf ? placeOfSelf(near, indices.length) : -1;
+    indices.push(near.filter((_, place) => place !== self));
+    similarities.push(similar.filter((_, place) => place !== self));
   }
   return { indices, similarities };
 }

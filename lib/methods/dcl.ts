@@ -31,7 +31,7 @@ function check(options: DclOptions): DclOptions {
  *     L_i = −z_i·z_j(i)/τ + log Σ_{n∈N(i)} exp(z_i·z_n/τ)
  *
  * Source: Yeh et al. 2022, arXiv:2110.06848, eq. 6; `weighted` is L_DCW, section 4.2. Published for CIFAR-10: ResNet-18, batch 32 to
- * 256, SGD, lr 0.03, τ 0.07. Differs: τ is 0.1 by default.
+ * 256, SGD, τ 0.07. Differs: τ is 0.1 by default; learning rates in this package's documentation are its own.
  * @example
  * new Trainer({ encoder, head, augment: presets.simclr({ size: 32 }), method: dcl(), batchSize: 64 });
  */

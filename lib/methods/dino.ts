@@ -1,14 +1,12 @@
 /** DINO: views predict how a slowly moving copy of the network distributes the large views over prototypes. No negatives. */
 import { lossOptions } from '../losses/options.ts';
-import { Sequential } from '../nn/containers.ts';
-import type { Module } from '../nn/module.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { rampAt } from '../options/ramp.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targets } from './method.ts';
-import { dimOf, expectModules, Network } from './network.ts';
+import { dimOf, expectModules } from './network.ts';
 import { Prototypes, swappedPrediction } from './prototypes.ts';
 import { defineMethod } from './registry.ts';
 import { Teacher, teacherMomentum } from './teacher.ts';
@@ -39,6 +37,8 @@ interface DinoValue extends MethodValue {
 export class Dino extends Method<DinoNumbers, DinoValue> {
   readonly prototypes: Prototypes;
   readonly teacher: Teacher;
+  /** The teacher's, which follow the student's. Behind the projections, as the student's: these are what processes send each other. */
+  readonly teacherPrototypes: Prototypes;
   /** c: float32 (prototypes), the mean of what the teacher makes. */
   readonly #center: Tensor;
   readonly #options: Resolved;
@@ -48,9 +48,9 @@ export class Dino extends Method<DinoNumbers, DinoValue> {
     const { student, device, seed } = parts;
     this.#options = options;
     this.prototypes = new Prototypes(options.prototypes, dimOf('dino', student), seed).to(device);
-    const projection = student.head as Module | null;
-    const head = projection === null ? this.prototypes : new Sequential([projection, this.prototypes]);
-    this.teacher = new Teacher(new Network({ encoder: student.encoder, head }, student.precision, student.ranks));
+    this.teacher = new Teacher(student);
+    this.teacherPrototypes = this.prototypes.clone();
+    this.teacherPrototypes.weight.requiresGrad = false;
     const zeros = outsideTidy(() => ops.zeros([options.prototypes], { dtype: 'float32', device }));
     this.#center = this.registerBuffer('center', zeros);
   }
@@ -72,14 +72,23 @@ export class Dino extends Method<DinoNumbers, DinoValue> {
   override loss({ views, numbers }: MethodBatch<DinoNumbers>): DinoValue {
     const features = this.student.features(views); // (batch, views, dim)
     const logits = this.student.run(() => this.prototypes.forward(features)).div(numbers.temperature);
-    const scores = this.teacher.features(views.globalOnes);
+    const scores = noGrad(() => {
+      const projections = this.teacher.features(views.globalOnes);
+      return this.teacher.run(() => this.teacherPrototypes.forward(projections));
+    });
     const targets = noGrad(() => scores.sub(this.#center).div(numbers.teacherTemperature).softmax(2));
     return { loss: swappedPrediction(targets, views.globalNumbers, logits), features, scores };
   }
 
   override afterUpdate({ scores }: DinoValue, { numbers }: Targets<DinoNumbers>, status: Tensor): Tensor {
-    const followed = this.teacher.follow(numbers.momentum, status);
-    return ops.movingAverage_([this.#center], [scores.mean([0, 1])], numbers.centerMomentum, followed);
+    const { momentum, centerMomentum } = numbers;
+    const followed = ops.movingAverage_(
+      [this.teacherPrototypes.weight],
+      [this.prototypes.weight],
+      momentum,
+      this.teacher.follow(momentum, status),
+    );
+    return ops.movingAverage_([this.#center], [scores.mean([0, 1])], centerMomentum, followed);
   }
 }
 

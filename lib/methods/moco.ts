@@ -33,8 +33,8 @@ const table = {
   /** Keys that the queue holds, at least a batch. Default 4096. */
   queueSize: { ...queueOption, default: 4096, help: 'keys that the queue holds, at least a batch' },
   /**
-   * What batch normalisation of the key network takes: 'batch' (default), the statistics of the batch's keys, as MoCo does;
-   * 'average', running statistics that follow the encoder's as the parameters do, so that no key knows of its batch (Cai
+   * What batch normalisation of the key network takes: 'batch' (default), the statistics of the batch's keys, or, where processes keep
+   * their own (`syncBatchNorm: false`), of keys that are shuffled over all processes for it and put back, as MoCo does; 'average', running statistics that follow the encoder's as the parameters do, so that no key knows of its batch (Cai
    * et al. 2021, arXiv:2101.08482).
    */
   statistics: {
@@ -82,7 +82,7 @@ export class Moco extends Method<MocoNumbers, MocoValue> {
     this.#momentum = momentum;
     this.#symmetric = symmetric;
     this.#loss = typeof loss === 'function' ? loss : lossOf(loss);
-    this.teacher = new Teacher(parts.student, { statistics });
+    this.teacher = new Teacher(parts.student, { statistics, shuffled: statistics === 'batch' });
     this.#queue = new KeyQueue(this, {
       size: queueSize,
       dim: dimOf('moco', parts.student),
@@ -170,8 +170,7 @@ function refuse({ queueSize, symmetric }: Resolved, around: Around): void {
  *
  * Source: He et al. 2020, arXiv:1911.05722, eq. 1, 2 and algorithm 1; v2: Chen et al. 2020, arXiv:2003.04297. Published for
  * ImageNet: ResNet-50, batch 256, SGD, lr 0.03 with a cosine, weight decay 1e-4, m 0.999, 65 536 keys, τ 0.2 (v2). The defaults are those
- * of the authors' demo for CIFAR, but for τ, which is 0.1 where the loss does not say. Differs: no shuffling of batch normalisation, which has no
- * effect on one device; the queue starts empty instead of with noise; old keys of a sample in the batch are its positives.
+ * of the authors' demo for CIFAR, but for τ, which is 0.1 where the loss does not say. Differs: the queue starts empty instead of with noise; old keys of a sample in the batch are its positives.
  *
  * With `loss: { name: 'supcon' }` the keys of the query's class are positives, and the queue keeps labels.
  * @example

@@ -1,4 +1,5 @@
 /** A copy of encoder and head that follows them slowly: MoCo's key encoder, BYOL's target network. */
+import type { Ranks } from '../distributed/ranks.ts';
 import { Module } from '../nn/module.ts';
 import type { OptionTable } from '../options/option.ts';
 import { noGrad } from '../tensor/modes.ts';
@@ -14,12 +15,18 @@ export const teacherMomentum = {
   help: 'part of the teacher that stays at a step',
 } as const satisfies OptionTable[string];
 
+export interface TeacherOptions {
+  readonly statistics?: 'batch' | 'average';
+  readonly shuffled?: boolean;
+}
+
 /**
  * θ_t ← m θ_t + (1 − m) θ_s after each step; no gradient. Its running statistics are its own, moved by its own forward passes.
  *
  * Source: He et al. 2020, arXiv:1911.05722, eq. 2. `statistics: 'average'` is Cai et al. 2021, arXiv:2101.08482.
  */
 export class Teacher extends Network {
+  readonly #isShuffled: boolean;
   readonly #leading: readonly Tensor[];
   readonly #following: readonly Tensor[];
 
@@ -27,8 +34,10 @@ export class Teacher extends Network {
    * @param student with a head that is a Module, or none; on its device, in the modes of training.
    * @param options.statistics 'batch' (default): normalisation by the statistics of the teacher's own batch. 'average': by running
    * statistics that follow the student's as the parameters do.
+   * @param options.shuffled where processes keep statistics of their own, each pass takes other images of the batch together than the
+   * student's (He et al. 2020, section 3.3). Default false.
    */
-  constructor(student: Network, { statistics = 'batch' }: { readonly statistics?: 'batch' | 'average' } = {}) {
+  constructor(student: Network, { statistics = 'batch', shuffled = false }: TeacherOptions = {}) {
     const head = student.head as Module | null;
     super(
       { encoder: student.encoder.clone(), head: head === null ? null : head.clone() },
@@ -36,6 +45,7 @@ export class Teacher extends Network {
       student.ranks,
     );
     for (const parameter of this.parameters()) parameter.requiresGrad = false;
+    this.#isShuffled = shuffled && this.ranks?.canDiffer === true;
     const follows = statistics === 'average';
     if (follows) for (const module of [this.encoder, this.head]) if (module instanceof Module) module.eval();
     this.#leading = averaged(student, follows);
@@ -43,7 +53,8 @@ export class Teacher extends Network {
   }
 
   override forward(images: Tensor): Tensor {
-    return noGrad(() => super.forward(images));
+    const pass = (rows: Tensor): Tensor => super.forward(rows);
+    return noGrad(() => (this.#isShuffled ? (this.ranks as Ranks).shuffled(images, pass) : pass(images)));
   }
 
   override features(views: Views): Tensor {

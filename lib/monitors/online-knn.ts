@@ -34,10 +34,10 @@ function winner(votes: ReadonlyMap<number, number>): number | undefined {
 async function accuracyOf(
   { features, labels, ids }: QueuedFeatures & { readonly labels: Int32Array },
   { k, temperature }: ResolvedOf<typeof options>,
-  signal: AbortSignal | undefined,
+  { signal, distributed }: Pick<FeatureContext, 'signal' | 'distributed'>,
 ): Promise<number> {
   const asked = Math.min(ids.length, k + highestCount(ids)); // a row's own image may be there from an earlier epoch
-  const { indices, similarities } = await nearestNeighbours(features, features, { k: asked, signal });
+  const { indices, similarities } = await nearestNeighbours(features, features, { k: asked, signal, distributed });
   let right = 0;
   for (const [row, near] of indices.entries()) {
     const others = Array.from(near, (other, place) => [other, similarities[row]?.[place] as number] as const)
@@ -64,11 +64,11 @@ export function onlineKnn(given: OnlineKnnOptions = {}): FeatureMonitor {
   const resolved = resolveOptions('onlineKnn', options, given);
   return {
     rows: resolved.rows,
-    async figures({ newest, signal }: FeatureContext): Promise<Figures> {
-      const queued = newest(resolved.rows);
+    async figures(context: FeatureContext): Promise<Figures> {
+      const queued = context.newest(resolved.rows);
       using _ = queued?.features;
       if (queued?.labels === undefined) return {};
-      return { queueKnnTop1: await accuracyOf({ ...queued, labels: queued.labels }, resolved, signal) };
+      return { queueKnnTop1: await accuracyOf({ ...queued, labels: queued.labels }, resolved, context) };
     },
   };
 }

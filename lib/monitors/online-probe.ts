@@ -38,9 +38,9 @@ class OnlineProbe implements FeatureMonitor {
     this.#rate = rate;
   }
 
-  observe({ features, labels }: ObservedBatch): void {
+  observe({ queued, labels }: ObservedBatch): void {
     if (labels === undefined) return;
-    this.#keep(tidy(() => noGrad(() => this.#learn(features.select(1, 0), labels))));
+    this.#keep(tidy(() => noGrad(() => this.#learn(queued, labels))));
     this.#seen += labels.length;
   }
 
@@ -103,10 +103,10 @@ class OnlineProbe implements FeatureMonitor {
 }
 
 /**
- * A linear probe that learns along with the encoder, from the features of each batch, without a gradient into the encoder.
- * Figure `probeTop1`: the share of the samples since it was last asked whose class was predicted, each before the probe learned
- * from it, 0 to 1; nothing without labels. It lags behind a probe on frozen features, and its images are augmented and trained on:
- * it tells whether a training gets better, not how good it is.
+ * A linear probe that learns along with the encoder, from the newest batch of the queue that monitors share, without a gradient into
+ * the encoder. Figure `probeTop1`: the share of the samples since it was last asked whose class was predicted, each before the probe
+ * learned from it, 0 to 1; nothing without labels. It lags behind a probe on frozen features, and its images are augmented and
+ * trained on: it tells whether a training gets better, not how good it is.
  *
  * Per step x̂ = (x − mean) / (√dim · deviation) of the batch's first view, softmax regression with bias, one step of SGD with
  * momentum 0.9 and a constant rate.

@@ -100,6 +100,8 @@ export interface Addon {
   setGroupText(key: string, text: string): Promise<void>;
   /** Settles when a rank has set it. */
   groupText(key: string): Promise<string>;
+  /** At once, from any environment: this process is at a task of its own, for which the others are to wait. */
+  beatGroup(): void;
 
   resolve(name: string): CallableReference;
   call(reference: CallableReference, args: readonly unknown[], flags: number, job: number): OperationResult;

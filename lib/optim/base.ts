@@ -165,8 +165,12 @@ export abstract class Optimizer {
       madeAtEachCall(() => float64(rampAt(weightDecay, this.#progress))),
     );
     const learningRate = lr instanceof Tensor ? lr : madeAtEachCall(() => float64(lr ?? this.#lr));
-    this.#updateAnyway({ learningRate, weightDecays });
-    for (const made of [...weightDecays, learningRate]) if (made !== lr) made.dispose();
+    try {
+      this.#updateAnyway({ learningRate, weightDecays });
+    } finally {
+      for (const decay of weightDecays) decay.dispose();
+      if (!(lr instanceof Tensor)) learningRate.dispose();
+    }
   }
 
   /** @internal Of an update with that learning rate, when `progress` in [0, 1] of the training lies behind. */

@@ -43,6 +43,7 @@ export async function findOutliers(index: FeatureIndex, options: OutlierOptions 
   const { similarities } = await nearestInUnit(index.features, index.features, {
     k,
     excludeSelf: true,
+    distributed: false,
     signal,
     onProgress,
   });

@@ -39,6 +39,21 @@ export function randomKey(): Tensor {
 }
 
 /**
+ * A random order of 0 … count − 1, drawn as keys are, the same in every process of a group: int64 (count) on the CPU. A compiled function
+ * takes a fresh one at each call.
+ */
+export function randomOrder(count: number): Tensor {
+  return madeAtEachCall(() => {
+    const order = Int32Array.from({ length: count }, (_, i) => i);
+    for (let last = count - 1; last > 0; last--) {
+      const other = Number(next() % BigInt(last + 1));
+      [order[last], order[other]] = [order[other] as number, order[last] as number];
+    }
+    return tensor(order, { dtype: 'int64' });
+  });
+}
+
+/**
  * Runs `fn`, whose keys are a function of `numbers`, integers of at least 0: for the same ones it drops the same elements. What is
  * drawn afterwards goes on as if it had not been.
  */

@@ -167,20 +167,9 @@ export class Recording {
   inspect(tensors: ReadonlyMap<string, Tensor> = new Map()): string {
     const names = this.#namesOf(tensors);
     const shown = (value: number): string => names.get(value) ?? `%${value}`;
-    const typeOf = (value: number): string => {
-      const { dtype = '?', shape, device } = this.describe(value);
-      return `${dtype}[${shape ?? '?'}]${device === 'cpu' ? '' : ` ${device}`}`;
-    };
-    const line = (operation: RecordedOperation): [string, string] => {
-      const { args, results } = operation;
-      const last = args.findLastIndex((arg) => arg !== undefined);
-      const list = args.slice(0, last + 1).map((arg) => formatArgument(arg, shown));
-      const made = results.map((value) => `%${value}: ${typeOf(value)}`).join(', ');
-      return [`${made === '' ? '' : `${made} = `}${operation.name}(${list.join(', ')})`, placeOf(operation)];
-    };
-    const inputs = this.inputs.map((value) => `%${value}: ${typeOf(value)}`).join(', ');
-    const captured = this.#capturedValues.map((value) => `${shown(value)}: ${typeOf(value)}`);
-    const lines = this.operations.map(line);
+    const inputs = this.inputs.map((value) => `%${value}: ${this.#typeOf(value)}`).join(', ');
+    const captured = this.#capturedValues.map((value) => `${shown(value)}: ${this.#typeOf(value)}`);
+    const lines = this.operations.map((each): [string, string] => [this.#textOf(each, shown), placeOf(each)]);
     const width = Math.min(100, Math.max(0, ...lines.map(([text]) => text.length)));
     return [
       `inputs ${inputs}`,
@@ -188,6 +177,23 @@ export class Recording {
       ...lines.map(([text, place]) => `${text.padEnd(width)}  # ${place}`),
       `outputs ${this.outputs.map(shown).join(', ')}`,
     ].join('\n');
+  }
+
+  /** What it computes, an operation a line as inspect() has it, without names and places. */
+  get lines(): string[] {
+    return this.operations.map((operation) => this.#textOf(operation, (value) => `%${value}`));
+  }
+
+  #textOf({ name, args, results }: RecordedOperation, shown: (value: number) => string): string {
+    const last = args.findLastIndex((arg) => arg !== undefined);
+    const list = args.slice(0, last + 1).map((arg) => formatArgument(arg, shown));
+    const made = results.map((value) => `%${value}: ${this.#typeOf(value)}`).join(', ');
+    return `${made === '' ? '' : `${made} = `}${name}(${list.join(', ')})`;
+  }
+
+  #typeOf(value: number): string {
+    const { dtype = '?', shape, device } = this.describe(value);
+    return `${dtype}[${shape ?? '?'}]${device === 'cpu' ? '' : ` ${device}`}`;
   }
 
   #namesOf(tensors: ReadonlyMap<string, Tensor>): ReadonlyMap<number, string> {

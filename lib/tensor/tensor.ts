@@ -182,10 +182,11 @@ export class Tensor {
     return new Tensor(invoke(this.to, name as string, args as unknown[]) as TensorHandle);
   }
 
-  /** @internal The same tensor behind another handle: it has moved to another device. */
+  /** @internal The same tensor behind another handle: it has moved to another device, or is of another dtype. */
   rebind(handle: TensorHandle): void {
     guard(() => loadAddon().dispose(this.handle));
     this.handle = handle;
+    this.#description = undefined;
   }
 
   /** @internal Gives the native tensor to another owner; this object is then as one that was disposed. */

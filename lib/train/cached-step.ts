@@ -1,6 +1,6 @@
 /** A step over a batch that is larger than what the encoder holds at once: gradient caching. */
 import { StateError } from '../errors.ts';
-import { FeatureMethod, type Method } from '../methods/method.ts';
+import { FeatureMethod, type Method, type Targets } from '../methods/method.ts';
 import { Views } from '../methods/views.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { compile } from '../tensor/compile.ts';
@@ -16,7 +16,7 @@ import type { LargeBatch } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
 import { isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
-import { readTogether, SharedStep, stopOf } from './shared-step.ts';
+import { labelsToSee, readTogether, SharedStep, stopOf } from './shared-step.ts';
 import type { StepContext } from './step.ts';
 import { scalarOf, targetsOf, tensorsOf } from './targets.ts';
 import type { Watch } from './watch.ts';
@@ -80,6 +80,11 @@ export function makeCachedStep(
   const pass = ({ images, viewOrder }: ViewTensors, step: number, place: number) =>
     withKeysOf([options.seed, step, place], () => (compiled ?? whole)({ images, viewOrder }));
 
+  const own = (micro: TrainBatch): Pick<Targets, 'labels' | 'ids'> => {
+    const { labels, ids } = tensorsOf(micro, options);
+    return { labels: labels ?? (watch?.seesFeatures ? labelsToSee(micro) : undefined), ids };
+  };
+
   /** Features of all samples, (batch, views, dim), without autograd; and the targets, which are read on the way. */
   const cacheFeatures = async (batch: LargeBatch, step: number, signal: AbortSignal | undefined) => {
     const parts: Tensor[] = [];
@@ -92,7 +97,7 @@ export function makeCachedStep(
       const part = tidy(() => noGrad(() => keepRunningStatistics(() => pass(micro, step, parts.length))));
       parts.push(part.features);
       if (part.encoded) encoded.push(part.encoded);
-      if (shared) ofAll.push(readTogether(tidy(() => shared.targets(tensorsOf(micro, options)))));
+      if (shared) ofAll.push(readTogether(tidy(() => shared.targets(own(micro)))));
       else targets.add(micro);
       await paced(part.features.ready());
     }
@@ -127,6 +132,7 @@ export function makeCachedStep(
         try {
           let status = guard.begin(onlyPart);
           const { features, targets } = await cacheFeatures(batch, step, signal);
+          await shared?.expectSame(compiled);
           const tensors = targetsOf(targets, options, method, progress);
           const compare = () => {
             const compared = { features, ...method.lossOf(features, tensors) };
@@ -148,6 +154,7 @@ export function makeCachedStep(
             if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
           }
           const refusal = refusalOf(await guard.end(status, onlyPart).item());
+          if (refusal.refused !== undefined) optimizer.zeroGrad();
           const isStopped = stopped !== undefined && (await stopped.item()) !== 0;
           return { ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets, isStopped };
         } catch (error) {

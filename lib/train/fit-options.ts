@@ -15,6 +15,7 @@ const dataOptions = {
     ...{ type: 'checked', required: true },
     check: orNull((name: string, value: number) => expectNumber(name, value, countOption)),
   },
+  testLimit: countOption,
   split: { type: 'string' },
   skipDamaged: { type: 'boolean' },
   heldOut: {

@@ -21,6 +21,7 @@ const refusals: Readonly<Record<number, string>> = {
   [featuresNotFinite]: 'the features or the running statistics are',
   3: 'the gradient is',
   4: 'the weights after the update are',
+  6: 'the gradient or the weights are longer than 1e12, which on a device counts as',
 };
 
 /**

@@ -7,6 +7,10 @@ import type { Tensor } from '../tensor/tensor.ts';
 /** Figures by name. */
 export type Figures = Readonly<Record<string, number>>;
 
+/**
+ * What is asked of a monitor. Where several processes train together, all of them ask theirs at the same step, and wait for the last;
+ * the figures of rank 0 count.
+ */
 export interface MonitorContext {
   /** From 0; at the end of one, the epoch that ended; −1 before the first step. */
   readonly epoch: number;
@@ -17,16 +21,16 @@ export interface MonitorContext {
 /**
  * Runs after each epoch, and with `monitorStart` before the first step, with encoder and head in evaluation mode; what it returns
  * goes into the epoch's event. The epoch's checkpoint is there already. An epoch whose monitor failed or was stopped is ended again when the run is resumed.
+ * Several processes hold the same weights and running statistics then: `distributed` of `extractFeatures` and `knnClassify` shares the work.
  */
 export type EpochMonitor = (context: MonitorContext) => Promise<Figures | undefined> | Figures | undefined;
 
-/** A step's batch as it was seen. */
+/** A step's batch as it was seen. Its tensors are to be let go of when `observe` returns. */
 export interface ObservedBatch {
-  /**
-   * The encoder's features of all views that went through it, without a gradient: float32 (batch, views, dim). To be let go
-   * of when `observe` returns.
-   */
+  /** The encoder's features of all views that went through it, without a gradient: float32 (batch, views, dim). */
   readonly features: Tensor;
+  /** Of the first view, float32 (batch, dim): the newest rows of the queue, where they lie. */
+  readonly queued: Tensor;
   /** (batch), when every sample has a label. */
   readonly labels: Int32Array | undefined;
   /** (batch) */
@@ -46,6 +50,8 @@ export interface QueuedFeatures {
 export interface FeatureContext extends MonitorContext {
   /** The newest rows of the queue, at most `rows`; undefined before the first step. */
   newest(rows: number): QueuedFeatures | undefined;
+  /** Whether several processes ask, all of them with the same features: `distributed` of `nearestNeighbours` then shares the work. */
+  readonly distributed: boolean;
 }
 
 /**
@@ -71,22 +77,23 @@ export class FeatureQueue implements Disposable {
   readonly #batches: QueuedFeatures[] = [];
   #rows = 0;
 
-  /** @param capacity rows that are kept at least, once they were there. */
+  /** @param capacity rows that are kept at least, once they were there; the newest batch is in any case. */
   constructor(capacity: number) {
-    this.#capacity = capacity;
+    this.#capacity = Math.max(1, capacity);
   }
 
-  /** Keeps a copy of the first view. */
-  push({ features, labels, ids }: ObservedBatch): void {
-    if (this.#capacity === 0) return;
-    this.#batches.push({ features: tidy(() => noGrad(() => features.select(1, 0).clone())), labels, ids });
+  /** Keeps a copy of the first view. @returns it, float32 (batch, dim), which stays the queue's. */
+  push({ features, labels, ids }: Omit<ObservedBatch, 'queued'>): Tensor {
+    const queued = tidy(() => noGrad(() => features.select(1, 0).clone()));
+    this.#batches.push({ features: queued, labels, ids });
     this.#rows += ids.length;
     for (let oldest = this.#batches[0]; oldest; oldest = this.#batches[0]) {
-      if (this.#rows - oldest.ids.length < this.#capacity) return;
+      if (this.#rows - oldest.ids.length < this.#capacity) break;
       oldest.features.dispose();
       this.#batches.shift();
       this.#rows -= oldest.ids.length;
     }
+    return queued;
   }
 
   newest(rows: number): QueuedFeatures | undefined {

@@ -140,7 +140,7 @@ export const trainerOptions = {
   },
   /**
    * Where several processes train together: whether batch normalisation takes its statistics over the rows of all of them, as one
-   * process would. Without, each takes those of its own rows; the running statistics are rank 0's in the end. Default true.
+   * process would. Without, each takes those of its own rows; at the end of an epoch all have rank 0's running statistics. Default true.
    */
   syncBatchNorm: {
     ...{ type: 'boolean', default: true },

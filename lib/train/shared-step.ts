@@ -1,10 +1,15 @@
 /** What a training step does besides where several processes compute it together. */
+import { shortDigest } from '../distributed/code-signature.ts';
+import { fromRankZero, toRankZero } from '../distributed/group.ts';
 import type { Ranks } from '../distributed/ranks.ts';
+import { DistributedError } from '../errors.ts';
 import type { LossValue } from '../losses/all.ts';
 import type { Method, Targets } from '../methods/method.ts';
+import type { Compiled } from '../tensor/compile.ts';
 import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
+import type { TrainBatch } from './batches.ts';
 import type { ResolvedOptions } from './options.ts';
 import { reportOf, type StepResult } from './report.ts';
 import { trainedParameters } from './trained.ts';
@@ -19,6 +24,7 @@ export class SharedStep {
   readonly ranks: Ranks;
   readonly #summed: readonly Tensor[];
   readonly #averaged: readonly Tensor[];
+  #isCompared = false;
 
   constructor(ranks: Ranks, options: ResolvedOptions, method: Method) {
     this.ranks = ranks;
@@ -46,6 +52,19 @@ export class SharedStep {
     return ops.agree_(status, stop);
   }
 
+  /**
+   * Once, behind the first call of what ranks record of a step. @throws {DistributedError} one computes otherwise than rank 0: other code, or
+   * options of modules that no name shows. Without a recording, the digests at the start are all that is compared.
+   */
+  async expectSame(compiled: Pick<Compiled<never, unknown>, 'recordings'> | undefined): Promise<void> {
+    if (this.#isCompared) return;
+    this.#isCompared = true;
+    const lines = (compiled?.recordings()[0]?.lines ?? []).map((line) => line.replace(/cuda:\d+/g, 'cuda'));
+    const texts = await toRankZero(lines.map((line) => shortDigest(line)).join());
+    const difference = await fromRankZero(() => differenceOf(lines, texts));
+    if (difference !== null) throw new DistributedError(difference);
+  }
+
   /** The backward pass, at the end of which the gradients are those of the whole batch. */
   backward(loss: Tensor, status: Tensor): Tensor {
     return ops.reducedBackward_(loss, status, this.#summed, this.#averaged);
@@ -57,13 +76,30 @@ export class SharedStep {
   }
 }
 
+/** Which rank computes otherwise than rank 0. @param texts of each rank, the digests of its lines. */
+function differenceOf(lines: readonly string[], texts: readonly string[]): string | null {
+  const rank = texts.findIndex((text) => text !== texts[0]);
+  if (rank === -1) return null;
+  const [own, other] = [texts[0], texts[rank]].map((text) => (text ?? '').split(',')) as [string[], string[]];
+  const first = own.findIndex((digest, i) => digest !== other[i]);
+  const place = first === -1 ? own.length : first;
+  return `rank ${rank} computes otherwise than rank 0: operation ${place + 1} of a step is another one, in rank 0 ${lines[place] ?? 'none'}`;
+}
+
+/** In the place of a label that is not there. */
+const unknownLabel = -1;
+
+/** The labels of a rank's samples for monitors, which look at them whatever the method does: int32 (batch), the same shape in every rank. */
+export const labelsToSee = ({ labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>): Tensor =>
+  tensor(labels ?? new Int32Array(ids.length).fill(unknownLabel));
+
 /** What all ranks of a step have in common. */
 export interface Together extends Pick<Targets, 'labels' | 'ids'> {
   /** int64 (1): whether one of them wants to stop. */
   readonly stop?: Tensor;
 }
 
-/** As numbers. The tensors are disposed. */
+/** As numbers; labels where every sample has one. The tensors are disposed. */
 export async function readTogether({
   labels,
   ids,
@@ -71,7 +107,8 @@ export async function readTogether({
 }: Together): Promise<Required<Pick<StepResult, 'targets' | 'isStopped'>>> {
   try {
     const [allIds, stopped, allLabels] = await Promise.all([ids.ownData(), stop?.ownData(), labels?.ownData()]);
-    const targets = { ids: allIds as BigInt64Array, labels: allLabels as Int32Array | undefined };
+    const known = allLabels as Int32Array | undefined;
+    const targets = { ids: allIds as BigInt64Array, labels: known?.includes(unknownLabel) ? undefined : known };
     return { targets, isStopped: stopped !== undefined && Number(stopped[0]) !== 0 };
   } finally {
     for (const value of [labels, ids, stop]) value?.dispose();

@@ -1,10 +1,12 @@
 /** What several processes that train together have to agree on before the first step. */
 import { createHash } from 'node:crypto';
 import type { Dataset } from '../data/dataset.ts';
+import { shortDigest } from '../distributed/code-signature.ts';
 import { isOneOfSeveral } from '../distributed/environment.ts';
 import { fromRankZero, initProcessGroup, isDistributed } from '../distributed/group.ts';
 import { Ranks } from '../distributed/ranks.ts';
 import { DistributedError } from '../errors.ts';
+import { Module } from '../nn/module.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { DType, Tensor } from '../tensor/tensor.ts';
@@ -25,12 +27,31 @@ export async function joinRanks(options: Pick<CheckedOptions, 'gather' | 'syncBa
 export async function expectAlike(trained: Trained, dataset: Dataset, fit: ResolvedFit, ranks: Ranks): Promise<void> {
   const here = await signatureOf(trained, dataset, fit);
   const there = await fromRankZero(() => here);
-  for (const [name, value] of Object.entries(here))
-    if (value !== there[name])
+  for (const [name, value] of Object.entries(here)) {
+    const [place, own, other] = difference(value, there[name] as string);
+    if (own !== other)
       throw new DistributedError(
-        `rank ${ranks.rank} trains otherwise than rank 0: ${name} is ${value} here and ${there[name]} there`,
+        `rank ${ranks.rank} trains otherwise than rank 0: ${name}${place} is ${own} here and ${other} there`,
       );
+  }
 }
+
+/** Where two values, as JSON, differ: of lists, the first element that does. */
+function difference(here: string, there: string): [place: string, here: string, there: string] {
+  if (here === there || !here.startsWith('[') || !there.startsWith('[')) return ['', here, there];
+  const [own, other] = [here, there].map((text) => JSON.parse(text) as readonly unknown[]) as [unknown[], unknown[]];
+  const texts = (i: number): [string, string] => [asText(own[i]), asText(other[i])];
+  const first = Array.from({ length: Math.max(own.length, other.length) }, (_, i) => i).find(
+    (i) => texts(i)[0] !== texts(i)[1],
+  ) as number;
+  return [`[${first}]`, ...texts(first)];
+}
+
+/** As JSON, in which a function is its code: two that only have their name in common are different. */
+const asText = (value: unknown): string =>
+  String(JSON.stringify(value, (_, part) => (typeof part === 'function' ? codeOf(part) : part)));
+
+const codeOf = (part: (...args: never) => unknown): string => `${part.name} (code ${shortDigest(String(part))})`;
 
 /** What decides a training, and what its processes send each other, as text by name. */
 async function signatureOf(
@@ -49,6 +70,11 @@ async function signatureOf(
     parameters: modulesOf({ encoder, head }).flatMap(([part, module]) =>
       [...stateOf(module)].map(([of, { shape }]) => `${part}.${of} ${shape}`),
     ),
+    classes: modulesOf({ encoder, head }).flatMap(([part, module]) =>
+      module instanceof Module
+        ? [...module.namedModules()].map(([of, each]) => [`${part}.${of}`, each.constructor])
+        : [[part, module.forward]],
+    ),
     trained: [...trainedParameters(options, method).keys()],
     data: `${dataset.name} of ${dataset.length} samples`,
     samples: samples.map(({ id, label, height, width }) => [id, label, height, width]),
@@ -56,10 +82,11 @@ async function signatureOf(
     ...{
       monitorEvery,
       monitorStart,
+      monitors: monitors.length,
       'monitors of features': monitors.filter((each) => typeof each !== 'function').length,
     },
   };
-  return Object.fromEntries(Object.entries(decides).map(([of, value]) => [of, String(JSON.stringify(value))]));
+  return Object.fromEntries(Object.entries(decides).map(([of, value]) => [of, asText(value)]));
 }
 
 /** Where a training begins, by what was recorded of it before. */

@@ -14,7 +14,7 @@ import { handedOn, onlyPart, type Part, refusalOf, StepGuard } from './guard.ts'
 import type { ResolvedOptions } from './options.ts';
 import { callsFunctions, isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
-import { readTogether, SharedStep, stopOf, type Together } from './shared-step.ts';
+import { labelsToSee, readTogether, SharedStep, stopOf, type Together } from './shared-step.ts';
 import { scalarOf, targetsOf } from './targets.ts';
 import type { Watch } from './watch.ts';
 
@@ -55,6 +55,8 @@ interface StepInputs extends Pick<TrainBatch, 'images' | 'viewOrder'>, Targets {
   readonly decay: Tensor | undefined;
   /** Where several processes compute the step: int64 (1), whether this one wants to stop. */
   readonly stop: Tensor | undefined;
+  /** Where several processes compute the step and monitors watch it: labelsToSee(). */
+  readonly seen: Tensor | undefined;
   readonly part: Part;
 }
 
@@ -79,7 +81,7 @@ function stepFunction(
   shared: SharedStep | undefined,
 ): (inputs: StepInputs) => StepOutputs {
   const common = <T>(work: () => T): T => (shared ? shared.ranks.inCommon(work) : work());
-  return ({ images, viewOrder, rates, decay, stop, part, ...own }) => {
+  return ({ images, viewOrder, rates, decay, stop, seen, part, ...own }) => {
     const targets = shared ? shared.targets(own) : own;
     const batch: MethodBatch = { views: new Views(images, viewOrder), ...targets };
     let status = guard.begin(part);
@@ -97,7 +99,8 @@ function stepFunction(
       status = handedOn(method.afterUpdate(value, batch, status));
       if (average && decay) status = average.follow(decay, status);
     }
-    const together = shared && stop && { labels: targets.labels, ids: targets.ids, stop };
+    const labels = targets.labels ?? (seen && shared?.ranks.whole(seen));
+    const together = shared && stop && { labels, ids: targets.ids, stop };
     return { report, status: guard.end(status, part), ...(encoded && { encoded }), ...(together && { together }) };
   };
 }
@@ -125,6 +128,7 @@ export function makeStep(
       rates: optimizer.ratesAt(context.learningRate, context.progress),
       decay: context.decay === undefined ? undefined : scalarOf(context.decay),
       stop: shared && stopOf(context.stop),
+      seen: shared && watch?.seesFeatures ? labelsToSee(batch) : undefined,
       part,
     };
     return withKeysOf([options.seed, context.step, place], () => enableGrad(() => step(inputs)));
@@ -132,13 +136,17 @@ export function makeStep(
 
   const read = async ({ report, status, together }: StepOutputs): Promise<StepResult> => {
     try {
-      const reads = [report, status, optimizer.gradientNorm].map((value) => value.ownData());
-      const [values, code, norm] = (await Promise.all(reads)) as [TypedArray, TypedArray, TypedArray];
+      // All are asked for at once: what is asked for later waits for the step that is enqueued meanwhile.
+      const reads = Promise.all([report, status, optimizer.gradientNorm].map((value) => value.ownData()));
+      const [numbers, ofAll] = await Promise.all([reads, together && readTogether(together)]);
+      const [values, code, norm] = numbers as [TypedArray, TypedArray, TypedArray];
+      const refusal = refusalOf(Number(code[0]));
+      if (refusal.refused !== undefined) optimizer.zeroGrad(); // on a device the step itself did not know
       return {
         ...resultOf(values, options),
         gradientNorm: Number(norm[0]),
-        ...refusalOf(Number(code[0])),
-        ...(together && (await readTogether(together))),
+        ...refusal,
+        ...ofAll,
       };
     } finally {
       report.dispose();
@@ -151,8 +159,12 @@ export function makeStep(
       const outputs = tidy(() => enqueue(batch, context, part));
       const { encoded, together } = outputs;
       if (together === undefined) watch?.observe(encoded, batch);
-      const result = await read(outputs);
-      if (result.targets) watch?.observe(encoded, result.targets);
+      // Seen when it is read, in the order of the steps: the first one is compared for longer.
+      const seen = read(outputs).then((result) => {
+        if (result.targets) watch?.observe(encoded, result.targets);
+        return result;
+      });
+      const [result] = await Promise.all([seen, shared?.expectSame(compiled)]);
       return result;
     } catch (error) {
       await sync().catch(() => {}); // this failure, which is heard here

@@ -1,7 +1,8 @@
 /** Stage 1: augment, encode, project, contrast, update. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
-import { barrier, fromRankZero } from '../distributed/group.ts';
+import { atOwnWork, barrier, claimGroup, fromRankZero } from '../distributed/group.ts';
 import { localDevice } from '../distributed/local-device.ts';
+import { failTogether } from '../distributed/rows.ts';
 import { NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
@@ -72,6 +73,7 @@ export class Trainer {
   /** As fit, as an iterator: `for await (const event of trainer.events(dataset))`. Leaving the loop stops the training, at a checkpoint. */
   async *events(dataset: Dataset, options: FitOptions = {}): AsyncGenerator<TrainEvent, void, undefined> {
     if (this.#running) throw new StateError('this trainer is running already');
+    using _ = claimGroup();
     this.#running = true;
     const begin = () => {
       const checked = checkFitOptions(options);
@@ -117,15 +119,21 @@ export class Trainer {
     const trained = { options: resolved, sampler, choice, optimizer, method, average, stepsPerEpoch };
     if (ranks) await expectAlike(trained, dataset, options, ranks);
     const writes = ranks === undefined || ranks.rank === 0;
-    await using writer = writes ? await RunWriter.open(trained, dataset, options) : undefined;
+    await using writer = writes ? await atOwnWork(() => RunWriter.open(trained, dataset, options)) : undefined;
     const begun = await fromRankZero(() => begunOf(writer, stepsPerEpoch));
     if (ranks) await shareState(trained, ranks);
     const { startStep } = begun;
     const reports = new StepReports({ first: startStep, total: totalSteps, batchSize: samplesAStep });
     const waiting: (StepPlace & { readonly outcome: Promise<StepOutcome | undefined> })[] = [];
+    let isLeaving = false; // monitors are asked no more: other processes may not ask theirs
     let isWhole = true; // the weights are those of the last step that was counted, or will be when all that waits has run
-    /** Rank 0 looks, and tells the others. */
-    const figures = (look: () => Promise<Figures>) => reports.pause(() => fromRankZero(look));
+    /** All ranks look, once all that was enqueued has been seen by each; what rank 0 finds counts. */
+    const figures = (look: () => Promise<Figures>) =>
+      reports.pause(async () => {
+        if (ranks) await Promise.allSettled(waiting.map(({ outcome }) => outcome));
+        const found = await failTogether(look);
+        return fromRankZero(() => found);
+      });
     const settle = async (): Promise<TrainEvent[]> => {
       const { outcome, ...place } = waiting.shift() as (typeof waiting)[number];
       let events: (WarningEvent | StepEvent | MonitorEvent)[];
@@ -139,7 +147,7 @@ export class Trainer {
       }
       if (events.length === 0) return events; // the rest of its update is still to come
       const { done: step } = reports;
-      if (step % stepsPerEpoch !== 0 && step % monitorEvery === 0) {
+      if (step % stepsPerEpoch !== 0 && step % monitorEvery === 0 && !(ranks && isLeaving)) {
         const { epoch } = place;
         const metrics = await figures(() => watch.figures({ epoch, step, signal: options.signal }));
         events.push({ kind: 'monitor', epoch, step, metrics });
@@ -150,7 +158,7 @@ export class Trainer {
     const save = async (step: number): Promise<TrainEvent[]> =>
       writer === undefined || writer.savedStep === step
         ? []
-        : [{ kind: 'checkpoint', step, folder: await writer.checkpoint(step) }];
+        : [{ kind: 'checkpoint', step, folder: await atOwnWork(() => writer.checkpoint(step)) }];
     /** With the averaged weights in their places, where there are some. */
     const judged = async <T>(judge: () => Promise<T> | T): Promise<T> => {
       average?.swap();
@@ -170,6 +178,7 @@ export class Trainer {
     };
     const endEpoch = async (epoch: number): Promise<TrainEvent[]> => {
       this.#setTraining(false);
+      if (ranks?.canDiffer) await shareState(trained, ranks);
       const step = reports.done;
       const metrics = await figures(() => judged(() => watch.figuresOfEpoch({ epoch, step, signal: options.signal })));
       const event = { kind: 'epoch', epoch, step, loss: reports.epochLoss, metrics } as const;
@@ -185,6 +194,7 @@ export class Trainer {
 
     /** After an error, an abort, or a consumer that left: what was enqueued has still to run, and is worth a checkpoint. */
     const keep = async (): Promise<void> => {
+      isLeaving = true;
       try {
         // What waits behind a step that failed is refused, and changes nothing.
         while (isWhole && waiting.length > 0) await settle().catch(() => {});
@@ -245,7 +255,6 @@ export class Trainer {
         throwIfAborted(signal);
       }
       if (reports.done === 0) yield* await save(0); // a run of no epochs
-      if (ranks?.canDiffer) await shareState(trained, ranks);
       await barrier(); // no process ends before all have heard what rank 0 said last
       hasEnded = true;
     } finally {

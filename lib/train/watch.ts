@@ -48,14 +48,15 @@ export class Watch implements Disposable {
     this.#queue = new FeatureQueue(Math.max(0, ...this.#ofFeatures.map(({ rows = 0 }) => rows)));
   }
 
-  get #seesFeatures(): boolean {
+  /** Whether a monitor looks at features of batches. */
+  get seesFeatures(): boolean {
     return this.#ofFeatures.length > 0;
   }
 
   /** The network that is trained. */
   network(parts: NetworkParts, precision: Precision, ranks?: Ranks): Network {
     this.#ranks = ranks;
-    if (!this.#seesFeatures) return new Network(parts, precision, ranks);
+    if (!this.seesFeatures) return new Network(parts, precision, ranks);
     return new WatchedNetwork(parts, precision, ranks, (features) => this.#passes.push(features));
   }
 
@@ -78,18 +79,18 @@ export class Watch implements Disposable {
   observe(features: Tensor | undefined, { labels, ids }: Pick<TrainBatch, 'labels' | 'ids'>): void {
     if (features === undefined) return;
     using _ = features;
-    if (this.#ranks && this.#ranks.rank !== 0) return; // rank 0 says what they see
-    const batch = { features, labels, ids };
+    const step = { features, labels, ids };
     // What monitors keep is theirs, not the step's.
     outsideTidy(() => {
-      this.#queue.push(batch);
+      const batch = { ...step, queued: this.#queue.push(step) };
       for (const monitor of this.#ofFeatures) monitor.observe?.(batch);
     });
   }
 
   /** Of the monitors of features, while a training runs. @throws {OptionError} a monitor that gives no figures by name. */
   async figures(context: MonitorContext): Promise<Figures> {
-    const asked = { ...context, newest: (rows: number) => this.#queue.newest(rows) };
+    const newest = (rows: number) => this.#queue.newest(rows);
+    const asked = { ...context, newest, distributed: this.#ranks?.gather ?? false };
     const all: Figures[] = [];
     for (const monitor of this.#ofFeatures) all.push(checkFigures(await monitor.figures(asked)));
     return Object.assign({}, ...all);

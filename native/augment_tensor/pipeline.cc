@@ -10,7 +10,6 @@
 
 #include "augment_tensor/images.h"
 #include "augment_tensor/operations.h"
-#include "core/device_streams.h"
 #include "core/error.h"
 #include "core/host_copy.h"
 
@@ -39,8 +38,9 @@ at::Tensor upload_images(const std::vector<ImageView>& images, const std::vector
     width = std::max<int64_t>(width, images[sample].width);
   }
   const int64_t channels = images[samples[0]].channels;
-  const at::Tensor bytes = at::zeros({static_cast<int64_t>(samples.size()), height, width, channels},
-                                     at::TensorOptions(at::kByte).pinned_memory(is_asynchronous(device)));
+  const std::vector<int64_t> sizes = {static_cast<int64_t>(samples.size()), height, width, channels};
+  const bool is_pinned = is_pinned_for(device, static_cast<size_t>(c10::multiply_integers(sizes)));
+  const at::Tensor bytes = at::zeros(sizes, at::TensorOptions(at::kByte).pinned_memory(is_pinned));
   auto* target = bytes.mutable_data_ptr<uint8_t>();
   for (const int64_t sample : samples) {
     const ImageView& image = images[sample];

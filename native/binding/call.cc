@@ -99,6 +99,7 @@ Napi::Value call(const Napi::CallbackInfo& info) {
       const ModeGuard guard(modes, arguments.device().type());
       Stack stack = arguments.resolve();
       callable.call(stack);
+      if (callable.changes_something()) arguments.note_changes();
       return results_of(std::move(stack), callable.schema().name());
     } catch (...) {
       // What it was to change, others look at who do not wait for its result.

@@ -5,6 +5,8 @@
 #include <ATen/core/jit_type.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+
 #include <array>
 #include <cmath>
 
@@ -159,8 +161,9 @@ at::Device to_device(const Napi::Value& value, const char* argument) {
     device = at::Device(name);
   } catch (const c10::Error&) {  // NOLINT(bugprone-empty-catch): refused below, in our words
   }
-  if (device && device->is_privateuseone()) {  // one that registered itself with libtorch
-    const at::Device registered(at::kPrivateUse1, 0);
+  if (device && device->is_privateuseone() && c10::impl::hasDeviceGuardImpl(at::kPrivateUse1)) {
+    // One that registered itself with libtorch.
+    const at::Device registered(at::kPrivateUse1, device->has_index() ? device->index() : c10::DeviceIndex{0});
     use_device(registered);
     return registered;
   }
@@ -332,6 +335,12 @@ Stack Arguments::resolve() const {
     }
   }
   return stack;
+}
+
+void Arguments::note_changes() const {
+  for (const Argument& argument : arguments_)
+    for (const SlotPtr& slot : argument.slots)
+      if (slot) slot->note_change();
 }
 
 std::vector<Recording::Operand> Arguments::operands(const std::function<size_t(const SlotPtr&)>& value_of) const {

@@ -41,6 +41,8 @@ class Arguments {
   bool twins(Stack& stack, std::optional<at::ScalarType> cast);
   // With the tensors themselves; waits for them, throws FailureException where one failed.
   Stack resolve() const;
+  // In a job: the tensors may have been changed by it.
+  void note_changes() const;
   // For a recording: constants as they are, and the number that `value_of` has for each slot.
   std::vector<Recording::Operand> operands(const std::function<size_t(const SlotPtr&)>& value_of) const;
   // The device that the results will be on. Throws kDeviceError when tensors are on different ones.

@@ -16,11 +16,12 @@ namespace {
 using distributed::GroupOptions;
 using distributed::ProcessGroup;
 
-// On the bulk stream, behind what it has to do, as collectives are. `work` returns what makes the promise's value.
+// On the bulk stream (flags 0), behind what it has to do, as collectives are. `work` returns what makes the promise's
+// value.
 template <typename Work>
-Napi::Value enqueue(const Napi::CallbackInfo& info, Work work) {
+Napi::Value enqueue(const Napi::CallbackInfo& info, Work work, uint32_t flags = 0) {
   State& state = State::of(info.Env());
-  Stream& stream = state.stream(0);
+  Stream& stream = state.stream(flags);
   auto [promise, settler] = state.promise();
   stream.enqueue(make_job([settler = settler, work = std::move(work)] {
     try {
@@ -73,12 +74,17 @@ Napi::Value leave_group(const Napi::CallbackInfo& info) {
   });
 }
 
-// setGroupText(key, text) -> Promise<void>
+// setGroupText(key, text) -> Promise<void>. On the interactive stream: on the bulk one may be a collective that waits
+// for ranks which wait for this text.
 Napi::Value set_text(const Napi::CallbackInfo& info) {
-  return enqueue(info, [key = to_string(info[0], "key"), text = to_string(info[1], "text")] {
-    distributed::group()->set(key, text);
-    return undefined();
-  });
+  constexpr uint32_t kInteractive = 8;
+  return enqueue(
+      info,
+      [key = to_string(info[0], "key"), text = to_string(info[1], "text")] {
+        distributed::group()->set(key, text);
+        return undefined();
+      },
+      kInteractive);
 }
 
 // groupText(key) -> Promise<string>: once a rank has set it
@@ -86,6 +92,12 @@ Napi::Value get_text(const Napi::CallbackInfo& info) {
   return enqueue(info, [key = to_string(info[0], "key")]() -> State::Settler::Make {
     return [text = distributed::group()->get(key)](Napi::Env env) { return Napi::String::New(env, text); };
   });
+}
+
+// beatGroup(): nothing where there is no group
+Napi::Value beat(const Napi::CallbackInfo& info) {
+  if (const auto group = distributed::group_or_null()) group->beat();
+  return info.Env().Undefined();
 }
 
 // groupTraffic() -> { collectives, bytes, underWay, waited }
@@ -105,6 +117,7 @@ void export_process_group(Napi::Env env, Napi::Object exports) {
   exports.Set("joinGroup", Napi::Function::New<guarded<join_group>>(env));
   exports.Set("leaveGroup", Napi::Function::New<guarded<leave_group>>(env));
   exports.Set("setGroupText", Napi::Function::New<guarded<set_text>>(env));
+  exports.Set("beatGroup", Napi::Function::New<guarded<beat>>(env));
   exports.Set("groupTraffic", Napi::Function::New<guarded<traffic>>(env));
   exports.Set("groupText", Napi::Function::New<guarded<get_text>>(env));
 }

@@ -272,10 +272,13 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
       for (size_t i = 0; i < given.size(); ++i)
         if (given[i]) values[i] = given[i]->value();
       given.clear();  // an input that nobody else holds is free after its last use
-      return finished->recording.run(std::move(values), job, [&] {
+      std::vector<at::Tensor> results = finished->recording.run(std::move(values), job, [&] {
         CONTRASTIVE_CHECK(!state.closing(), kAbortedError, "the runtime was closed while this ran");
         CONTRASTIVE_CHECK(!abort || !*abort, kAbortedError, "the signal was aborted");
       });
+      if (changes)
+        for (const size_t value : finished->captured) finished->slots[value]->note_change();
+      return results;
     } catch (const Error&) {  // an abort, which others have not asked for
       if (!is_heard) state.note_effect_failure(flags, job);
       throw;

@@ -73,7 +73,7 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
                     " elements does not fit shape ", at::IntArrayRef(shape), ", which holds ", count);
   CONTRASTIVE_CHECK(!requires_grad || at::isFloatingType(dtype), kDTypeError,
                     "requiresGrad needs a floating dtype, got '", dtype_name(dtype), "'");
-  at::Tensor host = at::empty(shape, at::TensorOptions(source).pinned_memory(is_asynchronous(device)));
+  at::Tensor host = at::empty(shape, at::TensorOptions(source));
   if (count) std::memcpy(host.mutable_data_ptr(), data, host.nbytes());
   if (source == dtype && device.is_cpu()) {
     if (requires_grad) host.set_requires_grad(true);
@@ -83,8 +83,9 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
   if (requires_grad) twin.set_requires_grad(true);
   return enqueue(info.Env(), std::make_shared<Slot>(twin, device), flags_at(info, 5), job_at(info, 6),
                  [host, dtype, device, requires_grad] {
-                   const bool is_whole = at::isIntegralType(host.scalar_type(), /*includeBool=*/false);
-                   at::Tensor value = (is_whole ? send_known(host, device) : send(host, device)).to(dtype);
+                   const at::Tensor plain = host.to(dtype);  // here: not every device has every dtype
+                   const bool is_whole = at::isIntegralType(dtype, /*includeBool=*/false);
+                   at::Tensor value = is_whole ? send_known(plain, device) : send(plain, device);
                    if (requires_grad) value.set_requires_grad(true);
                    return value;
                  });
@@ -103,7 +104,7 @@ at::Tensor readable(const at::Tensor& value) {
   at::Tensor plain = value.detach();
   if (plain.scalar_type() == at::kBFloat16 || plain.scalar_type() == at::kHalf) plain = plain.to(at::kFloat);
   plain = plain.contiguous();
-  if (!is_asynchronous(plain.device())) {
+  if (!is_pinned_for(plain.device(), plain.nbytes())) {
     plain = plain.to(at::kCPU);
     return plain.is_alias_of(value) ? plain.clone() : plain;
   }
@@ -153,7 +154,7 @@ Napi::Value read(const Napi::CallbackInfo& info) {
   stream.enqueue(make_job([slot, settler = settler, &state, flags, own]() mutable {
     try {
       if (!own) state.throw_effect_failure(flags);
-      const at::Device device = slot->device();
+      const at::Device device = slot->value().device();  // which the tensor may have been moved to since
       at::Tensor host = readable(slot->value());
       slot.reset();
       settle_when_done(state, settler, device, [host](Napi::Env env) { return to_typed_array(env, host); });
@@ -175,7 +176,8 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
     promises.settle([&] {
       state.throw_effect_failure(flags);
       const at::Tensor host = readable(slot->value());
-      for (const c10::Event& mark : mark_launched(slot->device())) mark.synchronize();  // who calls this waits anyway
+      for (const c10::Event& mark : mark_launched(slot->value().device()))
+        mark.synchronize();  // who calls this waits anyway
       return std::vector<at::Tensor>{host};
     });
   }));

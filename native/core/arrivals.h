@@ -4,9 +4,9 @@
 #include <c10/core/Event.h>
 
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <functional>
+#include <list>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -23,8 +23,8 @@ class Arrivals {
   Arrivals(const Arrivals&) = delete;
   Arrivals& operator=(const Arrivals&) = delete;
 
-  // Calls `then` once all events have happened, in the order of the calls, with what the device reported where it
-  // failed. Dropped after stop(), and where it waits at stop().
+  // Calls `then` once all events have happened, with what the device reported where it failed. Dropped after stop(),
+  // and where it waits at stop().
   void when(std::vector<c10::Event> events, std::function<void(std::exception_ptr)> then);
 
   void stop();
@@ -34,12 +34,14 @@ class Arrivals {
   struct Wait {
     std::vector<c10::Event> events;
     std::function<void(std::exception_ptr)> then;
+
+    bool is_over(std::exception_ptr& failed) const;
   };
   void loop();
 
   std::mutex mutex_;
   std::condition_variable came_;
-  std::deque<Wait> waits_;
+  std::list<Wait> waits_;
   bool stopping_ = false;
   std::thread thread_;
 };

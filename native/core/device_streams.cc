@@ -1,13 +1,14 @@
 #include "core/device_streams.h"
 
 #include <ATen/ATen.h>
-#include <ATen/DeviceAccelerator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <map>
 #include <mutex>
+#include <utility>
 
 namespace contrastive {
 
@@ -42,57 +43,82 @@ class DeviceStream {
 
 namespace {
 
-std::mutex mutex;
-std::vector<at::Device> devices;  // in use
-std::atomic<size_t> device_count{0};
+// Never destroyed: threads may outlive static objects.
+struct InUse {
+  std::mutex mutex;
+  std::vector<at::Device> devices;
+  std::atomic<size_t> count{0};
 
-using Own = std::map<at::DeviceIndex, std::shared_ptr<DeviceStream>>;
+  static InUse& get() {
+    static auto* const one = new InUse;
+    return *one;
+  }
+};
 
-Own& own_streams() {
-  thread_local Own own;
-  return own;
-}
+// What a thread launches on.
+struct Own {
+  std::vector<std::shared_ptr<DeviceStream>> streams;
+  std::exception_ptr refused;  // by a device that gave no queue
 
-// Of this thread; null where it has none, as on the CPU.
-DeviceStream* own_stream(at::Device device) {
-  if (!is_asynchronous(device)) return nullptr;
-  const auto found = own_streams().find(device.index());
-  return found == own_streams().end() ? nullptr : found->second.get();
-}
+  static Own& get() {
+    thread_local Own own;
+    return own;
+  }
+
+  // Null on the CPU, and in a thread that takes none.
+  std::shared_ptr<DeviceStream> of(at::Device device) const {
+    for (const auto& stream : streams)
+      if (stream->stream().device() == device) return stream;
+    return nullptr;
+  }
+};
 
 }  // namespace
 
 void use_device(at::Device device) {
   if (!is_asynchronous(device)) return;
-  const std::lock_guard lock(mutex);
+  InUse& in_use = InUse::get();
+  const std::lock_guard lock(in_use.mutex);
+  std::vector<at::Device>& devices = in_use.devices;
   if (std::find(devices.begin(), devices.end(), device) != devices.end()) return;
   devices.push_back(device);
-  device_count = devices.size();
+  in_use.count = devices.size();
 }
 
-void take_device_streams(bool is_urgent) {
-  Own& own = own_streams();
-  if (own.size() == device_count) return;
-  const std::lock_guard lock(mutex);
-  for (const at::Device device : devices) {
-    if (own.count(device.index())) continue;
-    const c10::impl::VirtualGuardImpl guard(device.type());
-    const c10::Stream stream = guard.getStreamFromGlobalPool(device, is_urgent);
-    guard.exchangeStream(stream);
-    own.emplace(device.index(), std::make_shared<DeviceStream>(stream));
+void take_device_streams(bool is_urgent) noexcept {
+  Own& own = Own::get();
+  InUse& in_use = InUse::get();
+  if (own.streams.size() == in_use.count) return;
+  try {
+    const std::lock_guard lock(in_use.mutex);
+    for (const at::Device device : in_use.devices) {
+      if (own.of(device)) continue;
+      const c10::impl::VirtualGuardImpl guard(device.type());
+      // What names no device is then done on the first one that is used, and makes no context on another.
+      if (own.streams.empty()) guard.setDevice(device);
+      const c10::Stream stream = guard.getStreamFromGlobalPool(device, is_urgent);
+      guard.exchangeStream(stream);
+      own.streams.push_back(std::make_shared<DeviceStream>(stream));
+    }
+    own.refused = nullptr;
+  } catch (...) {
+    own.refused = std::current_exception();
   }
 }
 
 Written written_here(at::Device device) {
-  if (!own_stream(device)) return {};
-  const std::shared_ptr<DeviceStream>& own = own_streams()[device.index()];
-  return {own, own->launch()};
+  if (!is_asynchronous(device)) return {};
+  const Own& own = Own::get();
+  std::shared_ptr<DeviceStream> stream = own.of(device);
+  if (!stream && own.refused) std::rethrow_exception(own.refused);
+  const int64_t launch = stream ? stream->launch() : 0;
+  return {std::move(stream), launch};
 }
 
 void order_after(const Written& written, const at::Tensor& value) {
   if (!written.by) return;
-  const DeviceStream* const own = own_stream(value.device());
-  if (!own || own == written.by.get()) return;
+  const std::shared_ptr<DeviceStream> own = Own::get().of(value.device());
+  if (!own || own == written.by) return;
   written.by->order_after(written.launch, own->stream());
   value.record_stream(own->stream());
 }
@@ -101,10 +127,9 @@ std::vector<c10::Event> mark_launched(std::optional<at::Device> device) {
   std::vector<c10::Event> marks;
   if (!device || device->is_mps())
     if (at::Context::hasMPS()) c10::impl::VirtualGuardImpl(at::kMPS).synchronizeDevice(0);
-  for (const auto& [index, own] : own_streams()) {
-    if (device && own->stream().device() != *device) continue;
-    marks.emplace_back(own->stream().device_type()).record(own->stream());
-  }
+  for (const auto& own : Own::get().streams)
+    if (!device || own->stream().device() == *device)
+      marks.emplace_back(own->stream().device_type()).record(own->stream());
   return marks;
 }
 

@@ -24,8 +24,8 @@ inline bool is_asynchronous(at::Device device) { return device.is_cuda() || devi
 void use_device(at::Device device);
 
 // The thread of a stream, before each job: from here on it launches on queues of its own. `is_urgent`: the device does
-// their work before other queues'.
-void take_device_streams(bool is_urgent);
+// their work before other queues'. Where a device gives none (its memory is full), jobs on it fail with what it said.
+void take_device_streams(bool is_urgent) noexcept;
 
 // By which queue a tensor was written, and when.
 struct Written {
@@ -33,11 +33,11 @@ struct Written {
   int64_t launch = 0;
 };
 
-// By this thread, which has just launched the work.
+// By this thread, which has just launched the work. Throws what the device said where it gave no queue.
 Written written_here(at::Device device);
 
 // Work that this thread launches from here on comes after the work that wrote `value`, whose memory stays until it is
-// done.
+// done. The first time it comes after all that the other queue has been given by now.
 void order_after(const Written& written, const at::Tensor& value);
 
 // Marks the end of what this thread has launched so far on a device, or on all of them. Metal is waited for.

@@ -10,7 +10,7 @@
 namespace contrastive {
 namespace {
 
-constexpr size_t kMostBytes = 1 << 20;
+constexpr size_t kMostKnown = 1 << 20, kMostPinned = 1 << 26;  // bytes
 
 struct Known {
   c10::weak_intrusive_ptr<at::TensorImpl> tensor;
@@ -22,6 +22,7 @@ struct Known {
 struct KnownTensors {
   std::mutex mutex;
   std::map<const at::TensorImpl*, Known> all;
+  size_t swept = 0;  // the size at which those that have gone are looked for
 
   static KnownTensors& get() {
     static auto* const one = new KnownTensors;
@@ -29,27 +30,33 @@ struct KnownTensors {
   }
 };
 
-uint32_t version_of(const at::Tensor& tensor) {
+uint32_t changes_of(const at::Tensor& tensor) {
   return tensor.unsafeGetTensorImpl()->version_counter().current_version();
 }
 
 }  // namespace
 
+bool is_pinned_for(at::Device device, size_t bytes) { return is_asynchronous(device) && bytes <= kMostPinned; }
+
 at::Tensor send(const at::Tensor& tensor, at::Device device) {
   // Pinning passes no gradients.
-  if (!is_asynchronous(device) || !tensor.is_cpu() || tensor.requires_grad()) return tensor.to(device);
-  return tensor.pin_memory().to(device, tensor.scalar_type(), /*non_blocking=*/true);
+  const bool is_waited = !tensor.is_cpu() || tensor.requires_grad() || !is_pinned_for(device, tensor.nbytes());
+  if (is_waited) return tensor.to(device);
+  return tensor.contiguous().pin_memory().to(device, tensor.scalar_type(), /*non_blocking=*/true);
 }
 
 at::Tensor send_known(const at::Tensor& host, at::Device device) {
   at::Tensor sent = send(host, device);
-  if (sent.is_cpu() || sent.is_meta() || host.nbytes() > kMostBytes) return sent;
+  if (sent.is_cpu() || sent.is_meta() || host.nbytes() > kMostKnown) return sent;
   KnownTensors& known = KnownTensors::get();
   const std::lock_guard lock(known.mutex);
-  std::erase_if(known.all, [](const auto& item) { return item.second.tensor.expired(); });
+  if (known.all.size() >= known.swept) {
+    std::erase_if(known.all, [](const auto& item) { return item.second.tensor.expired(); });
+    known.swept = 2 * known.all.size() + 16;
+  }
   known.all.insert_or_assign(
       sent.unsafeGetTensorImpl(),
-      Known{c10::weak_intrusive_ptr<at::TensorImpl>(sent.getIntrusivePtr()), version_of(sent), host});
+      Known{c10::weak_intrusive_ptr<at::TensorImpl>(sent.getIntrusivePtr()), changes_of(sent), host});
   return sent;
 }
 
@@ -60,7 +67,7 @@ std::optional<at::Tensor> known_on_host(const at::Tensor& tensor) {
   const auto found = known.all.find(tensor.unsafeGetTensorImpl());
   if (found == known.all.end()) return std::nullopt;
   const Known& entry = found->second;
-  if (entry.tensor.expired() || entry.version != version_of(tensor)) return std::nullopt;
+  if (entry.tensor.expired() || entry.version != changes_of(tensor)) return std::nullopt;
   return entry.host;
 }
 

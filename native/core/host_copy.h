@@ -7,6 +7,10 @@
 
 namespace contrastive {
 
+// Whether the host's side of a copy of so many bytes is pinned memory. Much of it would be kept from the rest of the
+// machine; a large copy is waited for.
+bool is_pinned_for(at::Device device, size_t bytes);
+
 // On `device`. From pinned memory, which libtorch keeps until the copy is done, a device copies when it comes to it; a
 // copy from ordinary memory would wait for it.
 at::Tensor send(const at::Tensor& tensor, at::Device device);

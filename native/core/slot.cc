@@ -36,7 +36,14 @@ SlotPtr Slot::recorded(at::Tensor twin, at::Device device, bool alias) {
 const at::Tensor& Slot::value() const {
   state_.wait(kPending, std::memory_order_acquire);
   if (failure_) throw FailureException(failure_);
-  order_after(written_, value_);
+  if (value_.defined() && is_asynchronous(value_.device())) {
+    Written written;
+    {
+      const std::lock_guard lock(mutex_);
+      written = written_;
+    }
+    order_after(written, value_);
+  }
   return value_;
 }
 
@@ -45,6 +52,13 @@ void Slot::fill(at::Tensor value) {
   value_ = std::move(value);
   state_.store(kReady, std::memory_order_release);
   state_.notify_all();
+}
+
+void Slot::note_change() {
+  if (!is_ready() || !value_.defined() || !is_asynchronous(value_.device())) return;
+  const Written written = written_here(value_.device());
+  const std::lock_guard lock(mutex_);
+  written_ = written;
 }
 
 void Slot::fail(FailurePtr failure) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/device_streams.h"
@@ -45,6 +46,8 @@ class Slot {
   // The job's side; once.
   void fill(at::Tensor value);
   void fail(FailurePtr failure);
+  // On a device: this thread has launched work that changes the value in place.
+  void note_change();
 
   // JavaScript thread only: the meta twin, undefined while the shape depends on data that is not there yet.
   const at::Tensor& twin();
@@ -64,6 +67,7 @@ class Slot {
   enum State : int { kPending, kReady, kFailed };
   std::atomic<int> state_{kPending};
   at::Tensor value_;
+  mutable std::mutex mutex_;  // of `written_`
   Written written_;
   FailurePtr failure_;
   at::Tensor twin_;

@@ -6,10 +6,6 @@
 #include "core/openmp.h"
 #include "core/thread.h"
 
-#ifdef __linux__
-#include <pthread.h>
-#endif
-
 namespace contrastive {
 
 void set_team_size(int threads) {
@@ -86,9 +82,7 @@ void Stream::wait(std::unique_lock<std::mutex>& lock) {
 }
 
 void Stream::loop() {
-#ifdef __linux__
-  pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
-#endif
+  name_thread(name_);
   set_team_size(threads_);
   for (;;) {
     std::unique_ptr<Job> job;

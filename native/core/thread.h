@@ -8,6 +8,10 @@
 
 #include "core/error.h"
 
+#ifdef __linux__
+#include <pthread.h>
+#endif
+
 namespace contrastive {
 
 // Throws kNativeError where the system gives none.
@@ -19,6 +23,13 @@ std::thread start_thread(const std::string& purpose, Body body) {
     throw Error(kNativeError, message("cannot start a thread for ", purpose, ": ", error.code().message(),
                                       "; is the number of threads or the memory limited (ulimit, a container)?"));
   }
+}
+
+// This thread's, as debuggers and `top -H` show it: at most 15 characters.
+inline void name_thread(const std::string& name) {
+#ifdef __linux__
+  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+#endif
 }
 
 }  // namespace contrastive

@@ -12,6 +12,11 @@
 namespace contrastive::distributed {
 
 #if CONTRASTIVE_GLOO
+namespace {
+
+constexpr std::chrono::hours kWithoutEnd{24 * 365};
+
+}  // namespace
 
 c10::intrusive_ptr<c10d::Backend> make_gloo_backend(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size,
                                                     const std::string& host, std::chrono::milliseconds timeout) {
@@ -21,7 +26,9 @@ c10::intrusive_ptr<c10d::Backend> make_gloo_backend(const c10::intrusive_ptr<c10
   options->devices.push_back(interface && *interface ? Gloo::createDeviceForInterface(interface)
                              : host.empty()          ? Gloo::createDefaultDevice()
                                                      : Gloo::createDeviceForHostname(host));
-  return c10::make_intrusive<Gloo>(store, rank, size, options);
+  const auto backend = c10::make_intrusive<Gloo>(store, rank, size, options);
+  backend->setTimeout(kWithoutEnd);
+  return backend;
 }
 
 #else

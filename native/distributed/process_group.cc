@@ -51,8 +51,10 @@ ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
   try {
     const std::string own = own_address(options_, *store_);
     const c10::intrusive_ptr<c10d::Store> store = connect_again(*store_, check_);
-    Clock::time_point next_call = Clock::now() + kBetweenCalls;
-    const auto listen = [&] { look(next_call); };
+    presence_ = std::make_unique<Presence>(store, options_.rank);
+    presence_->answer_with(calls_.newest());
+    Wait wait(*this);
+    const auto listen = [&] { is_worth(wait); };
     backend_ = connect_all(options_, own, store, listen);
     const auto of_gradients = c10::make_intrusive<c10d::PrefixStore>("gradients", store);
     gradients_ = connect_all(options_, own, of_gradients, listen);
@@ -102,11 +104,11 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
 
 void ProcessGroup::Pending::wait() {
   const Clock::time_point began = Clock::now();
+  Wait wait(*group_);
   std::unique_lock lock(state_->mutex);
-  Clock::time_point next_call = began + kBetweenCalls;
   while (!wait_a_while(state_->changed, lock, kBetweenLooks, [&] { return state_->is_done; })) {
     lock.unlock();
-    group_->look(next_call);
+    if (!group_->is_worth(wait)) group_->fail(group_->no_answer());
     lock.lock();
   }
   {
@@ -156,7 +158,7 @@ ProcessGroup::Pending ProcessGroup::all_gather(const at::Tensor& output, const a
 
 void ProcessGroup::note(const std::string& name, const at::Tensor& tensor) {
   calls_.note(name, tensor);
-  store_->answer_with(calls_.newest());
+  presence_->answer_with(calls_.newest());
 }
 
 void ProcessGroup::agree(const at::Tensor& numbers) {
@@ -165,13 +167,15 @@ void ProcessGroup::agree(const at::Tensor& numbers) {
 }
 
 void ProcessGroup::expect_same_call(const std::string& name, const at::Tensor& tensor) {
+  CONTRASTIVE_CHECK(std::this_thread::get_id() == thread_, kStateError, name,
+                    ": the process group belongs to the thread of JavaScript that joined it, and to its bulk work");
   CallLog next = calls_;
   next.note(name, tensor);
   compare(next, at::empty({0}, at::kLong));
 }
 
 void ProcessGroup::compare(const CallLog& calls, const at::Tensor& numbers) {
-  store_->answer_with(calls.newest());
+  presence_->answer_with(calls.newest());
   const int64_t digest = calls.digest();
   const at::Tensor all = at::cat({numbers, at::tensor({digest, -digest}, at::kLong)});
   launch_reduction(all, Reduction::kMax).wait();
@@ -180,23 +184,22 @@ void ProcessGroup::compare(const CallLog& calls, const at::Tensor& numbers) {
   numbers.copy_(all.narrow(0, 0, numbers.numel()));
 }
 
-void ProcessGroup::set(const std::string& key, const std::string& text) {
-  check_usable();
-  store_->set("text/" + key, text);
-}
+void ProcessGroup::set(const std::string& key, const std::string& text) { store_->set("text/" + key, text); }
 
 std::string ProcessGroup::get(const std::string& key) {
   check_usable();
   const std::string full = "text/" + key;
-  store_->answer_with(message("a wait for '", key, "'"));
-  const Clock::time_point end = Clock::now() + options_.timeout;
-  Clock::time_point next_call = Clock::now() + kBetweenCalls;
-  for (milliseconds pause{5}; !store_->has(full); pause = std::min(2 * pause, kBetweenLooks)) {
-    look(next_call);
-    if (Clock::now() > end) fail(message("'", key, "' did not come within ", options_.timeout.count() / 1000, " s"));
-    std::this_thread::sleep_for(pause);
+  presence_->answer_with(message("a wait for '", key, "'"));
+  try {
+    Wait wait(*this);
+    for (milliseconds pause{5}; !store_->has(full); pause = std::min(2 * pause, kBetweenLooks)) {
+      if (!is_worth(wait)) fail(message("'", key, "': ", no_answer()));
+      std::this_thread::sleep_for(pause);
+    }
+    return store_->get(full);
+  } catch (const Error& e) {
+    fail_with(e);
   }
-  return store_->get(full);
 }
 
 ProcessGroup::Traffic ProcessGroup::traffic() const {
@@ -209,16 +212,32 @@ void ProcessGroup::leave(const std::string& reason) {
   store_->leave(reason);
 }
 
-void ProcessGroup::look(Clock::time_point& next_call) {
+ProcessGroup::Wait::Wait(ProcessGroup& group)
+    : is_waiting(group.is_waiting_),
+      next_call(Clock::now() + kBetweenCalls),
+      end(Clock::now() + group.options_.timeout) {
+  is_waiting = true;
+}
+
+bool ProcessGroup::is_worth(Wait& wait) {
   try {
     check_();
-    if (Clock::now() < next_call) return;
+    Clock::time_point now = Clock::now();
+    if (now < std::min(wait.next_call, wait.end)) return true;
     const std::string said = store_->said_by_others();
     CONTRASTIVE_CHECK(said.empty(), kDistributedError, said);
+    const std::string beats = store_->beats();
+    now = Clock::now();
+    wait.next_call = now + kBetweenCalls;
+    if (std::exchange(wait.beats, beats) != beats) wait.end = now + options_.timeout;
+    return now < wait.end;
   } catch (const Error& e) {
     fail_with(e);
   }
-  next_call = Clock::now() + kBetweenCalls;
+}
+
+std::string ProcessGroup::no_answer() const {
+  return message("no answer within ", static_cast<double>(options_.timeout.count()) / 1000, " s");
 }
 
 void ProcessGroup::fail(const std::string& what, const std::string& otherwise) {

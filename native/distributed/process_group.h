@@ -11,10 +11,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/error.h"
 #include "distributed/call_log.h"
+#include "distributed/presence.h"
 #include "distributed/rank_store.h"
 
 namespace contrastive::distributed {
@@ -56,12 +58,19 @@ class ProcessGroup {
   // ranks have not called the same collectives before.
   void agree(const at::Tensor& numbers);
   // Before a collective that users call: throws kDistributedError where another rank calls another one, or of another
-  // shape, which would compute nonsense.
+  // shape, which would compute nonsense; kStateError in a thread that is not the one that joined.
   void expect_same_call(const std::string& name, const at::Tensor& tensor);
 
-  // Text that all ranks see, for what comes once and is small. `set` is seen by whoever calls `get`, which waits.
+  // Text that all ranks see, for what comes once and is small. `set`, which any thread may call, is seen by whoever
+  // calls `get`, which waits.
   void set(const std::string& key, const std::string& text);
   std::string get(const std::string& key);
+
+  // From any thread: this rank is at a task of its own, and the others, who wait for it, begin to count anew. Not while
+  // it waits for them.
+  void beat() {
+    if (!is_waiting_) presence_->beat();
+  }
 
   // What the collectives so far have sent: the bytes of the tensors that they were given, and the seconds from their
   // start to their end, together; and for how long of that somebody waited for them.
@@ -80,9 +89,20 @@ class ProcessGroup {
   void check_usable() const;
   void note(const std::string& name, const at::Tensor& tensor);
   void compare(const CallLog& calls, const at::Tensor& numbers);
-  // While something is waited for: throws where the environment ends, or another rank has left. The others are heard
-  // from `next_call` on, which is then moved.
-  void look(std::chrono::steady_clock::time_point& next_call);
+  // What is waited for, in a scope.
+  struct Wait {
+    explicit Wait(ProcessGroup& group);
+    ~Wait() { is_waiting = false; }
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
+    std::atomic<bool>& is_waiting;
+    std::chrono::steady_clock::time_point next_call, end;
+    std::string beats;
+  };
+  // Whether to go on waiting. Throws where the environment ends, or another rank has left. The others are heard about
+  // once a second.
+  bool is_worth(Wait& wait);
+  std::string no_answer() const;
   // Throws kDistributedError: who is to blame for what went wrong; where nobody is, `otherwise`.
   [[noreturn]] void fail(const std::string& what, const std::string& otherwise = "ranks cannot reach each other");
   [[noreturn]] void fail_with(const Error& error);
@@ -90,11 +110,14 @@ class ProcessGroup {
   GroupOptions options_;
   Check check_;
   std::unique_ptr<RankStore> store_;
+  std::unique_ptr<Presence> presence_;
   CallLog calls_;  // but for those of gradients
   c10::intrusive_ptr<c10d::Backend> backend_, gradients_;
   std::shared_ptr<std::atomic<int>> under_way_ = std::make_shared<std::atomic<int>>(0);  // collectives
   mutable std::mutex traffic_mutex_;
   Traffic traffic_;
+  std::atomic<bool> is_waiting_ = false;
+  const std::thread::id thread_ = std::this_thread::get_id();
   std::string failure_;  // once not empty, no collective is begun any more
 };
 

@@ -29,8 +29,6 @@ constexpr milliseconds kBetweenChecks{100};  // at whether the environment ends,
 
 constexpr const char* kProcess = ", process ";
 
-std::string answer_of(int rank) { return message("alive/", rank); }
-
 std::string machine() {
   char name[256] = "";
   gethostname(name, sizeof name - 1);
@@ -68,8 +66,9 @@ auto RankStore::in_time(Ask ask) {
       return ask(*held);
     });
     try {
-      for (const Clock::time_point end = Clock::now() + patience_; Clock::now() < end; check_())
-        if (answer.wait_for(std::min(kBetweenChecks, patience_))) return answer.get();
+      const milliseconds patience = patience_;
+      for (const Clock::time_point end = Clock::now() + patience; Clock::now() < end; check_())
+        if (answer.wait_for(std::min(kBetweenChecks, patience))) return answer.get();
     } catch (const Error&) {
       throw;  // the environment ends
     } catch (const std::exception&) {
@@ -132,7 +131,7 @@ void RankStore::expect_alike(int rank) {
 }
 
 void RankStore::leave(const std::string& reason) {
-  patience_ = std::min(patience_, kForFarewells);
+  patience_ = std::min(patience_.load(), kForFarewells);
   try {
     if (!reason.empty()) {
       set(message("left/", options_.rank), reason);
@@ -155,7 +154,6 @@ void RankStore::leave(const std::string& reason) {
 }
 
 std::string RankStore::said_by_others() {
-  if (has("question")) set(answer_of(options_.rank), answer_);
   if (!has("left")) return "";
   for (int rank = 0; rank < options_.size; ++rank) {
     const std::string key = message("left/", rank);
@@ -164,26 +162,29 @@ std::string RankStore::said_by_others() {
   return "";
 }
 
+std::string RankStore::beats() { return has(kBeats) ? get(kBeats) : ""; }
+
 std::vector<std::string> RankStore::silent_ranks() {
-  add("question", 1);
-  set(answer_of(options_.rank), answer_);
+  add(kQuestion, 1);
   silent_.clear();
   for (int rank = 0; rank < options_.size; ++rank) silent_.push_back(rank);
   for (const Clock::time_point end = Clock::now() + kForAnswers; Clock::now() < end;) {
-    std::erase_if(silent_, [this](int rank) { return has(answer_of(rank)); });
+    std::erase_if(silent_, [this](int rank) { return has(answer_key(rank)); });
     if (silent_.empty()) break;
     std::this_thread::sleep_for(kBetweenCounts);
     check_();
   }
   std::vector<std::string> names;
-  for (const int rank : silent_) names.push_back(name_of(rank));
+  for (const int rank : silent_)
+    if (rank != options_.rank) names.push_back(name_of(rank));
   return names;
 }
 
 std::string RankStore::different_answers() {
-  const std::string first = get(answer_of(0));
+  if (!silent_.empty()) return "";
+  const std::string first = get(answer_key(0));
   for (int rank = 1; rank < options_.size; ++rank) {
-    const std::string other = get(answer_of(rank));
+    const std::string other = get(answer_key(rank));
     if (other != first) return message(name_of(0), " is in ", first, ", ", name_of(rank), " in ", other);
   }
   return "";

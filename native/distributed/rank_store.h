@@ -3,6 +3,7 @@
 
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "core/error.h"
 #include "distributed/group_options.h"
+#include "distributed/presence.h"
 
 namespace contrastive::distributed {
 
@@ -28,8 +30,8 @@ class RankStore {
   const GroupOptions& options() const { return options_; }
 
   bool has(const std::string& key);
-  void set(const std::string& key, const std::string& text);
-  std::string get(const std::string& key);  // of a key that is there
+  void set(const std::string& key, const std::string& text);  // from any thread
+  std::string get(const std::string& key);                    // of a key that is there
   int64_t add(const std::string& key, int64_t amount);
 
   // Says who this rank is, and what it was started with.
@@ -46,11 +48,10 @@ class RankStore {
   // Tells the others that this rank goes on no more; and, if not empty, why. Who serves the store stays for a while
   // until all others have done so.
   void leave(const std::string& reason);
-  // What another rank said when it left, 'rank 1 (…) stopped: …'; empty where none has had a reason to. Where one asks
-  // for silent ranks, this answers.
+  // What another rank said when it left, 'rank 1 (…) stopped: …'; empty where none has had a reason to.
   std::string said_by_others();
-  // What this rank answers where it is asked whether it is there: what it is in.
-  void answer_with(std::string text) { answer_ = std::move(text); }
+  // Another text than before: since then a rank was at a task of its own (Presence).
+  std::string beats();
   // The names of those that do not answer when they are asked.
   std::vector<std::string> silent_ranks();
   // Where all have answered: 'rank 0 (…) is in a, rank 1 (…) in b', of the first that differs from rank 0; or empty.
@@ -64,9 +65,8 @@ class RankStore {
   c10::intrusive_ptr<c10d::Store> store_;
   GroupOptions options_;
   Check check_;
-  std::chrono::milliseconds patience_;  // with a call
-  bool is_lost_ = false;
-  std::string answer_;
+  std::atomic<std::chrono::milliseconds> patience_;  // with a call
+  std::atomic<bool> is_lost_ = false;
   std::vector<int> silent_;  // ranks, as they were last asked
 };
 

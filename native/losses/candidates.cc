@@ -112,10 +112,7 @@ Candidates candidates_of(const LossInputs& given, bool normalize, int64_t anchor
     made.positives = positives_of_mask(in.mask->detach().to(dtype), rows, sent(samples.bank));
   } else if (in.labels && in.labels->dim() == 2) {
     const Parts there{sent(samples.batch), sent(samples.bank)};
-    LossInputs sets = in;
-    sets.labels = sent(*in.labels);
-    if (in.bank_labels) sets.bank_labels = sent(*in.bank_labels);
-    made.positives = positives_of_label_sets(label_sets_of(sets, there, dtype).joined(views), there.joined(views));
+    made.positives = positives_of_label_sets(label_sets_of(given, there, dtype).joined(views), there.joined(views));
   } else {
     const at::Tensor classes = classes_of(in, samples).joined(views);
     made.order = order_of(classes, anchors, rows);

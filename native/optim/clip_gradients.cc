@@ -42,7 +42,10 @@ at::Tensor clip_gradients_(const Tensors& parameters, const at::Tensor& norm, co
     const at::Tensor total = tensor::total_norm_of(gradients);
     norm.copy_(total);
     if (given_status) refuse_where(total.isfinite().logical_not(), status, kGradientNotFinite);
-    if (max_norm) at::_foreach_mul_(gradients, (*max_norm / (total + kLeastNorm)).clamp_max(1));
+    if (max_norm) {
+      const at::Tensor scale = (*max_norm / (total + kLeastNorm)).clamp_max(1);
+      at::_foreach_mul_(gradients, scale.to(gradients.front().scalar_type()));  // of another dtype: one by one
+    }
     clamp();
     return status;
   }

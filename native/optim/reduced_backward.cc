@@ -185,7 +185,7 @@ at::Tensor agree_(const at::Tensor& status, const at::Tensor& said) {
   CONTRASTIVE_CHECK(said.scalar_type() == at::kLong, kDTypeError, "said must be int64, got ", said.scalar_type());
   const auto ranks = distributed::group();
   if (status.is_meta()) return status;
-  const at::Tensor all = at::cat({status.reshape({1}), said.reshape({-1})}).cpu();
+  const at::Tensor all = at::cat({status.cpu().reshape({1}), said.cpu().reshape({-1})});
   ranks->agree(all);
   status.copy_(all[0]);
   said.copy_(all.narrow(0, 1, said.numel()).view(said.sizes()));

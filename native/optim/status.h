@@ -17,13 +17,14 @@ enum Status : int64_t {
   kGradientNotFinite = 3,
   kWeightsNotFinite = 4,  // or the optimizer's state, after the update
   kStopped = 5,           // a step before this one was refused, or failed
+  kTooLong = 6,           // gradient or weights, on a device
 };
 
 // Throws kShapeError or kDTypeError.
 void check_status(const at::Tensor& status);
 
 // Whether a job may read the status. One on a device is never read, so that nobody waits for it: operations there do
-// their work, and keep its result where the status lets them.
+// their work, and keep its result where the status lets them. (Several processes read it together, to agree on it.)
 inline bool is_readable(const at::Tensor& status) { return status.is_cpu(); }
 
 // Reads the status: in a job, where it is readable.

@@ -79,8 +79,10 @@ Lists lists_of(const Update& request, size_t slots, size_t group, double learnin
 
 void apply(const Update& request, const Optimizer& optimizer, double learning_rate,
            const std::optional<at::Tensor>& found_bad = std::nullopt) {
-  for (size_t group = 0; group < request.rate_factors.size(); ++group) {
-    Lists lists = lists_of(request, optimizer.slots, group, learning_rate);
+  std::vector<Lists> groups;  // all of them before the first is updated: it may take memory
+  for (size_t group = 0; group < request.rate_factors.size(); ++group)
+    groups.push_back(lists_of(request, optimizer.slots, group, learning_rate));
+  for (Lists& lists : groups) {
     if (lists.parameters.empty()) continue;
     lists.found_bad = found_bad;
     optimizer.rule(lists);
@@ -129,15 +131,21 @@ void apply_on_device(const Update& request, const Optimizer& optimizer, double l
   if (values.changed.empty()) return;
   const bool bounded = is_bounded(request, optimizer, learning_rate);
   if (bounded) {
-    refuse_where(request.gradient_norm->le(kLargestNorm).logical_not(), status, kGradientNotFinite);
-    refuse_where(tensor::largest_norm_of(values.all).le(kLargestNorm).logical_not(), status, kWeightsNotFinite);
+    const at::Tensor is_short =
+        request.gradient_norm->le(kLargestNorm).logical_and(tensor::largest_norm_of(values.all).le(kLargestNorm));
+    refuse_where(is_short.logical_not(), status, kTooLong);
   }
   const bool is_certain = bounded && optimizer.skips_bad;
   const Tensors before = is_certain ? Tensors() : copies_of(values.changed);
-  apply(request, optimizer, learning_rate, status.gt(kFine).to(at::kFloat));
-  if (is_certain) return;
-  if (!bounded) refuse_where(tensor::are_finite(values.changed).logical_not(), status, kWeightsNotFinite);
-  copy_where(status.gt(kFine), values.changed, before);
+  try {
+    apply(request, optimizer, learning_rate, status.gt(kFine).to(at::kFloat));
+    if (is_certain) return;
+    if (!bounded) refuse_where(tensor::are_finite(values.changed).logical_not(), status, kWeightsNotFinite);
+    copy_where(status.gt(kFine), values.changed, before);
+  } catch (...) {  // the memory of the device, perhaps
+    if (!is_certain) copy_all(values.changed, before);
+    throw;
+  }
 }
 
 void apply_if_finite(const Update& request, const Optimizer& optimizer, double learning_rate) {

@@ -29,9 +29,9 @@ struct Update {
   // With a status the update is guarded: done if parameters and state stay finite, else nothing is changed but the
   // status. clip_gradients_ stands before it.
   const OptionalTensor& status;  // int64 ()
-  // On a device, where nothing of this is read, an update is refused too whose gradient or weights are beyond
-  // kLargestNorm. With it: what clip_gradients_ wrote, and the largest norm of what the last guarded update left
+  // With it: what clip_gradients_ wrote, and the largest norm of what the last guarded update left
   // behind, infinite where nobody knows. They tell when an overflow is possible at all; only then is a copy made first.
+  // On a device, where they are not read, what is beyond kLargestNorm is refused instead.
   const OptionalTensor& gradient_norm;  // float64 ()
   const OptionalTensor& largest;        // float64 ()
 };

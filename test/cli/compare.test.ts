@@ -12,6 +12,8 @@ import { namesOf } from '../../lib/cli/run-names.ts';
 import type { RunRecord } from '../../lib/cli/run-record.ts';
 import { dateText, command as runsCommand } from '../../lib/cli/runs.ts';
 import { command as trainCommand } from '../../lib/cli/train.ts';
+import { loadDataset } from '../../lib/data/load.ts';
+import { wilsonInterval } from '../../lib/evaluate/proportion.ts';
 import { type Ran, runWith } from './run-cli.ts';
 
 let folder: string;
@@ -101,7 +103,7 @@ describe('contrastive compare', () => {
     expect(stdout).toContain('do not differ beyond the noise of 60 test images');
     const html = await readFile(page, 'utf8');
     expect(html).toMatch(
-      /<tr class="differs"><th scope="row">optimizer\.<wbr>lr<\/th><td class="value">0\.05<\/td><td class="value">0\.5</,
+      /<tr><th scope="row">optimizer\.<wbr>lr<\/th><td class="value">0\.05<\/td><td class="value">0\.5</,
     );
     for (const id of ['configs', 'results', 'curves']) expect(html).toContain(`<h2 id="${id}">`);
     expect(html).not.toMatch(/https?:\/\//);
@@ -235,6 +237,85 @@ describe('contrastive report', () => {
     expect(rows[1]?.replaceAll(/,[\d.]+(?=,|$)/g, '')).toBe(
       ['fashion-mnist 0', classes[labels[0]], taken(untrained), taken(trained)].join(','),
     );
+  });
+
+  it('has no number that the files of the run and of its data do not give', async () => {
+    expect(await run('report', a, '--limit-test', '60')).toMatchObject({ code: 0 });
+    const page = await readFile(join(a, 'report.html'), 'utf8');
+    const { labels, classes, chanceTop1, untrained, trained } = await readJson(a, 'evaluation.json');
+    const { config, ...rest } = {
+      config: await readJson(a, 'config.json'),
+      best: await readJson(a, 'checkpoints/best.json'),
+    };
+    const known = new Set(['20', '95%', '5%', '0%', '100%', '8']); // neighbours, level, its rest, ends of a scale, shown neighbours
+    const count = (value: number) => known.add(value.toLocaleString('en'));
+    const share = (value: number) => known.add(`${(value * 100).toFixed(1)}%`);
+    const judged = (right: number, of: number) => {
+      for (const value of [right, ...wilsonInterval(right, of)]) share(value);
+    };
+    const numbersIn = (value: unknown): number[] =>
+      typeof value === 'number'
+        ? [value]
+        : Object.values(value ?? {}).flatMap((each) => (typeof each === 'string' ? [] : numbersIn(each)));
+    for (const value of numbersIn([config, rest])) known.add(String(value));
+
+    const images = await loadDataset('fashion-mnist', { subset: 'bundled', split: 'train', limit: 120 });
+    const records = await recordsOf(a);
+    const { metrics } = records.find(({ step }) => step === 0);
+    for (const value of [metrics.knnTop1, metrics.chanceTop1, chanceTop1]) share(value);
+    for (const value of [labels.length, records.filter(({ kind }) => kind === 'epoch').length]) count(value);
+    const steps = records.filter(({ kind, epoch }) => kind === 'step' && epoch === 0).length;
+    for (const value of [120, steps, config.batchSize, 120 - steps * config.batchSize]) count(value);
+    for (const figure of ['knnTop1', 'linearTop1']) {
+      judged(untrained[figure], labels.length);
+      judged(trained[figure], labels.length);
+      known.add(Math.abs((trained[figure] - untrained[figure]) * 100).toFixed(1));
+    }
+    const first = classes.flatMap((_: string, c: number) => (labels.includes(c) ? [labels.indexOf(c)] : []));
+    for (const { predictions, confidences, neighbours, mistakes } of [untrained, trained]) {
+      const wrong = labels.flatMap((label: number, i: number) => (predictions[i] === label ? [] : [i]));
+      for (const value of [wrong.length, mistakes.length]) count(value);
+      for (const { test } of mistakes) share(confidences[test]).add(String(test));
+      const alike = (row: number[], test: number) => row.filter((n) => images.labels?.[n] === labels[test]).length;
+      const right = first.map((test: number, i: number) => alike(neighbours[i], test));
+      for (const value of [...right, right.reduce((sum: number, each: number) => sum + each, 0), 8 * first.length])
+        count(value);
+      for (const { test, neighbours: row } of mistakes) count(alike(row, test));
+      for (const [c] of classes.entries()) {
+        const taken = predictions.filter((_: number, i: number) => labels[i] === c);
+        for (const [p] of classes.entries()) count(taken.filter((each: number) => each === p).length);
+        count(taken.length);
+        if (taken.length > 0) judged(taken.filter((each: number) => each === c).length / taken.length, taken.length);
+      }
+    }
+    const text = page
+      .replace(/^.*<body>/s, '')
+      .replaceAll(
+        /<(script|svg|pre)\b.*?<\/\1>|<figcaption><h3>.*?<\/figcaption>|<span class="[xy]tick".*?<\/span>/gs,
+        '',
+      )
+      .replaceAll('<wbr>', '')
+      .replaceAll(/<[^>]*>/g, ' ');
+    const numbers = text.match(/(?<![\w.])\d[\d,]*(?:\.\d+)?%?/g) ?? [];
+    expect(numbers.length).toBeGreaterThan(100);
+    expect(numbers.filter((each) => !known.has(each))).toEqual([]);
+  });
+
+  it('measures nothing again that is the same', async () => {
+    const page = () => readFile(join(a, 'report.html'), 'utf8');
+    const report = async (...more: string[]) => {
+      const { code, stdout } = await run('report', a, '--limit-test', '60', ...more);
+      expect(code).toBe(0);
+      return stdout.includes('evaluation.json: measured before, of the same weights and images\n');
+    };
+    await report();
+    const first = await page();
+    expect([await report(), await page()]).toEqual([true, first]);
+    expect([await report('--seed', '1'), await report()]).toEqual([false, false]);
+    const file = join(a, 'evaluation.json');
+    const kept = await readJson(a, 'evaluation.json');
+    await writeFile(file, JSON.stringify({ ...kept, trained: { ...kept.trained, map: [null] } }));
+    expect([await report(), await page()]).toEqual([false, first]);
   });
 
   it('judges several runs on the same images', async () => {

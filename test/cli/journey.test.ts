@@ -63,7 +63,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe('a folder of photos', () => {
+// Each test starts the program anew, some several times, which takes a busy machine long.
+describe('a folder of photos', { timeout: 180_000 }, () => {
   it('is what a training takes; a damaged file is named before anything begins', async () => {
     const refused = run(...wordsOf('train'));
     expect(refused.code).toBe(1);
@@ -91,10 +92,18 @@ describe('a folder of photos', () => {
     expect(await readFile('like-my-cat.html', 'utf8')).toContain('iris/3.png');
   });
 
-  it('names the classes of its images, by a classifier', async () => {
-    const tuned = run('fine-tune', 'runs/photos-supcon-1', '--out', 'runs/classes', '--skip-damaged', '--epochs', '2');
-    expect(tuned).toMatchObject({ code: 0 });
-    const { code, stdout, stderr } = run('predict', 'runs/classes', 'photos');
+  it('becomes features, in the order of the names beside them', async () => {
+    expect(run(...wordsOf('embed'))).toMatchObject({ code: 0, stderr: expect.stringContaining('broken.jpg') });
+    const { names, dim } = JSON.parse(await readFile('features.json', 'utf8'));
+    expect([names.length, dim]).toEqual([59, 32]);
+    expect(names).toContain('daisy/summer trip/2.png');
+    expect((await stat('features.npy')).size).toBe(128 + 4 * 59 * 32);
+  });
+
+  it('names the classes of its images, by a classifier', () => {
+    // That a file is damaged, the run knows.
+    expect(run(...wordsOf('fine-tune'), '--epochs', '2')).toMatchObject({ code: 0 });
+    const { code, stdout, stderr } = run(...wordsOf('predict'));
     expect(code).toBe(0);
     expect(stderr).toContain('broken.jpg');
     const [head, ...rows] = stdout.trim().split('\n');
@@ -102,7 +111,7 @@ describe('a folder of photos', () => {
     expect(rows).toHaveLength(59);
   });
 
-  it('is served: vectors, and neighbours by number', { timeout: 60_000 }, async () => {
+  it('is served: vectors, and neighbours by number', async () => {
     const words = [...wordsOf('serve'), '--port', '0', '--threads', '1'];
     service = spawn(process.execPath, [...nodeArguments, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
     let url: string | undefined;

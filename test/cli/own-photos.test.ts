@@ -11,7 +11,7 @@ import { fineTune } from '../../lib/classify/fine-tune.ts';
 
 import { command as embedCommand } from '../../lib/cli/embed.ts';
 import { command as evalCommand } from '../../lib/cli/eval.ts';
-import { usualBatchSize, usualEpochs } from '../../lib/cli/fit-data.ts';
+import { usualBatchSize, usualCheckpointEvery, usualEpochs } from '../../lib/cli/fit-data.ts';
 import { Output } from '../../lib/cli/output.ts';
 import { command as resumeCommand } from '../../lib/cli/resume.ts';
 import { loadRunData } from '../../lib/cli/run-data.ts';
@@ -309,8 +309,8 @@ describe('runs that do not say where their images lie', () => {
     for (const name of ['photos-supcon-1', 'beside']) expect(listed).toContain(`runs/${name}`);
     const beside = await run('eval', 'runs/photo-supcon-1');
     expect(beside.stderr).toContain('; near it: runs/photos-supcon-1, ');
-    const above = await run('eval', 'photos-supcon-1');
-    expect(above.stderr).toContain('; near it: runs/photos-supcon-1, ');
+    for (const path of ['photos-supcon-1', 'run/photos-supcon-1'])
+      expect((await run('eval', path)).stderr).toContain('; near it: runs/photos-supcon-1, ');
   });
 });
 
@@ -319,4 +319,5 @@ it('batches and epochs follow from the number of images', () => {
   expect(sizes.map(usualBatchSize)).toEqual([1, 5, 16, 24, 30, 31, 32, 250, 255, 256, 256]);
   for (let images = 1; images < 1024; images++) expect(images % usualBatchSize(images)).toBeLessThan(4);
   expect([1, 60, 500, 1000, 1e6].map(usualEpochs)).toEqual([200, 167, 20, 10, 10]);
+  expect([1, 60, 501, 1000, 1e6].map(usualCheckpointEvery)).toEqual([1000, 16, 1, 1, 1]);
 });

@@ -18,6 +18,7 @@ import { encoderShapes, makeEncoder } from '../../lib/encoders/all.ts';
 import { projectionHeadShapes } from '../../lib/encoders/projection-head.ts';
 import { methodOf } from '../../lib/methods/all.ts';
 import { learningRateAt, type ScheduleSpec } from '../../lib/optim/schedule.ts';
+import { tinyDataset } from '../train/tiny.ts';
 import { runWith } from './run-cli.ts';
 
 let folder: string;
@@ -73,10 +74,18 @@ describe('a recipe of the package', () => {
     expect(encoderShapes(spec.encoder)?.size).toBeGreaterThan(50);
     const { name: _, ...options } = head;
     expect(projectionHeadShapes({ ...options, inFeatures: features }).size).toBeGreaterThanOrEqual(2);
-    // The parts of a step, by an encoder and a head that take no time to make.
-    const small = makeEncoder({ ...spec.encoder, width: encoder.name === 'vit-s-16' ? 64 : 4 });
-    using training = makeTraining({ ...spec, head: { ...head, hiddenFeatures: 8, outFeatures: 8 } }, small, 'cpu');
-    expect(training.trainer).toBeDefined();
+  });
+
+  it.each(names)('%s trains: two steps of small views, by a narrow encoder and head', async (name) => {
+    const spec = await specWith(name, '--size', '32', '--batch-size', '4', '--epochs', '1', '--precision', 'float32');
+    const narrow = spec.encoder.name === 'vit-s-16' ? { width: 64, patch: 4 } : { width: 4 };
+    using encoder = makeEncoder({ ...spec.encoder, ...narrow });
+    const head = { ...spec.head, hiddenFeatures: 8, outFeatures: 8 };
+    const method = { ...spec.method, ...('prototypes' in spec.method && { prototypes: 16 }) };
+    using training = makeTraining({ ...spec, head, method }, encoder, 'cpu');
+    const end = await training.trainer.fit(tinyDataset(8));
+    expect(end.step).toBe(2);
+    expect(Number.isFinite(end.loss)).toBe(true);
   });
 
   it.each([

@@ -125,8 +125,12 @@ describe('renderReport', () => {
   });
 
   it('marks as best only what is ahead beyond noise, and says where a difference is none', async () => {
-    expect(await renderReport(sample())).not.toContain('<span class="best">');
-    expect(await renderReport(sample())).toContain('within noise');
+    const few = await renderReport(sample());
+    expect(few).not.toMatch(/<span class="best">|<b>87\.5%/);
+    expect(few).toContain('37.5 points more than with the same network untrained\n(50.0%), which is within the noise');
+    expect(few).toContain('within noise');
+    const equal = await renderReport(withEncoder({ knnTop1: 0.5 }));
+    expect(equal).toContain('of 8 images: as many as with the same network untrained\n(50.0%).');
     const labels = Array.from({ length: 400 }, (_, i) => i % 3);
     const many = (encoder: Evaluation['encoders'][number]) => ({
       ...encoder,
@@ -137,6 +141,7 @@ describe('renderReport', () => {
       withEvaluation({ labels, names: labels.map(String), encoders: sampleEvaluation().encoders.map(many) }),
     );
     expect(page.match(/<span class="best">[\d.]+%/g)).toEqual(['<span class="best">87.5%', '<span class="best">80.0%']);
+    expect(page).toContain('<b>87.5%</b>');
     expect(page).not.toContain('<span class="muted range">within noise');
   });
 

@@ -78,7 +78,11 @@ describe('contrastive search', () => {
     const index = join(folder, 'own.index');
     await search(run, photos, '--index', index, '--outliers');
     const out = join(folder, 'pages', 'found.html');
-    const same = await search('--index', index, '--duplicates', '--threshold', '0.999999', '--out', out);
+    const asked = ['--index', index, '--duplicates', '--threshold', '0.999999', '--out', out];
+    const unseen = await search(...asked); // the index says where its pictures lie, the caller does not
+    expect([unseen.code, unseen.stderr]).toEqual([0, expect.stringContaining(`--input ${photos} shows them`)]);
+    expect(await readFile(out, 'utf8')).not.toContain('src="data:');
+    const same = await search(...asked, '--input', photos);
     expect([same.code, same.stderr]).toEqual([0, '']);
     expect(same.stdout).toContain('1 group, 2 of 3 images, cosine 0.999999 or more.');
     expect(same.stdout).toMatch(/^1 +1\.0000 +same file +\S*a\.jpg$/m);

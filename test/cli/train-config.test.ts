@@ -131,7 +131,10 @@ describe('--resume', () => {
       code: 0,
       stderr: expect.not.stringContaining('error'),
     });
-    expect(await (await RunFolder.open(copy)).steps()).toEqual([2, 4, 6]);
+    const run = await RunFolder.open(copy);
+    expect(await run.steps()).toEqual([2, 4, 6]);
+    const epochs = (await run.metrics.read()).filter(({ kind }) => kind === 'epoch');
+    expect(epochs).toMatchObject(new Array(3).fill({ metrics: { testImages: 20 } }));
   });
 
   it.each([

@@ -101,7 +101,7 @@ describe('contrastive train', () => {
       method: { name: 'supcon' },
       input: { size: 28, channels: 3, mean: [0.286, 0.286, 0.286], std: [0.353, 0.353, 0.353] },
       optimizer: { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 },
-      data: { name: 'fashion-mnist', path: 'bundled', limit: 256 },
+      data: { name: 'fashion-mnist', path: 'bundled', limit: 256, testLimit: 100 },
     });
   });
 
@@ -416,7 +416,7 @@ describe('a run that is there already', () => {
     });
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /warning: the checkpoint of step 4 is saved\. Go on with:\n {2}npx contrastive train --resume \S*unwritten --limit-test 100\nerror: the disk is full/,
+      /warning: the checkpoint of step 4 is saved\. Go on with:\n {2}npx contrastive train --resume \S*unwritten\nerror: the disk is full/,
     );
   });
 

@@ -16,6 +16,8 @@ export interface DeviceLog {
   readonly races: readonly string[];
   /** Copies that nobody waited for, by direction: 'to device', 'to host'. */
   readonly copies: Readonly<Record<string, number>>;
+  /** Events of which a thread was told that they had happened, without waiting for them. */
+  readonly arrivals: number;
   /** Operations, by the number of their stream. */
   readonly launches: Readonly<Record<string, number>>;
 }
@@ -33,7 +35,11 @@ const canSimulate =
 export const hasDevice = hasGpu || canSimulate;
 
 /** Of the tests on it; says why they are skipped. */
-export const title = hasDevice ? `on ${device}` : 'on a device (skipped: no GPU, and the addon was not built here)';
+export const title = hasGpu
+  ? `on ${device}, which does not tell who waits`
+  : hasDevice
+    ? `on ${device}`
+    : 'on a device (skipped: no GPU, and the addon was not built here)';
 
 let take: (() => DeviceLog) | undefined;
 

@@ -1,20 +1,34 @@
-/** Encoders and heads in float64, so that a training is the same to 1e-5 however the rounding goes. */
+/** Encoders, heads and methods in float64, so that a training is the same to 1e-5 however the rounding goes. */
+import { defineMethod, methodOf } from '../../lib/methods/registry.ts';
+import '../../lib/methods/all.ts';
 import { Module } from '../../lib/nn/module.ts';
-import { Parameter } from '../../lib/nn/parameter.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { tinyModels } from '../train/tiny.ts';
 
 /** Parameters and buffers of a module and of its parts, in place. */
 export function toDouble<M extends Module>(module: M): M {
-  const double = (value: Tensor): Tensor => noGrad(() => value.detach().to('float64'));
-  for (const part of module.namedModules().values()) {
-    for (const [name, value] of Object.entries(part))
-      if (value instanceof Parameter) Object.assign(part, { [name]: new Parameter(double(value)) });
-    const { runningMean, runningVar } = part as Partial<Record<'runningMean' | 'runningVar', Tensor>>;
-    for (const statistic of [runningMean, runningVar]) statistic?.rebind(double(statistic).handle);
+  for (const value of module.stateDict().values()) {
+    if (value.dtype !== 'float32') continue;
+    const { requiresGrad } = value;
+    value.rebind(noGrad(() => value.detach().to('float64')).release());
+    value.requiresGrad = requiresGrad;
   }
   return module;
+}
+
+/** A method whose own tensors are of float64: its name. */
+export function doubleMethod(name: string): string {
+  const { spec, make, expectFit, ...rest } = methodOf(name);
+  const inDouble = `${name}-in-double`;
+  defineMethod({
+    ...rest,
+    name: inDouble,
+    check: (options: object) => options,
+    refuse: (_, around) => expectFit(around),
+    make: (_, parts) => toDouble(make(parts)),
+  });
+  return inDouble;
 }
 
 /** Takes the float32 images of a training. */

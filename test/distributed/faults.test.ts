@@ -55,8 +55,10 @@ test('where one wants to stop, or makes NaN, all stop at the same step', async (
   const out = join(folder, 'aborted');
   const abort: Training = { fit: { out }, ...but(1, { fit: { out }, fault: { step: 2, does: 'abort' } }) };
   const cached: Training = { microBatch: 8, ...but(0, { fault: { step: 2, does: 'abort' } }) };
-  const nan: Training = { nanAt: -1, accumulate: 2, count: 64, ...but(1, { nanAt: 5 }) };
-  const results = await resultsOf<Trained[]>('training.ts', { trainings: [abort, cached, nan] });
+  const steady: Training = { nanAt: -1, accumulate: 2, count: 64, schedule: { name: 'constant' } };
+  const before: Training = { ...steady, epochs: 1 };
+  const nan: Training = { ...steady, ...but(1, { nanAt: 5 }) };
+  const results = await resultsOf<Trained[]>('training.ts', { trainings: [abort, cached, before, nan] });
   const stepsOf = ({ events }: Trained) => events.filter(({ kind }) => kind === 'step').length;
   const at = (place: number) => results.map((all) => all[place] as Trained) as [Trained, Trained];
   for (const [first, second] of [at(0), at(1)]) {
@@ -66,10 +68,12 @@ test('where one wants to stop, or makes NaN, all stop at the same step', async (
   }
   // With the step that was under way.
   expect((await (await RunFolder.open(out)).steps()).at(-1)).toBe(stepsOf(at(0)[0]) + 1);
-  const [first, second] = at(2);
+  const [first, second] = at(3);
   expect(first.error).toEqual({ code: 'ERR_NON_FINITE', message: expect.stringMatching(/at step 3 /) });
   expect(second.error).toEqual(first.error);
-  expect(second.digest).toBe(first.digest);
+  const [beforeIt] = at(2); // of two steps
+  expect(beforeIt.error).toBeUndefined();
+  expect([first.digest, second.digest]).toEqual([beforeIt.digest, beforeIt.digest]);
 });
 
 describe.each(['a port', 'a file'])('processes that call different collectives, and meet again at %s', (place) => {
@@ -91,8 +95,8 @@ describe.each(['a port', 'a file'])('processes that call different collectives, 
   });
 });
 
-test('a worker that ends takes its group with it', async () => {
-  expect(await resultsOf('in-worker.ts', null, { worldSize: 1 })).toEqual([[1, 1]]);
+test('a worker that ends takes its group with it, and one that joins in unasked is refused', async () => {
+  expect(await resultsOf('in-worker.ts', null, { worldSize: 1 })).toEqual([[1, 1, 'ERR_STATE']]);
 });
 
 describe('processes that were started wrongly', () => {

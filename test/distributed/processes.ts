@@ -17,6 +17,8 @@ interface Start {
   readonly hanging?: number;
   /** After which all that still run are killed. */
   readonly seconds?: number;
+  /** What runs node, as `ip netns exec NAME` does. */
+  readonly command?: (rank: number) => readonly string[];
   /** Variables of a rank besides those of the launcher, or in their place. */
   readonly variables?: (rank: number) => Readonly<Record<string, string>>;
 }
@@ -31,26 +33,29 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Runs a script of this folder in each of `worldSize` processes.
+ * Runs a script of this folder in each of `worldSize` processes; of two names, the first in rank 0, the other in all others.
  * @param argument what the script finds as JSON in its first argument.
  */
 export async function runProcesses(
-  script: string,
+  script: string | readonly [string, string],
   argument: unknown,
-  { worldSize = 2, hanging, seconds = 90, variables = () => ({}) }: Start = {},
+  { worldSize = 2, hanging, seconds = 90, command = () => [], variables = () => ({}) }: Start = {},
 ): Promise<Ended[]> {
-  const path = fileURLToPath(new URL(script, import.meta.url));
+  const [first, others] = typeof script === 'string' ? [script, script] : script;
+  const pathOf = (rank: number): string => fileURLToPath(new URL(rank === 0 ? first : others, import.meta.url));
   const port = await freePort();
-  const children = Array.from({ length: worldSize }, (_, rank) =>
-    spawn(process.execPath, ['--import', 'tsx', path, JSON.stringify(argument)], {
+  const children = Array.from({ length: worldSize }, (_, rank) => {
+    const node = [process.execPath, '--import', 'tsx', pathOf(rank), JSON.stringify(argument)];
+    const [program, ...args] = [...command(rank), ...node] as [string, ...string[]];
+    return spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
         ...{ RANK: String(rank), WORLD_SIZE: String(worldSize), MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(port) },
         ...{ OMP_NUM_THREADS: '1', ...variables(rank) },
       },
-    }),
-  );
+    });
+  });
   const kill = (): void => {
     for (const child of children) child.kill('SIGKILL');
   };
@@ -77,7 +82,11 @@ export async function runProcesses(
 }
 
 /** What each rank printed, as JSON. @throws {Error} one of them failed; with what it wrote. */
-export async function resultsOf<T>(script: string, argument: unknown, start?: Start): Promise<T[]> {
+export async function resultsOf<T>(
+  script: Parameters<typeof runProcesses>[0],
+  argument: unknown,
+  start?: Start,
+): Promise<T[]> {
   const ended = await runProcesses(script, argument, start);
   return ended.map(({ status, signal, stdout, stderr }, rank) => {
     if (status !== 0) throw new Error(`rank ${rank} ended with ${status ?? signal}: ${stderr}${stdout}`);

@@ -9,6 +9,9 @@ import { type Trained, type Training, train } from './tiny-training.ts';
 const lossesOf = ({ events }: Trained): number[] =>
   events.flatMap((event) => (event.kind === 'step' ? event.loss : []));
 
+const normsOf = ({ events }: Trained): number[] =>
+  events.flatMap((event) => (event.kind === 'step' ? event.gradientNorm : []));
+
 /** What a listener hears, in its order; checkpoints are rank 0's. */
 const kindsOf = ({ events }: Trained): string[] =>
   events.map(({ kind }) => kind).filter((kind) => kind !== 'checkpoint');
@@ -32,6 +35,7 @@ function expectSameTraining(several: readonly Trained[], one: Trained, tolerance
   const [losses, expected] = [lossesOf(first), lossesOf(one)];
   expect(distance(losses.slice(0, 1), expected.slice(0, 1))).toBeLessThan(Math.min(1e-6, tolerance));
   expect(distance(losses, expected)).toBeLessThan(tolerance);
+  expect(distance(normsOf(first), normsOf(one))).toBeLessThan(10 * tolerance);
   expect(distance(first.weights, one.weights)).toBeLessThan(tolerance);
 }
 
@@ -41,15 +45,18 @@ const inDouble: Training = {
   epochs: 5,
   optimizer: { name: 'sgd', lr: 0.02, momentum: 0.9 },
 };
+const fewSteps: Training = { ...inDouble, epochs: 1 };
 const methods: Readonly<Record<string, Training>> = {
   simclr: inDouble,
   supcon: { ...inDouble, method: 'supcon' },
   moco: { ...inDouble, method: 'moco' },
-  byol: { method: 'byol' }, // its predictor is of float32
+  byol: { ...inDouble, method: 'byol' },
   'barlow-twins': { ...inDouble, method: 'barlow-twins' },
-  swav: { method: 'swav' },
-  dino: { method: 'dino' },
-  'moco-v3': { method: 'moco-v3' },
+  vicreg: { ...fewSteps, method: 'vicreg' },
+  nnclr: { ...fewSteps, method: 'nnclr' },
+  swav: { ...fewSteps, method: 'swav' },
+  dino: { ...fewSteps, method: 'dino' },
+  'moco-v3': { ...fewSteps, method: 'moco-v3' },
   'averaged weights, a sampler': {
     ...inDouble,
     method: 'supcon',
@@ -73,12 +80,13 @@ describe('2 processes, half a batch each', () => {
   let results: Trained[][];
   beforeAll(async () => {
     const others: Training[] = [
+      { method: 'moco', syncBatchNorm: false },
       {},
       { syncBatchNorm: false },
       { gather: false, syncBatchNorm: false },
       { ...steady, epochs: 1, ofRanks: [{}, { weightSeed: 2 }], fit: { out: begun() } },
     ];
-    results = await resultsOf('training.ts', { trainings: [...Object.values(methods), ...others] });
+    results = await resultsOf('training.ts', { trainings: [...Object.values(methods), ...others] }, { seconds: 180 });
   });
   const at = (place: number): Trained[] => results.map((all) => all.at(place) as Trained);
 
@@ -98,6 +106,12 @@ describe('2 processes, half a batch each', () => {
     const [first, second] = at(-3) as [Trained, Trained];
     expect(distance(lossesOf(first), lossesOf(at(-4)[0] as Trained))).toBeGreaterThan(1e-3);
     expect(lossesOf(second)).toEqual(lossesOf(first));
+  });
+
+  test('keys of their own statistics, shuffled over both, train the same weights in both', () => {
+    const [first, second] = at(-5) as [Trained, Trained];
+    expect([first.error, lossesOf(first).every(Number.isFinite), lossesOf(first).length]).toEqual([undefined, true, 6]);
+    expect(second.digest).toBe(first.digest);
   });
 
   test('rank 0 writes the run, from its own initial weights, and 1 and 4 processes go on with it', async () => {

@@ -40,7 +40,7 @@ const promisedOutput = (code: string): string[] =>
 
 it('there are snippets', () => expect(snippets.length).toBeGreaterThanOrEqual(5));
 
-it('snippets have the types that they need', () => {
+it('snippets have the types that they need', { timeout: 180_000 }, () => {
   const config = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, root);
   const files = snippets.map(({ title, code }) => {

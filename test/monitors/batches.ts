@@ -12,9 +12,10 @@ export function rowsOf(count: number, dim: number, seed = 0): { values: number[]
 }
 
 export function observed(values: number[][], labels?: number[], ids?: number[]): ObservedBatch {
-  using rows = tensor(values);
+  const queued = tensor(values);
   return {
-    features: rows.unsqueeze(1),
+    features: queued.unsqueeze(1),
+    queued,
     labels: labels && Int32Array.from(labels),
     ids: BigInt64Array.from(ids ?? values.map((_, i) => i), BigInt),
   };
@@ -24,7 +25,13 @@ export function observed(values: number[][], labels?: number[], ids?: number[]):
 export function contextOf(rows: number, ...batches: ObservedBatch[]): FeatureContext {
   const queue = new FeatureQueue(rows);
   for (const batch of batches) queue.push(batch);
-  return { epoch: 0, step: batches.length, signal: undefined, newest: (count) => queue.newest(count) };
+  return {
+    epoch: 0,
+    step: batches.length,
+    signal: undefined,
+    newest: (count) => queue.newest(count),
+    distributed: false,
+  };
 }
 
 export const listsOf = async (features: Tensor): Promise<number[][]> => {

@@ -41,7 +41,7 @@ describe('the queue of features', () => {
     for (let step = 0; step < 9; step++) {
       const batch = observed([[1], [2]]);
       queue.push(batch);
-      batch.features.dispose();
+      for (const tensor of [batch.features, batch.queued]) tensor.dispose();
     }
     expect(memory().tensors).toBe(before + 2);
     queue[Symbol.dispose]();
@@ -72,13 +72,14 @@ describe('featureSpread', () => {
       const { values } = rowsOf(8, 5);
       using views = tensor([values.slice(0, 4), values.slice(4)]);
       using features = views.transpose(0, 1); // (4, 2, 5)
+      using queued = features.select(1, 0);
       const ids = BigInt64Array.of(0n, 1n, 2n, 3n);
-      monitor.observe?.({ features, labels: undefined, ids });
+      monitor.observe?.({ features, queued, labels: undefined, ids });
       const { alignment, uniformity, spread } = await contrastiveMetrics(features);
       const expected = { featureAlignment: alignment, featureUniformity: uniformity, featureSpread: spread };
       expect(await monitor.figures(contextOf(0))).toEqual(expected);
       using single = features.narrow(1, 0, 1);
-      monitor.observe?.({ features: single, labels: undefined, ids });
+      monitor.observe?.({ features: single, queued, labels: undefined, ids });
       expect(Object.keys(await monitor.figures(contextOf(0)))).toEqual(['featureUniformity', 'featureSpread']);
     }
     expect(memory().tensors).toBe(before);

@@ -105,7 +105,7 @@ describe('onlineProbe', () => {
       const { values, labels } = rowsOf(8, 4, seed);
       const batch = observed(values, labels);
       probe.observe?.(batch);
-      batch.features.dispose();
+      for (const tensor of [batch.features, batch.queued]) tensor.dispose();
       await probe.figures(contextOf(0));
     }
     probe[Symbol.dispose]?.();

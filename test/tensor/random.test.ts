@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../lib/tensor/compile.ts';
 import * as ops from '../../lib/tensor/ops.ts';
-import { manualSeed, randomKey, withKeysOf, withKeysOfShare } from '../../lib/tensor/random.ts';
+import { manualSeed, randomKey, randomOrder, withKeysOf, withKeysOfShare } from '../../lib/tensor/random.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
 import { fixture } from './operations-fixture.ts';
 
@@ -77,6 +77,32 @@ it.each<[string, () => unknown, string]>([
   ['a seed that is no integer', () => ops.randperm(3, { seed: 0.5 }), 'ERR_OPTION'],
 ])('refuses %s', (_, call, expected) => {
   expect(call).toThrow(code(expected));
+});
+
+describe('randomOrder', () => {
+  const orderOf = (key: number, count = 5): number[] =>
+    Array.from(withKeysOf([key], () => randomOrder(count)).dataSync() as BigInt64Array, Number);
+
+  it('is an order of all, a function of the keys, the same in every process', () => {
+    expect(orderOf(1, 100).sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    expect(orderOf(1, 100)).toEqual(orderOf(1, 100));
+    expect(orderOf(2, 100)).not.toEqual(orderOf(1, 100));
+    expect(withKeysOfShare(3, () => orderOf(1, 100))).toEqual(orderOf(1, 100));
+    expect([orderOf(1, 1), orderOf(1, 0)]).toEqual([[0], []]);
+  });
+
+  it('puts everything everywhere equally often', () => {
+    const counts = Array.from({ length: 5 }, () => [0, 0, 0, 0, 0]);
+    for (let key = 0; key < 2000; key++)
+      for (const [place, value] of orderOf(key).entries()) (counts[place] as number[])[value]!++;
+    for (const count of counts.flat()) expect(Math.abs(count - 400)).toBeLessThan(5 * Math.sqrt(400 * 0.8));
+  });
+
+  it('is another at each call of a recording', () => {
+    const drawn = compile(() => randomOrder(50).clone());
+    const next = (): string => String(drawn().dataSync());
+    expect(next()).not.toBe(next());
+  });
 });
 
 describe('withKeysOfShare', () => {

@@ -166,6 +166,8 @@ describe('devices', () => {
         message: expect.stringMatching(/'cuda:99' is not available: .*CUDA/),
       }),
     );
+    // libtorch knows the word, and has no such device: what is computed next must not meet it.
+    expect(() => tensor([1], { device: 'privateuseone' })).toThrow(code('ERR_DEVICE'));
     expect(() => tensor([1]).to('cuda:99')).toThrow(code('ERR_DEVICE'));
     expect(() => ops.zeros([1], { device: 'cuda:99' })).toThrow(code('ERR_DEVICE'));
   });

@@ -93,6 +93,29 @@ describe('monitors of features', () => {
     ]);
   });
 
+  test('read one queue: what is observed is its newest rows', async () => {
+    const seen = [new Set<Tensor>(), new Set<Tensor>()] as const;
+    const newest: number[][] = [];
+    const reading = seen.map((queued): FeatureMonitor => {
+      let last: Tensor | undefined;
+      return {
+        observe(batch) {
+          last = batch.queued;
+          queued.add(last);
+        },
+        async figures({ newest: ask }) {
+          using features = ask(8)?.features;
+          newest.push(...(await valuesOf([last as Tensor, features as Tensor])));
+          return {};
+        },
+      };
+    });
+    await train({ epochs: 1 }, { monitors: reading });
+    expect([...seen[0]]).toEqual([...seen[1]]);
+    expect(seen[0].size).toBe(5);
+    for (const values of newest) expect(values).toEqual(newest[0]);
+  });
+
   /** Keeps a copy of what it is shown. */
   class Keeper implements FeatureMonitor {
     readonly seen: { features: Tensor; labels: Int32Array | undefined; ids: BigInt64Array }[] = [];

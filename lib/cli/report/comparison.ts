@@ -25,8 +25,8 @@ export interface Comparison {
 
 const rowsOf = (fields: readonly ConfigField[]): Html[] =>
   fields.map(
-    ({ name, values, differs }) =>
-      html`<tr class="${differs && 'differs'}"><th scope="row">${breakable(name)}</th>${values.map((value) => html`<td class="value">${value ?? '–'}</td>`)}</tr>
+    ({ name, values }) =>
+      html`<tr><th scope="row">${breakable(name)}</th>${values.map((value) => html`<td class="value">${value ?? '–'}</td>`)}</tr>
 `,
   );
 

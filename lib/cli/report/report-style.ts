@@ -106,7 +106,6 @@ summary{cursor:pointer;padding:8px 0;color:var(--accent)}
 details .charts{margin-top:12px}
 .charts+details{margin-top:24px}
 pre{margin:0;padding:14px 16px;background:var(--faint);border-radius:8px;overflow-x:auto;font-size:.84rem;line-height:1.5}
-.differs td,.differs th[scope=row]{font-weight:600}
 table.fields{max-width:none}
 .fields th:first-child{position:sticky;left:0;background:var(--bg);min-width:11em}
 .fields th[scope=row]{font-size:.88rem}

@@ -30,15 +30,16 @@ export function headline(evaluation: Evaluation): Html {
   const before = isCompared ? (reference as EncoderReport).knnTop1 : chanceTop1;
   const gain = best.knnTop1 - before;
   const isSure = sharesDiffer(best.knnTop1, before, labels.length);
-  const difference = `${Math.abs(gain * 100).toFixed(1)} points ${gain >= 0 ? 'more' : 'fewer'}`;
+  const size = Math.abs(gain * 100).toFixed(1);
+  const difference = size === '0.0' ? 'as many as' : `${size} points ${gain > 0 ? 'more' : 'fewer'} than`;
   const than = isCompared ? 'with the same network untrained' : 'by always naming the most frequent class';
   const equals = encoders.filter(
     (other, i) =>
       other !== best && !(hasReference && i === 0) && !sharesDiffer(other.knnTop1, best.knnTop1, labels.length),
   );
   return html`<p class="lead">With the encoder <b>${best.name}</b>, the nearest neighbours of a test image give its
-class correctly for <b>${percent(best.knnTop1)}</b> of ${labels.length.toLocaleString('en')} images: ${difference} than ${than}
-(${percent(before)})${isSure ? '.' : `, which is within the noise of ${labels.length.toLocaleString('en')} images.`}${
+class correctly for ${isSure ? html`<b>${percent(best.knnTop1)}</b>` : percent(best.knnTop1)} of ${labels.length.toLocaleString('en')} images: ${difference} ${than}
+(${percent(before)})${isSure || size === '0.0' ? '.' : `, which is within the noise of ${labels.length.toLocaleString('en')} images.`}${
     equals.length > 0 &&
     html` Within noise, ${equals.map(({ name }, i) => html`${i > 0 && ', '}<b>${name}</b>`)} ${equals.length === 1 ? 'is' : 'are'} as good.`
   }</p>`;
@@ -85,7 +86,7 @@ ${cells(evaluation, i, 'linearTop1')}${isTuned && cells(evaluation, i, 'fineTune
       ? `Training never used the ${labels.length.toLocaleString('en')} test images, so accuracy here shows what carries over to new images.`
       : html`<b>The test images may be nothing new to it</b>: ${doubt}.`
   } Two simple classifiers of ${trainImages.toLocaleString('en')} training images judge them, with the
-encoder left as it is: <b>kNN</b> lets the 20 most similar training images vote; the <b>linear probe</b> learns one weight per feature and class.${isTuned && html` <b>Fine-tuned</b> is the run's own classifier.`}
+encoder left as it is: <b>kNN</b> lets the ${Math.min(20, trainImages)} most similar training images vote; the <b>linear probe</b> learns one weight per feature and class.${isTuned && html` <b>Fine-tuned</b> is the run's own classifier.`}
 Always naming the most frequent class would be right for ${percent(chanceTop1)}.</p>
 <p>Below each accuracy is its 95% interval (Wilson). Bold is ahead of all others by more than noise, “within noise” is not: a test of two proportions at 5%.</p></div>
 <div class="scroll"><table><thead><tr><th scope="col">Encoder</th><th scope="col" class="num">kNN</th>

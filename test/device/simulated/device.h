@@ -1,6 +1,6 @@
-// A device for tests that is none: its memory is the host's, its streams are lists of what they know of each other. It takes
-// what a GPU would take and tells what a GPU would show by its slowness or by wrong numbers only: who waited for it, and who
-// read on one stream what another has not surely written.
+// A device for tests that is none: its memory is the host's, its streams are lists of what they know of each other. It
+// takes what a GPU would take and tells what a GPU would show by its slowness or by wrong numbers only: who waited for
+// it, and who read on one stream what another has not surely written.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,26 +28,28 @@ struct Memory {
   at::Tensor tensor;
   c10::StreamId made_by, written_by;
   int64_t written_at;
-  Clock users;                 // other streams that read or wrote it last when
-  bool is_recorded = false;    // by record_stream: the device keeps it until they are done
+  Clock users;               // other streams that read or wrote it last when
+  bool is_recorded = false;  // by record_stream: the device keeps it until they are done
 };
 
 // What a test asks about.
 struct Log {
-  std::vector<std::string> waits;     // "thread: what", of threads that waited for the device
-  std::vector<std::string> races;     // "operation: ...", of operations that read or wrote too early
-  std::map<std::string, int> copies;  // "to device", "to host", without a wait
+  std::vector<std::string> waits;       // "thread: what", of threads that waited for the device
+  std::vector<std::string> races;       // "operation: ...", of operations that read or wrote too early
+  std::map<std::string, int> copies;    // "to device", "to host", without a wait
   std::map<std::string, int> launches;  // by stream
+  int arrivals = 0;                     // events of which somebody was told that they had happened
 };
 
 // All state; every function of the device holds its lock.
 struct Device {
   std::recursive_mutex mutex;
   Log log;
-  std::map<c10::StreamId, Clock> known;           // by stream
-  std::map<void*, size_t> pinned;                 // begin, size
+  std::map<c10::StreamId, Clock> known;  // by stream
+  std::map<void*, size_t> pinned;        // begin, size
   std::map<void*, Clock> events;
-  struct Delivery {                               // a copy to the host that is under way
+  std::set<void*> asked;  // of these, once
+  struct Delivery {       // a copy to the host that is under way
     c10::StreamId stream;
     int64_t at;
     std::vector<uint8_t> bytes;
@@ -55,8 +58,8 @@ struct Device {
   std::vector<Delivery> deliveries;
 
   int64_t launch(c10::StreamId stream) { return ++known[stream][stream]; }
-  void wait(const std::string& what);             // notes it of this thread
-  void deliver(const Clock& done);                // what has arrived by then
+  void wait(const std::string& what);  // notes it of this thread
+  void deliver(const Clock& done);     // what has arrived by then
   bool is_pinned(const void* data);
 };
 

@@ -12,9 +12,9 @@ namespace {
 bool is_here(const at::Tensor& tensor) { return tensor.defined() && tensor.device().type() == kType; }
 
 // The shapes of their results depend on values, for which a GPU is waited for.
-const std::set<std::string> kWaits = {"aten::nonzero",     "aten::masked_select", "aten::_unique2",
-                                      "aten::unique_dim",  "aten::bincount",      "aten::unique_consecutive",
-                                      "aten::repeat_interleave", "aten::equal",   "aten::histc"};
+const std::set<std::string> kWaits = {"aten::nonzero",           "aten::masked_select", "aten::_unique2",
+                                      "aten::unique_dim",        "aten::bincount",      "aten::unique_consecutive",
+                                      "aten::repeat_interleave", "aten::equal",         "aten::histc"};
 
 // The tensors of one call, and what they are on the CPU.
 struct Call {
@@ -154,8 +154,10 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_bloc
   const int64_t now = device().launch(current_stream());
   if (is_here(from)) call.note_use(from, false, now);
   if (is_here(to)) call.note_use(to, true, now);
-  if (is_waited) device().wait(is_upload ? "a copy to the device" : "a copy to the host");
-  else if (!is_free) ++device().log.copies[is_upload ? "to device" : "to host"];
+  if (is_waited)
+    device().wait(is_upload ? "a copy to the device" : "a copy to the host");
+  else if (!is_free)
+    ++device().log.copies[is_upload ? "to device" : "to host"];
   if (is_waited || !is_read) {
     target.copy_(source);
     return to;
@@ -169,7 +171,8 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_bloc
   return to;
 }
 
-// Whether a tensor may become one of the other device, as Module.to() has it; libtorch knows that of its own devices only.
+// Whether a tensor may become one of the other device, as Module.to() has it; libtorch knows that of its own devices
+// only.
 bool may_become(const at::Tensor&, const at::Tensor&) { return true; }
 
 void record_stream(at::Tensor& self, c10::Stream) { memory_of(self)->is_recorded = true; }
@@ -193,8 +196,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("aten::convolution_backward", "");
   torch::jit::Stack stack;
   const auto ints = [](c10::SymIntArrayRef list) { return c10::asIntArrayRefSlow(list, __FILE__, __LINE__).vec(); };
-  torch::jit::push(stack, grad, input, weight, std::optional<std::vector<int64_t>>(std::vector<int64_t>{weight.size(0)}),
-                   ints(stride), ints(padding), ints(dilation), transposed, ints(output_padding), groups.expect_int(),
+  torch::jit::push(stack, grad, input, weight,
+                   std::optional<std::vector<int64_t>>(std::vector<int64_t>{weight.size(0)}), ints(stride),
+                   ints(padding), ints(dilation), transposed, ints(output_padding), groups.expect_int(),
                    std::vector<bool>(mask.begin(), mask.end()));
   fallback(op, {}, &stack);
   const auto size = stack.size();

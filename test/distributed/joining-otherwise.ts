@@ -1,0 +1,2 @@
+/** As joining.ts, by other code. */
+import './joining.ts';
