@@ -1,4 +1,4 @@
-/** A recording as inference wants it: a convolution or a linear layer and what follows it are one operation; no pool notes where its maxima were. */
+/** A recording as inference wants it: a convolution or a linear layer and what follows it are one operation. */
 import type { RecordedOperation, Value } from './recorder.ts';
 import type { Recording } from './recording.ts';
 import type { Tensor } from './tensor.ts';
@@ -119,18 +119,6 @@ function fusedOperation({ start, norm, residual, activation, end }: Fused): Reco
   };
 }
 
-/** The largest of each window by itself. */
-function pooled(operation: RecordedOperation): RecordedOperation {
-  const [input, kernelSize, stride, padding, dilation, ceilMode] = operation.args;
-  const kernel = pair(kernelSize, 1);
-  const steps = Array.isArray(stride) && stride.length === 0 ? undefined : stride;
-  return {
-    ...operation,
-    name: 'inference_max_pool2d',
-    args: [input, kernel, steps === undefined ? kernel : pair(steps, 1), pair(padding, 0), pair(dilation, 1), ceilMode],
-  };
-}
-
 /**
  * The same recording with batch normalisation in evaluation folded into the convolution before it, and additions and
  * activations behind convolutions and linear layers done inside.
@@ -176,8 +164,7 @@ export function forInference(recording: Recording, like: readonly Tensor[]): Rec
   const operations = recording.operations.flatMap((operation) => {
     if (absorbed.has(operation)) return [];
     const fused = fusedAt.get(operation);
-    if (fused) return [fusedOperation(fused)];
-    return [operation.name === 'aten::max_pool2d' ? pooled(operation) : operation];
+    return [fused ? fusedOperation(fused) : operation];
   });
   return recording.with(like, operations);
 }

@@ -10,7 +10,7 @@ import { compile } from '../../lib/tensor/compile.ts';
 import { autocast, noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import type { Recording } from '../../lib/tensor/recording.ts';
-import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import type { DType, Tensor } from '../../lib/tensor/tensor.ts';
 
 /** The parameters of a batch normalisation, none of them neutral. */
 function normOf(channels: number, seed: number) {
@@ -388,32 +388,6 @@ describe('compile for inference', () => {
     const expected = noGrad(() => forward(x));
     await expectClose(compiled(x), expected, 1e-5);
     expect(operations(compiled)).toContain('aten::conv2d');
-  });
-
-  it.each([
-    [70, [3, 2, 1]],
-    [64, [3]],
-    [5, [2, [2, 1], 0, 1, true]],
-    [8, [[2, 3], 1, [1, 0], [1, 2]]],
-  ] as const)('pools by maxima as libtorch does, bit for bit: %i channels, %j', async (channels, [size, ...rest]) => {
-    const pool = (x: Tensor) => ops.maxPool2d(x, size, ...(rest as []));
-    using compiled = compile(pool, { inference: true });
-    const x = ops.randn([2, channels, 9, 8], { seed: 1 });
-    for (const each of [x, x.contiguous({ memoryFormat: 'channels_last' }), x.to('bfloat16')]) {
-      const expected = pool(each);
-      const actual = compiled(each);
-      expect(actual.shape).toEqual(expected.shape);
-      expect(await actual.data()).toEqual(await expected.data());
-    }
-    expect(operations(compiled)).toEqual(['inference_max_pool2d']);
-  });
-
-  it('keeps what is not finite in a pool', async () => {
-    using compiled = compile((x: Tensor) => ops.maxPool2d(x, 2), { inference: true });
-    const values = [Number.NaN, 1, -Infinity, -Infinity, 2, Number.NaN, 3, Infinity];
-    const x = tensor(values, { dtype: 'float32' }).reshape([2, 1, 4]).repeat([1, 65, 1]).reshape([2, 65, 2, 2]);
-    const last = x.contiguous({ memoryFormat: 'channels_last' });
-    expect(await compiled(last).data()).toEqual(await ops.maxPool2d(x, 2).data());
   });
 
   it('records no gradient', () => {

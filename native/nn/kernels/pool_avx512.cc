@@ -1,4 +1,0 @@
-#define CONTRASTIVE_ISA avx512
-#if defined(__x86_64__) || defined(_M_X64)
-#include "nn/kernels/pool.inc"
-#endif

@@ -1,2 +1,0 @@
-#define CONTRASTIVE_ISA baseline
-#include "nn/kernels/pool.inc"
