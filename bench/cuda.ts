@@ -1,9 +1,9 @@
 /**
- * A GPU: SimCLR's training beside PyTorch on the same device (bench/peers/cuda_ref.py), in turn: eager and torch.compile, channels_last,
- * bfloat16. Steps from images in memory and from JPEG files to the update, and the bare ones, forward, backward and update on
- * images that are on the device; the loss alone, with the memory of one that is too large for a matrix of all pairs; views;
- * embedding. Views of the peer are batched operations on the device, or by torchvision in as many workers as there are
- * cores. What cannot be measured says why, and all of it ends in time: figures are measured for as long as there is.
+ * Training, the loss, views and embedding on a GPU, beside PyTorch on the same one (bench/peers/cuda_ref.py: eager and torch.compile,
+ * channels_last, bfloat16), in turn. Steps of SimCLR go from images in memory, or JPEG files, to the update; bare ones are forward,
+ * backward and update on images that are on the device. Views of the peer are batched operations on the device, or
+ * torchvision's in as many workers as there are cores. The largest loss is measured with its memory.
+ * What cannot be measured says why. All of it ends in time: each figure is measured for its share of what is left.
  *
  * Prints a table in Markdown; in the folder that OUT names, the figures are written as cuda.json too.
  *
@@ -40,10 +40,14 @@ let about: Figures = {};
 /** Whether it is measured once, with its memory. */
 const measuresMemory = ({ task }: Row): boolean => task.do === 'loss' && task.measuresMemory;
 
-/** As long as is left for the first of the rows when each figure has a second to warm up. */
+/** What a figure takes beside its measurement: what warms up, a share of a process's start. */
+const warmUpSeconds = 0.7;
+
+/** How long figures of the first of the rows are measured, so that all of them come to their turn. */
 function secondsForFirst(ahead: readonly [Row, ...Row[]]): number {
-  const needed = ahead.reduce((sum, { figures, seconds: each }) => sum + figures * (each + 1), 0);
-  return Math.max(0.2, ahead[0].seconds * Math.min(1, secondsLeft() / needed));
+  const total = (of: (row: Row) => number): number => ahead.reduce((sum, row) => sum + row.figures * of(row), 0);
+  const share = (secondsLeft() - total(() => warmUpSeconds)) / total((row) => row.seconds);
+  return Math.max(0.2, ahead[0].seconds * Math.min(1, share));
 }
 
 /** Our turn and the peer's, in this order or the other one. */

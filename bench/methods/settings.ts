@@ -1,7 +1,7 @@
 /**
  * What each method is trained with here: a few hundred steps on small images, to which large rates bring more than anything else.
- * Found on images held back from the training images, with one seed: rates and options as `npm run bench -- methods --tune` does, heads and
- * batches by hand. The test images have no part in it.
+ * Found by hand on images held back from the training images, with one seed; `npm run bench -- methods --tune` searches a grid around it
+ * in the same way. The test images have no part in it.
  */
 import type { JsonObject } from '../../lib/checkpoint/run-config.ts';
 import { defaultsOfMethod } from '../../lib/cli/methods.ts';

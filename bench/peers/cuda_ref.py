@@ -1,5 +1,6 @@
 """PyTorch's side of bench/cuda.ts. Each line that it reads is a job (bench/cuda/jobs.ts) as JSON; it answers with a line: figures by
-name, a second unless that says otherwise, or in the place of a figure the text that says why there is none.
+name, a second unless that says otherwise, or in the place of a figure the text that says why there is none. Networks compute in
+bfloat16 by autocast, products of float32 in TF32.
 
 usage: cuda_ref.py DEVICE [--no-compile]
 """
@@ -64,7 +65,7 @@ def tried(measures):
     for name, measure in measures.items():
         try:
             if name.endswith("compile") and not can_compile:
-                raise RuntimeError("torch.compile took too long")
+                raise RuntimeError("torch.compile took too long, or its process ended")
             found[name] = measure()
         except torch.OutOfMemoryError:
             found[name] = "out of memory"

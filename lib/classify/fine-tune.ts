@@ -23,7 +23,7 @@ const expectEncoder = instanceOf<Encoder>(Module, 'a Module');
 
 const datasetOption = { type: 'checked', check: (_: string, value: Dataset) => checkDataset(value) } as const;
 
-const declared = {
+export const fineTuneOptions = {
   /** The views of training: `presets.fineTune(…)`, with the mean and std of pre-training. */
   augment: trainerOptions.augment,
   /** How test images become the encoder's input: `presets.evaluation(…)`, likewise. */
@@ -43,11 +43,14 @@ const declared = {
   /** Default { name: 'cosine', scaling: 'linear' }: from lr · batchSize / 256 to 0, no warm-up. */
   schedule: { ...trainerOptions.schedule, default: { name: 'cosine', scaling: 'linear' } },
   /** Images a step; default 256, of a small data set fewer. At most the data set's. */
-  batchSize: countOption,
+  batchSize: { ...countOption, usual: '256, of few images 24 or more', help: 'images a step' },
   /** Images that go through the encoder at once, at most; default batchSize. */
   microBatch: countOption,
   /** Default 30, of a small data set as many as make 200 steps. */
-  epochs: countOption,
+  epochs: {
+    ...{ ...countOption, usual: '30, of few images as many as make 200 steps' },
+    help: 'passes over the training images',
+  },
   /** A running mean of the weights, which the classifier then has, as a Trainer's. Default: none. */
   ema: trainerOptions.ema,
   /** Of the forward and backward pass, as a Trainer's. Default 'float32'. */
@@ -61,7 +64,7 @@ const declared = {
   onProgress: progressOptions.onProgress,
 } as const satisfies OptionTable;
 
-export interface FineTuneOptions extends OptionsOf<typeof declared> {}
+export interface FineTuneOptions extends OptionsOf<typeof fineTuneOptions> {}
 
 export interface FineTuneResult {
   /** The trained copy of the encoder with its classifier, in evaluation mode; the caller disposes it. */
@@ -99,7 +102,7 @@ export interface FineTuneResult {
  * });
  */
 export async function fineTune(encoder: Encoder, train: Dataset, options: FineTuneOptions): Promise<FineTuneResult> {
-  const resolved = resolveOptions('fineTune', declared, options);
+  const resolved = resolveOptions('fineTune', fineTuneOptions, options);
   const { evaluation, test, init, headInit, labelSmoothing, device = encoder.device, onProgress, ...rest } = resolved;
   const { out, resume, checkpointEvery, data, encoderFile, signal, onEvent, ...training } = rest;
   expectEncoder('encoder', encoder);

@@ -30,7 +30,6 @@ const options = {
     integer: true,
     help: 'columns: views of each image, one epoch after the other; default 8, or as many as a training makes',
   },
-  augment: { type: 'string', value: 'FILE', help: 'a pipeline of your own as JSON, in place of a preset' },
   ...inGroup('As in train', ofTraining),
 } as const satisfies OptionTable;
 
@@ -41,7 +40,7 @@ export const command = defineCommand({
   help: `
 Writes a PNG with a row for each image: the image as training decodes it, then its views as the encoder gets them, with the normalisation taken back so that they can be seen. Under each view stands what was drawn for it. Look at it before a long training: are crops still recognisable, is the colour of what you want to tell apart still there? Views in which hardly anything is to be seen are marked.
 
-It takes what train takes: with the word train replaced by augment, a command line shows what that training will see, view by view and epoch by epoch. A run in the place of the data shows what that run has seen; --run RUN beside data shows its views of other images. With --augment, the views are those of a JSON file: what JSON.stringify(augment([…])) gives, a list of transforms, or a list of such pipelines, one a view.
+It takes what train takes: with the word train replaced by augment, a command line shows what that training will see, view by view and epoch by epoch. A run in the place of the data shows what that run has seen; --run RUN beside data shows its views of other images. With --augment, here as in train, the views are those of a JSON file: what JSON.stringify(augment([…])) gives, a list of transforms, or a list of such pipelines, one a view.
 
 --samples images are taken, spread evenly over the data (${kImageExtensions.join(', ')} in folders). One that cannot be decoded is left out with a warning.
 

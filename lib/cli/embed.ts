@@ -7,12 +7,13 @@ import { statOrUndefined } from '../data/files.ts';
 import { DataError, messageOf } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic.ts';
 import { NpyWriter } from '../files/npy.ts';
-import { createEmbedder, type Embedder } from '../serve/embedder.ts';
+import { createEmbedder, type Embedder, servingOptions } from '../serve/embedder.ts';
 import { defineCommand } from './command.ts';
 import { folderOfRun } from './data-option.ts';
+import { flag } from './flag.ts';
 import { counted, formatDuration } from './format.ts';
 import { eachImage, findImages, inputHelp, skippedText, strictOption } from './image-files.ts';
-import { floatType, ofDevice, positive } from './shared-options.ts';
+import { ofBatches, ofDevice } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
 export const command = defineCommand({
@@ -55,13 +56,8 @@ Both appear when all is done, or not at all. ${inputHelp} Each is scaled and nor
       default: 'features.npy',
       help: 'where to write; .npy may be left out',
     },
-    batchSize: { ...positive, default: 64, help: 'images a forward pass' },
-    normalize: { type: 'boolean', help: 'scale each row to length 1' },
-    precision: {
-      ...floatType,
-      default: 'auto',
-      help: 'of the forward pass, what is written is float32; auto: the faster one here',
-    },
+    normalize: flag(servingOptions.normalize),
+    ...ofBatches,
     ...ofDevice,
     strict: strictOption,
   },

@@ -8,6 +8,7 @@ import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { DataError } from '../errors.ts';
+import { knnOptions } from '../evaluate/knn.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { dataHelp, dataOption } from './data-option.ts';
@@ -21,12 +22,13 @@ import {
   judge,
   missingClasses,
 } from './evaluate-run.ts';
-import { fineTuneOptions, fineTuneRun, fineTuneSide, refuseFineTuneOptions } from './fine-tune-run.ts';
+import { fineTuneFlags, fineTuneRun, fineTuneSide, refuseFineTuneOptions } from './fine-tune-run.ts';
+import { flag } from './flag.ts';
 import { counted } from './format.ts';
 import { knnHistory } from './knn-history.ts';
 import { percent } from './report/results.ts';
 import { loadLabelledRunData, ofLabelFraction, ofRunData } from './run-data.ts';
-import { ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
+import { ofDevice, ofRun, ofThreads } from './shared-options.ts';
 import { sideOf } from './training.ts';
 
 const evalOptions = {
@@ -45,10 +47,10 @@ const evalOptions = {
     help: 'which classifiers judge the encoder; both: knn and linear',
   },
   baseline: { type: 'boolean', help: 'also judge the same encoder with random weights' },
-  k: { ...positive, default: 20, help: 'neighbours that vote' },
-  knnTemperature: { type: 'number', value: 'T', default: 0.1, above: 0, help: 'of the votes exp(cosine / T)' },
+  k: flag(knnOptions.k),
+  knnTemperature: flag(knnOptions.temperature),
   ...ofLabelFraction,
-  ...fineTuneOptions,
+  ...fineTuneFlags,
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, and of fine-tuning' },
   ...ofRunData,
   ...ofDevice,

@@ -8,9 +8,10 @@ import { openCheckpoint } from '../checkpoint/run.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError } from '../errors.ts';
-import { type ExportedModel, exportOnnx } from '../export/export-onnx.ts';
+import { type ExportedModel, exportOnnx, exportOptions } from '../export/export-onnx.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
+import { flag } from './flag.ts';
 import { formatBytes } from './format.ts';
 import { makeFolderOf, writeOutput } from './output-file.ts';
 import { ofRun } from './shared-options.ts';
@@ -41,14 +42,8 @@ FILE.json beside it says the same for programs that do not read metadata, as ONN
   options: {
     ...ofRun,
     out: { type: 'string', short: 'o', value: 'FILE', default: 'encoder.onnx', help: 'where to write' },
-    input: {
-      type: 'string',
-      value: 'TYPE',
-      choices: ['float32', 'uint8'],
-      default: 'float32',
-      help: 'what the model takes: normalised planes, or bytes of pixels',
-    },
-    normalize: { type: 'boolean', help: 'scale each embedding to length 1' },
+    input: flag(exportOptions.input),
+    normalize: flag(exportOptions.normalize),
     head: {
       type: 'boolean',
       help: 'include the head: the projection that the loss saw, or the classifier (output "logits")',

@@ -2,31 +2,28 @@
 import { presets } from '../augment/presets.ts';
 import { presetInput } from '../checkpoint/preset-input.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
-import { type FineTuneOptions, type FineTuneResult, fineTune } from '../classify/fine-tune.ts';
+import { type FineTuneOptions, type FineTuneResult, fineTune, fineTuneOptions } from '../classify/fine-tune.ts';
 import { fineTunePlan } from '../classify/fine-tune-plan.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
-import type { OptionTable, OptionValues } from './command.ts';
+import { optimizers } from '../optim/optimizer.ts';
+import { inGroup, type OptionTable, type OptionValues } from './command.ts';
+import { flag } from './flag.ts';
 import { flagOf } from './options.ts';
 import type { Output } from './output.ts';
-import { floatType, positive } from './shared-options.ts';
+import { precisionWords } from './shared-options.ts';
 import { TrainProgress } from './train-progress.ts';
 
-export const fineTuneOptions = {
-  epochs: {
-    ...positive,
-    help: 'of fine-tuning: passes over the training images; default 30, of few images as many as make 200 steps',
-  },
-  lr: {
-    type: 'number',
-    value: 'RATE',
-    above: 0,
-    help: 'of fine-tuning, for a batch of 256 images; default 100 divided by the steps, from 0.05 to 0.5',
-  },
-  batchSize: { ...positive, help: 'of fine-tuning: images a step; default 256, of few images 24 or more' },
-  precision: { ...floatType, help: 'of fine-tuning; default auto: what is faster on this machine' },
-} as const satisfies OptionTable;
+export const fineTuneFlags = inGroup('Of fine-tuning', {
+  epochs: flag(fineTuneOptions.epochs),
+  lr: flag(optimizers.sgd.lr, {
+    ...{ value: 'RATE', usual: '100 divided by the steps, from 0.05 to 0.5' },
+    help: 'learning rate, for a batch of 256 images',
+  }),
+  batchSize: flag(fineTuneOptions.batchSize),
+  precision: flag(fineTuneOptions.precision, { synonyms: precisionWords.synonyms, usual: 'auto' }),
+} as const satisfies OptionTable);
 
 /** The shorter side that images need, in pixels: the smallest crop, a part of their area, is then not enlarged. */
 export const neededSide = (size: number, leastArea: number): number => Math.ceil(size / Math.sqrt(leastArea));
@@ -34,11 +31,11 @@ export const neededSide = (size: number, leastArea: number): number => Math.ceil
 /** The shorter side that images need: the crops of `presets.fineTune` show at least 0.08 of an image's area. */
 export const fineTuneSide = ({ size }: RunConfig['input']): number => neededSide(size, 0.08);
 
-export type FineTuneValues = OptionValues<typeof fineTuneOptions>;
+export type FineTuneValues = OptionValues<typeof fineTuneFlags>;
 
 /** @throws {OptionError} options of fine-tuning beside a protocol without it. */
 export function refuseFineTuneOptions(values: FineTuneValues): void {
-  for (const name of Object.keys(fineTuneOptions) as (keyof FineTuneValues)[])
+  for (const name of Object.keys(fineTuneFlags) as (keyof FineTuneValues)[])
     if (values[name] !== undefined) throw new OptionError(`--${flagOf(name)} belongs to --protocol fine-tune`);
 }
 

@@ -11,7 +11,7 @@ import { type CommandContext, defineCommand, type OptionTable } from './command.
 import { dataHelp, dataOption, expectClasses, titleOf } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
 import { missingClasses } from './evaluate-run.ts';
-import { fineTuneOptions, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
+import { fineTuneFlags, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
 import { counted } from './format.ts';
 import { intervalText } from './knn-history.ts';
 import { percent } from './report/results.ts';
@@ -32,7 +32,7 @@ const options = {
     help: 'folder for the run of the classifier; default RUN-classifier',
   },
   resume: { type: 'boolean', help: 'go on with the run in that folder, with the same options' },
-  ...fineTuneOptions,
+  ...fineTuneFlags,
   ...ofLabelFraction,
   seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, of order and views' },
   ...ofRunData,

@@ -4,6 +4,7 @@ import { isObject } from '../files/strict-json.ts';
 import type * as Declared from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
 import type { OptionSpec, OptionTable } from './command.ts';
+import { flag } from './flag.ts';
 import { flagOf } from './options.ts';
 
 /** Tables by the name that chooses one: the losses, the encoders. */
@@ -34,25 +35,12 @@ function derive(name: string, option: Declared.Option): Derived[] {
       option.default === undefined ? { ...of, usual: undefined } : of,
     );
   if (option.help === undefined || option.type === 'checked') return [];
-  const { default: _, required: __, usual: ___, flag: ____, ...rest } = option;
-  const flag = { ...rest, help: option.help };
-  const usual = usualOf(option);
-  switch (flag.type) {
-    case 'boolean': // a switch can only say yes
-      return option.default === true ? [] : [{ name, flag, usual }];
-    case 'string':
-      return [{ name, flag: { value: 'NAME', ...flag }, usual }];
-    case 'number':
-      return [{ name, flag: { value: 'N', ...flag }, usual }];
-    case 'ramp': {
-      const number = { value: 'N', ...flag, type: 'number' } as const;
-      const end = { ...number, help: 'that it reaches at the end, along half a cosine' };
-      return [
-        { name, flag: number, usual },
-        { name: `${name}End`, flag: end, usual: undefined },
-      ];
-    }
-  }
+  if (option.type === 'boolean' && option.default === true) return []; // a switch can only say yes
+  const { default: _, required: __, usual: ___, ...rest } = option;
+  const made = { name, flag: flag(rest) as OptionSpec, usual: usualOf(option) };
+  if (option.type !== 'ramp') return [made];
+  const end = { ...made.flag, help: 'that it reaches at the end, along half a cosine' };
+  return [made, { name: `${name}End`, flag: end, usual: undefined }];
 }
 
 const derivedFrom = (declared: Declared.OptionTable, group = ''): Derived[] =>

@@ -2,10 +2,12 @@
 import { type LabelSuggestion, suggestLabels } from '../classify/suggest-labels.ts';
 import { loadDataset } from '../data/load.ts';
 import { DataError } from '../errors.ts';
+import { knnOptions } from '../evaluate/knn.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import { tensor } from '../tensor/tensor.ts';
 import { defineCommand } from './command.ts';
 import { expectClasses } from './data-option.ts';
+import { flag } from './flag.ts';
 import { counted } from './format.ts';
 import {
   eachImage,
@@ -19,7 +21,7 @@ import {
 } from './image-files.ts';
 import type { Output } from './output.ts';
 import { RecordWriter, recordsOption, rounded, type TableRecord } from './records.ts';
-import { floatType, ofDevice, positive } from './shared-options.ts';
+import { ofBatches, ofDevice } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
 const columns = ['path', 'class', 'confidence', 'runnerUp', 'runnerUpConfidence', 'nearest', 'similarity', 'check'];
@@ -47,7 +49,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
     labelled: { type: 'string', value: 'DIR', required: true, help: 'folder of labelled images, a sub-folder a class' },
     input: { type: 'string', value: 'PATH', required: true, help: 'folder of images, or one image' },
     out: recordsOption,
-    k: { ...positive, default: 20, help: 'neighbours that vote' },
+    k: flag(knnOptions.k),
     checkBelow: {
       type: 'number',
       value: 'MARGIN',
@@ -56,8 +58,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
       default: 0.5,
       help: 'margin, 0 to 1, below which an image is to be checked',
     },
-    batchSize: { ...positive, default: 64, help: 'images a forward pass' },
-    precision: { ...floatType, default: 'auto', help: 'of the forward pass; auto: the faster one here' },
+    ...ofBatches,
     ...ofDevice,
     strict: strictOption,
   },

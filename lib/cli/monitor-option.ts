@@ -4,10 +4,11 @@ import { featureRank } from '../monitors/feature-rank.ts';
 import { featureSpread } from '../monitors/feature-spread.ts';
 import { onlineKnn } from '../monitors/online-knn.ts';
 import { onlineProbe } from '../monitors/online-probe.ts';
+import { fitOptions } from '../train/fit-options.ts';
 import type { FeatureMonitor, Figures } from '../train/monitors.ts';
 import { expectOneOf } from '../validate.ts';
+import { flag } from './flag.ts';
 import { percent } from './report/results.ts';
-import { positive } from './shared-options.ts';
 
 const makers = { probe: onlineProbe, knn: onlineKnn, rank: featureRank, spread: featureSpread };
 const names = Object.keys(makers) as (keyof typeof makers)[];
@@ -19,7 +20,7 @@ export const monitorOptions = {
     default: 'probe,rank',
     help: `what watches the features as they are trained, joined by commas: ${names.join(', ')}; or all, or none`,
   },
-  monitorEvery: { ...positive, value: 'STEPS', help: 'steps between their figures; default: an epoch' },
+  monitorEvery: flag(fitOptions.monitorEvery),
 } as const;
 
 /** @throws {OptionError} a name that is none. */

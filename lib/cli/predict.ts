@@ -5,7 +5,7 @@ import { defineCommand } from './command.ts';
 import { counted, formatDuration } from './format.ts';
 import { eachImage, findImages, inputHelp, skippedText, strictOption } from './image-files.ts';
 import { RecordWriter, recordsOption, rounded } from './records.ts';
-import { floatType, ofDevice, ofRun, positive } from './shared-options.ts';
+import { ofBatches, ofDevice, ofRun } from './shared-options.ts';
 
 const columns = ['path', 'class', 'confidence', 'runnerUp', 'runnerUpConfidence'];
 
@@ -33,8 +33,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
     ...ofRun,
     input: { type: 'string', value: 'PATH', required: true, help: 'folder of images, or one image' },
     out: recordsOption,
-    batchSize: { ...positive, default: 64, help: 'images a forward pass' },
-    precision: { ...floatType, default: 'auto', help: 'of the forward pass; auto: the faster one here' },
+    ...ofBatches,
     ...ofDevice,
     strict: strictOption,
   },

@@ -1,6 +1,7 @@
 /** The images that a run is judged or trained further on: its own, or those that were typed. */
 import { holdsClassifier } from '../checkpoint/classifier.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
+import { balancedSubsetOptions } from '../data/balanced-subset.ts';
 import { DataError } from '../errors.ts';
 import type { OptionTable } from './command.ts';
 import {
@@ -13,6 +14,7 @@ import {
   titleOf,
   usualFraction,
 } from './data-option.ts';
+import { flag } from './flag.ts';
 import { counted } from './format.ts';
 import type { Output } from './output.ts';
 import { positive } from './shared-options.ts';
@@ -32,13 +34,7 @@ export const ofRunData = {
 } as const satisfies OptionTable;
 
 export const ofLabelFraction = {
-  labelFraction: {
-    type: 'number',
-    value: 'SHARE',
-    above: 0,
-    max: 1,
-    help: "use this share of each class's training images; default all",
-  },
+  labelFraction: flag(balancedSubsetOptions.fraction, { usual: 'all' }),
 } as const satisfies OptionTable;
 
 export interface RunDataOptions {

@@ -1,15 +1,17 @@
 /** `contrastive search`: the images of a folder that are like another one, like each other, or like none. */
 import { OptionError } from '../errors.ts';
-import type { FeatureIndex } from '../search/feature-index.ts';
+import { duplicateOptions } from '../search/duplicates.ts';
+import { type FeatureIndex, searchOptions as neighbourOptions } from '../search/feature-index.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
 import type { EncoderSource } from '../serve/encoder-source.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { folderOfRun } from './data-option.ts';
+import { flag } from './flag.ts';
 import { indexOf, ofIndex, openGiven, shortPath, withoutPictures } from './index-option.ts';
 import { placeFor, writeOutput } from './output-file.ts';
 import { type Found, findLike, findSame, findStrange, queriesOf } from './search-find.ts';
 import { renderFound } from './search-page.ts';
-import { floatType, ofDevice, positive } from './shared-options.ts';
+import { ofBatches, ofDevice, positive } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
 const searchOptions = {
@@ -22,15 +24,10 @@ const searchOptions = {
   query: { type: 'string', value: 'PATH', help: 'an image, or a folder of them, whose like is wanted' },
   duplicates: { type: 'boolean', help: 'groups of images that are the same, or nearly' },
   outliers: { type: 'boolean', help: 'images that are like no other' },
-  k: { ...positive, help: 'neighbours of each image; default 10, with --outliers 5' },
-  threshold: {
-    type: 'number',
-    value: 'COSINE',
-    default: 0.95,
-    above: 0,
-    max: 1,
-    help: 'with --duplicates: the least that two images of a group may be alike',
-  },
+  k: flag(neighbourOptions.k, { usual: '10, with --outliers 5' }),
+  threshold: flag(duplicateOptions.threshold, {
+    help: `with --duplicates: ${duplicateOptions.threshold.help}`,
+  }),
   limit: { ...positive, default: 20, help: 'with --outliers: how many to show' },
   ...ofIndex,
   out: {
@@ -39,8 +36,7 @@ const searchOptions = {
     value: 'FILE',
     help: 'write what was found as a page with pictures, a name in .html',
   },
-  batchSize: { ...positive, default: 64, help: 'images a forward pass' },
-  precision: { ...floatType, default: 'auto', help: 'of the forward pass; auto: the faster one here' },
+  ...ofBatches,
   ...ofDevice,
 } as const satisfies OptionTable;
 

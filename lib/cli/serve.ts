@@ -5,17 +5,18 @@ import { setAugmentThreads } from '../augment/augment.ts';
 import { holdsClassifier } from '../checkpoint/classifier.ts';
 import { openRun } from '../checkpoint/run.ts';
 import { messageOf, StateError } from '../errors.ts';
-import { createEmbedder } from '../serve/embedder.ts';
+import { createEmbedder, servingOptions } from '../serve/embedder.ts';
 import { createClassifier, ImageClassifier } from '../serve/image-classifier.ts';
-import { embeddingService } from '../serve/service.ts';
+import { embeddingService, serviceOptions } from '../serve/service.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
+import { flag } from './flag.ts';
 import { counted } from './format.ts';
 import { indexOf, ofIndex, openGiven, withoutPictures } from './index-option.ts';
 import type { Output } from './output.ts';
 import { searchPage, searchPageHeaders } from './search-live.ts';
-import { floatType, ofDevice, ofThreads, positive } from './shared-options.ts';
+import { ofDevice, ofPrecision, ofThreads, positive } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
 export const command = defineCommand({
@@ -68,25 +69,14 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
     ...ofIndex,
     port: { ...positive, default: 3000, min: 0, max: 65_535, help: 'to listen on; 0 for any that is free' },
     host: { type: 'string', value: 'NAME', default: '127.0.0.1', help: 'address to listen on; 0.0.0.0 for all' },
-    normalize: { type: 'boolean', help: 'scale each vector to length 1' },
-    precision: {
-      ...floatType,
-      default: 'auto',
-      help: 'of the forward pass, vectors are float32; auto: the faster one here',
-    },
+    normalize: flag(servingOptions.normalize),
+    ...ofPrecision,
     ...ofDevice,
-    maxBatch: { ...positive, default: 32, max: 65_536, help: 'most images in one forward pass' },
-    maxImageBytes: { ...positive, default: 10_000_000, max: 2 ** 31 - 1, help: 'largest image, in bytes' },
-    maxPending: { ...positive, default: 256, help: 'images at work or waiting above which new ones are turned away' },
-    maxPixels: {
-      ...positive,
-      default: 25_000_000,
-      help: 'largest image, in pixels; decoding takes 1 to 6 bytes each, of AVIF 20',
-    },
-    maxBufferedBytes: {
-      ...positive,
-      help: 'bytes of requests held at once, above which new ones are turned away; default 256 MB',
-    },
+    maxBatch: flag(servingOptions.maxBatch),
+    maxImageBytes: flag(serviceOptions.maxImageBytes),
+    maxPending: flag(serviceOptions.maxPending),
+    maxPixels: flag(servingOptions.maxPixels, { default: 25_000_000 }),
+    maxBufferedBytes: flag(serviceOptions.maxBufferedBytes),
     closeTimeout: { ...positive, default: 8, max: 86_400, help: 'seconds that connections have to end in at the end' },
     ...ofThreads,
   },

@@ -1,17 +1,22 @@
 /** Rows that several commands have in their tables of options. */
-import { precisionOptions } from '../tensor/precision.ts';
+import { deviceOption } from '../options/kinds.ts';
+import { servingOptions } from '../serve/embedder.ts';
 import type { OptionTable } from './command.ts';
+import { flag } from './flag.ts';
 
 /** A whole number above 0. */
 export const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
 
-/** A floating-point type of the computation; each command adds what it is of. auto: what is faster on this machine. */
-export const floatType = {
-  type: 'string',
-  value: 'NAME',
-  choices: precisionOptions,
-  synonyms: { bf16: 'bfloat16', fp32: 'float32' },
-} as const;
+/** How commands have an option for the floating-point type. */
+export const precisionWords = { default: 'auto', synonyms: { bf16: 'bfloat16', fp32: 'float32' } } as const;
+
+export const ofPrecision = { precision: flag(servingOptions.precision, precisionWords) } as const satisfies OptionTable;
+
+/** Of a command that sends many images through an encoder. */
+export const ofBatches = {
+  batchSize: flag(servingOptions.maxBatch, { default: 64 }),
+  ...ofPrecision,
+} as const satisfies OptionTable;
 
 /** Of a command that reads what `train` has written. */
 export const ofRun = {
@@ -19,12 +24,7 @@ export const ofRun = {
 } as const satisfies OptionTable;
 
 export const ofDevice = {
-  device: {
-    type: 'string',
-    value: 'NAME',
-    default: 'cpu',
-    help: 'cpu, cuda, cuda:N, mps, or auto: cuda, else mps, else cpu',
-  },
+  device: flag(deviceOption),
 } as const satisfies OptionTable;
 
 export const ofThreads = {

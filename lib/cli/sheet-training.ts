@@ -9,11 +9,11 @@ import { dataOfRun, holdsRun, loadSplits, parseData, profileOf } from './data-op
 import { flagOf } from './options.ts';
 import type { Output } from './output.ts';
 import { imageFileDataset } from './sheet-images.ts';
-import { readPipeline } from './sheet-views.ts';
 import { readConfig, specOf, withConfig } from './train-config.ts';
 import { choose } from './train-data.ts';
 import type { TrainOptions } from './train-options.ts';
 import { augmentationsOf, sideOf, type TrainingSpec } from './training.ts';
+import { readViews, sideForViews, viewFlags } from './views-file.ts';
 
 export interface SheetTraining {
   readonly title: string;
@@ -38,18 +38,21 @@ export interface SheetChoices {
 
 const missing = 'DATA is missing: a folder of images, one image, or the name of a data set';
 
-/** What may be typed beside a run or a pipeline: what they do not decide. */
-const beside = ['data', 'run', 'augment', 'out', 'samples', 'views', 'seed', 'json', 'help'];
+/** What may be typed beside a run: what it does not decide. */
+const beside = ['data', 'run', 'out', 'samples', 'views', 'seed', 'json', 'help'];
 
 /** @throws {OptionError} choices that do not go together; {DataError} images or a file that are missing. */
 export function sheetTraining(choices: SheetChoices): Promise<SheetTraining> {
   const { options, run, pipeline, given } = choices;
   if (run === undefined && options.data !== undefined && holdsRun(options.data))
     return sheetTraining({ ...choices, run: options.data, options: { ...options, data: undefined } });
-  const owner = run === undefined ? 'augment' : 'run';
-  const other = [...given].find((name) => !beside.includes(name) || (run !== undefined && name === 'augment'));
-  if ((run !== undefined || pipeline !== undefined) && other !== undefined)
-    throw new OptionError(`--${flagOf(other)} does not go with --${owner}, which says what the views are`);
+  const isOther = (name: string): boolean =>
+    run === undefined ? pipeline !== undefined && viewFlags.includes(name) : !beside.includes(name);
+  const other = [...given].find(isOther);
+  if (other !== undefined)
+    throw new OptionError(
+      `--${flagOf(other)} does not go with --${run === undefined ? 'augment' : 'run'}, which says what the views are`,
+    );
   if (run !== undefined) return ofRun(run, choices);
   return pipeline === undefined ? ofOptions(choices) : ofPipeline(pipeline, choices);
 }
@@ -108,15 +111,16 @@ const ofSpec = (spec: TrainingSpec): Omit<SheetTraining, 'dataset'> => ({
   isSampled: spec.sampler !== undefined,
 });
 
-/** Images are decoded as stored: the file does not say how a training of it would. */
+/** Images are decoded as a training of these views would. */
 async function ofPipeline(path: string, { options, signal, output }: SheetChoices): Promise<SheetTraining> {
   if (options.data === undefined) throw new OptionError(missing);
-  const views = await readPipeline(path);
+  const views = await readViews(path);
+  const side = sideForViews(views);
   const file = await imageAt(options.data);
   const dataset =
     file === undefined
-      ? (await loadSplits(parseData(options.data), { output, signal })).train
-      : imageFileDataset(file, undefined);
+      ? (await loadSplits(parseData(options.data), { ...(side !== undefined && { side }), output, signal })).train
+      : imageFileDataset(file, side);
   return { title: path, dataset, views, seed: options.seed, isSampled: false };
 }
 

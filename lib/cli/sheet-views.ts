@@ -1,10 +1,6 @@
 /** The columns of a contact sheet: the views that a training makes of an image, one epoch after the other. */
-import { readFile } from 'node:fs/promises';
-import { type Augmentation, type AugmentData, augment, type DrawnTransform } from '../augment/augment.ts';
-import type { Transform } from '../augment/transform.ts';
+import type { Augmentation, DrawnTransform } from '../augment/augment.ts';
 import type { LoadedSample } from '../data/dataset.ts';
-import { DataError, messageOf, OptionError } from '../errors.ts';
-import { isObject, parseStrictJson } from '../files/strict-json.ts';
 
 export interface Column {
   readonly augmentation: Augmentation;
@@ -27,19 +23,3 @@ export const drawColumn = (
   sample: LoadedSample,
   seed: number,
 ): DrawnTransform[] => augmentation.draw(sample, { seed, epoch, id: sample.id, view });
-
-/** @throws {DataError} a file that is missing or not JSON. @throws {OptionError} no pipeline, or one that is refused. */
-export async function readPipeline(file: string): Promise<readonly Augmentation[]> {
-  let data: unknown;
-  try {
-    data = parseStrictJson(await readFile(file, 'utf8'), 64);
-  } catch (error) {
-    throw new DataError(`${file}: cannot be read as JSON: ${messageOf(error)}`, { cause: error });
-  }
-  const isList = Array.isArray(data) && data.length > 0 && data.every((view) => isObject(view) && 'transforms' in view);
-  try {
-    return isList ? (data as AugmentData[]).map((view) => augment(view)) : [augment(data as Transform[])];
-  } catch (error) {
-    throw new OptionError(`${file}: ${messageOf(error)}`, { cause: error });
-  }
-}

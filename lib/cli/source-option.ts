@@ -1,12 +1,14 @@
 /** Which encoder a command computes features with: that of a run, or a network with weights from a file. */
 import { openRun } from '../checkpoint/run.ts';
+import { stemOption } from '../encoders/network-options.ts';
 import { OptionError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
 import type { EmbedderInfo } from '../serve/embedder.ts';
-import type { EncoderSource } from '../serve/encoder-source.ts';
+import { type EncoderSource, weightsInputOptions } from '../serve/encoder-source.ts';
 import type { OptionTable, OptionValues } from './command.ts';
+import { flag } from './flag.ts';
 import type { Output } from './output.ts';
-import { ofRun, positive } from './shared-options.ts';
+import { ofRun } from './shared-options.ts';
 
 const { required: _, ...run } = ofRun.run;
 
@@ -18,13 +20,8 @@ export const ofSource = {
     value: 'FILE',
     help: "its weights, safetensors or .pth: torchvision's, timm's, or a checkpoint of MoCo, SupContrast, lightly, solo-learn …",
   },
-  stem: {
-    type: 'string',
-    value: 'NAME',
-    choices: ['imagenet', 'cifar'],
-    help: 'with --weights: the first layers, as in train; default imagenet',
-  },
-  size: { ...positive, value: 'PIXELS', help: 'with --weights: side of the square input; default 224' },
+  stem: flag(stemOption, { help: 'with --weights: the first layers, as in train', usual: 'imagenet' }),
+  size: flag(weightsInputOptions.size, { help: 'with --weights: side of the square input', usual: '224' }),
 } as const satisfies OptionTable;
 
 /** What `--help` says of them. */

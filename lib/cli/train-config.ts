@@ -7,7 +7,6 @@ import type { DatasetInput } from '../data/load.ts';
 import { OptionError } from '../errors.ts';
 import { fieldsOfRun, type PartialConfig, readTraining } from './config-file.ts';
 import { dataText, parseData } from './data-option.ts';
-import { flagsOfVariants } from './flags.ts';
 import { methodFrom } from './methods.ts';
 import { optimizerFrom, scheduleFrom } from './optimizers.ts';
 import { parseOptions } from './options.ts';
@@ -17,6 +16,9 @@ import { samplerChoices, samplerFlagNames } from './sampler-option.ts';
 import { encoderVariants, type TrainOptions, trainOptions } from './train-options.ts';
 import type { TrainingSpec } from './training.ts';
 import { trainingSpec, usualPreset } from './training-spec.ts';
+import { viewFlags } from './views-file.ts';
+
+type Beginning = Pick<TrainOptions, 'resume' | 'config' | 'recipe' | 'out' | 'init' | 'augment'>;
 
 /**
  * What `--resume`, `--config` or `--recipe` names; undefined without any.
@@ -28,9 +30,12 @@ export async function readConfig({
   recipe,
   out,
   init,
-}: Pick<TrainOptions, 'resume' | 'config' | 'recipe' | 'out' | 'init'>): Promise<PartialConfig | undefined> {
+  augment,
+}: Beginning): Promise<PartialConfig | undefined> {
   if (resume !== undefined) {
-    const beside = Object.entries({ config: file, recipe, out, init }).find(([, value]) => value !== undefined);
+    const beside = Object.entries({ config: file, recipe, out, init, augment }).find(
+      ([, value]) => value !== undefined,
+    );
     if (beside !== undefined)
       throw new OptionError(`--${beside[0]} does not go with --resume: the run in that folder has its own`);
     const { config } = await RunFolder.open(resume);
@@ -51,8 +56,8 @@ export async function readConfig({
 /** Which options decide a field: where none of them was typed, it is the config's, word for word. */
 const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>> = {
   head: ['headDim', 'method'],
-  augment: ['data', 'size', 'preset', ...Object.keys(flagsOfVariants(presetVariants))],
-  preset: ['data', 'size', 'preset', ...Object.keys(flagsOfVariants(presetVariants))],
+  augment: ['data', ...viewFlags],
+  preset: ['data', ...viewFlags],
   input: ['data', 'size'],
   batchSize: ['batchSize'],
   sampler: samplerFlagNames,
@@ -65,6 +70,9 @@ const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>>
   precision: ['precision'],
   recipe: [],
 };
+
+/** Fields that `--augment` decides: its file's are in the config (`withViews`). */
+const ofViews: readonly string[] = ['augment', 'preset', 'input'];
 
 /** Whether `--data` names the data set of a config, which may lie elsewhere now. */
 const isKindOf = (text: string | undefined, data: PartialConfig['data']): boolean =>
@@ -83,10 +91,11 @@ export function specOf(
   const typed = { options, given };
   const isMoved = isKindOf(options.data, config?.data);
   const method = methodFrom(typed, config?.method, usualMethod);
+  const hasOwnViews = given.has('augment');
   const isSame = (option: string): boolean =>
     (option === 'data' && isMoved) || (option === 'method' && method.name === config?.method?.name);
   const isDecided = (option: string): boolean => given.has(option) && !isSame(option);
-  const profile = { ...usual, ...(isDecided('data') ? {} : config?.input) };
+  const profile = { ...usual, ...(isDecided('data') && !hasOwnViews ? {} : config?.input) };
   const { size = profile.size } = options;
   const spec = trainingSpec(
     {
@@ -101,7 +110,8 @@ export function specOf(
   );
   if (config === undefined) return spec;
   const kept = Object.entries(deciders)
-    .filter(([field, by]) => (field in config || (field === 'preset' && 'augment' in config)) && !by.some(isDecided))
+    .filter(([field]) => field in config || (field === 'preset' && 'augment' in config))
+    .filter(([field, by]) => (hasOwnViews && ofViews.includes(field)) || !by.some(isDecided))
     .map(([field]) => [field, config[field as keyof TrainingSpec]]);
   const { input, ...others } = Object.fromEntries(kept) as Partial<TrainingSpec>;
   const whole = { ...spec, ...others, input: { ...spec.input, ...input } };

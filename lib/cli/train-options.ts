@@ -1,19 +1,25 @@
 /** The options of `contrastive train`, and the way back from their values to a command line. */
 import { isAbsolute, relative, resolve } from 'node:path';
 import { type PresetName, presetVariants } from '../augment/presets.ts';
+import { processGroupOptions } from '../distributed/group.ts';
 import { encoderFacts, encoderNames } from '../encoders/all.ts';
+import { projectionHeadOptions } from '../encoders/projection-head.ts';
 import { OptionError } from '../errors.ts';
 import { lossVariants } from '../losses/all.ts';
+import { emaOptions } from '../train/averaged-weights.ts';
+import { fitOptions } from '../train/fit-options.ts';
+import { trainerOptions } from '../train/options.ts';
 import { inGroup, type OptionSpec, type OptionTable, type OptionValues } from './command.ts';
 import { dataOption, skipDamaged } from './data-option.ts';
 import { importFile } from './encoder-option.ts';
+import { flag } from './flag.ts';
 import { flagsOfVariants, type Variants } from './flags.ts';
 import { methodVariants, offeredMethods } from './methods.ts';
 import { monitorOptions } from './monitor-option.ts';
 import { offeredSchedules, optimizerVariants, scheduleVariants, usualSchedule } from './optimizers.ts';
 import { flagOf } from './options.ts';
 import { samplerFlags } from './sampler-option.ts';
-import { floatType, ofDevice, ofRun, ofThreads, positive } from './shared-options.ts';
+import { ofDevice, ofRun, ofThreads, positive, precisionWords } from './shared-options.ts';
 
 /** What most people choose. */
 const essentials = {
@@ -32,15 +38,10 @@ const essentials = {
     help: `the network whose features are trained: ${encoderNames().join(', ')}, or a file that makes one of your own`,
   },
   size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
-  epochs: {
-    ...positive,
-    min: 0,
-    help: 'passes over the training images; default as many as show 10 000 images, 10 to 200; 0: a run of the untrained encoder, to compare with',
-  },
-  batchSize: {
-    ...positive,
-    help: 'images a step, each gives two views; default 256; of fewer than 1024 images a quarter, or equal parts of at most 32',
-  },
+  epochs: flag(trainerOptions.epochs, { usual: 'as many as show 10 000 images, 10 to 200' }),
+  batchSize: flag(trainerOptions.batchSize, {
+    usual: '256, of fewer than 1024 images a quarter, or equal parts of at most 32',
+  }),
   valSplit: {
     type: 'number',
     value: 'SHARE',
@@ -49,12 +50,7 @@ const essentials = {
     help: 'put this share of each class of the training images aside, by the seed, to judge on; default 0.2 where there are classes and no test images; 0: none',
   },
   skipDamaged,
-  out: {
-    type: 'string',
-    short: 'o',
-    value: 'DIR',
-    help: 'folder of the run; default the next free runs/DATA-METHOD-N',
-  },
+  out: flag(fitOptions.out, { short: 'o', value: 'DIR', usual: 'the next free runs/DATA-METHOD-N' }),
   resume: {
     type: 'string',
     value: 'RUN',
@@ -100,15 +96,8 @@ const imagesAndBatches = {
   limitTrain: { ...positive, help: 'use so many training images' },
   limitTest: { ...positive, help: 'use so many test images' },
   ...samplerFlags,
-  microBatch: {
-    ...positive,
-    help: 'images that go through the encoder at once; below --batch-size, gradients are cached: less memory, a third more time',
-  },
-  accumulate: {
-    ...positive,
-    value: 'BATCHES',
-    help: 'batches an update, whose gradients are added up; the loss compares within each of them only; default 1',
-  },
+  microBatch: flag(trainerOptions.microBatch),
+  accumulate: flag(trainerOptions.accumulate, { usual: '1' }),
 } as const satisfies OptionTable;
 
 const methodAndHead = {
@@ -118,10 +107,9 @@ const methodAndHead = {
     completions: Object.keys(lossVariants()),
     help: `of moco, of queries and keys: ${Object.keys(lossVariants()).join(', ')}; without --method, in the place of one`,
   },
-  headDim: {
-    ...positive,
-    help: 'length of the vectors that the loss compares; default 128, 512 for simsiam, 1024 for barlow-twins and vicreg',
-  },
+  headDim: flag(projectionHeadOptions.outFeatures, {
+    usual: '128, 512 for simsiam, 1024 for barlow-twins and vicreg',
+  }),
 } as const satisfies OptionTable;
 
 const views = {
@@ -130,6 +118,11 @@ const views = {
     value: 'NAME',
     choices: Object.keys(presetVariants) as PresetName[],
     help: "a published recipe of views; default supcon up to 64 pixels, else the method's own",
+  },
+  augment: {
+    type: 'string',
+    value: 'FILE',
+    help: 'views of your own as JSON, in place of a preset: what JSON.stringify(augment([…])) gives, or a list of such, one a view',
   },
 } as const satisfies OptionTable;
 
@@ -146,13 +139,7 @@ const optimization = {
     choices: offeredSchedules,
     help: `of the learning rate; default ${usualSchedule.name}, with a warm-up of ${usualSchedule.warmup} of the steps`,
   },
-  ema: {
-    type: 'number',
-    value: 'DECAY',
-    min: 0,
-    max: 1,
-    help: 'keep a running mean of the weights, which is judged and saved in their place: the part of it that stays at an update, such as 0.999',
-  },
+  ema: flag(emaOptions.decay, { usual: 'no mean' }),
 } as const satisfies OptionTable;
 
 const watching = {
@@ -164,34 +151,19 @@ const watching = {
     help: 'epochs between kNN accuracies; 0: at the end only; default a fifth of them',
   },
   ...monitorOptions,
-  checkpointEvery: {
-    ...positive,
-    value: 'EPOCHS',
-    help: 'epochs between checkpoints; default 1, of fewer than 1000 images as many as show 1000; the end has one',
-  },
+  checkpointEvery: flag(fitOptions.checkpointEvery, { usual: '1, of fewer than 1000 images as many as show 1000' }),
 } as const satisfies OptionTable;
 
 const machine = {
-  precision: {
-    ...floatType,
-    default: 'auto',
-    help: 'of forward and backward pass, weights stay float32; auto measures for a second where the CPU has bfloat16',
-  },
+  precision: flag(trainerOptions.precision, precisionWords),
   ...ofDevice,
   ...ofThreads,
   noSyncBatchNorm: {
     type: 'boolean',
     help: 'where several processes train together: each takes the statistics of batch normalisation over its own images; default over those of all',
   },
-  timeout: {
-    type: 'number',
-    value: 'SECONDS',
-    above: 0,
-    max: 1e6,
-    default: 600,
-    help: 'where several processes train together: how long one waits for another, such as for the kNN accuracy, which the first one measures',
-  },
-  seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of weights, order and views' },
+  timeout: flag(processGroupOptions.timeout),
+  seed: flag(trainerOptions.seed, { help: 'of weights, order and views' }),
 } as const satisfies OptionTable;
 
 /** The headings of the help, under which the flags of what is chosen by name stand too. */

@@ -22,6 +22,7 @@ import { knnMonitor } from './train-knn.ts';
 import { partFlags, resumeCommand, type TrainOptions, trainOptions } from './train-options.ts';
 import { reportEnd, startLine, TrainProgress } from './train-progress.ts';
 import { makeTraining } from './training.ts';
+import { withViews } from './views-file.ts';
 
 export const command = defineCommand({
   name: 'train',
@@ -105,7 +106,7 @@ export async function train(context: TrainContext): Promise<void> {
 /** This process's part. */
 async function trainHere(context: TrainContext): Promise<void> {
   const { given, signal, output } = context;
-  const { config, resume } = await fromRankZero(() => beginningOf(context.options));
+  const { config, resume } = await fromRankZero(() => beginningOf(context.options, given));
   const options = withConfig({ ...context.options, resume }, given, config);
   const { threads } = options;
   const { source, spec, splits } = await prepare({ ...context, options }, config);
@@ -180,12 +181,13 @@ interface Beginning {
 }
 
 /** What a training begins with. @throws {CheckpointError} `out` holds a run, which is not to go on. */
-async function beginningOf(options: TrainOptions): Promise<Beginning> {
+async function beginningOf(options: TrainOptions, given: ReadonlySet<string>): Promise<Beginning> {
   const { out, resume, continue: goesOn } = options;
   if (goesOn && (out === undefined || resume !== undefined))
     throw new OptionError('--continue goes with --out, the folder of the run, and not with --resume');
   if (goesOn && (await holdsRun(out as string))) return { resume: out, config: await readConfig({ resume: out }) };
-  const config = await readConfig(options);
+  const own = await readConfig(options);
+  const config = options.augment === undefined ? own : await withViews(own, options.augment, given);
   if (out !== undefined) await RunFolder.expectNone(out);
   return { resume, config };
 }

@@ -55,7 +55,7 @@ function viewsOf({ name, ...options }: Part, { size, mean, std }: TrainingSpec['
   return (Array.isArray(views) ? views : [views, views]).map((view) => json(view));
 }
 
-const aChannel = (value: number | readonly number[]): number[] =>
+export const aChannel = (value: number | readonly number[]): number[] =>
   typeof value === 'number' ? new Array<number>(channels).fill(value) : [...value];
 
 /** @throws {OptionError} views with a value out of range. */

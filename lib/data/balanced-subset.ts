@@ -6,9 +6,12 @@ import { resolveOptions } from '../options/resolve.ts';
 import { type Dataset, subset } from './dataset.ts';
 import { shuffledClasses } from './labels.ts';
 
-const declared = {
+export const balancedSubsetOptions = {
   /** Share of the samples of each class, in (0, 1], rounded; at least one sample of each. */
-  fraction: { type: 'number', above: 0, max: 1 },
+  fraction: {
+    ...{ type: 'number', above: 0, max: 1, value: 'SHARE' },
+    help: "use this share of each class's training images",
+  },
   /** Samples of each class; in place of `fraction`. */
   perClass: countOption,
   /** Of the choice, default 0. With the same seed, a smaller part lies inside a larger one. */
@@ -16,7 +19,7 @@ const declared = {
   signal: signalOption,
 } as const satisfies OptionTable;
 
-export interface BalancedSubsetOptions extends OptionsOf<typeof declared> {}
+export interface BalancedSubsetOptions extends OptionsOf<typeof balancedSubsetOptions> {}
 
 /**
  * A part of `dataset` in which classes are as frequent as in the whole (`fraction`) or equally frequent (`perClass`), for
@@ -31,7 +34,7 @@ export interface BalancedSubsetOptions extends OptionsOf<typeof declared> {}
  * const few = await balancedSubset(train, { fraction: 0.01 });
  */
 export async function balancedSubset(dataset: Dataset, options: BalancedSubsetOptions): Promise<Dataset> {
-  const { fraction, perClass, seed, signal } = resolveOptions('balancedSubset', declared, options);
+  const { fraction, perClass, seed, signal } = resolveOptions('balancedSubset', balancedSubsetOptions, options);
   if ((fraction === undefined) === (perClass === undefined))
     throw new OptionError('balancedSubset needs fraction or perClass, and not both');
   const members = await shuffledClasses(dataset, { seed, signal });

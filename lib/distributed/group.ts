@@ -14,11 +14,14 @@ import { expectFunction, expectText } from '../validate.ts';
 import { codeSignature } from './code-signature.ts';
 import { isOneOfSeveral, type Place, placeOf } from './environment.ts';
 
-const table = {
+export const processGroupOptions = {
   /** What carries the tensors: 'gloo' (TCP). 'auto', the default, takes what the machine has. */
   backend: { type: 'string', choices: ['auto', 'gloo'], default: 'auto' },
   /** Seconds that the others are waited for, at the start and in each collective. Default 600. */
-  timeout: { type: 'number', above: 0, max: 1e6, default: 600 },
+  timeout: {
+    ...{ type: 'number', above: 0, max: 1e6, default: 600, value: 'SECONDS' },
+    help: 'of several processes: how long one waits for another, such as for a figure that the first one measures',
+  },
   /** A file that all processes reach, in the place of MASTER_ADDR and MASTER_PORT: a new one for each start. */
   file: { type: 'string' },
   /** Of this process. Default: the variable RANK. */
@@ -29,7 +32,7 @@ const table = {
   signature: { type: 'checked', check: (_: string, value: Readonly<Record<string, string>>) => value, default: {} },
 } as const satisfies OptionTable;
 
-export interface ProcessGroupOptions extends OptionsOf<typeof table> {}
+export interface ProcessGroupOptions extends OptionsOf<typeof processGroupOptions> {}
 
 interface Joined {
   readonly rank: number;
@@ -60,7 +63,7 @@ export const worldSize = (): number => joined?.worldSize ?? 1;
  * const sum = noGrad(() => ops.allReduce_(tensor([rank()])));
  */
 export async function initProcessGroup(options: ProcessGroupOptions = {}): Promise<void> {
-  const { timeout, file, signature, ...given } = resolveOptions('initProcessGroup', table, options);
+  const { timeout, file, signature, ...given } = resolveOptions('initProcessGroup', processGroupOptions, options);
   if (joined !== undefined) throw new StateError('this process is in a process group already');
   const place = placeIn(file, given);
   const group = { rank: place.rank, worldSize: place.worldSize };

@@ -12,7 +12,7 @@ import { tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkFeatures } from './inputs.ts';
 
-const table = {
+export const projectionHeadOptions = {
   /** The encoder's `featureDim`. */
   inFeatures: { ...size, required: true },
   /** Linear layers, with an activation between them. Default 2: SimCLR, SupContrast, MoCo v2. 1: a linear head. */
@@ -35,12 +35,12 @@ const table = {
   seed: seedOption,
 } as const satisfies OptionTable;
 
-export type ProjectionHeadOptions = OptionsOf<typeof table>;
-type Resolved = ResolvedOf<typeof table> & { readonly hiddenFeatures: number };
+export type ProjectionHeadOptions = OptionsOf<typeof projectionHeadOptions>;
+type Resolved = ResolvedOf<typeof projectionHeadOptions> & { readonly hiddenFeatures: number };
 
 /** @throws {OptionError} an unknown or wrong option. */
 function resolve(options: ProjectionHeadOptions): Resolved {
-  const resolved = resolveOptions('projectionHead', table, options ?? {});
+  const resolved = resolveOptions('projectionHead', projectionHeadOptions, options ?? {});
   return { ...resolved, hiddenFeatures: resolved.hiddenFeatures ?? resolved.inFeatures };
 }
 

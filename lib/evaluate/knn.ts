@@ -23,9 +23,9 @@ import { type Columns, computeRows, rowOptions } from './row-jobs.ts';
 
 export const knnOptions = {
   /** Neighbours that vote, 1 to the number of training rows; default 20 (200 is usual for ImageNet). */
-  k: { ...countOption, default: 20 },
+  k: { ...countOption, default: 20, help: 'neighbours that vote' },
   /** T of the votes exp(cosine / T), > 0; default 0.1. */
-  temperature: { type: 'number', default: 0.1, above: 0 },
+  temperature: { type: 'number', default: 0.1, above: 0, value: 'T', help: 'of the votes exp(cosine / T)' },
   ...rowOptions,
 } as const satisfies OptionTable;
 

@@ -44,9 +44,9 @@ function expectTexts(name: string, value: Readonly<Record<string, string>>): Rea
   return value;
 }
 
-const declared = {
+export const exportOptions = {
   /** Scales each output vector to length 1. Default false. */
-  normalize: { type: 'boolean', default: false },
+  normalize: { type: 'boolean', default: false, help: 'scale each embedding to length 1' },
   /** Makes batch normalisation a part of the convolution before it: fewer operations, equal up to rounding. Default true. */
   foldBatchNorm: { type: 'boolean', default: true },
   /**
@@ -59,12 +59,18 @@ const declared = {
    * 'float32' (default): (batch, channels, height, width), normalised. 'uint8': (batch, height, width, channels), the bytes
    * of decoded images; the graph normalises by `preprocessing`.
    */
-  input: { type: 'string', choices: ['float32', 'uint8'], default: 'float32' },
+  input: {
+    type: 'string',
+    choices: ['float32', 'uint8'],
+    default: 'float32',
+    value: 'TYPE',
+    help: 'what the model takes: normalised planes, or bytes of pixels',
+  },
   /** Further entries of the file's metadata. */
   metadata: { type: 'checked', check: expectTexts, default: {} },
 } as const satisfies OptionTable;
 
-export interface ExportOptions extends OptionsOf<typeof declared> {}
+export interface ExportOptions extends OptionsOf<typeof exportOptions> {}
 
 export interface ExportedModel {
   readonly file: string;
@@ -107,7 +113,7 @@ export async function exportOnnx(
     input: dtype,
     metadata: further,
     ...rest
-  } = resolveOptions('exportOnnx', declared, options);
+  } = resolveOptions('exportOnnx', exportOptions, options);
   const channels = channelsOf(encoder, rest.preprocessing);
   const preprocessing = rest.preprocessing && preprocessingOf(rest.preprocessing, channels);
   if (dtype === 'uint8' && preprocessing === undefined)

@@ -173,6 +173,10 @@ export interface Addon {
   /** Moves the tensors themselves, with their gradients. The handles from before keep naming the old device. */
   move(tensors: readonly TensorHandle[], device: string, flags: number, job: number): TensorHandle[];
   dispose(tensor: TensorHandle): boolean;
+  /** Likewise, and the handle must not be used again: `disposed` stands for it. */
+  forget(tensor: TensorHandle): void;
+  /** A handle that was disposed. */
+  readonly disposed: TensorHandle;
   memory(): { readonly tensors: number; readonly bytes: number; readonly recyclable: number };
 
   /** `channels` 0 keeps the source's. */

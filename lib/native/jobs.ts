@@ -13,8 +13,8 @@ export interface Frame {
 
 type Frames = readonly Frame[];
 
-/** A stack as V8 captures it, at half of what its places cost; `stack` makes those when it is first read. */
-interface CapturedStack {
+/** A stack as V8 captures it (Error.captureStackTrace), at half of what its places cost; `stack` makes those when it is first read. */
+export interface CapturedStack {
   readonly stack?: Frames;
 }
 
@@ -59,11 +59,8 @@ const toFrames = (_: unknown, sites: readonly NodeJS.CallSite[]): Frame[] =>
   }));
 
 function capture(below: (...args: never[]) => unknown): CapturedStack {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = Math.min(limit, maxFrames);
   const captured: CapturedStack = {};
   Error.captureStackTrace(captured, below);
-  Error.stackTraceLimit = limit;
   return captured;
 }
 
@@ -71,7 +68,7 @@ function placesIn(captured: CapturedStack): Frames {
   const prepare = Error.prepareStackTrace;
   Error.prepareStackTrace = toFrames;
   try {
-    return captured.stack ?? [];
+    return captured.stack?.slice(0, maxFrames) ?? [];
   } finally {
     Error.prepareStackTrace = prepare;
   }
@@ -102,21 +99,26 @@ export function releaseStacks(): void {
 }
 
 /**
- * Numbers a job and keeps the stack of its caller; frames of `below` and above it are left out.
+ * Numbers a job and keeps the stack of its caller.
  * @param stream the one that it is for: 0 the bulk one, 1 the interactive one; undefined for a job that is on none.
  * @param recorded of the replay of a recording: the stacks of its operations.
  */
+export function noteJob(captured: CapturedStack, stream?: number, recorded?: readonly Frames[]): number {
+  releaseStacks();
+  const job = ++lastJob;
+  const entry: Entry = { job, stream, captured, frames: undefined, recorded };
+  if (stream === undefined) keepPlaces(entry);
+  entries[job % kept] = entry;
+  return job;
+}
+
+/** Numbers a job, as noteJob; of the stack here, frames of `below` and above it are left out. */
 export function newJob(
   below: (...args: never[]) => unknown = newJob,
   stream?: number,
   recorded?: readonly Frames[],
 ): number {
-  releaseStacks();
-  const job = ++lastJob;
-  const entry: Entry = { job, stream, captured: capture(below), frames: undefined, recorded };
-  if (stream === undefined) keepPlaces(entry);
-  entries[job % kept] = entry;
-  return job;
+  return noteJob(capture(below), stream, recorded);
 }
 
 /** The call that enqueued a job, where that is still known. */

@@ -12,7 +12,11 @@ export const seedOption = { type: 'number', default: 0, min: 0, integer: true } 
 export const nextSeed = (seed: number): number => (seed === Number.MAX_SAFE_INTEGER ? 0 : seed + 1);
 
 /** 'cpu', 'cuda[:N]', 'mps', 'auto'. */
-export const deviceOption = { type: 'string', default: 'cpu' } as const;
+export const deviceOption = {
+  type: 'string',
+  default: 'cpu',
+  help: 'cpu, cuda, cuda:N, mps, or auto: cuda, else mps, else cpu',
+} as const;
 
 export const signalOption = { type: 'checked', check: expectSignal } as const;
 

@@ -9,6 +9,8 @@ import type { Ramp } from './ramp.ts';
 interface Common {
   /** One line, for a flag and for the docs. Units are part of it. */
   readonly help?: string;
+  /** The page of the docs, and its heading, that says more. */
+  readonly guide?: string;
   /** What stands for the value in help and docs: `PIXELS`, `NAME[:PATH]`. */
   readonly value?: string;
   /** Its name on the command line, where it is another one there. */

@@ -36,8 +36,10 @@ const cell = (text: string): string => text.replaceAll('|', '\\|');
 /** A row an option that has a line of help: its name, what it takes, its default, the help. */
 export function optionRows(declared: OptionTable): string {
   const rows = Object.entries(declared).flatMap(([name, option]) => {
-    if (option.help === undefined) return [];
-    return [[`\`${name}\``, typeOf(option), usualOf(option), option.help].map(cell).join(' | ')];
+    const { help, guide } = option;
+    if (help === undefined) return [];
+    const linked = guide === undefined ? help : `[${help}](${guide})`;
+    return [[`\`${name}\``, typeOf(option), usualOf(option), linked].map(cell).join(' | ')];
   });
   return ['| option | takes | default | |', '|---|---|---|---|', ...rows.map((row) => `| ${row} |`)].join('\n');
 }

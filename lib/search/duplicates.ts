@@ -12,13 +12,16 @@ import type { IndexedFile } from './index-file.ts';
 import { fileDigest } from './model-mark.ts';
 import { cosineOf } from './unit-vector.ts';
 
-const declared = {
+export const duplicateOptions = {
   /** Least cosine of two images that belong together, above 0, at most 1. Default 0.95. */
-  threshold: { type: 'number', default: 0.95, above: 0, max: 1 },
+  threshold: {
+    ...{ type: 'number', default: 0.95, above: 0, max: 1, value: 'COSINE' },
+    help: 'the least that two images of a group may be alike',
+  },
   ...progressOptions,
 } as const satisfies OptionTable;
 
-export interface DuplicateOptions extends OptionsOf<typeof declared> {}
+export interface DuplicateOptions extends OptionsOf<typeof duplicateOptions> {}
 
 export interface Duplicate {
   /** Row of the index. */
@@ -55,7 +58,7 @@ interface Pairs {
  * for (const [first, ...copies] of await findDuplicates(index)) console.log(first.name, copies.length);
  */
 export async function findDuplicates(index: FeatureIndex, options: DuplicateOptions = {}): Promise<Duplicate[][]> {
-  const { threshold, signal, onProgress } = resolveOptions('findDuplicates', declared, options);
+  const { threshold, signal, onProgress } = resolveOptions('findDuplicates', duplicateOptions, options);
   throwIfAborted(signal);
   const groups = new Groups(expectIndex(index).length);
   const parts = partsOf(index.length, kSide);

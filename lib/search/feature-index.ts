@@ -16,9 +16,9 @@ import { type IndexContent, type IndexedFile, IndexWriter, readIndexFile } from 
 import { thumbnail } from './thumbnail.ts';
 import { cosineOf, expectVector } from './unit-vector.ts';
 
-const searchOptions = {
+export const searchOptions = {
   /** Neighbours, nearest first; fewer where the index has fewer. Default 10. */
-  k: { ...countOption, default: 10 },
+  k: { ...countOption, default: 10, help: 'neighbours of each image' },
   signal: signalOption,
 } as const satisfies OptionTable;
 

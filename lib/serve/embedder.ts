@@ -23,9 +23,9 @@ export const servingOptions = {
    */
   precision: precisionOption,
   /** Scales each vector to length 1, so that dot products are cosine similarities. Default false, as sentence-transformers. */
-  normalize: { type: 'boolean', default: false },
+  normalize: { type: 'boolean', default: false, help: 'scale each vector to length 1' },
   /** Most images in one forward pass. Default 32. */
-  maxBatch: { ...countOption, default: 32, max: 65_536 },
+  maxBatch: { ...countOption, default: 32, max: 65_536, help: 'most images in one forward pass' },
   /** How long a decoded image waits for others that are still being decoded, in ms. A lone call never waits. Default 5. */
   maxWaitMs: { type: 'number', default: 5, min: 0, max: 60_000 },
   /**

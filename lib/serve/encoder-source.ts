@@ -14,16 +14,16 @@ import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { asGiven } from '../options/resolve.ts';
 import { expectString } from '../validate.ts';
 
-const inputOptions = {
+export const weightsInputOptions = {
   /** Side of the square input in pixels, default 224. */
-  size: { ...countOption, max: 2048, default: 224 },
+  size: { ...countOption, max: 2048, default: 224, value: 'PIXELS', help: 'side of the square input' },
   /** Of pixels in [0, 1]: one number for all channels, or one for each. Default ImageNet's; for one channel, the means of them. */
   mean: { type: 'checked', check: asGiven<number | readonly number[]> },
   std: { type: 'checked', check: asGiven<number | readonly number[]> },
 } as const satisfies OptionTable;
 
 /** How images become the input of an encoder whose weights do not say so. */
-export interface WeightsInput extends OptionsOf<typeof inputOptions> {}
+export interface WeightsInput extends OptionsOf<typeof weightsInputOptions> {}
 
 function expectEncoder(name: string, value: string | ModuleConfig): string | ModuleConfig {
   expectString(name, typeof value === 'object' ? value?.name : value);
@@ -39,7 +39,7 @@ export const sourceOptions = {
   /** A file of weights as `encoder.load()` takes it: safetensors or .pth, torchvision's, timm's, MoCo's … */
   weights: { type: 'string' },
   /** With `weights`: how images become the encoder's input. */
-  input: { type: 'group', options: inputOptions },
+  input: { type: 'group', options: weightsInputOptions },
 } as const satisfies OptionTable;
 
 /** Either `checkpoint`, or `encoder` and `weights`. */

@@ -15,27 +15,33 @@ import { neighboursAsked, type SearchedIndex, searchRoutes } from './search-rout
 
 const limit = { ...countOption, max: 2 ** 31 - 1 } as const;
 
-const declared = {
+export const serviceOptions = {
   /** Largest image, in bytes: above, 413. Default 10 000 000. */
-  maxImageBytes: { ...limit, default: 10_000_000 },
+  maxImageBytes: { ...limit, default: 10_000_000, help: 'largest image, in bytes' },
   /** Largest body of a batch, in bytes: above, 413. Default 40 000 000. */
   maxBatchBytes: { ...limit, default: 40_000_000 },
   /** Most images in a batch: above, 413. Default 32. */
   maxBatchImages: countOption,
   /** Images at work or waiting above which new ones are turned away with 503: a queue never grows without end. Default 256. */
-  maxPending: { ...limit, default: 256 },
+  maxPending: {
+    ...{ ...limit, default: 256 },
+    help: 'images at work or waiting above which new ones are turned away',
+  },
   /**
    * Bytes of request bodies that are held at once, from their arrival to the answer: above, 503. Default 256 000 000, at least
    * `maxImageBytes` and `maxBatchBytes`.
    */
-  maxBufferedBytes: countOption,
+  maxBufferedBytes: {
+    ...{ ...countOption, usual: '256 MB' },
+    help: 'bytes of requests held at once, above which new ones are turned away',
+  },
   /** How long a body may take to arrive, in ms: above, 408, and the connection is closed. Default 60 000. */
   bodyTimeoutMs: { ...limit, default: 60_000 },
   /** The images that `POST /search` searches, of the same model as the embedder: an open `FeatureIndex`. It is closed with the server. */
   index: { type: 'checked', check: asGiven<SearchedIndex> },
 } as const satisfies OptionTable;
 
-export interface EmbeddingServiceOptions extends OptionsOf<typeof declared> {}
+export interface EmbeddingServiceOptions extends OptionsOf<typeof serviceOptions> {}
 
 // biome-ignore lint/suspicious/noTsIgnore: it is for the declarations, where whether fastify is installed is their reader's affair
 /** @ts-ignore: `any` without fastify, an optional peer. What `app.register()` takes. */
@@ -75,7 +81,7 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     throw new OptionError(
       `embedder must be what createEmbedder() or createClassifier() resolves to, got ${describe(embedder)}`,
     );
-  const { index, ...given } = resolveOptions('embeddingService', declared, options);
+  const { index, ...given } = resolveOptions('embeddingService', serviceOptions, options);
   const limits = limitsOf(given);
   if (index !== undefined && index.dim !== embedder.dim)
     throw new OptionError(`index must have the embedder's dim, ${embedder.dim}, got ${describe(index.dim)}`);
@@ -183,7 +189,7 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
 /** As JSON has it. */
 const plain = ({ probabilities, ...named }: Classification) => ({ ...named, probabilities: Array.from(probabilities) });
 
-type Given = Omit<ResolvedOf<typeof declared>, 'index'>;
+type Given = Omit<ResolvedOf<typeof serviceOptions>, 'index'>;
 type Limits = { readonly [K in keyof Given]-?: number };
 
 /** Those that follow from others, too: what never finds room would be told to try again for ever. */

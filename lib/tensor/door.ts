@@ -1,7 +1,7 @@
 /** The one door to native operations: what comes through it is enqueued, or, while a function is recorded, noted. */
 import { type CallableReference, loadAddon, type TensorHandle } from '../native/addon.ts';
 import { guard } from '../native/errors.ts';
-import { framesBelow, newJob } from '../native/jobs.ts';
+import { type CapturedStack, framesBelow, noteJob } from '../native/jobs.ts';
 import { flags, streamIn } from './modes.ts';
 import { currentRecorder } from './recorder.ts';
 
@@ -32,6 +32,9 @@ export function invoke(
   const modes = flags();
   const recorder = currentRecorder();
   if (recorder !== undefined) return recorder.note(name, reference(name), args, modes, framesBelow(below));
-  const job = newJob(below, streamIn(modes));
+  // Here, and not in a function of its own: what a capture costs grows with the calls that lead to it.
+  const captured: CapturedStack = {};
+  Error.captureStackTrace(captured, below);
+  const job = noteJob(captured, streamIn(modes));
   return guard(() => loadAddon().call(reference(name), args, modes, job));
 }

@@ -2595,7 +2595,15 @@ const methods = {
 for (const [name, method] of Object.entries(methods))
   Object.defineProperty(Tensor.prototype, name, {
     configurable: true,
-    value(this: Tensor, ...args: unknown[]): unknown {
-      return (method as (...all: unknown[]) => unknown)(this, ...args);
+    value(
+      this: Tensor,
+      arg1: unknown,
+      arg2: unknown,
+      arg3: unknown,
+      arg4: unknown,
+      arg5: unknown,
+      arg6: unknown,
+    ): unknown {
+      return (method as (...all: unknown[]) => unknown)(this, arg1, arg2, arg3, arg4, arg5, arg6);
     },
   });

@@ -11,7 +11,12 @@ export type PrecisionOption = Precision | 'auto';
 
 export const precisionOptions = ['auto', 'float32', 'bfloat16'] as const satisfies readonly PrecisionOption[];
 
-export const precisionOption = { type: 'string', choices: precisionOptions, default: 'float32' } as const;
+export const precisionOption = {
+  type: 'string',
+  choices: precisionOptions,
+  default: 'float32',
+  help: 'of the forward pass, results are float32; auto: the faster one here',
+} as const;
 
 /** Images a second in each. */
 export type PrecisionSpeeds = Readonly<Record<Precision, number>>;

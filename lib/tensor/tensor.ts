@@ -199,7 +199,8 @@ export class Tensor {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    guard(() => loadAddon().dispose(this.handle));
+    guard(() => loadAddon().forget(this.handle));
+    this.handle = loadAddon().disposed;
   }
 
   [Symbol.dispose](): void {

@@ -14,7 +14,10 @@ export const emaOptions = {
    * d in [0, 1]: the part of the mean that stays at an update; the rest comes from the weights. A number, or how it changes over
    * the training. Default 0.999: about the last thousand updates count.
    */
-  decay: { type: 'ramp', default: 0.999, min: 0, max: 1, help: 'part of the averaged weights that stays at an update' },
+  decay: {
+    ...{ type: 'ramp', default: 0.999, min: 0, max: 1, value: 'DECAY' },
+    help: 'of the running mean of the weights, which is judged and saved in their place: the part that stays at an update',
+  },
 } as const satisfies OptionTable;
 
 export interface EmaOptions extends OptionsOf<typeof emaOptions> {}

@@ -30,14 +30,17 @@ const dataOptions = {
 /** What a run keeps of a training: of fit(), and of what trains by it. */
 export const runOptions = {
   /** The run's folder: config.json, metrics.jsonl, checkpoints/. Without it nothing is written. One process writes it. */
-  out: { type: 'string', help: "the run's folder; without it nothing is written" },
+  out: { type: 'string', help: 'folder of the run', usual: 'nothing is written' },
   /**
    * Goes on from the newest good checkpoint in `out`, with the options and the data that the run began with; the number of
    * epochs may be another. Default false.
    */
   resume: { type: 'boolean', default: false, help: 'goes on from the newest good checkpoint in `out`' },
   /** Epochs between checkpoints, default 1. The end of training always has one. */
-  checkpointEvery: { ...countOption, default: 1, help: 'epochs' },
+  checkpointEvery: {
+    ...{ ...countOption, default: 1, value: 'EPOCHS' },
+    help: 'epochs between checkpoints; the end has one',
+  },
   /** Where the data came from, for config.json. */
   data: { type: 'group', options: dataOptions, help: 'where the data came from, for config.json' },
   /** The file that an encoder's code is in, where it is made by no name: for config.json. */
@@ -65,7 +68,10 @@ export const fitOptions = {
     help: 'what watches the training',
   },
   /** Steps between figures of the monitors of features within an epoch, as events of their own. Default: none within. */
-  monitorEvery: { ...countOption, help: 'steps between the figures of monitors of features' },
+  monitorEvery: {
+    ...{ ...countOption, value: 'STEPS', usual: 'an epoch' },
+    help: 'steps between the figures of monitors of features',
+  },
   /**
    * The monitors that run after each epoch run before the first step too, with epoch −1: what they say there is what training is
    * compared with, as an event 'monitor' of step 0. Default false.

@@ -66,13 +66,13 @@ export const trainerOptions = {
   optimizer: {
     ...{ type: 'checked', check: (_: string, spec: OptimizerSpec) => checkOptimizer(spec) },
     default: { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 },
-    ...{ value: '{ name, lr, … }', help: '[sgd, adam, adamw or lars](optimization.md#optimizers)' },
+    ...{ value: '{ name, lr, … }', help: 'sgd, adam, adamw or lars', guide: 'optimization.md#optimizers' },
   },
   /** Of the learning rate, or a function of your own. Default: cosine to 0 with a linear warm-up of a twentieth of the steps. */
   schedule: {
     ...{ type: 'checked', check: (_: string, spec: ScheduleSpec | CustomSchedule) => checkSchedule(spec) },
     default: { name: 'cosine', warmup: 0.05 },
-    ...{ value: '{ name, … }, or a function', help: '[of the learning rate](optimization.md#schedules)' },
+    ...{ value: '{ name, … }, or a function', help: 'of the learning rate', guide: 'optimization.md#schedules' },
   },
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
   device: { ...deviceOption, value: "'cpu', 'cuda[:N]', 'mps', 'auto'", help: 'where encoder, head and method are' },
@@ -81,12 +81,15 @@ export const trainerOptions = {
    * this model: where bfloat16 is computed in hardware it measures both for a second or two, elsewhere it takes float32.
    * A run that goes on keeps its precision. Default 'float32'.
    */
-  precision: { ...precisionOption, help: 'of the forward and backward pass' },
+  precision: {
+    ...precisionOption,
+    help: 'of the forward and backward pass, weights stay float32; auto measures for a second where the CPU has bfloat16',
+  },
   /**
    * Samples (not views) a batch, at most those of the data set; of all processes together, where there are several. Default: the
    * sampler's, else 256 or all of a smaller data set.
    */
-  batchSize: { ...countOption, usual: '256, or all samples', help: 'samples, not views' },
+  batchSize: { ...countOption, usual: '256, or all samples', help: 'samples a step, not views' },
   /**
    * Which samples make the batches (`makeSampler`): { name: 'class-balanced', classes: 8, perClass: 16 } and others, or a
    * function. A sample's views then change with the step in place of the epoch, for it may come several times an epoch.
@@ -94,7 +97,7 @@ export const trainerOptions = {
    */
   sampler: {
     ...{ type: 'checked', check: (_: string, spec: SamplerSpec | SamplerFunction) => checkSampler(spec) },
-    ...{ value: '{ name, … }, or a function', help: '[which samples make a batch](batches.md)' },
+    ...{ value: '{ name, … }, or a function', help: 'which samples make a batch', guide: 'batches.md' },
   },
   /**
    * Samples that go through the encoder at once, at most; default: batchSize. Below it, gradients are cached (Gao et al.
@@ -104,20 +107,24 @@ export const trainerOptions = {
    */
   microBatch: {
     ...countOption,
-    usual: 'batchSize',
-    help: '[samples at once](large-batches.md), with cached gradients',
+    usual: 'the whole batch',
+    help: 'samples that go through the encoder at once; with fewer than the batch, gradients are cached: less memory, a third more time',
+    guide: 'large-batches.md',
   },
   /**
    * Batches whose gradients are added up, divided by their number, for one update; default 1. Memory is that of one batch, and a
    * contrastive loss still compares within each batch only: for more to compare with, there is microBatch, beside which this
    * does not go. What follows an update (a teacher, a queue) sees the last of the batches.
    */
-  accumulate: { ...countOption, default: 1, help: 'batches an update' },
+  accumulate: {
+    ...{ ...countOption, default: 1, value: 'BATCHES' },
+    help: 'batches an update, whose gradients are added up; the loss compares within each of them only',
+  },
   /**
    * A running mean of the weights (`{}` for the defaults), which monitors, checkpoints and, when fit has ended, encoder and head have
    * in the place of the weights that were trained. Default: none.
    */
-  ema: { type: 'group', options: emaOptions, help: '[averaged weights](optimization.md#averaged-weights)' },
+  ema: { type: 'group', options: emaOptions, help: 'averaged weights', guide: 'optimization.md#averaged-weights' },
   /** Whether the events of steps have contrastive metrics (`contrastiveMetrics`). Default true, but for cross-entropy. */
   metrics: { type: 'boolean', usual: '`true`', help: 'contrastive metrics in the events of steps' },
   /**
@@ -125,14 +132,20 @@ export const trainerOptions = {
    * tensors, which read no values and keep no count of their calls. Default: true where they say that they are (`isPure`), as those
    * of the package do; a loss that is a function does not.
    */
-  compile: { type: 'boolean', usual: 'where all parts are pure', help: 'a step is [one native job](compile.md)' },
+  compile: {
+    type: 'boolean',
+    usual: 'where all parts are pure',
+    help: 'a step is one native job',
+    guide: 'compile.md',
+  },
   /**
    * Where several processes train together: whether batch normalisation takes its statistics over the rows of all of them, as one
    * process would. Without, each takes those of its own rows; at the end of an epoch all have rank 0's running statistics. Default true.
    */
   syncBatchNorm: {
     ...{ type: 'boolean', default: true },
-    help: '[of several processes](distributed.md): batch normalisation over the rows of all',
+    help: 'of several processes: batch normalisation over the rows of all',
+    guide: 'distributed.md',
   },
   /**
    * Where several processes train together: whether a loss compares the samples of all of them. Without, each compares its own, and the
@@ -140,10 +153,14 @@ export const trainerOptions = {
    */
   gather: {
     ...{ type: 'boolean', default: true },
-    help: '[of several processes](distributed.md): losses compare the samples of all',
+    help: 'of several processes: losses compare the samples of all',
+    guide: 'distributed.md',
   },
   /** Default 10. With 0 nothing is trained: a run of the weights as they are, to compare with. */
-  epochs: { type: 'number', default: 10, min: 0, integer: true, help: '0: a run of the weights as they are' },
+  epochs: {
+    ...{ type: 'number', default: 10, min: 0, integer: true },
+    help: 'passes over the samples; 0: a run of the weights as they are, to compare with',
+  },
   /** Of shuffling, augmentation and dropout, default 0. The initial weights have their own, at the model. */
   seed: { ...seedOption, help: 'of order, views and dropout' },
 } as const satisfies OptionTable;

@@ -50,7 +50,7 @@ Result make_result(int64_t count, Shape shape, at::ScalarType dtype, uint64_t jo
   const auto options = at::TensorOptions().dtype(dtype).memory_format(at::MemoryFormat::ChannelsLast);
   const std::vector<int64_t> sizes = {count, shape.channels, shape.height, shape.width};
   auto slot = std::make_shared<Slot>(at::empty(sizes, options.device(at::kMeta)), at::kCPU);
-  return {at::empty(sizes, options), slot, std::make_shared<Promises>(std::vector<SlotPtr>{slot}, job)};
+  return {at::empty(sizes, options), slot, std::make_shared<Promises>(Slots{slot}, job)};
 }
 
 augment::OutType out_type(at::ScalarType dtype) {
@@ -160,7 +160,7 @@ Napi::Value on_device(const Napi::CallbackInfo& info) {
       job.device);
   State& state = State::of(info.Env());
   Stream& stream = state.stream(flags);
-  stream.enqueue(make_job([job = std::move(job), promises = Promises({slot}, to_counter(info[9], "job")),
+  stream.enqueue(make_job([job = std::move(job), promises = Promises(Slots{slot}, to_counter(info[9], "job")),
                            cancel = closing(state), release = keep_alive(state, info[1])]() mutable {
     promises.settle([&] { return std::vector<at::Tensor>{augment_tensor::augment_on_device(job, *cancel)}; });
     release();

@@ -14,37 +14,38 @@
 namespace contrastive::binding {
 namespace {
 
-// The tensors among values, those in lists too.
-std::vector<at::Tensor> tensors_of(const Stack& stack) {
-  std::vector<at::Tensor> tensors;
-  for (const c10::IValue& value : stack) {
-    if (value.isTensor()) tensors.push_back(value.toTensor());
+// Takes the tensors from values, those in lists too.
+template <typename Tensors>
+Tensors tensors_of(Stack stack) {
+  Tensors tensors;
+  for (c10::IValue& value : stack) {
     if (value.isTensorList())
       for (const at::Tensor& tensor : value.toTensorVector()) tensors.push_back(tensor);
+    if (value.isTensor()) tensors.push_back(std::move(value).toTensor());
   }
   return tensors;
 }
 
-std::vector<at::Tensor> results_of(const Stack& stack, const std::string& name) {
+std::vector<at::Tensor> results_of(Stack stack, const std::string& name) {
   for (const c10::IValue& value : stack)
     CONTRASTIVE_CHECK(value.isTensor() || value.isTensorList(), kNativeError, name,
                       " returns something that is not a tensor");
-  return tensors_of(stack);
+  return tensors_of<std::vector<at::Tensor>>(std::move(stack));
 }
 
 }  // namespace
 
-std::vector<ResultTwin> result_twins(const Callable& callable, Arguments& arguments, const Modes& modes) {
-  std::vector<ResultTwin> results;
+c10::SmallVector<ResultTwin, 1> result_twins(const Callable& callable, Arguments& arguments, const Modes& modes) {
+  c10::SmallVector<ResultTwin, 1> results;
   Stack twins;
   std::optional<at::ScalarType> cast;
   if (modes.autocast) cast = callable.autocast_dtype(arguments.device().type(), *modes.autocast);
   if (arguments.twins(twins, cast)) {
     const c10::AutoGradMode grad(modes.grad);
-    const std::vector<at::Tensor> inputs = tensors_of(twins);
+    const auto inputs = tensors_of<c10::SmallVector<at::Tensor, 4>>(twins);
     try {
       callable.call(twins);
-      for (at::Tensor& twin : results_of(twins, callable.schema().name())) {
+      for (at::Tensor& twin : results_of(std::move(twins), callable.schema().name())) {
         // Views, in-place operations and no-ops such as contiguous() hand on the memory of an argument.
         const bool alias = std::any_of(inputs.begin(), inputs.end(), [&](const at::Tensor& input) {
           return input.is_meta() && twin.is_alias_of(input);
@@ -64,7 +65,7 @@ std::vector<ResultTwin> result_twins(const Callable& callable, Arguments& argume
   return results;
 }
 
-Napi::Value wrap_results(Napi::Env env, const Callable& callable, const std::vector<SlotPtr>& slots) {
+Napi::Value wrap_results(Napi::Env env, const Callable& callable, const Slots& slots) {
   const auto& returns = callable.schema().returns();
   if (returns.empty()) return env.Undefined();
   if (returns.size() == 1 && returns[0].type()->kind() == c10::TypeKind::TensorType) return wrap(env, slots[0]);
@@ -88,7 +89,7 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   const uint32_t flags = flags_at(info, 2);
   const uint64_t job = job_at(info, 3);
   const Modes modes = Modes::from_flags(flags);
-  std::vector<SlotPtr> slots;
+  Slots slots;
   for (ResultTwin& result : result_twins(callable, arguments, modes))
     slots.push_back(std::make_shared<Slot>(std::move(result.twin), arguments.device(), result.is_alias));
 
@@ -99,7 +100,7 @@ Napi::Value call(const Napi::CallbackInfo& info) {
       Stack stack = arguments.resolve();
       callable.call(stack);
       if (callable.changes_something()) arguments.note_changes();
-      return results_of(stack, callable.schema().name());
+      return results_of(std::move(stack), callable.schema().name());
     } catch (...) {
       // What it was to change, others look at who do not wait for its result.
       if (callable.changes_something()) state.note_effect_failure(flags, job);

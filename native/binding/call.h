@@ -3,8 +3,6 @@
 
 #include <napi.h>
 
-#include <vector>
-
 #include "binding/convert.h"
 #include "binding/handle.h"
 #include "core/callable.h"
@@ -27,10 +25,10 @@ struct ResultTwin {
 };
 
 // Runs the operation on the twins of its arguments: a shape error is thrown here, at the caller.
-std::vector<ResultTwin> result_twins(const Callable& callable, Arguments& arguments, const Modes& modes);
+c10::SmallVector<ResultTwin, 1> result_twins(const Callable& callable, Arguments& arguments, const Modes& modes);
 
 // As the schema says: a handle, an array of them, or undefined.
-Napi::Value wrap_results(Napi::Env env, const Callable& callable, const std::vector<SlotPtr>& slots);
+Napi::Value wrap_results(Napi::Env env, const Callable& callable, const Slots& slots);
 
 void export_call(Napi::Env env, Napi::Object exports);
 

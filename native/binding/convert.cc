@@ -208,9 +208,10 @@ std::string to_string(const Napi::Value& value, const char* argument) {
   return value.As<Napi::String>();
 }
 
-Arguments::Arguments(const c10::FunctionSchema& schema, const Napi::Array& values, size_t skip) : name_(schema.name()) {
+Arguments::Arguments(const c10::FunctionSchema& schema, const Napi::Array& values, size_t skip)
+    : name_(&schema.name()) {
   const auto& parameters = schema.arguments();
-  CONTRASTIVE_CHECK(values.Length() <= parameters.size(), kOptionError, name_, " takes at most ", parameters.size(),
+  CONTRASTIVE_CHECK(values.Length() <= parameters.size(), kOptionError, *name_, " takes at most ", parameters.size(),
                     " arguments, got ", values.Length());
   arguments_.reserve(parameters.size());
   for (uint32_t i = skip; i < parameters.size(); ++i)
@@ -283,7 +284,7 @@ void Arguments::note_device(Slot& slot, const std::string& argument) {
   if (device_ == slot.device()) return;
   const at::Tensor& twin = slot.twin();
   if (twin.defined() && twin.dim() == 0 && slot.device().is_cpu()) return;  // a CPU scalar mixes with anything
-  throw Error(kDeviceError, message(name_, ": ", argument, " is on '", device_name(slot.device()),
+  throw Error(kDeviceError, message(*name_, ": ", argument, " is on '", device_name(slot.device()),
                                     "' but an argument before it is on '", device_name(device_), "'"));
 }
 

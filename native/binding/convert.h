@@ -50,8 +50,8 @@ class Arguments {
 
  private:
   struct Argument {
-    c10::IValue value;           // a plain value, where there are no slots
-    std::vector<SlotPtr> slots;  // one for a Tensor, several for a Tensor[]; none in the holes of a Tensor?[]
+    c10::IValue value;  // a plain value, where there are no slots
+    Slots slots;        // one for a Tensor, several for a Tensor[]; none in the holes of a Tensor?[]
     bool list = false;
     bool holes = false;   // the list is a Tensor?[]
     bool device = false;  // names the device of the results
@@ -62,10 +62,10 @@ class Arguments {
   Argument convert(const c10::Argument& parameter, const Napi::Value& value);
   void note_device(Slot& slot, const std::string& argument);
 
-  std::vector<Argument> arguments_;
+  c10::SmallVector<Argument, 4> arguments_;  // what most operations take, as Slots
   at::Device device_ = at::kCPU;
   bool has_device_ = false;
-  std::string name_;
+  const std::string* name_;  // the schema's, which lives as long as the process
 };
 
 }  // namespace contrastive::binding

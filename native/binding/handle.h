@@ -4,8 +4,9 @@
 
 #include <napi.h>
 
+#include <c10/util/flat_hash_map.h>
+
 #include <memory>
-#include <unordered_set>
 
 #include "binding/external_memory.h"
 #include "core/error.h"
@@ -47,13 +48,28 @@ class Handle {
     return *found;
   }
 
-  // Lets go of the native object now; the handle stays, disposed. Returns whether it was alive.
+  // Lets go of the native object now; the handle stays, disposed. Returns whether it was alive: not so one that was
+  // forgotten.
   static bool dispose(Napi::Env env, const Napi::Value& value) {
     Handle* box = unwrap(value);
-    CONTRASTIVE_CHECK(box, kOptionError, "dispose() must be given a ", HandleTraits<T>::kName);
-    if (!box->value_) return false;
+    if (!box || !box->value_) return false;
     box->release(env);
     return true;
+  }
+
+  // Likewise, and the object is then no handle any more: the garbage collector has nothing to do for it, which is a
+  // tenth of what a small operation costs. Whoever holds the object takes `disposed()` in its place.
+  static void forget(Napi::Env env, const Napi::Value& value) {
+    Handle* box = unwrap(value);
+    CONTRASTIVE_CHECK(box, kOptionError, "forget() must be given a ", HandleTraits<T>::kName);
+    if (napi_remove_wrap(env, value, nullptr) == napi_ok) finalize(env, box, nullptr);
+  }
+
+  // A handle that was disposed.
+  static Napi::Object disposed(Napi::Env env) {
+    Napi::Object object = make(env, nullptr);
+    --live();
+    return object;
   }
 
   // Of this environment: a thread belongs to one.
@@ -67,7 +83,7 @@ class Handle {
     const napi_status status = napi_unwrap(value.Env(), value, &wrapped);
     if (status == napi_invalid_arg || status == napi_object_expected) return nullptr;
     NAPI_THROW_IF_FAILED(value.Env(), status, nullptr);  // in a worker that is being terminated, any call fails
-    return boxes().contains(wrapped) ? static_cast<Handle*>(wrapped) : nullptr;
+    return boxes().count(wrapped) ? static_cast<Handle*>(wrapped) : nullptr;
   }
 
   static void finalize(napi_env env, void* data, void*) {
@@ -85,8 +101,8 @@ class Handle {
 
   // Those of this thread. Whether a pointer is one of them is known without a look at what it points to, and for less
   // than Node-API's type tags take, which were a fifth of an operation's cost.
-  static std::unordered_set<const void*>& boxes() {
-    thread_local std::unordered_set<const void*> all;
+  static ska::flat_hash_set<const void*>& boxes() {
+    thread_local ska::flat_hash_set<const void*> all;
     return all;
   }
 

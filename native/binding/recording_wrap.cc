@@ -185,7 +185,7 @@ Napi::Value record(const Napi::CallbackInfo& info) {
   Arguments arguments(callable.schema(), info[2].As<Napi::Array>());
   const Modes modes = Modes::from_flags(flags_at(info, 3));
   const Outside outside(recorder, callable, arguments);
-  std::vector<ResultTwin> twins = result_twins(callable, arguments, modes);
+  auto twins = result_twins(callable, arguments, modes);
   outside.check(callable);
 
   std::vector<size_t> taken, made;
@@ -197,7 +197,7 @@ Napi::Value record(const Napi::CallbackInfo& info) {
     CONTRASTIVE_CHECK(
         !operand.constant.isGenerator(), kStateError, callable.schema().name(),
         ": a Generator gives other numbers at each call, which a recording cannot; use randomKey() inside");
-  std::vector<SlotPtr> slots;
+  Slots slots;
   bool shares_memory = false;
   for (ResultTwin& twin : twins) {
     shares_memory |= twin.is_alias;
@@ -250,7 +250,7 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
 
   // An output that was given is that very tensor, but where it is changed before: then it is promised, as the others.
   const bool changes = finished->recording.changes_something();
-  std::vector<SlotPtr> outputs, promised;
+  Slots outputs, promised;
   std::vector<size_t> places;
   for (const size_t value : finished->recording.outputs()) {
     const SlotPtr& known = given[value];

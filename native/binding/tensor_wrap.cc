@@ -40,7 +40,7 @@ at::ScalarType dtype_of(napi_typedarray_type type) {
 template <typename Work>
 Napi::Value enqueue(Napi::Env env, const SlotPtr& slot, uint32_t flags, uint64_t job, Work work) {
   Stream& stream = State::of(env).stream(flags);
-  stream.enqueue(make_job([promises = Promises({slot}, job, stream.progress()), work = std::move(work),
+  stream.enqueue(make_job([promises = Promises(Slots{slot}, job, stream.progress()), work = std::move(work),
                            modes = Modes::from_flags(flags), device = slot->device()]() mutable {
     promises.settle([&] {
       const ModeGuard guard(modes, device.type());
@@ -172,7 +172,7 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
   // Through the stream, not from here: an in-place operation may still be queued behind the slot's own job.
   auto done = std::make_shared<Slot>(at::Tensor(), at::kCPU);
   const uint32_t flags = flags_at(info, 1);
-  state.stream(flags).enqueue(make_job([slot, promises = Promises({done}, 0), &state, flags]() mutable {
+  state.stream(flags).enqueue(make_job([slot, promises = Promises(Slots{done}, 0), &state, flags]() mutable {
     promises.settle([&] {
       state.throw_effect_failure(flags);
       const at::Tensor host = readable(slot->value());
@@ -232,7 +232,7 @@ Napi::Value sync(const Napi::CallbackInfo& info) {
 Napi::Value move(const Napi::CallbackInfo& info) {
   const Napi::Array tensors = info[0].As<Napi::Array>();
   const at::Device device = to_device(info[1], "device");
-  std::vector<SlotPtr> from, to;
+  Slots from, to;
   Napi::Array handles = Napi::Array::New(info.Env(), tensors.Length());
   for (uint32_t i = 0; i < tensors.Length(); ++i) {
     from.push_back(TensorHandle::get(tensors.Get(i), "tensor"));
@@ -258,6 +258,11 @@ Napi::Value move(const Napi::CallbackInfo& info) {
             });
           }));
   return handles;
+}
+
+Napi::Value forget(const Napi::CallbackInfo& info) {
+  TensorHandle::forget(info.Env(), info[0]);
+  return info.Env().Undefined();
 }
 
 Napi::Value dispose(const Napi::CallbackInfo& info) {
@@ -302,6 +307,8 @@ void export_tensor(Napi::Env env, Napi::Object exports) {
   exports.Set("sync", Napi::Function::New<guarded<sync>>(env));
   exports.Set("move", Napi::Function::New<guarded<move>>(env));
   exports.Set("dispose", Napi::Function::New<guarded<dispose>>(env));
+  exports.Set("forget", Napi::Function::New<guarded<forget>>(env));
+  exports.Set("disposed", TensorHandle::disposed(env));
   exports.Set("memory", Napi::Function::New<guarded<memory>>(env));
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/util/SmallVector.h>
 
 #include <algorithm>
 #include <atomic>
@@ -18,6 +19,10 @@ namespace contrastive {
 
 class Slot;
 using SlotPtr = std::shared_ptr<Slot>;
+
+// A list that is mostly of one: it then lies where it is held. Memory that one thread allocates and another frees costs
+// the first as much as the rest of a small operation.
+using Slots = c10::SmallVector<SlotPtr, 1>;
 
 class Slot {
  public:
@@ -75,7 +80,7 @@ class Slot {
 class Promises {
  public:
   // `progress`: of the stream, where the job has a number and is on one.
-  Promises(std::vector<SlotPtr> slots, uint64_t job, Progress* progress = nullptr)
+  Promises(Slots slots, uint64_t job, Progress* progress = nullptr)
       : slots_(std::move(slots)), job_(job), progress_(progress) {}
   Promises(Promises&&) = default;
   Promises& operator=(Promises&&) = delete;  // would forget the slots of the one before
@@ -97,7 +102,7 @@ class Promises {
 
  private:
   void fill(std::vector<at::Tensor> values);
-  std::vector<SlotPtr> slots_;
+  Slots slots_;
   uint64_t job_;
   Progress* progress_;
 };

@@ -53,7 +53,7 @@ ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
     const c10::intrusive_ptr<c10d::Store> store = connect_again(*store_, check_);
     presence_ = std::make_unique<Presence>(store, options_.rank);
     presence_->answer_with(calls_.newest());
-    Wait wait = begin_wait();
+    Wait wait(*this);
     const auto listen = [&] { is_worth(wait); };
     backend_ = connect_all(options_, own, store, listen);
     const auto of_gradients = c10::make_intrusive<c10d::PrefixStore>("gradients", store);
@@ -104,7 +104,7 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
 
 void ProcessGroup::Pending::wait() {
   const Clock::time_point began = Clock::now();
-  Wait wait = group_->begin_wait();
+  Wait wait(*group_);
   std::unique_lock lock(state_->mutex);
   while (!wait_a_while(state_->changed, lock, kBetweenLooks, [&] { return state_->is_done; })) {
     lock.unlock();
@@ -191,7 +191,7 @@ std::string ProcessGroup::get(const std::string& key) {
   const std::string full = "text/" + key;
   presence_->answer_with(message("a wait for '", key, "'"));
   try {
-    Wait wait = begin_wait();
+    Wait wait(*this);
     for (milliseconds pause{5}; !store_->has(full); pause = std::min(2 * pause, kBetweenLooks)) {
       if (!is_worth(wait)) fail(message("'", key, "': ", no_answer()));
       std::this_thread::sleep_for(pause);
@@ -212,9 +212,11 @@ void ProcessGroup::leave(const std::string& reason) {
   store_->leave(reason);
 }
 
-ProcessGroup::Wait ProcessGroup::begin_wait() const {
-  const Clock::time_point now = Clock::now();
-  return {.next_call = now + kBetweenCalls, .end = now + options_.timeout, .beats = ""};
+ProcessGroup::Wait::Wait(ProcessGroup& group)
+    : is_waiting(group.is_waiting_),
+      next_call(Clock::now() + kBetweenCalls),
+      end(Clock::now() + group.options_.timeout) {
+  is_waiting = true;
 }
 
 bool ProcessGroup::is_worth(Wait& wait) {

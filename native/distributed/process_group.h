@@ -66,8 +66,11 @@ class ProcessGroup {
   void set(const std::string& key, const std::string& text);
   std::string get(const std::string& key);
 
-  // From any thread: this rank is at a task of its own, and the others, who wait for it, begin to count anew.
-  void beat() { presence_->beat(); }
+  // From any thread: this rank is at a task of its own, and the others, who wait for it, begin to count anew. Not while
+  // it waits for them.
+  void beat() {
+    if (!is_waiting_) presence_->beat();
+  }
 
   // What the collectives so far have sent: the bytes of the tensors that they were given, and the seconds from their
   // start to their end, together; and for how long of that somebody waited for them.
@@ -86,12 +89,16 @@ class ProcessGroup {
   void check_usable() const;
   void note(const std::string& name, const at::Tensor& tensor);
   void compare(const CallLog& calls, const at::Tensor& numbers);
-  // What is waited for.
+  // What is waited for, in a scope.
   struct Wait {
+    explicit Wait(ProcessGroup& group);
+    ~Wait() { is_waiting = false; }
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
+    std::atomic<bool>& is_waiting;
     std::chrono::steady_clock::time_point next_call, end;
     std::string beats;
   };
-  Wait begin_wait() const;
   // Whether to go on waiting. Throws where the environment ends, or another rank has left. The others are heard about
   // once a second.
   bool is_worth(Wait& wait);
@@ -109,6 +116,7 @@ class ProcessGroup {
   std::shared_ptr<std::atomic<int>> under_way_ = std::make_shared<std::atomic<int>>(0);  // collectives
   mutable std::mutex traffic_mutex_;
   Traffic traffic_;
+  std::atomic<bool> is_waiting_ = false;
   const std::thread::id thread_ = std::this_thread::get_id();
   std::string failure_;  // once not empty, no collective is begun any more
 };

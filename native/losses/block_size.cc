@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <mutex>
 
 #include "core/modes.h"
 
@@ -27,12 +29,21 @@ double second_level_cache() {
   return kMebibyte;
 }
 
-double device_memory(const at::Device& device) {
+double ask_memory(at::Device device) {
   try {
     return static_cast<double>(at::accelerator::getMemoryInfo(device.index()).second);
   } catch (const c10::Error&) {  // an allocator that does not say
     return 16 * 1024 * kMebibyte;
   }
+}
+
+// A device is asked once: its answer may take longer than a small loss.
+double device_memory(at::Device device) {
+  static std::mutex mutex;
+  static std::map<at::DeviceIndex, double> known;
+  const std::lock_guard lock(mutex);
+  const auto found = known.find(device.index());
+  return found != known.end() ? found->second : known.emplace(device.index(), ask_memory(device)).first->second;
 }
 
 }  // namespace

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type Command, defineCommand } from '../../lib/cli/command.ts';
+import { flag } from '../../lib/cli/flag.ts';
 import { runProgram } from '../../lib/cli/program.ts';
-import { floatType } from '../../lib/cli/shared-options.ts';
+import { precisionWords } from '../../lib/cli/shared-options.ts';
 import { AbortError, LibtorchError, OptionError } from '../../lib/errors.ts';
+import { precisionOption } from '../../lib/tensor/precision.ts';
 import { binFile, mainFile, runMain, runWith } from './run-cli.ts';
 
 let got: { options: object; positionals: readonly string[] } | undefined;
@@ -55,7 +57,7 @@ const look = defineCommand({
   options: {
     run: { type: 'string', value: 'DIR', required: true, help: 'what to look at' },
     data: { type: 'string', value: 'DIR', help: 'what with' },
-    precision: { ...floatType, help: 'how closely' },
+    precision: flag(precisionOption, { synonyms: precisionWords.synonyms, usual: 'float32', help: 'how closely' }),
     hidden: { type: 'boolean', group: 'Seldom needed', help: 'in secret' },
   },
   async run({ options, positionals, given }) {

@@ -4,8 +4,8 @@ import type { Case } from './own-work.ts';
 import { resultsOf, runProcesses } from './processes.ts';
 import type { Trained } from './tiny-training.ts';
 
-const messagesOf = (given: Partial<Case>, worldSize = 2) =>
-  runProcesses('own-work.ts', { timeout: 60, ...given }, { worldSize, seconds: 45 }).then((ended) =>
+const messagesOf = (given: Partial<Case>, start: { worldSize?: number; hanging?: number } = {}) =>
+  runProcesses('own-work.ts', { timeout: 60, ...given }, { ...start, seconds: 45 }).then((ended) =>
     ended.map(({ stdout }) => (stdout === '' ? undefined : (JSON.parse(stdout) as string))),
   );
 
@@ -31,8 +31,14 @@ describe.concurrent('a task of one process', () => {
     expect(second).toMatch(/^rank 0 .* is in .*, rank 1 .* in a wait for .*no answer within 6 s\)$/);
   });
 
+  test('is not one while it waits for a process that hangs', async () => {
+    const given = { does: 'meeting', seconds: 1, ends: 'stop', timeout: 6 } as const;
+    const [first] = await messagesOf(given, { hanging: 1 });
+    expect(first).toMatch(/^rank 1 \(.*, process \d+\) does not answer \(no answer within 6 s\)$/);
+  });
+
   test('is no reason to be blamed for another process that is killed', async () => {
-    const ended = await messagesOf({ does: 'work', seconds: 2, ends: 'loop', killed: 1 }, 3);
+    const ended = await messagesOf({ does: 'work', seconds: 2, ends: 'loop', killed: 1 }, { worldSize: 3 });
     expect(ended[0]).toMatch(/^rank 1 \([^,]*, process \d+\) does not answer \([^)]*\)$/);
     expect(ended[2]).toBeDefined();
   });

@@ -12,11 +12,11 @@ import {
 import { messageOf } from '../../lib/errors.ts';
 
 export interface Case {
-  /** Rank 0 makes something for all; or the last rank does something before all meet. */
-  readonly does: 'exchange' | 'work';
+  /** Rank 0 makes something for all; the last rank does something before all meet; or each does so, by meeting the others. */
+  readonly does: 'exchange' | 'work' | 'meeting';
   readonly seconds: number;
   /** How the task ends, if not well. */
-  readonly ends?: 'kill' | 'loop';
+  readonly ends?: 'kill' | 'loop' | 'stop';
   /** A rank that is killed meanwhile. */
   readonly killed?: number;
   /** Seconds that the others are waited for. */
@@ -28,6 +28,7 @@ const { does, seconds, ends, killed, timeout } = JSON.parse(process.argv[2] as s
 async function work(): Promise<string> {
   await sleep(seconds * 1000);
   if (ends === 'kill') process.kill(process.pid, 'SIGKILL');
+  if (ends === 'stop') process.kill(process.pid, 'SIGSTOP');
   if (ends === 'loop') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 9_000);
   return 'made';
 }
@@ -38,6 +39,7 @@ async function run(): Promise<string> {
   if (rank() === killed) setTimeout(() => process.kill(process.pid, 'SIGKILL'), seconds * 1000 + 500);
   if (does === 'exchange') return fromRankZero(work);
   if (rank() === worldSize() - 1) await atOwnWork(work);
+  if (does === 'meeting') await atOwnWork(barrier);
   await barrier();
   return 'none';
 }

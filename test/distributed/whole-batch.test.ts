@@ -86,7 +86,7 @@ describe('2 processes, half a batch each', () => {
       { gather: false, syncBatchNorm: false },
       { ...steady, epochs: 1, ofRanks: [{}, { weightSeed: 2 }], fit: { out: begun() } },
     ];
-    results = await resultsOf('training.ts', { trainings: [...Object.values(methods), ...others] });
+    results = await resultsOf('training.ts', { trainings: [...Object.values(methods), ...others] }, { seconds: 180 });
   });
   const at = (place: number): Trained[] => results.map((all) => all.at(place) as Trained);
 
