@@ -240,19 +240,25 @@ std::string ProcessGroup::no_answer() const {
   return message("no answer within ", static_cast<double>(options_.timeout.count()) / 1000, " s");
 }
 
+std::string ProcessGroup::who_is_gone() {
+  const std::vector<std::string> silent = store_->silent_ranks();
+  const std::string said = store_->said_by_others();
+  if (!said.empty() || silent.empty()) return said;
+  return list_of(silent) + (silent.size() == 1 ? " does" : " do") + " not answer";
+}
+
 void ProcessGroup::fail(const std::string& what, const std::string& otherwise) {
   try {
     std::string said = store_->said_by_others();
+    if (said.empty()) said = who_is_gone();
     if (said.empty()) {
-      const std::vector<std::string> silent = store_->silent_ranks();
-      said = store_->said_by_others();
-      if (said.empty() && !silent.empty())
-        said = list_of(silent) + (silent.size() == 1 ? " does" : " do") + " not answer";
-      else if (said.empty()) {
-        said = store_->different_answers();
-        if (!said.empty()) said += message(": ", kSameOrder);
+      std::string different = store_->different_answers();
+      if (!different.empty() && !what.empty()) {
+        // One that is just ending may have answered still.
+        std::this_thread::sleep_for(kBetweenLooks);
+        said = who_is_gone();
       }
-      if (said.empty()) said = otherwise;
+      if (said.empty()) said = different.empty() ? otherwise : message(different, ": ", kSameOrder);
     }
     throw Error(kDistributedError, what.empty() ? said : message(said, " (", what, ")"));
   } catch (const Error& e) {

@@ -103,6 +103,8 @@ class ProcessGroup {
   // once a second.
   bool is_worth(Wait& wait);
   std::string no_answer() const;
+  // What another rank says why it left, or who does not answer; empty where all do.
+  std::string who_is_gone();
   // Throws kDistributedError: who is to blame for what went wrong; where nobody is, `otherwise`.
   [[noreturn]] void fail(const std::string& what, const std::string& otherwise = "ranks cannot reach each other");
   [[noreturn]] void fail_with(const Error& error);
