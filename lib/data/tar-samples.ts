@@ -2,12 +2,14 @@
 import { extname } from 'node:path';
 import { DataError } from '../errors.ts';
 import { isObject, parseStrictJson } from '../files/strict-json.ts';
+import { throwIfAborted } from '../validate.ts';
 import { type TarMember, TarReader } from './tar.ts';
 import { kImageExtensions } from './walk.ts';
 
 /** Where an image lies, and its class. */
 export interface TarSample {
   readonly path: string;
+  readonly name: string;
   readonly offset: number;
   readonly size: number;
   readonly label?: number;
@@ -21,7 +23,7 @@ export interface TarIndex {
   readonly withoutImage: number;
 }
 
-const kMostImage = 2 ** 30;
+const kMostImage = 2 ** 28;
 const kMostLabel = 64;
 const kMostJson = 1 << 20;
 const kMaxDepth = 64;
@@ -42,7 +44,7 @@ interface Group {
  * Of each sample the image, whatever its kind, and the class: an integer from 0 in `.cls`, or as `label` in `.json`.
  * @throws {DataError} as TarReader; a sample with two files of one ending, two images or a class that is none.
  */
-export function readIndex(path: string): Promise<TarIndex> {
+export function readIndex(path: string, signal?: AbortSignal): Promise<TarIndex> {
   return TarReader.read(path, async (reader) => {
     const samples: TarSample[] = [];
     const endings: string[] = [];
@@ -52,12 +54,20 @@ export function readIndex(path: string): Promise<TarIndex> {
       if (group === undefined) return;
       const { image, label = group.jsonLabel } = group;
       if (image === undefined) withoutImage++;
-      else samples.push({ path, offset: image.offset, size: image.size, ...(label !== undefined && { label }) });
+      else
+        samples.push({
+          path,
+          name: image.name,
+          offset: image.offset,
+          size: image.size,
+          ...(label !== undefined && { label }),
+        });
     };
     for await (const member of reader.members()) {
+      throwIfAborted(signal);
       const [, key, ending] = (kName.exec(member.name) ?? []) as [string?, string?, string?];
       if (key === undefined || ending === undefined) {
-        endings.push(extname(member.name));
+        endings.push(endingOf(extname(member.name)));
         continue;
       }
       if (group?.key !== key) {
@@ -102,16 +112,11 @@ async function add(
     } catch (error) {
       refuse(`is not valid JSON: ${(error as Error).message}`);
     }
-  } else endings.push(`.${ending}`);
+  } else endings.push(endingOf(`.${ending}`));
 }
 
 const classIndex = (value: unknown): number | undefined =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0x7fffffff ? (value as number) : undefined;
 
-/** The name of the image at `offset`, for messages. */
-export async function nameAt({ path, offset }: TarSample): Promise<string> {
-  return TarReader.read(path, async (reader) => {
-    for await (const member of reader.members()) if (member.offset === offset) return member.name;
-    return `byte ${offset}`;
-  });
-}
+/** For people to read, whatever an archive says. */
+const endingOf = (ending: string): string => (/^(\.[\w-]{1,16}){0,4}$/.test(ending) ? ending : ' of another kind');

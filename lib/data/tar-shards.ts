@@ -11,7 +11,7 @@ import { folder, folderOptions, type SkippedFile } from './folder.ts';
 import { datasetOptions, defineDataset, rootOption } from './registry.ts';
 import { shardsAt } from './shard-names.ts';
 import { readAt } from './tar.ts';
-import { nameAt, readIndex, type TarIndex, type TarSample } from './tar-samples.ts';
+import { readIndex, type TarIndex, type TarSample } from './tar-samples.ts';
 import { summarise } from './walk.ts';
 
 const { size, channels, maxPixels, background, onProgress } = folderOptions;
@@ -44,25 +44,29 @@ const kAtOnce = 4;
 async function readAll(shards: readonly string[], signal: AbortSignal | undefined): Promise<TarIndex[]> {
   const found = new Array<TarIndex>(shards.length);
   const rest = shards.entries();
+  const failed = new AbortController();
+  const either = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
   const worker = async (): Promise<void> => {
     for (const [i, shard] of rest) {
-      throwIfAborted(signal);
-      found[i] = await readIndex(shard);
+      throwIfAborted(either);
+      found[i] = await readIndex(shard, either);
     }
   };
-  await Promise.all(Array.from({ length: kAtOnce }, worker));
+  try {
+    await Promise.all(Array.from({ length: kAtOnce }, worker));
+  } finally {
+    failed.abort(); // one that is damaged ends the others' reading
+  }
   return found;
 }
 
 /** Of all samples, or undefined. @throws {DataError} some have one. */
-async function labelsOf(samples: readonly TarSample[]): Promise<Int32Array | undefined> {
+function labelsOf(samples: readonly TarSample[]): Int32Array | undefined {
   const without = samples.findIndex(({ label }) => label === undefined);
   if (without === -1) return Int32Array.from(samples, ({ label }) => label as number);
   if (samples.every(({ label }) => label === undefined)) return undefined;
   const sample = samples[without] as TarSample;
-  throw new DataError(
-    `${sample.path}: ${JSON.stringify(await nameAt(sample))} has no class (.cls), and others have one`,
-  );
+  throw new DataError(`${sample.path}: ${JSON.stringify(sample.name)} has no class (.cls), and others have one`);
 }
 
 /** @throws {DataError} it cannot be read or decoded; names it. */
@@ -70,8 +74,7 @@ async function readImage(sample: TarSample, decoding: DecodeOptions): Promise<De
   try {
     return await decodeImage(await readBytes(sample), decoding);
   } catch (error) {
-    const name = await nameAt(sample).catch(() => `byte ${sample.offset}`);
-    throw new DataError(`${sample.path}: ${JSON.stringify(name)}: ${messageOf(error)}`, { cause: error });
+    throw new DataError(`${sample.path}: ${JSON.stringify(sample.name)}: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -111,7 +114,7 @@ export async function tarDataset(options: ResolvedOf<typeof tarOptions>): Promis
     throw new DataError(
       `tar: the data set is empty: no images in the archives of '${root}'${damaged.size > 0 ? ` can be decoded: ${skipped[0]?.reason}` : ''}`,
     );
-  const labels = await labelsOf(samples);
+  const labels = labelsOf(samples);
   const leftOut = leftOutOf(found, others, damaged.size);
   return {
     name: 'tar',

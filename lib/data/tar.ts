@@ -2,7 +2,7 @@
  * Where the members of a tar archive lie: ustar with the extended headers of POSIX 2001 (pax), and the long names and large numbers of GNU tar.
  * Archives may be a stranger's: what is not as it must be is refused, with the byte at which it stands.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { DataError, messageOf } from '../errors.ts';
 
 export interface TarMember {
@@ -46,9 +46,10 @@ export class TarReader {
   static async read<T>(path: string, use: (reader: TarReader) => Promise<T>): Promise<T> {
     let handle: FileHandle | undefined;
     try {
+      // Before it is opened: a pipe would be waited for.
+      if (!(await stat(path)).isFile()) throw new Error('it is not a regular file');
       handle = await open(path);
       const stats = await handle.stat();
-      if (!stats.isFile()) throw new Error('it is not a regular file');
       return await use(new TarReader(path, handle, stats.size));
     } catch (error) {
       if (error instanceof DataError) throw error;

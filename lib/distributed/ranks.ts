@@ -3,7 +3,8 @@ import { OptionError } from '../errors.ts';
 import { wholeStatistics, withSharedWork } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { randomOrder, withKeysOfShare } from '../tensor/random.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { madeAtEachCall } from '../tensor/recording.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { rank, worldSize } from './group.ts';
 
 /** Each rank takes the same number of rows of every batch, one behind the other by rank. */
@@ -65,7 +66,14 @@ export class Ranks {
   shuffled(images: Tensor, pass: (dealt: Tensor) => Tensor): Tensor {
     const n = images.shape[0] as number;
     const order = randomOrder(n * this.worldSize).to(images.device);
-    const dealt = ops.allGather(images).indexSelect(0, order.narrow(0, this.rank * n, n));
+    // An input of a recording, which is then the same in every rank.
+    const own = madeAtEachCall(() =>
+      tensor(
+        Int32Array.from({ length: n }, (_, i) => this.rank * n + i),
+        { dtype: 'int64' },
+      ),
+    );
+    const dealt = ops.allGather(images).indexSelect(0, order.indexSelect(0, own.to(images.device)));
     const made = pass(dealt.contiguous({ memoryFormat: 'channels_last' }));
     return made.indexSelect(0, order.sort()[1]);
   }

@@ -51,7 +51,7 @@ void Presence::speak(State& state, c10d::Store& store, int rank) {
     lock.unlock();
     try {
       const QuietLog quiet;
-      if (store.check({kQuestion})) store.set(answer_key(rank), answer);
+      if (store.check({kQuestion})) store.set(answer_key(rank), message(store.add(kQuestion, 0), " ", answer));
       if (std::exchange(passed_on, beats) != beats) store.add(kBeats, 1);
     } catch (const std::exception&) {
       return;

@@ -11,7 +11,8 @@
 
 namespace contrastive::distributed {
 
-// Where a rank has asked whether the others are there, and where each of them answers.
+// How often ranks have asked whether the others are there; and where each of them answers: the number that it has seen,
+// a space, and what it is in.
 constexpr const char* kQuestion = "question";
 std::string answer_key(int rank);
 // Counts on while a rank is at a task of its own that may take longer than the others wait.

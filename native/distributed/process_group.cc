@@ -50,9 +50,9 @@ ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
     : options_(options), check_(check), store_(meet(options, check)) {
   try {
     const std::string own = own_address(options_, *store_);
-    const c10::intrusive_ptr<c10d::Store> store = connect_again(*store_, check_);
-    presence_ = std::make_unique<Presence>(store, options_.rank);
+    presence_ = std::make_unique<Presence>(connect_again(*store_, check_), options_.rank);
     presence_->answer_with(calls_.newest());
+    const c10::intrusive_ptr<c10d::Store> store = connect_again(*store_, check_);  // which is waited at
     Wait wait(*this);
     const auto listen = [&] { is_worth(wait); };
     backend_ = connect_all(options_, own, store, listen);
@@ -65,6 +65,7 @@ ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
 }
 
 ProcessGroup::~ProcessGroup() {
+  presence_.reset();  // before its connections break: who asks why must find nobody
   if (failure_.empty() && *under_way_ == 0) return;
   // What still waits for a rank that is gone would be waited for here.
   backend_.release();
@@ -283,8 +284,11 @@ std::shared_ptr<ProcessGroup> group() {
 }
 
 void set_group(std::shared_ptr<ProcessGroup> group) {
-  const std::lock_guard lock(current_mutex);
-  current() = std::move(group);
+  {
+    const std::lock_guard lock(current_mutex);
+    current().swap(group);
+  }
+  group.reset();  // the one before: it may take a second
 }
 
 }  // namespace contrastive::distributed

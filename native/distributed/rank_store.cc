@@ -165,11 +165,14 @@ std::string RankStore::said_by_others() {
 std::string RankStore::beats() { return has(kBeats) ? get(kBeats) : ""; }
 
 std::vector<std::string> RankStore::silent_ranks() {
-  add(kQuestion, 1);
+  const int64_t question = add(kQuestion, 1);
+  const auto has_answered = [&](int rank) {
+    return has(answer_key(rank)) && std::stoll(get(answer_key(rank))) >= question;
+  };
   silent_.clear();
   for (int rank = 0; rank < options_.size; ++rank) silent_.push_back(rank);
   for (const Clock::time_point end = Clock::now() + kForAnswers; Clock::now() < end;) {
-    std::erase_if(silent_, [this](int rank) { return has(answer_key(rank)); });
+    std::erase_if(silent_, has_answered);
     if (silent_.empty()) break;
     std::this_thread::sleep_for(kBetweenCounts);
     check_();
@@ -182,9 +185,13 @@ std::vector<std::string> RankStore::silent_ranks() {
 
 std::string RankStore::different_answers() {
   if (!silent_.empty()) return "";
-  const std::string first = get(answer_key(0));
+  const auto answer_of = [this](int rank) {
+    const std::string answer = get(answer_key(rank));
+    return answer.substr(answer.find(' ') + 1);
+  };
+  const std::string first = answer_of(0);
   for (int rank = 1; rank < options_.size; ++rank) {
-    const std::string other = get(answer_key(rank));
+    const std::string other = answer_of(rank);
     if (other != first) return message(name_of(0), " is in ", first, ", ", name_of(rank), " in ", other);
   }
   return "";

@@ -117,7 +117,9 @@ describe("loadDataset('tar')", () => {
       [{ file: path, reason: expect.stringMatching(/b\\u001b/) }],
     ]);
     await truncate(path, 2000);
-    await expect(dataset.get(2)).rejects.toMatchObject(dataError(/a\.tar: "byte \d+": the archive has become shorter/));
+    await expect(dataset.get(2)).rejects.toMatchObject(
+      dataError(/a\.tar: "[a-z]\.png": the archive has become shorter/),
+    );
     await truncate(path, 0);
     await expect(dataset.get(0)).rejects.toMatchObject(dataError(/a\.tar: "byte 512": the archive has become shorter/));
     await put('a.tar', { name: 'a.png', content: 'no image' });

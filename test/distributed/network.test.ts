@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   link?.stdin?.end();
-  if (link) await once(link, 'close');
+  if (link && link.exitCode === null) await once(link, 'close');
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -30,7 +30,9 @@ test.skipIf(reason)(`machines that are far apart train as one, and say so when t
   link = spawn('python3', [fileURLToPath(new URL('link.py', import.meta.url)), milliseconds, cut], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  const [line] = (await once(link.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+  const ended = once(link, 'close').then(() => Promise.reject(new Error('link.py ended')));
+  const [line] = (await Promise.race([once(link.stdout as NodeJS.ReadableStream, 'data'), ended])) as [Buffer];
+  ended.catch(() => {});
   const machines = JSON.parse(String(line)) as [string, string];
   const trainings: Training[] = [{ epochs: 1 }, { ofRanks: [{ fault: { step: 2, does: 'cut' } }] }];
   const results = await resultsOf<[Trained, Trained]>(

@@ -9,7 +9,7 @@ const messagesOf = (given: Partial<Case>, start: { worldSize?: number; hanging?:
     ended.map(({ stdout }) => (stdout === '' ? undefined : (JSON.parse(stdout) as string))),
   );
 
-describe.concurrent('a task of one process', () => {
+describe('a task of one process', () => {
   test('may take longer than the timeout: a monitor of a training', async () => {
     const trainings = [{ pause: 8, epochs: 1 }];
     const [first, second] = await resultsOf<[Trained]>('training.ts', { trainings, timeout: 6 });

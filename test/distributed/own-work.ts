@@ -29,7 +29,7 @@ async function work(): Promise<string> {
   await sleep(seconds * 1000);
   if (ends === 'kill') process.kill(process.pid, 'SIGKILL');
   if (ends === 'stop') process.kill(process.pid, 'SIGSTOP');
-  if (ends === 'loop') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 9_000);
+  if (ends === 'loop') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 15_000);
   return 'made';
 }
 
