@@ -7,6 +7,7 @@ import { fromRankZero, rank } from '../distributed/group.ts';
 import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
 import { setThreads } from '../tensor/runtime.ts';
+import { tensor } from '../tensor/tensor.ts';
 import type { TrainEvent } from '../train/events.ts';
 import { defineCommand } from './command.ts';
 import type { PartialConfig } from './config-file.ts';
@@ -109,6 +110,7 @@ async function trainHere(context: TrainContext): Promise<void> {
   const { config, resume } = await fromRankZero(() => beginningOf(context.options, given));
   const options = withConfig({ ...context.options, resume }, given, config);
   const { threads } = options;
+  tensor(0, { device: options.device }).dispose(); // one that is not there is said before the images are looked through
   const { source, spec, splits } = await prepare({ ...context, options }, config);
   if (threads !== undefined) {
     setThreads(threads);

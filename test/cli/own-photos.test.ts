@@ -270,6 +270,12 @@ it('a training by cross entropy goes on, which is no fine-tuning', async () => {
 
 describe('a damaged file', () => {
   beforeEach(() => cp(damaged, 'photos/dogs/broken.jpg'));
+
+  it('is not looked for where the device is not there', async () => {
+    const ran = await run('train', 'photos', '--device', 'cuda:77');
+    expect(ran).toMatchObject({ code: 1, stdout: '' });
+    expect(ran.stderr).toMatch(/^error: device 'cuda:77' is not available: .*\[ERR_DEVICE\]\n$/);
+  });
   afterEach(() => rm('photos/dogs/broken.jpg'));
 
   it('is named before anything begins, with what leaves it out; nothing is left behind', async () => {
