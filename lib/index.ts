@@ -280,7 +280,7 @@ export * as ops from './tensor/ops.ts';
 export { grad, ones, zeros } from './tensor/ops.ts';
 export type { Precision, PrecisionOption, PrecisionSpeeds } from './tensor/precision.ts';
 export { manualSeed, randomKey } from './tensor/random.ts';
-export type { Recording } from './tensor/recording.ts';
+export type { Recording, RecordingGraph } from './tensor/recording.ts';
 export { devices, memory, setThreads, sync } from './tensor/runtime.ts';
 export { type DType, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';
 export type {

@@ -139,6 +139,15 @@ export const trainerOptions = {
     guide: 'compile.md',
   },
   /**
+   * On a GPU, where steps are compiled: whether what a step launches is kept as graphs of the device (`compile`), which small
+   * networks gain from. It takes more memory. Default true.
+   */
+  graph: {
+    ...{ type: 'boolean', default: true },
+    help: 'on a GPU: a compiled step is a few launches',
+    guide: 'compile.md#graphs-of-a-gpu',
+  },
+  /**
    * Where several processes train together: whether batch normalisation takes its statistics over the rows of all of them, as one
    * process would. Without, each takes those of its own rows; at the end of an epoch all have rank 0's running statistics. Default true.
    */

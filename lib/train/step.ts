@@ -115,7 +115,9 @@ export function makeStep(
   const guard = new StepGuard(options, optimizer, method);
   const shared = options.ranks && new SharedStep(options.ranks, options, method);
   const whole = stepFunction(options, guard, method, watch, average, shared);
-  const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
+  const compiled = isRecorded(options, method)
+    ? compile(whole, { graph: options.graph, key: () => modeKeyOf(options, method) })
+    : undefined;
   const step = compiled ?? whole;
 
   let place = 0; // of the batch among those of its step

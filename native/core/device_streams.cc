@@ -18,6 +18,7 @@ class DeviceStream {
 
   c10::Stream stream() const { return stream_; }
   int64_t launch() { return ++launched_; }
+  std::unique_lock<std::mutex> hold() { return std::unique_lock(mutex_); }
 
   // An event serves all readers of what was launched before it: who reads the same weights again need not wait again.
   void order_after(int64_t launch, c10::Stream reader) {
@@ -121,6 +122,11 @@ void order_after(const Written& written, const at::Tensor& value) {
   if (!own || own == written.by) return;
   written.by->order_after(written.launch, own->stream());
   value.record_stream(own->stream());
+}
+
+std::unique_lock<std::mutex> hold_own_queue(at::Device device) {
+  const std::shared_ptr<DeviceStream> own = Own::get().of(device);
+  return own ? own->hold() : std::unique_lock<std::mutex>();
 }
 
 std::vector<c10::Event> mark_launched(std::optional<at::Device> device) {

@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "core/device_graph.h"
 #include "core/error.h"
 #include "core/op.h"
+#include "core/version.h"
 #include "optim/lists.h"
 #include "optim/status.h"
 #include "tensor/finite.h"
@@ -25,15 +27,11 @@ namespace {
 // A step that has begun and was not refused.
 bool is_open(int64_t status) { return status < kFine; }
 
-int64_t version_of(const at::Tensor& tensor) {
-  return tensor.unsafeGetTensorImpl()->version_counter().current_version();
-}
-
 // Copies into `before` what has changed since it was copied last. A copy is given the version of its source.
 void copy_changed(const Tensors& before, const Tensors& statistics) {
   Tensors targets, sources;
   for (size_t i = 0; i < statistics.size(); ++i) {
-    if (version_of(before[i]) == version_of(statistics[i])) continue;
+    if (version_of(before[i]) == version_of(statistics[i]) && !captured_use()) continue;  // a graph copies all
     targets.push_back(before[i]);
     sources.push_back(statistics[i]);
   }

@@ -18,6 +18,8 @@ export interface DeviceLog {
   readonly copies: Readonly<Record<string, number>>;
   /** Events of which a thread was told that they had happened, without waiting for them. */
   readonly arrivals: number;
+  /** Graphs that are alive. */
+  readonly graphs: number;
   /** Operations, by the number of their stream. */
   readonly launches: Readonly<Record<string, number>>;
 }
@@ -49,7 +51,9 @@ export function openDevice(): void {
   execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
   const library = createRequire(import.meta.url)(join(build, 'test/simulated_device.node')) as {
     takeLog: () => DeviceLog;
+    provideGraphs: (core: string) => void;
   };
+  library.provideGraphs(join(build, 'Release/contrastive_core.so'));
   take = library.takeLog;
 }
 

@@ -60,11 +60,13 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
 
   void record(void** event, const c10::Stream& given, const c10::DeviceIndex, const c10::EventFlag) const override {
     const std::lock_guard lock(device().mutex);
+    device().refuse_in_graph(given.id(), "an event on the stream");
     if (!*event) *event = new char;
     device().events[*event] = device().known[given.id()];
   }
   void block(void* event, const c10::Stream& given) const override {
     const std::lock_guard lock(device().mutex);
+    device().refuse_in_graph(given.id(), "an event of another stream");
     learn(device().known[given.id()], device().events[event]);
   }
   // Not done at the first question: nobody is ever as fast as a host that asks.
@@ -141,7 +143,34 @@ Device& device() {
   return *one;
 }
 
-void Device::wait(const std::string& what) { log.waits.push_back(thread_name() + ": " + what); }
+void Device::wait(const std::string& what) {
+  refuse_in_graph(stream_of_thread, what);
+  log.waits.push_back(thread_name() + ": " + what);
+}
+
+Capture* Device::capture_of(c10::StreamId stream) {
+  const auto found = captures.find(stream);
+  return found == captures.end() ? nullptr : found->second;
+}
+
+void Device::refuse_in_graph(c10::StreamId stream, const std::string& what) {
+  Capture* capture = capture_of(stream);
+  if (!capture) return;
+  if (capture->refusal.empty()) capture->refusal = what;
+  TORCH_CHECK(false, "not permitted while a stream is captured: ", what);
+}
+
+// Whoever is read must have been written for this stream; after it, what may have been written is.
+void Device::note_use(const std::string& name, Memory* memory, bool is_written, int64_t now) {
+  const c10::StreamId stream = current_stream();
+  if (memory->written_by != stream && known[stream][memory->written_by] < memory->written_at)
+    log.races.push_back(name + ": on stream " + std::to_string(stream) + " before stream " +
+                        std::to_string(memory->written_by) + " has written it");
+  if (stream != memory->made_by) memory->users[stream] = now;
+  if (!is_written) return;
+  memory->written_by = stream;
+  memory->written_at = now;
+}
 
 void Device::deliver(const Clock& done) {
   std::erase_if(deliveries, [&](const Delivery& delivery) {
@@ -167,10 +196,12 @@ Memory* memory_of(const at::Tensor& tensor) { return static_cast<Memory*>(tensor
 Memory::Memory(at::Tensor host) : tensor(std::move(host)), made_by(current_stream()), written_by(made_by) {
   const std::lock_guard lock(device().mutex);
   written_at = device().known[made_by][made_by];
+  is_of_graph = device().capture_of(made_by) != nullptr;
 }
 
 Memory::~Memory() {
   const std::lock_guard lock(device().mutex);
+  for (const auto& [stream, capture] : device().captures) capture->before.erase(this);
   for (const auto& [stream, time] : users)
     if (stream != made_by && !is_recorded && device().known[made_by][stream] < time)
       device().log.races.push_back("memory of stream " + std::to_string(made_by) +
