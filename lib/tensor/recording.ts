@@ -155,7 +155,7 @@ export class Recording {
     return this.#assumptions.every((holds) => holds()) && loadAddon().recordingFits(this.#handle);
   }
 
-  /** Replays on a device become launches of graphs of it, where that is possible. Before the first replay. */
+  /** @internal Replays on a device become launches of graphs of it, where that is possible. Before the first replay. */
   useGraph(): void {
     guard(() => loadAddon().recordingUseGraph(this.#handle));
   }
