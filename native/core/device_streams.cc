@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <exception>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 namespace contrastive {
@@ -121,6 +123,17 @@ void order_after(const Written& written, const at::Tensor& value) {
   if (!own || own == written.by) return;
   written.by->order_after(written.launch, own->stream());
   value.record_stream(own->stream());
+}
+
+bool launches_block() {
+  static const char* const variable = std::getenv("CUDA_LAUNCH_BLOCKING");
+  static const bool blocks = variable && std::string_view(variable) == "1";
+  return blocks;
+}
+
+void settle_launches() {
+  if (!launches_block()) return;
+  for (const auto& own : Own::get().streams) own->stream().synchronize();
 }
 
 std::vector<c10::Event> mark_launched(std::optional<at::Device> device) {

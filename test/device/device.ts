@@ -20,6 +20,9 @@ export interface DeviceLog {
   readonly arrivals: number;
   /** Operations, by the number of their stream. */
   readonly launches: Readonly<Record<string, number>>;
+  /** That the device holds now, and the most that it held since the last call. */
+  readonly bytes: number;
+  readonly peakBytes: number;
 }
 
 const build = fileURLToPath(new URL('../../build', import.meta.url));
@@ -41,23 +44,27 @@ export const title = hasGpu
     ? `on ${device}`
     : 'on a device (skipped: no GPU, and the addon was not built here)';
 
-let take: (() => DeviceLog) | undefined;
+interface Simulated {
+  readonly takeLog: () => DeviceLog;
+  readonly fail: (launches: number) => void;
+}
+let simulated: Simulated | undefined;
 
 /** Makes the device usable. The simulated one is built and loaded: libtorch then takes it for the machine's accelerator. */
 export function openDevice(): void {
-  if (hasGpu || take) return;
+  if (hasGpu || simulated) return;
   execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
-  const library = createRequire(import.meta.url)(join(build, 'test/simulated_device.node')) as {
-    takeLog: () => DeviceLog;
-  };
-  take = library.takeLog;
+  simulated = createRequire(import.meta.url)(join(build, 'test/simulated_device.node')) as Simulated;
 }
 
 /** Building it takes a minute on a slow machine. */
 export const openingTime = 600_000;
 
 /** What the simulated device noted since the last call; undefined on a GPU, which tells nothing. */
-export const takeLog = (): DeviceLog | undefined => take?.();
+export const takeLog = (): DeviceLog | undefined => simulated?.takeLog();
+
+/** Of the simulated device, the launch that is so many away fails, and tells whoever waits behind it. */
+export const failIn = (launches: number): void => simulated?.fail(launches);
 
 /** What the streams' threads waited for; who waits in their place ('contrastive-w') may. */
 export const waitsOfStreams = (log: DeviceLog | undefined): readonly string[] =>
