@@ -208,6 +208,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
 
 TORCH_LIBRARY_IMPL(_, PrivateUse1, m) { m.fallback(torch::CppFunction::makeFromBoxedFunction<&fallback>()); }
 
+// Under autocast it computes as it does without.
+TORCH_LIBRARY_IMPL(_, AutocastPrivateUse1, m) { m.fallback(torch::CppFunction::makeFallthrough()); }
+
 // What a GPU does with a list of tensors in one launch, and libtorch one by one where nobody says that the device can.
 constexpr const char* kOfLists[] = {"_foreach_add.List",    "_foreach_add.Scalar",  "_foreach_add_.List",
                                     "_foreach_add_.Scalar", "_foreach_add_.Tensor", "_foreach_mul.Scalar",
