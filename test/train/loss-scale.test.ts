@@ -112,24 +112,37 @@ describe('a training in float16', () => {
       ...{ optimizer: { name: 'sgd', lr: 1e-5, momentum: 0.9 }, precision: 'float16', loss: sum, ...options },
     } as TrainerOptions);
 
-  it('skips the first steps, says so, and goes on after an end as if there had been none', async () => {
+  const stepsOf = (events: readonly TrainEvent[]): StepEvent[] =>
+    events.filter((event): event is StepEvent => event.kind === 'step');
+
+  it('skips the first steps, says so, and goes on after a stop as if there had been none', async () => {
     const [whole, parted] = [join(folder, 'whole'), join(folder, 'parted')];
     const all: TrainEvent[] = [];
     const end = await trainerOf().fit(tinyDataset(), { out: whole, onEvent: (event) => all.push(event) });
-    const steps = all.filter((event): event is StepEvent => event.kind === 'step');
-    expect(steps).toHaveLength(10);
+    const steps = stepsOf(all);
     const scales = steps.map(({ lossScale }) => lossScale as number);
     const skipped = steps.map((event) => event.skipped === true);
-    expect(skipped[0]).toBe(true);
-    expect(skipped.at(-1)).toBe(false);
+    expect([skipped.length, skipped[0], skipped.at(-1)]).toEqual([10, true, false]);
     expect(scales).toEqual(skipped.map((_, i) => 2 ** (16 - skipped.slice(0, i + 1).filter(Boolean).length)));
     expect(end.skippedSteps).toBe(skipped.filter(Boolean).length);
     const config = JSON.parse(await readFile(join(whole, 'config.json'), 'utf8'));
     expect(config.precision).toBe('float16');
 
-    await trainerOf({ epochs: 1, schedule: { name: 'constant' } }).fit(tinyDataset(), { out: parted });
-    const kept = JSON.parse(await readFile(join(parted, 'checkpoints/5/state.json'), 'utf8'));
-    expect(kept.lossScale.scale).toBe(scales[4]);
+    const stop = new AbortController();
+    const onEvent = (event: TrainEvent) => event.kind === 'step' && event.step === 7 && stop.abort();
+    const { signal } = stop;
+    await expect(trainerOf().fit(tinyDataset(), { out: parted, onEvent, signal })).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+    });
+    const rest: TrainEvent[] = [];
+    await trainerOf().fit(tinyDataset(), { out: parted, resume: true, onEvent: (event) => rest.push(event) });
+    const timeless = ({ samplesPerSecond: _, secondsLeft: __, ...event }: StepEvent) => event;
+    const last = stepsOf(rest).map(timeless);
+    expect(last).toEqual(steps.slice(-last.length).map(timeless));
+    const stateOf = async (out: string) =>
+      JSON.parse(await readFile(join(out, 'checkpoints', '10', 'state.json'), 'utf8'));
+    expect((await stateOf(whole)).lossScale).toMatchObject({ scale: scales.at(-1) });
+    expect(await stateOf(parted)).toEqual(await stateOf(whole));
   });
 
   it('a loss that is not finite is an error as ever', async () => {
