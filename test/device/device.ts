@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadAddon } from '../../lib/native/addon.ts';
+import { addonPath, coreBeside } from '../../lib/native/addon-path.ts';
 
 export interface DeviceLog {
   /** 'thread: what', of threads of the host that waited for the device. */
@@ -25,7 +26,9 @@ export interface DeviceLog {
   readonly peakBytes: number;
 }
 
+const require = createRequire(import.meta.url);
 const build = fileURLToPath(new URL('../../build', import.meta.url));
+const simulated = join(build, 'test/simulated_device.node');
 const hasGpu = loadAddon().info().devices.includes('cuda:0');
 
 export const device = hasGpu ? 'cuda:0' : 'simulated:0';
@@ -48,23 +51,29 @@ interface Simulated {
   readonly takeLog: () => DeviceLog;
   readonly fail: (launches: number) => void;
 }
-let simulated: Simulated | undefined;
+let library: Simulated | undefined;
 
 /** Makes the device usable. The simulated one is built and loaded: libtorch then takes it for the machine's accelerator. */
 export function openDevice(): void {
-  if (hasGpu || simulated) return;
+  if (hasGpu || library) return;
   execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
-  simulated = createRequire(import.meta.url)(join(build, 'test/simulated_device.node')) as Simulated;
+  library = require(simulated) as Simulated;
+}
+
+/** Of the simulated device, which is open: gives it collectives, in the place of NCCL. */
+export function openCollectives(): void {
+  const loader = require(addonPath()) as { openCuda(library: string, core: string, deepbind: boolean): void };
+  loader.openCuda(simulated, coreBeside(addonPath()), process.env.CONTRASTIVE_DEEPBIND !== '0');
 }
 
 /** Building it takes a minute on a slow machine. */
 export const openingTime = 600_000;
 
 /** What the simulated device noted since the last call; undefined on a GPU, which tells nothing. */
-export const takeLog = (): DeviceLog | undefined => simulated?.takeLog();
+export const takeLog = (): DeviceLog | undefined => library?.takeLog();
 
 /** Of the simulated device, the launch that is so many away fails, and tells whoever waits behind it. */
-export const failIn = (launches: number): void => simulated?.fail(launches);
+export const failIn = (launches: number): void => library?.fail(launches);
 
 /** What the streams' threads waited for; who waits in their place ('contrastive-w') may. */
 export const waitsOfStreams = (log: DeviceLog | undefined): readonly string[] =>
