@@ -39,6 +39,10 @@ void check_update(const Update& request, size_t slots) {
   CONTRASTIVE_CHECK(!parameters.empty(), kOptionError, "an optimizer needs at least one parameter");
   CONTRASTIVE_CHECK(state.size() == slots * parameters.size(), kShapeError, "the optimizer's state must hold ",
                     slots * parameters.size(), " tensors, ", slots, " a parameter, got ", state.size());
+  for (const at::Tensor& parameter : parameters)  // the fused kernels walk memory in order
+    CONTRASTIVE_CHECK(parameter.is_non_overlapping_and_dense(), kOptionError,
+                      "parameters must lie in memory without gaps, got strides ", parameter.strides(), " of shape ",
+                      parameter.sizes());
   for (size_t i = 0; i < state.size(); ++i) {
     const size_t place = i % parameters.size();
     CONTRASTIVE_CHECK(state[i].dim() == 0 || state[i].sizes() == parameters[place].sizes(), kShapeError,
