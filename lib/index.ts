@@ -272,6 +272,7 @@ export {
 export type { ImageInput, RawImage } from './serve/image-input.ts';
 export type { SearchedIndex } from './serve/search-routes.ts';
 export { type EmbeddingServiceOptions, embeddingService, type FastifyPlugin } from './serve/service.ts';
+export { type BackendOptions, setBackends } from './tensor/backends.ts';
 export { type Compiled, type CompileOptions, compile, type Given } from './tensor/compile.ts';
 export { Generator } from './tensor/generator.ts';
 export { autocast, enableGrad, isGradEnabled, noGrad, tidy } from './tensor/modes.ts';

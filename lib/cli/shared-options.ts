@@ -9,7 +9,10 @@ import { flag } from './flag.ts';
 export const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
 
 /** How commands have an option for the floating-point type. */
-export const precisionWords = { default: 'auto', synonyms: { bf16: 'bfloat16', fp32: 'float32' } } as const;
+export const precisionWords = {
+  default: 'auto',
+  synonyms: { bf16: 'bfloat16', fp16: 'float16', fp32: 'float32' },
+} as const;
 
 export const ofPrecision = { precision: flag(servingOptions.precision, precisionWords) } as const satisfies OptionTable;
 

@@ -89,6 +89,13 @@ export type OperationResult = TensorHandle | readonly TensorHandle[] | undefined
 export interface Addon {
   info(): AddonInfo;
   setThreads(threads: number): void;
+  /** Undefined leaves what is there. */
+  setBackends(
+    matmulPrecision: 'highest' | 'high' | undefined,
+    cudnnBenchmark: boolean | undefined,
+    cudnnDeterministic: boolean | undefined,
+  ): void;
+  backends(): { matmulPrecision: 'highest' | 'high'; cudnnBenchmark: boolean; cudnnDeterministic: boolean };
   depth(): number;
   /** What followProgress() takes. */
   progress(): Int32Array;

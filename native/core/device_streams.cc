@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <exception>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 namespace contrastive {
@@ -127,6 +129,17 @@ void order_after(const Written& written, const at::Tensor& value) {
 std::unique_lock<std::mutex> hold_own_queue(at::Device device) {
   const std::shared_ptr<DeviceStream> own = Own::get().of(device);
   return own ? own->hold() : std::unique_lock<std::mutex>();
+}
+
+bool launches_block() {
+  static const char* const variable = std::getenv("CUDA_LAUNCH_BLOCKING");
+  static const bool blocks = variable && std::string_view(variable) == "1";
+  return blocks;
+}
+
+void settle_launches() {
+  if (!launches_block()) return;
+  for (const auto& own : Own::get().streams) own->stream().synchronize();
 }
 
 std::vector<c10::Event> mark_launched(std::optional<at::Device> device) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/device_streams.h"
 #include "core/error.h"
 #include "core/failure.h"
 
@@ -64,6 +65,7 @@ void Recording::run_one(size_t index, std::vector<at::Tensor>& values, uint64_t 
   Stack stack = arguments_of(operation, values);
   try {
     operation.callable->call(stack);
+    settle_launches();
   } catch (...) {
     Failure failure = describe(std::current_exception(), job);
     failure.operation = static_cast<int64_t>(index);

@@ -23,6 +23,9 @@ export interface DeviceLog {
   readonly graphs: number;
   /** Operations, by the number of their stream. */
   readonly launches: Readonly<Record<string, number>>;
+  /** That the device holds now, and the most that it held since the last call. */
+  readonly bytes: number;
+  readonly peakBytes: number;
 }
 
 const require = createRequire(import.meta.url);
@@ -46,15 +49,19 @@ export const title = hasGpu
     ? `on ${device}`
     : 'on a device (skipped: no GPU, and the addon was not built here)';
 
-let take: (() => DeviceLog) | undefined;
+interface Simulated {
+  readonly takeLog: () => DeviceLog;
+  readonly provideGraphs: (core: string) => void;
+  readonly fail: (launches: number) => void;
+}
+let library: Simulated | undefined;
 
 /** Makes the device usable. The simulated one is built and loaded: libtorch then takes it for the machine's accelerator. */
 export function openDevice(): void {
-  if (hasGpu || take) return;
+  if (hasGpu || library) return;
   execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
-  const library = require(simulated) as { takeLog: () => DeviceLog; provideGraphs: (core: string) => void };
+  library = require(simulated) as Simulated;
   library.provideGraphs(coreBeside(addonPath()));
-  take = library.takeLog;
 }
 
 /** Of the simulated device, which is open: gives it collectives, in the place of NCCL. */
@@ -67,7 +74,10 @@ export function openCollectives(): void {
 export const openingTime = 600_000;
 
 /** What the simulated device noted since the last call; undefined on a GPU, which tells nothing. */
-export const takeLog = (): DeviceLog | undefined => take?.();
+export const takeLog = (): DeviceLog | undefined => library?.takeLog();
+
+/** Of the simulated device, the launch that is so many away fails, and tells whoever waits behind it. */
+export const failIn = (launches: number): void => library?.fail(launches);
 
 /** What the streams' threads waited for; who waits in their place ('contrastive-w') may. */
 export const waitsOfStreams = (log: DeviceLog | undefined): readonly string[] =>

@@ -50,11 +50,13 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     const std::lock_guard lock(device().mutex);
     device().wait("synchronizeStream");
     device().deliver(device().known[given.id()]);
+    device().throw_fault();
   }
   void synchronizeDevice(c10::DeviceIndex) const override {
     const std::lock_guard lock(device().mutex);
     device().wait("synchronizeDevice");
     for (const auto& [id, clock] : device().known) device().deliver(clock);
+    device().throw_fault();
   }
   void recordDataPtrOnStream(const c10::DataPtr&, const c10::Stream&) const override {}
 
@@ -76,12 +78,14 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     device().asked.erase(event);
     device().deliver(device().events[event]);
     ++device().log.arrivals;
+    device().throw_fault();
     return true;
   }
   void synchronizeEvent(void* event) const override {
     const std::lock_guard lock(device().mutex);
     device().wait("synchronizeEvent");
     device().deliver(device().events[event]);
+    device().throw_fault();
   }
   void destroyEvent(void* event, const c10::DeviceIndex) const noexcept override {
     const std::lock_guard lock(device().mutex);
@@ -181,6 +185,11 @@ void Device::deliver(const Clock& done) {
   });
 }
 
+void Device::throw_fault() {
+  if (std::exchange(has_failed, false))
+    throw c10::AcceleratorError({__func__, __FILE__, __LINE__}, 710, "a simulated fault");
+}
+
 bool Device::is_pinned(const void* data) {
   const std::lock_guard lock(mutex);
   auto after = pinned.upper_bound(const_cast<void*>(data));
@@ -197,11 +206,14 @@ Memory::Memory(at::Tensor host) : tensor(std::move(host)), made_by(current_strea
   const std::lock_guard lock(device().mutex);
   written_at = device().known[made_by][made_by];
   is_of_graph = device().capture_of(made_by) != nullptr;
+  device().bytes += tensor.storage().nbytes();
+  device().log.peak_bytes = std::max(device().log.peak_bytes, device().bytes);
 }
 
 Memory::~Memory() {
   const std::lock_guard lock(device().mutex);
   for (const auto& [stream, capture] : device().captures) capture->before.erase(this);
+  device().bytes -= tensor.storage().nbytes();
   for (const auto& [stream, time] : users)
     if (stream != made_by && !is_recorded && device().known[made_by][stream] < time)
       device().log.races.push_back("memory of stream " + std::to_string(made_by) +

@@ -64,6 +64,7 @@ struct Log {
   std::vector<std::string> races;       // "operation: ...", of operations that read or wrote too early
   std::map<std::string, int> copies;    // "to device", "to host", without a wait
   std::map<std::string, int> launches;  // by stream
+  size_t peak_bytes = 0;                // the most that the device held
   int arrivals = 0;                     // events of which somebody was told that they had happened
 };
 
@@ -83,9 +84,17 @@ struct Device {
   };
   std::vector<Delivery> deliveries;
   std::map<c10::StreamId, Capture*> captures;
-  int graphs = 0;  // that are alive
+  int graphs = 0;           // that are alive
+  size_t bytes = 0;         // that it holds
+  int64_t faults_in = 0;    // launches until one fails; 0: none does
+  bool has_failed = false;  // one has, which whoever waits next is told
 
-  int64_t launch(c10::StreamId stream) { return ++known[stream][stream]; }
+  void throw_fault();  // if there was one
+
+  int64_t launch(c10::StreamId stream) {
+    if (faults_in > 0 && --faults_in == 0) has_failed = true;
+    return ++known[stream][stream];
+  }
   void wait(const std::string& what);         // notes it of this thread
   Capture* capture_of(c10::StreamId stream);  // null unless it is taken down
   // Throws where the stream is being taken down.

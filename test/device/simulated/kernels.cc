@@ -174,6 +174,7 @@ c10::Scalar local_scalar_dense(const at::Tensor& self) {
     const std::lock_guard lock(device().mutex);
     device().wait("item");
     call.note_use(self, false, device().launch(current_stream()));
+    device().throw_fault();
   }
   return at::_local_scalar_dense(call.to_host(self));
 }
@@ -273,7 +274,17 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
 
 TORCH_LIBRARY_IMPL(_, PrivateUse1, m) { m.fallback(torch::CppFunction::makeFromBoxedFunction<&fallback>()); }
 
+// Under autocast it computes as it does without.
+TORCH_LIBRARY_IMPL(_, AutocastPrivateUse1, m) { m.fallback(torch::CppFunction::makeFallthrough()); }
+
+// What a GPU does with a list of tensors in one launch, and libtorch one by one where nobody says that the device can.
+constexpr const char* kOfLists[] = {"_foreach_add.List",    "_foreach_add.Scalar",  "_foreach_add_.List",
+                                    "_foreach_add_.Scalar", "_foreach_add_.Tensor", "_foreach_mul.Scalar",
+                                    "_foreach_mul_.Scalar", "_foreach_mul_.Tensor", "_foreach_norm.Scalar",
+                                    "_foreach_copy_",       "_foreach_lerp.Scalar"};
+
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  for (const char* name : kOfLists) m.impl(name, torch::CppFunction::makeFromBoxedFunction<&fallback>());
   m.impl("_local_scalar_dense", local_scalar_dense);
   m.impl("_copy_from", copy_from);
   m.impl("record_stream", record_stream);
