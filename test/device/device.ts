@@ -20,6 +20,9 @@ export interface DeviceLog {
   readonly arrivals: number;
   /** Operations, by the number of their stream. */
   readonly launches: Readonly<Record<string, number>>;
+  /** Memory of the device: now, and at most since the last call. */
+  readonly bytes: number;
+  readonly mostBytes: number;
 }
 
 const build = fileURLToPath(new URL('../../build', import.meta.url));
@@ -45,8 +48,13 @@ let take: (() => DeviceLog) | undefined;
 
 /** Makes the device usable. The simulated one is built and loaded: libtorch then takes it for the machine's accelerator. */
 export function openDevice(): void {
+  if (!hasGpu) execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
+  loadDevice();
+}
+
+/** The same, where it has been built. */
+export function loadDevice(): void {
   if (hasGpu || take) return;
-  execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
   const library = createRequire(import.meta.url)(join(build, 'test/simulated_device.node')) as {
     takeLog: () => DeviceLog;
   };

@@ -21,12 +21,15 @@ Napi::Object counts(Napi::Env env, const std::map<std::string, int>& map) {
 Napi::Value take_log(const Napi::CallbackInfo& info) {
   const std::lock_guard lock(device().mutex);
   const Log log = std::exchange(device().log, {});
+  device().log.most_bytes = device().bytes;
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("waits", strings(info.Env(), log.waits));
   result.Set("races", strings(info.Env(), log.races));
   result.Set("copies", counts(info.Env(), log.copies));
   result.Set("arrivals", log.arrivals);
   result.Set("launches", counts(info.Env(), log.launches));
+  result.Set("bytes", static_cast<double>(device().bytes));
+  result.Set("mostBytes", static_cast<double>(log.most_bytes));
   return result;
 }
 

@@ -167,10 +167,13 @@ Memory* memory_of(const at::Tensor& tensor) { return static_cast<Memory*>(tensor
 Memory::Memory(at::Tensor host) : tensor(std::move(host)), made_by(current_stream()), written_by(made_by) {
   const std::lock_guard lock(device().mutex);
   written_at = device().known[made_by][made_by];
+  device().bytes += static_cast<int64_t>(tensor.storage().nbytes());
+  device().log.most_bytes = std::max(device().log.most_bytes, device().bytes);
 }
 
 Memory::~Memory() {
   const std::lock_guard lock(device().mutex);
+  device().bytes -= static_cast<int64_t>(tensor.storage().nbytes());
   for (const auto& [stream, time] : users)
     if (stream != made_by && !is_recorded && device().known[made_by][stream] < time)
       device().log.races.push_back("memory of stream " + std::to_string(made_by) +

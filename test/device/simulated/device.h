@@ -39,12 +39,14 @@ struct Log {
   std::map<std::string, int> copies;    // "to device", "to host", without a wait
   std::map<std::string, int> launches;  // by stream
   int arrivals = 0;                     // events of which somebody was told that they had happened
+  int64_t most_bytes = 0;               // of memory at once
 };
 
 // All state; every function of the device holds its lock.
 struct Device {
   std::recursive_mutex mutex;
   Log log;
+  int64_t bytes = 0;  // of memory
   std::map<c10::StreamId, Clock> known;  // by stream
   std::map<void*, size_t> pinned;        // begin, size
   std::map<void*, Clock> events;
