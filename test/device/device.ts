@@ -58,8 +58,13 @@ let library: Simulated | undefined;
 
 /** Makes the device usable. The simulated one is built and loaded: libtorch then takes it for the machine's accelerator. */
 export function openDevice(): void {
+  if (!hasGpu) execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
+  loadDevice();
+}
+
+/** The same, where it has been built. */
+export function loadDevice(): void {
   if (hasGpu || library) return;
-  execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
   library = require(simulated) as Simulated;
   library.provideGraphs(coreBeside(addonPath()));
 }
