@@ -20,21 +20,31 @@ const row = compile((y: Tensor) => {
   return z;
 });
 
-/** Microseconds a call, from the first call to the last result. */
-async function cost(call: () => Tensor, count: number): Promise<number> {
-  for (let i = 0; i < Math.min(count, 1000); i++) call().dispose();
+/** Microseconds a call, from the first call to the last result. @param loop makes so many; in it, as in the peer, is nothing else. */
+async function cost(loop: (count: number) => void, count: number): Promise<number> {
+  loop(Math.min(count, 1000));
   await sync();
   const began = performance.now();
-  for (let i = 0; i < count; i++) call().dispose();
+  loop(count);
   await sync();
   return ((performance.now() - began) * 1000) / count;
 }
 
+const eager = (count: number): void => {
+  for (let i = 0; i < count; i++) x.add(1).dispose();
+};
+const replayed = (count: number): void => {
+  for (let i = 0; i < count; i++) one(x).dispose();
+};
+const rows = (count: number): void => {
+  for (let i = 0; i < count; i++) row(x).dispose();
+};
+
 const figures = { eager: [] as number[], replayed: [] as number[], inside: [] as number[], peer: [] as number[] };
 for (let run = 0; run < Number(values.runs); run++) {
-  figures.eager.push(await cost(() => x.add(1), calls));
-  figures.replayed.push(await cost(() => one(x), calls));
-  figures.inside.push((await cost(() => row(x), calls / length)) / length);
+  figures.eager.push(await cost(eager, calls));
+  figures.replayed.push(await cost(replayed, calls));
+  figures.inside.push((await cost(rows, calls / length)) / length);
   figures.peer.push(Number(runPeer('operation_ref.py', [])));
 }
 const shown = (name: keyof typeof figures): string => `${median(figures[name]).toFixed(1)} µs`;
