@@ -1,5 +1,7 @@
 /** Rows that several commands have in their tables of options. */
+import { processGroupOptions } from '../distributed/group.ts';
 import { countOption, deviceOption } from '../options/kinds.ts';
+
 import { servingOptions } from '../serve/embedder.ts';
 import type { OptionTable } from './command.ts';
 import { flag } from './flag.ts';
@@ -26,4 +28,9 @@ export const ofDevice = {
 
 export const ofThreads = {
   threads: flag(countOption, { help: 'CPU threads', usual: 'one a core' }),
+} as const satisfies OptionTable;
+
+/** Of a command that several processes run together. */
+export const ofProcesses = {
+  timeout: flag(processGroupOptions.timeout),
 } as const satisfies OptionTable;

@@ -3,7 +3,6 @@ import { isAbsolute, relative, resolve } from 'node:path';
 import { type PresetName, presetVariants } from '../augment/presets.ts';
 import { holdOutOptions } from '../data/hold-out.ts';
 import { datasetOptions } from '../data/registry.ts';
-import { processGroupOptions } from '../distributed/group.ts';
 import { encoderFacts, encoderNames } from '../encoders/all.ts';
 import { projectionHeadOptions } from '../encoders/projection-head.ts';
 import { OptionError } from '../errors.ts';
@@ -22,7 +21,7 @@ import { monitorOptions } from './monitor-option.ts';
 import { offeredSchedules, optimizerVariants, scheduleVariants, usualSchedule } from './optimizers.ts';
 import { flagOf } from './options.ts';
 import { samplerFlags } from './sampler-option.ts';
-import { ofDevice, ofRun, ofThreads, precisionWords } from './shared-options.ts';
+import { ofDevice, ofProcesses, ofRun, ofThreads, precisionWords } from './shared-options.ts';
 
 const { above: _, ...share } = holdOutOptions.fraction;
 
@@ -164,7 +163,7 @@ const machine = {
   ...ofDevice,
   ...ofThreads,
   noSyncBatchNorm: flag(trainerOptions.syncBatchNorm),
-  timeout: flag(processGroupOptions.timeout),
+  ...ofProcesses,
   seed: flag(trainerOptions.seed, { help: 'of weights, order and views' }),
 } as const satisfies OptionTable;
 
