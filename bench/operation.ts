@@ -2,13 +2,13 @@
  * What one small operation costs, beside PyTorch's `y.add(1)` on 16 numbers (bench/peers/operation_ref.py), in turn: eager,
  * replayed one by one, and inside a longer recording, as many calls on both sides; and what recording a ResNet-50 costs.
  *
- * usage: npm run bench -- operation [--runs 3]
+ * usage: npm run bench -- operation [--help]
  */
-import { parseArgs } from 'node:util';
 import { compile, ops, resnet50, sync, type Tensor } from '../lib/index.ts';
+import { benchOptions, countOf } from './parts/options.ts';
 import { median, ratio, runPeer } from './peer.ts';
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '3' } } });
+const values = benchOptions({ runs: countOf(3, 'runs of each side') });
 const calls = 200_000; // as bench/peers/operation_ref.py
 const length = 100;
 
@@ -41,7 +41,7 @@ const rows = (count: number): void => {
 };
 
 const figures = { eager: [] as number[], replayed: [] as number[], inside: [] as number[], peer: [] as number[] };
-for (let run = 0; run < Number(values.runs); run++) {
+for (let run = 0; run < values.runs; run++) {
   figures.eager.push(await cost(eager, calls));
   figures.replayed.push(await cost(replayed, calls));
   figures.inside.push((await cost(rows, calls / length)) / length);
