@@ -13,7 +13,7 @@ import { median, ratio, runPeer } from './peer.ts';
 
 const values = benchOptions({
   rows: { type: 'string', value: 'N,N', default: '4096,8192', help: 'rows that are compared with PyTorch' },
-  large: countOf(65_536, 'rows that PyTorch has no memory for'),
+  large: countOf(65_536, 'rows of one pass of ours alone'),
   dim: countOf(128, 'features of a row'),
   runs: countOf(3, 'runs of each side'),
   child: { ...forChild, value: 'LOSS,ROWS,REPEATS' },

@@ -31,7 +31,7 @@ const values = benchOptions({
   job: forChild,
 });
 const [epochs, limitTrain] = [values.epochs, values.limitTrain];
-const threads = values.threads === undefined ? undefined : values.threads;
+const { threads } = values;
 const upTo = (count: number): number[] => [...Array(count).keys()];
 const seeds = upTo(values.seeds);
 const known = methodNames().filter((name) => name !== 'custom');

@@ -1,6 +1,6 @@
 /**
  * What one small operation costs, beside PyTorch's `y.add(1)` on 16 numbers (bench/peers/operation_ref.py), in turn: eager,
- * replayed one by one, and inside a longer recording, as many calls on both sides; and what recording a ResNet-50 costs.
+ * replayed one by one, and inside a longer recording; and what recording a ResNet-50 costs.
  *
  * usage: npm run bench -- operation [--help]
  */
@@ -8,8 +8,8 @@ import { compile, ops, resnet50, sync, type Tensor } from '../lib/index.ts';
 import { benchOptions, countOf } from './parts/options.ts';
 import { median, ratio, runPeer } from './peer.ts';
 
-const values = benchOptions({ runs: countOf(3, 'runs of each side') });
-const calls = 200_000; // as bench/peers/operation_ref.py
+const values = benchOptions({ runs: countOf(5, 'runs of each side') });
+const calls = 5000;
 const length = 100;
 
 const x = ops.randn([16]);
@@ -22,8 +22,10 @@ const row = compile((y: Tensor) => {
 
 /** Microseconds a call, from the first call to the last result. @param loop makes so many; in it, as in the peer, is nothing else. */
 async function cost(loop: (count: number) => void, count: number): Promise<number> {
-  loop(Math.min(count, 1000));
-  await sync();
+  for (let i = 0; i < 3; i++) {
+    loop(count); // until its code is compiled
+    await sync();
+  }
   const began = performance.now();
   loop(count);
   await sync();
@@ -44,7 +46,7 @@ const figures = { eager: [] as number[], replayed: [] as number[], inside: [] as
 for (let run = 0; run < values.runs; run++) {
   figures.eager.push(await cost(eager, calls));
   figures.replayed.push(await cost(replayed, calls));
-  figures.inside.push((await cost(rows, calls / length)) / length);
+  figures.inside.push((await cost(rows, calls / 10)) / length);
   figures.peer.push(Number(runPeer('operation_ref.py', [])));
 }
 const shown = (name: keyof typeof figures): string => `${median(figures[name]).toFixed(1)} µs`;
