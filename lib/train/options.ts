@@ -156,6 +156,7 @@ export const trainerOptions = {
   syncBatchNorm: {
     ...{ type: 'boolean', default: true },
     help: 'of several processes: batch normalisation over the rows of all',
+    off: 'where several processes train together: each takes the statistics of batch normalisation over its own images; default over those of all',
     guide: 'distributed.md',
   },
   /**
