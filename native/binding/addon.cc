@@ -16,6 +16,7 @@
 #include "binding/state.h"
 #include "binding/tensor_wrap.h"
 #include "core/cpu.h"
+#include "core/cuda_library.h"
 #include "core/recycler.h"
 
 namespace contrastive::binding {
@@ -42,7 +43,6 @@ Napi::Value info_of(const Napi::CallbackInfo& info) {
   result.Set("compiledAgainst", TORCH_VERSION);
   result.Set("cpuCapability", at::get_cpu_capability());
   result.Set("bfloat16", has_bfloat16());
-  result.Set("cudaBuild", at::detail::getCUDAHooks().hasCUDA());
   result.Set("devices", devices);
   result.Set("threads", State::of(env).bulk().threads());
 #ifdef _OPENMP
@@ -97,4 +97,14 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 // The loader hands its environment over here.
 extern "C" NAPI_MODULE_EXPORT napi_value contrastive_core_init(napi_env env, napi_value exports) {
   return Napi::RegisterModule(env, exports, contrastive::binding::init);
+}
+
+// And what contrastive_cuda.so offers, once it is open.
+extern "C" NAPI_MODULE_EXPORT napi_value contrastive_core_use_cuda(napi_env env, const void* library) {
+  try {
+    contrastive::use_cuda_library(*static_cast<const contrastive::CudaLibrary*>(library));
+  } catch (...) {
+    contrastive::binding::to_js(env, contrastive::describe(std::current_exception())).ThrowAsJavaScriptException();
+  }
+  return nullptr;
 }

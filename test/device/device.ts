@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadAddon } from '../../lib/native/addon.ts';
+import { addonPath, coreBeside } from '../../lib/native/addon-path.ts';
 
 export interface DeviceLog {
   /** 'thread: what', of threads of the host that waited for the device. */
@@ -22,7 +23,9 @@ export interface DeviceLog {
   readonly launches: Readonly<Record<string, number>>;
 }
 
+const require = createRequire(import.meta.url);
 const build = fileURLToPath(new URL('../../build', import.meta.url));
+const simulated = join(build, 'test/simulated_device.node');
 const hasGpu = loadAddon().info().devices.includes('cuda:0');
 
 export const device = hasGpu ? 'cuda:0' : 'simulated:0';
@@ -47,10 +50,13 @@ let take: (() => DeviceLog) | undefined;
 export function openDevice(): void {
   if (hasGpu || take) return;
   execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
-  const library = createRequire(import.meta.url)(join(build, 'test/simulated_device.node')) as {
-    takeLog: () => DeviceLog;
-  };
-  take = library.takeLog;
+  take = (require(simulated) as { takeLog: () => DeviceLog }).takeLog;
+}
+
+/** Of the simulated device, which is open: gives it collectives, in the place of NCCL. */
+export function openCollectives(): void {
+  const loader = require(addonPath()) as { openCuda(library: string, core: string, deepbind: boolean): void };
+  loader.openCuda(simulated, coreBeside(addonPath()), process.env.CONTRASTIVE_DEEPBIND !== '0');
 }
 
 /** Building it takes a minute on a slow machine. */

@@ -10,6 +10,8 @@ import { problemsOf, readLibrary } from './elf-rules.ts';
 
 const release = dirname(addonPath());
 const addon = ['contrastive.node', 'contrastive_core.so'].map((name) => join(release, name));
+/** Where the headers for it were. */
+const cuda = join(release, 'contrastive_cuda.so');
 const { libDir } = findLibtorch();
 /** NVIDIA's lie beside the folder of a CUDA build, of which Linux on Arm has the half for the CPU. */
 const libtorch = [libDir, join(libDir, '../../nvidia/cu13/lib')]
@@ -22,6 +24,21 @@ describe.runIf(process.platform === 'linux')('shared libraries', () => {
   it('of the addon ask for nothing newer than glibc 2.28, and for nothing but the system and libtorch', () => {
     expect(problemsOf([...addon, ...libtorch])).toEqual([]);
   });
+
+  it.skipIf(!existsSync(cuda))(
+    'contrastive_cuda.so asks libtorch_cuda.so for three functions, and nobody for CUDA',
+    () => {
+      const found = problemsOf([cuda, ...libtorch]).sort();
+      if (libtorch.some((path) => path.endsWith('libtorch_cuda.so'))) expect(found).toEqual([]);
+      else
+        expect(found).toEqual([
+          expect.stringMatching(/misses _ZN4c10d16ProcessGroupNCCL7OptionsC1Eb$/),
+          expect.stringMatching(/misses _ZN4c10d16ProcessGroupNCCLC1EN3c10/),
+          'contrastive_cuda.so: misses _ZN4c10d19getNcclVersionTupleEv',
+          'contrastive_cuda.so: needs libtorch_cuda.so',
+        ]);
+    },
+  );
 
   it('of the loader ask for no libtorch', () => expect(problemsOf([addon[0] as string])).toEqual([]));
 
