@@ -19,6 +19,8 @@ export interface DeviceLog {
   readonly copies: Readonly<Record<string, number>>;
   /** Events of which a thread was told that they had happened, without waiting for them. */
   readonly arrivals: number;
+  /** Of collectives of a group that has failed. */
+  readonly aborts: number;
   /** Operations, by the number of their stream. */
   readonly launches: Readonly<Record<string, number>>;
 }

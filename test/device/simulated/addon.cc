@@ -26,6 +26,7 @@ Napi::Value take_log(const Napi::CallbackInfo& info) {
   result.Set("races", strings(info.Env(), log.races));
   result.Set("copies", counts(info.Env(), log.copies));
   result.Set("arrivals", log.arrivals);
+  result.Set("aborts", log.aborts);
   result.Set("launches", counts(info.Env(), log.launches));
   return result;
 }

@@ -39,6 +39,7 @@ struct Log {
   std::map<std::string, int> copies;    // "to device", "to host", without a wait
   std::map<std::string, int> launches;  // by stream
   int arrivals = 0;                     // events of which somebody was told that they had happened
+  int aborts = 0;                       // of collectives
 };
 
 // All state; every function of the device holds its lock.
