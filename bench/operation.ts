@@ -1,6 +1,6 @@
 /**
  * What one small operation costs, beside PyTorch's `y.add(1)` on 16 numbers (bench/peers/operation_ref.py), in turn: eager,
- * replayed one by one, and inside a longer recording; and what recording a ResNet-50 costs.
+ * replayed one by one, and inside a longer recording, as many calls on both sides; and what recording a ResNet-50 costs.
  *
  * usage: npm run bench -- operation [--runs 3]
  */
@@ -9,7 +9,7 @@ import { compile, ops, resnet50, sync, type Tensor } from '../lib/index.ts';
 import { median, ratio, runPeer } from './peer.ts';
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '3' } } });
-const calls = 5000;
+const calls = 200_000; // as bench/peers/operation_ref.py
 const length = 100;
 
 const x = ops.randn([16]);
@@ -22,7 +22,7 @@ const row = compile((y: Tensor) => {
 
 /** Microseconds a call, from the first call to the last result. */
 async function cost(call: () => Tensor, count: number): Promise<number> {
-  for (let i = 0; i < 200; i++) call().dispose();
+  for (let i = 0; i < Math.min(count, 1000); i++) call().dispose();
   await sync();
   const began = performance.now();
   for (let i = 0; i < count; i++) call().dispose();
@@ -34,7 +34,7 @@ const figures = { eager: [] as number[], replayed: [] as number[], inside: [] as
 for (let run = 0; run < Number(values.runs); run++) {
   figures.eager.push(await cost(() => x.add(1), calls));
   figures.replayed.push(await cost(() => one(x), calls));
-  figures.inside.push((await cost(() => row(x), calls / 10)) / length);
+  figures.inside.push((await cost(() => row(x), calls / length)) / length);
   figures.peer.push(Number(runPeer('operation_ref.py', [])));
 }
 const shown = (name: keyof typeof figures): string => `${median(figures[name]).toFixed(1)} µs`;

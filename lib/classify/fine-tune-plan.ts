@@ -1,4 +1,5 @@
 /** How long and at what rate to fine-tune, by the number of images: few images make few steps, and few steps must be longer. */
+import { evenlyShared } from '../distributed/rows.ts';
 
 /** As fineTune's options of these names. */
 export interface FineTunePlan {
@@ -21,7 +22,8 @@ const manySteps = 2000;
 /**
  * What goes with so many images, where it was not chosen:
  *
- * - batches of 256; of fewer than 1792 images equal ones, so small (but not below 24) that 30 epochs make 200 steps;
+ * - batches of 256; of fewer than 1792 images equal ones, so small (but not below 24) that 30 epochs make 200 steps; of several
+ *   processes a multiple of their number;
  * - 30 epochs, or as many as make 200 steps;
  * - a rate of 0.05 · 2000 / steps, from 0.05 (2000 steps and more) to 0.5 (200 and fewer).
  *
@@ -35,7 +37,7 @@ export function fineTunePlan(
   images: number,
   chosen: { readonly [K in keyof FineTunePlan]?: number | undefined } = {},
 ): FineTunePlan {
-  const batchSize = Math.min(chosen.batchSize ?? usualBatchSize(images), images);
+  const batchSize = Math.min(chosen.batchSize ?? evenlyShared(usualBatchSize(images)), images);
   const stepsPerEpoch = Math.floor(images / batchSize);
   const epochs = chosen.epochs ?? Math.max(usualEpochs, Math.ceil(fewestSteps / stepsPerEpoch));
   const usualLr = (publishedLr * manySteps) / (epochs * stepsPerEpoch);

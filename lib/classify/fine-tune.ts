@@ -130,7 +130,7 @@ export async function fineTune(encoder: Encoder, train: Dataset, options: FineTu
     const { step, loss } = await trainer.fit(dataset, run);
     const names = dataset.classes?.length === classes ? { classes: dataset.classes } : {};
     const classifier = new Classifier({ encoder: copy, head, evaluation, ...names });
-    const judged = test && (await classifier.evaluate(test, { signal, onProgress }));
+    const judged = test && (await classifier.evaluate(test, { signal, onProgress, distributed: true }));
     return { classifier, loss, steps: step, ...(judged && { test: judged }) };
   } catch (error) {
     copy?.dispose();

@@ -3,13 +3,16 @@ import { setAugmentThreads } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
 import { presetInput } from '../checkpoint/preset-input.ts';
-import { openCheckpoint } from '../checkpoint/run.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
+import { expectAsRankZero } from '../distributed/alike.ts';
+import { localDevice } from '../distributed/local-device.ts';
+import { failTogether } from '../distributed/rows.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { DataError } from '../errors.ts';
 import { knnOptions } from '../evaluate/knn.ts';
 import { setThreads } from '../tensor/runtime.ts';
+import { exactMarkOf } from '../train/dataset-mark.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { dataHelp, dataOption } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
@@ -20,6 +23,7 @@ import {
   intervalsOf,
   intervalTexts,
   judge,
+  type LabelledSplits,
   missingClasses,
 } from './evaluate-run.ts';
 import { fineTuneFlags, fineTuneRun, fineTuneSide, refuseFineTuneOptions } from './fine-tune-run.ts';
@@ -28,7 +32,8 @@ import { counted } from './format.ts';
 import { knnHistory } from './knn-history.ts';
 import { percent } from './report/results.ts';
 import { loadLabelledRunData, ofLabelFraction, ofRunData } from './run-data.ts';
-import { ofDevice, ofRun, ofThreads } from './shared-options.ts';
+import { ofDevice, ofProcesses, ofRun, ofThreads } from './shared-options.ts';
+import { openTogether, together } from './together.ts';
 import { sideOf } from './training.ts';
 
 const evalOptions = {
@@ -55,6 +60,7 @@ const evalOptions = {
   ...ofRunData,
   ...ofDevice,
   ...ofThreads,
+  ...ofProcesses,
 } as const satisfies OptionTable;
 
 type EvalOptions = OptionValues<typeof evalOptions>;
@@ -77,6 +83,8 @@ With the encoder trained on, the run itself staying as it is:
 
 ${dataHelp}
 
+Started by torchrun, srun or another launcher that sets RANK and WORLD_SIZE, several processes share the images, for features, kNN and fine-tuning; the first one prints. Each needs the run and the images under the same paths.
+
 An encoder that a file made is judged frozen without that file: the run keeps its forward pass. Fine-tuning and --baseline run the file that the run names, or --encoder.
 
 Images are scaled and normalised as in the run. Beside the accuracies: their 95% intervals (Wilson), what chance reaches (always the most frequent class), and what kNN reached before training, where the run measured it on these images.
@@ -94,25 +102,22 @@ With --json, one object: knnTop1, linearTop1 and fineTuneTop1 (shares, 0 to 1; t
     },
   ],
   options: evalOptions,
-  run: evaluate,
+  takesSeveral: true,
+  run: (context) => together(() => evaluate(context), { timeout: context.options.timeout, signal: context.signal }),
 });
 
+/** This process's part. */
 async function evaluate({ options, signal, output }: CommandContext<typeof evalOptions>): Promise<void> {
   const { protocol, labelFraction, seed } = options;
   if (!fineTunes(options)) refuseFineTuneOptions(options);
-  const { run, checkpoint } = await openCheckpoint(options.run, {
-    optimizer: false,
-    onWarning: (text) => output.warn(text),
-  });
+  const { run, checkpoint } = await openTogether(options.run, output);
   const { config } = run;
   const { step } = checkpoint.state;
   // As the training decoded them, so that its kNN accuracy comes out again.
   const side = Math.max(sideOf(config), fineTunes(options) ? fineTuneSide(config.input) : 0);
   const context = { output, signal };
-  const { test, noTest, isJudgedOnHeldOut, ...loaded } = await loadLabelledRunData(
-    { ...options, side },
-    config,
-    context,
+  const { test, noTest, isJudgedOnHeldOut, ...loaded } = await failTogether(() =>
+    loadLabelledRunData({ ...options, side }, config, context),
   );
   if (test === undefined) throw new DataError(noTest ?? `${loaded.data.name}: there are no test images`);
   const train =
@@ -120,6 +125,7 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
       ? loaded.train
       : await balancedSubset(loaded.train, { fraction: labelFraction, seed, signal });
   const splits = { train, test };
+  await expectAlike(options, splits);
   output.print(`training images  ${(await describeDataset(splits.train)).text}`);
   output.print(`test images      ${(await describeDataset(splits.test)).text}\n`);
   const warning = missingClasses(splits);
@@ -159,8 +165,9 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
     });
   };
   // first: it compares the config with the weights
-  const encoder = encoderOf(config, checkpoint, options.device, code && (await makeNew()));
-  const baseline = options.baseline ? await assess('random weights', (await makeNew()).to(options.device)) : undefined;
+  const device = localDevice(options.device);
+  const encoder = encoderOf(config, checkpoint, device, code && (await makeNew()));
+  const baseline = options.baseline ? await assess('random weights', (await makeNew()).to(device)) : undefined;
   const title = `after step ${step}`;
   const trained = await assess(title, encoder);
   output.progress.done();
@@ -186,6 +193,19 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
     ...(labelFraction !== undefined && { labelFraction }),
     trainImages: splits.train.length,
     testImages,
+  });
+}
+
+/** @throws {DistributedError} this process would judge otherwise than rank 0, or on other images. */
+async function expectAlike(
+  { run: _, data: __, encoder: ___, device: ____, threads: _____, timeout: ______, ...decides }: EvalOptions,
+  { train, test }: LabelledSplits,
+): Promise<void> {
+  await expectAsRankZero('evaluates', {
+    ...decides,
+    'training images': train.length,
+    'test images': test.length,
+    samples: [...(await exactMarkOf(train)), ...(await exactMarkOf(test))],
   });
 }
 

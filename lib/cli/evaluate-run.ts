@@ -1,6 +1,7 @@
 /** How well an encoder's features tell the classes of the test images apart, by all processes of a training; shared by train, eval and demo. */
 import type { Augmentation } from '../augment/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { failTogether } from '../distributed/rows.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { DataError } from '../errors.ts';
 import { extractFeatures } from '../evaluate/features.ts';
@@ -126,7 +127,8 @@ export async function judge({ train, test }: SplitFeatures, options: JudgeOption
           ...{ k: Math.min(k, rows), temperature, distributed: true },
           ...listen('kNN: test images'),
         });
-  const linear = protocol === 'knn' ? undefined : await linearProbe(train, test, listen('linear probe: steps'));
+  const linear =
+    protocol === 'knn' ? undefined : await failTogether(() => linearProbe(train, test, listen('linear probe: steps')));
   return {
     ...(knn && { knnTop1: knn.accuracy, ...(knn.top5 !== undefined && { knnTop5: knn.top5 }) }),
     ...(linear && { linearTop1: linear.accuracy, ...(linear.top5 !== undefined && { linearTop5: linear.top5 }) }),

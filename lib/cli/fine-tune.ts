@@ -1,10 +1,12 @@
 /** `contrastive fine-tune`: a classifier of the classes of a folder, on top of the encoder of a run. */
 import { setAugmentThreads } from '../augment/augment.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
-import { openCheckpoint, RunFolder } from '../checkpoint/run.ts';
+import { RunFolder } from '../checkpoint/run.ts';
 import { fineTunePlan } from '../classify/fine-tune-plan.ts';
 import { balancedSubset } from '../data/balanced-subset.ts';
 import { describeDataset } from '../data/dataset.ts';
+import { localDevice } from '../distributed/local-device.ts';
+import { failTogether } from '../distributed/rows.ts';
 import { AbortError } from '../errors.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
@@ -16,7 +18,8 @@ import { counted } from './format.ts';
 import { intervalText } from './knn-history.ts';
 import { percent } from './report/results.ts';
 import { loadLabelledRunData, ofLabelFraction, ofRunData } from './run-data.ts';
-import { ofDevice, ofRun, ofThreads } from './shared-options.ts';
+import { ofDevice, ofProcesses, ofRun, ofThreads } from './shared-options.ts';
+import { openTogether, together } from './together.ts';
 import { shellWord, typedPath } from './train-options.ts';
 
 /** Written in a fine-tuning: epochs of few images are short. */
@@ -43,6 +46,7 @@ const options = {
   },
   ...ofDevice,
   ...ofThreads,
+  ...ofProcesses,
 } as const satisfies OptionTable;
 
 export const command = defineCommand({
@@ -56,6 +60,8 @@ Few images make few steps, and few steps must be longer ones: of fewer than some
 
 ${dataHelp}
 
+Started by torchrun, srun or another launcher that sets RANK and WORLD_SIZE, several processes fine-tune as one, as in train; each needs the run and the images under the same paths.
+
 With --json, one object: accuracy (a share, 0 to 1, of the test images; null without any), with more than five classes top5, loss (of the last epoch), classes, steps, epochs, batchSize, lr, trainImages, testImages, run, out.`,
   examples: [
     {
@@ -68,19 +74,23 @@ With --json, one object: accuracy (a share, 0 to 1, of the test images; null wit
     },
   ],
   options,
-  run: tune,
+  takesSeveral: true,
+  run: (context) => together(() => tune(context), { timeout: context.options.timeout, signal: context.signal }),
 });
 
+/** This process's part. */
 async function tune({ options: typed, signal, output }: CommandContext<typeof options>): Promise<void> {
   const { labelFraction, seed, threads, resume } = typed;
-  const { run, checkpoint } = await openCheckpoint(typed.run, {
-    optimizer: false,
-    onWarning: (text) => output.warn(text),
-  });
+  const { run, checkpoint } = await openTogether(typed.run, output);
   const { config } = run;
   const out = typed.out ?? `${run.path}-classifier`;
   const side = fineTuneSide(config.input);
-  const { data, test, noTest, train: all } = await loadLabelledRunData({ ...typed, side }, config, { output, signal });
+  const {
+    data,
+    test,
+    noTest,
+    train: all,
+  } = await failTogether(() => loadLabelledRunData({ ...typed, side }, config, { output, signal }));
   expectClasses(titleOf(data), all.labels ?? []);
   const train =
     labelFraction === undefined ? all : await balancedSubset(all, { fraction: labelFraction, seed, signal });
@@ -100,7 +110,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   }
   const code = codeOfRun(typed.encoder, config.encoder, true);
   const given = code && (await newEncoder(code, config.input, config.seed));
-  using encoder = encoderOf(config, checkpoint, typed.device, given);
+  using encoder = encoderOf(config, checkpoint, localDevice(typed.device), given);
   const tuning = fineTuneRun(encoder, {
     ...{ config, splits: { train, test }, values: typed, title: 'fine-tuning', output, signal },
     kept: {

@@ -2,7 +2,7 @@
 import type { Dataset } from '../data/dataset.ts';
 import { load } from '../data/load.ts';
 import { batchSizeOf, checkSampler, type SamplerSpec } from '../data/samplers/samplers.ts';
-import { worldSize } from '../distributed/group.ts';
+import { evenlyShared } from '../distributed/rows.ts';
 import { OptionError } from '../errors.ts';
 import { methodOf } from '../methods/all.ts';
 import { type DataSource, lackOfClasses, titleOf } from './data-option.ts';
@@ -47,9 +47,6 @@ export function usualBatchSize(images: number): number {
   return Math.floor(images / Math.ceil(images / wanted));
 }
 
-/** At most so many images, as many for each process as for the others. */
-const shared = (images: number): number => Math.max(1, Math.floor(images / worldSize())) * worldSize();
-
 /** As many as show 10 000 images: at least 10, at most 200. */
 export const usualEpochs = (images: number): number => Math.min(200, Math.max(10, Math.round(10_000 / images)));
 
@@ -74,7 +71,7 @@ export function fitToData(spec: TrainingSpec, source: DataSource, { length, labe
   const isUnlabelled = ofAnyone.includes(source.name) && labels === undefined;
   if (isUnlabelled && methodOf(spec.method).labels === 'required')
     throw new OptionError(`${titleOf(source)} has no ${labelsIn(source)}; use --method simclr`);
-  const usual = shared(usualBatchSize(Math.max(1, Math.floor(length / accumulate))));
+  const usual = evenlyShared(usualBatchSize(Math.max(1, Math.floor(length / accumulate))));
   const { batchSize = batchSizeOfSampler(spec) ?? usual } = spec;
   if (batchSize > length)
     throw new OptionError(

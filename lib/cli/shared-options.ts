@@ -1,4 +1,5 @@
 /** Rows that several commands have in their tables of options. */
+import { processGroupOptions } from '../distributed/group.ts';
 import { deviceOption } from '../options/kinds.ts';
 import { servingOptions } from '../serve/embedder.ts';
 import type { OptionTable } from './command.ts';
@@ -29,4 +30,9 @@ export const ofDevice = {
 
 export const ofThreads = {
   threads: { ...positive, help: 'CPU threads; default one a core' },
+} as const satisfies OptionTable;
+
+/** Of a command that several processes run together. */
+export const ofProcesses = {
+  timeout: flag(processGroupOptions.timeout),
 } as const satisfies OptionTable;

@@ -1,7 +1,11 @@
 /** A command that the processes of a launcher, such as torchrun, run together. */
+import { type Checkpoint, weightsDigest } from '../checkpoint/checkpoint-files.ts';
+import { openCheckpoint, openRun, type RunFolder } from '../checkpoint/run.ts';
+import { expectAsRankZero } from '../distributed/alike.ts';
 import { isOneOfSeveral } from '../distributed/environment.ts';
-import { destroyProcessGroup, initProcessGroup } from '../distributed/group.ts';
-import { AbortError, messageOf } from '../errors.ts';
+import { barrier, destroyProcessGroup, fromRankZero, initProcessGroup } from '../distributed/group.ts';
+import { AbortError, DistributedError, messageOf } from '../errors.ts';
+import type { Output } from './output.ts';
 
 export interface TogetherOptions {
   /** Seconds that one process waits for another. */
@@ -10,8 +14,9 @@ export interface TogetherOptions {
 }
 
 /**
- * Runs `work` when all processes are there; where it fails, the others hear why. At once, where there is no launcher.
- * @throws {DistributedError} a process does not come, or ended. @throws {AbortError} the signal fired before all were there.
+ * Runs `work` when all processes are there, and ends when all have done it; where it fails, the others hear why. At once, where there is
+ * no launcher.
+ * @throws {DistributedError} a process does not come, or ended. @throws {AbortError} the signal fired.
  */
 export async function together(work: () => Promise<void>, { timeout, signal }: TogetherOptions): Promise<void> {
   if (!isOneOfSeveral()) return work();
@@ -19,9 +24,11 @@ export async function together(work: () => Promise<void>, { timeout, signal }: T
   let reason = '';
   try {
     await work();
+    await barrier();
   } catch (error) {
     reason = messageOf(error);
-    throw error;
+    // Where all were stopped, and another one was first.
+    throw error instanceof DistributedError && signal.aborted ? new AbortError(undefined, { cause: error }) : error;
   } finally {
     await destroyProcessGroup({ reason });
   }
@@ -33,3 +40,21 @@ const whenStopped = (signal: AbortSignal): Promise<never> =>
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
   });
+
+/**
+ * The run and its checkpoint without what only training needs, as openCheckpoint(): of the newest ones that which rank 0 finds, in every
+ * process.
+ * @throws {CheckpointError} neither, or damaged. @throws {DistributedError} other weights than rank 0 has.
+ */
+export async function openTogether(path: string, output: Output): Promise<{ run: RunFolder; checkpoint: Checkpoint }> {
+  const options = { optimizer: false, onWarning: (text: string) => output.warn(text) };
+  let ofRankZero: Awaited<ReturnType<typeof openTogether>> | undefined;
+  const step = await fromRankZero(async () => {
+    ofRankZero = await openCheckpoint(path, options);
+    return ofRankZero.checkpoint.state.step;
+  });
+  const { run } = ofRankZero ?? (await openRun(path));
+  const checkpoint = ofRankZero?.checkpoint ?? (await run.loadCheckpoint(step, options));
+  await expectAsRankZero('opens', { weights: await weightsDigest(checkpoint.folder), encoder: run.config.encoder });
+  return { run, checkpoint };
+}

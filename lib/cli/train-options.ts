@@ -1,7 +1,6 @@
 /** The options of `contrastive train`, and the way back from their values to a command line. */
 import { isAbsolute, relative, resolve } from 'node:path';
 import { type PresetName, presetVariants } from '../augment/presets.ts';
-import { processGroupOptions } from '../distributed/group.ts';
 import { encoderFacts, encoderNames } from '../encoders/all.ts';
 import { projectionHeadOptions } from '../encoders/projection-head.ts';
 import { OptionError } from '../errors.ts';
@@ -19,7 +18,7 @@ import { monitorOptions } from './monitor-option.ts';
 import { offeredSchedules, optimizerVariants, scheduleVariants, usualSchedule } from './optimizers.ts';
 import { flagOf } from './options.ts';
 import { samplerFlags } from './sampler-option.ts';
-import { ofDevice, ofRun, ofThreads, positive, precisionWords } from './shared-options.ts';
+import { ofDevice, ofProcesses, ofRun, ofThreads, positive, precisionWords } from './shared-options.ts';
 
 /** What most people choose. */
 const essentials = {
@@ -162,7 +161,7 @@ const machine = {
     type: 'boolean',
     help: 'where several processes train together: each takes the statistics of batch normalisation over its own images; default over those of all',
   },
-  timeout: flag(processGroupOptions.timeout),
+  ...ofProcesses,
   seed: flag(trainerOptions.seed, { help: 'of weights, order and views' }),
 } as const satisfies OptionTable;
 

@@ -11,6 +11,9 @@ export function rangeOfRank(count: number, of = rank()): { readonly begin: numbe
   return { begin, size: end - begin };
 }
 
+/** At most `count`, and at least one a rank: as many for each rank as for the others. */
+export const evenlyShared = (count: number): number => Math.max(1, Math.floor(count / worldSize())) * worldSize();
+
 /** What `of` gives for each rank, in their order. */
 export const ofEachRank = <T>(of: (rank: number) => T): T[] =>
   Array.from({ length: worldSize() }, (_, each) => of(each));

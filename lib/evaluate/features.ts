@@ -37,17 +37,17 @@ export const passOptions = {
    */
   precision: precisionOption,
   ...progressOptions,
+  /**
+   * Where there is a process group: each process takes its part of the samples, and all get what becomes of all. Every process must
+   * call it, and hears the progress of its own part. Default false.
+   */
+  distributed: { type: 'boolean', default: false },
 } as const satisfies OptionTable;
 
 const extractOptions = {
   /** How images become the encoder's input: `presets.evaluation(…)`, with the mean and std of training. */
   augment: { type: 'checked', required: true, check: expectEvaluation },
   ...passOptions,
-  /**
-   * Where there is a process group: each process takes its part of the samples, and all get the features of all. Every process must
-   * call it, and hears the progress of its own part. Default false.
-   */
-  distributed: { type: 'boolean', default: false },
 } as const satisfies OptionTable;
 
 export interface ExtractOptions extends OptionsOf<typeof extractOptions> {}

@@ -28,6 +28,12 @@ export async function markOf(dataset: Dataset): Promise<DatasetMark> {
   return { length, classes: classes ? [...classes] : null, samples };
 }
 
+/** Of a few samples, what is equal wherever they are decoded. */
+export async function exactMarkOf(dataset: Dataset): Promise<readonly (readonly unknown[])[]> {
+  const { samples } = await markOf(dataset);
+  return samples.map(({ id, label, height, width }) => [id, label, height, width]);
+}
+
 /** Of some of the values of a large image, evenly spread. */
 function meanOf(pixels: Uint8Array): number {
   const stride = Math.ceil(pixels.length / mostValues);

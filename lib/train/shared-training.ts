@@ -1,17 +1,16 @@
 /** What several processes that train together have to agree on before the first step. */
 import { createHash } from 'node:crypto';
 import type { Dataset } from '../data/dataset.ts';
-import { shortDigest } from '../distributed/code-signature.ts';
+import { expectAsRankZero } from '../distributed/alike.ts';
 import { isOneOfSeveral } from '../distributed/environment.ts';
 import { fromRankZero, initProcessGroup, isDistributed } from '../distributed/group.ts';
 import { Ranks } from '../distributed/ranks.ts';
-import { DistributedError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { DType, Tensor } from '../tensor/tensor.ts';
 import type { RunWriter, Trained } from './checkpointing.ts';
-import { markOf } from './dataset-mark.ts';
+import { exactMarkOf } from './dataset-mark.ts';
 import type { ResolvedFit } from './fit-options.ts';
 import { loadState, modulesOf, stateOf } from './module-state.ts';
 import type { CheckedOptions } from './options.ts';
@@ -28,47 +27,21 @@ export async function joinRanks(
 }
 
 /** @throws {DistributedError} this process trains with other options, on other data or with other batches than rank 0. */
-export async function expectAlike(trained: Trained, dataset: Dataset, fit: ResolvedFit, ranks: Ranks): Promise<void> {
-  const here = await signatureOf(trained, dataset, fit);
-  const there = await fromRankZero(() => here);
-  for (const [name, value] of Object.entries(here)) {
-    const [place, own, other] = difference(value, there[name] as string);
-    if (own !== other)
-      throw new DistributedError(
-        `rank ${ranks.rank} trains otherwise than rank 0: ${name}${place} is ${own} here and ${other} there`,
-      );
-  }
+export async function expectAlike(trained: Trained, dataset: Dataset, fit: ResolvedFit): Promise<void> {
+  await expectAsRankZero('trains', await whatDecides(trained, dataset, fit));
 }
 
-/** Where two values, as JSON, differ: of lists, the first element that does. */
-function difference(here: string, there: string): [place: string, here: string, there: string] {
-  if (here === there || !here.startsWith('[') || !there.startsWith('[')) return ['', here, there];
-  const [own, other] = [here, there].map((text) => JSON.parse(text) as readonly unknown[]) as [unknown[], unknown[]];
-  const texts = (i: number): [string, string] => [asText(own[i]), asText(other[i])];
-  const first = Array.from({ length: Math.max(own.length, other.length) }, (_, i) => i).find(
-    (i) => texts(i)[0] !== texts(i)[1],
-  ) as number;
-  return [`[${first}]`, ...texts(first)];
-}
-
-/** As JSON, in which a function is its code: two that only have their name in common are different. */
-const asText = (value: unknown): string =>
-  String(JSON.stringify(value, (_, part) => (typeof part === 'function' ? codeOf(part) : part)));
-
-const codeOf = (part: (...args: never) => unknown): string => `${part.name} (code ${shortDigest(String(part))})`;
-
-/** What decides a training, and what its processes send each other, as text by name. */
-async function signatureOf(
+/** What decides a training, and what its processes send each other, by name. */
+async function whatDecides(
   { options, sampler, method, stepsPerEpoch }: Trained,
   dataset: Dataset,
   { monitors, monitorEvery, monitorStart }: ResolvedFit,
-): Promise<Record<string, string>> {
+): Promise<Record<string, unknown>> {
   const { encoder, head, optimizer, schedule, augment, batchSize, microBatch, accumulate, ema } = options;
   const { epochs, seed, metrics, gather, syncBatchNorm } = options;
-  const { samples } = await markOf(dataset);
   const batches = createHash('sha256');
   for (const batch of await sampler.batches(0)) batches.update(batch);
-  const decides = {
+  return {
     ...{ method: options.method.spec, optimizer, schedule, augment, batchSize, microBatch, accumulate, ema },
     ...{ epochs, seed, metrics, gather, syncBatchNorm, stepsPerEpoch, sampler: sampler.config },
     parameters: modulesOf({ encoder, head }).flatMap(([part, module]) =>
@@ -81,7 +54,7 @@ async function signatureOf(
     ),
     trained: [...trainedParameters(options, method).keys()],
     data: `${dataset.name} of ${dataset.length} samples`,
-    samples: samples.map(({ id, label, height, width }) => [id, label, height, width]),
+    samples: await exactMarkOf(dataset),
     batches: batches.digest('hex').slice(0, 16),
     ...{
       monitorEvery,
@@ -90,7 +63,6 @@ async function signatureOf(
       'monitors of features': monitors.filter((each) => typeof each !== 'function').length,
     },
   };
-  return Object.fromEntries(Object.entries(decides).map(([of, value]) => [of, asText(value)]));
 }
 
 /** Where a training begins, by what was recorded of it before. */

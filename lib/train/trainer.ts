@@ -117,7 +117,7 @@ export class Trainer {
     const { stepsPerEpoch } = pipeline;
     const totalSteps = stepsPerEpoch * epochs;
     const trained = { options: resolved, sampler, choice, optimizer, method, average, stepsPerEpoch };
-    if (ranks) await expectAlike(trained, dataset, options, ranks);
+    if (ranks) await expectAlike(trained, dataset, options);
     const writes = ranks === undefined || ranks.rank === 0;
     await using writer = writes ? await atOwnWork(() => RunWriter.open(trained, dataset, options)) : undefined;
     const begun = await fromRankZero(() => begunOf(writer, stepsPerEpoch));

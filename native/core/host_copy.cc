@@ -10,7 +10,7 @@
 namespace contrastive {
 namespace {
 
-constexpr size_t kMostKnown = 1 << 20, kMostPinned = 1 << 26;  // bytes
+constexpr size_t kMostKnown = 1 << 20;  // bytes
 
 struct Known {
   c10::weak_intrusive_ptr<at::TensorImpl> tensor;

@@ -1,6 +1,6 @@
 /** Augmentation on a device: a GPU where there is one, else the simulated one. test/augment/device.test.ts has every transform. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { augment } from '../../lib/augment/augment.ts';
+import { applyViews, augment } from '../../lib/augment/augment.ts';
 import { colorJitter } from '../../lib/augment/color-jitter.ts';
 import { elasticTransform } from '../../lib/augment/elastic-transform.ts';
 import * as functional from '../../lib/augment/functional.ts';
@@ -11,8 +11,9 @@ import { randomErasing } from '../../lib/augment/random-erasing.ts';
 import { randomRotation90 } from '../../lib/augment/random-rotation90.ts';
 import { resize } from '../../lib/augment/resize.ts';
 import { loadAddon } from '../../lib/native/addon.ts';
+import { sync } from '../../lib/tensor/runtime.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
-import { hasDevice, device as onDevice, openDevice, openingTime, title } from '../device/device.ts';
+import { hasDevice, device as onDevice, openDevice, openingTime, takeLog, title } from '../device/device.ts';
 import { floatImage, largest } from './functional-call.ts';
 import { imagesOf } from './on-device.ts';
 
@@ -41,6 +42,33 @@ describe.skipIf(!hasDevice)(title, () => {
     const outliers = a.filter((x, i) => Math.abs(x - (b[i] as number)) > 2 / 255).length;
     // Policies look for nearest pixels and levels: a pixel on a step may fall to the other side.
     expect(outliers / a.length).toBeLessThanOrEqual(0.005);
+  });
+
+  it.each([
+    ...(['simclr', 'simclrV2', 'supcon', 'mocoV2', 'evaluation', 'fineTune'] as const).map((name) => {
+      const view = presets[name]({ size: 8 });
+      return [name, [view, view]] as const;
+    }),
+    ['byol', presets.byol({ size: 8 })] as const,
+  ])('%s: more images, or images of more sizes, take no more launches', async (_, views) => {
+    const launches: number[] = [];
+    for (const [count, spread] of [
+      [48, 0],
+      [96, 0],
+      [96, 12],
+    ] as const) {
+      const images = imagesOf(
+        ...Array.from({ length: count }, (_, i): [number, number, number] => [16 + (i % (spread + 1)), 20, 3]),
+      );
+      await sync();
+      takeLog();
+      const made = applyViews(views, images, { seed: 1, device: onDevice });
+      await made.ready();
+      made.dispose();
+      launches.push(Object.values(takeLog()?.launches ?? {}).reduce((sum, n) => sum + n, 0));
+    }
+    expect(new Set(launches).size).toBe(1);
+    expect(launches[0]).toBeLessThan(700);
   });
 
   it('functions of tensors with gradients equal those of the CPU', async () => {

@@ -44,6 +44,7 @@ const defaults = {
   skipDamaged: false,
   device: 'cpu',
   threads: undefined,
+  timeout: 600,
 };
 
 describe('contrastive eval', () => {

@@ -1,11 +1,14 @@
 /** Commands that the processes of a launcher run together. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { command as embedCommand } from '../../lib/cli/embed.ts';
 import { command as evalCommand } from '../../lib/cli/eval.ts';
+import { command as fineTuneCommand } from '../../lib/cli/fine-tune.ts';
 import { command as resumeCommand } from '../../lib/cli/resume.ts';
 import { command as trainCommand } from '../../lib/cli/train.ts';
 import { freePort } from '../distributed/processes.ts';
@@ -27,12 +30,16 @@ interface Rank {
   readonly ended: Promise<Ran>;
 }
 
-/** The command in two processes of one thread, as a launcher starts them. */
-async function startTwo(args: readonly string[]): Promise<[Rank, Rank]> {
+/** The command in two processes of one thread, as a launcher starts them. @param ofSecond what the second is given, if not the same. */
+async function startTwo(args: readonly string[], ofSecond = args): Promise<[Rank, Rank]> {
   const place = { WORLD_SIZE: '2', MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) };
   const start = (rank: number): Rank => {
     const env = { PATH: process.env.PATH, HOME: process.env.HOME, OMP_NUM_THREADS: '1', ...place, RANK: String(rank) };
-    const child = spawn(process.execPath, [...nodeArguments, ...args], { cwd: folder, env, timeout: limit });
+    const child = spawn(process.execPath, [...nodeArguments, ...(rank === 0 ? args : ofSecond)], {
+      cwd: folder,
+      env,
+      timeout: limit,
+    });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (data) => (stdout += data));
     child.stderr.on('data', (data) => (stderr += data));
@@ -112,11 +119,70 @@ describe('a training in two processes', { timeout: limit }, () => {
   });
 });
 
+describe('what an encoder has learnt, in two processes', { timeout: limit }, () => {
+  let run: string;
+  beforeAll(async () => {
+    run = join(folder, 'judged');
+    const args = ['--data', join(folder, 'photos'), '--width', '4', '--size', '16', '--epochs', '1', '--out', run];
+    expect(await runWith([trainCommand], ['train', ...args])).toMatchObject({ code: 0 });
+  });
+
+  it('is what one process says, printed once', async () => {
+    const args = ['eval', run, '--protocol', 'all', '--baseline', '--epochs', '2', '--precision', 'float32', '--json'];
+    const [first, second] = await endOf(await startTwo(args));
+    expect(second).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(first).toMatchObject({ code: 0 });
+    const alone = await runWith([evalCommand], args);
+    const result = JSON.parse(first.stdout);
+    expect(result).toEqual(JSON.parse(alone.stdout));
+    for (const figure of ['knnTop1', 'linearTop1', 'fineTuneTop1', 'baseline']) expect(result).toHaveProperty(figure);
+  });
+
+  it('is not asked of processes that were asked otherwise, or have other weights', async () => {
+    const args = ['eval', run, '--protocol', 'knn'];
+    const ends = await endOf(await startTwo(args, [...args, '--k', '3']));
+    const message = 'rank 1 evaluates otherwise than rank 0: k is 3 here and 20 there';
+    for (const { code, stderr } of ends)
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) });
+
+    const other = join(folder, 'other');
+    await cp(run, other, { recursive: true });
+    const [step] = await readdir(join(other, 'checkpoints')).then((names) =>
+      names.filter((name) => /^\d+$/.test(name)),
+    );
+    const sums = join(other, 'checkpoints', step as string, 'SHA256SUMS');
+    const weights = join(other, 'checkpoints', step as string, 'model.safetensors');
+    const bytes = await readFile(weights);
+    bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
+    await writeFile(weights, bytes);
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    await writeFile(sums, (await readFile(sums, 'utf8')).replace(/\w+(?= +model\.safetensors)/, digest));
+    const [, second] = await endOf(await startTwo(args, ['eval', other, '--protocol', 'knn']));
+    expect(second).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('rank 1 opens otherwise than rank 0: weights is'),
+    });
+  });
+
+  it('is put to use by a classifier that both fine-tune', async () => {
+    const out = join(folder, 'classifier');
+    const tune = ['fine-tune', run, '--epochs', '4', '--precision', 'float32', '--json', '--out'];
+    const [first, second] = await endOf(await startTwo([...tune, out]));
+    expect(second).toEqual({ code: 0, stdout: '', stderr: '' });
+    const result = JSON.parse(first.stdout);
+    const alone = await runWith([fineTuneCommand], [...tune, `${out}-alone`]);
+    const { loss, ...rest } = JSON.parse(alone.stdout);
+    expect(result).toEqual({ ...rest, out, loss: expect.closeTo(loss, 4) });
+    expect((await readdir(out)).sort()).toEqual(['checkpoints', 'config.json', 'metrics.jsonl']);
+  });
+});
+
 it('the other commands say that they are of one process', async () => {
   const env = { RANK: '1', WORLD_SIZE: '2' };
-  const message = 'contrastive eval is of one process, and RANK and WORLD_SIZE say that this is one of 2';
-  const refused = await runWith([evalCommand], ['eval', 'runs/a', '--json'], { env });
+  const message = 'contrastive embed is of one process, and RANK and WORLD_SIZE say that this is one of 2';
+  const refused = await runWith([embedCommand], ['embed', 'runs/a', '--json'], { env });
   expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(`rank 1: error: ${message}`) });
-  expect(await runWith([evalCommand], ['eval', '--help'], { env: { ...env, RANK: '0' } })).toMatchObject({ code: 0 });
-  for (const { takesSeveral } of [trainCommand, resumeCommand]) expect(takesSeveral).toBe(true);
+  expect(await runWith([embedCommand], ['embed', '--help'], { env: { ...env, RANK: '0' } })).toMatchObject({ code: 0 });
+  for (const { takesSeveral } of [trainCommand, resumeCommand, evalCommand, fineTuneCommand])
+    expect(takesSeveral).toBe(true);
 });
