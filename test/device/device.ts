@@ -21,6 +21,8 @@ export interface DeviceLog {
   readonly arrivals: number;
   /** Graphs that are alive. */
   readonly graphs: number;
+  /** Of collectives of a group that has failed. */
+  readonly aborts: number;
   /** Operations, by the number of their stream. */
   readonly launches: Readonly<Record<string, number>>;
   /** That the device holds now, and the most that it held since the last call. */

@@ -30,6 +30,7 @@ Napi::Value take_log(const Napi::CallbackInfo& info) {
   result.Set("graphs", device().graphs);
   result.Set("peakBytes", static_cast<double>(log.peak_bytes));
   result.Set("bytes", static_cast<double>(device().bytes));
+  result.Set("aborts", log.aborts);
   result.Set("launches", counts(info.Env(), log.launches));
   return result;
 }

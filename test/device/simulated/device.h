@@ -66,6 +66,7 @@ struct Log {
   std::map<std::string, int> launches;  // by stream
   size_t peak_bytes = 0;                // the most that the device held
   int arrivals = 0;                     // events of which somebody was told that they had happened
+  int aborts = 0;                       // of collectives
 };
 
 // All state; every function of the device holds its lock.
