@@ -7,7 +7,7 @@ import { enableGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { withKeysOf } from '../tensor/random.ts';
 import { sync } from '../tensor/runtime.ts';
-import type { Tensor, TypedArray } from '../tensor/tensor.ts';
+import { noteBackward, type Tensor, type TypedArray } from '../tensor/tensor.ts';
 import type { AveragedWeights } from './averaged-weights.ts';
 import type { TrainBatch } from './batches.ts';
 import { handedOn, onlyPart, type Part, refusalOf, StepGuard } from './guard.ts';
@@ -94,6 +94,7 @@ function stepFunction(
     if (shared && stop) status = shared.agree(status, stop);
     const loss = guard.scaled(accumulate > 1 ? value.loss.div(accumulate) : value.loss);
     status = shared && part.isLast ? shared.backward(loss, status) : ops.guardedBackward_(loss, status);
+    noteBackward();
     if (part.isLast) {
       status = guard.update(rates, status);
       status = handedOn(method.afterUpdate(value, batch, status));
