@@ -1,38 +1,39 @@
 /**
  * Every method on the bundled images, from the same initial encoder (ResNet-18 of width 16, CIFAR stem), for as many epochs,
  * with the same views: kNN and linear probe on the test images, as mean and deviation over seeds, beside the encoder as
- * it was initialised; images/s and peak memory, each training in a process of its own. Supervised cross entropy is the baseline.
+ * it was initialised, by more seeds; images/s and peak memory, each training in a process of its own. Supervised cross entropy is the baseline.
  * Prints a table in Markdown; progress goes to stderr.
  *
  * With --tune, no test image is read: each method is trained on four fifths of the training images with each learning rate and
  * each option of its grid, and judged on the last fifth. The best go into bench/methods/settings.ts by hand.
  *
- * usage: npm run bench -- methods [--epochs 5] [--seeds 3] [--limit-train 10000] [--methods simclr,byol] [--threads N] [--tune]
+ * usage: npm run bench -- methods [--help]
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { methodNames, methodOf } from '../lib/methods/all.ts';
+import { countOption } from '../lib/options/kinds.ts';
 import { expectOneOf } from '../lib/validate.ts';
 import { batchSizeFor, type Choice, chosenFor, gridOf } from './methods/settings.ts';
 import { findings, mean, methodTable, percent, type Row } from './methods/table.ts';
 import { type Figures, type Job, perform } from './methods/training.ts';
+import { benchOptions, countOf, forChild } from './parts/options.ts';
 import { markdown } from './peer.ts';
 
-const { values } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '5' },
-    seeds: { type: 'string', default: '3' },
-    'limit-train': { type: 'string', default: '10000' },
-    methods: { type: 'string' },
-    threads: { type: 'string' },
-    tune: { type: 'boolean', default: false },
-    job: { type: 'string' },
-  },
+const values = benchOptions({
+  epochs: countOf(5, 'passes over the images'),
+  seeds: countOf(3, 'trainings of each method'),
+  untrainedSeeds: countOf(10, 'encoders with initial weights'),
+  limitTrain: countOf(10_000, 'training images'),
+  methods: { type: 'string', value: 'NAMES', help: 'these alone, joined by commas' },
+  threads: { ...countOption, value: 'N', help: 'CPU threads; default one a core' },
+  tune: { type: 'boolean', help: 'on held-back images, to choose learning rates' },
+  job: forChild,
 });
-const [epochs, limitTrain] = [Number(values.epochs), Number(values['limit-train'])];
-const threads = values.threads === undefined ? undefined : Number(values.threads);
-const seeds = [...Array(Number(values.seeds)).keys()];
+const [epochs, limitTrain] = [values.epochs, values.limitTrain];
+const { threads } = values;
+const upTo = (count: number): number[] => [...Array(count).keys()];
+const seeds = upTo(values.seeds);
 const known = methodNames().filter((name) => name !== 'custom');
 const methods = values.methods?.split(',').map((name) => expectOneOf('--methods', name, known)) ?? known;
 /** Measured by the first training, and kept by the others. */
@@ -52,31 +53,41 @@ function run(job: Pick<Job, 'trained' | 'seed' | 'judgedOn'>): Figures | undefin
 const show = ({ lr, options }: Choice): string =>
   `lr ${lr}${Object.keys(options).length > 0 ? ` ${JSON.stringify(options)}` : ''}`;
 
-const describe = (figures: Figures | null): string =>
-  figures === null ? 'diverged' : `kNN ${percent([figures.knn])} %, linear probe ${percent([figures.linear])} %`;
+function describe(figures: Figures | null): string {
+  if (figures === null) return 'diverged';
+  const { knn, linear, speed } = figures;
+  const rate = speed ? `, ${speed.imagesPerSecond.toFixed(0)} images/s` : '';
+  return `kNN ${percent([knn])} %, linear probe ${percent([linear])} %${rate}`;
+}
+
+/** @throws {Error} the training diverged. */
+function judged(method: string | undefined, seed: number): Figures {
+  const trained = method !== undefined && { method, choice: chosenFor(method) };
+  const figures = run({ ...(trained && { trained }), seed, judgedOn: 'test' });
+  if (figures === undefined) throw new Error(`${method}: the training diverged with seed ${seed}`);
+  return figures;
+}
 
 /** Seed by seed, so that a drift of the machine's speed meets all methods. */
 function compareMethods(): void {
   if (seeds.length < 2) throw new Error(`--seeds must be at least 2 for a deviation, got ${values.seeds}`);
-  const titles = ['untrained', ...methods];
-  const figures = new Map<string, Figures[]>(titles.map((title) => [title, []]));
-  for (const seed of seeds)
-    for (const [title, list] of figures) {
-      const trained = title !== 'untrained' && { method: title, choice: chosenFor(title) };
-      const made = run({ ...(trained && { trained }), seed, judgedOn: 'test' });
-      if (made === undefined) throw new Error(`${title}: the training diverged with seed ${seed}`);
-      list.push(made);
-    }
-  const [untrained, ...rows] = titles.map(
-    (title): Row => ({
+  const allSeeds = upTo(Math.max(seeds.length, values.untrainedSeeds));
+  const untrained: Row = {
+    ...{ title: 'untrained', isSupervised: false },
+    figures: allSeeds.map((seed) => judged(undefined, seed)),
+  };
+  const bySeed = seeds.map((seed) => methods.map((method) => judged(method, seed)));
+  const rows = methods.map(
+    (title, column): Row => ({
       title,
-      ...(title !== 'untrained' && { batchSize: batchSizeFor(title) }),
-      isSupervised: title !== 'untrained' && methodOf(title).labels === 'required',
-      figures: figures.get(title) ?? [],
+      batchSize: batchSizeFor(title),
+      isSupervised: methodOf(title).labels === 'required',
+      figures: bySeed.map((figures) => figures[column] as Figures),
     }),
-  ) as [Row, ...Row[]];
+  );
   console.log(
-    `${limitTrain} training images, ${epochs} epochs, ${precision}${threads === undefined ? '' : `, threads ${threads}`}; mean ± deviation of ${seeds.length} seeds\n`,
+    `${limitTrain} training images, ${epochs} epochs, ${precision}${threads === undefined ? '' : `, threads ${threads}`}; ` +
+      `mean ± deviation of ${seeds.length} seeds, of the untrained encoder of ${allSeeds.length}\n`,
   );
   console.log(`${methodTable(untrained, rows)}\n`);
   for (const finding of findings(untrained, rows)) console.log(finding);

@@ -14,6 +14,13 @@ export const platforms = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64
 /** Each has a package with libtorch in build/packages/; scripts/package-libtorch.mjs says why Windows has none. */
 export const libtorchPlatforms = platforms.filter((platform) => platform !== 'win32-x64');
 
+/** What `npm run prebuilds` makes on it. */
+export const addonFiles = (platform) => [
+  'contrastive.node',
+  'contrastive_core.so',
+  ...(platform === 'linux-x64' ? ['contrastive_cuda.so'] : []),
+];
+
 /**
  * Why this tree must not be published. `files` are paths from the root; `changes` is what `git status --porcelain` prints,
  * `tags` are those of the commit.
@@ -26,7 +33,7 @@ export function refusals({ manifest, changes, tags, files }) {
   for (const file of ['dist/index.js', 'dist/cli/bin.cjs'])
     if (!files.includes(file)) reasons.push(`${file} is missing`);
   for (const platform of platforms) {
-    for (const name of ['contrastive.node', 'contrastive_core.so'])
+    for (const name of addonFiles(platform))
       if (!files.includes(`prebuilds/${platform}/${name}`)) reasons.push(`prebuilds/${platform}/${name} is missing`);
     if (libtorchPlatforms.includes(platform) && libtorchTarball(platform, files) === undefined)
       reasons.push(`build/packages/contrastive-libtorch-${platform}-VERSION.tgz is missing`);

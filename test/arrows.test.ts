@@ -26,7 +26,7 @@ const libRows = [
 const nativeRows = [
   ['core'],
   ['distributed'],
-  ['tensor'],
+  ['cuda', 'tensor'],
   ['augment', 'nn', 'losses', 'optim'],
   ['augment_tensor', 'evaluate'],
   ['binding'],

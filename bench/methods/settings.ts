@@ -62,7 +62,10 @@ const settings: Readonly<Record<string, Settings>> = {
     tried: [{ covarianceWeight: 0.04 }, { covarianceWeight: 0.2 }],
   },
   nnclr: { chosen: { lr: 0.05, options: { queueSize: 1024 } }, tried: [{ queueSize: 1024 }, { queueSize: 4096 }] },
-  swav: { chosen: { lr: 0.2, options: { prototypes: 32 } }, tried: [{ prototypes: 32 }, { prototypes: 128 }] },
+  swav: {
+    chosen: { lr: 0.1, options: { prototypes: 128, epsilon: 0.02 } }, // with softer assignments the loss stays at ln 128
+    tried: [0.02, 0.03, 0.05].map((epsilon) => ({ prototypes: 128, epsilon })),
+  },
   dino: {
     head: { batchNorm: 'hidden' },
     chosen: { lr: 0.2, options: { prototypes: 128, momentum: momentum(0.95) } },

@@ -11,7 +11,7 @@ Looks at everything that the package needs on this machine and loads what is the
 
 "libtorch" lists the places that were looked at, in their order, with the reason why one was passed over; the first that can be used is used. "!" marks what keeps the package from working, "i" what could work better.
 
-With --json, one object: ok, versions, platform, libtorch { used, candidates }, addon, devices, findings.`,
+With --json, one object: ok, versions, platform, libtorch { used, candidates }, addon, cuda, devices, findings.`,
   examples: [
     { run: 'contrastive doctor', explains: 'After installing, or when something does not load.' },
     { run: 'contrastive doctor --json', explains: 'To attach to a bug report.' },
@@ -29,7 +29,12 @@ function bfloat16Text(has: boolean | undefined): string {
   return has ? 'in hardware: precision auto measures whether it is faster' : 'emulated: precision auto takes float32';
 }
 
-function describe({ versions, platform, libtorch, addon, devices, findings }: DoctorReport): string {
+function cudaText(cuda: DoctorReport['cuda'], libtorch: string | undefined): string {
+  if (cuda === undefined) return '-';
+  return cuda.refused === undefined ? `${cuda.path}, for libtorch ${libtorch}` : `not used: ${cuda.refused}`;
+}
+
+function describe({ versions, platform, libtorch, addon, cuda, devices, findings }: DoctorReport): string {
   const limit = platform.memoryLimitBytes === undefined ? '' : `, limited to ${formatBytes(platform.memoryLimitBytes)}`;
   const used = libtorch.used;
   const rows = [
@@ -45,6 +50,7 @@ function describe({ versions, platform, libtorch, addon, devices, findings }: Do
       used === undefined ? 'none' : `${versions.libtorch ?? used.version ?? 'unknown version'}, ${used.root}`,
     ],
     ['  chosen by', used?.source ?? '-'],
+    ['NCCL', cudaText(cuda, versions.addonCompiledAgainst)],
     ['devices', devices.length === 0 ? '-' : devices.join(', ')],
     ['threads', platform.threads === undefined ? '-' : String(platform.threads)],
   ];

@@ -52,7 +52,7 @@ const defaults: Readonly<Record<string, MethodDefaults>> = {
   },
   swav: {
     head: { batchNorm: 'hidden', hiddenFeatures: 512, outFeatures: 128 },
-    options: { prototypes: 256 },
+    options: { prototypes: 256, epsilon: 0.02 },
     preset: 'swav',
   },
   dino: {

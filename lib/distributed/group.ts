@@ -11,12 +11,16 @@ import * as ops from '../tensor/ops.ts';
 import { sync } from '../tensor/runtime.ts';
 import { tensor } from '../tensor/tensor.ts';
 import { expectFunction, expectText } from '../validate.ts';
+import { ncclDevice } from './backend.ts';
 import { codeSignature } from './code-signature.ts';
 import { isOneOfSeveral, type Place, placeOf } from './environment.ts';
 
 export const processGroupOptions = {
-  /** What carries the tensors: 'gloo' (TCP). 'auto', the default, takes what the machine has. */
-  backend: { type: 'string', choices: ['auto', 'gloo'], default: 'auto' },
+  /**
+   * What carries the tensors: 'gloo' (TCP, over the CPU's memory), or 'nccl' those of a CUDA device, and gloo all others. 'auto', the default:
+   * NCCL where LOCAL_RANK names a CUDA device of this machine.
+   */
+  backend: { type: 'string', choices: ['auto', 'gloo', 'nccl'], default: 'auto' },
   /** Seconds that the others are waited for, at the start and in each collective. Default 600. */
   timeout: {
     ...{ type: 'number', above: 0, max: 1e6, default: 600, value: 'SECONDS' },
@@ -56,18 +60,21 @@ export const worldSize = (): number => joined?.worldSize ?? 1;
  * Joins the processes that a launcher has started: `torchrun --no-python --nproc-per-node 2 node train.js`, or whatever sets
  * RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT. Settles when all of them are there. One group a process; all of its
  * collectives are called by one thread, in the same order in every process. A Trainer does this itself.
- * @throws {OptionError} a variable is missing. @throws {StateError} there is a group already.
+ * @throws {OptionError} a variable is missing, or 'nccl' without a CUDA device or what it needs. @throws {StateError} there is a group already.
  * @throws {DistributedError} a process does not come, has a rank that another one has, or runs other code; the message names it.
  * @example
  * await initProcessGroup();
  * const sum = noGrad(() => ops.allReduce_(tensor([rank()])));
  */
 export async function initProcessGroup(options: ProcessGroupOptions = {}): Promise<void> {
-  const { timeout, file, signature, ...given } = resolveOptions('initProcessGroup', processGroupOptions, options);
+  const resolved = resolveOptions('initProcessGroup', processGroupOptions, options);
+  const { backend, timeout, file, signature, ...given } = resolved;
   if (joined !== undefined) throw new StateError('this process is in a process group already');
   const place = placeIn(file, given);
   const group = { rank: place.rank, worldSize: place.worldSize };
-  const lines = Object.entries({ ...codeSignature(), ...signature }).map((entry) => entry.join(' '));
+  const device = ncclDevice(backend, place.worldSize);
+  const alike = { ...codeSignature(), backend: device === undefined ? 'gloo' : 'nccl', ...signature };
+  const lines = Object.entries(alike).map((entry) => entry.join(' '));
   joined = group;
   exchanges = 0;
   try {
@@ -80,6 +87,7 @@ export async function initProcessGroup(options: ProcessGroupOptions = {}): Promi
           prefix: `contrastive/${place.attempt}`,
           signature: lines.join('\n'),
           timeout: Math.ceil(timeout * 1000),
+          device: device ?? '',
         }),
       ),
     );

@@ -34,8 +34,8 @@ const table = {
   queueSize: { ...queueOption, default: 4096, help: 'keys that the queue holds, at least a batch' },
   /**
    * What batch normalisation of the key network takes: 'batch' (default), the statistics of the batch's keys, or, where processes keep
-   * their own (`syncBatchNorm: false`), of keys that are shuffled over all processes for it and put back, as MoCo does; 'average', running statistics that follow the encoder's as the parameters do, so that no key knows of its batch (Cai
-   * et al. 2021, arXiv:2101.08482).
+   * their own (`syncBatchNorm: false`), of keys that are shuffled over all processes for it and put back, as MoCo does; 'average', running
+   * statistics that follow the encoder's as the parameters do, so that no key knows of its batch (Cai et al. 2021, arXiv:2101.08482).
    */
   statistics: {
     type: 'string',

@@ -16,7 +16,7 @@ const table = {
   prototypes: { type: 'number', min: 2, max: 2 ** 24, integer: true, default: 3000, help: 'prototypes' },
   /** τ > 0 of the predictions, or how it changes over a training. Default 0.1. */
   temperature: lossOptions.temperature,
-  /** ε > 0: how soft the assignments are. Default 0.05. */
+  /** ε > 0: how soft the assignments are. Default 0.05; less where the loss stays at ln K. */
   epsilon: { type: 'number', above: 0, default: 0.05, help: 'how soft the assignments are' },
   /** Of the Sinkhorn-Knopp algorithm. Default 3. */
   iterations: { type: 'number', min: 1, max: 1000, integer: true, default: 3, help: 'that make assignments even' },
@@ -84,8 +84,12 @@ export class Swav extends Method<SwavNumbers> {
  * a cosine, weight decay 1e-6, 400 to 800 epochs, views 2×224 + 6×96 (`presets.swav`), 3000 prototypes, τ 0.1, ε 0.05; projection Linear(2048) – BN –
  * ReLU – Linear(128), which is `projectionHead({ batchNorm: 'hidden', hiddenFeatures: 2048, outFeatures: 128 })`. Differs: the length of
  * the prototypes is divided out in the loss, instead of set to one after each step, and they learn from the first step on, not from
- * the second epoch; no queue of earlier features, which the authors take for batches of 256 and less: fewer prototypes
- * than samples go with small batches.
+ * the second epoch; no queue of earlier features, which the authors take for batches of 256 and less: small batches want few
+ * prototypes, as 128 for 64 samples.
+ *
+ * Where the loss stays at ln K, a smaller ε mends it, as 0.02: assignments are too soft to tell samples apart, and training makes features
+ * worse. Cosines with prototypes that are still random differ between samples by little, about 0.07 in 128 dimensions, so that an ε
+ * of 0.05 spreads a sample over half the prototypes.
  * @example
  * const head = projectionHead({ inFeatures: encoder.featureDim, batchNorm: 'hidden', hiddenFeatures: 512, outFeatures: 128 });
  * new Trainer({ encoder, head, augment: presets.swav({ size: 32 }), method: swav({ prototypes: 256 }) });

@@ -11,6 +11,9 @@ export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '
 /** The core lies beside contrastive.node, under one name on every platform: none goes by what a library's name ends in. */
 export const coreBeside = (loader: string): string => join(dirname(loader), 'contrastive_core.so');
 
+/** So does what needs CUDA's and NCCL's headers, where it was compiled: on Linux. */
+export const cudaBeside = (loader: string): string => join(dirname(loader), 'contrastive_cuda.so');
+
 /**
  * The path of contrastive.node.
  * @throws {ContrastiveError} ERR_ADDON: there is none for this platform; names the command that builds it.

@@ -2,12 +2,13 @@
  * The typed interface of the addon, and its loading at the first native call: the loader `.node` opens libtorch and the
  * core by absolute path. Importing this file loads nothing.
  */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { LibtorchError } from '../errors.ts';
-import { addonPath, coreBeside } from './addon-path.ts';
+import { LibtorchError, messageOf } from '../errors.ts';
+import { addonPath, coreBeside, cudaBeside } from './addon-path.ts';
 import { nativeError } from './errors.ts';
 import { followProgress } from './jobs.ts';
-import { findLibtorch, type Libtorch, preloadList, refuseInterface, refuseVersion } from './libtorch.ts';
+import { findLibtorch, isCudaBuild, type Libtorch, preloadList, refuseInterface, refuseVersion } from './libtorch.ts';
 
 declare const brand: unique symbol;
 /** An opaque native object; the addon checks its kind at every use. */
@@ -15,6 +16,7 @@ export type NativeHandle<Kind extends string> = object & { readonly [brand]: Kin
 export type TensorHandle = NativeHandle<'tensor'>;
 export type CallableReference = NativeHandle<'callable'>;
 export type RecorderHandle = NativeHandle<'recorder'>;
+export type GraphState = 'warming up' | 'captured' | 'not possible';
 export type RecordingHandle = NativeHandle<'recording'>;
 export type AbortFlagHandle = NativeHandle<'abort flag'>;
 export type GeneratorHandle = NativeHandle<'generator'>;
@@ -31,7 +33,6 @@ export interface AddonInfo {
   readonly cpuCapability: string;
   /** Whether the CPU computes in bfloat16 by itself (AVX-512 BF16, AMX, Arm's BF16); elsewhere it is emulated. */
   readonly bfloat16: boolean;
-  readonly cudaBuild: boolean;
   readonly devices: readonly string[];
   /** The size of the compute thread's OpenMP team. */
   readonly threads: number;
@@ -64,6 +65,8 @@ export interface GroupOptions {
   readonly signature: string;
   /** Milliseconds. */
   readonly timeout: number;
+  /** 'cuda:0', whose tensors NCCL carries; '': gloo carries all. */
+  readonly device: string;
 }
 
 export interface TensorDescription {
@@ -86,6 +89,13 @@ export type OperationResult = TensorHandle | readonly TensorHandle[] | undefined
 export interface Addon {
   info(): AddonInfo;
   setThreads(threads: number): void;
+  /** Undefined leaves what is there. */
+  setBackends(
+    matmulPrecision: 'highest' | 'high' | undefined,
+    cudnnBenchmark: boolean | undefined,
+    cudnnDeterministic: boolean | undefined,
+  ): void;
+  backends(): { matmulPrecision: 'highest' | 'high'; cudnnBenchmark: boolean; cudnnDeterministic: boolean };
   depth(): number;
   /** What followProgress() takes. */
   progress(): Int32Array;
@@ -145,6 +155,10 @@ export interface Addon {
   /** The value of a captured tensor. */
   recordingValue(recording: RecordingHandle, tensor: TensorHandle): number | undefined;
   recordingFits(recording: RecordingHandle): boolean;
+  /** Replays of a recording on a device become graphs of it. Before the first one. */
+  recordingUseGraph(recording: RecordingHandle): void;
+  /** State, the reason where there can be none, and the operation of the reason or −1; undefined where no graph was asked for. */
+  recordingGraph(recording: RecordingHandle): readonly [GraphState, string, number] | undefined;
   recordingDispose(recording: RecordingHandle): boolean;
   makeAbortFlag(): AbortFlagHandle;
   raiseAbortFlag(flag: AbortFlagHandle): void;
@@ -240,13 +254,28 @@ interface Loader {
   /** The version of libtorch. */
   readonly compiledAgainst: string;
   open(libraries: readonly string[], core: string, deepbind: boolean): Addon;
+  /** Opens contrastive_cuda.so, for the core that is open. */
+  openCuda(library: string, core: string, deepbind: boolean): void;
+}
+
+/** contrastive_cuda.so, without which there is no NCCL. */
+export interface CudaLibrary {
+  readonly path: string;
+  /** Why it is not in use; undefined where it is. */
+  readonly refused: string | undefined;
 }
 
 const require = createRequire(import.meta.url);
 
-let loaded: { readonly addon: Addon; readonly libtorch: Libtorch } | undefined;
+interface Loaded {
+  readonly addon: Addon;
+  readonly libtorch: Libtorch;
+  readonly cuda: CudaLibrary;
+}
 
-function open(): { addon: Addon; libtorch: Libtorch } {
+let loaded: Loaded | undefined;
+
+function open(): Loaded {
   const path = addonPath();
   const loader = require(path) as Loader;
   const { compiledAgainst } = loader;
@@ -267,14 +296,32 @@ function open(): { addon: Addon; libtorch: Libtorch } {
   // process.exit() and an uncaught throw end the process without the environment's cleanup hooks: libtorch's static
   // destructors would run under a thread that computes. (The core has a last resort of its own; this is the orderly way.)
   process.once('exit', () => addon.close());
-  return { addon, libtorch };
+  return { addon, libtorch, cuda: openCuda(loader, path, libtorch, deepbind) };
 }
 
-/** The addon; loads libtorch at the first call (0.2 to 0.4 s). Throws a LibtorchError or ERR_ADDON that says what to do. */
-export function loadAddon(): Addon {
-  loaded ??= open();
-  return loaded.addon;
+function openCuda(loader: Loader, addon: string, { libDir }: Libtorch, deepbind: boolean): CudaLibrary {
+  const path = cudaBeside(addon);
+  const refuse = (refused: string): CudaLibrary => ({ path, refused });
+  if (!isCudaBuild(libDir)) return refuse('the libtorch in use is none for CUDA');
+  if (!existsSync(path)) return refuse(`there is no ${path}`);
+  try {
+    loader.openCuda(path, coreBeside(addon), deepbind);
+    return { path, refused: undefined };
+  } catch (error) {
+    return refuse(messageOf(error));
+  }
 }
+
+const load = (): Loaded => {
+  loaded ??= open();
+  return loaded;
+};
+
+/** The addon; loads libtorch at the first call (0.2 to 0.4 s). Throws a LibtorchError or ERR_ADDON that says what to do. */
+export const loadAddon = (): Addon => load().addon;
+
+/** Likewise, what of it is for CUDA alone. */
+export const cudaLibrary = (): CudaLibrary => load().cuda;
 
 /** The libtorch in use, once the addon is loaded. */
 export function loadedLibtorch(): Libtorch | undefined {

@@ -1,9 +1,9 @@
 /** What this machine and this process offer, and what to do about anything wrong. Works with no libtorch and no addon. */
 import { existsSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { type AddonInfo, loadAddon, loadedLibtorch } from './addon.ts';
+import { type AddonInfo, type CudaLibrary, cudaLibrary, loadAddon, loadedLibtorch } from './addon.ts';
 import { addonPath, packageVersion } from './addon-path.ts';
-import { type Libtorch, type LibtorchCandidate, resolveLibtorch } from './libtorch.ts';
+import { isCudaBuild, type Libtorch, type LibtorchCandidate, resolveLibtorch } from './libtorch.ts';
 import { testedVersions } from './manifest.ts';
 
 export interface DoctorFinding {
@@ -48,6 +48,8 @@ export interface DoctorReport {
     readonly candidates: readonly LibtorchCandidate[];
   };
   readonly addon: { readonly path: string | undefined; readonly loaded: boolean; readonly error: string | undefined };
+  /** contrastive_cuda.so, for NCCL; undefined while the addon is not loaded. */
+  readonly cuda: CudaLibrary | undefined;
   /** Devices that tensors can live on; empty while the addon is not loaded. */
   readonly devices: readonly string[];
   readonly findings: readonly DoctorFinding[];
@@ -113,15 +115,21 @@ function findings(
   );
   if (shared?.refused !== undefined)
     note(`LIBTORCH is passed over: ${shared.refused}`, 'Unset it if it is not meant for this.');
-  if (info !== undefined && !info.cudaBuild && existsSync('/dev/nvidia0'))
+  const isForCuda = libtorch.used !== undefined && isCudaBuild(libtorch.used.libDir);
+  if (info !== undefined && !isForCuda && existsSync('/dev/nvidia0'))
     note(
       'there is an NVIDIA GPU, and the libtorch in use is a CPU build',
       'Run `npx contrastive libtorch use DIR` with the torch folder of a CUDA build of PyTorch, or `libtorch install --cuda 13.0`.',
     );
-  if (info?.cudaBuild && !info.devices.some((device) => device.startsWith('cuda')))
+  if (info !== undefined && isForCuda && !info.devices.some((device) => device.startsWith('cuda')))
     note(
       'libtorch is a CUDA build and finds no CUDA device',
       'Look at `nvidia-smi`; in a container, pass the GPU through.',
+    );
+  if (isForCuda && process.platform === 'linux' && report.cuda?.refused !== undefined)
+    note(
+      `NCCL cannot be used: ${report.cuda.refused}`,
+      "Several processes exchange tensors over the CPU's memory. Where the headers of CUDA and NCCL are, `npx contrastive build` compiles what is missing.",
     );
   if (platform.threads !== undefined && platform.threads > platform.cores)
     note(
@@ -173,6 +181,7 @@ export async function doctor(): Promise<DoctorReport> {
     },
     libtorch: { used: loadedLibtorch() ?? libtorch, candidates },
     addon: { path, loaded: info !== undefined, error },
+    cuda: info && cudaLibrary(),
     devices: info?.devices ?? [],
   };
   const found = findings(report, blocked, info);

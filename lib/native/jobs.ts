@@ -64,7 +64,8 @@ function capture(below: (...args: never[]) => unknown): CapturedStack {
   return captured;
 }
 
-function placesIn(captured: CapturedStack): Frames {
+/** The places of a captured stack. */
+export function placesIn(captured: CapturedStack): Frames {
   const prepare = Error.prepareStackTrace;
   Error.prepareStackTrace = toFrames;
   try {

@@ -33,6 +33,9 @@ export function libraryFile(stem: string, platform: NodeJS.Platform = process.pl
   return platform === 'darwin' ? `lib${stem}.dylib` : `lib${stem}.so`;
 }
 
+/** Whether it is a build for CUDA, on a machine with a GPU or not. */
+export const isCudaBuild = (libDir: string): boolean => existsSync(join(libDir, libraryFile('torch_cuda')));
+
 function readText(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');

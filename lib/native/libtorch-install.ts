@@ -130,8 +130,8 @@ async function sha256(path: string, report: (bytes: number) => void): Promise<st
   return hash.digest('hex');
 }
 
-/** Tries the sources in turn; a file with another sha256 is refused, whoever gave it. */
-async function obtainWheel(
+/** Tries the sources in turn; a file with another sha256 is refused, whoever gave it. @returns its path. */
+export async function obtainWheel(
   wheel: Wheel,
   folder: string,
   sources: readonly WheelSource[],

@@ -1,4 +1,4 @@
-/** Takes libtorch out of a PyTorch wheel, and NVIDIA's libraries out of theirs; a wheel is a zip. */
+/** Takes libtorch out of a PyTorch wheel, and NVIDIA's libraries and headers out of theirs; a wheel is a zip. */
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
@@ -7,6 +7,9 @@ import { openPromise } from 'yauzl';
 import { LibtorchError } from '../errors.ts';
 
 const wanted = /^(torch\/(lib|include|share\/cmake|licenses)\/.|nvidia\/(\w+\/)+lib\/[^/]+\.so[.\d]*$)/;
+/** What native/cuda/ is compiled with, and what that includes. */
+const header =
+  /^nvidia\/(\w+\/)+include\/(nccl|cuda|cuda_runtime_api|cuda_device_runtime_api|crt\/host_defines|(builtin|device|driver|surface|texture|vector)_types)\.h$/;
 /** The licences of libtorch and of what is linked into it go where its libraries go; so do NVIDIA's, by wheel. */
 const placeOf = (name: string): string =>
   name
@@ -25,7 +28,7 @@ export interface UnpackOptions {
 
 /**
  * Unpacks `torch/lib`, `torch/include`, `torch/share/cmake` and the licences of `wheel` into `folder`, giving `folder/torch`; of
- * NVIDIA's wheels, the libraries into `folder/nvidia`, where libtorch's look for them.
+ * NVIDIA's wheels, the libraries and a few headers into `folder/nvidia`, where libtorch's and CMake look for them.
  * Refuses names that lead out of `folder`, links, and names that come twice. That the bytes are the right ones is for the
  * caller to know, by the sha256 of the whole file.
  * @returns the number of bytes written.
@@ -40,7 +43,13 @@ export async function unpackLibtorch(wheel: string, folder: string, options: Unp
     for await (const entry of zip.eachEntry()) {
       options.signal?.throwIfAborted();
       const name = placeOf(entry.fileName);
-      if (!wanted.test(name) || unwanted.test(name) || options.leaveOut?.test(name) || name.endsWith('/')) continue;
+      if (
+        !(wanted.test(name) || header.test(name)) ||
+        unwanted.test(name) ||
+        options.leaveOut?.test(name) ||
+        name.endsWith('/')
+      )
+        continue;
       const path = resolve(base, name);
       if (!path.startsWith(base)) throw new LibtorchError(`${wheel}: the member '${name}' leads out of its folder`);
       const fileType = (entry.externalFileAttributes >>> 16) & 0o170000; // of the Unix mode; 0 when there is none

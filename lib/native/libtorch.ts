@@ -18,6 +18,7 @@ import {
 import { pythonCommand } from './python.ts';
 
 export {
+  isCudaBuild,
   type Libtorch,
   type LibtorchCandidate,
   preloadList,

@@ -1,14 +1,15 @@
 /**
  * The builds of libtorch for CUDA on Linux x64: PyTorch's wheel on PyPI, and NVIDIA's wheels that it asks for, whose
- * libraries it looks for beside its own folder. Versions and SHA-256 are those that PyPI gives. That for CUDA 13.0
- * was installed and loaded on a machine without a GPU, where it finds no CUDA device and computes on the CPU.
+ * libraries it looks for beside its own folder; and one with a header that contrastive_cuda.so is compiled with. Versions
+ * and SHA-256 are those that PyPI gives. That for CUDA 13.0 was installed and loaded on a machine without a GPU, where it
+ * finds no CUDA device and computes on the CPU.
  */
 import type { Wheel } from './wheel.ts';
 
 /** Folder on PyPI's file host, file, SHA-256. */
 type Row = readonly [string, string, string];
 
-/** What PyTorch 2.13.0 asks for. */
+/** What PyTorch 2.13.0 asks for, and the header. */
 const cuda130: readonly Row[] = [
   [
     '3b/cd/154ca20c38269e05eff77c1464e6c1da89f50a6390b565e9d82e06bc11e1',
@@ -24,6 +25,11 @@ const cuda130: readonly Row[] = [
     'c3/68/483a78f5e8f31b08fb1bb671559968c0ca3a065ac7acabfc7cee55214fd6',
     'nvidia_cuda_nvrtc-13.0.88-py3-none-manylinux2010_x86_64.manylinux_2_12_x86_64.whl',
     'ad9b6d2ead2435f11cbb6868809d2adeeee302e9bb94bcf0539c7a40d80e8575',
+  ],
+  [
+    '05/69/a1ec4d9f0747d85964206feb47bf359f48a2d6af74c0add8abba6efe3dda',
+    'nvidia_cuda_crt-13.0.88-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl',
+    '2c8043c7c9e02492716426e9919fc78d2c5b3b2a7a768a88e952676b08aa55a4',
   ],
   [
     '2e/24/d1558f3b68b1d26e706813b1d10aa1d785e4698c425af8db8edc3dced472',
@@ -87,7 +93,7 @@ const cuda130: readonly Row[] = [
   ],
 ];
 
-/** What PyTorch 2.15.0 asks for, without headers. */
+/** What PyTorch 2.15.0 asks for, and the header. */
 const cuda132: readonly Row[] = [
   [
     'e1/97/d483a41da34df5c88727c57319576967f6d7befba5028d70928d2999635e',
@@ -103,6 +109,11 @@ const cuda132: readonly Row[] = [
     '1e/39/c58835ec8392a91b8d7bad83760eafc3085f64788b722ec2b44a27b3ca3e',
     'nvidia_cuda_nvrtc-13.2.86-py3-none-manylinux2010_x86_64.manylinux_2_12_x86_64.whl',
     '8111c5130e967b78222ea2124145f8efe9ce201b752b2579a2513100a53be1c5',
+  ],
+  [
+    '65/9f/404307a23ffd26ef2e3661bf79ffed0e3ea245a42cb6b74c5e4d1bb93ab2',
+    'nvidia_cuda_crt-13.2.86-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl',
+    'e3ab08801bf9b1e6dc979275d25e816bb5000521b648e19c324d5eef0c79f1da',
   ],
   [
     '70/c6/8f8c5e893d183082ea78f973aebc7ebc845ee219d68bddac73b0f62490fe',
@@ -176,6 +187,10 @@ const libraries = (rows: readonly Row[]): Wheel[] =>
       url: `${host}/${folder}/${file}`,
     };
   });
+
+/** The wheels with the headers that contrastive_cuda.so is compiled with. */
+export const cudaHeaderWheels = (libtorch: Wheel): Wheel[] =>
+  (libtorch.beside ?? []).filter(({ project = '' }) => /^nvidia-(cuda-crt|cuda-runtime|nccl-cu\d+)$/.test(project));
 
 /** By CUDA's version. */
 export const cudaWheels: Readonly<Record<string, Wheel>> = {

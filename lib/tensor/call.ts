@@ -1,7 +1,8 @@
 /** Typed functions' way to native operations: tensors in, tensors out. */
 import type { TensorHandle } from '../native/addon.ts';
+import type { CapturedStack } from '../native/jobs.ts';
 import { expectOneOf } from '../validate.ts';
-import { invoke } from './door.ts';
+import { invoke, invokeFrom } from './door.ts';
 import { Generator } from './generator.ts';
 import { Tensor } from './tensor.ts';
 
@@ -12,7 +13,10 @@ const unwrap = (value: unknown): unknown => {
 
 /** Calls an operation that yields one tensor. `args` in the order of its schema; undefined takes the default. */
 export function call(name: string, args: readonly unknown[]): Tensor {
-  return new Tensor(invoke(call, name, args.map(unwrap)) as TensorHandle);
+  const handles = args.map(unwrap);
+  const captured: CapturedStack = {};
+  Error.captureStackTrace(captured, call);
+  return new Tensor(invokeFrom(captured, name, handles) as TensorHandle);
 }
 
 /** Calls an operation that yields several tensors. */

@@ -1,7 +1,7 @@
 /** The one door to native operations: what comes through it is enqueued, or, while a function is recorded, noted. */
 import { type CallableReference, loadAddon, type TensorHandle } from '../native/addon.ts';
 import { guard } from '../native/errors.ts';
-import { type CapturedStack, framesBelow, noteJob } from '../native/jobs.ts';
+import { type CapturedStack, noteJob, placesIn } from '../native/jobs.ts';
 import { flags, streamIn } from './modes.ts';
 import { currentRecorder } from './recorder.ts';
 
@@ -17,24 +17,26 @@ export function reference(name: string): CallableReference {
   return found;
 }
 
+/** What an operation yields: a handle, handles, or nothing, as its schema says. */
+type Made = TensorHandle | readonly TensorHandle[] | undefined;
+
 /**
  * Calls an operation.
  *
  * @param args in the order of its schema, with handles for tensors; undefined takes the default.
  * @param below the function whose caller is named in errors.
- * @returns a handle, handles, or undefined, as its schema says.
  */
-export function invoke(
-  below: (...args: never[]) => unknown,
-  name: string,
-  args: readonly unknown[],
-): TensorHandle | readonly TensorHandle[] | undefined {
-  const modes = flags();
-  const recorder = currentRecorder();
-  if (recorder !== undefined) return recorder.note(name, reference(name), args, modes, framesBelow(below));
-  // Here, and not in a function of its own: what a capture costs grows with the calls that lead to it.
+export function invoke(below: (...args: never[]) => unknown, name: string, args: readonly unknown[]): Made {
   const captured: CapturedStack = {};
   Error.captureStackTrace(captured, below);
+  return invokeFrom(captured, name, args);
+}
+
+/** The same, with the stack of its caller: a capture costs more, the more calls lead to it, and is half of a small operation. */
+export function invokeFrom(captured: CapturedStack, name: string, args: readonly unknown[]): Made {
+  const modes = flags();
+  const recorder = currentRecorder();
+  if (recorder !== undefined) return recorder.note(name, reference(name), args, modes, placesIn(captured));
   const job = noteJob(captured, streamIn(modes));
   return guard(() => loadAddon().call(reference(name), args, modes, job));
 }

@@ -151,12 +151,20 @@ export function clipGradients_(
   norm: Tensor,
   options?: {
     readonly status?: Tensor | null | undefined;
+    readonly lossScale?: Tensor | null | undefined;
     readonly maxNorm?: number | undefined;
     readonly maxValue?: number | undefined;
   },
 ): Tensor {
-  checkNames('clipGradients_', options, ['status', 'maxNorm', 'maxValue']);
-  return call('clip_gradients_', [parameters, norm, options?.status, options?.maxNorm, options?.maxValue]);
+  checkNames('clipGradients_', options, ['status', 'lossScale', 'maxNorm', 'maxValue']);
+  return call('clip_gradients_', [
+    parameters,
+    norm,
+    options?.status,
+    options?.lossScale,
+    options?.maxNorm,
+    options?.maxValue,
+  ]);
 }
 
 /** `contrastive_loss` */
@@ -891,6 +899,25 @@ export function softmaxCrossEntropy(
 /** `unit_bank` */
 export function unitBank(bank: Tensor): Tensor {
   return call('unit_bank', [bank]);
+}
+
+/** `update_loss_scale_` */
+export function updateLossScale_(
+  scale: Tensor,
+  fineSteps: Tensor,
+  status: Tensor,
+  options: { readonly growth: number; readonly backoff: number; readonly interval: number; readonly least: number },
+): Tensor {
+  checkNames('updateLossScale_', options, ['growth', 'backoff', 'interval', 'least']);
+  return call('update_loss_scale_', [
+    scale,
+    fineSteps,
+    status,
+    options.growth,
+    options.backoff,
+    options.interval,
+    options.least,
+  ]);
 }
 
 /** `whole_batch` */
@@ -2592,18 +2619,11 @@ const methods = {
   erfinv,
 };
 
+// Given as many arguments as came: what is too many would be captured with each stack, at a tenth of its cost.
 for (const [name, method] of Object.entries(methods))
   Object.defineProperty(Tensor.prototype, name, {
     configurable: true,
-    value(
-      this: Tensor,
-      arg1: unknown,
-      arg2: unknown,
-      arg3: unknown,
-      arg4: unknown,
-      arg5: unknown,
-      arg6: unknown,
-    ): unknown {
-      return (method as (...all: unknown[]) => unknown)(this, arg1, arg2, arg3, arg4, arg5, arg6);
+    value(this: Tensor, ...others: unknown[]): unknown {
+      return (method as (...all: unknown[]) => unknown)(this, ...others);
     },
   });

@@ -17,8 +17,12 @@ import type { CheckedOptions } from './options.ts';
 import { trainedParameters } from './trained.ts';
 
 /** Joins the processes that a launcher has started, if it has. @returns undefined where this one is alone. */
-export async function joinRanks(options: Pick<CheckedOptions, 'gather' | 'syncBatchNorm'>): Promise<Ranks | undefined> {
-  if (!isDistributed() && isOneOfSeveral()) await initProcessGroup();
+export async function joinRanks(
+  options: Pick<CheckedOptions, 'device' | 'gather' | 'syncBatchNorm'>,
+): Promise<Ranks | undefined> {
+  // For a training on the CPU, NCCL would take a GPU's memory for nothing.
+  if (!isDistributed() && isOneOfSeveral())
+    await initProcessGroup({ backend: options.device === 'cpu' ? 'gloo' : 'auto' });
   return isDistributed() ? new Ranks(options) : undefined;
 }
 
@@ -105,6 +109,8 @@ export async function shareState({ options, optimizer, method, average }: Traine
         ]
       : []),
   ];
+  const { lossScale } = options;
+  if (lossScale) lossScale.set(await fromRankZero(() => lossScale.read()));
   for (const [stateDict, load] of parts) {
     const own = rank === 0 ? stateDict() : new Map<string, Tensor>();
     const shapes = await fromRankZero(() => [...own].map(([name, { shape, dtype }]) => ({ name, shape, dtype })));

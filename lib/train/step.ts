@@ -92,7 +92,7 @@ function stepFunction(
     status = guard.checkLoss(report.narrow(0, 0, 1), status);
     status = guard.checkFeatures(value.features, status);
     if (shared && stop) status = shared.agree(status, stop);
-    const loss = accumulate > 1 ? value.loss.div(accumulate) : value.loss;
+    const loss = guard.scaled(accumulate > 1 ? value.loss.div(accumulate) : value.loss);
     status = shared && part.isLast ? shared.backward(loss, status) : ops.guardedBackward_(loss, status);
     noteBackward();
     if (part.isLast) {
@@ -116,7 +116,9 @@ export function makeStep(
   const guard = new StepGuard(options, optimizer, method);
   const shared = options.ranks && new SharedStep(options.ranks, options, method);
   const whole = stepFunction(options, guard, method, watch, average, shared);
-  const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
+  const compiled = isRecorded(options, method)
+    ? compile(whole, { graph: options.graph, key: () => modeKeyOf(options, method) })
+    : undefined;
   const step = compiled ?? whole;
 
   let place = 0; // of the batch among those of its step
@@ -138,14 +140,16 @@ export function makeStep(
   const read = async ({ report, status, together }: StepOutputs): Promise<StepResult> => {
     try {
       // All are asked for at once: what is asked for later waits for the step that is enqueued meanwhile.
-      const reads = Promise.all([report, status, optimizer.gradientNorm].map((value) => value.ownData()));
+      const asked = [report, status, optimizer.gradientNorm, ...(options.lossScale ? [options.lossScale.scale] : [])];
+      const reads = Promise.all(asked.map((value) => value.ownData()));
       const [numbers, ofAll] = await Promise.all([reads, together && readTogether(together)]);
-      const [values, code, norm] = numbers as [TypedArray, TypedArray, TypedArray];
+      const [values, code, norm, scale] = numbers as [TypedArray, TypedArray, TypedArray, TypedArray?];
       const refusal = refusalOf(Number(code[0]));
       if (refusal.refused !== undefined) optimizer.zeroGrad(); // on a device the step itself did not know
       return {
         ...resultOf(values, options),
         gradientNorm: Number(norm[0]),
+        ...(scale && { lossScale: Number(scale[0]) }),
         ...refusal,
         ...ofAll,
       };

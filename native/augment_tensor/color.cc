@@ -2,6 +2,8 @@
 // Source: torchvision v2 functional/_color.py, on float images.
 #include <ATen/ATen.h>
 
+#include <limits>
+
 #include "augment_tensor/images.h"
 #include "augment_tensor/operations.h"
 #include "core/error.h"
@@ -13,10 +15,11 @@ namespace {
 // (samples, 1, height, width), with torchvision's constants.
 at::Tensor luma(const at::Tensor& batch) {
   if (batch.size(1) == 1) return batch;
-  return 0.2989 * batch.narrow(1, 0, 1) + 0.587 * batch.narrow(1, 1, 1) + 0.114 * batch.narrow(1, 2, 1);
+  return (0.2989 * batch.narrow(1, 0, 1)).add(batch.narrow(1, 1, 1), 0.587).add(batch.narrow(1, 2, 1), 0.114);
 }
 
-// Hue turned by `turns` in HSV. One channel back in RGB is v - v s max(0, min(k, 4 - k, 1)), k = (n + 6 h) mod 6.
+// Hue turned by `turns` in HSV. One channel back in RGB is v - v s max(0, min(k, 4 - k, 1)), k = (n + 6 h) mod 6, with
+// an n of 5, 3 or 1.
 at::Tensor turn_hue(const at::Tensor& batch, const at::Tensor& turns) {
   const at::Tensor red = batch.narrow(1, 0, 1), green = batch.narrow(1, 1, 1), blue = batch.narrow(1, 2, 1);
   const at::Tensor high = at::maximum(at::maximum(red, green), blue), low = at::minimum(at::minimum(red, green), blue);
@@ -25,12 +28,9 @@ at::Tensor turn_hue(const at::Tensor& batch, const at::Tensor& turns) {
   const at::Tensor sixths =
       at::where(high == red, (green - blue) / divisor,
                 at::where(high == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor));
-  const at::Tensor hue = sixths + 6 * turns;
-  const auto channel = [&](double n) {
-    const at::Tensor k = at::remainder(hue + n, 6);
-    return high - range * at::minimum(k, 4 - k).clamp(0, 1);
-  };
-  return at::cat({channel(5), channel(3), channel(1)}, 1);
+  const at::Tensor n = at::arange(5, 0, -2, batch.options()).reshape({3, 1, 1});
+  const at::Tensor k = at::remainder(sixths + 6 * turns + n, 6);
+  return high - range * at::minimum(k, 4 - k).clamp(0, 1);
 }
 
 // `factor` >= 0: (samples), or one for all. Differentiable in both arguments, as are the next two.
@@ -76,24 +76,25 @@ CONTRASTIVE_OP(image_rgb_to_grayscale, "image_rgb_to_grayscale(Tensor images, in
 
 }  // namespace
 
-at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustBrightness> each) {
-  return image_adjust_brightness(images, factors(each, &operation::AdjustBrightness::factor));
-}
+GrayMix gray_mix(const operation::AdjustBrightness& adjust) { return {adjust.factor, 0, 0}; }
+GrayMix gray_mix(const operation::AdjustContrast& adjust) { return {adjust.factor, 0, 1 - adjust.factor}; }
+GrayMix gray_mix(const operation::AdjustSaturation& adjust) { return {adjust.factor, 1 - adjust.factor, 0}; }
+GrayMix gray_mix(const operation::Grayscale&) { return {0, 1, 0, /*is_clamped=*/false}; }
 
-at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustContrast> each) {
-  return image_adjust_contrast(images, factors(each, &operation::AdjustContrast::factor));
-}
-
-at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustSaturation> each) {
-  return image_adjust_saturation(images, factors(each, &operation::AdjustSaturation::factor));
+at::Tensor apply_each(const at::Tensor& images, Each<GrayMix> each) {
+  constexpr double kAny = std::numeric_limits<double>::infinity();
+  std::vector<std::vector<double>> rows;
+  for (const auto& [pixel, gray, mean, is_clamped] : each)
+    rows.push_back({pixel, gray, mean, is_clamped ? 0 : -kAny, is_clamped ? 1 : kAny});
+  const at::Tensor numbers = upload(Batch::color("colorJitter", images), rows).reshape({-1, 5, 1, 1, 1});
+  const auto number = [&numbers](int64_t i) { return numbers.select(1, i); };  // (samples, 1, 1, 1)
+  const at::Tensor gray = luma(images);
+  const at::Tensor others = at::addcmul(number(2) * gray.mean({1, 2, 3}, /*keepdim=*/true), number(1), gray);
+  return at::addcmul(others, number(0), images).clamp_(number(3), number(4));
 }
 
 at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustHue> each) {
   return image_adjust_hue(images, factors(each, &operation::AdjustHue::turns));
-}
-
-at::Tensor apply_each(const at::Tensor& images, Each<operation::Grayscale>) {
-  return image_rgb_to_grayscale(images, images.size(1));
 }
 
 }  // namespace contrastive::augment_tensor

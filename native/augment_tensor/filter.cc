@@ -18,8 +18,9 @@ at::Tensor image_gaussian_blur(const at::Tensor& images, int64_t kernel_size, co
   augment::check_kernel_fits(batch.where(), kernel_size, batch.shape());
   const int64_t radius = kernel_size / 2;
   const at::Tensor each = one_each(batch, "sigma", sigma, {.min = 0, .open = true}).squeeze(1);  // (rows, 1, 1)
-  return batch.restore(apply_separable(batch.tensor(), blur_weights(each, batch.height(), radius),
-                                       blur_weights(each, batch.width(), radius)));
+  const at::Tensor rows = blur_weights(each, batch.height(), radius);
+  const at::Tensor columns = batch.width() == batch.height() ? rows : blur_weights(each, batch.width(), radius);
+  return batch.restore(apply_separable(batch.tensor(), rows, columns));
 }
 CONTRASTIVE_OP(image_gaussian_blur, "image_gaussian_blur(Tensor images, int kernel_size, Tensor sigma) -> Tensor");
 

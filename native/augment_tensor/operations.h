@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/tensor.h>
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace contrastive::augment_tensor {
 namespace operation = augment::operation;
 
 // What each of `plans`, one a sample, does to images (samples, channels, height, width) in float32; its size may change
-// where all plans change it alike. Step by step, the samples whose operations are of one kind take them together.
+// where all plans change it alike. Samples whose next operations are of one kind take them together, in so few rounds
+// that their number hardly follows that of the samples.
 at::Tensor apply_plans(const at::Tensor& images, const std::vector<augment::Plan>& plans);
 
 // One operation of each sample: they differ in what was drawn, and the first one's options are those of all.
@@ -27,11 +29,7 @@ at::Tensor apply_each(const at::Tensor& images, Each<operation::Rotate90> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::ResizedCrop> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Warp> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Elastic> each);
-at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustBrightness> each);
-at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustContrast> each);
-at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustSaturation> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::AdjustHue> each);
-at::Tensor apply_each(const at::Tensor& images, Each<operation::Grayscale> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Invert> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Solarize> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Posterize> each);
@@ -44,6 +42,34 @@ at::Tensor apply_each(const at::Tensor& images, Each<operation::Sobel> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::GaussianNoise> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::Erase> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::EraseWithNoise> each);
+
+// What brightness, contrast, saturation and gray come down to: of a pixel, its gray and the image's mean gray so much
+// each, clamped to [0, 1] unless that is all gray.
+struct GrayMix {
+  float pixel, gray, mean;
+  bool is_clamped = true;
+};
+GrayMix gray_mix(const operation::AdjustBrightness& adjust);
+GrayMix gray_mix(const operation::AdjustContrast& adjust);
+GrayMix gray_mix(const operation::AdjustSaturation& adjust);
+GrayMix gray_mix(const operation::Grayscale& grayscale);
+at::Tensor apply_each(const at::Tensor& images, Each<GrayMix> each);
+
+template <typename Operation>
+constexpr bool kMixesGray = requires(const Operation& operation) {
+  gray_mix(operation);
+};
+
+inline std::optional<GrayMix> as_gray_mix(const augment::Operation& operation) {
+  return std::visit(
+      []<typename Operation>(const Operation& one) -> std::optional<GrayMix> {
+        if constexpr (kMixesGray<Operation>)
+          return gray_mix(one);
+        else
+          return std::nullopt;
+      },
+      operation);
+}
 
 // One number of each operation, in their order.
 template <typename To, typename Operation, typename Number>

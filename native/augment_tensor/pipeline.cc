@@ -4,147 +4,213 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
-#include <numeric>
+#include <iterator>
+#include <map>
 #include <utility>
 
 #include "augment_tensor/images.h"
 #include "augment_tensor/operations.h"
+#include "augment_tensor/placement.h"
 #include "core/error.h"
 #include "core/host_copy.h"
 
 namespace contrastive::augment_tensor {
 
-using augment::Drawn;
 using augment::ImageView;
 
 namespace {
 
-// Samples whose images go through a transform together, and those images.
-struct Group {
+// Samples whose images lie in one tensor (samples, channels, height, width), each in its top left corner.
+struct Sources {
   std::vector<int64_t> samples;
-  at::Tensor images;  // (samples, channels, height, width)
+  at::Tensor images;
 };
 
-augment::Shape shape_of(const at::Tensor& images) {
-  return {static_cast<int>(images.size(2)), static_cast<int>(images.size(3)), static_cast<int>(images.size(1))};
+// One view of one sample.
+struct Item {
+  int64_t place;  // among all results
+  Placement placement;
+  std::vector<augment::Plan> plans;  // by transform, what the placement did not take in
+};
+
+// Items that go through the transforms together, and their images, all of one size.
+struct Group {
+  std::vector<Item> items;
+  at::Tensor images;
+};
+
+at::Tensor select(const at::Tensor& images, const std::vector<int64_t>& indices) {
+  return images.index_select(0, send(at::tensor(indices, at::kLong), images.device()));
 }
 
-// In a batch as high and wide as the largest of them; beyond the others' right and lower borders lies 0.
+// In a tensor as high and wide as the largest of the images; what lies beyond the others' borders is looked at by
+// nobody.
 at::Tensor upload_images(const std::vector<ImageView>& images, const std::vector<int64_t>& samples, at::Device device) {
   int64_t height = 0, width = 0;
   for (const int64_t sample : samples) {
     height = std::max<int64_t>(height, images[sample].height);
     width = std::max<int64_t>(width, images[sample].width);
   }
-  const int64_t channels = images[samples[0]].channels;
-  const std::vector<int64_t> sizes = {static_cast<int64_t>(samples.size()), height, width, channels};
-  const bool is_pinned = is_pinned_for(device, static_cast<size_t>(c10::multiply_integers(sizes)));
-  const at::Tensor bytes = at::zeros(sizes, at::TensorOptions(at::kByte).pinned_memory(is_pinned));
-  auto* target = bytes.mutable_data_ptr<uint8_t>();
-  for (const int64_t sample : samples) {
-    const ImageView& image = images[sample];
-    const int64_t pitch = image.width * channels;
-    for (int64_t row = 0; row < image.height; ++row)
-      std::memcpy(target + row * width * channels, image.pixels + row * pitch, static_cast<size_t>(pitch));
-    target += height * width * channels;
+  const int64_t channels = images[samples[0]].channels, bytes = height * width * channels;
+  const at::Tensor all = at::empty({static_cast<int64_t>(samples.size()), height, width, channels},
+                                   at::TensorOptions(at::kByte).device(device));
+  // In parts that are small enough to be pinned.
+  const auto part = std::max<int64_t>(1, static_cast<int64_t>(kMostPinned) / bytes);
+  for (int64_t first = 0; first < all.size(0); first += part) {
+    const at::Tensor target = all.narrow(0, first, std::min(part, all.size(0) - first));
+    const bool is_pinned = is_pinned_for(device, target.nbytes());
+    const at::Tensor source = at::empty(target.sizes(), at::TensorOptions(at::kByte).pinned_memory(is_pinned));
+    auto* to = source.mutable_data_ptr<uint8_t>();
+    for (int64_t i = first; i < first + target.size(0); ++i) {
+      const ImageView& image = images[samples[i]];
+      const int64_t pitch = image.width * channels;
+      for (int64_t row = 0; row < image.height; ++row)
+        std::memcpy(to + row * width * channels, image.pixels + row * pitch, static_cast<size_t>(pitch));
+      to += bytes;
+    }
+    target.copy_(source, /*non_blocking=*/is_pinned);
   }
-  return send(bytes, device).permute({0, 3, 1, 2}).to(at::kFloat).div_(255);
+  return all.permute({0, 3, 1, 2})
+      .to(all.options().dtype(at::kFloat), false, false, at::MemoryFormat::Contiguous)
+      .div_(255);
 }
 
-// Images whose sides, rounded up to whole steps, agree. A step of 1 leaves no image with a border of zeros.
-std::vector<Group> group_by_size(const std::vector<ImageView>& images, int step, at::Device device) {
-  std::vector<Group> groups;
-  const auto steps = [step](int side) { return (side + step - 1) / step; };
-  const auto together = [&](const ImageView& a, const ImageView& b) {
-    return steps(a.height) == steps(b.height) && steps(a.width) == steps(b.width) && a.channels == b.channels;
-  };
+// Images whose sides, rounded up to whole steps, agree.
+std::vector<Sources> upload_all(const std::vector<ImageView>& images, at::Device device) {
+  constexpr int kStep = 64;  // pixels; bounds the border, and the number of tensors
+  const auto steps = [](int side) { return (side + kStep - 1) / kStep; };
+  std::map<std::array<int, 3>, Sources> sources;
   for (size_t i = 0; i < images.size(); ++i) {
-    auto group = std::find_if(groups.begin(), groups.end(),
-                              [&](const Group& g) { return together(images[g.samples[0]], images[i]); });
-    if (group == groups.end()) group = groups.insert(group, Group());
-    group->samples.push_back(static_cast<int64_t>(i));
+    const auto& [pixels, height, width, channels, id] = images[i];
+    sources[{steps(height), steps(width), channels}].samples.push_back(static_cast<int64_t>(i));
   }
-  for (Group& group : groups) group.images = upload_images(images, group.samples, device);
+  std::vector<Sources> list;
+  for (auto& [key, one] : sources) {
+    one.images = upload_images(images, one.samples, device);
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+// What one view makes of one sample, drawn.
+Item make_item(const TensorJob& job, size_t view, int64_t sample) {
+  const augment::Pipeline& pipeline = *job.batch.views[view];
+  const ImageView& image = job.batch.images[sample];
+  augment::Shape shape = {image.height, image.width, image.channels};
+  const std::vector<augment::Drawn> drawn = pipeline.draw(job.batch.key(image, view), shape);
+  shape = pipeline.loaded(shape);
+  Item item = {static_cast<int64_t>(view * job.batch.images.size()) + sample, Placement(shape), {}};
+  bool is_placed = true;  // whether nothing has needed pixels yet
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    augment::Plan plan;
+    if (drawn[i].applied) pipeline.transforms()[i]->plan(drawn[i], shape, plan);
+    shape = pipeline.transforms()[i]->output_shape(shape);
+    size_t taken = 0;
+    while (is_placed && taken < plan.size() && (is_placed = item.placement.take(plan[taken]))) ++taken;
+    item.plans.emplace_back(plan.begin() + static_cast<int64_t>(taken), plan.end());
+  }
+  return item;
+}
+
+// Of each sample of the sources a view, those of one size together.
+std::vector<Group> place_view(const TensorJob& job, size_t view, const Sources& sources) {
+  struct Placed {
+    std::vector<Item> items;
+    std::vector<Placement> placements;
+    std::vector<int64_t> indices;
+  };
+  std::map<std::array<int, 2>, Placed> by_size;
+  for (size_t i = 0; i < sources.samples.size(); ++i) {
+    Item item = make_item(job, view, sources.samples[i]);
+    Placed& placed = by_size[{item.placement.rows.count, item.placement.columns.count}];
+    placed.placements.push_back(item.placement);
+    placed.indices.push_back(static_cast<int64_t>(i));
+    placed.items.push_back(std::move(item));
+  }
+  const int channels = job.batch.views[view]->loaded({1, 1, static_cast<int>(sources.images.size(1))}).channels;
+  std::vector<Group> groups;
+  for (auto& [size, placed] : by_size) {
+    const at::Tensor images = by_size.size() == 1 ? sources.images : select(sources.images, placed.indices);
+    groups.push_back({std::move(placed.items), place(images, placed.placements).expand({-1, channels, -1, -1})});
+  }
   return groups;
 }
 
-// A pipeline that begins with a crop reads each image's own window only, so that images of many sizes share a batch.
-bool begins_with_crop(const std::shared_ptr<const augment::Pipeline>& view) {
-  const auto& transforms = view->transforms();
-  return !transforms.empty() && transforms[0]->kind() == "randomResizedCrop" && transforms[0]->p() == 1;
-}
-
-// Groups whose sizes have become one.
+// Groups whose sizes are one.
 std::vector<Group> unite(std::vector<Group> groups) {
+  std::map<std::array<int64_t, 3>, std::vector<Group>> by_size;
+  for (Group& group : groups)
+    by_size[{group.images.size(1), group.images.size(2), group.images.size(3)}].push_back(std::move(group));
   std::vector<Group> united;
-  while (!groups.empty()) {
-    Group whole;
-    std::vector<at::Tensor> parts;
-    std::vector<Group> rest;
-    for (Group& group : groups) {
-      if (!parts.empty() && group.images.sizes().slice(1) != parts[0].sizes().slice(1)) {
-        rest.push_back(std::move(group));
-        continue;
-      }
-      parts.push_back(group.images);
-      whole.samples.insert(whole.samples.end(), group.samples.begin(), group.samples.end());
+  for (auto& [size, parts] : by_size) {
+    Group whole = std::move(parts[0]);
+    std::vector<at::Tensor> images = {whole.images};
+    for (size_t i = 1; i < parts.size(); ++i) {
+      images.push_back(parts[i].images);
+      std::move(parts[i].items.begin(), parts[i].items.end(), std::back_inserter(whole.items));
     }
-    whole.images = parts.size() == 1 ? parts[0] : at::cat(parts);
+    if (images.size() > 1) whole.images = at::cat(images);
     united.push_back(std::move(whole));
-    groups = std::move(rest);
   }
   return united;
 }
 
-// The images in the order of the samples.
-at::Tensor in_order(const Group& group) {
-  if (std::is_sorted(group.samples.begin(), group.samples.end())) return group.images;
-  std::vector<int64_t> places(group.samples.size());
-  for (size_t i = 0; i < places.size(); ++i) places[group.samples[i]] = static_cast<int64_t>(i);
-  return group.images.index_select(0, send(at::tensor(places, at::kLong), group.images.device()));
-}
-
-at::Tensor make_view(const TensorJob& job, uint32_t view, std::vector<Group> groups, const std::atomic<bool>& cancel) {
-  const augment::Pipeline& pipeline = *job.batch.views[view];
-  const std::vector<ImageView>& images = job.batch.images;
-  std::vector<std::vector<Drawn>> drawn;  // of each sample, by transform
-  drawn.reserve(images.size());
-  for (const ImageView& image : images)
-    drawn.push_back(pipeline.draw(job.batch.key(image, view), {image.height, image.width, image.channels}));
-  for (Group& group : groups) {
-    const int channels = pipeline.loaded(shape_of(group.images)).channels;
-    group.images = group.images.expand({-1, channels, -1, -1});  // gray, or as it is
-  }
-  groups = unite(std::move(groups));
-  for (size_t i = 0; i < pipeline.transforms().size(); ++i) {
+// The views of one pipeline.
+std::vector<Group> make_views(const TensorJob& job, const std::vector<size_t>& views,
+                              const std::vector<Sources>& sources, const std::atomic<bool>& cancel) {
+  std::vector<Group> groups;
+  for (const size_t view : views)
+    for (const Sources& one : sources)
+      for (Group& group : place_view(job, view, one)) groups.push_back(std::move(group));
+  for (size_t i = 0; i < job.batch.views[views[0]]->transforms().size(); ++i) {
     CONTRASTIVE_CHECK(!cancel.load(std::memory_order_relaxed), kAbortedError, "augmentation was cancelled");
+    groups = unite(std::move(groups));
     for (Group& group : groups) {
-      std::vector<augment::Plan> plans(group.samples.size());
-      for (size_t j = 0; j < plans.size(); ++j) {
-        const Drawn& numbers = drawn[group.samples[j]][i];
-        if (numbers.applied) pipeline.transforms()[i]->plan(numbers, shape_of(group.images), plans[j]);
-      }
+      std::vector<augment::Plan> plans;
+      for (Item& item : group.items) plans.push_back(std::move(item.plans[i]));
       group.images = apply_plans(group.images, plans);
     }
-    groups = unite(std::move(groups));
   }
-  return in_order(groups[0]);
+  return groups;
+}
+
+// Which views go through their pipeline together: as many of one pipeline as memory allows.
+std::vector<std::vector<size_t>> views_together(const augment::BatchJob& batch) {
+  constexpr int64_t kMost = int64_t{1} << 27;  // values of results; those on the way to them are a few times as many
+  const ImageView& image = batch.images[0];
+  const augment::Shape shape = batch.views[0]->output_shape({image.height, image.width, image.channels});
+  const int64_t view_values = static_cast<int64_t>(batch.images.size()) * shape.channels * shape.height * shape.width;
+  const size_t most = static_cast<size_t>(std::max<int64_t>(1, kMost / view_values));
+  std::vector<std::vector<size_t>> runs;
+  for (size_t view = 0; view < batch.views.size(); ++view) {
+    auto run = std::find_if(runs.begin(), runs.end(), [&](const std::vector<size_t>& other) {
+      return batch.views[other[0]] == batch.views[view] && other.size() < most;
+    });
+    if (run == runs.end()) run = runs.emplace(run);
+    run->push_back(view);
+  }
+  return runs;
+}
+
+// The images in the order of their places.
+at::Tensor in_order(const Group& group) {
+  std::vector<int64_t> indices(group.items.size());
+  for (size_t i = 0; i < indices.size(); ++i) indices[group.items[i].place] = static_cast<int64_t>(i);
+  return std::is_sorted(indices.begin(), indices.end()) ? group.images : select(group.images, indices);
 }
 
 }  // namespace
 
 at::Tensor augment_on_device(const TensorJob& job, const std::atomic<bool>& cancel) {
   const c10::NoGradGuard no_grad;
-  constexpr int kStep = 64;  // pixels; bounds the border, and the number of batches
-  const bool cropped = std::all_of(job.batch.views.begin(), job.batch.views.end(), begins_with_crop);
-  const std::vector<Group> sources = group_by_size(job.batch.images, cropped ? kStep : 1, job.device);
-  std::vector<at::Tensor> views;
-  views.reserve(job.batch.views.size());
-  for (size_t view = 0; view < job.batch.views.size(); ++view)
-    views.push_back(make_view(job, static_cast<uint32_t>(view), sources, cancel));
-  const at::Tensor all = views.size() == 1 ? views[0] : at::cat(views);
-  return all.to(job.dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  const std::vector<Sources> sources = upload_all(job.batch.images, job.device);
+  std::vector<Group> groups;
+  for (const std::vector<size_t>& views : views_together(job.batch))
+    for (Group& group : make_views(job, views, sources, cancel)) groups.push_back(std::move(group));
+  const at::Tensor all = in_order(unite(std::move(groups))[0]);
+  return all.to(all.options().dtype(job.dtype), false, false, at::MemoryFormat::ChannelsLast);
 }
 
 }  // namespace contrastive::augment_tensor

@@ -17,9 +17,9 @@ struct TensorJob {
 };
 
 // (views x images, channels, height, width), view-major, channels_last, on the device. The caller has called
-// batch_shape(). Sources are uploaded as bytes, once for all views; those of one size (of about one, where a resized
-// crop comes first) go through the pipeline together, and come together as soon as their sizes agree. When `cancel`
-// becomes true: kAbortedError.
+// batch_shape(). Sources are uploaded as bytes, once for all views; those of about one size lie in one tensor, of which
+// each view takes its pixels. Then views of one pipeline go through it together. When `cancel` becomes true:
+// kAbortedError.
 at::Tensor augment_on_device(const TensorJob& job, const std::atomic<bool>& cancel);
 
 }  // namespace contrastive::augment_tensor

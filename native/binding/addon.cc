@@ -16,6 +16,7 @@
 #include "binding/state.h"
 #include "binding/tensor_wrap.h"
 #include "core/cpu.h"
+#include "core/cuda_library.h"
 #include "core/recycler.h"
 
 namespace contrastive::binding {
@@ -42,7 +43,6 @@ Napi::Value info_of(const Napi::CallbackInfo& info) {
   result.Set("compiledAgainst", TORCH_VERSION);
   result.Set("cpuCapability", at::get_cpu_capability());
   result.Set("bfloat16", has_bfloat16());
-  result.Set("cudaBuild", at::detail::getCUDAHooks().hasCUDA());
   result.Set("devices", devices);
   result.Set("threads", State::of(env).bulk().threads());
 #ifdef _OPENMP
@@ -57,6 +57,33 @@ Napi::Value info_of(const Napi::CallbackInfo& info) {
 Napi::Value set_threads(const Napi::CallbackInfo& info) {
   State::of(info.Env()).bulk().set_threads(info[0].As<Napi::Number>().Int32Value());
   return info.Env().Undefined();
+}
+
+// setBackends(matmulPrecision, cudnnBenchmark, cudnnDeterministic): those that are given, for what is enqueued from
+// here on. libtorch has them once a process.
+Napi::Value set_backends(const Napi::CallbackInfo& info) {
+  const auto flag = [&](size_t i) {
+    return info[i].IsBoolean() ? std::optional(info[i].As<Napi::Boolean>().Value()) : std::nullopt;
+  };
+  const auto matmul = info[0].IsString() ? std::optional(to_string(info[0], "matmulPrecision")) : std::nullopt;
+  State::of(info.Env()).stream(0).enqueue(make_job([matmul, benchmark = flag(1), deterministic = flag(2)] {
+    at::Context& context = at::globalContext();
+    if (matmul) context.setFloat32MatmulPrecision(*matmul);
+    if (benchmark) context.setBenchmarkCuDNN(*benchmark);
+    if (deterministic) context.setDeterministicCuDNN(*deterministic);
+  }));
+  return info.Env().Undefined();
+}
+
+// backends(): what is in force, by the names of setBackends()
+Napi::Value backends(const Napi::CallbackInfo& info) {
+  const at::Context& context = at::globalContext();
+  const bool is_highest = context.float32MatmulPrecision() == at::Float32MatmulPrecision::HIGHEST;
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("matmulPrecision", is_highest ? "highest" : "high");
+  result.Set("cudnnBenchmark", context.benchmarkCuDNN());
+  result.Set("cudnnDeterministic", context.deterministicCuDNN());
+  return result;
 }
 
 // depth(): jobs that wait or run on the bulk stream.
@@ -78,6 +105,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   State::create(env);
   exports.Set("info", Napi::Function::New<guarded<info_of>>(env));
   exports.Set("setThreads", Napi::Function::New<guarded<set_threads>>(env));
+  exports.Set("setBackends", Napi::Function::New<guarded<set_backends>>(env));
+  exports.Set("backends", Napi::Function::New<guarded<backends>>(env));
   exports.Set("depth", Napi::Function::New<guarded<depth>>(env));
   exports.Set("progress", Napi::Function::New<guarded<progress>>(env));
   exports.Set("close", Napi::Function::New<guarded<close>>(env));
@@ -97,4 +126,14 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 // The loader hands its environment over here.
 extern "C" NAPI_MODULE_EXPORT napi_value contrastive_core_init(napi_env env, napi_value exports) {
   return Napi::RegisterModule(env, exports, contrastive::binding::init);
+}
+
+// And what contrastive_cuda.so offers, once it is open.
+extern "C" NAPI_MODULE_EXPORT napi_value contrastive_core_use_cuda(napi_env env, const void* library) {
+  try {
+    contrastive::use_cuda_library(*static_cast<const contrastive::CudaLibrary*>(library));
+  } catch (...) {
+    contrastive::binding::to_js(env, contrastive::describe(std::current_exception())).ThrowAsJavaScriptException();
+  }
+  return nullptr;
 }

@@ -48,6 +48,8 @@ GroupOptions options_of(const Napi::Object& given) {
   options.prefix = to_string(given.Get("prefix"), "prefix");
   options.signature = to_string(given.Get("signature"), "signature");
   options.timeout = std::chrono::milliseconds(given.Get("timeout").As<Napi::Number>().Int64Value());
+  const std::string device = to_string(given.Get("device"), "device");
+  if (!device.empty()) options.device = at::Device(device);
   return options;
 }
 

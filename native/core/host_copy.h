@@ -8,7 +8,8 @@
 namespace contrastive {
 
 // Whether the host's side of a copy of so many bytes is pinned memory. Much of it would be kept from the rest of the
-// machine; a large copy is waited for.
+// machine; a larger copy than this is waited for, or goes in parts.
+constexpr size_t kMostPinned = 1 << 26;  // bytes
 bool is_pinned_for(at::Device device, size_t bytes);
 
 // On `device`. From pinned memory, which libtorch keeps until the copy is done, a device copies when it comes to it; a

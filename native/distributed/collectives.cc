@@ -28,9 +28,6 @@ void check_dtype(const char* name, const at::Tensor& tensor) {
                     " is of numbers, got bool: convert it to uint8 before");
 }
 
-// As gloo takes it.
-at::Tensor sent(const at::Tensor& tensor) { return tensor.detach().cpu().contiguous(); }
-
 void check_rows(const char* name, const at::Tensor& tensor) {
   check_dtype(name, tensor);
   CONTRASTIVE_CHECK(tensor.dim() > 0, kShapeError, name, " needs a tensor of at least one dimension, got a scalar");
@@ -42,7 +39,7 @@ void check_in_place(const char* name, const at::Tensor& tensor) {
                     " changes its argument and records no gradient: use it within noGrad(), or allGather()");
 }
 
-// Where the tensor is what gloo takes, the collective works in its memory.
+// Where the tensor is what is sent, the collective works in its memory.
 void write_back(const at::Tensor& target, const at::Tensor& value) {
   const c10::NoGradGuard no_grad;
   if (!target.is_alias_of(value)) target.copy_(value);
@@ -58,7 +55,7 @@ at::Tensor all_reduce_(const at::Tensor& self, const std::string& reduction) {
   const Reduction kind = mean ? Reduction::kSum : reduction_of(reduction);
   if (self.is_meta()) return self;
   ranks->expect_same_call(message("allReduce_ (", reduction, ")"), self);
-  const at::Tensor value = sent(self);
+  const at::Tensor value = ranks->sendable(self);
   ranks->all_reduce(value, kind).wait();
   if (mean) value.div_(ranks->size());
   write_back(self, value);
@@ -72,7 +69,7 @@ at::Tensor broadcast_(const at::Tensor& self, int64_t source) {
                     ranks->size(), ", got ", source);
   if (self.is_meta()) return self;
   ranks->expect_same_call(message("broadcast_ (from rank ", source, ")"), self);
-  const at::Tensor value = sent(self);
+  const at::Tensor value = ranks->sendable(self);
   ranks->broadcast(value, static_cast<int>(source)).wait();
   write_back(self, value);
   return self;
@@ -81,7 +78,7 @@ at::Tensor broadcast_(const at::Tensor& self, int64_t source) {
 // This rank's part of the sum of all ranks' tensors. gloo itself does no better: it adds up the whole, too.
 at::Tensor scattered_sum(const at::Tensor& whole) {
   const auto ranks = group();
-  const at::Tensor sum = sent(whole).clone();
+  const at::Tensor sum = ranks->sendable(whole).clone();
   ranks->all_reduce(sum, Reduction::kSum).wait();
   const int64_t rows = sum.size(0) / ranks->size();
   return sum.narrow(0, ranks->rank() * rows, rows).to(whole.device());
@@ -149,7 +146,7 @@ at::Tensor gathered(const at::Tensor& local) {
   const auto ranks = group();
   std::vector<int64_t> sizes = local.sizes().vec();
   sizes[0] *= ranks->size();
-  const at::Tensor input = sent(local), output = at::empty(sizes, input.options());
+  const at::Tensor input = ranks->sendable(local), output = at::empty(sizes, input.options());
   ranks->all_gather(output, input).wait();
   return output.to(local.device());
 }

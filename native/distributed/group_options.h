@@ -1,8 +1,11 @@
 // Of a process that joins a group.
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace contrastive::distributed {
@@ -16,6 +19,7 @@ struct GroupOptions {
   std::string prefix;                    // of the store's keys: each attempt of a launcher has its own
   std::string signature;                 // what must be the same in all ranks, as lines of 'name value'
   std::chrono::milliseconds timeout{0};  // of the rendezvous and of each collective
+  std::optional<c10::Device> device;     // whose tensors NCCL carries; none: gloo carries all, over the CPU's memory
 };
 
 // Throws kAbortedError where the environment ends.

@@ -11,9 +11,11 @@
 #include <thread>
 #include <utility>
 
+#include "core/device_graph.h"
 #include "core/error.h"
 #include "distributed/aside.h"
-#include "distributed/gloo_connections.h"
+#include "distributed/connections.h"
+#include "distributed/quiet_log.h"
 #include "distributed/rendezvous.h"
 
 namespace contrastive::distributed {
@@ -21,12 +23,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using WorkPtr = c10::intrusive_ptr<c10d::Work>;
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr const char* kSameOrder = "all processes must call the same collectives in the same order";
 
 constexpr milliseconds kBetweenLooks{100};   // at whether the environment ends, while a collective is waited for
 constexpr milliseconds kBetweenCalls{1000};  // to the store, whether a rank has left
+constexpr microseconds kBetweenQueries{50};  // of a device, whether a collective is done
+constexpr milliseconds kForNccl{5000};       // to end
 
 std::mutex current_mutex;
 // Never destroyed at exit: a thread of gloo's may be in it.
@@ -44,7 +49,37 @@ struct ProcessGroup::Pending::State {
   std::string error;
   std::vector<at::Tensor> held;
   Clock::time_point began = Clock::now(), ended;
+  WorkPtr on_device;  // which tells nobody that it is done, and is asked
+
+  // Whether it has ended, after a while.
+  bool has_ended();
+
+ private:
+  bool has_ended_on_device();
 };
+
+bool ProcessGroup::Pending::State::has_ended() {
+  if (on_device) return has_ended_on_device();
+  std::unique_lock lock(mutex);
+  return wait_a_while(changed, lock, kBetweenLooks, [&] { return is_done; });
+}
+
+bool ProcessGroup::Pending::State::has_ended_on_device() {
+  try {
+    if (!on_device->isCompleted()) {
+      std::this_thread::sleep_for(kBetweenQueries);
+      return false;
+    }
+    if (const std::exception_ptr failure = on_device->exception()) std::rethrow_exception(failure);
+    on_device->wait();  // what this thread launches from here on comes after it
+  } catch (...) {
+    error = reason_of(std::current_exception());
+  }
+  ended = Clock::now();
+  on_device = nullptr;
+  is_done = true;
+  return true;
+}
 
 ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
     : options_(options), check_(check), store_(meet(options, check)) {
@@ -55,9 +90,12 @@ ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
     const c10::intrusive_ptr<c10d::Store> store = connect_again(*store_, check_);  // which is waited at
     Wait wait(*this);
     const auto listen = [&] { is_worth(wait); };
-    backend_ = connect_all(options_, own, store, listen);
-    const auto of_gradients = c10::make_intrusive<c10d::PrefixStore>("gradients", store);
-    gradients_ = connect_all(options_, own, of_gradients, listen);
+    const auto part = [&](const char* name) { return c10::make_intrusive<c10d::PrefixStore>(name, store); };
+    gloo_.all = connect_by_gloo(options_, own, store, listen);
+    gloo_.gradients = connect_by_gloo(options_, own, part("gradients"), listen);
+    if (!options_.device) return;
+    nccl_.all = connect_by_nccl(options_, part("nccl"), listen);
+    nccl_.gradients = connect_by_nccl(options_, part("nccl gradients"), listen);
   } catch (const Error& e) {
     store_->leave(e.what());
     throw;
@@ -66,10 +104,41 @@ ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
 
 ProcessGroup::~ProcessGroup() {
   presence_.reset();  // before its connections break: who asks why must find nobody
-  if (failure_.empty() && *under_way_ == 0) return;
+  if (failure_.empty() && *under_way_ == 0 && end_nccl(&c10d::Backend::shutdown)) return;
   // What still waits for a rank that is gone would be waited for here.
-  backend_.release();
-  gradients_.release();
+  gloo_.release();
+  nccl_.release();
+}
+
+void ProcessGroup::Carrier::release() {
+  all.release();
+  gradients.release();
+}
+
+bool ProcessGroup::end_nccl(void (c10d::Backend::*how)()) {
+  std::vector<Aside<void>> ends;
+  for (auto backend : {nccl_.all, nccl_.gradients}) {
+    if (!backend) continue;
+    ends.push_back(aside([backend, how]() mutable {
+      const QuietLog quiet;
+      const auto held = std::move(backend);  // and let go before this has ended
+      (held.get()->*how)();
+    }));
+  }
+  const Clock::time_point end = Clock::now() + kForNccl;
+  return std::all_of(ends.begin(), ends.end(), [end](const Aside<void>& each) {
+    return each.wait_for(std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(end - Clock::now())));
+  });
+}
+
+at::Device ProcessGroup::sent_from(at::Device device) const { return device == options_.device ? device : at::kCPU; }
+
+at::Tensor ProcessGroup::sendable(const at::Tensor& tensor) const {
+  return tensor.detach().to(sent_from(tensor.device())).contiguous();
+}
+
+const ProcessGroup::Carrier& ProcessGroup::carrier_of(const at::Tensor& tensor) const {
+  return tensor.is_cpu() ? gloo_ : nccl_;
 }
 
 void ProcessGroup::check_usable() const { CONTRASTIVE_CHECK(failure_.empty(), kDistributedError, failure_); }
@@ -79,10 +148,8 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
   WorkPtr work;
   try {
     work = start();
-  } catch (const c10::Error& e) {
-    fail(gloo_reason(e.what_without_backtrace()));
-  } catch (const std::exception& e) {
-    fail(gloo_reason(e.what()));
+  } catch (...) {
+    fail(reason_of(std::current_exception()));
   }
   auto state = std::make_shared<Pending::State>();
   {
@@ -92,11 +159,15 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
   }
   state->held = std::move(held);
   ++*under_way_;
+  if (!state->held.back().is_cpu()) {
+    state->on_device = std::move(work);
+    return {*this, state};
+  }
   work->getFuture()->addCallback([state, under_way = under_way_](c10::ivalue::Future& future) {
     const std::lock_guard lock(state->mutex);
     state->is_done = true;
     state->ended = Clock::now();
-    if (future.hasError()) state->error = gloo_reason(future.tryRetrieveErrorMessage());
+    if (future.hasError()) state->error = reason_in(future.tryRetrieveErrorMessage());
     --*under_way;
     state->changed.notify_all();
   });
@@ -104,29 +175,25 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
 }
 
 void ProcessGroup::Pending::wait() {
+  const QuietLog quiet;  // a thread of c10d's notices a fault too
   const Clock::time_point began = Clock::now();
   Wait wait(*group_);
-  std::unique_lock lock(state_->mutex);
-  while (!wait_a_while(state_->changed, lock, kBetweenLooks, [&] { return state_->is_done; })) {
-    lock.unlock();
+  const bool is_on_device = state_->on_device != nullptr;
+  while (!state_->has_ended())
     if (!group_->is_worth(wait)) group_->fail(group_->no_answer());
-    lock.lock();
-  }
+  if (is_on_device) --*group_->under_way_;
   {
     using Seconds = std::chrono::duration<double>;
     const std::lock_guard traffic_lock(group_->traffic_mutex_);
     group_->traffic_.under_way += Seconds(state_->ended - state_->began).count();
     group_->traffic_.waited += std::max(0.0, Seconds(state_->ended - began).count());
   }
-  if (state_->error.empty()) return;
-  const std::string error = state_->error;
-  lock.unlock();
-  group_->fail(error);
+  if (!state_->error.empty()) group_->fail(state_->error);
 }
 
 ProcessGroup::Pending ProcessGroup::all_reduce_gradients(const at::Tensor& tensor) {
   std::vector<at::Tensor> tensors{tensor};
-  return launch([&] { return gradients_->allreduce(tensors); }, tensors);
+  return launch([&] { return carrier_of(tensor).gradients->allreduce(tensors); }, tensors);
 }
 
 ProcessGroup::Pending ProcessGroup::all_reduce(const at::Tensor& tensor, Reduction reduction) {
@@ -140,7 +207,7 @@ ProcessGroup::Pending ProcessGroup::launch_reduction(const at::Tensor& tensor, R
   options.reduceOp = reduction == Reduction::kSum   ? c10d::ReduceOp::SUM
                      : reduction == Reduction::kMax ? c10d::ReduceOp::MAX
                                                     : c10d::ReduceOp::MIN;
-  return launch([&] { return backend_->allreduce(tensors, options); }, tensors);
+  return launch([&] { return carrier_of(tensor).all->allreduce(tensors, options); }, tensors);
 }
 
 ProcessGroup::Pending ProcessGroup::broadcast(const at::Tensor& tensor, int source) {
@@ -148,13 +215,13 @@ ProcessGroup::Pending ProcessGroup::broadcast(const at::Tensor& tensor, int sour
   std::vector<at::Tensor> tensors{tensor};
   c10d::BroadcastOptions options;
   options.rootRank = source;
-  return launch([&] { return backend_->broadcast(tensors, options); }, tensors);
+  return launch([&] { return carrier_of(tensor).all->broadcast(tensors, options); }, tensors);
 }
 
 ProcessGroup::Pending ProcessGroup::all_gather(const at::Tensor& output, const at::Tensor& input) {
   note("a gathering", input);
   at::Tensor out = output, in = input;
-  return launch([&] { return backend_->_allgather_base(out, in); }, {output, input});
+  return launch([&] { return carrier_of(input).all->_allgather_base(out, in); }, {output, input});
 }
 
 void ProcessGroup::note(const std::string& name, const at::Tensor& tensor) {
@@ -209,7 +276,7 @@ ProcessGroup::Traffic ProcessGroup::traffic() const {
 }
 
 void ProcessGroup::leave(const std::string& reason) {
-  if (failure_.empty() && !reason.empty()) failure_ = "the process group was left: " + reason;
+  if (failure_.empty() && !reason.empty()) note_failure("the process group was left: " + reason);
   store_->leave(reason);
 }
 
@@ -268,8 +335,14 @@ void ProcessGroup::fail(const std::string& what, const std::string& otherwise) {
 }
 
 void ProcessGroup::fail_with(const Error& error) {
-  failure_ = error.what();  // no collective is begun any more
+  note_failure(error.what());
   throw Error(error);
+}
+
+void ProcessGroup::note_failure(const std::string& failure) {
+  // What waits on a device for a rank that is gone would keep the device, and this process, for ever.
+  if (failure_.empty()) end_nccl(&c10d::Backend::abort);
+  failure_ = failure;
 }
 
 std::shared_ptr<ProcessGroup> group_or_null() {
@@ -278,6 +351,7 @@ std::shared_ptr<ProcessGroup> group_or_null() {
 }
 
 std::shared_ptr<ProcessGroup> group() {
+  CONTRASTIVE_CHECK(!captured_use(), kStateError, "several processes take part in it");
   auto group = group_or_null();
   CONTRASTIVE_CHECK(group, kStateError, "there is no process group: call initProcessGroup() first");
   return group;

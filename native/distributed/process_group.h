@@ -44,7 +44,12 @@ class ProcessGroup {
     std::shared_ptr<State> state_;
   };
 
-  // Of tensors on the CPU, contiguous. The sum over all ranks, in each; or the maximum.
+  // Where tensors of a device are when they are sent: there, if NCCL carries them, else on the CPU.
+  at::Device sent_from(at::Device device) const;
+  // A tensor as the collectives take it: there, contiguous, without a gradient.
+  at::Tensor sendable(const at::Tensor& tensor) const;
+
+  // The sum over all ranks, in each; or the maximum.
   enum class Reduction { kSum, kMax, kMin };
   Pending all_reduce(const at::Tensor& tensor, Reduction reduction);
   // The sum of gradients: in the same order among each other only, as they come at another moment of the pass in each
@@ -73,7 +78,8 @@ class ProcessGroup {
   }
 
   // What the collectives so far have sent: the bytes of the tensors that they were given, and the seconds from their
-  // start to their end, together; and for how long of that somebody waited for them.
+  // start to their end, on a device until that was noticed, together; and for how long of that somebody waited for
+  // them.
   struct Traffic {
     int64_t collectives = 0, bytes = 0;
     double under_way = 0, waited = 0;
@@ -84,6 +90,12 @@ class ProcessGroup {
   void leave(const std::string& reason);
 
  private:
+  // What carries tensors; gradients over connections of their own.
+  struct Carrier {
+    c10::intrusive_ptr<c10d::Backend> all, gradients;
+    void release();
+  };
+  const Carrier& carrier_of(const at::Tensor& tensor) const;
   Pending launch(const std::function<c10::intrusive_ptr<c10d::Work>()>& start, std::vector<at::Tensor> held);
   Pending launch_reduction(const at::Tensor& tensor, Reduction reduction);
   void check_usable() const;
@@ -108,19 +120,23 @@ class ProcessGroup {
   // Throws kDistributedError: who is to blame for what went wrong; where nobody is, `otherwise`.
   [[noreturn]] void fail(const std::string& what, const std::string& otherwise = "ranks cannot reach each other");
   [[noreturn]] void fail_with(const Error& error);
+  // No collective is begun any more.
+  void note_failure(const std::string& failure);
+  // Of both of NCCL's connections. Whether that has ended, after a while.
+  bool end_nccl(void (c10d::Backend::*how)());
 
   GroupOptions options_;
   Check check_;
   std::unique_ptr<RankStore> store_;
   std::unique_ptr<Presence> presence_;
-  CallLog calls_;  // but for those of gradients
-  c10::intrusive_ptr<c10d::Backend> backend_, gradients_;
+  CallLog calls_;        // but for those of gradients
+  Carrier gloo_, nccl_;  // the second one of options_.device
   std::shared_ptr<std::atomic<int>> under_way_ = std::make_shared<std::atomic<int>>(0);  // collectives
   mutable std::mutex traffic_mutex_;
   Traffic traffic_;
   std::atomic<bool> is_waiting_ = false;
   const std::thread::id thread_ = std::this_thread::get_id();
-  std::string failure_;  // once not empty, no collective is begun any more
+  std::string failure_;
 };
 
 // That of this process. Set by the binding; operations look here.

@@ -1,7 +1,7 @@
 // contrastive.node: opens libtorch and then the core, by absolute path, and
 // hands the environment over. It links to nothing but the system, so that a
 // missing or broken libtorch is an error with a message and never a failure to
-// load.
+// load. What is for CUDA alone it opens apart.
 #include <node_api.h>
 #include <torch/version.h>
 
@@ -66,12 +66,38 @@ napi_value open(napi_env env, napi_callback_info info) {
   return init(env, exports);
 }
 
+// openCuda(library: string, core: string, deepbind: boolean): hands what the library offers to the core
+napi_value open_cuda(napi_env env, napi_callback_info info) {
+  size_t argc = 3;
+  napi_value argv[3];
+  napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
+  std::string path, core_path, error;
+  bool deepbind = false;
+  if (argc != 3 || !read_string(env, argv[0], path) || !read_string(env, argv[1], core_path) ||
+      napi_get_value_bool(env, argv[2], &deepbind) != napi_ok)
+    return fail(env, "ERR_ADDON", "openCuda(library, core, deepbind): wrong arguments");
+  void* core = open_library(core_path, deepbind, error);
+  void* library = core == nullptr ? nullptr : open_library(path, deepbind, error);
+  if (library == nullptr) return fail(env, "ERR_ADDON", "cannot load " + path + ": " + error);
+  using Use = napi_value (*)(napi_env, const void*);
+  using Table = const void* (*)();
+  auto use = reinterpret_cast<Use>(find_function(core, "contrastive_core_use_cuda"));
+  auto table = reinterpret_cast<Table>(find_function(library, "contrastive_cuda_library"));
+  if (use == nullptr || table == nullptr) return fail(env, "ERR_ADDON", path + " is not of this package");
+  return use(env, table());
+}
+
+void export_function(napi_env env, napi_value exports, const char* name, napi_callback callback) {
+  napi_value function;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function) == napi_ok)
+    napi_set_named_property(env, exports, name, function);
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  napi_value function;
-  if (napi_create_function(env, "open", NAPI_AUTO_LENGTH, open, nullptr, &function) == napi_ok)
-    napi_set_named_property(env, exports, "open", function);
+  export_function(env, exports, "open", open);
+  export_function(env, exports, "openCuda", open_cuda);
   napi_value version;
   if (napi_create_string_utf8(env, TORCH_VERSION, NAPI_AUTO_LENGTH, &version) == napi_ok)
     napi_set_named_property(env, exports, "compiledAgainst", version);

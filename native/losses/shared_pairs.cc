@@ -10,7 +10,7 @@ using Reduction = distributed::ProcessGroup::Reduction;
 
 void join(const Ranks& ranks, const at::Tensor& partial, Reduction reduction) {
   if (!ranks) return;
-  const at::Tensor sent = partial.detach().cpu().contiguous();
+  const at::Tensor sent = ranks->sendable(partial);
   ranks->all_reduce(sent, reduction).wait();
   if (!sent.is_alias_of(partial)) partial.copy_(sent);
 }

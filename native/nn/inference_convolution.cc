@@ -109,9 +109,8 @@ at::Tensor inference_convolution(at::Tensor input, const at::Tensor& weight, con
     return all;
   }();
   const Normalisation norm{norm_weight, norm_bias, running_mean, running_var, eps};
-  // The layout is chosen for the first batch size that comes; it differs little between them.
   const std::string use =
-      message(dtype, ' ', x.sizes().slice(1), stride, padding, dilation, groups, ' ', eps, packs,
+      message(dtype, ' ', x.sizes().slice(1), stride, padding, dilation, groups, ' ', eps, packs, packs && is_alone(x),
               winograd ? winograd->kernels->side : 0, bias.has_value(), norm_weight.has_value(), norm_bias.has_value());
   const Folded folded = folded_weights(sources, use, [&] {
     Folded made = fold(weight, bias, norm, dtype);

@@ -43,8 +43,7 @@ at::Tensor inference_linear(const at::Tensor& input, const at::Tensor& weight, c
   const bool packs = linear_kernels().take(x) && fits_kernels(x, weight, bias);
   std::vector<at::Tensor> sources = {weight};
   if (bias) sources.push_back(*bias);
-  // The layout is chosen for the first number of rows that comes; it differs little between them.
-  const Folded folded = folded_weights(sources, message("linear ", dtype, ' ', packs), [&] {
+  const Folded folded = folded_weights(sources, message("linear ", dtype, ' ', packs, packs && is_alone(x)), [&] {
     Folded made{weight.to(dtype).contiguous(), bias ? bias->to(dtype) : at::Tensor()};
     if (packs) made.weight = linear_kernels().call(kPackLinear, {made.weight, x.numel() / x.size(-1)});
     return made;

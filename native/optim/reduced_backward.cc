@@ -33,12 +33,13 @@ class GradientBuckets {
     int64_t limit = kFirstBucket;
     for (size_t i = parameters.size(); i-- > 0;) {
       const at::Tensor& parameter = parameters[i];
-      if (!buckets_.empty() && buckets_.back().dtype == parameter.scalar_type() && buckets_.back().bytes < limit) {
+      const at::TensorOptions kind = at::device(group.sent_from(parameter.device())).dtype(parameter.dtype());
+      if (!buckets_.empty() && buckets_.back().has(kind) && buckets_.back().bytes < limit) {
         add(i);
         continue;
       }
       if (!buckets_.empty()) limit = kBucket;
-      buckets_.push_back({.dtype = parameter.scalar_type()});
+      buckets_.push_back({.kind = kind});
       add(i);
     }
   }
@@ -69,7 +70,7 @@ class GradientBuckets {
     send_ready();
     for (Bucket& bucket : buckets_) {
       bucket.pending->wait();
-      const at::Tensor uses = bucket.values.narrow(0, bucket.count, bucket.uses()).to(at::kFloat);
+      const at::Tensor uses = bucket.values.narrow(0, bucket.count, bucket.uses()).to(at::kCPU, at::kFloat);
       const auto* used = uses.const_data_ptr<float>();
       int64_t offset = 0;
       for (const size_t i : bucket.members) {
@@ -82,12 +83,15 @@ class GradientBuckets {
 
  private:
   struct Bucket {
-    at::ScalarType dtype;
+    at::TensorOptions kind;  // dtype, and the device that it is sent from
     std::vector<size_t> members;
     int64_t bytes = 0, count = 0;
     size_t waiting = 0;  // members whose gradient is still to come
     at::Tensor values;   // (count + uses): the gradients; for each member, how many ranks have one
     int64_t uses() const { return static_cast<int64_t>(members.size()); }
+    bool has(const at::TensorOptions& other) const {
+      return kind.device() == other.device() && kind.dtype() == other.dtype();
+    }
     std::optional<ProcessGroup::Pending> pending;
   };
 
@@ -111,7 +115,7 @@ class GradientBuckets {
     const c10::NoGradGuard no_grad;
     for (; sent_ < buckets_.size() && buckets_[sent_].waiting == 0; ++sent_) {
       Bucket& bucket = buckets_[sent_];
-      bucket.values = at::zeros({bucket.count + bucket.uses()}, at::TensorOptions().dtype(bucket.dtype));
+      bucket.values = at::zeros({bucket.count + bucket.uses()}, bucket.kind);
       int64_t offset = 0, place = bucket.count;
       for (const size_t i : bucket.members) {
         const at::Tensor& parameter = parameters_[i];

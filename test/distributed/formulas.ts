@@ -48,17 +48,19 @@ export async function contrastiveGradients(
   rows: Rows,
   ofRanks: boolean,
   backward: 'reduced' | 'reduce' | 'plain',
+  device = 'cpu',
 ): Promise<Numbers> {
+  const made = (shape: readonly number[], seed: number): Tensor => filled(shape, seed).to(device);
   const parameters = {
-    first: leaf(filled([400, 8], 1).transpose(0, 1)), // more than a first bucket holds, and not in the order of its memory
-    second: leaf(filled([400, 400], 2).mul(0.1)),
-    narrow: leaf(filled([400, 4], 3)),
-    half: leaf(filled([4], 4)),
-    unused: leaf(filled([3], 5)),
+    first: leaf(made([400, 8], 1).transpose(0, 1)), // more than a first bucket holds, and not in the order of its memory
+    second: leaf(made([400, 400], 2).mul(0.1)),
+    narrow: leaf(made([400, 4], 3)),
+    half: leaf(made([4], 4)),
+    unused: leaf(made([3], 5)),
   };
-  const late = leaf(filled([4, 4], 6));
+  const late = leaf(made([4, 4], 6));
   const { first, second, narrow, half, unused } = parameters;
-  const hidden = rowsOf(filled([6, 2, 8], 7), rows)
+  const hidden = rowsOf(made([6, 2, 8], 7), rows)
     .matmul(first)
     .tanh()
     .matmul(second)
@@ -71,7 +73,7 @@ export async function contrastiveGradients(
   const own = ops.cat(parts);
   const loss = ntXentLoss((ofRanks ? ops.wholeBatch(own) : own).matmul(late), { temperature: 0.5 });
   const summed = [first, second, narrow, half, unused];
-  const status = tensor(0n);
+  const status = tensor(0n, { device });
   if (backward === 'reduced') {
     ops.reducedBackward_(loss, status, summed, [late]);
     noteBackward();

@@ -1,5 +1,6 @@
 /** Collectives, the backward pass and batch normalisation of two processes, against plain loops and one process. */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { expectClose } from './close.ts';
 import { batchNorm, contrastiveGradients, type Numbers, normCases, numberOf } from './formulas.ts';
 import { resultsOf } from './processes.ts';
 
@@ -98,21 +99,6 @@ describe('collectives', () => {
     });
   });
 });
-
-function expectClose(numbers: Numbers, expected: Numbers, tolerance: number): void {
-  expect(Object.keys(numbers)).toEqual(Object.keys(expected));
-  for (const [name, values] of Object.entries(expected)) {
-    if (values === null) expect(numbers[name], name).toBeNull();
-    else {
-      const [a, b] = [[numbers[name]].flat(), [values].flat()] as [number[], number[]];
-      expect(a.length, name).toBe(b.length);
-      expect(b.some((value) => value !== 0) || name === 'status', `${name} is not of zeros`).toBe(true);
-      const most = (all: number[]): number => all.reduce((x, y) => Math.max(x, Math.abs(y)), 0);
-      const apart = most(b.map((value, i) => value - (a[i] as number)));
-      expect(apart / Math.max(1, most(b)), name).toBeLessThan(tolerance);
-    }
-  }
-}
 
 describe('the backward pass of a loss of all rows', () => {
   test.each(['reduced', 'reduce'] as const)('in every parameter, in float64 (%s)', async (name) => {

@@ -93,6 +93,7 @@ describe('2 processes, half a batch each', () => {
   let results: Trained[][];
   beforeAll(async () => {
     const others: Training[] = [
+      { precision: 'float16', scale: 1e-3 },
       { method: 'moco', syncBatchNorm: false },
       {},
       { syncBatchNorm: false },
@@ -119,6 +120,16 @@ describe('2 processes, half a batch each', () => {
     const [first, second] = at(-3) as [Trained, Trained];
     expect(distance(lossesOf(first), lossesOf(at(-4)[0] as Trained))).toBeGreaterThan(1e-3);
     expect(lossesOf(second)).toEqual(lossesOf(first));
+  });
+
+  test('in float16, gradients that overflow in one have both skip the step', () => {
+    const both = at(-6).map(({ error, events, digest }) => {
+      const steps = events.flatMap((event) => (event.kind === 'step' ? event : []));
+      return { error, digest, scales: steps.map(({ lossScale, skipped = false }) => [lossScale, skipped]) };
+    });
+    const [first, second] = both as [(typeof both)[number], (typeof both)[number]];
+    expect([first.error, first.scales.length, first.scales[0]]).toEqual([undefined, 6, [2 ** 15, true]]);
+    expect(second).toEqual(first);
   });
 
   test('keys of their own statistics, shuffled over both, train the same weights in both', () => {

@@ -25,6 +25,7 @@ describe('the package', () => {
       /^data\/fashion-mnist\/[\w.-]+$/,
       /^data\/recipes\/[\w-]+\.json$/,
       /^prebuilds\/(linux|darwin|win32)-(x64|arm64)\/(contrastive\.node|contrastive_core\.so)$/,
+      /^prebuilds\/linux-x64\/contrastive_cuda\.so$/,
       /^scripts\/((build-native|libtorch|npm|steps|tools)\.mjs|binding\.gyp)$/,
     ];
     expect(files.filter((file) => !kinds.some((kind) => kind.test(file)))).toEqual([]);

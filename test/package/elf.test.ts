@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { addonPath } from '../../lib/native/addon-path.ts';
-import { findLibtorch } from '../../lib/native/libtorch.ts';
+import { findLibtorch, isCudaBuild } from '../../lib/native/libtorch.ts';
 import { problemsOf, readLibrary } from './elf-rules.ts';
 
 const release = dirname(addonPath());
 const addon = ['contrastive.node', 'contrastive_core.so'].map((name) => join(release, name));
+/** Where the headers for it were. */
+const cuda = join(release, 'contrastive_cuda.so');
 const { libDir } = findLibtorch();
 /** NVIDIA's lie beside the folder of a CUDA build, of which Linux on Arm has the half for the CPU. */
 const libtorch = [libDir, join(libDir, '../../nvidia/cu13/lib')]
@@ -22,6 +24,19 @@ describe.runIf(process.platform === 'linux')('shared libraries', () => {
   it('of the addon ask for nothing newer than glibc 2.28, and for nothing but the system and libtorch', () => {
     expect(problemsOf([...addon, ...libtorch])).toEqual([]);
   });
+
+  it.skipIf(!existsSync(cuda))(
+    'contrastive_cuda.so takes a few functions of libtorch_cuda.so, and nothing of CUDA',
+    () => {
+      const found = problemsOf([cuda, ...libtorch]).filter((problem) => problem.startsWith('contrastive_cuda.so: '));
+      const functions = ['9CUDAGraph', '16ProcessGroupNCCL', '19getNcclVersionTuple'];
+      const isTaken = (problem: string): boolean =>
+        problem.endsWith('needs libtorch_cuda.so') || functions.some((name) => problem.includes(name));
+      if (isCudaBuild(libDir)) expect(found).toEqual([]);
+      else expect(found.length).toBe(9);
+      expect(found.filter((problem) => !isTaken(problem))).toEqual([]);
+    },
+  );
 
   it('of the loader ask for no libtorch', () => expect(problemsOf([addon[0] as string])).toEqual([]));
 

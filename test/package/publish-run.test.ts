@@ -7,7 +7,8 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { root } from '../docs/markdown.ts';
 import { importScript } from '../scripts/scripts.ts';
 
-const { libtorchPlatforms, platforms } = await importScript<{
+const { addonFiles, libtorchPlatforms, platforms } = await importScript<{
+  addonFiles(platform: string): readonly string[];
   platforms: readonly string[];
   libtorchPlatforms: readonly string[];
 }>('publish.mjs');
@@ -48,7 +49,7 @@ beforeEach(() => {
   write('.gitignore', 'build/\ndist/\nprebuilds/\n');
   for (const name of ['index.js', 'cli/bin.cjs']) write(`dist/${name}`);
   for (const platform of platforms)
-    for (const name of ['contrastive.node', 'contrastive_core.so']) write(`prebuilds/${platform}/${name}`, platform);
+    for (const name of addonFiles(platform)) write(`prebuilds/${platform}/${name}`, platform);
   for (const platform of libtorchPlatforms) write(`build/packages/contrastive-libtorch-${platform}-2.13.0.tgz`);
   git('init', '--quiet');
   git('add', '.');

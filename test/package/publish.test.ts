@@ -22,6 +22,7 @@ const files = [
     `prebuilds/${platform}/contrastive.node`,
     `prebuilds/${platform}/contrastive_core.so`,
   ]),
+  'prebuilds/linux-x64/contrastive_cuda.so',
   ...libtorchPlatforms.map((platform) => `build/packages/contrastive-libtorch-${platform}-2.13.0.tgz`),
 ];
 const good: Tree = { manifest: { version: '1.2.3', repository: 'r' }, changes: '', tags: ['v1.2.3'], files };

@@ -1,0 +1,3 @@
+#pragma once  // see cublas_v2.h
+
+typedef int cusolverStatus_t;

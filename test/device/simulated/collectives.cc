@@ -1,0 +1,59 @@
+// What stands in for NCCL, as contrastive_cuda.so has it: gloo's collectives in the memory of the device, which is the
+// host's.
+#include <ATen/ATen.h>
+#include <torch/version.h>
+
+#include "core/cuda_library.h"
+#include "device.h"
+#include "distributed/gloo_backend.h"
+
+namespace simulated {
+namespace {
+
+using BackendPtr = c10::intrusive_ptr<c10d::Backend>;
+using WorkPtr = c10::intrusive_ptr<c10d::Work>;
+
+at::Tensor on_host(const at::Tensor& tensor) {
+  return at::from_blob(tensor.data_ptr(), tensor.sizes(), at::TensorOptions(tensor.scalar_type()));
+}
+
+class Collectives final : public c10d::Backend {
+ public:
+  explicit Collectives(const BackendPtr& gloo) : Backend(gloo->getRank(), gloo->getSize()), gloo_(gloo) {}
+
+  const std::string getBackendName() const override { return "simulated"; }
+  WorkPtr allreduce(std::vector<at::Tensor>& tensors, const c10d::AllreduceOptions& options) override {
+    std::vector<at::Tensor> host{on_host(tensors[0])};
+    return gloo_->allreduce(host, options);
+  }
+  WorkPtr broadcast(std::vector<at::Tensor>& tensors, const c10d::BroadcastOptions& options) override {
+    std::vector<at::Tensor> host{on_host(tensors[0])};
+    return gloo_->broadcast(host, options);
+  }
+  WorkPtr _allgather_base(at::Tensor& output, at::Tensor& input, const c10d::AllgatherOptions& options) override {
+    at::Tensor to = on_host(output), from = on_host(input);
+    return gloo_->_allgather_base(to, from, options);
+  }
+  void abort() override {
+    const std::lock_guard lock(device().mutex);
+    ++device().log.aborts;
+  }
+
+ private:
+  BackendPtr gloo_;
+};
+
+BackendPtr make_backend(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size) {
+  constexpr std::chrono::seconds kToConnect{60};
+  const auto gloo = contrastive::distributed::make_gloo_backend(store, rank, size, "127.0.0.1", kToConnect);
+  return c10::make_intrusive<Collectives>(gloo);
+}
+
+}  // namespace
+}  // namespace simulated
+
+extern "C" __attribute__((visibility("default"))) const contrastive::CudaLibrary* contrastive_cuda_library() {
+  static const contrastive::CudaLibrary library{
+      .torch_version = TORCH_VERSION, .make_nccl_backend = simulated::make_backend, .make_device_graph = nullptr};
+  return &library;
+}
