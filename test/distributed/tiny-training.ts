@@ -31,7 +31,7 @@ export interface Training extends Partial<TrainerOptions> {
   readonly weightSeed?: number;
   /** Whether monitors watch it, every second step and at the end of an epoch. */
   readonly isWatched?: boolean;
-  /** Whether neighbours classify images in the end. */
+  /** Whether gradients are told, and neighbours classify images, in the end. */
   readonly isJudged?: boolean;
   /** Whether encoder and head are of float64; and small besides. */
   readonly isDouble?: boolean;
@@ -55,7 +55,7 @@ export interface Trained {
   readonly error?: { readonly code: string; readonly message: string };
   /** Weights and running statistics of encoder and head. */
   readonly weights: readonly number[];
-  /** Of the last step. */
+  /** Of the last step, where they are asked for. */
   readonly gradients: readonly number[];
   /** Of images that neighbours classified in the end, where it is asked for: how many rightly, and how sure of each. */
   readonly knn: readonly number[];
@@ -219,7 +219,8 @@ export async function train(ofAll: Training): Promise<Trained> {
   }
   const parts = [encoder, head];
   const weights = await numbersOf(parts.flatMap((part) => [...part.stateDict().values()]));
-  const gradients = await numbersOf(parts.flatMap((part) => part.parameters().flatMap(({ grad }) => grad ?? [])));
+  const ofLastStep = () => parts.flatMap((part) => part.parameters().flatMap(({ grad }) => grad ?? []));
+  const gradients = isJudged ? await numbersOf(ofLastStep()) : [];
   const knn = isJudged ? await judge(encoder) : [];
   const digest = createHash('sha256').update(Float64Array.from(weights)).digest('hex');
   return { events, ...(error && { error }), ...{ weights, gradients, knn, digest } };
