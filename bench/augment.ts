@@ -4,12 +4,11 @@
  * that is ready; on Linux all threads of both sides are bound to one core. Then the share of each operation (time with and
  * without it), and a plain copy of the same bytes.
  *
- * usage: npm run bench -- augment [--runs 3] [--seconds 1]
+ * usage: npm run bench -- augment [--help]
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import {
   type Augmentation,
   augment,
@@ -25,13 +24,12 @@ import {
   simclrKernelSize,
   type Transform,
 } from '../lib/index.ts';
+import { benchOptions, countOf, secondsOf } from './parts/options.ts';
 import { median, peerPython, ratio, root } from './peer.ts';
 
-const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '3' }, seconds: { type: 'string', default: '1' } },
-});
-const runs = Number(values.runs);
-const seconds = Number(values.seconds);
+const values = benchOptions({ runs: countOf(3, 'runs of each side'), seconds: secondsOf(1, 'of each measurement') });
+const runs = values.runs;
+const seconds = values.seconds;
 
 interface Setting {
   readonly size: number;

@@ -7,26 +7,23 @@
  *
  * Prints a table in Markdown; in the folder that OUT names, the figures are written as cuda.json too.
  *
- * usage: npm run bench -- cuda [--device cuda:0] [--seconds 140] [--quick]
- *        --quick: sizes with which it can be tried on a CPU
+ * usage: npm run bench -- cuda [--help]
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type Figures, isCompiled, type Job, type JobOf, type Row, rowsOf } from './cuda/jobs.ts';
 import { Sides } from './cuda/sides.ts';
 import { type Measured, sharesOf, tableOf } from './cuda/table.ts';
+import { benchOptions, secondsOf } from './parts/options.ts';
 import { writePhotographs } from './parts/photographs.ts';
 
-const { values } = parseArgs({
-  options: {
-    device: { type: 'string', default: 'cuda:0' },
-    seconds: { type: 'string', default: '140' },
-    quick: { type: 'boolean', default: false },
-  },
+const values = benchOptions({
+  device: { type: 'string', value: 'NAME', default: 'cuda:0', help: 'cuda, cuda:N, or cpu with --quick' },
+  seconds: secondsOf(140, 'within which it ends'),
+  quick: { type: 'boolean', help: 'sizes with which it can be tried on a CPU' },
 });
-const seconds = Number(values.seconds);
+const seconds = values.seconds;
 const began = performance.now();
 const secondsLeft = (): number => seconds - (performance.now() - began) / 1000;
 

@@ -2,13 +2,12 @@
  * One process of all threads beside one process a thread, in turn, on one machine: the images/s of the same training, what
  * the processes send each other a step, and how much of that is hidden behind computation.
  *
- * usage: npm run bench -- distributed [--ranks 2] [--steps 30] [--batch 256] [--runs 3] [--width 16] [--precision auto|float32]
+ * usage: npm run bench -- distributed [--help]
  */
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import {
   destroyProcessGroup,
   groupTraffic,
@@ -23,23 +22,22 @@ import {
   setThreads,
   Trainer,
 } from '../lib/index.ts';
+import { benchOptions, countOf } from './parts/options.ts';
 import { median, ratio } from './peer.ts';
 
-const { values } = parseArgs({
-  options: {
-    ranks: { type: 'string', default: '2' },
-    steps: { type: 'string', default: '30' },
-    batch: { type: 'string', default: '256' },
-    runs: { type: 'string', default: '3' },
-    precision: { type: 'string', default: 'float32' },
-    child: { type: 'boolean', default: false },
-    threads: { type: 'string', default: '1' },
-    width: { type: 'string', default: '16' },
-  },
+const values = benchOptions({
+  ranks: countOf(2, 'processes'),
+  steps: countOf(30, 'steps of a run'),
+  batch: countOf(256, 'images of a step, of all processes'),
+  runs: countOf(3, 'runs of each side'),
+  precision: { type: 'string', value: 'NAME', choices: ['auto', 'float32'], default: 'float32', help: 'of the passes' },
+  child: { type: 'boolean', help: 'of a child process' },
+  threads: countOf(1, 'CPU threads of a child process'),
+  width: countOf(16, 'channels of the first layer'),
 });
-const ranks = Number(values.ranks);
-const steps = Number(values.steps);
-const batchSize = Number(values.batch);
+const ranks = values.ranks;
+const steps = values.steps;
+const batchSize = values.batch;
 
 interface Figures {
   readonly samplesPerSecond: number;
@@ -52,13 +50,13 @@ interface Figures {
 }
 
 async function train(): Promise<Figures> {
-  setThreads(Number(values.threads));
+  setThreads(values.threads);
   if (process.env.WORLD_SIZE !== undefined) await initProcessGroup();
   const dataset = await loadDataset('fashion-mnist', {
     subset: 'bundled',
     limit: batchSize * steps,
   });
-  const encoder = resnet18({ stem: 'cifar', width: Number(values.width), inChannels: 1, seed: 0 });
+  const encoder = resnet18({ stem: 'cifar', width: values.width, inChannels: 1, seed: 0 });
   const trainer = new Trainer({
     encoder,
     head: projectionHead({ inFeatures: encoder.featureDim }),
@@ -111,16 +109,11 @@ async function figuresOf(processes: number, threads: number): Promise<Figures> {
     new Promise((resolve, reject) => {
       const place = { RANK: String(of), WORLD_SIZE: String(processes), MASTER_ADDR: 'localhost', MASTER_PORT: port };
       const args = ['--import', 'tsx', fileURLToPath(import.meta.url), '--child', '--threads', String(threads)];
-      const given = [
-        '--steps',
-        values.steps,
-        '--batch',
-        values.batch,
-        '--precision',
-        values.precision,
-        '--width',
-        values.width,
-      ];
+      const { steps, batch, precision, width } = values;
+      const given = Object.entries({ steps, batch, precision, width }).flatMap(([name, value]) => [
+        `--${name}`,
+        `${value}`,
+      ]);
       const env = { ...process.env, OMP_NUM_THREADS: String(threads), ...(processes > 1 && place) };
       const child = spawn(process.execPath, [...args, ...given], { env, stdio: ['ignore', 'pipe', 'inherit'] });
       let text = '';
@@ -137,7 +130,7 @@ if (values.child) {
 } else {
   const threads = availableParallelism();
   const pairs: [Figures, Figures][] = [];
-  for (let i = 0; i < Number(values.runs); i++) {
+  for (let i = 0; i < values.runs; i++) {
     const pair: [Figures, Figures] = [
       await figuresOf(ranks, Math.max(1, Math.floor(threads / ranks))),
       await figuresOf(1, threads),

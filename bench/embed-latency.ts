@@ -9,7 +9,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { presets } from '../lib/augment/presets.ts';
 import { formatTable } from '../lib/cli/format.ts';
 import { type Dataset, subset } from '../lib/data/dataset.ts';
@@ -18,6 +17,7 @@ import { projectionHead } from '../lib/encoders/projection-head.ts';
 import { resnet18 } from '../lib/encoders/resnet.ts';
 import { createEmbedder, type Embedder } from '../lib/serve/embedder.ts';
 import { Trainer } from '../lib/train/trainer.ts';
+import { benchOptions, countOf } from './parts/options.ts';
 
 const size = 28;
 const normalisation = { mean: 0.286, std: 0.353 };
@@ -91,8 +91,11 @@ async function measure(name: string, work: () => Promise<number[]>, training?: (
   return result;
 }
 
-const { values } = parseArgs({ options: { requests: { type: 'string', default: '200' }, json: { type: 'boolean' } } });
-const count = Number(values.requests);
+const values = benchOptions({
+  requests: countOf(200, 'requests of each kind'),
+  json: { type: 'boolean', help: 'a JSON object a line' },
+});
+const count = values.requests;
 const folder = await mkdtemp(join(tmpdir(), 'embed-latency-'));
 try {
   const images = await loadDataset('fashion-mnist', { subset: 'bundled' });

@@ -2,17 +2,17 @@
  * Features of ResNet-18 and -50 at 224 px, beside ONNX Runtime (bench/peers/embed_ref.py) on the same exported model, in
  * turn, with two threads: `compile(encoder, { inference: true })` in float32, and in bfloat16 where the CPU has it.
  *
- * usage: npm run bench -- embed [--runs 3]
+ * usage: npm run bench -- embed [--help]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { autocast, compile, exportOnnx, ops, resnet18, resnet50, setThreads, type Tensor, tidy } from '../lib/index.ts';
 import { loadAddon } from '../lib/native/addon.ts';
+import { benchOptions, countOf } from './parts/options.ts';
 import { median, ratio, runPeer } from './peer.ts';
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '3' } } });
+const values = benchOptions({ runs: countOf(3, 'runs of each side') });
 setThreads(2);
 const folder = mkdtempSync(join(tmpdir(), 'contrastive-bench-'));
 
@@ -45,7 +45,7 @@ try {
     for (const batch of [1, 16]) {
       const x = ops.randn([batch, 3, 224, 224], { seed: batch });
       const figures = { ours: [] as number[], theirs: [] as number[], half: [] as number[] };
-      for (let run = 0; run < Number(values.runs); run++) {
+      for (let run = 0; run < values.runs; run++) {
         figures.ours.push(await time(full, x));
         if (loadAddon().info().bfloat16) figures.half.push(await time(half, x));
         figures.theirs.push(Number(runPeer('embed_ref.py', [model, String(batch)])));

@@ -2,28 +2,24 @@
  * Each encoder beside torchvision's in PyTorch (bench/peers/encoders_ref.py), pass by pass in turn, with two threads: a step of
  * training (forward, backward, SGD) in one job, and `compile(encoder, { inference: true })`, in float32.
  *
- * usage: npm run bench -- encoders [--encoder NAME] [--batch 8] [--size 224] [--passes 4] [--compiled] [--cpu]
- *        --compiled: beside torch.compile, in place of PyTorch as it is
- *        --cpu: the CPU time of one thread, which holds on a machine with other work
+ * usage: npm run bench -- encoders [--help]
  */
-import { parseArgs } from 'node:util';
 import { encoderFacts } from '../lib/encoders/all.ts';
 import { inferencePass } from '../lib/encoders/inference.ts';
 import { type Encoder, encoderNames, makeEncoder, ops, setThreads, type Tensor, tidy } from '../lib/index.ts';
 import { bareStep } from './parts/bare-step.ts';
+import { benchOptions, countOf } from './parts/options.ts';
 import { median, peerPython, ratio, root, startAnswering } from './peer.ts';
 
-const { values } = parseArgs({
-  options: {
-    encoder: { type: 'string' },
-    batch: { type: 'string', default: '8' },
-    size: { type: 'string', default: '224' },
-    passes: { type: 'string', default: '4' },
-    compiled: { type: 'boolean', default: false },
-    cpu: { type: 'boolean', default: false },
-  },
+const values = benchOptions({
+  encoder: { type: 'string', value: 'NAME', help: 'this one alone' },
+  batch: countOf(8, 'images of a pass'),
+  size: countOf(224, 'side of the images, in pixels'),
+  passes: countOf(4, 'passes of a run'),
+  compiled: { type: 'boolean', help: 'beside torch.compile, in place of PyTorch as it is' },
+  cpu: { type: 'boolean', help: 'the CPU time of one thread, which holds on a machine with other work' },
 });
-const [batch, size, passes] = [Number(values.batch), Number(values.size), Number(values.passes)];
+const [batch, size, passes] = [values.batch, values.size, values.passes];
 setThreads(values.cpu ? 1 : 2);
 
 /** A peer that makes a pass for each line that it is given, and answers with its milliseconds. */

@@ -7,7 +7,6 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import {
   type CustomLoss,
   loadDataset,
@@ -20,9 +19,13 @@ import {
   tensor,
   tidy,
 } from '../lib/index.ts';
+import { benchOptions, secondsOf } from './parts/options.ts';
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '10' }, json: { type: 'boolean' } } });
-const milliseconds = Number(values.seconds) * 1000;
+const values = benchOptions({
+  seconds: secondsOf(10, 'of each measurement'),
+  json: { type: 'boolean', help: 'a JSON object a line' },
+});
+const milliseconds = values.seconds * 1000;
 
 /** L_out of Khosla et al. 2020, eq. 2: features (n, dim), labels (n). */
 function supCon(features: Tensor, labels: Tensor): Tensor {

@@ -2,18 +2,19 @@
  * The way from JPEG files to batches of SimCLR's two views at 224 px, beside torchvision's ImageFolder with PIL and
  * DataLoader workers (bench/peers/folder_ref.py), in turn: images a second with nothing that trains behind it.
  *
- * usage: npm run bench -- folder [--runs 3] [--images 512]
+ * usage: npm run bench -- folder [--help]
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { applyViews, DataLoader, loadDataset, presets } from '../lib/index.ts';
+import { benchOptions, countOf } from './parts/options.ts';
 import { writePhotographs } from './parts/photographs.ts';
 import { median, ratio, runPeer } from './peer.ts';
 
-const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '3' }, images: { type: 'string', default: '512' } },
+const values = benchOptions({
+  runs: countOf(3, 'runs of each side'),
+  images: countOf(512, 'photographs in the folder'),
 });
 const batchSize = 64;
 
@@ -41,9 +42,9 @@ async function ours(root: string): Promise<number> {
 
 const folder = await mkdtemp(join(tmpdir(), 'contrastive-folder-'));
 try {
-  await writePhotographs(folder, Number(values.images));
+  await writePhotographs(folder, values.images);
   const figures: [number, number][] = [];
-  for (let run = 0; run < Number(values.runs); run++) {
+  for (let run = 0; run < values.runs; run++) {
     const args = ['--root', folder, '--batch', String(batchSize), '--workers', String(availableParallelism())];
     figures.push([await ours(folder), Number(runPeer('folder_ref.py', args))]);
     console.log(

@@ -3,25 +3,23 @@
  * of 256 against batch 256, the demo's encoder (ResNet-18 of width 16, CIFAR stem, bfloat16) on 28×28 gray images, each in
  * a process of its own. Prints the highest resident memory of each, their ratio (goal: below 1.5), and samples/s.
  *
- * usage: npm run bench -- gradient-caching [--batch 4096] [--micro 256] [--steps 2]
+ * usage: npm run bench -- gradient-caching [--help]
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { loadDataset, presets, projectionHead, resnet18, Trainer } from '../lib/index.ts';
+import { benchOptions, countOf } from './parts/options.ts';
 
-const { values } = parseArgs({
-  options: {
-    batch: { type: 'string', default: '4096' },
-    micro: { type: 'string', default: '256' },
-    steps: { type: 'string', default: '2' },
-    child: { type: 'boolean' },
-  },
+const values = benchOptions({
+  batch: countOf(4096, 'images of a step'),
+  micro: countOf(256, 'images of a micro-batch'),
+  steps: countOf(2, 'steps of a run'),
+  child: { type: 'boolean', help: 'of a child process' },
 });
-const batchSize = Number(values.batch);
-const microBatch = Number(values.micro);
-const steps = Number(values.steps);
+const batchSize = values.batch;
+const microBatch = values.micro;
+const steps = values.steps;
 
 interface Figures {
   /** MB */

@@ -2,26 +2,23 @@
  * Contrastive losses beside SupContrast's formulation in PyTorch (bench/peers/loss_ref.py), in turn: time of a forward and
  * backward pass, peak memory beyond the inputs, and both in units of one blocked N × N × dim product of our own.
  *
- * usage: npm run bench -- loss [--rows 4096,8192] [--large 65536] [--dim 128] [--runs 3]
+ * usage: npm run bench -- loss [--help]
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { ntXentLoss, ops, supConLoss, sync, type Tensor, tensor } from '../lib/index.ts';
+import { benchOptions, countOf, forChild } from './parts/options.ts';
 import { median, ratio, runPeer } from './peer.ts';
 
-const { values } = parseArgs({
-  options: {
-    rows: { type: 'string', default: '4096,8192' },
-    large: { type: 'string', default: '65536' },
-    dim: { type: 'string', default: '128' },
-    runs: { type: 'string', default: '3' },
-    /** What a child process measures: LOSS,ROWS,REPEATS. */
-    child: { type: 'string' },
-  },
+const values = benchOptions({
+  rows: { type: 'string', value: 'N,N', default: '4096,8192', help: 'rows that are compared with PyTorch' },
+  large: countOf(65_536, 'rows of one pass of ours alone'),
+  dim: countOf(128, 'features of a row'),
+  runs: countOf(3, 'runs of each side'),
+  child: { ...forChild, value: 'LOSS,ROWS,REPEATS' },
 });
-const dim = Number(values.dim);
+const dim = values.dim;
 
 const losses: Readonly<Record<string, (features: Tensor, labels: Tensor) => Tensor>> = {
   'supcon out': (features, labels) => supConLoss(features, { labels }),
@@ -122,7 +119,7 @@ function theirs(rows: number): Pick<Figures, 'milliseconds' | 'extraMegabytes'> 
 }
 
 function compare(rows: number): void {
-  const pairs = Array.from({ length: Number(values.runs) }, () => {
+  const pairs = Array.from({ length: values.runs }, () => {
     const pair = [ours('supcon out', rows), theirs(rows)] as const;
     const show = ({ milliseconds, extraMegabytes }: (typeof pair)[1]): string =>
       `${milliseconds.toFixed(0)} ms, ${extraMegabytes.toFixed(0)} MB`;
@@ -148,7 +145,7 @@ function compare(rows: number): void {
 
 if (values.child === undefined) {
   for (const rows of values.rows.split(',')) compare(Number(rows));
-  const rows = Number(values.large);
+  const rows = values.large;
   const { milliseconds, megabytes } = ours('supcon out', rows, 1);
   console.log(`N ${rows}: ours ${(milliseconds / 1000).toFixed(1)} s, ${megabytes.toFixed(0)} MB in the whole process`);
 } else {

@@ -6,17 +6,20 @@
  * A step's activations come and go within milliseconds, and what they took goes back to the system: single samples of
  * resident memory tell where in a step they fell. Peaks of windows do not. Linux only.
  *
- * usage: npm run bench -- memory [--steps 1000] [--micro 16] [--queue 4096]
+ * usage: npm run bench -- memory [--help]
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { loadDataset, memory, moco, presets, projectionHead, resnet18, Trainer } from '../lib/index.ts';
+import { countOption } from '../lib/options/kinds.ts';
+import { benchOptions, countOf } from './parts/options.ts';
 import { median } from './peer.ts';
 
-const { values } = parseArgs({
-  options: { steps: { type: 'string', default: '1000' }, micro: { type: 'string' }, queue: { type: 'string' } },
+const values = benchOptions({
+  steps: countOf(1000, 'steps of the training'),
+  micro: { ...countOption, value: 'N', help: 'images of a micro-batch; default no micro-batches' },
+  queue: { ...countOption, value: 'N', help: 'keys of a queue; default none' },
 });
-const steps = Number(values.steps);
+const steps = values.steps;
 const window = 100;
 const batchSize = 64;
 const dataset = await loadDataset('fashion-mnist', { subset: 'bundled', split: 'train' });
@@ -26,8 +29,8 @@ const trainer = new Trainer({
   head: projectionHead({ inFeatures: encoder.featureDim, seed: 0 }),
   augment: presets.supcon({ size: 28, mean: 0.286, std: 0.353 }),
   batchSize,
-  ...(values.micro !== undefined && { microBatch: Number(values.micro) }),
-  ...(values.queue !== undefined && { method: moco({ queueSize: Number(values.queue), loss: { name: 'supcon' } }) }),
+  ...(values.micro !== undefined && { microBatch: values.micro }),
+  ...(values.queue !== undefined && { method: moco({ queueSize: values.queue, loss: { name: 'supcon' } }) }),
   epochs: Math.ceil(steps / Math.floor(dataset.length / batchSize)),
 });
 

@@ -7,34 +7,33 @@
  * With --tune, no test image is read: each method is trained on four fifths of the training images with each learning rate and
  * each option of its grid, and judged on the last fifth. The best go into bench/methods/settings.ts by hand.
  *
- * usage: npm run bench -- methods [--epochs 5] [--seeds 3] [--untrained-seeds 10] [--limit-train 10000] [--methods simclr,byol] [--threads N] [--tune]
+ * usage: npm run bench -- methods [--help]
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { methodNames, methodOf } from '../lib/methods/all.ts';
+import { countOption } from '../lib/options/kinds.ts';
 import { expectOneOf } from '../lib/validate.ts';
 import { batchSizeFor, type Choice, chosenFor, gridOf } from './methods/settings.ts';
 import { findings, mean, methodTable, percent, type Row } from './methods/table.ts';
 import { type Figures, type Job, perform } from './methods/training.ts';
+import { benchOptions, countOf, forChild } from './parts/options.ts';
 import { markdown } from './peer.ts';
 
-const { values } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '5' },
-    seeds: { type: 'string', default: '3' },
-    'untrained-seeds': { type: 'string', default: '10' },
-    'limit-train': { type: 'string', default: '10000' },
-    methods: { type: 'string' },
-    threads: { type: 'string' },
-    tune: { type: 'boolean', default: false },
-    job: { type: 'string' },
-  },
+const values = benchOptions({
+  epochs: countOf(5, 'passes over the images'),
+  seeds: countOf(3, 'trainings of each method'),
+  untrainedSeeds: countOf(10, 'encoders with initial weights'),
+  limitTrain: countOf(10_000, 'training images'),
+  methods: { type: 'string', value: 'NAMES', help: 'these alone, joined by commas' },
+  threads: { ...countOption, value: 'N', help: 'CPU threads; default one a core' },
+  tune: { type: 'boolean', help: 'on held-back images, to choose learning rates' },
+  job: forChild,
 });
-const [epochs, limitTrain] = [Number(values.epochs), Number(values['limit-train'])];
-const threads = values.threads === undefined ? undefined : Number(values.threads);
+const [epochs, limitTrain] = [values.epochs, values.limitTrain];
+const { threads } = values;
 const upTo = (count: number): number[] => [...Array(count).keys()];
-const seeds = upTo(Number(values.seeds));
+const seeds = upTo(values.seeds);
 const known = methodNames().filter((name) => name !== 'custom');
 const methods = values.methods?.split(',').map((name) => expectOneOf('--methods', name, known)) ?? known;
 /** Measured by the first training, and kept by the others. */
@@ -72,7 +71,7 @@ function judged(method: string | undefined, seed: number): Figures {
 /** Seed by seed, so that a drift of the machine's speed meets all methods. */
 function compareMethods(): void {
   if (seeds.length < 2) throw new Error(`--seeds must be at least 2 for a deviation, got ${values.seeds}`);
-  const allSeeds = upTo(Math.max(seeds.length, Number(values['untrained-seeds'])));
+  const allSeeds = upTo(Math.max(seeds.length, values.untrainedSeeds));
   const untrained: Row = {
     ...{ title: 'untrained', isSupervised: false },
     figures: allSeeds.map((seed) => judged(undefined, seed)),

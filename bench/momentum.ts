@@ -3,26 +3,29 @@
  * on the bundled images, with the README's model (ResNet-18 of width 16, CIFAR stem, bfloat16), for each batch size, seed by
  * seed in turn. Views and temperature are the same; with the queue, half as many views have a gradient, unless symmetric.
  *
- * usage: npm run bench -- momentum [--epochs 5] [--runs 3] [--batches 32,64] [--queue 4096] [--momentum 0.99]
- *                                  [--method simclr|supcon] [--limit 10000] [--symmetric]
+ * usage: npm run bench -- momentum [--help]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { benchOptions, countOf } from './parts/options.ts';
 import { runOurs } from './peer.ts';
 
-const { values } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '5' },
-    runs: { type: 'string', default: '3' },
-    batches: { type: 'string', default: '32,64' },
-    queue: { type: 'string', default: '4096' },
-    momentum: { type: 'string', default: '0.99' },
-    method: { type: 'string', default: 'simclr' },
-    limit: { type: 'string', default: '10000' },
-    symmetric: { type: 'boolean' },
+const values = benchOptions({
+  epochs: countOf(5, 'passes over the images'),
+  runs: countOf(3, 'seeds'),
+  batches: { type: 'string', value: 'N,N', default: '32,64', help: 'batch sizes' },
+  queue: countOf(4096, 'keys of the queue'),
+  momentum: { type: 'number', value: 'M', min: 0, max: 1, default: 0.99, help: 'of the encoder of the keys' },
+  method: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['simclr', 'supcon'],
+    default: 'simclr',
+    help: 'of the batch alone',
   },
+  limit: countOf(10_000, 'training images'),
+  symmetric: { type: 'boolean', help: 'both views are queries' },
 });
 
 interface Figures {
@@ -35,8 +38,17 @@ function train(batch: string, seed: number, method: readonly string[]): Figures 
   const folder = mkdtempSync(join(tmpdir(), 'bench-momentum-'));
   try {
     const line = runOurs([
-      ...['train', '--json', '--data', 'fashion-mnist:bundled', '--limit-train', values.limit, '--limit-test', '2000'],
-      ...['--width', '16', '--epochs', values.epochs],
+      ...[
+        'train',
+        '--json',
+        '--data',
+        'fashion-mnist:bundled',
+        '--limit-train',
+        `${values.limit}`,
+        '--limit-test',
+        '2000',
+      ],
+      ...['--width', '16', '--epochs', `${values.epochs}`],
       ...['--batch-size', batch, '--seed', String(seed), '--out', join(folder, 'run'), ...method],
     ]);
     return JSON.parse(line) as Figures;
@@ -47,7 +59,8 @@ function train(batch: string, seed: number, method: readonly string[]): Figures 
 
 const loss = values.method === 'supcon' ? 'supcon' : 'nt-xent';
 const alone = ['--method', values.method];
-const withQueue = ['--method', 'moco', '--loss', loss, '--teacher-momentum', values.momentum, '--queue', values.queue];
+const queue = ['--teacher-momentum', `${values.momentum}`, '--queue', `${values.queue}`];
+const withQueue = ['--method', 'moco', '--loss', loss, ...queue];
 if (values.symmetric) withQueue.push('--symmetric');
 
 const mean = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length;
@@ -57,7 +70,7 @@ const show = ({ knnTop1, loss, samplesPerSecond }: Figures): string =>
 for (const batch of values.batches.split(',')) {
   const plain: Figures[] = [];
   const queued: Figures[] = [];
-  for (let seed = 0; seed < Number(values.runs); seed++) {
+  for (let seed = 0; seed < values.runs; seed++) {
     plain.push(train(batch, seed, alone));
     queued.push(train(batch, seed, withQueue));
     console.log(

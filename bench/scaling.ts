@@ -2,9 +2,9 @@
  * A model, not a measurement: how long a step of several machines waits for the network, from 8 to 1024 processes of one machine each, by
  * the arithmetic of docs/distributed.md.
  *
- * usage: npm run bench -- scaling [--gigabits 10] [--microseconds 50] [--images 20] [--batch 64]
+ * usage: npm run bench -- scaling [--help]
  */
-import { parseArgs } from 'node:util';
+import { benchOptions, countOf } from './parts/options.ts';
 
 export interface Assumptions {
   /** Of the network, a second, each way. */
@@ -85,8 +85,12 @@ export function table(assumptions: Assumptions = assumed): string {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const number = (name: keyof Assumptions) => [name, { type: 'string', default: String(assumed[name]) }] as const;
-  const names = Object.keys(assumed) as (keyof Assumptions)[];
-  const { values } = parseArgs({ options: Object.fromEntries(names.map(number)) });
-  console.log(table(Object.fromEntries(names.map((name) => [name, Number(values[name])])) as unknown as Assumptions));
+  const size = { type: 'number', value: 'N', above: 0 } as const;
+  const { gigabits, microseconds, images, batch } = benchOptions({
+    gigabits: { ...size, default: assumed.gigabits, help: 'of the network, a second, each way' },
+    microseconds: { ...size, default: assumed.microseconds, help: 'from one machine to the next' },
+    images: { ...size, default: assumed.images, help: 'that a machine trains alone, a second' },
+    batch: countOf(assumed.batch, 'images of each process in a step'),
+  });
+  console.log(table({ gigabits, microseconds, images, batch }));
 }

@@ -2,24 +2,22 @@
  * Exact search beside FAISS's IndexFlatIP (bench/peers/search_ref.py) over the same file, in turn: one query, and many
  * together; and how far one query is from the time that its memory takes to read.
  *
- * usage: npm run bench -- search [--images 1000000] [--dim 128] [--queries 64] [--rounds 2]
+ * usage: npm run bench -- search [--help]
  */
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { createIndex, type FeatureIndex, type Neighbour, ops, sync } from '../lib/index.ts';
+import { benchOptions, countOf } from './parts/options.ts';
 import { median, ratio, runPeer } from './peer.ts';
 
-const { values } = parseArgs({
-  options: {
-    images: { type: 'string', default: '1000000' },
-    dim: { type: 'string', default: '128' },
-    queries: { type: 'string', default: '64' },
-    rounds: { type: 'string', default: '2' },
-  },
+const values = benchOptions({
+  images: countOf(1_000_000, 'rows of the index'),
+  dim: countOf(128, 'features of a row'),
+  queries: countOf(64, 'searches at once'),
+  rounds: countOf(2, 'runs of each side'),
 });
-const [images, dim, count] = [Number(values.images), Number(values.dim), Number(values.queries)];
+const [images, dim, count] = [values.images, values.dim, values.queries];
 const k = 10;
 const runs = 10;
 
@@ -91,7 +89,7 @@ try {
   writeFileSync(join(folder, 'queries'), new Uint8Array(Float32Array.from(queries.flatMap((q) => [...q])).buffer));
   await sync();
   const rounds: { we: Awaited<ReturnType<typeof ours>>; they: Theirs }[] = [];
-  for (let round = 0; round < Number(values.rounds); round++) {
+  for (let round = 0; round < values.rounds; round++) {
     const we = await ours(index, queries);
     const line = runPeer('search_ref.py', [index.path, join(folder, 'queries'), String(runs)]);
     const they = JSON.parse(line) as Theirs;

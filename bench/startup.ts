@@ -2,17 +2,17 @@
  * A fresh process: from its start to the first native result, to the first embedding of an image by a ResNet-18, and to
  * `--help`, which loads no libtorch.
  *
- * usage: npm run bench -- startup [--runs 7]
+ * usage: npm run bench -- startup [--help]
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { arrayDataset, presets, resnet18, Trainer } from '../lib/index.ts';
+import { benchOptions, countOf } from './parts/options.ts';
 import { median, root } from './peer.ts';
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '7' } } });
+const values = benchOptions({ runs: countOf(7, 'starts of each command') });
 const entry = JSON.stringify(join(root, 'dist', 'index.js'));
 const firstResult = `import { tensor } from ${entry};
 await tensor([[1, 2], [3, 4]]).matmul(tensor([[1, 0], [0, 1]])).data();`;
@@ -47,7 +47,7 @@ const cases: Readonly<Record<string, readonly string[]>> = {
 };
 await makeRun();
 for (const [name, args] of Object.entries(cases)) {
-  const times = Array.from({ length: Number(values.runs) + 1 }, () => time(args)).slice(1); // the first warms the disk
+  const times = Array.from({ length: values.runs + 1 }, () => time(args)).slice(1); // the first warms the disk
   console.log(
     `${name}: median ${median(times).toFixed(0)} ms (min ${Math.min(...times).toFixed(0)}, max ${Math.max(...times).toFixed(0)})`,
   );

@@ -2,9 +2,8 @@
  * The limit of our training: the model's own step on one fixed batch, with no data set and no augmentation. Prints the
  * samples per second of that, of the Trainer on images, and the share.
  *
- * usage: npm run bench -- synthetic [--steps 25]
+ * usage: npm run bench -- synthetic [--help]
  */
-import { parseArgs } from 'node:util';
 import {
   loadDataset,
   makeOptimizer,
@@ -19,10 +18,11 @@ import { fitPrecision } from '../lib/train/fit-precision.ts';
 import { checkTrainerOptions, type TrainerOptions } from '../lib/train/options.ts';
 import { makeStep } from '../lib/train/step.ts';
 import { makeMethod } from '../lib/train/trained.ts';
+import { benchOptions, countOf } from './parts/options.ts';
 import { median } from './peer.ts';
 
-const { values } = parseArgs({ options: { steps: { type: 'string', default: '25' } } });
-const steps = Number(values.steps);
+const values = benchOptions({ steps: countOf(25, 'steps of a training') });
+const steps = values.steps;
 const batchSize = 256;
 
 /** The demo's model: ResNet-18 of width 16, CIFAR stem, three channels. */

@@ -2,26 +2,34 @@
  * Pre-training throughput and accuracy beside PyTorch (bench/peers/train_ref.py), in turn, on the bundled images of
  * Fashion-MNIST: in the precision that `auto` takes on this machine, and in float32.
  *
- * usage: npm run bench -- train [--epochs 2] [--runs 3] [--method supcon|simclr|both] [--precision auto|float32|both]
+ * usage: npm run bench -- train [--help]
  */
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { benchOptions, countOf } from './parts/options.ts';
 import { median, ratio, root, runOurs, runOursLines, runPeer } from './peer.ts';
 
-const { values } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '2' },
-    runs: { type: 'string', default: '3' },
-    method: { type: 'string', default: 'both' },
-    precision: { type: 'string', default: 'both' },
-    data: { type: 'string', default: join(root, 'data/fashion-mnist') },
+const values = benchOptions({
+  epochs: countOf(2, 'passes over the images'),
+  runs: countOf(3, 'seeds'),
+  method: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['simclr', 'supcon', 'both'],
+    default: 'both',
+    help: 'what trains',
   },
+  precision: {
+    type: 'string',
+    value: 'NAME',
+    choices: ['auto', 'float32', 'both'],
+    default: 'both',
+    help: 'of the passes',
+  },
+  data: { type: 'string', value: 'DIR', default: join(root, 'data/fashion-mnist'), help: 'folder of Fashion-MNIST' },
 });
 const data = resolve(values.data);
-if (!['auto', 'float32', 'both'].includes(values.precision))
-  throw new Error(`--precision must be auto, float32 or both, got ${values.precision}`);
 const methods = values.method === 'both' ? ['simclr', 'supcon'] : [values.method];
-const same = ['--epochs', values.epochs, '--lr', '0.05', '--width', '16'];
+const same = ['--epochs', `${values.epochs}`, '--lr', '0.05', '--width', '16'];
 
 interface Figures {
   readonly samplesPerSecond: number;
@@ -68,7 +76,7 @@ const precisions = new Set([...auto, ...(values.precision === 'auto' ? [] : ['fl
 for (const precision of precisions)
   for (const method of methods) {
     const pairs: [Figures, Figures][] = [];
-    for (let seed = 0; seed < Number(values.runs); seed++) {
+    for (let seed = 0; seed < values.runs; seed++) {
       const pair: [Figures, Figures] = [ours(method, seed, precision), theirs(method, seed, precision)];
       pairs.push(pair);
       const show = ({ samplesPerSecond, knn, loss }: Figures): string =>

@@ -1,11 +1,14 @@
 /** `contrastive augment`: a contact sheet of the views that a training makes, so that a person sees what the network will see. */
+
 import type { DrawnTransform } from '../augment/augment.ts';
 import { kImageExtensions } from '../data/walk.ts';
 import { ShapeError } from '../errors.ts';
+import { countOption } from '../options/kinds.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand, inGroup, type OptionTable } from './command.ts';
 import { type ContactSheet, type Picture, renderSheet } from './contact-sheet.ts';
 import { describeDrawn, legendOf } from './drawn-caption.ts';
+import { flag } from './flag.ts';
 import { counted } from './format.ts';
 import { skippedText } from './image-files.ts';
 import { placeFor, writeOutput } from './output-file.ts';
@@ -21,15 +24,14 @@ const options = {
   data: { ...data, help: `${data.help}; or one image; or a run, as --run` },
   run: { type: 'string', value: 'RUN', help: 'show the views of this run, of its images' },
   out: { type: 'string', short: 'o', value: 'FILE', default: 'views.png', help: 'where to write, a name in .png' },
-  samples: { type: 'number', value: 'N', default: 6, min: 1, max: 32, integer: true, help: 'rows: images shown' },
-  views: {
-    type: 'number',
-    value: 'N',
-    min: 1,
-    max: 32,
-    integer: true,
-    help: 'columns: views of each image, one epoch after the other; default 8, or as many as a training makes',
-  },
+  samples: flag({ ...countOption, max: 32 }, { default: 6, help: 'rows: images shown' }),
+  views: flag(
+    { ...countOption, max: 32 },
+    {
+      help: 'columns: views of each image, one epoch after the other',
+      usual: '8, or as many as a training makes',
+    },
+  ),
   ...inGroup('As in train', ofTraining),
 } as const satisfies OptionTable;
 

@@ -6,7 +6,7 @@ import type { RunConfig } from '../checkpoint/run-config.ts';
 import { type Dataset, subset } from '../data/dataset.ts';
 import type { FolderDataset } from '../data/folder.ts';
 import { MissingSplitError } from '../data/folder-splits.ts';
-import { holdOut } from '../data/hold-out.ts';
+import { holdOut, holdOutOptions } from '../data/hold-out.ts';
 import { type DatasetInput, datasetNames, datasetOf, load } from '../data/load.ts';
 import { DataError, messageOf, OptionError } from '../errors.ts';
 import type { StringOption } from '../options/option.ts';
@@ -133,7 +133,7 @@ export interface Splits {
 }
 
 /** Of each class, where nobody said how much. */
-export const usualFraction = 0.2;
+export const usualFraction = holdOutOptions.fraction.default;
 
 /** A share of each class of the training images. */
 export type HeldOutShare = NonNullable<RunConfig['data']['heldOut']>;

@@ -1,6 +1,9 @@
 /** `contrastive demo`: three ways to learn from the same images, compared in a table and a report. */
+
 import { setAugmentThreads } from '../augment/augment.ts';
 import { describeDataset } from '../data/dataset.ts';
+import { datasetOptions } from '../data/registry.ts';
+import { countOption, seedOption } from '../options/kinds.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { compare } from './demo-compare.ts';
@@ -8,18 +11,25 @@ import { demoFacts } from './demo-facts.ts';
 import { fitMachine } from './demo-plan.ts';
 import { recipe } from './demo-recipe.ts';
 import { accuracyTable } from './evaluate-run.ts';
+import { flag } from './flag.ts';
 import { formatDuration } from './format.ts';
 import { makeFolderOf, placeFor, writeOutput } from './output-file.ts';
 import { renderReport } from './report/report.ts';
 import { evaluationOf, withMaps } from './report-evaluation.ts';
-import { ofDevice, ofThreads, positive } from './shared-options.ts';
+import { ofDevice, ofThreads } from './shared-options.ts';
 
 const demoOptions = {
-  epochs: { ...positive, help: 'passes over the training images, for each method; default: what fits three minutes' },
-  limitTrain: { ...positive, help: 'training images, at most 10000; default: what fits three minutes' },
-  limitTest: { ...positive, default: 2000, help: 'test images, at most 2000' },
+  epochs: flag(countOption, {
+    help: 'passes over the training images, for each method',
+    usual: 'what fits three minutes',
+  }),
+  limitTrain: flag(datasetOptions.limit, {
+    help: 'training images, at most 10000',
+    usual: 'what fits three minutes',
+  }),
+  limitTest: flag(datasetOptions.limit, { default: 2000, help: 'test images, at most 2000' }),
   out: { type: 'string', short: 'o', value: 'FILE', default: 'report.html', help: 'the report' },
-  seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of weights, order and views' },
+  seed: flag(seedOption, { help: 'of weights, order and views' }),
   ...ofDevice,
   ...ofThreads,
 } as const satisfies OptionTable;

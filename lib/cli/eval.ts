@@ -1,4 +1,5 @@
 /** `contrastive eval`: what the encoder of a run has learnt, as accuracies on test images. */
+
 import { setAugmentThreads } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
@@ -11,6 +12,7 @@ import { failTogether } from '../distributed/rows.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { DataError } from '../errors.ts';
 import { knnOptions } from '../evaluate/knn.ts';
+import { seedOption } from '../options/kinds.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { exactMarkOf } from '../train/dataset-mark.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
@@ -56,7 +58,7 @@ const evalOptions = {
   knnTemperature: flag(knnOptions.temperature),
   ...ofLabelFraction,
   ...fineTuneFlags,
-  seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, and of fine-tuning' },
+  seed: flag(seedOption, { help: 'of that share, and of fine-tuning' }),
   ...ofRunData,
   ...ofDevice,
   ...ofThreads,

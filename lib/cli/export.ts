@@ -26,7 +26,7 @@ Writes the trained encoder (its projection head is dropped) as an ONNX model, op
               with --input uint8: (batch, size, size, channels), bytes; the model normalises them
   embeddings  float32 (batch, dim), the same features as embed writes
 
-The batch size is free. Batch normalisation is a part of the convolutions unless --keep-batch-norm. How an image becomes the input (colours, resize, crop, mean, std) is in the metadata of the file under "preprocessing", as JSON. The file appears when it is complete, or not at all.
+The batch size is free. Batch normalisation is a part of the convolutions unless --no-fold-batch-norm. How an image becomes the input (colours, resize, crop, mean, std) is in the metadata of the file under "preprocessing", as JSON. The file appears when it is complete, or not at all.
 
 FILE.json beside it says the same for programs that do not read metadata, as ONNX Runtime's in JavaScript: opset, input, output, preprocessing, step and, with a classifier, classes, the names of its outputs in their order.`,
   examples: [
@@ -48,10 +48,10 @@ FILE.json beside it says the same for programs that do not read metadata, as ONN
       type: 'boolean',
       help: 'include the head: the projection that the loss saw, or the classifier (output "logits")',
     },
-    keepBatchNorm: { type: 'boolean', help: 'keep batch normalisation as operations of their own' },
+    noFoldBatchNorm: flag(exportOptions.foldBatchNorm),
   },
   async run({ options, signal, output }) {
-    const { input, normalize, keepBatchNorm } = options;
+    const { input, normalize, noFoldBatchNorm } = options;
     const out = resolve(options.out);
     const { run, checkpoint } = await openCheckpoint(options.run, { optimizer: false });
     throwIfAborted(signal);
@@ -62,7 +62,7 @@ FILE.json beside it says the same for programs that do not read metadata, as ONN
     const { bytes, metadata, ...about } = await exportOnnx({ encoder, head: head ?? null }, out, {
       input,
       normalize,
-      foldBatchNorm: !keepBatchNorm,
+      foldBatchNorm: !noFoldBatchNorm,
       preprocessing: { size, mean, std },
       metadata: {
         step: String(checkpoint.state.step),

@@ -1,4 +1,5 @@
 /** `contrastive fine-tune`: a classifier of the classes of a folder, on top of the encoder of a run. */
+
 import { setAugmentThreads } from '../augment/augment.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
 import { RunFolder } from '../checkpoint/run.ts';
@@ -8,12 +9,14 @@ import { describeDataset } from '../data/dataset.ts';
 import { localDevice } from '../distributed/local-device.ts';
 import { failTogether } from '../distributed/rows.ts';
 import { AbortError } from '../errors.ts';
+import { seedOption } from '../options/kinds.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { dataHelp, dataOption, expectClasses, titleOf } from './data-option.ts';
 import { codeOfRun, newEncoder } from './encoder-option.ts';
 import { missingClasses } from './evaluate-run.ts';
 import { fineTuneFlags, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
+import { flag } from './flag.ts';
 import { counted } from './format.ts';
 import { intervalText } from './knn-history.ts';
 import { percent } from './report/results.ts';
@@ -37,7 +40,7 @@ const options = {
   resume: { type: 'boolean', help: 'go on with the run in that folder, with the same options' },
   ...fineTuneFlags,
   ...ofLabelFraction,
-  seed: { type: 'number', value: 'N', default: 0, min: 0, integer: true, help: 'of that share, of order and views' },
+  seed: flag(seedOption, { help: 'of that share, of order and views' }),
   ...ofRunData,
   encoder: {
     type: 'string',

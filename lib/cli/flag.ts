@@ -14,15 +14,17 @@ interface Own {
   readonly synonyms?: Readonly<Record<string, string>>;
 }
 
-type Left<F extends Own> =
+type Left<O extends Typable, F extends Own> =
   | 'type'
   | 'usual'
   | 'flag'
+  | 'off'
   | keyof F
-  | (F extends { readonly usual: string } ? 'default' | 'required' : never);
+  | (F extends { readonly usual: string } ? 'default' | 'required' : never)
+  | (O extends { readonly default: true } ? 'default' : never);
 
 /** The declaration, with what the command has otherwise. */
-type Flag<O extends Typable, F extends Own> = Omit<O, Left<F>> &
+type Flag<O extends Typable, F extends Own> = Omit<O, Left<O, F>> &
   Omit<F, 'usual'> & {
     readonly type: O extends Declared.RampOption ? 'number' : O['type'];
     readonly help: string;
@@ -33,6 +35,7 @@ const placeholders = { number: { value: 'N' }, ramp: { value: 'N' }, string: { v
 
 /**
  * Type, range, choices, default and line of help are those of the declaration, but for `own`. A default in words ends the help.
+ * A switch can only say yes: of an option that is true by default it is the one that makes it false, under a name that says so.
  * @example
  * const options = { k: flag(knnOptions.k), batchSize: flag(servingOptions.maxBatch, { default: 64 }) };
  */
@@ -40,6 +43,8 @@ export function flag<const O extends Typable, const F extends Own = Record<never
   option: O,
   own?: F,
 ): Flag<O, F> {
+  if (option.type === 'boolean' && option.default === true)
+    return { type: 'boolean', help: option.off } as object as Flag<O, F>;
   const { usual: declared, flag: _, default: fixed, required, ...rest } = option;
   const { usual = own?.default === undefined ? declared : undefined, ...others }: Own = own ?? {};
   const { help = '' } = { ...rest, ...own };

@@ -31,7 +31,7 @@ function definitions(rows: readonly (readonly [term: string, text: string])[], w
 }
 
 /** The options under the headings of their groups, those without one first. */
-function optionLines(table: OptionTable, width: number): string[] {
+export function optionLines(table: OptionTable, width: number): string[] {
   const all = Object.entries(table);
   const groups = new Set([undefined, ...all.map(([, { group }]) => group)]);
   return [...groups].flatMap((group) => {

@@ -1,13 +1,16 @@
 /** `contrastive report`: a page about one run or several. */
+
 import { join, resolve } from 'node:path';
 import { setAugmentThreads } from '../augment/augment.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { OptionError } from '../errors.ts';
+import { seedOption } from '../options/kinds.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { curvesOf } from './curves.ts';
 import { dataOption, dataText, type Splits } from './data-option.ts';
 import { accuracyTable, type LabelledSplits } from './evaluate-run.ts';
+import { flag } from './flag.ts';
 import { listed } from './format.ts';
 import { placeFor, writeOutput } from './output-file.ts';
 import type { Level } from './report/chart.ts';
@@ -31,14 +34,7 @@ const reportOptions = {
   },
   data: { ...dataOption, help: "as in train; default the runs' own images" },
   ...ofRunData,
-  seed: {
-    type: 'number',
-    value: 'N',
-    default: 0,
-    min: 0,
-    integer: true,
-    help: 'of the maps, and of what is put aside where there are no test images',
-  },
+  seed: flag(seedOption, { help: 'of the maps, and of what is put aside where there are no test images' }),
   ...ofDevice,
   ...ofThreads,
 } as const satisfies OptionTable;

@@ -1,7 +1,9 @@
 /** The images that a run is judged or trained further on: its own, or those that were typed. */
+
 import { holdsClassifier } from '../checkpoint/classifier.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { balancedSubsetOptions } from '../data/balanced-subset.ts';
+import { datasetOptions } from '../data/registry.ts';
 import { DataError } from '../errors.ts';
 import type { OptionTable } from './command.ts';
 import {
@@ -17,12 +19,13 @@ import {
 import { flag } from './flag.ts';
 import { counted } from './format.ts';
 import type { Output } from './output.ts';
-import { positive } from './shared-options.ts';
 
 /** Flags of commands that take the images of a run. */
 export const ofRunData = {
-  limitTrain: { ...positive, help: "use so many training images; default without --data: as the run's training" },
-  limitTest: { ...positive, help: 'use so many test images' },
+  limitTrain: flag(datasetOptions.limit, {
+    help: "use so many training images; default without --data: as the run's training",
+  }),
+  limitTest: flag(datasetOptions.limit, { help: 'use so many test images' }),
   split: {
     type: 'string',
     value: 'NAME',

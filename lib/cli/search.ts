@@ -1,5 +1,7 @@
 /** `contrastive search`: the images of a folder that are like another one, like each other, or like none. */
+
 import { OptionError } from '../errors.ts';
+import { countOption } from '../options/kinds.ts';
 import { duplicateOptions } from '../search/duplicates.ts';
 import { type FeatureIndex, searchOptions as neighbourOptions } from '../search/feature-index.ts';
 import { createEmbedder, type Embedder } from '../serve/embedder.ts';
@@ -11,7 +13,7 @@ import { indexOf, ofIndex, openGiven, shortPath, withoutPictures } from './index
 import { placeFor, writeOutput } from './output-file.ts';
 import { type Found, findLike, findSame, findStrange, queriesOf } from './search-find.ts';
 import { renderFound } from './search-page.ts';
-import { ofBatches, ofDevice, positive } from './shared-options.ts';
+import { ofBatches, ofDevice } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
 const searchOptions = {
@@ -28,7 +30,7 @@ const searchOptions = {
   threshold: flag(duplicateOptions.threshold, {
     help: `with --duplicates: ${duplicateOptions.threshold.help}`,
   }),
-  limit: { ...positive, default: 20, help: 'with --outliers: how many to show' },
+  limit: flag(countOption, { default: 20, help: 'with --outliers: how many to show' }),
   ...ofIndex,
   out: {
     type: 'string',

@@ -1,10 +1,12 @@
 /** `contrastive serve`: the encoder of a run behind HTTP. */
+
 import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import { setAugmentThreads } from '../augment/augment.ts';
 import { holdsClassifier } from '../checkpoint/classifier.ts';
 import { openRun } from '../checkpoint/run.ts';
 import { messageOf, StateError } from '../errors.ts';
+import { countOption } from '../options/kinds.ts';
 import { createEmbedder, servingOptions } from '../serve/embedder.ts';
 import { createClassifier, ImageClassifier } from '../serve/image-classifier.ts';
 import { embeddingService, serviceOptions } from '../serve/service.ts';
@@ -16,7 +18,7 @@ import { counted } from './format.ts';
 import { indexOf, ofIndex, openGiven, withoutPictures } from './index-option.ts';
 import type { Output } from './output.ts';
 import { searchPage, searchPageHeaders } from './search-live.ts';
-import { ofDevice, ofPrecision, ofThreads, positive } from './shared-options.ts';
+import { ofDevice, ofPrecision, ofThreads } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
 export const command = defineCommand({
@@ -67,7 +69,10 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
       help: 'images that POST /search searches; their index is brought up to date first',
     },
     ...ofIndex,
-    port: { ...positive, default: 3000, min: 0, max: 65_535, help: 'to listen on; 0 for any that is free' },
+    port: flag(
+      { ...countOption, min: 0, max: 65_535 },
+      { default: 3000, help: 'to listen on; 0 for any that is free' },
+    ),
     host: { type: 'string', value: 'NAME', default: '127.0.0.1', help: 'address to listen on; 0.0.0.0 for all' },
     normalize: flag(servingOptions.normalize),
     ...ofPrecision,
@@ -77,7 +82,10 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
     maxPending: flag(serviceOptions.maxPending),
     maxPixels: flag(servingOptions.maxPixels, { default: 25_000_000 }),
     maxBufferedBytes: flag(serviceOptions.maxBufferedBytes),
-    closeTimeout: { ...positive, default: 8, max: 86_400, help: 'seconds that connections have to end in at the end' },
+    closeTimeout: flag(
+      { ...countOption, max: 86_400 },
+      { default: 8, help: 'seconds that connections have to end in at the end' },
+    ),
     ...ofThreads,
   },
   async run({ options, signal, output }) {

@@ -1,15 +1,16 @@
 /** Rows that several commands have in their tables of options. */
 import { processGroupOptions } from '../distributed/group.ts';
-import { deviceOption } from '../options/kinds.ts';
+import { countOption, deviceOption } from '../options/kinds.ts';
+
 import { servingOptions } from '../serve/embedder.ts';
 import type { OptionTable } from './command.ts';
 import { flag } from './flag.ts';
 
-/** A whole number above 0. */
-export const positive = { type: 'number', value: 'N', min: 1, integer: true } as const;
-
 /** How commands have an option for the floating-point type. */
-export const precisionWords = { default: 'auto', synonyms: { bf16: 'bfloat16', fp32: 'float32' } } as const;
+export const precisionWords = {
+  default: 'auto',
+  synonyms: { bf16: 'bfloat16', fp16: 'float16', fp32: 'float32' },
+} as const;
 
 export const ofPrecision = { precision: flag(servingOptions.precision, precisionWords) } as const satisfies OptionTable;
 
@@ -29,7 +30,7 @@ export const ofDevice = {
 } as const satisfies OptionTable;
 
 export const ofThreads = {
-  threads: { ...positive, help: 'CPU threads; default one a core' },
+  threads: flag(countOption, { help: 'CPU threads', usual: 'one a core' }),
 } as const satisfies OptionTable;
 
 /** Of a command that several processes run together. */

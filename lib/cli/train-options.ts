@@ -1,15 +1,18 @@
 /** The options of `contrastive train`, and the way back from their values to a command line. */
 import { isAbsolute, relative, resolve } from 'node:path';
 import { type PresetName, presetVariants } from '../augment/presets.ts';
+import { holdOutOptions } from '../data/hold-out.ts';
+import { datasetOptions } from '../data/registry.ts';
 import { encoderFacts, encoderNames } from '../encoders/all.ts';
 import { projectionHeadOptions } from '../encoders/projection-head.ts';
 import { OptionError } from '../errors.ts';
 import { lossVariants } from '../losses/all.ts';
+import { countOption } from '../options/kinds.ts';
 import { emaOptions } from '../train/averaged-weights.ts';
 import { fitOptions } from '../train/fit-options.ts';
 import { trainerOptions } from '../train/options.ts';
 import { inGroup, type OptionSpec, type OptionTable, type OptionValues } from './command.ts';
-import { dataOption, skipDamaged } from './data-option.ts';
+import { dataOption, skipDamaged, usualFraction } from './data-option.ts';
 import { importFile } from './encoder-option.ts';
 import { flag } from './flag.ts';
 import { flagsOfVariants, type Variants } from './flags.ts';
@@ -18,7 +21,9 @@ import { monitorOptions } from './monitor-option.ts';
 import { offeredSchedules, optimizerVariants, scheduleVariants, usualSchedule } from './optimizers.ts';
 import { flagOf } from './options.ts';
 import { samplerFlags } from './sampler-option.ts';
-import { ofDevice, ofProcesses, ofRun, ofThreads, positive, precisionWords } from './shared-options.ts';
+import { ofDevice, ofProcesses, ofRun, ofThreads, precisionWords } from './shared-options.ts';
+
+const { above: _, ...share } = holdOutOptions.fraction;
 
 /** What most people choose. */
 const essentials = {
@@ -36,18 +41,18 @@ const essentials = {
     completions: encoderNames(),
     help: `the network whose features are trained: ${encoderNames().join(', ')}, or a file that makes one of your own`,
   },
-  size: { ...positive, value: 'PIXELS', help: "side of the square views; default the data set's own, 224 for folders" },
+  size: flag(countOption, {
+    value: 'PIXELS',
+    help: "side of the square views; default the data set's own, 224 for folders",
+  }),
   epochs: flag(trainerOptions.epochs, { usual: 'as many as show 10 000 images, 10 to 200' }),
   batchSize: flag(trainerOptions.batchSize, {
     usual: '256, of fewer than 1024 images a quarter, or equal parts of at most 32',
   }),
-  valSplit: {
-    type: 'number',
-    value: 'SHARE',
-    min: 0,
-    max: 0.9,
-    help: 'put this share of each class of the training images aside, by the seed, to judge on; default 0.2 where there are classes and no test images; 0: none',
-  },
+  valSplit: flag(
+    { ...share, min: 0 },
+    { usual: `${usualFraction} where there are classes and no test images; 0: none` },
+  ),
   skipDamaged,
   out: flag(fitOptions.out, { short: 'o', value: 'DIR', usual: 'the next free runs/DATA-METHOD-N' }),
   resume: {
@@ -92,8 +97,8 @@ const imagesAndBatches = {
     default: 'train',
     help: 'images to train on; unlabeled: the 100 000 of stl10 without labels',
   },
-  limitTrain: { ...positive, help: 'use so many training images' },
-  limitTest: { ...positive, help: 'use so many test images' },
+  limitTrain: flag(datasetOptions.limit, { help: 'use so many training images' }),
+  limitTest: flag(datasetOptions.limit, { help: 'use so many test images' }),
   ...samplerFlags,
   microBatch: flag(trainerOptions.microBatch),
   accumulate: flag(trainerOptions.accumulate, { usual: '1' }),
@@ -157,10 +162,7 @@ const machine = {
   precision: flag(trainerOptions.precision, precisionWords),
   ...ofDevice,
   ...ofThreads,
-  noSyncBatchNorm: {
-    type: 'boolean',
-    help: 'where several processes train together: each takes the statistics of batch normalisation over its own images; default over those of all',
-  },
+  noSyncBatchNorm: flag(trainerOptions.syncBatchNorm),
   ...ofProcesses,
   seed: flag(trainerOptions.seed, { help: 'of weights, order and views' }),
 } as const satisfies OptionTable;

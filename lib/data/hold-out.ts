@@ -6,15 +6,18 @@ import { resolveOptions } from '../options/resolve.ts';
 import { type Dataset, subset } from './dataset.ts';
 import { shuffledClasses } from './labels.ts';
 
-const declared = {
+export const holdOutOptions = {
   /** Share of the samples of each class that is put aside, in (0, 1), rounded; default 0.2. */
-  fraction: { type: 'number', default: 0.2, above: 0, max: 1 - Number.EPSILON },
+  fraction: {
+    ...{ type: 'number', default: 0.2, above: 0, max: 1 - Number.EPSILON, value: 'SHARE' },
+    help: 'put this share of each class of the training images aside, by the seed, to judge on',
+  },
   /** Of the choice, default 0. */
   seed: seedOption,
   signal: signalOption,
 } as const satisfies OptionTable;
 
-export interface HoldOutOptions extends OptionsOf<typeof declared> {}
+export interface HoldOutOptions extends OptionsOf<typeof holdOutOptions> {}
 
 /** Together all samples of a data set, none in both. */
 export interface HeldOut {
@@ -33,7 +36,7 @@ export interface HeldOut {
  * const { train, test } = await holdOut(await loadDataset('folder', { root: 'photos' }));
  */
 export async function holdOut(dataset: Dataset, options: HoldOutOptions = {}): Promise<HeldOut> {
-  const { fraction, seed, signal } = resolveOptions('holdOut', declared, options);
+  const { fraction, seed, signal } = resolveOptions('holdOut', holdOutOptions, options);
   const classes = await shuffledClasses(dataset, { seed, signal });
   const aside = new Set(
     [...classes.values()].flatMap((members) => {

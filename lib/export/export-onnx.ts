@@ -48,7 +48,7 @@ export const exportOptions = {
   /** Scales each output vector to length 1. Default false. */
   normalize: { type: 'boolean', default: false, help: 'scale each embedding to length 1' },
   /** Makes batch normalisation a part of the convolution before it: fewer operations, equal up to rounding. Default true. */
-  foldBatchNorm: { type: 'boolean', default: true },
+  foldBatchNorm: { type: 'boolean', default: true, off: 'keep batch normalisation as operations of their own' },
   /**
    * What becomes of images before the encoder: the options of the `presets.evaluation` that it is used with. Written into
    * the metadata, and fixes the height and width of the input; without it both are free, and the encoder must do the same

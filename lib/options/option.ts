@@ -41,6 +41,8 @@ export interface StringOption extends Common {
 export interface BooleanOption extends Common {
   readonly type: 'boolean';
   readonly default?: boolean;
+  /** Of one that is true by default: the line of help of `--no-NAME`, a flag that makes it false. */
+  readonly off?: string;
 }
 
 /** Options of its own, by name. */

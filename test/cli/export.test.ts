@@ -85,7 +85,7 @@ describe('contrastive export', () => {
 
   it('takes bytes, keeps batch normalisation, and reports to machines', async () => {
     const out = join(folder, 'bytes.onnx');
-    const flags = ['--input', 'uint8', '--keep-batch-norm', '--json'];
+    const flags = ['--input', 'uint8', '--no-fold-batch-norm', '--json'];
     const { code, stdout } = await run('--run', join(trained, 'checkpoints/8'), '--out', out, ...flags);
     const file = await readFile(out);
     expect([code, JSON.parse(stdout)]).toEqual([

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { flag } from '../../lib/cli/flag.ts';
 import { flagsOf, flagsOfVariants, optionsFrom, refuseOthers } from '../../lib/cli/flags.ts';
 import { parseOptions } from '../../lib/cli/options.ts';
 import type { OptionTable } from '../../lib/options/option.ts';
@@ -85,5 +86,13 @@ describe('flags', () => {
     expect(() => refuseOthers(given, variants, 'dcl', 'loss')).toThrow(
       expect.objectContaining({ code: 'ERR_OPTION', message: '--sigma belongs to --loss dclw, got --loss dcl' }),
     );
+  });
+
+  it('of a function: that of an option which is true by default makes it false', () => {
+    const fold = { type: 'boolean', default: true, help: 'fold', off: 'do not fold' } as const;
+    const table = { noFold: flag(fold) };
+    const parsed = (words: string[]) => parseOptions(words, table, { where: 'export' }).options;
+    expect(table.noFold).toEqual({ type: 'boolean', help: 'do not fold' });
+    expect([parsed([]).noFold, parsed(['--no-fold']).noFold]).toEqual([false, true]);
   });
 });
