@@ -69,19 +69,33 @@ const memory = new DecodeQueue(() => decodeMemory);
  * @throws {AbortError} the signal fired before its turn.
  */
 export async function decodeImage(input: string | Uint8Array, options: DecodeOptions = {}): Promise<DecodedImage> {
+  if (types.isUint8Array(input))
+    return decodeFrom({ name: `image of ${input.length} bytes`, read: () => input }, options);
+  if (typeof input !== 'string' || input === '')
+    throw new DataError(`image must be a path or a Buffer of encoded bytes, got ${describe(input)}`);
+  // Not by sharp: libvips remembers pictures by their path.
+  return decodeFrom({ name: clip(input, 300), read: () => readRegularFile(input) }, options);
+}
+
+/** Where the bytes of an image come from. */
+export interface ImageSource {
+  /** For errors. */
+  readonly name: string;
+  /** Called when it is the image's turn: what waits holds no bytes. */
+  readonly read: () => Promise<Uint8Array> | Uint8Array;
+}
+
+/** As decodeImage, which has the details. @throws {DataError} naming the source. @throws {AbortError} the signal fired before its turn. */
+export async function decodeFrom({ name, read }: ImageSource, options: DecodeOptions): Promise<DecodedImage> {
   const resolved = resolveOptions('decodeImage', decodeOptions, options);
   const { channels, size, priority, signal, maxPixels, background } = resolved;
-  const isBytes = types.isUint8Array(input);
-  if (!isBytes && (typeof input !== 'string' || input === ''))
-    throw new DataError(`image must be a path or a Buffer of encoded bytes, got ${describe(input)}`);
-  const name = isBytes ? `image of ${input.length} bytes` : clip(input, 300);
   try {
     const { default: sharp } = await importSharp();
     const turn = { priority, signal };
     return await underWay[priority].run(turn, async () => {
       const { bytes, about } = await places.run(turn, async () => {
-        const read = isBytes ? input : await readRegularFile(input); // not sharp: libvips remembers pictures by their path
-        return { bytes: read, about: await readHeader(sharp, read, maxPixels) };
+        const bytes = await read();
+        return { bytes, about: await readHeader(sharp, bytes, maxPixels) };
       });
       const { height, width } = scaledDown(about.autoOrient, size);
       const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', pages: 1, sequentialRead: true })

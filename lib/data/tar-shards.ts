@@ -1,12 +1,12 @@
 /** Archives of images and classes, as WebDataset writes them, as a data set: any image is read from its place in an archive. */
 import { open } from 'node:fs/promises';
-import { DataError, messageOf } from '../errors.ts';
+import { DataError } from '../errors.ts';
 import { signalOption } from '../options/kinds.ts';
 import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { throwIfAborted } from '../validate.ts';
 import { findDamaged, thin } from './chosen-images.ts';
 import { checkIndex, type Dataset } from './dataset.ts';
-import { type DecodedImage, type DecodeOptions, decodeImage } from './decode.ts';
+import { type DecodedImage, type DecodeOptions, decodeFrom } from './decode.ts';
 import { folder, folderOptions, type SkippedFile } from './folder.ts';
 import { datasetOptions, defineDataset, rootOption } from './registry.ts';
 import { shardsAt } from './shard-names.ts';
@@ -70,12 +70,9 @@ function labelsOf(samples: readonly TarSample[]): Int32Array | undefined {
 }
 
 /** @throws {DataError} it cannot be read or decoded; names it. */
-async function readImage(sample: TarSample, decoding: DecodeOptions): Promise<DecodedImage> {
-  try {
-    return await decodeImage(await readBytes(sample), decoding);
-  } catch (error) {
-    throw new DataError(`${sample.path}: ${JSON.stringify(sample.name)}: ${messageOf(error)}`, { cause: error });
-  }
+function readImage(sample: TarSample, decoding: DecodeOptions): Promise<DecodedImage> {
+  const name = `${sample.path}: ${JSON.stringify(sample.name)}`;
+  return decodeFrom({ name, read: () => readBytes(sample) }, decoding);
 }
 
 async function readBytes({ path, offset, size }: TarSample): Promise<Uint8Array> {

@@ -194,7 +194,7 @@ export class Trainer {
       const value = best === undefined ? undefined : metrics[best];
       if (best !== undefined && value !== undefined && writer?.isBest(value)) {
         events.push(...(await save(step)));
-        await writer.keepAsBest(best, value);
+        await atOwnWork(() => writer.keepAsBest(best, value));
       }
       await writer?.record(event);
       return [...events, event];

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { augment } from '../../lib/augment/augment.ts';
 import { resize } from '../../lib/augment/resize.ts';
-import { type DecodeOptions, decodeImage, scaledDown } from '../../lib/data/decode.ts';
+import { type DecodeOptions, decodeFrom, decodeImage, scaledDown } from '../../lib/data/decode.ts';
 import { decodeSlots } from '../../lib/data/decode-queue.ts';
 
 const images = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));
@@ -234,6 +234,22 @@ describe('decodeImage', () => {
     ['.', /cannot be decoded: it is not a regular file/],
   ])('refuses %s and names it', async (name, message) => {
     await expect(decodeImage(file(name))).rejects.toMatchObject(dataError(message));
+  });
+
+  it('holds the bytes of a few images only, however many wait', async () => {
+    const bytes = await readFile(file('rgb.png'));
+    let [held, most] = [0, 0];
+    const read = (): Uint8Array => {
+      most = Math.max(most, ++held);
+      return bytes;
+    };
+    const letGo = (): void => void held--;
+    const waiting = Array.from({ length: 40 }, (_, i) =>
+      decodeFrom({ name: `image ${i}`, read }, { priority: 'bulk' }),
+    );
+    await Promise.all(waiting.map((image) => image.then(letGo)));
+    // One that has ended may be let go a moment after the next one has begun.
+    expect(most).toBeLessThanOrEqual(2 * decodeSlots(process.env.UV_THREADPOOL_SIZE, availableParallelism()));
   });
 
   it('refuses damaged bytes, saying how many', async () => {

@@ -1,5 +1,9 @@
 /** What the others do while a process is at a task of its own: they wait for as long as it goes on, and no longer. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { RunFolder } from '../../lib/checkpoint/run.ts';
 import type { Case } from './own-work.ts';
 import { resultsOf, runProcesses } from './processes.ts';
 import type { Trained } from './tiny-training.ts';
@@ -14,6 +18,19 @@ describe('a task of one process', () => {
     const trainings = [{ pause: 8, epochs: 1 }];
     const [first, second] = await resultsOf<[Trained]>('training.ts', { trainings, timeout: 6 });
     expect([first?.[0].error, second?.[0].error]).toEqual([undefined, undefined]);
+  });
+
+  test('may take longer than the timeout: a disk that is slow, at the start, for a checkpoint and for the best one', async () => {
+    const out = await mkdtemp(join(tmpdir(), 'contrastive-slow-disk-'));
+    try {
+      const fit = { out: join(out, 'run'), best: 'accuracy' };
+      const trainings = [{ slowDisk: 6, epochs: 1, isWatched: true, fit }];
+      const [first, second] = await resultsOf<[Trained]>('training.ts', { trainings, timeout: 5 });
+      expect([first?.[0].error, second?.[0].error]).toEqual([undefined, undefined]);
+      expect(await (await RunFolder.open(fit.out)).best()).toMatchObject({ figure: 'accuracy' });
+    } finally {
+      await rm(out, { recursive: true, force: true });
+    }
   });
 
   test('may take longer than the timeout, while the others wait in a collective', async () => {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { presets } from '../../lib/augment/presets.ts';
+import { RunFolder } from '../../lib/checkpoint/run.ts';
 import type { Dataset } from '../../lib/data/dataset.ts';
 import { extractFeatures } from '../../lib/evaluate/features.ts';
 import { knnClassify } from '../../lib/evaluate/knn.ts';
@@ -41,6 +42,8 @@ export interface Training extends Partial<TrainerOptions> {
   readonly scale?: number;
   /** Seconds that a monitor takes. */
   readonly pause?: number;
+  /** Seconds that whatever is written of a run takes, and the look for its folder. */
+  readonly slowDisk?: number;
   /** What happens when a step is done, the first time that a launcher starts this. */
   readonly fault?: { readonly step: number; readonly does: keyof typeof faults };
   /** What is otherwise in a rank. */
@@ -152,6 +155,20 @@ const monitorsOf = (encoder: Module): Monitor[] => [
   evaluating(encoder),
 ];
 
+/** For the rest of the process. */
+function slowDown(seconds: number): void {
+  const { create } = RunFolder;
+  const { saveCheckpoint, setBest } = RunFolder.prototype;
+  const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  RunFolder.create = (...given) => pause().then(() => create(...given));
+  RunFolder.prototype.saveCheckpoint = function (...given) {
+    return pause().then(() => saveCheckpoint.apply(this, given));
+  };
+  RunFolder.prototype.setBest = function (...given) {
+    return pause().then(() => setBest.apply(this, given));
+  };
+}
+
 export async function train(ofAll: Training): Promise<Trained> {
   const training = { ...ofAll, ...ofAll.ofRanks?.[Number(process.env.RANK ?? 0)] };
   const {
@@ -163,6 +180,7 @@ export async function train(ofAll: Training): Promise<Trained> {
     isWatched,
     isJudged,
     pause,
+    slowDisk,
     method = 'simclr',
     weightSeed,
     isDouble,
@@ -180,6 +198,7 @@ export async function train(ofAll: Training): Promise<Trained> {
     if (isFirstStart && fault && event.kind === 'step' && event.step === fault.step) faults[fault.does](stop);
   };
   const sleep = (): Promise<undefined> => new Promise((resolve) => setTimeout(resolve, (pause ?? 0) * 1000, undefined));
+  if (slowDisk !== undefined) slowDown(slowDisk);
   let error: Trained['error'];
   try {
     await new Trainer({

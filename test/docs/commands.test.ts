@@ -26,6 +26,9 @@ async function checkContrastive([name = '', ...rest]: string[]): Promise<void> {
   if (typeof options.data === 'string' && options.data.includes(':')) parseData(options.data); // others are folders
 }
 
+/** The command where npm puts it. */
+const installed = 'node_modules/.bin/contrastive';
+
 /** A program that the project does not bring. */
 const others = ['curl', 'gdb', 'cmake', 'export'];
 
@@ -43,7 +46,8 @@ async function checkLine(line: string): Promise<void> {
   } else if (program === 'npm' && first === 'run') {
     expect(scripts[second ?? ''], second).toBeDefined();
     if (second === 'bench' && rest.length > 0) expectFile(`bench/${rest[0]}.ts`);
-  } else if (program === 'torchrun') await checkLine(words.slice(words.indexOf('npx')).join(' '));
+  } else if (program === 'torchrun') await checkContrastive(words.slice(words.indexOf(installed) + 1));
+  else if (program === installed) await checkContrastive(words.slice(1));
   else if (program === 'npx' && first === 'contrastive') await checkContrastive(words.slice(2));
   else if (program === 'npx' && first === 'tsx') {
     expectFile(second);
