@@ -272,6 +272,7 @@ export {
 export type { ImageInput, RawImage } from './serve/image-input.ts';
 export type { SearchedIndex } from './serve/search-routes.ts';
 export { type EmbeddingServiceOptions, embeddingService, type FastifyPlugin } from './serve/service.ts';
+export { type BackendOptions, setBackends } from './tensor/backends.ts';
 export { type Compiled, type CompileOptions, compile, type Given } from './tensor/compile.ts';
 export { Generator } from './tensor/generator.ts';
 export { autocast, enableGrad, isGradEnabled, noGrad, tidy } from './tensor/modes.ts';
@@ -280,7 +281,7 @@ export * as ops from './tensor/ops.ts';
 export { grad, ones, zeros } from './tensor/ops.ts';
 export type { Precision, PrecisionOption, PrecisionSpeeds } from './tensor/precision.ts';
 export { manualSeed, randomKey } from './tensor/random.ts';
-export type { Recording } from './tensor/recording.ts';
+export type { Recording, RecordingGraph } from './tensor/recording.ts';
 export { devices, memory, setThreads, sync } from './tensor/runtime.ts';
 export { type DType, Tensor, type TensorOptions, type TypedArray, tensor } from './tensor/tensor.ts';
 export type {

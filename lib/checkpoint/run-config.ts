@@ -52,9 +52,9 @@ export interface RunConfig {
   syncBatchNorm?: boolean;
   epochs: number;
   seed: number;
-  precision: 'float32' | 'bfloat16';
-  /** Images a second in each, where they were measured to choose. */
-  precisionSpeeds?: { float32: number; bfloat16: number };
+  precision: 'float32' | 'bfloat16' | 'float16';
+  /** Images a second in float32 and another, where they were measured to choose. */
+  precisionSpeeds?: { float32: number; bfloat16?: number; float16?: number };
   /** Of a classifier: the names of its classes, where the data set has some. */
   classes?: string[];
   data: DataOrigin;
@@ -101,7 +101,7 @@ const isNames: Check = (value) => value === undefined || (Array.isArray(value) &
 const isSpeeds: Check = (value) =>
   value === undefined ||
   (isObject(value) &&
-    [value.float32, value.bfloat16].every((speed) => Number.isFinite(speed) && (speed as number) > 0));
+    [value.float32, value.bfloat16 ?? value.float16].every((speed) => Number.isFinite(speed) && (speed as number) > 0));
 const isHeldOut: Check = (value) =>
   isObject(value) && isBetween(0, 1)(value.fraction) && value.fraction !== 0 && isNatural(value.seed);
 const orNull =
@@ -132,8 +132,12 @@ const kFields: readonly [string, string, Check][] = [
   ['syncBatchNorm', 'true or false, or absent', isSwitch],
   ['epochs', 'an integer >= 0', isNatural],
   ['seed', 'an integer >= 0', isNatural],
-  ['precision', "'float32' or 'bfloat16'", (value) => value === 'float32' || value === 'bfloat16'],
-  ['precisionSpeeds', '{ float32, bfloat16 }, numbers above 0, or absent', isSpeeds],
+  [
+    'precision',
+    "'float32', 'bfloat16' or 'float16'",
+    (value) => ['float32', 'bfloat16', 'float16'].includes(value as string),
+  ],
+  ['precisionSpeeds', '{ float32, bfloat16 or float16 }, numbers above 0, or absent', isSpeeds],
   ['classes', 'an array of strings, or absent', isNames],
   ['data', 'an object', isObject],
   ['data.name', 'a non-empty string', isString],

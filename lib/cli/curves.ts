@@ -129,6 +129,11 @@ const texts: Readonly<Record<string, FigureText>> = {
     explains: 'Mean cosine of pairs that do not belong together.',
   },
   gradientNorm: { title: 'Gradient', axis: '2-norm', explains: 'Length of the gradient before clipping.' },
+  lossScale: {
+    title: 'Loss scale',
+    axis: 'factor',
+    explains: 'Of the loss in float16; halved where a step is skipped.',
+  },
   learningRate: { title: 'Learning rate', axis: 'rate', explains: 'Of the optimizer.' },
   samplesPerSecond: {
     title: 'Speed',

@@ -7,7 +7,10 @@ import type { OptionTable } from './command.ts';
 import { flag } from './flag.ts';
 
 /** How commands have an option for the floating-point type. */
-export const precisionWords = { default: 'auto', synonyms: { bf16: 'bfloat16', fp32: 'float32' } } as const;
+export const precisionWords = {
+  default: 'auto',
+  synonyms: { bf16: 'bfloat16', fp16: 'float16', fp32: 'float32' },
+} as const;
 
 export const ofPrecision = { precision: flag(servingOptions.precision, precisionWords) } as const satisfies OptionTable;
 

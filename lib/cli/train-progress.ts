@@ -83,8 +83,9 @@ export class TrainProgress {
 /** What the training computes in, and by which figures that was chosen. */
 function precisionText({ precision, precisionSpeeds: speeds }: TrainEvent & { kind: 'start' }): string {
   if (speeds === undefined) return precision;
-  const [other, slower] = precision === 'float32' ? ['bfloat16', speeds.bfloat16] : ['float32', speeds.float32];
-  return `${precision} (${formatRate(speeds[precision])} images/s, ${other} ${formatRate(slower)})`;
+  const all = Object.entries(speeds).sort(([name]) => (name === precision ? -1 : 1));
+  const [[, own], [other, itsOwn]] = all as [[string, number], [string, number]];
+  return `${precision} (${formatRate(own)} images/s, ${other} ${formatRate(itsOwn)})`;
 }
 
 /** What is trained, and how much. */

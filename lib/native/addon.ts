@@ -16,6 +16,7 @@ export type NativeHandle<Kind extends string> = object & { readonly [brand]: Kin
 export type TensorHandle = NativeHandle<'tensor'>;
 export type CallableReference = NativeHandle<'callable'>;
 export type RecorderHandle = NativeHandle<'recorder'>;
+export type GraphState = 'warming up' | 'captured' | 'not possible';
 export type RecordingHandle = NativeHandle<'recording'>;
 export type AbortFlagHandle = NativeHandle<'abort flag'>;
 export type GeneratorHandle = NativeHandle<'generator'>;
@@ -88,6 +89,13 @@ export type OperationResult = TensorHandle | readonly TensorHandle[] | undefined
 export interface Addon {
   info(): AddonInfo;
   setThreads(threads: number): void;
+  /** Undefined leaves what is there. */
+  setBackends(
+    matmulPrecision: 'highest' | 'high' | undefined,
+    cudnnBenchmark: boolean | undefined,
+    cudnnDeterministic: boolean | undefined,
+  ): void;
+  backends(): { matmulPrecision: 'highest' | 'high'; cudnnBenchmark: boolean; cudnnDeterministic: boolean };
   depth(): number;
   /** What followProgress() takes. */
   progress(): Int32Array;
@@ -147,6 +155,10 @@ export interface Addon {
   /** The value of a captured tensor. */
   recordingValue(recording: RecordingHandle, tensor: TensorHandle): number | undefined;
   recordingFits(recording: RecordingHandle): boolean;
+  /** Replays of a recording on a device become graphs of it. Before the first one. */
+  recordingUseGraph(recording: RecordingHandle): void;
+  /** State, the reason where there can be none, and the operation of the reason or −1; undefined where no graph was asked for. */
+  recordingGraph(recording: RecordingHandle): readonly [GraphState, string, number] | undefined;
   recordingDispose(recording: RecordingHandle): boolean;
   makeAbortFlag(): AbortFlagHandle;
   raiseAbortFlag(flag: AbortFlagHandle): void;

@@ -126,7 +126,7 @@ function findings(
       'libtorch is a CUDA build and finds no CUDA device',
       'Look at `nvidia-smi`; in a container, pass the GPU through.',
     );
-  if (isForCuda && report.cuda?.refused !== undefined)
+  if (isForCuda && process.platform === 'linux' && report.cuda?.refused !== undefined)
     note(
       `NCCL cannot be used: ${report.cuda.refused}`,
       "Several processes exchange tensors over the CPU's memory. Where the headers of CUDA and NCCL are, `npx contrastive build` compiles what is missing.",

@@ -184,11 +184,15 @@ export abstract class Optimizer {
   /**
    * @internal The update of a training step: done if every gradient is finite, and parameters and state stay so.
    * @param status int64 (), of lib/train/guard.ts; returned, as it is after the update.
+   * @param lossScale float32 (), by which the gradients are to be divided first. They may overflow: the step is then skipped.
    */
-  stepIfFinite(rates: Rates, status: Tensor): Tensor {
+  stepIfFinite(rates: Rates, status: Tensor, lossScale?: Tensor): Tensor {
     this.#check();
     const gradientNorm = this.#gradientNorm;
-    const checked = ops.clipGradients_(this.#parameters, gradientNorm, { status, ...this.#clipping });
+    const checked = ops.clipGradients_(this.#parameters, gradientNorm, {
+      ...{ status, ...this.#clipping },
+      ...(lossScale && { lossScale }),
+    });
     return this.#update(rates, { status: checked, gradientNorm, largest: this.#largest });
   }
 

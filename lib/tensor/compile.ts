@@ -35,6 +35,13 @@ const compileOptions = {
    * mode is a StateError. Default false.
    */
   inference: { type: 'boolean', default: false },
+  /**
+   * On a GPU: what a recording launches is kept as graphs of the device (CUDA graphs), so that a call is a few launches instead of
+   * one for each kernel. The first two calls run as ever; arguments and results are copied, and gradients are overwritten by the
+   * next call. Where it is not possible, and on a CPU, the operations run as without it: `recordings()` have the reason in their
+   * `graph`. Default false.
+   */
+  graph: { type: 'boolean', default: false },
   /** Recordings that are kept, the last used ones; default 8. Beyond that many, a warning says what keeps changing. */
   maxRecordings: { ...countOption, default: 8 },
 } as const satisfies OptionTable;
@@ -97,7 +104,7 @@ export function compile<Args extends readonly unknown[], Result>(
   const module = typeof fn === 'function' ? undefined : fn;
   const call = typeof fn === 'function' ? fn : (...args: Args) => fn.forward(...args);
   const resolved = resolveOptions('compile', compileOptions, options);
-  const { inference, maxRecordings: most, key: keyOf = module ? () => module.modeKey : () => '' } = resolved;
+  const { inference, graph, maxRecordings: most, key: keyOf = module ? () => module.modeKey : () => '' } = resolved;
   const entries = new Map<string, Entry>(); // in order of use
   let dropped = 0;
 
@@ -114,10 +121,10 @@ export function compile<Args extends readonly unknown[], Result>(
     };
     const recording = Recording.of(given.tensors, forward, { inference });
     const { rebuild } = results as unknown as Structure;
-    if (!inference) return { recording, rebuild };
-    const fused = forInference(recording, given.tensors);
-    recording.dispose();
-    return { recording: fused, rebuild };
+    const entry = { recording: inference ? forInference(recording, given.tensors) : recording, rebuild };
+    if (inference) recording.dispose();
+    if (graph) entry.recording.useGraph();
+    return entry;
   };
 
   const keep = (key: string, entry: Entry): void => {

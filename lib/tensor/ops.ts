@@ -151,12 +151,20 @@ export function clipGradients_(
   norm: Tensor,
   options?: {
     readonly status?: Tensor | null | undefined;
+    readonly lossScale?: Tensor | null | undefined;
     readonly maxNorm?: number | undefined;
     readonly maxValue?: number | undefined;
   },
 ): Tensor {
-  checkNames('clipGradients_', options, ['status', 'maxNorm', 'maxValue']);
-  return call('clip_gradients_', [parameters, norm, options?.status, options?.maxNorm, options?.maxValue]);
+  checkNames('clipGradients_', options, ['status', 'lossScale', 'maxNorm', 'maxValue']);
+  return call('clip_gradients_', [
+    parameters,
+    norm,
+    options?.status,
+    options?.lossScale,
+    options?.maxNorm,
+    options?.maxValue,
+  ]);
 }
 
 /** `contrastive_loss` */
@@ -891,6 +899,25 @@ export function softmaxCrossEntropy(
 /** `unit_bank` */
 export function unitBank(bank: Tensor): Tensor {
   return call('unit_bank', [bank]);
+}
+
+/** `update_loss_scale_` */
+export function updateLossScale_(
+  scale: Tensor,
+  fineSteps: Tensor,
+  status: Tensor,
+  options: { readonly growth: number; readonly backoff: number; readonly interval: number; readonly least: number },
+): Tensor {
+  checkNames('updateLossScale_', options, ['growth', 'backoff', 'interval', 'least']);
+  return call('update_loss_scale_', [
+    scale,
+    fineSteps,
+    status,
+    options.growth,
+    options.backoff,
+    options.interval,
+    options.least,
+  ]);
 }
 
 /** `whole_batch` */

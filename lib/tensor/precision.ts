@@ -3,23 +3,30 @@ import { loadAddon } from '../native/addon.ts';
 import { guard } from '../native/errors.ts';
 import { autocast, withoutModes } from './modes.ts';
 
-/** Of a forward and backward pass; weights and results stay float32. */
-export type Precision = 'float32' | 'bfloat16';
+type LowPrecision = 'bfloat16' | 'float16';
 
-/** 'auto': the faster one on this machine for this model, by a short measurement. */
+/** Of a forward and backward pass; weights and results stay float32. */
+export type Precision = 'float32' | LowPrecision;
+
+/** 'auto': the faster one of float32 and bfloat16 on this machine for this model, by a short measurement. */
 export type PrecisionOption = Precision | 'auto';
 
-export const precisionOptions = ['auto', 'float32', 'bfloat16'] as const satisfies readonly PrecisionOption[];
+export const precisionOptions = [
+  'auto',
+  'float32',
+  'bfloat16',
+  'float16',
+] as const satisfies readonly PrecisionOption[];
 
 export const precisionOption = {
   type: 'string',
   choices: precisionOptions,
   default: 'float32',
-  help: 'of the forward pass, results are float32; auto: the faster one here',
+  help: 'of the forward pass, results are float32; auto: the faster one of float32 and bfloat16 here',
 } as const;
 
-/** Images a second in each. */
-export type PrecisionSpeeds = Readonly<Record<Precision, number>>;
+/** Images a second in float32 and the one that it was compared with. */
+export type PrecisionSpeeds = { readonly float32: number } & { readonly [P in LowPrecision]?: number };
 
 export interface PrecisionChoice {
   readonly precision: Precision;
@@ -31,15 +38,15 @@ export interface PrecisionChoice {
 
 /** Runs `fn` with matrix products and convolutions in `precision`. */
 export const inPrecision = <T>(precision: Precision, fn: () => T): T =>
-  precision === 'bfloat16' ? autocast('bfloat16', fn) : fn();
+  precision === 'float32' ? fn() : autocast(precision, fn);
 
-/** What is known of a device's bfloat16: computed by itself, emulated, or nothing. */
-export type Bfloat16 = 'hardware' | 'emulated' | 'unknown';
+/** What is known of a low precision on a device: computed by itself, emulated, or nothing. */
+export type Support = 'hardware' | 'emulated' | 'unknown';
 
-function bfloat16On(device: string): Bfloat16 {
-  if (device.startsWith('cuda')) return 'hardware'; // from Ampere on; before, the measurement sees to it
+function supportOf(precision: LowPrecision, device: string): Support {
+  if (device.startsWith('cuda')) return 'hardware'; // bfloat16 from Ampere on; before, the measurement sees to it
   if (device !== 'cpu') return 'unknown';
-  return guard(() => loadAddon().info()).bfloat16 ? 'hardware' : 'emulated';
+  return precision === 'bfloat16' && guard(() => loadAddon().info()).bfloat16 ? 'hardware' : 'emulated';
 }
 
 /** One pass over `images` images, in `precision`; resolves when it is computed. */
@@ -52,33 +59,37 @@ const passMs = 150;
 const enoughMs = 1000;
 const mostRounds = 5;
 
-/** One pass in each precision; ms an image. */
-async function round(pass: MeasuredPass, images: number): Promise<Record<Precision, number>> {
+/** Of each, by one pass or the best of several: ms an image. */
+interface Times {
+  readonly float32: number;
+  readonly low: number;
+}
+
+async function round(pass: MeasuredPass, low: LowPrecision, images: number): Promise<Times> {
   const timed = async (precision: Precision): Promise<number> => {
     const start = performance.now();
     await pass(precision, images);
     return (performance.now() - start) / images;
   };
-  return { float32: await timed('float32'), bfloat16: await timed('bfloat16') };
+  return { float32: await timed('float32'), low: await timed(low) };
 }
 
 /** The best of a few rounds. The first one of a size fills libtorch's caches, and says whether a larger size is to be had. */
-async function measure(pass: MeasuredPass, mostImages: number): Promise<PrecisionSpeeds> {
+async function measure(pass: MeasuredPass, low: LowPrecision, mostImages: number): Promise<Times> {
   const began = performance.now();
   const isLeft = (): boolean => performance.now() - began < enoughMs;
   let images = Math.min(firstImages, mostImages);
   for (;;) {
-    const { float32, bfloat16 } = await round(pass, images);
-    if (images === mostImages || images * Math.min(float32, bfloat16) >= passMs || !isLeft()) break;
+    const times = await round(pass, low, images);
+    if (images === mostImages || images * Math.min(times.float32, times.low) >= passMs || !isLeft()) break;
     images = Math.min(mostImages, growth * images);
   }
-  const best = await round(pass, images);
+  let best = await round(pass, low, images);
   for (let rounds = 1; rounds < mostRounds && isLeft(); rounds++) {
-    const { float32, bfloat16 } = await round(pass, images);
-    best.float32 = Math.min(best.float32, float32);
-    best.bfloat16 = Math.min(best.bfloat16, bfloat16);
+    const times = await round(pass, low, images);
+    best = { float32: Math.min(best.float32, times.float32), low: Math.min(best.low, times.low) };
   }
-  return { float32: 1000 / best.float32, bfloat16: 1000 / best.bfloat16 };
+  return best;
 }
 
 let warned = false;
@@ -98,30 +109,35 @@ const clearly = 1.1;
 
 /**
  * Settles what `asked` comes to on `device`. 'auto' measures where bfloat16 is computed in hardware, and takes float32
- * elsewhere; an emulated 'bfloat16' that was asked for is measured too, and comes with a warning that says how much slower
- * it is.
+ * elsewhere; a low precision that was asked for and is emulated is measured too, and comes with a warning that says how much
+ * slower it is.
  * @param mostImages that a pass takes.
  */
-export const choosePrecision = (
+export function choosePrecision(
   asked: PrecisionOption,
   device: string,
   pass: MeasuredPass,
   mostImages: number,
-): Promise<PrecisionChoice> => settle(asked, bfloat16On(device), pass, mostImages);
+): Promise<PrecisionChoice> {
+  const low = asked === 'float16' ? asked : 'bfloat16';
+  return settle(asked, supportOf(low, device), pass, mostImages);
+}
 
-/** As choosePrecision(), where it is known how bfloat16 is computed. */
+/** As choosePrecision(), where it is known how the low precision is computed. */
 export async function settle(
   asked: PrecisionOption,
-  bfloat16: Bfloat16,
+  support: Support,
   pass: MeasuredPass,
   mostImages: number,
 ): Promise<PrecisionChoice> {
-  if (asked === 'float32' || (asked === 'auto' && bfloat16 !== 'hardware')) return { precision: 'float32' };
-  if (asked === 'bfloat16' && bfloat16 !== 'emulated') return { precision: 'bfloat16' };
-  const speeds = await withoutModes(() => measure(pass, mostImages));
-  if (asked === 'auto') return { precision: speeds.bfloat16 > speeds.float32 ? 'bfloat16' : 'float32', speeds };
-  const factor = speeds.float32 / speeds.bfloat16;
-  if (factor < clearly) return { precision: 'bfloat16', speeds };
-  const warning = `bfloat16 is emulated on this CPU, and ${factor.toFixed(1)} times slower than float32 for this model (${rate(speeds.bfloat16)} images/s against ${rate(speeds.float32)})`;
-  return { precision: 'bfloat16', speeds, warning };
+  if (asked === 'float32' || (asked === 'auto' && support !== 'hardware')) return { precision: 'float32' };
+  if (asked !== 'auto' && support !== 'emulated') return { precision: asked };
+  const low = asked === 'auto' ? 'bfloat16' : asked;
+  const times = await withoutModes(() => measure(pass, low, mostImages));
+  const speeds: PrecisionSpeeds = { float32: 1000 / times.float32, [low]: 1000 / times.low };
+  const factor = times.low / times.float32;
+  if (asked === 'auto') return { precision: factor < 1 ? low : 'float32', speeds };
+  if (factor < clearly) return { precision: low, speeds };
+  const warning = `${low} is emulated on this CPU, and ${factor.toFixed(1)} times slower than float32 for this model (${rate(1000 / times.low)} images/s against ${rate(speeds.float32)})`;
+  return { precision: low, speeds, warning };
 }

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import {
   type AbortFlagHandle,
+  type GraphState,
   loadAddon,
   type RecordingHandle,
   type TensorDescription,
@@ -48,6 +49,14 @@ function abortFlagOf(signal: AbortSignal): AbortFlagHandle {
 export function madeAtEachCall(make: () => Tensor): Tensor {
   const recorder = currentRecorder();
   return recorder === undefined ? make() : new Tensor(recorder.hiddenInput(() => outsideTidy(make).handle));
+}
+
+/** Whether replays of a recording are launches of graphs of its device. */
+export interface RecordingGraph {
+  /** The first two replays warm up: they run the operations. */
+  readonly state: GraphState;
+  /** Why it is not possible: the operation that stands against it, and its line. */
+  readonly reason?: string;
 }
 
 export class Recording {
@@ -146,6 +155,21 @@ export class Recording {
     return this.#assumptions.every((holds) => holds()) && loadAddon().recordingFits(this.#handle);
   }
 
+  /** @internal Replays on a device become launches of graphs of it, where that is possible. Before the first replay. */
+  useGraph(): void {
+    guard(() => loadAddon().recordingUseGraph(this.#handle));
+  }
+
+  /** Undefined where no graph was asked for. */
+  get graph(): RecordingGraph | undefined {
+    const found = guard(() => loadAddon().recordingGraph(this.#handle));
+    if (found === undefined) return undefined;
+    const [state, reason, operation] = found;
+    if (reason === '') return { state };
+    const place = this.operations[operation] && placeOf(this.operations[operation]);
+    return { state, reason: place ? `${reason}, at ${place}` : reason };
+  }
+
   /** Enqueues the recording as one job on the stream of its caller. */
   replay(inputs: readonly Tensor[], signal?: AbortSignal): Tensor[] {
     throwIfAborted(signal);
@@ -171,11 +195,13 @@ export class Recording {
     const captured = this.#capturedValues.map((value) => `${shown(value)}: ${this.#typeOf(value)}`);
     const lines = this.operations.map((each): [string, string] => [this.#textOf(each, shown), placeOf(each)]);
     const width = Math.min(100, Math.max(0, ...lines.map(([text]) => text.length)));
+    const { graph } = this;
     return [
       `inputs ${inputs}`,
       ...(captured.length > 0 ? [`captured ${captured.join(', ')}`] : []),
       ...lines.map(([text, place]) => `${text.padEnd(width)}  # ${place}`),
       `outputs ${this.outputs.map(shown).join(', ')}`,
+      ...(graph === undefined ? [] : [`graph ${graph.state}${graph.reason === undefined ? '' : `: ${graph.reason}`}`]),
     ].join('\n');
   }
 

@@ -27,7 +27,7 @@ export interface TensorOptions {
 // Moves with every backward() and zeroGrad(): tells whether a tensor can have a gradient at all.
 let backwards = 0;
 
-/** A recording with a backward() in it was replayed. */
+/** A backward pass was enqueued by another way than backward(): a recording that holds one, or an operation of a training. */
 export function noteBackward(): void {
   backwards++;
 }

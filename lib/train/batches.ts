@@ -72,7 +72,13 @@ export function batchMaker(dataset: Dataset, options: ResolvedOptions): BatchMak
         applyViews(
           viewNumbers.map((view) => augment[view] as Augmentation),
           samples,
-          { seed, epoch: round, device: encoder.device, dtype: precision, viewNumbers },
+          {
+            seed,
+            epoch: round,
+            device: encoder.device,
+            dtype: precision === 'bfloat16' ? precision : 'float32',
+            viewNumbers,
+          },
         ),
       ),
     );

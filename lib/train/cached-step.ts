@@ -145,7 +145,7 @@ export function makeCachedStep(
           if (shared && stopped) status = shared.agree(status, stopped);
           const result = resultOf(await report.data(), options);
           if (Number.isFinite(result.loss)) {
-            value.loss.backward();
+            guard.scaled(value.loss).backward();
             await backPropagate(batch, features.grad as Tensor, step, signal);
             status = guard.checkFeatures(features, status);
             if (shared) status = shared.reduce(shared.agree(status, stopOf(undefined)));
@@ -156,7 +156,11 @@ export function makeCachedStep(
           const refusal = refusalOf(await guard.end(status, onlyPart).item());
           if (refusal.refused !== undefined) optimizer.zeroGrad();
           const isStopped = stopped !== undefined && (await stopped.item()) !== 0;
-          return { ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets, isStopped };
+          const lossScale = await options.lossScale?.scale.item();
+          return {
+            ...{ ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets, isStopped },
+            ...(lossScale !== undefined && { lossScale }),
+          };
         } catch (error) {
           guard.abandon();
           throw error;

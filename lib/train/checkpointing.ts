@@ -179,7 +179,11 @@ export class RunWriter implements AsyncDisposable {
         step,
       );
     await this.#run.metrics.flush();
-    const state: CheckpointState = { step, epoch: Math.floor(step / stepsPerEpoch), seed: options.seed };
+    const lossScale = await options.lossScale?.read();
+    const state: CheckpointState = {
+      ...{ step, epoch: Math.floor(step / stepsPerEpoch), seed: options.seed },
+      ...(lossScale && { lossScale: { ...lossScale } }),
+    };
     const { text, constants = [] } = this.#program ?? {};
     const folder = await this.#run.saveCheckpoint({
       model: new Map([...model, ...constants]),
@@ -267,6 +271,7 @@ async function load(checkpoint: Checkpoint, { options, optimizer, method, averag
     average?.loadStateDict(tensorState(checkpoint.model));
     if (checkpoint.optimizer) optimizer.loadStateDict(tensorState(checkpoint.optimizer));
     method.loadStateDict(tensorState(checkpoint.method ?? new Map()));
+    options.lossScale?.set(checkpoint.state.lossScale as JsonObject);
   } catch (error) {
     throw new CheckpointError(`${checkpoint.folder}: ${messageOf(error)}`, { cause: error });
   }

@@ -32,8 +32,12 @@ export interface StepEvent {
    * Without `metrics: false`.
    */
   readonly metrics?: ContrastiveMetrics;
-  /** 2-norm of the gradient of all parameters together, as it was before clipping. */
+  /** 2-norm of the gradient of all parameters together, as it was before clipping; infinite or NaN where the step was skipped. */
   readonly gradientNorm: number;
+  /** In float16: what the loss of the next step is multiplied by. */
+  readonly lossScale?: number;
+  /** In float16: the scaled gradients overflowed, and there was no update. */
+  readonly skipped?: true;
   /** Mean over this fit so far: samples (not views) per second of wall time, without the monitors'. */
   readonly samplesPerSecond: number;
   /** Estimate, seconds. */
@@ -80,6 +84,8 @@ export interface EndEvent {
   readonly samplesPerSecond: number;
   /** Wall time of this fit, without the monitors'. */
   readonly seconds: number;
+  /** In float16: steps of this fit without an update. */
+  readonly skippedSteps?: number;
 }
 
 export type TrainEvent = StartEvent | StepEvent | MonitorEvent | EpochEvent | CheckpointEvent | WarningEvent | EndEvent;

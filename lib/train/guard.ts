@@ -9,27 +9,32 @@ import * as ops from '../tensor/ops.ts';
 import { scalarDevice } from '../tensor/runtime.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { describe } from '../validate.ts';
+import type { LossScale } from './loss-scale.ts';
 import type { ResolvedOptions } from './options.ts';
 
 // The values of a status that are read here; all of them are in native/optim/status.h.
 const lossNotFinite = 1;
 const featuresNotFinite = 2;
 
+const gradientNotFinite = 3;
 const stoppedBefore = 5;
+const skipped = 7;
 const refusals: Readonly<Record<number, string>> = {
   [lossNotFinite]: 'the loss is',
   [featuresNotFinite]: 'the features or the running statistics are',
-  3: 'the gradient is',
+  [gradientNotFinite]: 'the gradient is',
   4: 'the weights after the update are',
   6: 'the gradient or the weights are longer than 1e12, which on a device counts as',
 };
 
 /**
- * What the status at the end of a step says: there was no update where something was not finite, 'the gradient is'.
+ * What the status at the end of a step says: there was no update where something was not finite, 'the gradient is', nor where the
+ * gradients of a scaled loss overflowed.
  * @throws {StateError} a step before this one was refused, or failed.
  */
-export function refusalOf(status: number): { readonly refused?: string } {
+export function refusalOf(status: number): { readonly refused?: string; readonly skipped?: true } {
   if (status === stoppedBefore) throw new StateError('training stopped at an earlier step');
+  if (status === skipped) return { skipped: true };
   const refused = refusals[status];
   return refused === undefined ? {} : { refused };
 }
@@ -60,9 +65,11 @@ export class StepGuard implements Disposable {
   /** The statistics as they were before the step: copied by beginStep_ where they have moved since, so that a constant is not. */
   readonly #before: readonly Tensor[];
   readonly #status: Tensor;
+  readonly #lossScale: LossScale | undefined;
 
-  constructor({ encoder, head }: ResolvedOptions, optimizer: Optimizer, method: Method) {
+  constructor({ encoder, head, lossScale }: ResolvedOptions, optimizer: Optimizer, method: Method) {
     this.#optimizer = optimizer;
+    this.#lossScale = lossScale;
     const modules = [encoder, head, ...method.movedModules].filter((part) => part instanceof Module);
     this.#statistics = modules.flatMap((module) => [...movingBuffers(module).values()]);
     this.#before = outsideTidy(() => noGrad(() => this.#statistics.map((value) => value.clone())));
@@ -85,9 +92,15 @@ export class StepGuard implements Disposable {
     return ops.refuseNonFinite_([features, ...this.#statistics], status, { reason: featuresNotFinite });
   }
 
+  /** What the backward pass begins with. */
+  scaled(loss: Tensor): Tensor {
+    return this.#lossScale ? loss.mul(this.#lossScale.scale) : loss;
+  }
+
   /** One step of the optimizer, if the gradients and what it makes are finite. */
   update(rates: Rates, status: Tensor): Tensor {
-    return this.#optimizer.stepIfFinite(rates, status);
+    const updated = this.#optimizer.stepIfFinite(rates, status, this.#lossScale?.scale);
+    return this.#lossScale ? this.#lossScale.follow(updated) : updated;
   }
 
   /** After all else. Of a step that was refused, running statistics are put back and gradients dropped. */

@@ -18,6 +18,7 @@ import { asGiven, resolveOptions } from '../options/resolve.ts';
 import { type Precision, type PrecisionOption, precisionOption } from '../tensor/precision.ts';
 import { describe, expectNumber } from '../validate.ts';
 import { emaOptions } from './averaged-weights.ts';
+import type { LossScale } from './loss-scale.ts';
 
 const expectHead = (name: string, value: Module | CustomHead): Module | CustomHead => {
   const { forward, namedParameters } = (value ?? {}) as Partial<CustomHead>;
@@ -79,7 +80,8 @@ export const trainerOptions = {
   /**
    * Of the forward and backward pass; weights, loss and update stay float32. 'auto' takes what is faster on this machine for
    * this model: where bfloat16 is computed in hardware it measures both for a second or two, elsewhere it takes float32.
-   * A run that goes on keeps its precision. Default 'float32'.
+   * 'float16' is for GPUs without bfloat16; its loss is scaled (docs/optimization.md). A run that goes on keeps its precision.
+   * Default 'float32'.
    */
   precision: {
     ...precisionOption,
@@ -139,6 +141,15 @@ export const trainerOptions = {
     guide: 'compile.md',
   },
   /**
+   * On a GPU, where steps are compiled: whether what a step launches is kept as graphs of the device (`compile`), which small
+   * networks gain from. It takes more memory. Default true.
+   */
+  graph: {
+    ...{ type: 'boolean', default: true },
+    help: 'on a GPU: a compiled step is a few launches',
+    guide: 'compile.md#graphs-of-a-gpu',
+  },
+  /**
    * Where several processes train together: whether batch normalisation takes its statistics over the rows of all of them, as one
    * process would. Without, each takes those of its own rows; at the end of an epoch all have rank 0's running statistics. Default true.
    */
@@ -181,6 +192,8 @@ export interface ResolvedOptions extends Omit<Declared, 'method' | 'loss' | 'vie
   readonly metrics: boolean;
   /** Where several processes train together. */
   readonly ranks?: Ranks;
+  /** In float16. */
+  readonly lossScale?: LossScale;
 }
 
 /** Checked; the precision may still have to be measured. */

@@ -17,6 +17,9 @@ export interface StepResult {
   /** Where several processes train together: the labels and ids of the whole batch, and whether one of them wants to stop. */
   readonly targets?: Pick<TrainBatch, 'labels' | 'ids'>;
   readonly isStopped?: boolean;
+  /** In float16: what the loss of the next step is multiplied by, and whether this one was skipped, as its gradients overflowed. */
+  readonly lossScale?: number;
+  readonly skipped?: true;
   /** There was no update, since something was not finite. What: 'the loss is', 'the gradient is'. */
   readonly refused?: string;
 }
@@ -52,13 +55,15 @@ export function togetherOf(results: readonly StepResult[]): StepResult {
   const metrics = results.flatMap(({ metrics }) => metrics ?? []);
   const [names] = metrics.map((each) => Object.keys(each) as (keyof ContrastiveMetrics)[]);
   const meanMetrics = names?.map((name) => [name, mean(metrics.map((each) => each[name]))]);
-  const { gradientNorm } = results.at(-1) as StepResult;
+  const { gradientNorm, lossScale, skipped } = results.at(-1) as StepResult;
   const refused = results.find((result) => result.refused !== undefined)?.refused;
   return {
     loss: mean(results.map(({ loss }) => loss)),
     ...(anchors.length > 0 && { validAnchors: anchors.reduce((sum, count) => sum + count, 0) }),
     ...(meanMetrics && { metrics: Object.fromEntries(meanMetrics) as unknown as ContrastiveMetrics }),
     gradientNorm,
+    ...(lossScale !== undefined && { lossScale }),
+    ...(skipped && { skipped }),
     ...(refused !== undefined && { refused }),
     ...(results.some(({ isStopped }) => isStopped) && { isStopped: true }),
   };

@@ -21,6 +21,7 @@ export class StepReports {
   #done: number;
   #epochLoss = 0;
   #epochSteps = 0;
+  #skippedSteps = 0;
   #warnedOfOneClass = false;
   #warnedOfPairs = false;
   #warnedOfIds = false;
@@ -48,6 +49,11 @@ export class StepReports {
   /** Of this fit. */
   get samplesPerSecond(): number {
     return ((this.#done - this.#first) * this.#batchSize) / Math.max(this.seconds, 1e-9);
+  }
+
+  /** Of this fit: those without an update. */
+  get skippedSteps(): number {
+    return this.#skippedSteps;
   }
 
   /** The mean loss since startEpoch(). */
@@ -84,11 +90,12 @@ export class StepReports {
    */
   count(outcome: StepOutcome, { epoch, learningRate }: StepPlace): (WarningEvent | StepEvent)[] {
     const { isSingleClass, lacksPairs, hasEqualIds, isStopped: _, ...result } = outcome;
-    const { refused, loss } = result;
+    const { refused, loss, lossScale } = result;
     if (refused !== undefined) {
       const place = `at step ${this.#done + 1} (epoch ${epoch + 1})`;
+      const scaled = lossScale === undefined ? '' : `, times ${lossScale} in the backward pass`;
       const what = Number.isFinite(loss)
-        ? `${refused} not finite ${place}, though the loss is ${loss}`
+        ? `${refused} not finite ${place}, though the loss is ${loss}${scaled}`
         : `the loss is ${loss} ${place}`;
       throw new NonFiniteLossError(
         `${what}; the weights are those of step ${this.#done}. A lower learning rate or a higher temperature usually helps`,
@@ -96,6 +103,7 @@ export class StepReports {
       );
     }
     if (result.validAnchors !== 0) this.#lacksPositives = false;
+    if (result.skipped) this.#skippedSteps++;
     this.#done++;
     this.#epochLoss += loss;
     this.#epochSteps++;

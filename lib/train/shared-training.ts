@@ -109,6 +109,8 @@ export async function shareState({ options, optimizer, method, average }: Traine
         ]
       : []),
   ];
+  const { lossScale } = options;
+  if (lossScale) lossScale.set(await fromRankZero(() => lossScale.read()));
   for (const [stateDict, load] of parts) {
     const own = rank === 0 ? stateDict() : new Map<string, Tensor>();
     const shapes = await fromRankZero(() => [...own].map(([name, { shape, dtype }]) => ({ name, shape, dtype })));

@@ -7,7 +7,7 @@ import { enableGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { withKeysOf } from '../tensor/random.ts';
 import { sync } from '../tensor/runtime.ts';
-import type { Tensor, TypedArray } from '../tensor/tensor.ts';
+import { noteBackward, type Tensor, type TypedArray } from '../tensor/tensor.ts';
 import type { AveragedWeights } from './averaged-weights.ts';
 import type { TrainBatch } from './batches.ts';
 import { handedOn, onlyPart, type Part, refusalOf, StepGuard } from './guard.ts';
@@ -92,8 +92,9 @@ function stepFunction(
     status = guard.checkLoss(report.narrow(0, 0, 1), status);
     status = guard.checkFeatures(value.features, status);
     if (shared && stop) status = shared.agree(status, stop);
-    const loss = accumulate > 1 ? value.loss.div(accumulate) : value.loss;
+    const loss = guard.scaled(accumulate > 1 ? value.loss.div(accumulate) : value.loss);
     status = shared && part.isLast ? shared.backward(loss, status) : ops.guardedBackward_(loss, status);
+    noteBackward();
     if (part.isLast) {
       status = guard.update(rates, status);
       status = handedOn(method.afterUpdate(value, batch, status));
@@ -115,7 +116,9 @@ export function makeStep(
   const guard = new StepGuard(options, optimizer, method);
   const shared = options.ranks && new SharedStep(options.ranks, options, method);
   const whole = stepFunction(options, guard, method, watch, average, shared);
-  const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
+  const compiled = isRecorded(options, method)
+    ? compile(whole, { graph: options.graph, key: () => modeKeyOf(options, method) })
+    : undefined;
   const step = compiled ?? whole;
 
   let place = 0; // of the batch among those of its step
@@ -137,14 +140,16 @@ export function makeStep(
   const read = async ({ report, status, together }: StepOutputs): Promise<StepResult> => {
     try {
       // All are asked for at once: what is asked for later waits for the step that is enqueued meanwhile.
-      const reads = Promise.all([report, status, optimizer.gradientNorm].map((value) => value.ownData()));
+      const asked = [report, status, optimizer.gradientNorm, ...(options.lossScale ? [options.lossScale.scale] : [])];
+      const reads = Promise.all(asked.map((value) => value.ownData()));
       const [numbers, ofAll] = await Promise.all([reads, together && readTogether(together)]);
-      const [values, code, norm] = numbers as [TypedArray, TypedArray, TypedArray];
+      const [values, code, norm, scale] = numbers as [TypedArray, TypedArray, TypedArray, TypedArray?];
       const refusal = refusalOf(Number(code[0]));
       if (refusal.refused !== undefined) optimizer.zeroGrad(); // on a device the step itself did not know
       return {
         ...resultOf(values, options),
         gradientNorm: Number(norm[0]),
+        ...(scale && { lossScale: Number(scale[0]) }),
         ...refusal,
         ...ofAll,
       };

@@ -7,6 +7,7 @@ import { NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt } from '../optim/schedule.ts';
+import { withBenchmark } from '../tensor/backends.ts';
 import { throwIfAborted } from '../validate.ts';
 import { AveragedWeights } from './averaged-weights.ts';
 import { samplerOf } from './batches.ts';
@@ -15,6 +16,7 @@ import type { EndEvent, MonitorEvent, StepEvent, TrainEvent, WarningEvent } from
 import { fitBatch } from './fit-batch.ts';
 import { checkFitOptions, type FitOptions, type ResolvedFit } from './fit-options.ts';
 import { fitPrecision } from './fit-precision.ts';
+import { LossScale } from './loss-scale.ts';
 import type { Figures } from './monitors.ts';
 import {
   type CheckedOptions,
@@ -107,7 +109,13 @@ export class Trainer {
     this.#setTraining(true);
     const asked = (await fromRankZero(() => precisionOfRun(sized, options))) ?? sized.precision;
     const choice = await fromRankZero(() => fitPrecision({ ...sized, precision: asked }, dataset, options.signal));
-    const resolved: ResolvedOptions = { ...sized, precision: choice.precision, ...(ranks && { ranks }) };
+    using _ = withBenchmark(device);
+    using lossScale = choice.precision === 'float16' ? new LossScale(device) : undefined;
+    const resolved: ResolvedOptions = {
+      ...{ ...sized, precision: choice.precision },
+      ...(ranks && { ranks }),
+      ...(lossScale && { lossScale }),
+    };
     const sampler = await samplerOf(dataset, resolved, signal);
     using watch = new Watch(monitors);
     using method = makeMethod(resolved, watch.network({ encoder, head }, choice.precision, ranks));
@@ -265,7 +273,8 @@ export class Trainer {
         average?.swap(); // the modules keep it
       }
     }
-    const { done, samplesPerSecond, seconds } = reports;
-    yield { kind: 'end', step: done, loss, samplesPerSecond, seconds };
+    const { done, samplesPerSecond, seconds, skippedSteps } = reports;
+    const skipped = lossScale && { skippedSteps };
+    yield { kind: 'end', step: done, loss, samplesPerSecond, seconds, ...skipped };
   }
 }

@@ -59,6 +59,33 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// setBackends(matmulPrecision, cudnnBenchmark, cudnnDeterministic): those that are given, for what is enqueued from
+// here on. libtorch has them once a process.
+Napi::Value set_backends(const Napi::CallbackInfo& info) {
+  const auto flag = [&](size_t i) {
+    return info[i].IsBoolean() ? std::optional(info[i].As<Napi::Boolean>().Value()) : std::nullopt;
+  };
+  const auto matmul = info[0].IsString() ? std::optional(to_string(info[0], "matmulPrecision")) : std::nullopt;
+  State::of(info.Env()).stream(0).enqueue(make_job([matmul, benchmark = flag(1), deterministic = flag(2)] {
+    at::Context& context = at::globalContext();
+    if (matmul) context.setFloat32MatmulPrecision(*matmul);
+    if (benchmark) context.setBenchmarkCuDNN(*benchmark);
+    if (deterministic) context.setDeterministicCuDNN(*deterministic);
+  }));
+  return info.Env().Undefined();
+}
+
+// backends(): what is in force, by the names of setBackends()
+Napi::Value backends(const Napi::CallbackInfo& info) {
+  const at::Context& context = at::globalContext();
+  const bool is_highest = context.float32MatmulPrecision() == at::Float32MatmulPrecision::HIGHEST;
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("matmulPrecision", is_highest ? "highest" : "high");
+  result.Set("cudnnBenchmark", context.benchmarkCuDNN());
+  result.Set("cudnnDeterministic", context.deterministicCuDNN());
+  return result;
+}
+
 // depth(): jobs that wait or run on the bulk stream.
 Napi::Value depth(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(State::of(info.Env()).bulk().depth()));
@@ -78,6 +105,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   State::create(env);
   exports.Set("info", Napi::Function::New<guarded<info_of>>(env));
   exports.Set("setThreads", Napi::Function::New<guarded<set_threads>>(env));
+  exports.Set("setBackends", Napi::Function::New<guarded<set_backends>>(env));
+  exports.Set("backends", Napi::Function::New<guarded<backends>>(env));
   exports.Set("depth", Napi::Function::New<guarded<depth>>(env));
   exports.Set("progress", Napi::Function::New<guarded<progress>>(env));
   exports.Set("close", Napi::Function::New<guarded<close>>(env));

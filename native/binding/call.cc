@@ -9,6 +9,7 @@
 #include "binding/state.h"
 #include "binding/tensor_wrap.h"
 #include "core/callable.h"
+#include "core/device_streams.h"
 #include "core/modes.h"
 
 namespace contrastive::binding {
@@ -99,6 +100,7 @@ Napi::Value call(const Napi::CallbackInfo& info) {
       const ModeGuard guard(modes, arguments.device().type());
       Stack stack = arguments.resolve();
       callable.call(stack);
+      settle_launches();
       if (callable.changes_something()) arguments.note_changes();
       return results_of(std::move(stack), callable.schema().name());
     } catch (...) {

@@ -284,6 +284,7 @@ void Arguments::note_device(Slot& slot, const std::string& argument) {
   if (device_ == slot.device()) return;
   const at::Tensor& twin = slot.twin();
   if (twin.defined() && twin.dim() == 0 && slot.device().is_cpu()) return;  // a CPU scalar mixes with anything
+  if (*name_ == "aten::copy_") return;  // from one device to another is what it is for
   throw Error(kDeviceError, message(*name_, ": ", argument, " is on '", device_name(slot.device()),
                                     "' but an argument before it is on '", device_name(device_), "'"));
 }

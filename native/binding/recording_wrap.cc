@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "binding/state.h"
 #include "binding/tensor_wrap.h"
 #include "core/recording.h"
+#include "core/recording_graph.h"
 
 namespace contrastive::binding {
 
@@ -61,6 +64,15 @@ struct FinishedRecording {
         inputs(std::move(recorder.inputs)),
         captured(std::move(recorder.captured)),
         recording(slots.size(), std::move(recorder.operations), std::move(outputs)) {
+    for (const SlotPtr& slot : slots) {
+      const at::Tensor& twin = slot->twin();
+      const bool differentiable = twin.defined() && twin.requires_grad();
+      kinds.push_back({slot->device(), twin.defined(), false, differentiable});
+    }
+    for (const size_t value : captured) {
+      kinds[value].is_outside = true;
+      if (kinds[value].is_differentiable && slots[value]->twin().is_leaf()) kinds[value].is_differentiable = false;
+    }
     std::vector<bool> is_needed(slots.size());
     for (const std::vector<size_t>* list : {&std::as_const(captured), &recording.outputs()})
       for (const size_t value : *list) is_needed[value] = true;
@@ -87,10 +99,16 @@ struct FinishedRecording {
     return true;
   }
 
+  std::vector<at::Tensor> run(std::vector<at::Tensor> values, uint64_t job, const std::function<void()>& check) {
+    return graph ? graph->run(std::move(values), job, check) : recording.run(std::move(values), job, check);
+  }
+
   std::vector<SlotPtr> slots;  // by value
   std::vector<size_t> inputs, captured;
+  std::vector<ValueKind> kinds;     // by value
   std::vector<bool> requires_grad;  // as captured
   Recording recording;
+  std::optional<RecordingGraph> graph;
 };
 
 }  // namespace
@@ -272,7 +290,7 @@ Napi::Value replay(const Napi::CallbackInfo& info) {
       for (size_t i = 0; i < given.size(); ++i)
         if (given[i]) values[i] = given[i]->value();
       given.clear();  // an input that nobody else holds is free after its last use
-      std::vector<at::Tensor> results = finished->recording.run(std::move(values), job, [&] {
+      std::vector<at::Tensor> results = finished->run(std::move(values), job, [&] {
         CONTRASTIVE_CHECK(!state.closing(), kAbortedError, "the runtime was closed while this ran");
         CONTRASTIVE_CHECK(!abort || !*abort, kAbortedError, "the signal was aborted");
       });
@@ -332,6 +350,26 @@ Napi::Value recording_fits(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), RecordingHandle::get(info[0], "recording")->fits());
 }
 
+// recordingUseGraph(recording): before its first replay
+Napi::Value recording_use_graph(const Napi::CallbackInfo& info) {
+  FinishedRecording& finished = *RecordingHandle::get(info[0], "recording");
+  finished.graph.emplace(finished.recording, finished.kinds);
+  return info.Env().Undefined();
+}
+
+// recordingGraph(recording) -> [state, reason, its operation], or undefined where no graph was asked for
+Napi::Value recording_graph(const Napi::CallbackInfo& info) {
+  const FinishedRecording& finished = *RecordingHandle::get(info[0], "recording");
+  if (!finished.graph) return info.Env().Undefined();
+  constexpr std::array<const char*, 3> kStates = {"warming up", "captured", "not possible"};
+  const RecordingGraph::Status status = finished.graph->status();
+  Napi::Array result = Napi::Array::New(info.Env(), 3);
+  result.Set(0u, kStates.at(static_cast<size_t>(status.state)));
+  result.Set(1u, status.reason);
+  result.Set(2u, static_cast<double>(status.operation));
+  return result;
+}
+
 // recordingDispose(recording) -> whether it was alive
 Napi::Value recording_dispose(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), RecordingHandle::dispose(info.Env(), info[0]));
@@ -380,6 +418,8 @@ void export_recording(Napi::Env env, Napi::Object exports) {
   exports.Set("recordingDescribe", Napi::Function::New<guarded<recording_describe>>(env));
   exports.Set("recordingValue", Napi::Function::New<guarded<recording_value>>(env));
   exports.Set("recordingFits", Napi::Function::New<guarded<recording_fits>>(env));
+  exports.Set("recordingUseGraph", Napi::Function::New<guarded<recording_use_graph>>(env));
+  exports.Set("recordingGraph", Napi::Function::New<guarded<recording_graph>>(env));
   exports.Set("recordingDispose", Napi::Function::New<guarded<recording_dispose>>(env));
   exports.Set("makeAbortFlag", Napi::Function::New<guarded<make_abort_flag>>(env));
   exports.Set("raiseAbortFlag", Napi::Function::New<guarded<raise_abort_flag>>(env));

@@ -5,6 +5,8 @@
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
+#include "core/device_graph.h"
+
 namespace contrastive {
 
 struct CudaLibrary {
@@ -14,6 +16,7 @@ struct CudaLibrary {
   // they are connected. Throws kOptionError where the NCCL that is loaded is not the one of the headers.
   c10::intrusive_ptr<c10d::Backend> (*make_nccl_backend)(const c10::intrusive_ptr<c10d::Store>& store, int rank,
                                                          int size);
+  MakeDeviceGraph make_device_graph;
 };
 
 // Null where it is not there.

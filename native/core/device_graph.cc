@@ -8,7 +8,7 @@ namespace {
 
 std::array<std::atomic<MakeDeviceGraph>, c10::COMPILE_TIME_MAX_DEVICE_TYPES> makers{};
 
-thread_local std::vector<at::Tensor>* kept_for_graph = nullptr;
+thread_local HostUse* use_of_thread = nullptr;
 
 }  // namespace
 
@@ -17,14 +17,10 @@ std::unique_ptr<DeviceGraph> make_device_graph(c10::DeviceType type) {
   return make ? make() : nullptr;
 }
 
-bool is_captured() { return kept_for_graph != nullptr; }
+CaptureScope::CaptureScope(HostUse& use) { use_of_thread = &use; }
+CaptureScope::~CaptureScope() { use_of_thread = nullptr; }
 
-CaptureScope::CaptureScope(std::vector<at::Tensor>& kept) { kept_for_graph = &kept; }
-CaptureScope::~CaptureScope() { kept_for_graph = nullptr; }
-
-void keep_for_graph(const at::Tensor& host) {
-  if (kept_for_graph) kept_for_graph->push_back(host);
-}
+HostUse* captured_use() { return use_of_thread; }
 
 }  // namespace contrastive
 

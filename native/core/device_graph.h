@@ -6,7 +6,9 @@
 #include <c10/core/Device.h>
 #include <c10/macros/Export.h>
 
+#include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace contrastive {
@@ -36,21 +38,24 @@ using MakeDeviceGraph = std::unique_ptr<DeviceGraph> (*)();
 // Null where nobody has said how.
 std::unique_ptr<DeviceGraph> make_device_graph(c10::DeviceType type);
 
-// Whether launches of this thread are being taken down. What an operation then reads on the host would stay as it is
-// now: it must go by shapes and options alone.
-bool is_captured();
+// What a graph goes by beside the tensors that its operations are given.
+struct HostUse {
+  std::vector<at::Tensor> memory;                          // of the host, or kept from earlier calls: it must stay
+  std::vector<std::pair<at::Tensor, uint32_t>> unchanged;  // what that was made of, at these versions
+};
 
-// Marks this thread for a scope. `kept` takes what the graph reads of the host's memory.
+// Marks this thread for a scope.
 class CaptureScope {
  public:
-  explicit CaptureScope(std::vector<at::Tensor>& kept);
+  explicit CaptureScope(HostUse& use);
   ~CaptureScope();
   CaptureScope(const CaptureScope&) = delete;
   CaptureScope& operator=(const CaptureScope&) = delete;
 };
 
-// While launches are taken down: memory of the host that one of them reads stays for as long as the graph does.
-void keep_for_graph(const at::Tensor& host);
+// Null unless launches of this thread are being taken down. An operation must then go by shapes, options and memory of
+// the device alone, since what it reads on the host would stay as it is now; what it does go by is noted here.
+HostUse* captured_use();
 
 }  // namespace contrastive
 

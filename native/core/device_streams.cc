@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <exception>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 namespace contrastive {
@@ -18,6 +20,7 @@ class DeviceStream {
 
   c10::Stream stream() const { return stream_; }
   int64_t launch() { return ++launched_; }
+  std::unique_lock<std::mutex> hold() { return std::unique_lock(mutex_); }
 
   // An event serves all readers of what was launched before it: who reads the same weights again need not wait again.
   void order_after(int64_t launch, c10::Stream reader) {
@@ -121,6 +124,22 @@ void order_after(const Written& written, const at::Tensor& value) {
   if (!own || own == written.by) return;
   written.by->order_after(written.launch, own->stream());
   value.record_stream(own->stream());
+}
+
+std::unique_lock<std::mutex> hold_own_queue(at::Device device) {
+  const std::shared_ptr<DeviceStream> own = Own::get().of(device);
+  return own ? own->hold() : std::unique_lock<std::mutex>();
+}
+
+bool launches_block() {
+  static const char* const variable = std::getenv("CUDA_LAUNCH_BLOCKING");
+  static const bool blocks = variable && std::string_view(variable) == "1";
+  return blocks;
+}
+
+void settle_launches() {
+  if (!launches_block()) return;
+  for (const auto& own : Own::get().streams) own->stream().synchronize();
 }
 
 std::vector<c10::Event> mark_launched(std::optional<at::Device> device) {

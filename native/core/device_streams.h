@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -39,6 +40,17 @@ Written written_here(at::Device device);
 // Work that this thread launches from here on comes after the work that wrote `value`, whose memory stays until it is
 // done. The first time it comes after all that the other queue has been given by now.
 void order_after(const Written& written, const at::Tensor& value);
+
+// While the lock is held no other thread marks this thread's queue of the device, which would be taken down with a
+// graph.
+std::unique_lock<std::mutex> hold_own_queue(at::Device device);
+
+// Whether every operation is waited for (CUDA_LAUNCH_BLOCKING=1, which CUDA itself goes by too): slow, and a fault of
+// the device is then reported with the operation that caused it. Elsewhere it is found by whoever waits next.
+bool launches_block();
+
+// Where they do: waits for what this thread has launched, and throws what the device says of it.
+void settle_launches();
 
 // Marks the end of what this thread has launched so far on a device, or on all of them. Metal is waited for.
 std::vector<c10::Event> mark_launched(std::optional<at::Device> device = std::nullopt);

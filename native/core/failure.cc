@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "core/device_streams.h"
 #include "core/error.h"
 
 namespace contrastive {
@@ -23,7 +24,7 @@ bool is_one_of(const c10::Error& error) {
 
 // Types first. libtorch has one for most mistakes, whose wording then tells shapes from dtypes.
 const char* code_of(const c10::Error& error, const std::string& text) {
-  if (is_one_of<c10::AcceleratorError, c10::LinAlgError, c10::DistError>(error)) return kNativeError;
+  if (is_one_of<c10::LinAlgError, c10::DistError>(error)) return kNativeError;
   if (is_one_of<c10::TypeError>(error)) return kDTypeError;
   if (is_one_of<c10::NotImplementedError>(error))
     return contains(text, {"derivative"})              ? kAutogradError
@@ -50,6 +51,14 @@ std::string first_paragraph(const std::string& text) {
   return end == std::string::npos ? text : text.substr(0, end);
 }
 
+// A fault of a device is found late. CUDA's own message says so; other devices' may not.
+std::string with_advice(const std::string& text) {
+  if (launches_block() || contains(text, {"CUDA_LAUNCH_BLOCKING"})) return text;
+  return text +
+         ". A device reports this late, of an earlier operation: with CUDA_LAUNCH_BLOCKING=1 in the environment "
+         "the error tells which";
+}
+
 }  // namespace
 
 Failure describe(std::exception_ptr error, uint64_t job) {
@@ -61,6 +70,8 @@ Failure describe(std::exception_ptr error, uint64_t job) {
     return {e.code(), e.what(), job};
   } catch (const c10::OutOfMemoryError& e) {
     return {kNativeError, std::string("out of device memory: ") + e.what_without_backtrace(), job};
+  } catch (const c10::AcceleratorError& e) {
+    return {kNativeError, with_advice(first_paragraph(e.what_without_backtrace())), job};
   } catch (const c10::Error& e) {
     const std::string text = first_paragraph(e.what_without_backtrace());
     return {code_of(e, text), text, job};

@@ -5,7 +5,9 @@
 #include <map>
 #include <mutex>
 
+#include "core/device_graph.h"
 #include "core/device_streams.h"
+#include "core/version.h"
 
 namespace contrastive {
 namespace {
@@ -30,10 +32,6 @@ struct KnownTensors {
   }
 };
 
-uint32_t changes_of(const at::Tensor& tensor) {
-  return tensor.unsafeGetTensorImpl()->version_counter().current_version();
-}
-
 }  // namespace
 
 bool is_pinned_for(at::Device device, size_t bytes) { return is_asynchronous(device) && bytes <= kMostPinned; }
@@ -42,7 +40,9 @@ at::Tensor send(const at::Tensor& tensor, at::Device device) {
   // Pinning passes no gradients.
   const bool is_waited = !tensor.is_cpu() || tensor.requires_grad() || !is_pinned_for(device, tensor.nbytes());
   if (is_waited) return tensor.to(device);
-  return tensor.contiguous().pin_memory().to(device, tensor.scalar_type(), /*non_blocking=*/true);
+  const at::Tensor pinned = tensor.contiguous().pin_memory();
+  if (HostUse* use = captured_use()) use->memory.push_back(pinned);
+  return pinned.to(device, tensor.scalar_type(), /*non_blocking=*/true);
 }
 
 at::Tensor send_known(const at::Tensor& host, at::Device device) {
@@ -56,18 +56,19 @@ at::Tensor send_known(const at::Tensor& host, at::Device device) {
   }
   known.all.insert_or_assign(
       sent.unsafeGetTensorImpl(),
-      Known{c10::weak_intrusive_ptr<at::TensorImpl>(sent.getIntrusivePtr()), changes_of(sent), host});
+      Known{c10::weak_intrusive_ptr<at::TensorImpl>(sent.getIntrusivePtr()), version_of(sent), host});
   return sent;
 }
 
 std::optional<at::Tensor> known_on_host(const at::Tensor& tensor) {
   if (tensor.is_cpu()) return tensor;
+  if (captured_use()) return std::nullopt;  // the next values would not be seen
   KnownTensors& known = KnownTensors::get();
   const std::lock_guard lock(known.mutex);
   const auto found = known.all.find(tensor.unsafeGetTensorImpl());
   if (found == known.all.end()) return std::nullopt;
   const Known& entry = found->second;
-  if (entry.tensor.expired() || entry.version != changes_of(tensor)) return std::nullopt;
+  if (entry.tensor.expired() || entry.version != version_of(tensor)) return std::nullopt;
   return entry.host;
 }
 

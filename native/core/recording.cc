@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/device_streams.h"
 #include "core/error.h"
 #include "core/failure.h"
 
@@ -30,24 +31,28 @@ Recording::Recording(size_t values, std::vector<Operation> operations, std::vect
 std::vector<at::Tensor> Recording::run(std::vector<at::Tensor> given, uint64_t job,
                                        const std::function<void()>& check) const {
   std::vector<at::Tensor> values = std::move(given);
-  for (size_t i = 0; i < operations_.size();) {
+  run_part(0, operations_.size(), values, job, check);
+  std::vector<at::Tensor> results;
+  results.reserve(outputs_.size());
+  for (const size_t value : outputs_) results.push_back(values[value]);
+  return results;
+}
+
+void Recording::run_part(size_t begin, size_t end, std::vector<at::Tensor>& values, uint64_t job,
+                         const std::function<void()>& check) const {
+  for (size_t i = begin; i < end;) {
     // Under one guard as far as its modes reach, and no further than to what changes something: with it goes autocast's
     // cache of weights, which would be those from before.
     const Modes modes = operations_[i].modes;
     const at::DeviceType device = operations_[i].device;
     const ModeGuard guard(modes, device);
     bool changed = false;
-    for (; i < operations_.size() && !changed && operations_[i].modes == modes && operations_[i].device == device;
-         ++i) {
+    for (; i < end && !changed && operations_[i].modes == modes && operations_[i].device == device; ++i) {
       check();
       run_one(i, values, job);
       changed = operations_[i].callable->changes_something();
     }
   }
-  std::vector<at::Tensor> results;
-  results.reserve(outputs_.size());
-  for (const size_t value : outputs_) results.push_back(values[value]);
-  return results;
 }
 
 bool Recording::changes_something() const {
@@ -60,6 +65,7 @@ void Recording::run_one(size_t index, std::vector<at::Tensor>& values, uint64_t 
   Stack stack = arguments_of(operation, values);
   try {
     operation.callable->call(stack);
+    settle_launches();
   } catch (...) {
     Failure failure = describe(std::current_exception(), job);
     failure.operation = static_cast<int64_t>(index);

@@ -46,8 +46,13 @@ class Recording {
   // each operation; what it throws, an abort, ends the run as it is.
   std::vector<at::Tensor> run(std::vector<at::Tensor> given, uint64_t job, const std::function<void()>& check) const;
 
+  // The operations from `begin` to before `end`, as run() does them. Their results are put among `values`.
+  void run_part(size_t begin, size_t end, std::vector<at::Tensor>& values, uint64_t job,
+                const std::function<void()>& check) const;
+
   bool changes_something() const;
   size_t value_count() const { return is_kept_.size(); }
+  const std::vector<Operation>& operations() const { return operations_; }
   const std::vector<size_t>& outputs() const { return outputs_; }
 
  private:

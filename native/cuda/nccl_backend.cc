@@ -1,5 +1,6 @@
 #include "cuda/nccl_backend.h"
 
+#include <ATen/Context.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 
 #include <chrono>
@@ -35,6 +36,7 @@ void leave_errors_to_us() {
 c10::intrusive_ptr<c10d::Backend> make_nccl_backend(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size) {
   check_version();
   leave_errors_to_us();
+  at::globalContext().lazyInitDevice(at::kCUDA);
   const auto options = c10d::ProcessGroupNCCL::Options::create();
   options->timeout = kWithoutEnd;
   return c10::make_intrusive<c10d::ProcessGroupNCCL>(store, rank, size, options);

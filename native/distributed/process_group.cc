@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/device_graph.h"
 #include "core/error.h"
 #include "distributed/aside.h"
 #include "distributed/connections.h"
@@ -350,6 +351,7 @@ std::shared_ptr<ProcessGroup> group_or_null() {
 }
 
 std::shared_ptr<ProcessGroup> group() {
+  CONTRASTIVE_CHECK(!captured_use(), kStateError, "several processes take part in it");
   auto group = group_or_null();
   CONTRASTIVE_CHECK(group, kStateError, "there is no process group: call initProcessGroup() first");
   return group;

@@ -8,7 +8,9 @@
 #include <mutex>
 #include <utility>
 
+#include "core/device_graph.h"
 #include "core/error.h"
+#include "core/version.h"
 #include "tensor/finite.h"
 
 namespace contrastive::nn {
@@ -26,7 +28,7 @@ struct State {
 
   bool is(const at::Tensor& other) const {
     return tensor._unsafe_get_target() == other.unsafeGetTensorImpl() && data == other.const_data_ptr() &&
-           version == other.unsafeGetTensorImpl()->version_counter().current_version();
+           version == version_of(other);
   }
 };
 
@@ -35,7 +37,7 @@ std::vector<State> states_of(const std::vector<at::Tensor>& tensors) {
   states.reserve(tensors.size());
   for (const at::Tensor& tensor : tensors)
     states.push_back({c10::weak_intrusive_ptr<at::TensorImpl>(tensor.getIntrusivePtr()), tensor.const_data_ptr(),
-                      tensor.unsafeGetTensorImpl()->version_counter().current_version()});
+                      version_of(tensor)});
   return states;
 }
 
@@ -97,7 +99,13 @@ class Cache {
 Folded folded_weights(const std::vector<at::Tensor>& sources, const std::string& use,
                       const std::function<Folded()>& make) {
   Folded folded;
-  if (Cache::get().find(sources, use, folded)) return folded;
+  const bool is_found = Cache::get().find(sources, use, folded);
+  if (HostUse* captured = captured_use()) {
+    CONTRASTIVE_CHECK(is_found, kStateError, "weights are laid out anew");
+    captured->memory.insert(captured->memory.end(), {folded.weight, folded.bias});
+    for (const at::Tensor& source : sources) captured->unchanged.emplace_back(source, version_of(source));
+  }
+  if (is_found) return folded;
   std::vector<State> states = states_of(sources);  // before they are read: who changes them meanwhile is seen next time
   CONTRASTIVE_CHECK(tensor::all_finite(sources), kNonFiniteError,
                     "the weights and running statistics of a layer must be finite for inference");

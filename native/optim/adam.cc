@@ -26,7 +26,7 @@ Optimizer adam(const Update& /*request*/, double beta1, double beta2, double eps
     decoupled_decay ? fused([](auto&&... all) { at::_fused_adamw_(all...); })
                     : fused([](auto&&... all) { at::_fused_adam_(all...); });
   };
-  return {.slots = 3, .bounded = epsilon >= kLeastEpsilon, .skips_bad = true, .rule = rule};
+  return {.slots = 3, .bounded = epsilon >= kLeastEpsilon, .rule = rule};
 }
 
 CONTRASTIVE_UPDATE(adam_, adam, "float beta1, float beta2, float epsilon, bool decoupled_decay");

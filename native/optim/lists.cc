@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -23,16 +24,30 @@ void copy_all(const Tensors& targets, const Tensors& sources) {
   if (!targets.empty()) at::_foreach_copy_(targets, sources);  // which refuses empty lists
 }
 
+std::vector<std::pair<Tensors, Tensors>> chunks_of(const Tensors& targets, const Tensors& sources) {
+  constexpr size_t kChunk = size_t{4} << 20;  // bytes
+  size_t limit = kChunk;
+  for (const at::Tensor& tensor : targets) limit = std::max(limit, tensor.nbytes());
+  std::vector<std::pair<Tensors, Tensors>> chunks;
+  std::map<at::ScalarType, std::pair<size_t, size_t>> open;  // of each dtype, its last chunk and the bytes there
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const auto [place, is_new] = open.try_emplace(targets[i].scalar_type());
+    auto& [chunk, bytes] = place->second;
+    if (is_new || bytes + targets[i].nbytes() > limit) {
+      chunk = chunks.size();
+      bytes = 0;
+      chunks.emplace_back();
+    }
+    bytes += targets[i].nbytes();
+    chunks[chunk].first.push_back(targets[i]);
+    chunks[chunk].second.push_back(sources[i]);
+  }
+  return chunks;
+}
+
 void copy_where(const at::Tensor& condition, const Tensors& targets, const Tensors& sources) {
   const c10::NoGradGuard no_grad;
-  std::map<at::ScalarType, std::pair<Tensors, Tensors>> by_dtype;
-  for (size_t i = 0; i < targets.size(); ++i) {
-    auto& [to, from] = by_dtype[targets[i].scalar_type()];
-    to.push_back(targets[i]);
-    from.push_back(sources[i]);
-  }
-  for (const auto& [dtype, lists] : by_dtype) {
-    const auto& [to, from] = lists;
+  for (const auto& [to, from] : chunks_of(targets, sources)) {
     const auto flat = [](const Tensors& tensors) {
       Tensors rows;
       for (const at::Tensor& tensor : tensors) rows.push_back(tensor.reshape({-1}));

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace contrastive::optim {
@@ -17,7 +18,10 @@ void check_alike(const char* name, const Tensors& tensors, const char* like_name
 // Copies each source into its target.
 void copy_all(const Tensors& targets, const Tensors& sources);
 
-// The same where `condition`, bool () on their device, holds: in a few launches, whatever their number.
+// Both lists, cut into pieces of one dtype whose copies take little memory: 4 MiB each, or the largest tensor's.
+std::vector<std::pair<Tensors, Tensors>> chunks_of(const Tensors& targets, const Tensors& sources);
+
+// As copy_all where `condition`, bool () on their device, holds: in a few launches a chunk, in the memory of three.
 void copy_where(const at::Tensor& condition, const Tensors& targets, const Tensors& sources);
 
 // As PyTorch's zero_grad(set_to_none=True).

@@ -18,10 +18,13 @@ at::Tensor moving_average_(const Tensors& averages, const Tensors& values, const
   if (averages.empty() || status.is_meta() || (is_readable(status) && is_refused(status))) return status;
   const c10::NoGradGuard no_grad;
   const double share = 1 - momentum.item<double>();
-  if (is_readable(status))
+  if (is_readable(status)) {
     at::_foreach_lerp_(averages, values, share);
-  else
-    copy_where(status.le(kFine), averages, at::_foreach_lerp(averages, values, share));
+    return status;
+  }
+  const at::Tensor is_fine = status.le(kFine);
+  for (const auto& [to, from] : chunks_of(averages, values))
+    copy_where(is_fine, to, at::_foreach_lerp(to, from, share));
   return status;
 }
 

@@ -13,7 +13,7 @@ Optimizer sgd(const Update& /*request*/, double momentum, bool nesterov) {
                     lists.weight_decay, momentum, lists.learning_rate, /*dampening=*/0.0, nesterov,
                     /*maximize=*/false, /*is_first_step=*/false, /*grad_scale=*/std::nullopt, lists.found_bad);
   };
-  return {.slots = momentum == 0 ? 0U : 1U, .bounded = momentum <= kLargestFactor, .skips_bad = true, .rule = rule};
+  return {.slots = momentum == 0 ? 0U : 1U, .bounded = momentum <= kLargestFactor, .rule = rule};
 }
 
 CONTRASTIVE_UPDATE(sgd_, sgd, "float momentum, bool nesterov");

@@ -18,6 +18,7 @@ enum Status : int64_t {
   kWeightsNotFinite = 4,  // or the optimizer's state, after the update
   kStopped = 5,           // a step before this one was refused, or failed
   kTooLong = 6,           // gradient or weights, on a device
+  kSkipped = 7,           // for this step alone: the gradients of a scaled loss overflowed
 };
 
 // Throws kShapeError or kDTypeError.

@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "core/device_graph.h"
 #include "core/error.h"
 #include "core/op.h"
+#include "core/version.h"
 #include "optim/lists.h"
 #include "optim/status.h"
 #include "tensor/finite.h"
@@ -22,18 +24,19 @@ const at::Tensor& refuse_where(const at::Tensor& is_bad, const at::Tensor& statu
 
 namespace {
 
+// Whether a step ended so that another may begin, or a batch so that the next of its step may.
+bool ended_well(int64_t status, bool goes_on) {
+  return goes_on ? status == kPartDone : status == kFine || status == kSkipped;
+}
+
 // A step that has begun and was not refused.
 bool is_open(int64_t status) { return status < kFine; }
-
-int64_t version_of(const at::Tensor& tensor) {
-  return tensor.unsafeGetTensorImpl()->version_counter().current_version();
-}
 
 // Copies into `before` what has changed since it was copied last. A copy is given the version of its source.
 void copy_changed(const Tensors& before, const Tensors& statistics) {
   Tensors targets, sources;
   for (size_t i = 0; i < statistics.size(); ++i) {
-    if (version_of(before[i]) == version_of(statistics[i])) continue;
+    if (version_of(before[i]) == version_of(statistics[i]) && !captured_use()) continue;  // a graph copies all
     targets.push_back(before[i]);
     sources.push_back(statistics[i]);
   }
@@ -44,7 +47,7 @@ void copy_changed(const Tensors& before, const Tensors& statistics) {
 
 // Statistics of a step that was refused have been put back at its end, and are those from before it.
 at::Tensor begin_on_device(const Tensors& statistics, const Tensors& before, const at::Tensor& status, bool goes_on) {
-  const at::Tensor is_next = status.eq(goes_on ? kPartDone : kFine);
+  const at::Tensor is_next = goes_on ? status.eq(kPartDone) : status.eq(kFine).logical_or(status.eq(kSkipped));
   copy_where(status.lt(kFine).logical_and(is_next.logical_not()), statistics, before);
   if (!goes_on) copy_changed(before, statistics);
   const at::Tensor is_kept = goes_on ? status.gt(kFine) : at::zeros_like(is_next);
@@ -72,7 +75,7 @@ at::Tensor begin_step_(const Tensors& statistics, const Tensors& before, const a
   if (!is_readable(status)) return begin_on_device(statistics, before, status, goes_on);
   const int64_t now = status.item<int64_t>();
   if (goes_on && now > kFine) return status;  // refused at an earlier batch of this step
-  if (now == (goes_on ? kPartDone : kFine)) {
+  if (ended_well(now, goes_on)) {
     if (!goes_on) copy_changed(before, statistics);
     return status.fill_(kUnderWay);
   }

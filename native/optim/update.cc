@@ -39,6 +39,10 @@ void check_update(const Update& request, size_t slots) {
   CONTRASTIVE_CHECK(!parameters.empty(), kOptionError, "an optimizer needs at least one parameter");
   CONTRASTIVE_CHECK(state.size() == slots * parameters.size(), kShapeError, "the optimizer's state must hold ",
                     slots * parameters.size(), " tensors, ", slots, " a parameter, got ", state.size());
+  for (const at::Tensor& parameter : parameters)  // the fused kernels walk memory in order
+    CONTRASTIVE_CHECK(parameter.is_non_overlapping_and_dense(), kOptionError,
+                      "parameters must lie in memory without gaps, got strides ", parameter.strides(), " of shape ",
+                      parameter.sizes());
   for (size_t i = 0; i < state.size(); ++i) {
     const size_t place = i % parameters.size();
     CONTRASTIVE_CHECK(state[i].dim() == 0 || state[i].sizes() == parameters[place].sizes(), kShapeError,
@@ -80,11 +84,14 @@ Lists lists_of(const Update& request, size_t slots, size_t group, double learnin
 void apply(const Update& request, const Optimizer& optimizer, double learning_rate,
            const std::optional<at::Tensor>& found_bad = std::nullopt) {
   std::vector<Lists> groups;  // all of them before the first is updated: it may take memory
-  for (size_t group = 0; group < request.rate_factors.size(); ++group)
-    groups.push_back(lists_of(request, optimizer.slots, group, learning_rate));
-  for (Lists& lists : groups) {
+  for (size_t group = 0; group < request.rate_factors.size(); ++group) {
+    Lists lists = lists_of(request, optimizer.slots, group, learning_rate);
     if (lists.parameters.empty()) continue;
     lists.found_bad = found_bad;
+    if (optimizer.prepare) optimizer.prepare(lists);
+    groups.push_back(std::move(lists));
+  }
+  for (const Lists& lists : groups) {
     optimizer.rule(lists);
     // libtorch's fused updates do not count versions up, by which autograd and inference know of a change.
     for (const at::Tensor& parameter : lists.parameters) parameter.unsafeGetTensorImpl()->bump_version();
@@ -123,24 +130,23 @@ struct Values {
   Tensors all, changed;
 };
 
-// Without a read. Where the factors are bounded, the norms say before the update whether it can overflow; else, and
-// where the rule knows nothing of `found_bad`, what it was is put back.
+// Without a read. Where the factors are bounded, the norms say before the update whether it can overflow; else what it
+// was is put back.
 void apply_on_device(const Update& request, const Optimizer& optimizer, double learning_rate) {
   const at::Tensor& status = *request.status;
   const Values values(request, optimizer.slots);
   if (values.changed.empty()) return;
-  const bool bounded = is_bounded(request, optimizer, learning_rate);
-  if (bounded) {
+  const bool is_certain = is_bounded(request, optimizer, learning_rate);
+  if (is_certain) {
     const at::Tensor is_short =
         request.gradient_norm->le(kLargestNorm).logical_and(tensor::largest_norm_of(values.all).le(kLargestNorm));
     refuse_where(is_short.logical_not(), status, kTooLong);
   }
-  const bool is_certain = bounded && optimizer.skips_bad;
   const Tensors before = is_certain ? Tensors() : copies_of(values.changed);
   try {
     apply(request, optimizer, learning_rate, status.gt(kFine).to(at::kFloat));
     if (is_certain) return;
-    if (!bounded) refuse_where(tensor::are_finite(values.changed).logical_not(), status, kWeightsNotFinite);
+    refuse_where(tensor::are_finite(values.changed).logical_not(), status, kWeightsNotFinite);
     copy_where(status.gt(kFine), values.changed, before);
   } catch (...) {  // the memory of the device, perhaps
     if (!is_certain) copy_all(values.changed, before);

@@ -49,10 +49,12 @@ struct Lists {
 
 // An optimizer, of arguments of its own.
 struct Optimizer {
-  size_t slots;                                  // how many the state has
-  bool bounded;                                  // whether the rule's own factors are within kLargestFactor
-  bool skips_bad;                                // whether the rule goes by `found_bad`
-  std::function<void(const Lists& lists)> rule;  // updates the lists in place
+  size_t slots;  // how many the state has
+  bool bounded;  // whether the rule's own factors are within kLargestFactor
+  // What takes memory: makes of the gradients what the rule is given in their place. Not all have it.
+  std::function<void(Lists& lists)> prepare = nullptr;
+  // Updates parameters and slots in place; neither, where `found_bad` says so.
+  std::function<void(const Lists& lists)> rule;
 };
 
 // One update of every parameter that has a gradient; the others are left alone. Returns the status, a new one where

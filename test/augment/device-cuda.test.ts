@@ -1,47 +1,65 @@
-/** Augmentation on a device: a GPU where there is one, else the simulated one. test/augment/device.test.ts has every transform. */
+/** Augmentation on a device: a GPU where there is one, else the simulated one. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { applyViews, augment } from '../../lib/augment/augment.ts';
-import { colorJitter } from '../../lib/augment/color-jitter.ts';
-import { elasticTransform } from '../../lib/augment/elastic-transform.ts';
+import { type Augmentation, applyViews, augment, type ImageSample } from '../../lib/augment/augment.ts';
+import { centerCrop } from '../../lib/augment/center-crop.ts';
 import * as functional from '../../lib/augment/functional.ts';
-import { gaussianNoise } from '../../lib/augment/gaussian-noise.ts';
-import { presets } from '../../lib/augment/presets.ts';
-import { randAugment } from '../../lib/augment/rand-augment.ts';
-import { randomErasing } from '../../lib/augment/random-erasing.ts';
-import { randomRotation90 } from '../../lib/augment/random-rotation90.ts';
-import { resize } from '../../lib/augment/resize.ts';
+import { type PresetName, presets, presetViews } from '../../lib/augment/presets.ts';
 import { loadAddon } from '../../lib/native/addon.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
-import { hasDevice, device as onDevice, openDevice, openingTime, takeLog, title } from '../device/device.ts';
+import {
+  hasDevice,
+  device as onDevice,
+  openDevice,
+  openingTime,
+  takeLog,
+  title,
+  waitsOfStreams,
+} from '../device/device.ts';
+import { smooth, stepped } from './every-transform.ts';
 import { floatImage, largest } from './functional-call.ts';
 import { imagesOf } from './on-device.ts';
 
 const hasCuda = loadAddon().info().devices.includes('cuda:0');
 
 const samples = imagesOf([64, 48, 3], [40, 40, 1], [64, 48, 3], [50, 70, 3]);
-const pipelines = {
-  simclr: presets.simclr({ size: 32, blur: 0.5, channels: 3 }),
-  supcon: presets.supcon({ size: 32, channels: 3 }),
-  evaluation: presets.evaluation({ size: 32, channels: 3 }),
-  noise: augment([resize([32, 32]), gaussianNoise(), randomErasing({ p: 1, value: 'noise' })], { channels: 3 }),
-  elastic: augment([resize([32, 32]), elasticTransform({ sigma: 2 }), randomRotation90()], { channels: 3 }),
-  policy: augment([resize([32, 32]), colorJitter({ hue: 0.2 }), randAugment({ numOps: 3 })], { channels: 3 }),
-};
+const equalSamples = imagesOf([24, 20, 3], [24, 20, 3], [24, 20, 3], [24, 20, 3]);
+
+/** The part of the values of two views a sample that are further than 2/255 from those of the augmentation pool. */
+async function outliers(views: readonly Augmentation[], images: readonly ImageSample[]): Promise<number> {
+  takeLog();
+  const [there, here] = [onDevice, 'cpu'].map((device) => applyViews(views, images, { seed: 4, device }));
+  expect([there?.device, there?.shape]).toEqual([onDevice, here?.shape]);
+  await there?.ready();
+  const log = takeLog();
+  expect([waitsOfStreams(log), log?.races ?? []]).toEqual([[], []]);
+  const [a, b] = (await Promise.all([there?.data(), here?.data()])) as [Float32Array, Float32Array];
+  return a.filter((x, i) => !(Math.abs(x - (b[i] as number)) <= 2 / 255)).length / a.length;
+}
+
+const all: readonly [string, readonly Augmentation[]][] = (Object.keys(presets) as PresetName[]).map((name) => {
+  const views = presetViews(name, { size: 32, channels: 3 });
+  return [name, Array.isArray(views) ? views.slice(0, 2) : [views, views]]; // of multi-crop, those of one size
+});
 
 describe.skipIf(!hasDevice)(title, () => {
   beforeAll(openDevice, openingTime);
 
-  it.each(Object.entries(pipelines))('%s: the views of the CPU', async (_, pipeline) => {
-    const [there, here] = [onDevice, 'cpu'].map((device) => pipeline.apply(samples, { seed: 4, views: 2, device })) as [
-      Tensor,
-      Tensor,
-    ];
-    expect([there.device, there.shape]).toEqual([onDevice, here.shape]);
-    const [a, b] = (await Promise.all([there.data(), here.data()])) as [Float32Array, Float32Array];
-    const outliers = a.filter((x, i) => Math.abs(x - (b[i] as number)) > 2 / 255).length;
-    // Policies look for nearest pixels and levels: a pixel on a step may fall to the other side.
-    expect(outliers / a.length).toBeLessThanOrEqual(0.005);
+  it.each([...smooth, ...stepped].map((one) => [one.kind, one] as const))("%s %j: the pool's", async (_, one) => {
+    const view = augment([one]);
+    // A pixel on a step may fall to the other side.
+    expect(await outliers([view, view], equalSamples)).toBeLessThanOrEqual(stepped.includes(one) ? 0.005 : 0);
+  });
+
+  it.each(all)('presets.%s: the views of the pool', async (_, views) => {
+    expect(await outliers(views, samples)).toBeLessThanOrEqual(0.005);
+  });
+
+  it('images of more than 64 MiB are pinned in parts', async () => {
+    const pixels = Uint8Array.from({ length: 3700 * 3700 }, (_, i) => i % 251);
+    const large = [0, 1, 2, 3, 4].map((id) => ({ pixels, height: 3700, width: 3700, channels: 1, id }));
+    const view = augment([centerCrop(8)]);
+    expect(await outliers([view], large)).toBe(0);
   });
 
   it.each([
@@ -97,11 +115,12 @@ describe.skipIf(!hasDevice)(title, () => {
 });
 
 describe.skipIf(hasCuda)('without a CUDA device', () => {
+  const supcon = presets.supcon({ size: 32, channels: 3 });
   it("device: 'cuda' is an error that says why, 'auto' is the CPU", async () => {
-    expect(() => pipelines.supcon.apply(samples, { seed: 4, device: 'cuda' })).toThrow(
+    expect(() => supcon.apply(samples, { seed: 4, device: 'cuda' })).toThrow(
       expect.objectContaining({ code: 'ERR_DEVICE' }),
     );
-    const [auto, cpu] = ['auto', 'cpu'].map((device) => pipelines.supcon.apply(samples, { seed: 4, device }));
+    const [auto, cpu] = ['auto', 'cpu'].map((device) => supcon.apply(samples, { seed: 4, device }));
     expect(await auto?.data()).toEqual(await cpu?.data());
   });
 });

@@ -19,8 +19,15 @@ export interface DeviceLog {
   readonly copies: Readonly<Record<string, number>>;
   /** Events of which a thread was told that they had happened, without waiting for them. */
   readonly arrivals: number;
+  /** Graphs that are alive. */
+  readonly graphs: number;
+  /** Of collectives of a group that has failed. */
+  readonly aborts: number;
   /** Operations, by the number of their stream. */
   readonly launches: Readonly<Record<string, number>>;
+  /** That the device holds now, and the most that it held since the last call. */
+  readonly bytes: number;
+  readonly peakBytes: number;
 }
 
 const require = createRequire(import.meta.url);
@@ -44,13 +51,24 @@ export const title = hasGpu
     ? `on ${device}`
     : 'on a device (skipped: no GPU, and the addon was not built here)';
 
-let take: (() => DeviceLog) | undefined;
+interface Simulated {
+  readonly takeLog: () => DeviceLog;
+  readonly provideGraphs: (core: string) => void;
+  readonly fail: (launches: number) => void;
+}
+let library: Simulated | undefined;
 
 /** Makes the device usable. The simulated one is built and loaded: libtorch then takes it for the machine's accelerator. */
 export function openDevice(): void {
-  if (hasGpu || take) return;
-  execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
-  take = (require(simulated) as { takeLog: () => DeviceLog }).takeLog;
+  if (!hasGpu) execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
+  loadDevice();
+}
+
+/** The same, where it has been built. */
+export function loadDevice(): void {
+  if (hasGpu || library) return;
+  library = require(simulated) as Simulated;
+  library.provideGraphs(coreBeside(addonPath()));
 }
 
 /** Of the simulated device, which is open: gives it collectives, in the place of NCCL. */
@@ -63,7 +81,10 @@ export function openCollectives(): void {
 export const openingTime = 600_000;
 
 /** What the simulated device noted since the last call; undefined on a GPU, which tells nothing. */
-export const takeLog = (): DeviceLog | undefined => take?.();
+export const takeLog = (): DeviceLog | undefined => library?.takeLog();
+
+/** Of the simulated device, the launch that is so many away fails, and tells whoever waits behind it. */
+export const failIn = (launches: number): void => library?.fail(launches);
 
 /** What the streams' threads waited for; who waits in their place ('contrastive-w') may. */
 export const waitsOfStreams = (log: DeviceLog | undefined): readonly string[] =>

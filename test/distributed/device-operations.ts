@@ -4,16 +4,11 @@ import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { device, openCollectives, openDevice, takeLog } from '../device/device.ts';
+import { device, takeLog } from '../device/device.ts';
+import { joinOnDevice } from './device-group.ts';
 import { contrastiveGradients, numberOf, numbersOf } from './formulas.ts';
 
-openDevice();
-openCollectives();
-const rank = Number(process.env.RANK);
-await loadAddon().joinGroup({
-  ...{ rank, worldSize: 2, file: '', host: '127.0.0.1', port: Number(process.env.MASTER_PORT), serves: rank === 0 },
-  ...{ prefix: 'test', signature: '', timeout: 60_000, device },
-});
+const rank = await joinOnDevice();
 
 const dtypes: readonly DType[] = ['float64', 'float32', 'float16', 'bfloat16', 'int64', 'int32', 'uint8'];
 const own = (dtype: DType = 'float32'): Tensor => {

@@ -1,8 +1,11 @@
 /** Encoders, heads and methods in float64, so that a training is the same to 1e-5 however the rounding goes. */
 import { defineMethod, methodOf } from '../../lib/methods/registry.ts';
 import '../../lib/methods/all.ts';
+import { projectionHead } from '../../lib/encoders/projection-head.ts';
+import { AdaptiveAvgPool2d, BatchNorm2d, Conv2d, ReLU, Sequential } from '../../lib/nn/index.ts';
 import { Module } from '../../lib/nn/module.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
+import { manualSeed } from '../../lib/tensor/random.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { tinyModels } from '../train/tiny.ts';
 
@@ -54,7 +57,35 @@ export class DoubleEncoder extends Module {
   }
 }
 
+/** Two convolutions, each with its batch normalisation: (batch, 1, height, width) to (batch, 8). */
+class SmallNet extends Module {
+  readonly featureDim = 8;
+  readonly layers: Sequential;
+
+  constructor() {
+    super();
+    const halved = (inChannels: number, outChannels: number): Module[] => [
+      new Conv2d(inChannels, outChannels, 3, { stride: 2, padding: 1, bias: false }),
+      new BatchNorm2d(outChannels),
+      new ReLU(),
+    ];
+    this.layers = new Sequential([...halved(1, 4), ...halved(4, 8), new AdaptiveAvgPool2d(1)]);
+  }
+
+  override forward(images: Tensor): Tensor {
+    return this.layers.forward(images).flatten(1);
+  }
+}
+
 export function doubleModels() {
   const { encoder, head } = tinyModels();
+  return { encoder: new DoubleEncoder(encoder), head: toDouble(head) };
+}
+
+/** The encoder is of two layers: where there are many processes, what they send each other takes most of the time. */
+export function smallDoubleModels() {
+  manualSeed(1);
+  const encoder = new SmallNet();
+  const head = projectionHead({ inFeatures: encoder.featureDim, outFeatures: 8, seed: 1 });
   return { encoder: new DoubleEncoder(encoder), head: toDouble(head) };
 }

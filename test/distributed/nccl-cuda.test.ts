@@ -11,14 +11,28 @@ import { cudaLibrary } from '../../lib/native/addon.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type DType, tensor } from '../../lib/tensor/tensor.ts';
+import { Trainer } from '../../lib/train/trainer.ts';
 import { device, hasDevice, openDevice, openingTime } from '../device/device.ts';
+import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 import { expectClose } from './close.ts';
 import { contrastiveGradients, type Numbers, numberOf, numbersOf } from './formulas.ts';
-import { resultsOf } from './processes.ts';
+import { resultsOf, runProcesses } from './processes.ts';
 
 const isGpu = device === 'cuda:0';
 const { refused } = cudaLibrary();
 const canUse = isGpu && refused === undefined;
+
+/** Of each step of a training there. */
+async function lossesOf(): Promise<number[]> {
+  const trainer = new Trainer({
+    ...tinyModels(),
+    ...{ augment: tinyViews(), batchSize: 16, epochs: 2, device },
+    optimizer: { name: 'sgd', lr: 0.001, momentum: 0.9 },
+  });
+  const losses: number[] = [];
+  await trainer.fit(tinyDataset(48), { onEvent: (event) => void (event.kind === 'step' && losses.push(event.loss)) });
+  return losses;
+}
 
 describe.runIf(canUse)(`NCCL, one process${canUse ? '' : ` (skipped: ${isGpu ? refused : 'no GPU'})`}`, () => {
   let folder: string;
@@ -52,6 +66,15 @@ describe.runIf(canUse)(`NCCL, one process${canUse ? '' : ` (skipped: ${isGpu ? r
     const expected = await contrastiveGradients([0, 6], false, 'plain');
     expectClose(await contrastiveGradients([0, 6], true, backward, device), expected, 1e-10);
   });
+
+  it('a training is that of one process', async () => {
+    const shared = await lossesOf();
+    expect(shared.length).toBe(6);
+    await destroyProcessGroup();
+    const alone = await lossesOf();
+    await join1();
+    for (const [i, loss] of alone.entries()) expect(Math.abs((shared[i] as number) / loss - 1)).toBeLessThan(1e-2);
+  }, 60_000);
 
   it('carries tensors of the CPU too, counts what it carries, and can be left and joined again', async () => {
     expect(await numbersOf(noGrad(() => ops.allReduce_(tensor([1, 2]))))).toEqual([1, 2]);
@@ -101,6 +124,14 @@ describe.runIf(!isGpu && hasDevice)('two processes on the simulated device', () 
     const expected = await contrastiveGradients([0, 6], false, 'plain');
     for (const result of results) expectClose(result[name], expected, 1e-10);
   });
+
+  it('hear of one that hangs, and what waits for it on the device is aborted', async () => {
+    const [first] = await runProcesses('device-fault.ts', {}, { hanging: 1 });
+    expect(first).toMatchObject({ status: 0, stderr: '' });
+    const { code, message, aborts } = JSON.parse(first?.stdout ?? '') as Record<'code' | 'message' | 'aborts', unknown>;
+    expect({ code, aborts }).toEqual({ code: 'ERR_DISTRIBUTED', aborts: 2 });
+    expect(message).toMatch(/^rank 1 \(.*, process \d+\) does not answer \(no answer within 3 s\)$/);
+  }, 60_000);
 
   it('over no memory of the host', () => {
     for (const { copies } of results) expect(copies).not.toHaveProperty('to host');

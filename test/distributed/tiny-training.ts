@@ -19,7 +19,7 @@ import type { Figures, Monitor } from '../../lib/train/monitors.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
-import { doubleMethod, doubleModels } from './double.ts';
+import { doubleMethod, doubleModels, smallDoubleModels } from './double.ts';
 
 export interface Training extends Partial<TrainerOptions> {
   /** Samples of the data set, and the one of them that cannot be read. */
@@ -30,8 +30,11 @@ export interface Training extends Partial<TrainerOptions> {
   readonly weightSeed?: number;
   /** Whether monitors watch it, every second step and at the end of an epoch. */
   readonly isWatched?: boolean;
-  /** Whether encoder and head are of float64. */
+  /** Whether neighbours classify images in the end. */
+  readonly isJudged?: boolean;
+  /** Whether encoder and head are of float64; and small besides. */
   readonly isDouble?: boolean;
+  readonly isSmall?: boolean;
   /** The pass through a head of its own that makes NaN; -1: none does. */
   readonly nanAt?: number;
   /** What the head's vectors are multiplied by, where they are. */
@@ -49,6 +52,10 @@ export interface Trained {
   readonly error?: { readonly code: string; readonly message: string };
   /** Weights and running statistics of encoder and head. */
   readonly weights: readonly number[];
+  /** Of the last step. */
+  readonly gradients: readonly number[];
+  /** Of images that neighbours classified in the end, where it is asked for: how many rightly, and how sure of each. */
+  readonly knn: readonly number[];
   /** Of their bits. */
   readonly digest: string;
 }
@@ -126,6 +133,20 @@ const evaluating = (encoder: Module) => async (): Promise<Figures> => {
   return { accuracy, apart: await apart.item() };
 };
 
+async function judge(encoder: Module): Promise<number[]> {
+  const augment = presets.evaluation({ size: 12, mean: 0.4, std: 0.25 });
+  const set = await extractFeatures(encoder, tinyDataset(25), { augment, distributed: true });
+  const { accuracy, confidences } = await knnClassify(set, set, { k: 9, temperature: 1, distributed: true });
+  set.features.dispose();
+  return [accuracy, ...confidences];
+}
+
+async function numbersOf(tensors: Iterable<Tensor>): Promise<number[]> {
+  const numbers: number[] = [];
+  for (const value of tensors) for (const number of await value.data()) numbers.push(Number(number));
+  return numbers;
+}
+
 const monitorsOf = (encoder: Module): Monitor[] => [
   ...[onlineKnn({ k: 3, rows: 30 }), onlineProbe(), featureRank({ rows: 30 }), featureSpread()],
   evaluating(encoder),
@@ -140,15 +161,17 @@ export async function train(ofAll: Training): Promise<Trained> {
     ofRanks: ____,
     scale: _____,
     isWatched,
+    isJudged,
     pause,
     method = 'simclr',
     weightSeed,
     isDouble,
+    isSmall,
     fit,
     fault,
     ...options
   } = training;
-  const { encoder, head } = isDouble ? doubleModels() : tinyModels(weightSeed);
+  const { encoder, head } = isSmall ? smallDoubleModels() : isDouble ? doubleModels() : tinyModels(weightSeed);
   const isFirstStart = (process.env.TORCHELASTIC_RESTART_COUNT ?? '0') === '0';
   const events: TrainEvent[] = [];
   const stop = new AbortController();
@@ -175,13 +198,10 @@ export async function train(ofAll: Training): Promise<Trained> {
     const { code, message } = caught as Error & { code?: string };
     error = { code: code ?? 'none', message };
   }
-  const hash = createHash('sha256');
-  const weights: number[] = [];
-  for (const part of [encoder, head])
-    for (const value of part.stateDict().values()) {
-      const data = await value.ownData();
-      hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      for (const number of data) weights.push(Number(number));
-    }
-  return { events, ...(error && { error }), weights, digest: hash.digest('hex') };
+  const parts = [encoder, head];
+  const weights = await numbersOf(parts.flatMap((part) => [...part.stateDict().values()]));
+  const gradients = await numbersOf(parts.flatMap((part) => part.parameters().flatMap(({ grad }) => grad ?? [])));
+  const knn = isJudged ? await judge(encoder) : [];
+  const digest = createHash('sha256').update(Float64Array.from(weights)).digest('hex');
+  return { events, ...(error && { error }), ...{ weights, gradients, knn, digest } };
 }

@@ -15,7 +15,7 @@ if (process.env.WORLD_SIZE !== '1') await initProcessGroup({ timeout });
 const begun = areAtOnce ? trainings.map(train) : [];
 for (const [i, training] of trainings.entries()) {
   const trained = await (begun[i] ?? train(training));
-  results.push(process.env.RANK === '0' ? trained : { ...trained, weights: [] });
+  results.push(process.env.RANK === '0' ? trained : { ...trained, weights: [], gradients: [] });
   if (trained.error && !isDistributed()) break;
 }
 await destroyProcessGroup();

@@ -23,7 +23,10 @@ function distance(a: readonly number[], b: readonly number[]): number {
   return Math.max(...a.map((value, i) => Math.abs(value - (b[i] as number)) / Math.max(1, Math.abs(value))));
 }
 
-/** @param tolerance of all but the first loss. What is left in float32 is the rounding of sums in another order. */
+/**
+ * Losses, weights, what neighbours say of images, and of float64 each gradient.
+ * @param tolerance of all but the first loss. What is left in float32 is the rounding of sums in another order.
+ */
 function expectSameTraining(several: readonly Trained[], one: Trained, tolerance = 3e-4): void {
   const [first] = several as [Trained];
   for (const each of several) {
@@ -37,34 +40,44 @@ function expectSameTraining(several: readonly Trained[], one: Trained, tolerance
   expect(distance(losses, expected)).toBeLessThan(tolerance);
   expect(distance(normsOf(first), normsOf(one))).toBeLessThan(10 * tolerance);
   expect(distance(first.weights, one.weights)).toBeLessThan(tolerance);
+  if (tolerance < 1e-6) expect(distance(first.gradients, one.gradients)).toBeLessThan(tolerance);
+  for (const { knn } of several) {
+    expect(knn).toEqual(first.knn);
+    for (const [i, value] of one.knn.entries()) expect(knn[i]).toBeCloseTo(value, 5);
+  }
 }
 
 const inDouble: Training = {
   isDouble: true,
+  isJudged: true,
   count: 64,
   epochs: 5,
   optimizer: { name: 'sgd', lr: 0.02, momentum: 0.9 },
 };
-const fewSteps: Training = { ...inDouble, epochs: 1 };
-const methods: Readonly<Record<string, Training>> = {
+const small: Training = { ...inDouble, isSmall: true };
+const fewSteps: Training = { ...small, epochs: 1 };
+const widelyUsed: Readonly<Record<string, Training>> = {
   simclr: inDouble,
-  supcon: { ...inDouble, method: 'supcon' },
-  moco: { ...inDouble, method: 'moco' },
-  byol: { ...inDouble, method: 'byol' },
-  'barlow-twins': { ...inDouble, method: 'barlow-twins' },
+  supcon: { ...small, method: 'supcon' },
+  moco: { ...small, method: 'moco' },
+  byol: { ...small, method: 'byol' },
+  'barlow-twins': { ...small, method: 'barlow-twins' },
+};
+const methods: Readonly<Record<string, Training>> = {
+  ...widelyUsed,
   vicreg: { ...fewSteps, method: 'vicreg' },
   nnclr: { ...fewSteps, method: 'nnclr' },
   swav: { ...fewSteps, method: 'swav' },
   dino: { ...fewSteps, method: 'dino' },
   'moco-v3': { ...fewSteps, method: 'moco-v3' },
   'averaged weights, a sampler': {
-    ...inDouble,
+    ...small,
     method: 'supcon',
     ema: {},
     sampler: { name: 'class-balanced', classes: 2, perClass: 8 },
   },
   'gradient caching': { ...inDouble, microBatch: 8 },
-  'gradients added up': { ...inDouble, accumulate: 2 },
+  'gradients added up': { ...small, accumulate: 2 },
 };
 
 let folder: string;
@@ -80,6 +93,7 @@ describe('2 processes, half a batch each', () => {
   let results: Trained[][];
   beforeAll(async () => {
     const others: Training[] = [
+      { precision: 'float16', scale: 1e-3 },
       { method: 'moco', syncBatchNorm: false },
       {},
       { syncBatchNorm: false },
@@ -106,6 +120,16 @@ describe('2 processes, half a batch each', () => {
     const [first, second] = at(-3) as [Trained, Trained];
     expect(distance(lossesOf(first), lossesOf(at(-4)[0] as Trained))).toBeGreaterThan(1e-3);
     expect(lossesOf(second)).toEqual(lossesOf(first));
+  });
+
+  test('in float16, gradients that overflow in one have both skip the step', () => {
+    const both = at(-6).map(({ error, events, digest }) => {
+      const steps = events.flatMap((event) => (event.kind === 'step' ? event : []));
+      return { error, digest, scales: steps.map(({ lossScale, skipped = false }) => [lossScale, skipped]) };
+    });
+    const [first, second] = both as [(typeof both)[number], (typeof both)[number]];
+    expect([first.error, first.scales.length, first.scales[0]]).toEqual([undefined, 6, [2 ** 15, true]]);
+    expect(second).toEqual(first);
   });
 
   test('keys of their own statistics, shuffled over both, train the same weights in both', () => {
@@ -139,5 +163,33 @@ describe('2 processes, half a batch each', () => {
       await train({}),
     );
     expect((await readdir(of4)).sort()).toEqual((await readdir(begun())).sort());
+  });
+});
+
+describe('4 processes, a quarter of a batch each', () => {
+  const names = Object.keys(widelyUsed);
+  const ofAllRows = Object.values(widelyUsed).map((training) => ({ ...training, isSmall: true }));
+  const ofOwnRows = ofAllRows.map((training) => ({ ...training, epochs: 1, syncBatchNorm: false }));
+  let results: Trained[][];
+  beforeAll(async () => {
+    results = await resultsOf(
+      'training.ts',
+      { trainings: [...ofAllRows, ...ofOwnRows] },
+      { worldSize: 4, seconds: 180 },
+    );
+  });
+  const at = (place: number): Trained[] => results.map((all) => all.at(place) as Trained);
+
+  test.each(names.map((name, i) => [name, i] as const))('%s', async (_, i) => {
+    expectSameTraining(at(i), await train(ofAllRows[i] as Training), 1e-9);
+  });
+
+  test.each(names.map((name, i) => [name, i] as const))('%s, with statistics of their own rows', (_, i) => {
+    const own = at(names.length + i) as [Trained, ...Trained[]];
+    const [first] = own;
+    for (const { error, digest } of own) expect([error, digest]).toEqual([undefined, first.digest]);
+    const losses = lossesOf(first);
+    const whole = lossesOf(at(i)[0] as Trained);
+    expect(distance(losses, whole.slice(0, losses.length))).toBeGreaterThan(1e-3);
   });
 });

@@ -1,34 +1,77 @@
-/** What the loader says of a contrastive_cuda.so that is none; its own is opened by the tests of NCCL. */
+/** contrastive_cuda.so: where it is looked for, how it is opened, and what is said of one that cannot be used. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { describe, expect, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { cudaLibrary, loadAddon, loadedLibtorch } from '../../lib/native/addon.ts';
 import { addonPath, coreBeside, cudaBeside } from '../../lib/native/addon-path.ts';
-import { isCudaBuild } from '../../lib/native/libtorch.ts';
+import { isCudaBuild, preloadList } from '../../lib/native/libtorch.ts';
+import { readLibrary } from '../package/elf-rules.ts';
 
 interface Loader {
   openCuda(library: string, core: string, deepbind: boolean): void;
 }
 const loader = createRequire(import.meta.url)(addonPath()) as Loader;
 const core = coreBeside(addonPath());
+const cuda = cudaBeside(addonPath());
 const deepbind = process.env.CONTRASTIVE_DEEPBIND !== '0';
-const failure = (message: string | RegExp) =>
-  expect.objectContaining({ code: 'ERR_ADDON', message: expect.stringMatching(message) });
+const isLinux = process.platform === 'linux';
+
+loadAddon();
+const { libDir } = loadedLibtorch() as { libDir: string };
+
+/** A shared library of a source in C. */
+function compiled(name: string, source: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'contrastive-cuda-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, 'a.c'), source);
+  execFileSync('cc', ['-shared', '-fPIC', join(folder, 'a.c'), '-o', join(folder, name), `-Wl,-soname,${name}`]);
+  return join(folder, name);
+}
 
 describe('contrastive_cuda.so', () => {
   it('is looked for beside the addon, and opened where libtorch is for CUDA', () => {
-    loadAddon();
     const { path, refused } = cudaLibrary();
-    expect(path).toBe(cudaBeside(addonPath()));
-    if (!isCudaBuild(loadedLibtorch()?.libDir as string)) expect(refused).toBe('the libtorch in use is none for CUDA');
+    expect(path).toBe(cuda);
+    if (!isCudaBuild(libDir)) expect(refused).toBe('the libtorch in use is none for CUDA');
     else if (refused !== undefined) expect(refused).toContain('contrastive_cuda.so');
   });
 
   it('is named where it cannot be opened, and why', () => {
-    loadAddon();
+    const failure = (message: string) =>
+      expect.objectContaining({ code: 'ERR_ADDON', message: expect.stringContaining(message) });
     expect(() => loader.openCuda('/no/such/cuda.so', core, deepbind)).toThrow(
       failure('cannot load /no/such/cuda.so: '),
     );
     expect(() => loader.openCuda(addonPath(), core, deepbind)).toThrow(failure('is not of this package'));
     expect(() => (loader.openCuda as unknown as () => void)()).toThrow(failure('wrong arguments'));
+  });
+
+  it.runIf(isLinux)('is refused where it is of another build', () => {
+    const other = compiled(
+      'other.so',
+      'static const struct { const char* version; void* functions[2]; } table = {"2.0.1", {0, 0}};' +
+        'const void* contrastive_cuda_library(void) { return &table; }',
+    );
+    expect(() => loader.openCuda(other, core, deepbind)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_STATE',
+        message: expect.stringMatching(/^it was compiled against libtorch 2\.0\.1, the addon against 2\.\d+\.\d/),
+      }),
+    );
+  });
+
+  // A libtorch for the CPU lacks libtorch_cuda.so: here is one with functions of the names that are asked for.
+  it.runIf(existsSync(cuda) && !isCudaBuild(libDir))('finds what it needs among the libraries that are open', () => {
+    const missing = readLibrary(cuda).undefinedSymbols.filter(({ name }) => /CUDAGraph|Nccl|NCCL/.test(name));
+    const stub = compiled('libtorch_cuda.so', missing.map(({ name }) => `void ${name}(void) {}`).join('\n'));
+    const script = `const loader = require(${JSON.stringify(addonPath())});
+      loader.open(${JSON.stringify([...preloadList(libDir), stub])}, ${JSON.stringify(core)}, ${deepbind});
+      loader.openCuda(${JSON.stringify(cuda)}, ${JSON.stringify(core)}, ${deepbind});
+      console.log('open');`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'open\n', stderr: '' });
   });
 });

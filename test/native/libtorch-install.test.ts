@@ -180,6 +180,9 @@ describe('installLibtorch', () => {
     const cublas = makeZip([
       { name: 'nvidia/cu13/lib/libcublas.so.13', text: 'cublas' },
       { name: 'nvidia/cu13/include/cublas.h' },
+      { name: 'nvidia/cu13/include/cuda_runtime_api.h', text: 'runtime' },
+      { name: 'nvidia/cu13/include/crt/host_defines.h', text: 'crt' },
+      { name: 'nvidia/nccl/include/nccl.h', text: 'nccl' },
       { name: 'nvidia/__init__.py' },
       { name: 'nvidia_cublas-13.1.1.3.dist-info/licenses/License.txt' },
       { name: 'nvidia_cublas-13.1.1.3.dist-info/METADATA' },
@@ -195,6 +198,13 @@ describe('installLibtorch', () => {
     expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['libcublas.so.13', 'ATen.h', 'LICENSE']));
     expect(files.map(({ name }) => name)).not.toContain('cublas.h');
     expect(existsSync(join(root, '../nvidia/cu13/lib/libcublas.so.13'))).toBe(true);
+    // The headers of contrastive_cuda.so.
+    const headers = readdirSync(join(root, '../nvidia'), { recursive: true, encoding: 'utf8' });
+    expect(headers.filter((name) => name.endsWith('.h')).sort()).toEqual([
+      'cu13/include/crt/host_defines.h',
+      'cu13/include/cuda_runtime_api.h',
+      'nccl/include/nccl.h',
+    ]);
     expect(existsSync(join(root, 'licenses/nvidia_cublas-13.1.1.3/License.txt'))).toBe(true);
   });
 

@@ -124,6 +124,10 @@ export const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
     return ops.probeSteps(weights, weights, ops.randn([9, 5]), labels(9), tensor([0.1, 0.01]), range);
   },
   softmax_cross_entropy: () => ops.softmaxCrossEntropy(ops.randn([6, 1, 3]), labels(6), { labelSmoothing: 0.1 }),
+  update_loss_scale_: () => {
+    const rule = { growth: 2, backoff: 0.5, interval: 2000, least: 1 };
+    return ops.updateLossScale_(tensor(8), tensor(0, { dtype: 'int32' }), status(), rule);
+  },
   unit_bank: () => ops.unitBank(ops.randn([5, 4])),
   dropout: () => ops.dropout(ops.randn([4, 5]), { p: 0.3 }),
   grad: () => {

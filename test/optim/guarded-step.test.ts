@@ -97,6 +97,21 @@ describe('a guarded update', () => {
     expect(numbers(v)).toEqual([0.5, 0.5]);
   });
 
+  it('refuses a parameter with gaps in memory, whose numbers the kernels would miss', () => {
+    const column = tensor([
+      [1, 2],
+      [3, 4],
+    ])
+      .select(1, 0)
+      .detach();
+    column.requiresGrad = true;
+    using optimizer = new SGD([column], { lr: 1 });
+    column.sum().backward();
+    expect(() => optimizer.step()).toThrow(
+      thrown('ERR_OPTION', /parameters must lie in memory without gaps, got strides \[2\]/),
+    );
+  });
+
   it('does nothing where the step is refused already', () => {
     const w = leaf([1, 2]);
     using optimizer = new SGD([w], { lr: 1 });

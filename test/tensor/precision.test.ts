@@ -8,12 +8,17 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+type Ms = Partial<Record<Precision, number>>;
+
 /** A pass that takes so many milliseconds an image, by the test's own clock; and how many images it was asked for. */
-function passOf(msAnImage: Record<Precision, number>): { pass: MeasuredPass; images: Record<Precision, number[]> } {
-  const images: Record<Precision, number[]> = { float32: [], bfloat16: [] };
+function passOf(msAnImage: Ms): {
+  pass: MeasuredPass;
+  images: { float32: number[]; bfloat16: number[]; float16: number[] };
+} {
+  const images: Record<Precision, number[]> = { float32: [], bfloat16: [], float16: [] };
   const pass: MeasuredPass = async (precision, count) => {
     images[precision].push(count);
-    vi.advanceTimersByTime(msAnImage[precision] * count);
+    vi.advanceTimersByTime((msAnImage[precision] as number) * count);
   };
   return { pass, images };
 }
@@ -37,7 +42,8 @@ describe('which precision a model is computed in', () => {
     expect(await settle('bfloat16', 'hardware', pass, 16)).toEqual({ precision: 'bfloat16' });
     expect(await settle('auto', 'unknown', pass, 16)).toEqual({ precision: 'float32' });
     expect(await settle('bfloat16', 'unknown', pass, 16)).toEqual({ precision: 'bfloat16' });
-    expect(images).toEqual({ float32: [], bfloat16: [] });
+    expect(await settle('float16', 'hardware', pass, 16)).toEqual({ precision: 'float16' });
+    expect(images).toEqual({ float32: [], bfloat16: [], float16: [] });
   });
 
   it('an emulated bfloat16 is taken when it is asked for, and says how much slower it is', async () => {
@@ -47,6 +53,9 @@ describe('which precision a model is computed in', () => {
     expect(warning).toBe(
       'bfloat16 is emulated on this CPU, and 12.5 times slower than float32 for this model (20 images/s against 250)',
     );
+    const half = await settle('float16', 'emulated', passOf({ float32: 4, float16: 8 }).pass, 16);
+    expect(half).toMatchObject({ precision: 'float16', speeds: { float32: 250, float16: 125 } });
+    expect(half.warning).toMatch(/^float16 is emulated on this CPU, and 2.0 times slower than float32/);
     const quick = passOf({ float32: 2, bfloat16: 1 });
     expect((await settle('bfloat16', 'emulated', quick.pass, 16)).warning).toBeUndefined();
   });

@@ -14,7 +14,8 @@ import { tinyModels, tinyViews } from './tiny.ts';
 
 export function optionsOf(options: Partial<TrainerOptions> = {}): ResolvedOptions {
   const all = { ...tinyModels(), augment: tinyViews(), batchSize: 16, seed: 3, ...options };
-  return { ...checkTrainerOptions(all), precision: options.precision === 'bfloat16' ? 'bfloat16' : 'float32' };
+  const { precision = 'float32' } = options;
+  return { ...checkTrainerOptions(all), precision: precision === 'auto' ? 'float32' : precision };
 }
 
 export async function firstBatch(dataset: Dataset, options: ResolvedOptions): Promise<TrainBatch> {

@@ -83,7 +83,7 @@ describe('the precision of a training', () => {
     await writeFile(file, (await readFile(file, 'utf8')).replace('"float32"', '"bf16"'));
     const again = new Trainer(optionsOf({ precision: 'auto', epochs: 2 }));
     await expect(again.fit(tinyDataset(), { out, resume: true })).rejects.toThrow(
-      /precision must be 'float32' or 'bfloat16', got 'bf16'/,
+      /precision must be 'float32', 'bfloat16' or 'float16', got 'bf16'/,
     );
   });
 

@@ -4,6 +4,7 @@
 #include <torch/version.h>
 
 #include "core/cuda_library.h"
+#include "device.h"
 #include "distributed/gloo_backend.h"
 
 namespace simulated {
@@ -33,6 +34,10 @@ class Collectives final : public c10d::Backend {
     at::Tensor to = on_host(output), from = on_host(input);
     return gloo_->_allgather_base(to, from, options);
   }
+  void abort() override {
+    const std::lock_guard lock(device().mutex);
+    ++device().log.aborts;
+  }
 
  private:
   BackendPtr gloo_;
@@ -48,7 +53,7 @@ BackendPtr make_backend(const c10::intrusive_ptr<c10d::Store>& store, int rank, 
 }  // namespace simulated
 
 extern "C" __attribute__((visibility("default"))) const contrastive::CudaLibrary* contrastive_cuda_library() {
-  static const contrastive::CudaLibrary library{.torch_version = TORCH_VERSION,
-                                                .make_nccl_backend = simulated::make_backend};
+  static const contrastive::CudaLibrary library{
+      .torch_version = TORCH_VERSION, .make_nccl_backend = simulated::make_backend, .make_device_graph = nullptr};
   return &library;
 }

@@ -50,21 +50,25 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     const std::lock_guard lock(device().mutex);
     device().wait("synchronizeStream");
     device().deliver(device().known[given.id()]);
+    device().throw_fault();
   }
   void synchronizeDevice(c10::DeviceIndex) const override {
     const std::lock_guard lock(device().mutex);
     device().wait("synchronizeDevice");
     for (const auto& [id, clock] : device().known) device().deliver(clock);
+    device().throw_fault();
   }
   void recordDataPtrOnStream(const c10::DataPtr&, const c10::Stream&) const override {}
 
   void record(void** event, const c10::Stream& given, const c10::DeviceIndex, const c10::EventFlag) const override {
     const std::lock_guard lock(device().mutex);
+    device().refuse_in_graph(given.id(), "an event on the stream");
     if (!*event) *event = new char;
     device().events[*event] = device().known[given.id()];
   }
   void block(void* event, const c10::Stream& given) const override {
     const std::lock_guard lock(device().mutex);
+    device().refuse_in_graph(given.id(), "an event of another stream");
     learn(device().known[given.id()], device().events[event]);
   }
   // Not done at the first question: nobody is ever as fast as a host that asks.
@@ -74,12 +78,14 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     device().asked.erase(event);
     device().deliver(device().events[event]);
     ++device().log.arrivals;
+    device().throw_fault();
     return true;
   }
   void synchronizeEvent(void* event) const override {
     const std::lock_guard lock(device().mutex);
     device().wait("synchronizeEvent");
     device().deliver(device().events[event]);
+    device().throw_fault();
   }
   void destroyEvent(void* event, const c10::DeviceIndex) const noexcept override {
     const std::lock_guard lock(device().mutex);
@@ -141,7 +147,34 @@ Device& device() {
   return *one;
 }
 
-void Device::wait(const std::string& what) { log.waits.push_back(thread_name() + ": " + what); }
+void Device::wait(const std::string& what) {
+  refuse_in_graph(stream_of_thread, what);
+  log.waits.push_back(thread_name() + ": " + what);
+}
+
+Capture* Device::capture_of(c10::StreamId stream) {
+  const auto found = captures.find(stream);
+  return found == captures.end() ? nullptr : found->second;
+}
+
+void Device::refuse_in_graph(c10::StreamId stream, const std::string& what) {
+  Capture* capture = capture_of(stream);
+  if (!capture) return;
+  if (capture->refusal.empty()) capture->refusal = what;
+  TORCH_CHECK(false, "not permitted while a stream is captured: ", what);
+}
+
+// Whoever is read must have been written for this stream; after it, what may have been written is.
+void Device::note_use(const std::string& name, Memory* memory, bool is_written, int64_t now) {
+  const c10::StreamId stream = current_stream();
+  if (memory->written_by != stream && known[stream][memory->written_by] < memory->written_at)
+    log.races.push_back(name + ": on stream " + std::to_string(stream) + " before stream " +
+                        std::to_string(memory->written_by) + " has written it");
+  if (stream != memory->made_by) memory->users[stream] = now;
+  if (!is_written) return;
+  memory->written_by = stream;
+  memory->written_at = now;
+}
 
 void Device::deliver(const Clock& done) {
   std::erase_if(deliveries, [&](const Delivery& delivery) {
@@ -150,6 +183,11 @@ void Device::deliver(const Clock& done) {
     std::memcpy(delivery.to, delivery.bytes.data(), delivery.bytes.size());
     return true;
   });
+}
+
+void Device::throw_fault() {
+  if (std::exchange(has_failed, false))
+    throw c10::AcceleratorError({__func__, __FILE__, __LINE__}, 710, "a simulated fault");
 }
 
 bool Device::is_pinned(const void* data) {
@@ -167,10 +205,15 @@ Memory* memory_of(const at::Tensor& tensor) { return static_cast<Memory*>(tensor
 Memory::Memory(at::Tensor host) : tensor(std::move(host)), made_by(current_stream()), written_by(made_by) {
   const std::lock_guard lock(device().mutex);
   written_at = device().known[made_by][made_by];
+  is_of_graph = device().capture_of(made_by) != nullptr;
+  device().bytes += tensor.storage().nbytes();
+  device().log.peak_bytes = std::max(device().log.peak_bytes, device().bytes);
 }
 
 Memory::~Memory() {
   const std::lock_guard lock(device().mutex);
+  for (const auto& [stream, capture] : device().captures) capture->before.erase(this);
+  device().bytes -= tensor.storage().nbytes();
   for (const auto& [stream, time] : users)
     if (stream != made_by && !is_recorded && device().known[made_by][stream] < time)
       device().log.races.push_back("memory of stream " + std::to_string(made_by) +

@@ -7,7 +7,9 @@
 #include <c10/core/Stream.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -30,6 +32,30 @@ struct Memory {
   int64_t written_at;
   Clock users;               // other streams that read or wrote it last when
   bool is_recorded = false;  // by record_stream: the device keeps it until they are done
+  bool is_of_graph;          // made while its stream was taken down
+  std::shared_ptr<char> life = std::make_shared<char>();
+};
+
+// A launch of a graph: what it does on the memory, and whose memory that is.
+struct Launch {
+  struct Use {
+    Memory* memory;
+    bool is_written, is_of_graph;
+    std::weak_ptr<char> life;  // gone when the memory is free
+  };
+  std::string name;
+  std::vector<Use> uses;
+  std::function<void()> work;
+};
+
+// What is being taken down on a stream. Here the work is done all the same, since the next operations need shapes; at
+// the end, memory from before has what it had.
+struct Capture {
+  std::vector<Launch> launches;
+  std::map<Memory*, std::vector<uint8_t>> before;
+  std::string refusal;  // the first thing that cannot be in a graph
+
+  void keep(Memory* memory);
 };
 
 // What a test asks about.
@@ -38,7 +64,9 @@ struct Log {
   std::vector<std::string> races;       // "operation: ...", of operations that read or wrote too early
   std::map<std::string, int> copies;    // "to device", "to host", without a wait
   std::map<std::string, int> launches;  // by stream
+  size_t peak_bytes = 0;                // the most that the device held
   int arrivals = 0;                     // events of which somebody was told that they had happened
+  int aborts = 0;                       // of collectives
 };
 
 // All state; every function of the device holds its lock.
@@ -56,10 +84,24 @@ struct Device {
     void* to;
   };
   std::vector<Delivery> deliveries;
+  std::map<c10::StreamId, Capture*> captures;
+  int graphs = 0;           // that are alive
+  size_t bytes = 0;         // that it holds
+  int64_t faults_in = 0;    // launches until one fails; 0: none does
+  bool has_failed = false;  // one has, which whoever waits next is told
 
-  int64_t launch(c10::StreamId stream) { return ++known[stream][stream]; }
-  void wait(const std::string& what);  // notes it of this thread
-  void deliver(const Clock& done);     // what has arrived by then
+  void throw_fault();  // if there was one
+
+  int64_t launch(c10::StreamId stream) {
+    if (faults_in > 0 && --faults_in == 0) has_failed = true;
+    return ++known[stream][stream];
+  }
+  void wait(const std::string& what);         // notes it of this thread
+  Capture* capture_of(c10::StreamId stream);  // null unless it is taken down
+  // Throws where the stream is being taken down.
+  void refuse_in_graph(c10::StreamId stream, const std::string& what);
+  void note_use(const std::string& name, Memory* memory, bool is_written, int64_t now);
+  void deliver(const Clock& done);  // what has arrived by then
   bool is_pinned(const void* data);
 };
 
@@ -71,5 +113,7 @@ Memory* memory_of(const at::Tensor& tensor);
 at::Tensor on_device(const at::Tensor& host);
 
 void install_device();
+// Tells the addon, whose file that is, how graphs of this device are made.
+void provide_graphs(const std::string& core);
 
 }  // namespace simulated

@@ -59,17 +59,8 @@ struct Call {
     }
   }
 
-  // Before the work: whoever is read must have been written for this stream; after it, what may have been written is.
   void note_use(const at::Tensor& tensor, bool is_written, int64_t now) {
-    Memory* memory = memory_of(tensor);
-    const c10::StreamId stream = current_stream();
-    if (memory->written_by != stream && device().known[stream][memory->written_by] < memory->written_at)
-      device().log.races.push_back(name + ": on stream " + std::to_string(stream) + " before stream " +
-                                   std::to_string(memory->written_by) + " has written it");
-    if (stream != memory->made_by) memory->users[stream] = now;
-    if (!is_written) return;
-    memory->written_by = stream;
-    memory->written_at = now;
+    device().note_use(name, memory_of(tensor), is_written, now);
   }
 
   std::string name;
@@ -95,6 +86,40 @@ void convert(c10::IValue& value, const Convert& tensor_of) {
   }
 }
 
+std::vector<at::Tensor> tensors_in(const torch::jit::Stack& stack) {
+  std::vector<at::Tensor> tensors;
+  for (c10::IValue value : stack)
+    convert(value, [&](const at::Tensor& tensor) {
+      tensors.push_back(tensor);
+      return tensor;
+    });
+  return tensors;
+}
+
+void run_on_host(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const c10::impl::ExcludeDispatchKeyGuard no_autograd(c10::autograd_dispatch_keyset_with_ADInplaceOrView);
+  op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
+}
+
+// Does an operation again: its results go to where they went when it was taken down.
+std::function<void()> again(const c10::OperatorHandle& op, torch::jit::Stack arguments,
+                            std::vector<at::Tensor> results) {
+  return [op, arguments = std::move(arguments), results = std::move(results)] {
+    torch::jit::Stack stack = arguments;
+    run_on_host(op, &stack);
+    const std::vector<at::Tensor> made = tensors_in(stack);
+    const at::AutoDispatchBelowAutograd below;
+    for (size_t i = 0; i < made.size(); ++i)
+      if (made[i].defined() && !made[i].storage().is_alias_of(results[i].storage()))
+        at::Tensor(results[i]).copy_(made[i]);
+  };
+}
+
+Launch::Use use_of(const at::Tensor& tensor, bool is_written) {
+  Memory* memory = memory_of(tensor);
+  return {memory, is_written, memory->is_of_graph, memory->life};
+}
+
 void fallback(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
   const c10::FunctionSchema& schema = op.schema();
   const size_t count = schema.arguments().size(), begin = stack->size() - count;
@@ -115,18 +140,28 @@ void fallback(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::St
   }
   for (const c10::Argument& result : schema.returns())
     call.makes_views |= result.alias_info() != nullptr && !result.alias_info()->isWrite();
+  Capture* capture = nullptr;
+  torch::jit::Stack arguments;
   {
     const std::lock_guard lock(device().mutex);
     if (kWaits.count(call.name)) device().wait(call.name);
-    if (!call.makes_views) {
+    capture = call.makes_views ? nullptr : device().capture_of(current_stream());
+    if (capture) {
+      arguments.assign(stack->end() - static_cast<std::ptrdiff_t>(count), stack->end());
+      for (const auto& [host, tensor] : call.given) capture->keep(memory_of(tensor));
+    } else if (!call.makes_views) {
       const int64_t now = device().launch(current_stream());
       ++device().log.launches[std::to_string(current_stream())];
       for (const auto& [place, is_written] : uses) call.note_use(call.given[place].second, is_written, now);
     }
   }
-  {
-    const c10::impl::ExcludeDispatchKeyGuard no_autograd(c10::autograd_dispatch_keyset_with_ADInplaceOrView);
-    op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
+  run_on_host(op, stack);
+  if (capture) {
+    const torch::jit::Stack results(stack->end() - static_cast<std::ptrdiff_t>(schema.returns().size()), stack->end());
+    Launch launch{.name = call.name, .uses = {}, .work = again(op, std::move(arguments), tensors_in(results))};
+    for (const auto& [place, is_written] : uses) launch.uses.push_back(use_of(call.given[place].second, is_written));
+    const std::lock_guard lock(device().mutex);
+    capture->launches.push_back(std::move(launch));
   }
   call.take_sizes();
   for (size_t i = stack->size() - schema.returns().size(); i < stack->size(); ++i)
@@ -139,8 +174,28 @@ c10::Scalar local_scalar_dense(const at::Tensor& self) {
     const std::lock_guard lock(device().mutex);
     device().wait("item");
     call.note_use(self, false, device().launch(current_stream()));
+    device().throw_fault();
   }
   return at::_local_scalar_dense(call.to_host(self));
+}
+
+// A graph does not keep memory of the host: it goes by the place alone.
+std::function<void()> copy_again(const at::Tensor& target, const at::Tensor& source, bool is_upload) {
+  if (!is_upload)
+    return [target, source] {
+      const at::AutoDispatchBelowAutograd below;
+      at::Tensor(target).copy_(source);
+    };
+  void* place = source.mutable_data_ptr();
+  return [target, place, sizes = source.sizes().vec(), strides = source.strides().vec(), options = source.options()] {
+    if (!device().is_pinned(place)) {
+      const std::lock_guard lock(device().mutex);
+      device().log.races.push_back("a graph's copy: from memory of the host that is free");
+      return;
+    }
+    const at::AutoDispatchBelowAutograd below;
+    at::Tensor(target).copy_(at::from_blob(place, sizes, strides, options));
+  };
 }
 
 at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
@@ -151,6 +206,18 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_bloc
   const bool is_waited = !is_free && !(non_blocking && device().is_pinned(host.const_data_ptr()));
   const at::Tensor source = call.to_host(from), target = call.to_host(to);
   const std::lock_guard lock(device().mutex);
+  if (Capture* capture = device().capture_of(current_stream())) {
+    if (is_waited || is_read) device().refuse_in_graph(current_stream(), "a copy between host and device");
+    capture->keep(memory_of(to));
+    Launch launch{.name = call.name, .uses = {use_of(to, true)}, .work = copy_again(target, source, is_upload)};
+    if (is_here(from)) {
+      capture->keep(memory_of(from));
+      launch.uses.push_back(use_of(from, false));
+    }
+    capture->launches.push_back(std::move(launch));
+    target.copy_(source);
+    return to;
+  }
   const int64_t now = device().launch(current_stream());
   if (is_here(from)) call.note_use(from, false, now);
   if (is_here(to)) call.note_use(to, true, now);
@@ -207,7 +274,17 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
 
 TORCH_LIBRARY_IMPL(_, PrivateUse1, m) { m.fallback(torch::CppFunction::makeFromBoxedFunction<&fallback>()); }
 
+// Under autocast it computes as it does without.
+TORCH_LIBRARY_IMPL(_, AutocastPrivateUse1, m) { m.fallback(torch::CppFunction::makeFallthrough()); }
+
+// What a GPU does with a list of tensors in one launch, and libtorch one by one where nobody says that the device can.
+constexpr const char* kOfLists[] = {"_foreach_add.List",    "_foreach_add.Scalar",  "_foreach_add_.List",
+                                    "_foreach_add_.Scalar", "_foreach_add_.Tensor", "_foreach_mul.Scalar",
+                                    "_foreach_mul_.Scalar", "_foreach_mul_.Tensor", "_foreach_norm.Scalar",
+                                    "_foreach_copy_",       "_foreach_lerp.Scalar"};
+
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  for (const char* name : kOfLists) m.impl(name, torch::CppFunction::makeFromBoxedFunction<&fallback>());
   m.impl("_local_scalar_dense", local_scalar_dense);
   m.impl("_copy_from", copy_from);
   m.impl("record_stream", record_stream);

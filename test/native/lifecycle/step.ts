@@ -3,10 +3,10 @@ import * as ops from '../../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../../lib/tensor/tensor.ts';
 
 /** Some milliseconds of work a step. Returns the last loss. */
-export function enqueueSteps(count: number): Tensor {
-  const x = ops.randn([256, 128], { seed: 1 });
-  const labels = tensor(Int32Array.from({ length: 128 }, (_, i) => i % 10)).to('int64');
-  const weight = ops.randn([128, 64], { seed: 2 });
+export function enqueueSteps(count: number, device = 'cpu'): Tensor {
+  const x = ops.randn([256, 128], { seed: 1 }).to({ device });
+  const labels = tensor(Int32Array.from({ length: 128 }, (_, i) => i % 10)).to({ device, dtype: 'int64' });
+  const weight = ops.randn([128, 64], { seed: 2 }).to({ device });
   weight.requiresGrad = true;
   let loss = x;
   for (let step = 0; step < count; step++) {

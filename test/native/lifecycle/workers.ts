@@ -1,9 +1,11 @@
-/** Worker threads that load the addon and end in every way. usage: workers.ts together|terminate|throw|exit COUNT */
+/** Worker threads that load the addon and end in every way. usage: workers.ts together|terminate|throw|exit COUNT [DEVICE] */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { loadDevice } from '../../device/device.ts';
 import { enqueueSteps } from './step.ts';
 
-const [mode = '', count = '1'] = process.argv.slice(2);
+const [mode = '', count = '1', device = 'cpu'] = process.argv.slice(2);
+if (device !== 'cpu') loadDevice();
 const counts = new Map<string, number>();
 const tally = (key: string): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
 
@@ -13,7 +15,7 @@ const start = `import('tsx/esm/api').then(({ register }) => { register(); return
 
 /** Starts a worker, ends it, and notes its exit code. */
 async function run(end: string, delay: number): Promise<void> {
-  const worker = new Worker(start, { eval: true, workerData: { end } });
+  const worker = new Worker(start, { eval: true, workerData: { end, device } });
   const exited = new Promise<number>((resolve) => worker.once('exit', resolve));
   worker.on('error', (error) => tally(`error ${(error as Error).message}`));
   const messages: unknown[] = [];
@@ -37,5 +39,5 @@ if (mode === 'together') {
   };
   await Promise.all([lane(), lane()]);
 }
-tally(`main thread ${Number.isFinite(await enqueueSteps(2).item()) ? 'computes' : 'is broken'}`);
+tally(`main thread ${Number.isFinite(await enqueueSteps(2, device).item()) ? 'computes' : 'is broken'}`);
 console.log(JSON.stringify(Object.fromEntries([...counts].sort())));

@@ -1,0 +1,45 @@
+/** How the libraries of a GPU compute: once a process, as in PyTorch. */
+import { loadAddon } from '../native/addon.ts';
+import { guard } from '../native/errors.ts';
+import type { OptionsOf, OptionTable } from '../options/option.ts';
+import { resolveOptions } from '../options/resolve.ts';
+
+export const backendOptions = {
+  /**
+   * Of float32 matrix products: 'highest' (default), or 'high', where they may be computed in TF32, with 10 bits of mantissa. As
+   * torch.set_float32_matmul_precision. Convolutions on a GPU take TF32 in any case, as PyTorch's do.
+   */
+  matmulPrecision: { type: 'string', choices: ['highest', 'high'] },
+  /**
+   * Whether cuDNN tries its algorithms at the first convolution of each shape, and takes the fastest: worth it where shapes stay the
+   * same. As torch.backends.cudnn.benchmark. Default: while a trainer is at work.
+   */
+  cudnnBenchmark: { type: 'boolean' },
+  /** Whether cuDNN takes such algorithms only as give the same bits each time. As torch.backends.cudnn.deterministic. Default false. */
+  cudnnDeterministic: { type: 'boolean' },
+} as const satisfies OptionTable;
+
+export interface BackendOptions extends OptionsOf<typeof backendOptions> {}
+
+/** Nobody has chosen: trainers do. */
+let benchmarkIsFree = true;
+
+const set = ({ matmulPrecision, cudnnBenchmark, cudnnDeterministic }: BackendOptions): void =>
+  guard(() => loadAddon().setBackends(matmulPrecision, cudnnBenchmark, cudnnDeterministic));
+
+/**
+ * Sets what is given, for operations that are enqueued from here on, in this process.
+ * @throws {OptionError} an unknown or wrong option.
+ */
+export function setBackends(options: BackendOptions): void {
+  const resolved = resolveOptions('setBackends', backendOptions, options);
+  if (resolved.cudnnBenchmark !== undefined) benchmarkIsFree = false;
+  set(resolved);
+}
+
+/** @internal For work on batches of one size on `device`: cuDNN looks for the fastest algorithms until it is disposed. */
+export function withBenchmark(device: string): Disposable {
+  const isOn = benchmarkIsFree && device.startsWith('cuda');
+  if (isOn) set({ cudnnBenchmark: true });
+  return { [Symbol.dispose]: () => isOn && benchmarkIsFree && set({ cudnnBenchmark: false }) };
+}

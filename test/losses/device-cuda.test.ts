@@ -1,0 +1,104 @@
+/** Every loss on a device: its value and gradients are the CPU's, and its memory that of blocks. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { ContrastiveLossSpec } from '../../lib/losses/all.ts';
+import type { CrossEntropyLossSpec } from '../../lib/losses/cross-entropy.ts';
+import { dclLoss, dclwLoss } from '../../lib/losses/dcl.ts';
+import { contrastiveMetrics } from '../../lib/losses/metrics.ts';
+import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
+import { supConLoss } from '../../lib/losses/sup-con.ts';
+import * as ops from '../../lib/tensor/ops.ts';
+import { sync } from '../../lib/tensor/runtime.ts';
+import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { hasDevice, openDevice, openingTime, takeLog, device as there, title } from '../device/device.ts';
+
+const values = Float64Array.from({ length: 64 * 2 * 8 }, (_, i) => Math.sin(1 + 3.7 * i));
+const labels = Int32Array.from({ length: 64 }, (_, i) => i % 5);
+const labelSets = Array.from({ length: 64 }, (_, i) => [i % 2, Number(i % 3 === 0), 1]);
+const mask = Array.from({ length: 64 }, (_, i) => Array.from({ length: 64 }, (_, j) => Number((i * j) % 7 < 2)));
+const ids = Int32Array.from({ length: 64 }, (_, i) => i);
+const held = values.map((x) => Math.cos(5 * x)).subarray(0, 20 * 8);
+const bank = (z: Tensor) => ({
+  features: tensor(held, { shape: [20, 8], device: z.device }),
+  ids: Int32Array.from({ length: 20 }, (_, i) => 3 * i),
+});
+const hardNegatives = { concentration: 1, classPrior: 0.1 };
+
+/** Of z (64, 2, 8) and a temperature, float64 both. */
+type Loss = (z: Tensor, temperature: Tensor) => Tensor;
+
+const losses: Record<ContrastiveLossSpec['name'] | CrossEntropyLossSpec['name'], Record<string, Loss>> = {
+  supcon: {
+    labels: (z) => supConLoss(z, { labels }),
+    'few positives': (z) => supConLoss(z, { labels, maxPositives: 3, seed: 4 }),
+    'one positive': (z) => supConLoss(z, { labels, denominators: 'negatives-and-one-positive' }),
+    decoupled: (z) => supConLoss(z, { labels, denominators: 'negatives', noPositives: 'zero' }),
+    'first views': (z) => supConLoss(z, { labels, anchors: 'first', lossScale: 2 }),
+    'label sets': (z) => supConLoss(z, { labels: labelSets, variant: 'in', ids, bank: bank(z) }),
+    'a mask': (z) => supConLoss(z, { mask, temperature: 0.01 }),
+    'a learned temperature': (z, temperature) => supConLoss(z, { labels, temperature }),
+    'any length': (z) => supConLoss(z, { labels, normalize: false, hardNegatives }),
+  },
+  'nt-xent': {
+    'two views': (z) => ntXentLoss(z),
+    'a bank': (z) => ntXentLoss(z, { hardNegatives, ids, bank: bank(z) }),
+    queries: (z) => ntXentLoss(z, { anchors: 'queries', ids, bank: bank(z) }),
+  },
+  dcl: { 'a learned temperature': (z, temperature) => dclLoss(z, { temperature }) },
+  dclw: { 'two views': (z) => dclwLoss(z, { sigma: 0.7 }) },
+  'cross-entropy': {
+    smoothed: (z) => {
+      const classes = tensor(labels, { device: z.device });
+      return ops.softmaxCrossEntropy(z, classes, { labelSmoothing: 0.1 });
+    },
+  },
+};
+const cases = Object.entries(losses).flatMap(([name, variants]) =>
+  Object.entries(variants).map(([variant, loss]) => [name, variant, loss] as const),
+);
+
+describe.skipIf(!hasDevice)(title, () => {
+  beforeAll(openDevice, openingTime);
+
+  it.each(cases)('%s, %s: value and gradients are those of the CPU', async (_name, _variant, loss) => {
+    takeLog();
+    const [found, here] = (await Promise.all(
+      [there, 'cpu'].map(async (device) => {
+        using z = tensor(values, { shape: [64, 2, 8], device, requiresGrad: true });
+        using temperature = tensor(0.2, { dtype: 'float64', device, requiresGrad: true });
+        using value = loss(z, temperature).add(temperature.mul(0)); // which gives it a gradient in any case
+        value.backward();
+        const lists = await Promise.all([z.grad, temperature.grad].map((gradient) => (gradient as Tensor).data()));
+        return [await value.item(), ...lists.flatMap((list) => Array.from(list, Number))];
+      }),
+    )) as [number[], number[]];
+    expect(found).toHaveLength(here.length);
+    for (const [i, x] of found.entries()) expect(x).toBeCloseTo(here[i] as number, 9);
+    expect(takeLog()?.races ?? []).toEqual([]);
+  });
+
+  it('metrics are those of the CPU', async () => {
+    const [found, here] = await Promise.all(
+      [there, 'cpu'].map((device) => contrastiveMetrics(tensor(values, { shape: [64, 2, 8], device }), { labels })),
+    );
+    for (const [name, value] of Object.entries(found ?? {}))
+      expect(value, name).toBeCloseTo((here as never)[name] as number, 5);
+  });
+
+  it('the memory of a loss and its gradient is that of some blocks, not of all pairs', async () => {
+    const rows = 4096;
+    const z = ops
+      .randn([rows / 2, 2, 8], { seed: 1 })
+      .to({ device: there })
+      .detach();
+    z.requiresGrad = true;
+    for (const block of [256, 512]) {
+      await sync();
+      const before = takeLog()?.bytes ?? 0;
+      supConLoss(z, { block, labels: Int32Array.from({ length: rows / 2 }, (_, i) => i % 100) }).backward();
+      await sync();
+      const taken = (takeLog()?.peakBytes ?? 0) - before;
+      // A block of float32 against all rows, or against a block; all pairs are 64 MiB.
+      expect(taken).toBeLessThan(4 * 4 * block * rows);
+    }
+  });
+});

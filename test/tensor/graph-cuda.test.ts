@@ -1,0 +1,225 @@
+/** A recording as graphs of its device: what it computes is what the operations compute, to the bit. */
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { Linear } from '../../lib/nn/linear.ts';
+import { SGD } from '../../lib/optim/sgd.ts';
+import { type Compiled, compile } from '../../lib/tensor/compile.ts';
+import { Generator } from '../../lib/tensor/generator.ts';
+import { noGrad, onInteractiveStream } from '../../lib/tensor/modes.ts';
+import * as ops from '../../lib/tensor/ops.ts';
+import { sync } from '../../lib/tensor/runtime.ts';
+import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import {
+  type DeviceLog,
+  hasDevice,
+  openDevice,
+  openingTime,
+  takeLog,
+  device as there,
+  title,
+  waitsOfStreams,
+} from '../device/device.ts';
+
+const rows = (seed: number): Tensor => ops.randn([4, 8], { seed, device: there });
+
+/** Of the last used recording, once its calls are done. */
+const graphOf = async (compiled: Pick<Compiled<never, unknown>, 'recordings'>) => {
+  await sync();
+  return compiled.recordings().at(-1)?.graph;
+};
+
+const launchesIn = (log: DeviceLog | undefined): number | undefined =>
+  log && Object.values(log.launches).reduce((sum, count) => sum + count, 0);
+
+/** Undefined on a GPU, which does not tell. */
+async function launchesOf(call: () => unknown): Promise<number | undefined> {
+  await sync();
+  takeLog();
+  call();
+  await sync();
+  return launchesIn(takeLog());
+}
+
+describe.skipIf(!hasDevice)(title, () => {
+  beforeAll(openDevice, openingTime);
+  beforeEach(() => void takeLog());
+
+  it('arguments and tensors from outside change; results are those of the operations, and stay', async () => {
+    const weight = rows(0);
+    const fn = (x: Tensor, y: Tensor) => [x.mul(weight).add(y).relu(), x.sub(y).square().sum()] as const;
+    const [plain, graph] = [compile(fn), compile(fn, { graph: true })];
+    const kept: [Tensor, Tensor][] = [];
+    for (let i = 1; i <= 5; i++) {
+      noGrad(() => weight.add_(0.5));
+      const [x, y] = [rows(i), rows(10 + i)];
+      const [expected, actual] = [plain(x, y), graph(x, y)];
+      for (const [j, each] of actual.entries()) kept.push([each, expected[j] as Tensor]);
+      expect(await graphOf(graph)).toEqual({ state: i < 3 ? 'warming up' : 'captured' });
+    }
+    for (const [actual, expected] of kept) expect(await actual.data()).toEqual(await expected.data());
+    const log = takeLog();
+    expect(log?.races ?? []).toEqual([]);
+    expect(waitsOfStreams(log)).toEqual([]);
+    const [x, y] = [rows(1), rows(2)];
+    // The graph, and two results out of it. (Copies into it are counted apart.)
+    expect([3, undefined]).toContain(await launchesOf(() => graph(x, y)));
+    expect((await launchesOf(() => plain(x, y))) ?? 6).toBeGreaterThan(5);
+    expect(graph.inspect()).toMatch(/\ngraph captured$/);
+    expect(plain.inspect()).not.toMatch(/\ngraph/);
+  });
+
+  /** A layer, and a step of it that is given its learning rate. */
+  function training(graph: boolean) {
+    const layer = new Linear(8, 3, { generator: new Generator(1) }).to(there);
+    const optimizer = new SGD(layer.namedParameters(), { lr: 1, momentum: 0.9 });
+    const step = compile(
+      (x: Tensor, classes: Tensor, rate: Tensor) => {
+        optimizer.zeroGrad();
+        const loss = ops.crossEntropyLoss(layer.forward(x), classes);
+        loss.backward();
+        optimizer.step({ lr: rate });
+        return loss.detach();
+      },
+      { graph },
+    );
+    return { layer, step };
+  }
+  const classes = () => tensor(Int32Array.of(0, 2, 1, 2), { device: there }).to('int64');
+
+  it('a step of an optimizer: its learning rate is followed, and weights are the same', async () => {
+    const [plain, graph] = [training(false), training(true)];
+    for (let i = 0; i < 8; i++) {
+      const losses = [plain, graph].map(({ step }) => step(rows(i), classes(), 0.5 / (i + 1)));
+      expect(await losses[1]?.item()).toBe(await losses[0]?.item());
+    }
+    expect(await graphOf(graph.step)).toEqual({ state: 'captured' });
+    for (const [name, weight] of graph.layer.stateDict())
+      expect(await weight.data()).toEqual(await plain.layer.stateDict().get(name)?.data());
+    expect(await graph.layer.weight.grad?.data()).toEqual(await plain.layer.weight.grad?.data());
+    expect(takeLog()?.races ?? []).toEqual([]);
+  });
+
+  it('a parameter that moved is captured where it then is', async () => {
+    const [plain, graph] = [training(false), training(true)];
+    for (let i = 0; i < 9; i++) {
+      if (i === 4)
+        for (const { layer } of [plain, graph]) {
+          await sync();
+          layer.to('cpu');
+          layer.to(there);
+        }
+      const losses = [plain, graph].map(({ step }) => step(rows(i), classes(), 0.1));
+      expect(await losses[1]?.item()).toBe(await losses[0]?.item());
+      const state = (await graphOf(graph.step))?.state;
+      expect([i, state]).toEqual([i, i < 2 || i === 4 || i === 5 ? 'warming up' : 'captured']);
+    }
+    expect(takeLog()?.races ?? []).toEqual([]);
+  });
+
+  it('gradients that are added to those from before the call are no graph', async () => {
+    const layer = new Linear(8, 3, { generator: new Generator(1) }).to(there);
+    const add = compile((x: Tensor) => layer.forward(x).sum().backward(), { graph: true });
+    for (let i = 0; i < 4; i++) add(rows(0));
+    expect(await graphOf(add)).toMatchObject({ state: 'not possible', reason: expect.stringContaining('gradients') });
+    const four = await layer.bias?.grad?.data();
+    expect(four).toEqual(Float32Array.of(16, 16, 16));
+  });
+
+  const refused: [string, (x: Tensor) => unknown, RegExp][] = [
+    [
+      'a shape that depends on data',
+      (x) => ops.nonzero(x),
+      /^aten::nonzero has a result .* depends on data, at .*graph-cuda/,
+    ],
+    [
+      'a number of the host under autograd',
+      (x) => ops.dropout(x.mul(factor)).sum().backward(),
+      /^dropout takes .* CPU, between .* gradients, at .*graph-cuda/,
+    ],
+    ['an argument that is changed', (x) => x.add_(1), /changes an argument in place/],
+    [
+      'a value that an operation waits for',
+      (x) => ops.contrastiveLoss(x.reshape([2, 2, 8]), { noPositives: 'error' })[0],
+      /not permitted while a stream is captured: item, at .*graph-cuda/,
+    ],
+  ];
+  let factor: Tensor;
+  beforeAll(() => {
+    factor = ops.ones([8], { device: there });
+    factor.requiresGrad = true;
+  });
+  it.each(refused)('%s: the operations run, and the reason is said', async (_, fn, reason) => {
+    const [plain, graph] = [compile(fn), compile(fn, { graph: true })];
+    for (let i = 0; i < 4; i++) {
+      const [a, b] = [rows(i), rows(i)];
+      const [expected, actual] = [plain(a), graph(b)] as Tensor[];
+      expect(await actual?.data()).toEqual(await expected?.data());
+      expect(await b.data()).toEqual(await a.data());
+    }
+    const found = await graphOf(graph);
+    expect(found?.state).toBe('not possible');
+    expect(found?.reason).toMatch(reason);
+    expect(takeLog()?.races ?? []).toEqual([]);
+  });
+
+  it('random draws without a gradient are fresh at each call, between graphs', async () => {
+    const graph = compile((x: Tensor) => ops.dropout(x.abs().add(1), { p: 0.5 }).add(1), { graph: true });
+    const seen = new Set<string>();
+    for (let i = 0; i < 6; i++) seen.add(String(await graph(rows(0)).data()));
+    expect(seen.size).toBe(6);
+    expect(await graphOf(graph)).toEqual({ state: 'captured' });
+  });
+
+  it('an abort ends a call, and the next one is as ever', async () => {
+    const graph = compile((x: Tensor) => x.mul(2).add(1), { graph: true });
+    const signal = AbortSignal.abort();
+    for (let i = 0; i < 4; i++) {
+      expect(() => graph.abortable(signal, rows(i))).toThrow(expect.objectContaining({ code: 'ERR_ABORTED' }));
+      expect(await graph(rows(i)).data()).toEqual(await rows(i).mul(2).add(1).data());
+    }
+    const controller = new AbortController();
+    const late = graph.abortable(controller.signal, rows(0));
+    controller.abort();
+    await late.data().catch((error) => expect(error).toMatchObject({ code: 'ERR_ABORTED' }));
+    expect(await graph(rows(1)).data()).toEqual(await rows(1).mul(2).add(1).data());
+  });
+
+  it('each recording has its own, and dispose() frees them', async () => {
+    const before = takeLog()?.graphs ?? 0;
+    const graph = compile((x: Tensor) => x.mul(2).add(1), { graph: true });
+    for (let i = 0; i < 4; i++)
+      for (const x of [rows(i), ops.randn([3], { seed: i, device: there })])
+        expect(await graph(x).data()).toEqual(await x.mul(2).add(1).data());
+    expect(graph.recordings().map((each) => each.graph?.state)).toEqual(['captured', 'captured']);
+    expect([before + 2, undefined]).toContain(takeLog()?.graphs);
+    const last = graph(rows(0));
+    graph.dispose();
+    await sync();
+    expect([before, undefined]).toContain(takeLog()?.graphs);
+    expect(await last.data()).toEqual(await rows(0).mul(2).add(1).data());
+  });
+
+  it('calls of another stream run the operations', async () => {
+    const graph = compile((x: Tensor) => x.mul(2).add(1), { graph: true });
+    for (let i = 0; i < 4; i++) await graph(rows(i)).data();
+    const made = onInteractiveStream(() => graph(rows(5)));
+    expect(await onInteractiveStream(() => made.data())).toEqual(await rows(5).mul(2).add(1).data());
+    expect(takeLog()?.races ?? []).toEqual([]);
+  });
+
+  it('for inference: weights that change are folded anew', async () => {
+    const encoder = resnet18({ stem: 'cifar', width: 4, inChannels: 1, seed: 1 }).to(there).eval();
+    const [plain, graph] = [false, true].map((graph) => compile(encoder, { inference: true, graph })) as [
+      Compiled<[Tensor], Tensor>,
+      Compiled<[Tensor], Tensor>,
+    ];
+    for (let i = 0; i < 9; i++) {
+      if (i === 4) noGrad(() => encoder.conv1.weight.mul_(0.5));
+      const images = ops.randn([2, 1, 8, 8], { seed: i, device: there });
+      expect(await graph(images).data()).toEqual(await plain(images).data());
+      const state = (await graphOf(graph))?.state;
+      expect([i, state]).toEqual([i, i < 2 || i === 4 || i === 5 ? 'warming up' : 'captured']);
+    }
+    expect(takeLog()?.races ?? []).toEqual([]);
+  });
+});
