@@ -44,7 +44,7 @@ export function flag<const O extends Typable, const F extends Own = Record<never
   own?: F,
 ): Flag<O, F> {
   if (option.type === 'boolean' && option.default === true)
-    return { type: 'boolean', help: option.off } as object as Flag<O, F>;
+    return { type: 'boolean', help: option.off ?? '' } as object as Flag<O, F>;
   const { usual: declared, flag: _, default: fixed, required, ...rest } = option;
   const { usual = own?.default === undefined ? declared : undefined, ...others }: Own = own ?? {};
   const { help = '' } = { ...rest, ...own };

@@ -23,6 +23,7 @@ import { flagOf } from './options.ts';
 import { samplerFlags } from './sampler-option.ts';
 import { ofDevice, ofProcesses, ofRun, ofThreads, precisionWords } from './shared-options.ts';
 
+// 0 is a word of the command's: nothing is put aside.
 const { above: _, ...share } = holdOutOptions.fraction;
 
 /** What most people choose. */

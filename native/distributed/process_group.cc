@@ -97,6 +97,8 @@ ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
     nccl_.all = connect_by_nccl(options_, part("nccl"), listen);
     nccl_.gradients = connect_by_nccl(options_, part("nccl gradients"), listen);
   } catch (const Error& e) {
+    note_failure(e.what());
+    nccl_.release();
     store_->leave(e.what());
     throw;
   }
