@@ -67,6 +67,7 @@ RecordingGraph::RecordingGraph(const Recording& recording, const std::vector<Val
       captured_(plan_.parts.size()),
       status_{State::kWarmingUp, "", -1} {
   if (plan_.parts.empty()) give_up(plan_.reason, plan_.operation);
+  if (launches_block()) give_up("CUDA_LAUNCH_BLOCKING asks for operations that are waited for one by one");
 }
 
 std::vector<at::Tensor> RecordingGraph::run(std::vector<at::Tensor> given, uint64_t job,
