@@ -46,7 +46,7 @@ struct Log {
 struct Device {
   std::recursive_mutex mutex;
   Log log;
-  int64_t bytes = 0;  // of memory
+  int64_t bytes = 0;                     // of memory
   std::map<c10::StreamId, Clock> known;  // by stream
   std::map<void*, size_t> pinned;        // begin, size
   std::map<void*, Clock> events;
