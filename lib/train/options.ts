@@ -142,10 +142,10 @@ export const trainerOptions = {
   },
   /**
    * On a GPU, where steps are compiled: whether what a step launches is kept as graphs of the device (`compile`), which small
-   * networks gain from. It takes more memory. Default true.
+   * networks gain from. It takes more memory. A warning says why, where a step cannot be kept so. Default false.
    */
   graph: {
-    ...{ type: 'boolean', default: true },
+    ...{ type: 'boolean', default: false },
     help: 'on a GPU: a compiled step is a few launches',
     guide: 'compile.md#graphs-of-a-gpu',
   },

@@ -121,6 +121,15 @@ export function makeStep(
     : undefined;
   const step = compiled ?? whole;
 
+  let hasTold = !options.graph;
+  /** Why there are no graphs, where they were asked for; once. */
+  const tellWhyNot = (): void => {
+    const reason = hasTold ? undefined : compiled?.recordings().find(({ graph }) => graph?.reason)?.graph?.reason;
+    if (reason === undefined) return;
+    hasTold = true;
+    process.emitWarning(`the steps of this training are not kept as graphs: ${reason}`, 'GraphWarning');
+  };
+
   let place = 0; // of the batch among those of its step
   const enqueue = (batch: TrainBatchParts, context: StepContext, part: Part): StepOutputs => {
     const { images, viewOrder } = batch;
@@ -170,6 +179,7 @@ export function makeStep(
         return result;
       });
       const [result] = await Promise.all([seen, shared?.expectSame(compiled)]);
+      tellWhyNot();
       return result;
     } catch (error) {
       await sync().catch(() => {}); // this failure, which is heard here

@@ -1,5 +1,5 @@
 /** Steps as graphs of the device: a training with them is the same as one without, to the bit. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
@@ -91,7 +91,9 @@ describe.skipIf(!hasDevice)(title, () => {
   it.each(cases)(
     '%s: the same losses, weights, statistics and state, and no step waits',
     async (_, chosen, spec, is) => {
+      using warnings = vi.spyOn(process, 'emitWarning');
       const [plain, graph] = [await trained(false, chosen, spec), await trained(true, chosen, spec)];
+      expect(warnings.mock.calls.filter(([, type]) => type === ('GraphWarning' as never))).toHaveLength(is ? 0 : 1);
       expect(graph.losses).toEqual(plain.losses);
       expect(graph.state).toEqual(plain.state);
       expect(graph.refused).toEqual(new Array(8).fill(undefined));
