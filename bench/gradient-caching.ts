@@ -62,7 +62,7 @@ function inChild(batch: number, micro: number, count: number): Figures {
 if (values.child) {
   console.log(JSON.stringify(await train()));
 } else {
-  const small = inChild(microBatch, microBatch, (steps * batchSize) / microBatch);
+  const small = inChild(microBatch, microBatch, Math.ceil((steps * batchSize) / microBatch));
   const large = inChild(batchSize, microBatch, steps);
   const show = ({ peak, samplesPerSecond }: Figures): string =>
     `${peak.toFixed(0)} MB at most, ${samplesPerSecond.toFixed(0)} samples/s`;

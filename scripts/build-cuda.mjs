@@ -1,5 +1,6 @@
 // `node scripts/build-cuda.mjs`: build/Release/contrastive_cuda.so, for the libtorch for CUDA that has the version of the one
 // that the addon was built against, which may itself be for the CPU. NVIDIA's headers come from its wheels, into build/cuda-headers/.
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './bootstrap.mjs';
@@ -21,7 +22,9 @@ async function wheelsFor(version) {
 
 /** The folders with NVIDIA's headers. */
 async function obtainHeaders(version, at) {
-  const folder = join(headers, version);
+  const wheels = await wheelsFor(version);
+  const digest = createHash('sha256').update(wheels.map(({ sha256 }) => sha256).join());
+  const folder = join(headers, digest.digest('hex').slice(0, 16));
   if (!existsSync(folder)) {
     const { indexSource, obtainWheel, pipSource } = await load('native/libtorch-install');
     const { unpackLibtorch } = await load('native/libtorch-unpack');
@@ -31,7 +34,7 @@ async function obtainHeaders(version, at) {
     const unpacked = join(downloads, 'unpacked');
     const onProgress = ({ stage, detail }) => at(`${stage}: ${detail}`);
     await interruptible(async (signal) => {
-      for (const wheel of await wheelsFor(version)) {
+      for (const wheel of wheels) {
         const context = { env: process.env, signal, onProgress };
         const path = await obtainWheel(wheel, downloads, [pipSource, indexSource], context);
         await unpackLibtorch(path, unpacked, { leaveOut: /\.so[.\d]*$/, signal });

@@ -1,6 +1,7 @@
 /** Stage 2, end to end: a pre-trained encoder and a new classifier, trained on labels. */
 import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { readLabels } from '../data/labels.ts';
+import { joinLaunched } from '../distributed/group.ts';
 import { headInitOption, linearHead } from '../encoders/linear-head.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
@@ -92,7 +93,7 @@ export interface FineTuneResult {
  * @throws {OptionError} an unknown or wrong option.
  * @throws {DataError} a sample without a label, or with one above the classes.
  * @throws {NonFiniteLossError} a loss, gradient or weight that is NaN or infinite.
- * @throws {AbortError} the signal fired.
+ * @throws {AbortError} the signal fired. @throws {DistributedError} of several processes: one does not come, or ended.
  * @example
  * const few = await balancedSubset(train, { fraction: 0.1 });
  * const { classifier, test } = await fineTune(encoder, few, {
@@ -112,6 +113,7 @@ export async function fineTune(encoder: Encoder, train: Dataset, options: FineTu
       'encoder must have parameters to train: an encoder that a run opens without its code has none',
     );
   const dataset = checkDataset(train);
+  await joinLaunched(device); // the plan goes by how many processes there are
   const { batchSize, epochs, lr } = fineTunePlan(dataset.length, training);
   const { classes = await countClasses(dataset, signal), microBatch = batchSize, ...others } = training;
   throwIfAborted(signal);

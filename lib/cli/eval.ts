@@ -105,7 +105,7 @@ With --json, one object: knnTop1, linearTop1 and fineTuneTop1 (shares, 0 to 1; t
   ],
   options: evalOptions,
   takesSeveral: true,
-  run: (context) => together(() => evaluate(context), { timeout: context.options.timeout, signal: context.signal }),
+  run: (context) => together(() => evaluate(context), context),
 });
 
 /** This process's part. */
@@ -200,7 +200,16 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
 
 /** @throws {DistributedError} this process would judge otherwise than rank 0, or on other images. */
 async function expectAlike(
-  { run: _, data: __, encoder: ___, device: ____, threads: _____, timeout: ______, ...decides }: EvalOptions,
+  {
+    run: _,
+    data: __,
+    encoder: ___,
+    device: ____,
+    threads: _____,
+    timeout: ______,
+    backend: _______,
+    ...decides
+  }: EvalOptions,
   { train, test }: LabelledSplits,
 ): Promise<void> {
   await expectAsRankZero('evaluates', {

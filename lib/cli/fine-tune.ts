@@ -78,7 +78,7 @@ With --json, one object: accuracy (a share, 0 to 1, of the test images; null wit
   ],
   options,
   takesSeveral: true,
-  run: (context) => together(() => tune(context), { timeout: context.options.timeout, signal: context.signal }),
+  run: (context) => together(() => tune(context), context),
 });
 
 /** This process's part. */

@@ -36,4 +36,5 @@ export const ofThreads = {
 /** Of a command that several processes run together. */
 export const ofProcesses = {
   timeout: flag(processGroupOptions.timeout),
+  backend: flag(processGroupOptions.backend),
 } as const satisfies OptionTable;

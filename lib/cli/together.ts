@@ -2,14 +2,21 @@
 import { type Checkpoint, weightsDigest } from '../checkpoint/checkpoint-files.ts';
 import { openCheckpoint, openRun, type RunFolder } from '../checkpoint/run.ts';
 import { expectAsRankZero } from '../distributed/alike.ts';
+import { type BackendName, backendFor } from '../distributed/backend.ts';
 import { isOneOfSeveral } from '../distributed/environment.ts';
 import { barrier, destroyProcessGroup, fromRankZero, initProcessGroup } from '../distributed/group.ts';
 import { AbortError, DistributedError, messageOf } from '../errors.ts';
 import type { Output } from './output.ts';
 
-export interface TogetherOptions {
-  /** Seconds that one process waits for another. */
-  readonly timeout: number;
+/** Of a command's context, what the joining needs. */
+export interface TogetherContext {
+  readonly options: {
+    /** Seconds that one process waits for another. */
+    readonly timeout: number;
+    readonly backend: BackendName;
+    /** On which the command computes. */
+    readonly device: string;
+  };
   readonly signal: AbortSignal;
 }
 
@@ -18,9 +25,10 @@ export interface TogetherOptions {
  * no launcher.
  * @throws {DistributedError} a process does not come, or ended. @throws {AbortError} the signal fired.
  */
-export async function together(work: () => Promise<void>, { timeout, signal }: TogetherOptions): Promise<void> {
+export async function together(work: () => Promise<void>, { options, signal }: TogetherContext): Promise<void> {
   if (!isOneOfSeveral()) return work();
-  await Promise.race([initProcessGroup({ timeout }), whenStopped(signal)]);
+  const { timeout, backend, device } = options;
+  await Promise.race([initProcessGroup({ timeout, backend: backendFor(device, backend) }), whenStopped(signal)]);
   let reason = '';
   try {
     await work();

@@ -246,7 +246,18 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 /** A word of a shell's command line. */
 export const shellWord = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : quoted(word));
 
-const { epochs, data, import: file, device, threads, timeout, limitTest, checkpointEvery, knnEvery } = trainOptions;
+const {
+  epochs,
+  data,
+  import: file,
+  device,
+  threads,
+  timeout,
+  backend,
+  limitTest,
+  checkpointEvery,
+  knnEvery,
+} = trainOptions;
 
 /** What a run does not keep: the file that adds parts, and what does not decide the weights. */
 const notKept = {
@@ -254,6 +265,7 @@ const notKept = {
   device,
   threads,
   timeout,
+  backend,
   checkpointEvery,
   knnEvery,
   ...inGroup(groups.watching, monitorOptions),

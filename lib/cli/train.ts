@@ -100,8 +100,7 @@ With --json, one object a line: the events start, step, monitor, checkpoint, epo
 
 /** `contrastive train`, and `contrastive resume`. */
 export async function train(context: TrainContext): Promise<void> {
-  const { options, signal } = context;
-  await together(() => trainHere(context), { timeout: options.timeout, signal });
+  await together(() => trainHere(context), context);
 }
 
 /** This process's part. */

@@ -11,16 +11,21 @@ import * as ops from '../tensor/ops.ts';
 import { sync } from '../tensor/runtime.ts';
 import { tensor } from '../tensor/tensor.ts';
 import { expectFunction, expectText } from '../validate.ts';
-import { ncclDevice } from './backend.ts';
+import { backendFor, ncclDevice } from './backend.ts';
 import { codeSignature } from './code-signature.ts';
 import { isOneOfSeveral, type Place, placeOf } from './environment.ts';
 
 export const processGroupOptions = {
   /**
    * What carries the tensors: 'gloo' (TCP, over the CPU's memory), or 'nccl' those of a CUDA device, and gloo all others. 'auto', the default:
-   * NCCL where LOCAL_RANK names a CUDA device of this machine.
+   * NCCL where LOCAL_RANK names a CUDA device of its machine in every process, and all can use NCCL.
    */
-  backend: { type: 'string', choices: ['auto', 'gloo', 'nccl'], default: 'auto' },
+  backend: {
+    type: 'string',
+    choices: ['auto', 'gloo', 'nccl'],
+    default: 'auto',
+    help: "of several processes: what carries a GPU's tensors; auto: nccl where each process can and has a GPU",
+  },
   /** Seconds that the others are waited for, at the start and in each collective. Default 600. */
   timeout: {
     ...{ type: 'number', above: 0, max: 1e6, default: 600, value: 'SECONDS' },
@@ -73,7 +78,8 @@ export async function initProcessGroup(options: ProcessGroupOptions = {}): Promi
   const place = placeIn(file, given);
   const group = { rank: place.rank, worldSize: place.worldSize };
   const device = ncclDevice(backend, place.worldSize);
-  const alike = { ...codeSignature(), backend: device === undefined ? 'gloo' : 'nccl', ...signature };
+  // Where one takes gloo, those with 'auto' do so too.
+  const alike = { ...codeSignature(), backend: backend === 'nccl' ? 'nccl' : 'auto or gloo', ...signature };
   const lines = Object.entries(alike).map((entry) => entry.join(' '));
   joined = group;
   exchanges = 0;
@@ -95,6 +101,11 @@ export async function initProcessGroup(options: ProcessGroupOptions = {}): Promi
     joined = undefined;
     throw error;
   }
+}
+
+/** Joins the processes that a launcher has started, if it has and this one is in no group yet, for what is computed on `device`. */
+export async function joinLaunched(device: string): Promise<void> {
+  if (!isDistributed() && isOneOfSeveral()) await initProcessGroup({ backend: backendFor(device) });
 }
 
 function placeIn(file: string | undefined, given: { readonly [K in keyof Joined]?: number | undefined }): Place {

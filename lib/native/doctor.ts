@@ -1,8 +1,9 @@
 /** What this machine and this process offer, and what to do about anything wrong. Works with no libtorch and no addon. */
 import { existsSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { type AddonInfo, type CudaLibrary, cudaLibrary, loadAddon, loadedLibtorch } from './addon.ts';
-import { addonPath, packageVersion } from './addon-path.ts';
+import { addonPath, packageRoot, packageVersion } from './addon-path.ts';
 import { isCudaBuild, type Libtorch, type LibtorchCandidate, resolveLibtorch } from './libtorch.ts';
 import { testedVersions } from './manifest.ts';
 
@@ -92,6 +93,7 @@ function findings(
   const error = (problem: string, advice: string) => found.push({ level: 'error', problem, advice });
   const note = (problem: string, advice: string) => found.push({ level: 'note', problem, advice });
   const { platform, libtorch, addon } = report;
+  const build = join(packageRoot, 'build');
 
   if (blocked !== undefined)
     error(
@@ -129,7 +131,8 @@ function findings(
   if (isForCuda && process.platform === 'linux' && report.cuda?.refused !== undefined)
     note(
       `NCCL cannot be used: ${report.cuda.refused}`,
-      "Several processes exchange tensors over the CPU's memory. Where the headers of CUDA and NCCL are, `npx contrastive build` compiles what is missing.",
+      "Several processes exchange tensors over the CPU's memory. Where the headers of CUDA and NCCL are (docs/libtorch.md), this compiles what is missing: " +
+        `\`rm -f ${join(build, 'native.stamp')} ${join(build, 'CMakeCache.txt')}; npx contrastive build\`.`,
     );
   if (platform.threads !== undefined && platform.threads > platform.cores)
     note(

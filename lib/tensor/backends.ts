@@ -23,12 +23,15 @@ export interface BackendOptions extends OptionsOf<typeof backendOptions> {}
 
 /** Nobody has chosen: trainers do. */
 let benchmarkIsFree = true;
+/** Trainers on CUDA. */
+let atWork = 0;
 
 const set = ({ matmulPrecision, cudnnBenchmark, cudnnDeterministic }: BackendOptions): void =>
   guard(() => loadAddon().setBackends(matmulPrecision, cudnnBenchmark, cudnnDeterministic));
 
 /**
- * Sets what is given, for operations that are enqueued from here on, in this process.
+ * Sets what is given, in this process: for a training's operations, those that are enqueued from here on. An embedder's passes, which
+ * do not wait for a training's, may see it earlier or later.
  * @throws {OptionError} an unknown or wrong option.
  */
 export function setBackends(options: BackendOptions): void {
@@ -37,9 +40,12 @@ export function setBackends(options: BackendOptions): void {
   set(resolved);
 }
 
-/** @internal For work on batches of one size on `device`: cuDNN looks for the fastest algorithms until it is disposed. */
+/** @internal For work on batches of one size on `device`: cuDNN looks for the fastest algorithms until all of it is disposed. */
 export function withBenchmark(device: string): Disposable {
-  const isOn = benchmarkIsFree && device.startsWith('cuda');
-  if (isOn) set({ cudnnBenchmark: true });
-  return { [Symbol.dispose]: () => isOn && benchmarkIsFree && set({ cudnnBenchmark: false }) };
+  if (!device.startsWith('cuda')) return { [Symbol.dispose]: () => {} };
+  if (atWork++ === 0 && benchmarkIsFree) set({ cudnnBenchmark: true });
+  const end = (): void => {
+    if (--atWork === 0 && benchmarkIsFree) set({ cudnnBenchmark: false });
+  };
+  return { [Symbol.dispose]: end };
 }

@@ -16,6 +16,10 @@ export const isRecorded = (
 ): boolean =>
   compile ?? (encoder.isPure && (head === null || (head instanceof Module && head.isPure)) && method.isPure);
 
+/** Whether encoder or head are not recorded at present, as where forward hooks see them. */
+export const hasUnrecordedPart = ({ encoder, head }: Parts): boolean =>
+  [encoder, head].some((part) => part instanceof Module && part.modeKey === undefined);
+
 /** The modes of encoder, head and method, for what is recorded of them; undefined where there can be no recording. */
 export function modeKeyOf({ encoder, head }: Parts, method: Method): string | undefined {
   const keys = [encoder, head, method].flatMap((part) => (part instanceof Module ? [part.modeKey] : []));

@@ -2,8 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Dataset } from '../data/dataset.ts';
 import { expectAsRankZero } from '../distributed/alike.ts';
-import { isOneOfSeveral } from '../distributed/environment.ts';
-import { fromRankZero, initProcessGroup, isDistributed } from '../distributed/group.ts';
+import { fromRankZero, isDistributed, joinLaunched } from '../distributed/group.ts';
 import { Ranks } from '../distributed/ranks.ts';
 import { Module } from '../nn/module.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
@@ -20,9 +19,7 @@ import { trainedParameters } from './trained.ts';
 export async function joinRanks(
   options: Pick<CheckedOptions, 'device' | 'gather' | 'syncBatchNorm'>,
 ): Promise<Ranks | undefined> {
-  // For a training on the CPU, NCCL would take a GPU's memory for nothing.
-  if (!isDistributed() && isOneOfSeveral())
-    await initProcessGroup({ backend: options.device === 'cpu' ? 'gloo' : 'auto' });
+  await joinLaunched(options.device);
   return isDistributed() ? new Ranks(options) : undefined;
 }
 

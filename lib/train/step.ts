@@ -12,7 +12,7 @@ import type { AveragedWeights } from './averaged-weights.ts';
 import type { TrainBatch } from './batches.ts';
 import { handedOn, onlyPart, type Part, refusalOf, StepGuard } from './guard.ts';
 import type { ResolvedOptions } from './options.ts';
-import { callsFunctions, isRecorded, modeKeyOf } from './purity.ts';
+import { callsFunctions, hasUnrecordedPart, isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
 import { labelsToSee, readTogether, SharedStep, stopOf, type Together } from './shared-step.ts';
 import { scalarOf, targetsOf } from './targets.ts';
@@ -106,6 +106,10 @@ function stepFunction(
   };
 }
 
+/** For who asked for graphs of a device. */
+export const warnOfNoGraphs = (reason: string): void =>
+  process.emitWarning(`the steps of this training are not kept as graphs: ${reason}`, 'GraphWarning');
+
 export function makeStep(
   options: ResolvedOptions,
   optimizer: Optimizer,
@@ -121,13 +125,19 @@ export function makeStep(
     : undefined;
   const step = compiled ?? whole;
 
+  const whyNoGraphs = (): string | undefined => {
+    if (compiled === undefined) return 'they are not compiled';
+    const recordings = compiled.recordings();
+    if (recordings.length > 0) return recordings.find(({ graph }) => graph?.reason)?.graph?.reason;
+    return hasUnrecordedPart(options) ? 'they are not recorded, as with forward hooks' : undefined;
+  };
   let hasTold = !options.graph;
   /** Why there are no graphs, where they were asked for; once. */
   const tellWhyNot = (): void => {
-    const reason = hasTold ? undefined : compiled?.recordings().find(({ graph }) => graph?.reason)?.graph?.reason;
+    const reason = hasTold ? undefined : whyNoGraphs();
     if (reason === undefined) return;
     hasTold = true;
-    process.emitWarning(`the steps of this training are not kept as graphs: ${reason}`, 'GraphWarning');
+    warnOfNoGraphs(reason);
   };
 
   let place = 0; // of the batch among those of its step

@@ -84,8 +84,12 @@ GrayMix gray_mix(const operation::Grayscale&) { return {0, 1, 0, /*is_clamped=*/
 at::Tensor apply_each(const at::Tensor& images, Each<GrayMix> each) {
   constexpr double kAny = std::numeric_limits<double>::infinity();
   std::vector<std::vector<double>> rows;
-  for (const auto& [pixel, gray, mean, is_clamped] : each)
-    rows.push_back({pixel, gray, mean, is_clamped ? 0 : -kAny, is_clamped ? 1 : kAny});
+  for (const auto& [pixel, gray, mean, is_clamped] : each) {
+    if (gray != 0 && images.size(1) == 1)  // a gray image stays as it is, its values beyond [0, 1] too
+      rows.push_back({1, 0, 0, -kAny, kAny});
+    else
+      rows.push_back({pixel, gray, mean, is_clamped ? 0 : -kAny, is_clamped ? 1 : kAny});
+  }
   const at::Tensor numbers = upload(Batch::color("colorJitter", images), rows).reshape({-1, 5, 1, 1, 1});
   const auto number = [&numbers](int64_t i) { return numbers.select(1, i); };  // (samples, 1, 1, 1)
   const at::Tensor gray = luma(images);

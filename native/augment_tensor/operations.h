@@ -44,7 +44,7 @@ at::Tensor apply_each(const at::Tensor& images, Each<operation::Erase> each);
 at::Tensor apply_each(const at::Tensor& images, Each<operation::EraseWithNoise> each);
 
 // What brightness, contrast, saturation and gray come down to: of a pixel, its gray and the image's mean gray so much
-// each, clamped to [0, 1] unless that is all gray.
+// each, clamped to [0, 1] unless that is all gray. An image of one channel is only changed by brightness and contrast.
 struct GrayMix {
   float pixel, gray, mean;
   bool is_clamped = true;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -33,12 +34,15 @@ struct Item {
   int64_t place;  // among all results
   Placement placement;
   std::vector<augment::Plan> plans;  // by transform, what the placement did not take in
+  int64_t ahead = 0;                 // the placement has the size that is due behind so many transforms
+  int64_t values = 0;                // of its largest image, from the placement on
 };
 
-// Items that go through the transforms together, and their images, all of one size.
+// Items that go through the transforms together, and their images, all of one size and equally far ahead.
 struct Group {
   std::vector<Item> items;
   at::Tensor images;
+  int64_t ahead;
 };
 
 at::Tensor select(const at::Tensor& images, const std::vector<int64_t>& indices) {
@@ -94,6 +98,8 @@ std::vector<Sources> upload_all(const std::vector<ImageView>& images, at::Device
   return list;
 }
 
+int64_t values_of(augment::Shape shape) { return int64_t{shape.height} * shape.width * shape.channels; }
+
 // What one view makes of one sample, drawn.
 Item make_item(const TensorJob& job, size_t view, int64_t sample) {
   const augment::Pipeline& pipeline = *job.batch.views[view];
@@ -105,44 +111,64 @@ Item make_item(const TensorJob& job, size_t view, int64_t sample) {
   bool is_placed = true;  // whether nothing has needed pixels yet
   for (size_t i = 0; i < drawn.size(); ++i) {
     augment::Plan plan;
-    if (drawn[i].applied) pipeline.transforms()[i]->plan(drawn[i], shape, plan);
-    shape = pipeline.transforms()[i]->output_shape(shape);
+    const augment::Shape before = shape;
+    if (drawn[i].applied) pipeline.transforms()[i]->plan(drawn[i], before, plan);
+    shape = pipeline.transforms()[i]->output_shape(before);
     size_t taken = 0;
     while (is_placed && taken < plan.size() && (is_placed = item.placement.take(plan[taken]))) ++taken;
     item.plans.emplace_back(plan.begin() + static_cast<int64_t>(taken), plan.end());
+    if (!is_placed)
+      item.values = std::max(item.values, values_of(shape));
+    else if (!(shape == before))
+      item.ahead = static_cast<int64_t>(i) + 1;
   }
+  const augment::Shape placed = {item.placement.rows.count, item.placement.columns.count, shape.channels};
+  item.values = std::max(item.values, values_of(placed));
   return item;
 }
 
-// Of each sample of the sources a view, those of one size together.
-std::vector<Group> place_view(const TensorJob& job, size_t view, const Sources& sources) {
+// By view, the item of each sample.
+std::vector<std::vector<Item>> make_items(const TensorJob& job) {
+  std::vector<std::vector<Item>> items(job.batch.views.size());
+  for (size_t view = 0; view < items.size(); ++view)
+    for (size_t sample = 0; sample < job.batch.images.size(); ++sample)
+      items[view].push_back(make_item(job, view, static_cast<int64_t>(sample)));
+  return items;
+}
+
+// Of each sample of the sources a view, those together that are of one size and equally far ahead: to others of that
+// size, the transforms in between have yet to do something.
+std::vector<Group> place_view(const augment::Pipeline& pipeline, const Sources& sources, std::vector<Item>& items) {
   struct Placed {
     std::vector<Item> items;
     std::vector<Placement> placements;
     std::vector<int64_t> indices;
   };
-  std::map<std::array<int, 2>, Placed> by_size;
+  std::map<std::array<int64_t, 3>, Placed> by_size;
   for (size_t i = 0; i < sources.samples.size(); ++i) {
-    Item item = make_item(job, view, sources.samples[i]);
-    Placed& placed = by_size[{item.placement.rows.count, item.placement.columns.count}];
+    Item& item = items[sources.samples[i]];
+    Placed& placed = by_size[{item.placement.rows.count, item.placement.columns.count, item.ahead}];
     placed.placements.push_back(item.placement);
     placed.indices.push_back(static_cast<int64_t>(i));
     placed.items.push_back(std::move(item));
   }
-  const int channels = job.batch.views[view]->loaded({1, 1, static_cast<int>(sources.images.size(1))}).channels;
+  const int channels = pipeline.loaded({1, 1, static_cast<int>(sources.images.size(1))}).channels;
   std::vector<Group> groups;
-  for (auto& [size, placed] : by_size) {
+  for (auto& [key, placed] : by_size) {
     const at::Tensor images = by_size.size() == 1 ? sources.images : select(sources.images, placed.indices);
-    groups.push_back({std::move(placed.items), place(images, placed.placements).expand({-1, channels, -1, -1})});
+    groups.push_back(
+        {std::move(placed.items), place(images, placed.placements).expand({-1, channels, -1, -1}), key[2]});
   }
   return groups;
 }
 
-// Groups whose sizes are one.
-std::vector<Group> unite(std::vector<Group> groups) {
-  std::map<std::array<int64_t, 3>, std::vector<Group>> by_size;
-  for (Group& group : groups)
-    by_size[{group.images.size(1), group.images.size(2), group.images.size(3)}].push_back(std::move(group));
+// Groups for transform number `next`: those of one size become one, unless one is further ahead of it than the other.
+std::vector<Group> unite(std::vector<Group> groups, int64_t next) {
+  std::map<std::array<int64_t, 4>, std::vector<Group>> by_size;
+  for (Group& group : groups) {
+    const at::Tensor& images = group.images;
+    by_size[{std::max(group.ahead, next), images.size(1), images.size(2), images.size(3)}].push_back(std::move(group));
+  }
   std::vector<Group> united;
   for (auto& [size, parts] : by_size) {
     Group whole = std::move(parts[0]);
@@ -159,14 +185,16 @@ std::vector<Group> unite(std::vector<Group> groups) {
 
 // The views of one pipeline.
 std::vector<Group> make_views(const TensorJob& job, const std::vector<size_t>& views,
-                              const std::vector<Sources>& sources, const std::atomic<bool>& cancel) {
+                              const std::vector<Sources>& sources, std::vector<std::vector<Item>>& items,
+                              const std::atomic<bool>& cancel) {
+  const augment::Pipeline& pipeline = *job.batch.views[views[0]];
   std::vector<Group> groups;
   for (const size_t view : views)
     for (const Sources& one : sources)
-      for (Group& group : place_view(job, view, one)) groups.push_back(std::move(group));
-  for (size_t i = 0; i < job.batch.views[views[0]]->transforms().size(); ++i) {
+      for (Group& group : place_view(pipeline, one, items[view])) groups.push_back(std::move(group));
+  for (size_t i = 0; i < pipeline.transforms().size(); ++i) {
     CONTRASTIVE_CHECK(!cancel.load(std::memory_order_relaxed), kAbortedError, "augmentation was cancelled");
-    groups = unite(std::move(groups));
+    groups = unite(std::move(groups), static_cast<int64_t>(i));
     for (Group& group : groups) {
       std::vector<augment::Plan> plans;
       for (Item& item : group.items) plans.push_back(std::move(item.plans[i]));
@@ -176,20 +204,25 @@ std::vector<Group> make_views(const TensorJob& job, const std::vector<size_t>& v
   return groups;
 }
 
-// Which views go through their pipeline together: as many of one pipeline as memory allows.
-std::vector<std::vector<size_t>> views_together(const augment::BatchJob& batch) {
-  constexpr int64_t kMost = int64_t{1} << 27;  // values of results; those on the way to them are a few times as many
-  const ImageView& image = batch.images[0];
-  const augment::Shape shape = batch.views[0]->output_shape({image.height, image.width, image.channels});
-  const int64_t view_values = static_cast<int64_t>(batch.images.size()) * shape.channels * shape.height * shape.width;
-  const size_t most = static_cast<size_t>(std::max<int64_t>(1, kMost / view_values));
-  std::vector<std::vector<size_t>> runs;
+// Views that go through their pipeline together.
+struct Run {
+  std::vector<size_t> views;
+  int64_t values = 0;  // of their images when these are largest
+};
+
+// As many views of one pipeline as memory allows.
+std::vector<Run> views_together(const augment::BatchJob& batch, const std::vector<std::vector<Item>>& items) {
+  constexpr int64_t kMost = int64_t{1} << 27;  // values; an operation needs a few times as many
+  std::vector<Run> runs;
   for (size_t view = 0; view < batch.views.size(); ++view) {
-    auto run = std::find_if(runs.begin(), runs.end(), [&](const std::vector<size_t>& other) {
-      return batch.views[other[0]] == batch.views[view] && other.size() < most;
+    int64_t values = 0;
+    for (const Item& item : items[view]) values += item.values;
+    auto run = std::find_if(runs.begin(), runs.end(), [&](const Run& other) {
+      return batch.views[other.views[0]] == batch.views[view] && other.values + values <= kMost;
     });
     if (run == runs.end()) run = runs.emplace(run);
-    run->push_back(view);
+    run->views.push_back(view);
+    run->values += values;
   }
   return runs;
 }
@@ -207,9 +240,10 @@ at::Tensor augment_on_device(const TensorJob& job, const std::atomic<bool>& canc
   const c10::NoGradGuard no_grad;
   const std::vector<Sources> sources = upload_all(job.batch.images, job.device);
   std::vector<Group> groups;
-  for (const std::vector<size_t>& views : views_together(job.batch))
-    for (Group& group : make_views(job, views, sources, cancel)) groups.push_back(std::move(group));
-  const at::Tensor all = in_order(unite(std::move(groups))[0]);
+  std::vector<std::vector<Item>> items = make_items(job);
+  for (const Run& run : views_together(job.batch, items))
+    for (Group& group : make_views(job, run.views, sources, items, cancel)) groups.push_back(std::move(group));
+  const at::Tensor all = in_order(unite(std::move(groups), std::numeric_limits<int64_t>::max())[0]);
   return all.to(all.options().dtype(job.dtype), false, false, at::MemoryFormat::ChannelsLast);
 }
 

@@ -12,8 +12,11 @@ namespace contrastive {
 struct CudaLibrary {
   // The version of libtorch that it was compiled against. Sizes of libtorch's classes are compiled in.
   const char* torch_version;
+  // Once, in the thread that opens the library. Throws kOptionError where the NCCL that is loaded is not the one of the
+  // headers.
+  void (*prepare_nccl)();
   // NCCL's collectives, between `size` processes that each call this with a CUDA device of their own. Returns before
-  // they are connected. Throws kOptionError where the NCCL that is loaded is not the one of the headers.
+  // they are connected.
   c10::intrusive_ptr<c10d::Backend> (*make_nccl_backend)(const c10::intrusive_ptr<c10d::Store>& store, int rank,
                                                          int size);
   MakeDeviceGraph make_device_graph;
@@ -22,7 +25,8 @@ struct CudaLibrary {
 // Null where it is not there.
 const CudaLibrary* cuda_library();
 
-// Throws kStateError where the library was compiled against another libtorch than the core.
+// Throws kStateError where the library was compiled against another libtorch than the core, and what
+// `prepare_nccl` does; device graphs are then there, and cuda_library() is null.
 void use_cuda_library(const CudaLibrary& library);
 
 }  // namespace contrastive

@@ -49,12 +49,15 @@ std::optional<at::Device> graph_device(const std::vector<ValueKind>& kinds) {
   return std::nullopt;
 }
 
+bool is_backward(const Operation& operation) {
+  const std::string& name = name_of(operation);
+  return name.find("backward") != std::string::npos || name == "grad";
+}
+
 // Whether an operation is part of what autograd does: a forward step of it, or the backward pass.
 bool differentiates(const Operation& operation, const std::vector<ValueKind>& kinds) {
-  const std::string& name = name_of(operation);
-  return name.find("backward") != std::string::npos || name == "grad" ||
-         std::any_of(operation.results.begin(), operation.results.end(),
-                     [&](size_t value) { return kinds[value].is_differentiable; });
+  return is_backward(operation) || std::any_of(operation.results.begin(), operation.results.end(),
+                                               [&](size_t value) { return kinds[value].is_differentiable; });
 }
 
 // From where to where a value is needed for its gradient, by operations: −1 where it is given, their number where it is
@@ -143,6 +146,9 @@ GraphPlan plan_graphs(const Recording& recording, const std::vector<ValueKind>& 
     const size_t i = obstacles.size();
     obstacles.push_back(obstacle_of(operation, kinds, *device));
     const bool is_graph = obstacles.back().empty();
+    // What has no known shape does not say whether it is differentiable: the forward steps might be in a graph.
+    if (!is_graph && is_backward(operation))
+      return refused(obstacles.back() + ", and gradients are made there", static_cast<int64_t>(i));
     if (plan.parts.empty() || plan.parts.back().is_graph != is_graph)
       plan.parts.push_back({i, i, is_graph, {}, {}, {}});
     plan.parts.back().end = i + 1;
@@ -155,6 +161,9 @@ GraphPlan plan_graphs(const Recording& recording, const std::vector<ValueKind>& 
     return refused("an argument or a result is differentiated outside of it", -1);
   }
   for (GraphPlan::Part& part : plan.parts) add_values(part, recording);
+  plan.uses_gradients = std::any_of(operations.begin(), operations.end(), [](const Operation& operation) {
+    return is_backward(operation) || name_of(operation) == "clip_gradients_";
+  });
   plan.is_cleared.resize(kinds.size());
   for (const Operation& operation : operations) {
     if (name_of(operation) != "_drop_gradients") break;

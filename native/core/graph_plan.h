@@ -33,6 +33,7 @@ struct GraphPlan {
   at::Device device = at::kCPU;  // of the graphs
   std::vector<Part> parts;       // none where no graph is possible
   std::vector<bool> is_cleared;  // by value: its gradient is dropped before anything else is done
+  bool uses_gradients = false;   // adds to those of parameters, or scales them
   std::string reason;            // why there are no graphs
   int64_t operation = -1;        // of the reason
 };

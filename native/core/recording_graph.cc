@@ -1,12 +1,14 @@
 #include "core/recording_graph.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <exception>
 
 #include "core/device_streams.h"
+#include "core/error.h"
 #include "core/failure.h"
 #include "core/version.h"
 
@@ -73,6 +75,7 @@ RecordingGraph::RecordingGraph(const Recording& recording, const std::vector<Val
 std::vector<at::Tensor> RecordingGraph::run(std::vector<at::Tensor> given, uint64_t job,
                                             const std::function<void()>& check) {
   if (!may_use_graphs(given)) return recording_.run(std::move(given), job, check);
+  const c10::DeviceGuard on_device(plan_.device);  // whose queue is taken down
   std::vector<at::Tensor> values = std::move(given);
   bool is_usable = true;
   for (size_t i = 0; i < plan_.parts.size(); ++i) {
@@ -98,7 +101,7 @@ bool RecordingGraph::may_use_graphs(const std::vector<at::Tensor>& given) {
     if (!thread_) thread_ = std::this_thread::get_id();
     if (status_.state == State::kNotPossible || *thread_ != std::this_thread::get_id()) return false;
   }
-  if (recording_.changes_something())
+  if (plan_.uses_gradients)
     for (size_t value = 0; value < given.size(); ++value)
       if (is_outside_[value] && !plan_.is_cleared[value] && has_gradient(given[value])) {
         give_up("it adds to gradients from before the call, or uses them");
@@ -126,32 +129,31 @@ bool RecordingGraph::may_use_graphs(const std::vector<at::Tensor>& given) {
 // Takes a part down, without doing any of it. False where that cannot be: `values` are then as before.
 bool RecordingGraph::capture(size_t number, std::vector<at::Tensor>& values, uint64_t job) {
   const GraphPlan::Part& part = plan_.parts[number];
-  Captured made;
-  made.graph = make_device_graph(plan_.device.type());
-  if (!made.graph) {
-    give_up("nothing here makes graphs of this device");
-    return false;
-  }
   const std::vector<at::Tensor> given = values;
+  Captured made;
   std::vector<at::Tensor> in_place;
-  for (const size_t value : part.taken) {
-    Taken taken{.value = value, .own = {}, .data = given[value].const_data_ptr()};
-    if (fixed_.contains(storage_of(given[value])) || is_of_graph(given[value])) {
-      in_place.push_back(given[value]);
-    } else {
-      const c10::NoGradGuard no_grad;
-      taken.own = at::empty_like(given[value]);
-      taken.own.copy_(given[value], /*non_blocking=*/true);
-      values[value] = taken.own;
+  std::optional<Failure> failure;
+  attempt(failure, job, [&] {  // the memory of the device, perhaps
+    made.graph = make_device_graph(plan_.device.type());
+    CONTRASTIVE_CHECK(made.graph, kStateError, "nothing here makes graphs of this device");
+    for (const size_t value : part.taken) {
+      Taken taken{.value = value, .own = {}, .data = given[value].const_data_ptr()};
+      if (fixed_.contains(storage_of(given[value])) || is_of_graph(given[value])) {
+        in_place.push_back(given[value]);
+      } else {
+        const c10::NoGradGuard no_grad;
+        taken.own = at::empty_like(given[value]);
+        taken.own.copy_(given[value], /*non_blocking=*/true);
+        values[value] = taken.own;
+      }
+      made.taken.push_back(std::move(taken));
     }
-    made.taken.push_back(std::move(taken));
-  }
+  });
 
   const Before before(in_place);
   std::vector<uint32_t> own_versions;
   for (const Taken& taken : made.taken) own_versions.push_back(taken.own.defined() ? version_of(taken.own) : 0);
-  std::optional<Failure> failure;
-  {
+  if (!failure) {
     const std::unique_lock held = hold_own_queue(plan_.device);
     attempt(failure, job, [&] { made.graph->begin(); });
     if (!failure) {
@@ -165,6 +167,8 @@ bool RecordingGraph::capture(size_t number, std::vector<at::Tensor>& values, uin
   for (size_t i = 0; i < made.taken.size() && !failure; ++i)
     if (made.taken[i].own.defined() && version_of(made.taken[i].own) != own_versions[i])
       failure = Failure{"", "it changes an argument in place"};
+  if (!failure && keeps_view_of_argument(part, made.taken, values))
+    failure = Failure{"", "a view of an argument is used beside operations that change something"};
   if (failure) {
     before.restore_gradients();
     values = given;
@@ -188,6 +192,18 @@ bool RecordingGraph::capture(size_t number, std::vector<at::Tensor>& values, uin
   const std::lock_guard lock(mutex_);
   status_.state = State::kCaptured;
   return true;
+}
+
+// A view lies in the graph's own copy of the argument, and what another part changes in one of them does not reach the
+// other.
+bool RecordingGraph::keeps_view_of_argument(const GraphPlan::Part& part, const std::vector<Taken>& taken,
+                                            const std::vector<at::Tensor>& values) const {
+  if (plan_.parts.size() == 1 || !recording_.changes_something()) return false;
+  return std::any_of(part.kept.begin(), part.kept.end(), [&](size_t value) {
+    return std::any_of(taken.begin(), taken.end(), [&](const Taken& each) {
+      return each.own.defined() && storage_of(each.own) == storage_of(values[value]);
+    });
+  });
 }
 
 // False where something else than an argument lies in another place than when it was taken down.

@@ -63,6 +63,8 @@ class RecordingGraph {
 
   bool may_use_graphs(const std::vector<at::Tensor>& given);
   bool capture(size_t part, std::vector<at::Tensor>& values, uint64_t job);
+  bool keeps_view_of_argument(const GraphPlan::Part& part, const std::vector<Taken>& taken,
+                              const std::vector<at::Tensor>& values) const;
   bool replay(size_t part, std::vector<at::Tensor>& values);
   std::vector<at::Tensor> outputs_of(const std::vector<at::Tensor>& values) const;
   bool is_of_graph(const at::Tensor& tensor) const;

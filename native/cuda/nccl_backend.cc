@@ -23,19 +23,23 @@ void check_version() {
                     ".", minor, ".", patch, " is loaded");
 }
 
-// c10d's own thread would end the process where a rank is gone or NCCL takes long. Only variables say that it must not;
-// what a user has set stays.
+// c10d's own thread would end the process where a rank is gone, NCCL takes long, or CUDA reports an error. Only
+// variables say that it must not; what a user has set stays.
 void leave_errors_to_us() {
-  for (const char* name : {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_ENABLE_MONITORING",
-                           "TORCH_NCCL_DUMP_ON_TIMEOUT", "TORCH_NCCL_PROPAGATE_ERROR"})
-    setenv(name, "0", 0);  // NOLINT(concurrency-mt-unsafe): NCCL itself sets variables where it begins
+  for (const char* name :
+       {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_ENABLE_MONITORING", "TORCH_NCCL_DUMP_ON_TIMEOUT",
+        "TORCH_NCCL_PROPAGATE_ERROR", "TORCH_NCCL_RETHROW_CUDA_ERRORS"})
+    setenv(name, "0", 0);  // NOLINT(concurrency-mt-unsafe): in the thread that opens the library
 }
 
 }  // namespace
 
-c10::intrusive_ptr<c10d::Backend> make_nccl_backend(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size) {
+void prepare_nccl() {
   check_version();
   leave_errors_to_us();
+}
+
+c10::intrusive_ptr<c10d::Backend> make_nccl_backend(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size) {
   at::globalContext().lazyInitDevice(at::kCUDA);
   const auto options = c10d::ProcessGroupNCCL::Options::create();
   options->timeout = kWithoutEnd;

@@ -5,7 +5,8 @@
 
 namespace contrastive::cuda {
 
-// As CudaLibrary says.
+// Both as CudaLibrary says.
+void prepare_nccl();
 c10::intrusive_ptr<c10d::Backend> make_nccl_backend(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size);
 
 }  // namespace contrastive::cuda

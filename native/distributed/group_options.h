@@ -19,7 +19,7 @@ struct GroupOptions {
   std::string prefix;                    // of the store's keys: each attempt of a launcher has its own
   std::string signature;                 // what must be the same in all ranks, as lines of 'name value'
   std::chrono::milliseconds timeout{0};  // of the rendezvous and of each collective
-  std::optional<c10::Device> device;     // whose tensors NCCL carries; none: gloo carries all, over the CPU's memory
+  std::optional<c10::Device> device;     // whose tensors NCCL carries, where all ranks have one; else gloo carries all
 };
 
 // Throws kAbortedError where the environment ends.

@@ -2,11 +2,13 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/ivalue.h>
+#include <c10/util/Exception.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -40,6 +42,17 @@ std::shared_ptr<ProcessGroup>& current() {
   return *group;
 }
 
+// Of an error of a work on a device: whether it is CUDA that reports it, and not NCCL.
+bool is_fault_of_device(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const c10::DistError&) {
+    return false;
+  } catch (...) {
+    return true;
+  }
+}
+
 }  // namespace
 
 struct ProcessGroup::Pending::State {
@@ -47,6 +60,7 @@ struct ProcessGroup::Pending::State {
   std::condition_variable changed;
   bool is_done = false;
   std::string error;
+  bool is_of_device = false;  // the fault, and not one of the connections
   std::vector<at::Tensor> held;
   Clock::time_point began = Clock::now(), ended;
   WorkPtr on_device;  // which tells nobody that it is done, and is asked
@@ -74,6 +88,7 @@ bool ProcessGroup::Pending::State::has_ended_on_device() {
     on_device->wait();  // what this thread launches from here on comes after it
   } catch (...) {
     error = reason_of(std::current_exception());
+    is_of_device = is_fault_of_device(std::current_exception());
   }
   ended = Clock::now();
   on_device = nullptr;
@@ -93,6 +108,7 @@ ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
     const auto part = [&](const char* name) { return c10::make_intrusive<c10d::PrefixStore>(name, store); };
     gloo_.all = connect_by_gloo(options_, own, store, listen);
     gloo_.gradients = connect_by_gloo(options_, own, part("gradients"), listen);
+    if (options_.device && !store_->all_have_devices()) options_.device.reset();
     if (!options_.device) return;
     nccl_.all = connect_by_nccl(options_, part("nccl"), listen);
     nccl_.gradients = connect_by_nccl(options_, part("nccl gradients"), listen);
@@ -151,7 +167,9 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
   try {
     work = start();
   } catch (...) {
-    fail(reason_of(std::current_exception()));
+    const std::string what = reason_of(std::current_exception());
+    if (!held.back().is_cpu() && is_fault_of_device(std::current_exception())) fail_by_device(what);
+    fail(what);
   }
   auto state = std::make_shared<Pending::State>();
   {
@@ -190,6 +208,7 @@ void ProcessGroup::Pending::wait() {
     group_->traffic_.under_way += Seconds(state_->ended - state_->began).count();
     group_->traffic_.waited += std::max(0.0, Seconds(state_->ended - began).count());
   }
+  if (state_->is_of_device) group_->fail_by_device(state_->error);
   if (!state_->error.empty()) group_->fail(state_->error);
 }
 
@@ -226,8 +245,13 @@ ProcessGroup::Pending ProcessGroup::all_gather(const at::Tensor& output, const a
   return launch([&] { return carrier_of(input).all->_allgather_base(out, in); }, {output, input});
 }
 
+// Ranks that would wait at different carriers would do so in vain.
+void ProcessGroup::add_to(CallLog& calls, const std::string& name, const at::Tensor& tensor) const {
+  calls.note(sent_from(tensor.device()).is_cpu() ? name : message(name, " by NCCL"), tensor);
+}
+
 void ProcessGroup::note(const std::string& name, const at::Tensor& tensor) {
-  calls_.note(name, tensor);
+  add_to(calls_, name, tensor);
   presence_->answer_with(calls_.newest());
 }
 
@@ -240,7 +264,7 @@ void ProcessGroup::expect_same_call(const std::string& name, const at::Tensor& t
   CONTRASTIVE_CHECK(std::this_thread::get_id() == thread_, kStateError, name,
                     ": the process group belongs to the thread of JavaScript that joined it, and to its bulk work");
   CallLog next = calls_;
-  next.note(name, tensor);
+  add_to(next, name, tensor);
   compare(next, at::empty({0}, at::kLong));
 }
 
@@ -331,6 +355,16 @@ void ProcessGroup::fail(const std::string& what, const std::string& otherwise) {
       if (said.empty()) said = different.empty() ? otherwise : message(different, ": ", kSameOrder);
     }
     throw Error(kDistributedError, what.empty() ? said : message(said, " (", what, ")"));
+  } catch (const Error& e) {
+    fail_with(e);
+  }
+}
+
+void ProcessGroup::fail_by_device(const std::string& what) {
+  try {
+    const std::string said = who_is_gone();
+    throw Error(kDistributedError,
+                said.empty() ? message("the device of this process: ", what) : message(said, " (", what, ")"));
   } catch (const Error& e) {
     fail_with(e);
   }

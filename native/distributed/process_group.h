@@ -99,6 +99,7 @@ class ProcessGroup {
   Pending launch(const std::function<c10::intrusive_ptr<c10d::Work>()>& start, std::vector<at::Tensor> held);
   Pending launch_reduction(const at::Tensor& tensor, Reduction reduction);
   void check_usable() const;
+  void add_to(CallLog& calls, const std::string& name, const at::Tensor& tensor) const;
   void note(const std::string& name, const at::Tensor& tensor);
   void compare(const CallLog& calls, const at::Tensor& numbers);
   // What is waited for, in a scope.
@@ -119,6 +120,8 @@ class ProcessGroup {
   std::string who_is_gone();
   // Throws kDistributedError: who is to blame for what went wrong; where nobody is, `otherwise`.
   [[noreturn]] void fail(const std::string& what, const std::string& otherwise = "ranks cannot reach each other");
+  // The same, of a fault of a device: where no other rank is to blame, it is this one's.
+  [[noreturn]] void fail_by_device(const std::string& what);
   [[noreturn]] void fail_with(const Error& error);
   // No collective is begun any more.
   void note_failure(const std::string& failure);

@@ -28,6 +28,7 @@ constexpr milliseconds kBetweenCounts{50};
 constexpr milliseconds kBetweenChecks{100};  // at whether the environment ends, while a call is waited for
 
 constexpr const char* kProcess = ", process ";
+constexpr const char* kDevices = "devices";  // how many ranks have one
 
 std::string machine() {
   char name[256] = "";
@@ -101,8 +102,11 @@ int64_t RankStore::add(const std::string& key, int64_t amount) {
 std::string RankStore::key_of(int rank) { return message("rank/", rank); }
 
 void RankStore::introduce() {
+  if (options_.device) add(kDevices, 1);
   set(key_of(options_.rank), message(own_place(), "\nof ", options_.size, " ranks\n", options_.signature));
 }
+
+bool RankStore::all_have_devices() { return add(kDevices, 0) == options_.size; }
 
 std::string RankStore::own_name() const { return message("rank ", options_.rank, " (", own_place(), ")"); }
 

@@ -36,6 +36,8 @@ class RankStore {
 
   // Says who this rank is, and what it was started with.
   void introduce();
+  // Once all have come: whether each was started with a device.
+  bool all_have_devices();
   bool has_come(int rank) { return has(key_of(rank)); }
   // Throws kDistributedError where a rank that has come was started otherwise than this one.
   void expect_alike(int rank);

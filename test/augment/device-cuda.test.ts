@@ -62,13 +62,14 @@ describe.skipIf(!hasDevice)(title, () => {
     expect(await outliers([view], large)).toBe(0);
   });
 
-  it.each([
+  // A GPU does not tell how many there were.
+  it.skipIf(hasCuda).each([
     ...(['simclr', 'simclrV2', 'supcon', 'mocoV2', 'evaluation', 'fineTune'] as const).map((name) => {
       const view = presets[name]({ size: 8 });
       return [name, [view, view]] as const;
     }),
     ['byol', presets.byol({ size: 8 })] as const,
-  ])('%s: more images, or images of more sizes, take no more launches', async (_, views) => {
+  ])('%s: more images, or images of more sizes within 64 pixels, take no more launches', async (_, views) => {
     const launches: number[] = [];
     for (const [count, spread] of [
       [48, 0],
@@ -86,6 +87,7 @@ describe.skipIf(!hasDevice)(title, () => {
       launches.push(Object.values(takeLog()?.launches ?? {}).reduce((sum, n) => sum + n, 0));
     }
     expect(new Set(launches).size).toBe(1);
+    expect(launches[0]).toBeGreaterThan(0);
     expect(launches[0]).toBeLessThan(700);
   });
 

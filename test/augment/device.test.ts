@@ -6,7 +6,11 @@
 import { describe, expect, test } from 'vitest';
 import { type Augmentation, augment } from '../../lib/augment/augment.ts';
 import { centerCrop } from '../../lib/augment/center-crop.ts';
+import { colorJitter } from '../../lib/augment/color-jitter.ts';
+import { gaussianNoise } from '../../lib/augment/gaussian-noise.ts';
 import { presets } from '../../lib/augment/presets.ts';
+import { randomCrop } from '../../lib/augment/random-crop.ts';
+import { randomGrayscale } from '../../lib/augment/random-grayscale.ts';
 import { randomHorizontalFlip } from '../../lib/augment/random-horizontal-flip.ts';
 import { randomResizedCrop } from '../../lib/augment/random-resized-crop.ts';
 import { resize } from '../../lib/augment/resize.ts';
@@ -68,6 +72,24 @@ describe('pipelines on the device equal the pool', () => {
     const pipeline = randomPipeline(seed, [...smooth, ...stepped]);
     const off = await differences(twice(pipeline), six, { seed });
     expect(outliers(off), JSON.stringify(pipeline)).toBeLessThanOrEqual(0.005);
+  });
+
+  const gray = randomGrayscale({ p: 0.2 });
+  const comingBack: readonly [string, readonly Transform[]][] = [
+    ['a crop that needs padding for some', [randomCrop(28, { padding: 4 }), resize(32)]],
+    ['a colour of some before the size changes', [gray, centerCrop(28), resize(32)]],
+  ];
+  test.each(comingBack)('a size that changes and comes back: %s', async (_name, transforms) => {
+    const square = imagesOf(...Array.from({ length: 16 }, () => [32, 32, 3] as const));
+    const [most = 0] = await differences(twice(augment(transforms)), square, { seed: 6 });
+    expect(most).toBeLessThanOrEqual(limit);
+  });
+
+  test('saturation and gray leave values of one channel beyond [0, 1]', async () => {
+    const noise = gaussianNoise({ sigma: 0.5, clip: false });
+    const pipeline = augment([noise, colorJitter({ saturation: 0.4 }), gray]);
+    const [most = 0] = await differences(twice(pipeline), imagesOf([24, 20, 1], [24, 20, 1]), { seed: 5 });
+    expect(most).toBeLessThanOrEqual(limit);
   });
 
   const single = ['simclr', 'simclrV2', 'supcon', 'mocoV2', 'cifar', 'evaluation'] as const;

@@ -45,6 +45,7 @@ const defaults = {
   device: 'cpu',
   threads: undefined,
   timeout: 600,
+  backend: 'auto' as const,
 };
 
 describe('contrastive eval', () => {

@@ -241,7 +241,7 @@ describe('folderDataset', () => {
     const dataset = await loadDataset('folder', { root, split: 'train', onError: 'skip' });
     expect(dataset.length).toBe(20);
     expect(names(dataset.skipped.map(({ file }) => file))).toEqual(['e.jpg', 'good3b.jpg', 'link.jpg', 'z.png']);
-    expect(dataset.skipped[1]?.reason).toMatch(/premature end/);
+    expect(dataset.skipped[1]?.reason).toMatch(/good3b\.jpg: cannot be decoded: .*JPEG/i); // in libvips' words, of which it has several
     expect([dataset.source, dataset.leftOut]).toEqual([
       root,
       [expect.stringMatching(/^4 damaged files \(\S+, \S+, \S+, …\)$/)],

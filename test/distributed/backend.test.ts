@@ -1,6 +1,6 @@
 /** What carries a group's tensors, as a function of what a process finds; and what is said where NCCL cannot. */
 import { describe, expect, it } from 'vitest';
-import { ncclDevice, type Surroundings } from '../../lib/distributed/backend.ts';
+import { backendFor, ncclDevice, type Surroundings } from '../../lib/distributed/backend.ts';
 import { initProcessGroup, isDistributed } from '../../lib/distributed/group.ts';
 import { cudaLibrary } from '../../lib/native/addon.ts';
 import { devices } from '../../lib/tensor/runtime.ts';
@@ -35,6 +35,21 @@ describe('ncclDevice()', () => {
     expect(() => ncclDevice('nccl', 2, at('0', two, 'there is no x.so'))).toThrow(
       option("backend 'nccl' needs contrastive_cuda.so: there is no x.so"),
     );
+  });
+});
+
+describe('backendFor()', () => {
+  it.each([
+    ['cpu', 'auto', '1', 'gloo'],
+    ['cuda', 'auto', '1', 'auto'],
+    ['auto', 'auto', '1', 'auto'],
+    ['cuda:1', 'auto', '1', 'auto'],
+    ['cuda:0', 'auto', '1', 'gloo'], // another process's
+    ['cuda:0', 'auto', undefined, 'gloo'],
+    ['cpu', 'nccl', '1', 'nccl'],
+    ['cuda:1', 'gloo', '1', 'gloo'],
+  ] as const)('%s with %s of the process %s: %s', (device, backend, LOCAL_RANK, expected) => {
+    expect(backendFor(device, backend, { LOCAL_RANK }, two)).toBe(expected);
   });
 });
 

@@ -133,6 +133,16 @@ describe.runIf(!isGpu && hasDevice)('two processes on the simulated device', () 
     expect(message).toMatch(/^rank 1 \(.*, process \d+\) does not answer \(no answer within 3 s\)$/);
   }, 60_000);
 
+  it('hear which of them differ; and all use gloo where one has no device', async () => {
+    const [first, second] = await resultsOf<unknown[]>('device-differences.ts', {});
+    const different = expect.stringMatching(
+      /^rank 0 .* is in allReduce_ \(sum\) by NCCL of Float \[3\], its collective 1, rank 1 .* in allReduce_ \(sum\) of Float \[3\], its/,
+    );
+    const fault = 'the device of this process: a simulated fault';
+    expect(first).toEqual([different, fault, [2, 4, 6]]);
+    expect(second).toEqual([different, expect.stringMatching(`^rank 0 .* stopped: ${fault}`), [2, 4, 6]]);
+  }, 60_000);
+
   it('over no memory of the host', () => {
     for (const { copies } of results) expect(copies).not.toHaveProperty('to host');
   });

@@ -87,7 +87,7 @@ describe('extractFeatures', () => {
     await failing({ batch: 3 }, 'ERR_OPTION');
     await failing({ augment: [] }, 'ERR_OPTION');
     await failing({ batchSize: 0 }, 'ERR_OPTION');
-    await failing({ precision: 'float16' }, 'ERR_OPTION');
+    await failing({ precision: 'int8' }, 'ERR_OPTION');
     await failing({ signal: AbortSignal.abort() }, 'ERR_ABORTED');
     expect(encoder.training).toBe(true);
   });

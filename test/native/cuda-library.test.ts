@@ -52,7 +52,7 @@ describe('contrastive_cuda.so', () => {
   it.runIf(isLinux)('is refused where it is of another build', () => {
     const other = compiled(
       'other.so',
-      'static const struct { const char* version; void* functions[2]; } table = {"2.0.1", {0, 0}};' +
+      'static const struct { const char* version; void* functions[3]; } table = {"2.0.1", {0, 0, 0}};' +
         'const void* contrastive_cuda_library(void) { return &table; }',
     );
     expect(() => loader.openCuda(other, core, deepbind)).toThrow(
@@ -64,14 +64,25 @@ describe('contrastive_cuda.so', () => {
   });
 
   // A libtorch for the CPU lacks libtorch_cuda.so: here is one with functions of the names that are asked for.
-  it.runIf(existsSync(cuda) && !isCudaBuild(libDir))('finds what it needs among the libraries that are open', () => {
-    const missing = readLibrary(cuda).undefinedSymbols.filter(({ name }) => /CUDAGraph|Nccl|NCCL/.test(name));
-    const stub = compiled('libtorch_cuda.so', missing.map(({ name }) => `void ${name}(void) {}`).join('\n'));
-    const script = `const loader = require(${JSON.stringify(addonPath())});
+  it.runIf(existsSync(cuda) && !isCudaBuild(libDir))(
+    'finds what it needs among open libraries, and another NCCL',
+    () => {
+      const missing = readLibrary(cuda).undefinedSymbols.filter(({ name }) => /CUDAGraph|Nccl|NCCL/.test(name));
+      const stubOf = (name: string): string =>
+        name.includes('getNcclVersionTuple') // a std::tuple, in memory that the caller gives
+          ? `int* ${name}(int* result) { result[0] = result[1] = result[2] = 0; return result; }`
+          : `void ${name}(void) {}`;
+      const stub = compiled('libtorch_cuda.so', missing.map(({ name }) => stubOf(name)).join('\n'));
+      const script = `const loader = require(${JSON.stringify(addonPath())});
       loader.open(${JSON.stringify([...preloadList(libDir), stub])}, ${JSON.stringify(core)}, ${deepbind});
-      loader.openCuda(${JSON.stringify(cuda)}, ${JSON.stringify(core)}, ${deepbind});
-      console.log('open');`;
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
-    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'open\n', stderr: '' });
-  });
+      try {
+        loader.openCuda(${JSON.stringify(cuda)}, ${JSON.stringify(core)}, ${deepbind});
+      } catch (error) {
+        console.log(error.code, error.message);
+      }`;
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+      const refused = /^ERR_OPTION contrastive_cuda\.so was compiled for NCCL \d+\.\d+, and NCCL 0\.0\.0 is loaded\n$/;
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: expect.stringMatching(refused), stderr: '' });
+    },
+  );
 });

@@ -20,6 +20,7 @@ describe('setBackends', () => {
     }
     {
       using _ = withBenchmark('cuda:0');
+      withBenchmark('cuda:0')[Symbol.dispose](); // another trainer, which ends first
       expect(await inForce()).toEqual({ ...usual, cudnnBenchmark: true });
     }
     expect(await inForce()).toEqual(usual);

@@ -6,6 +6,7 @@ import type { Tensor } from '../../lib/tensor/tensor.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
 import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
+import { Trainer } from '../../lib/train/trainer.ts';
 import {
   type DeviceLog,
   hasDevice,
@@ -17,7 +18,7 @@ import {
   waitsOfStreams,
 } from '../device/device.ts';
 import { buffersOf, firstBatch, optionsOf, parametersOf, valuesOf } from './one-step.ts';
-import { tinyDataset, tinyModels } from './tiny.ts';
+import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 
 interface Trained {
   readonly losses: readonly number[];
@@ -121,5 +122,25 @@ describe.skipIf(!hasDevice)(title, () => {
     expect(graph.losses.slice(0, 5)).toEqual(plain.losses.slice(0, 5));
     expect(graph.state).toEqual(plain.state);
     expect(graph.races).toEqual([]);
+  });
+});
+
+describe('steps of which there are no graphs', () => {
+  function hooked(): Partial<TrainerOptions> {
+    const models = tinyModels();
+    models.encoder.registerForwardHook(() => undefined);
+    return models;
+  }
+
+  it.each<[string, Partial<TrainerOptions>, string]>([
+    ['compile: false', { compile: false }, 'they are not compiled'],
+    ['micro-batches', { microBatch: 4 }, 'their batches are made of micro-batches'],
+    ['a forward hook', hooked(), 'they are not recorded, as with forward hooks'],
+  ])('%s: one warning says why', async (_, chosen, reason) => {
+    using warnings = vi.spyOn(process, 'emitWarning');
+    const options = { ...tinyModels(), augment: tinyViews(), batchSize: 8, epochs: 1, device: 'cpu', graph: true };
+    await new Trainer({ ...options, ...chosen }).fit(tinyDataset(16));
+    const told = warnings.mock.calls.filter(([, type]) => type === ('GraphWarning' as never)).map(([text]) => text);
+    expect(told).toEqual([`the steps of this training are not kept as graphs: ${reason}`]);
   });
 });

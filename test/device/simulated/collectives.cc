@@ -23,6 +23,7 @@ class Collectives final : public c10d::Backend {
 
   const std::string getBackendName() const override { return "simulated"; }
   WorkPtr allreduce(std::vector<at::Tensor>& tensors, const c10d::AllreduceOptions& options) override {
+    launch();
     std::vector<at::Tensor> host{on_host(tensors[0])};
     return gloo_->allreduce(host, options);
   }
@@ -40,6 +41,14 @@ class Collectives final : public c10d::Backend {
   }
 
  private:
+  // Which may be the one that fails.
+  static void launch() {
+    const c10::StreamId stream = current_stream();
+    const std::lock_guard lock(device().mutex);
+    device().launch(stream);
+    device().throw_fault();
+  }
+
   BackendPtr gloo_;
 };
 
@@ -53,7 +62,9 @@ BackendPtr make_backend(const c10::intrusive_ptr<c10d::Store>& store, int rank, 
 }  // namespace simulated
 
 extern "C" __attribute__((visibility("default"))) const contrastive::CudaLibrary* contrastive_cuda_library() {
-  static const contrastive::CudaLibrary library{
-      .torch_version = TORCH_VERSION, .make_nccl_backend = simulated::make_backend, .make_device_graph = nullptr};
+  static const contrastive::CudaLibrary library{.torch_version = TORCH_VERSION,
+                                                .prepare_nccl = [] {},
+                                                .make_nccl_backend = simulated::make_backend,
+                                                .make_device_graph = nullptr};
   return &library;
 }
