@@ -29,12 +29,15 @@ struct Sources {
   at::Tensor images;
 };
 
+// Behind all transforms that change an image's size.
+constexpr int64_t kAtEnd = std::numeric_limits<int64_t>::max();
+
 // One view of one sample.
 struct Item {
   int64_t place;  // among all results
   Placement placement;
   std::vector<augment::Plan> plans;  // by transform, what the placement did not take in
-  int64_t ahead = 0;                 // the placement has the size that is due behind so many transforms
+  int64_t ahead = 0;                 // the placement has the size that is due behind so many transforms, or kAtEnd
   int64_t values = 0;                // of its largest image, from the placement on
 };
 
@@ -108,7 +111,8 @@ Item make_item(const TensorJob& job, size_t view, int64_t sample) {
   const std::vector<augment::Drawn> drawn = pipeline.draw(job.batch.key(image, view), shape);
   shape = pipeline.loaded(shape);
   Item item = {static_cast<int64_t>(view * job.batch.images.size()) + sample, Placement(shape), {}};
-  bool is_placed = true;  // whether nothing has needed pixels yet
+  bool is_placed = true;    // whether nothing has needed pixels yet
+  bool is_resized = false;  // behind the placement
   for (size_t i = 0; i < drawn.size(); ++i) {
     augment::Plan plan;
     const augment::Shape before = shape;
@@ -117,11 +121,14 @@ Item make_item(const TensorJob& job, size_t view, int64_t sample) {
     size_t taken = 0;
     while (is_placed && taken < plan.size() && (is_placed = item.placement.take(plan[taken]))) ++taken;
     item.plans.emplace_back(plan.begin() + static_cast<int64_t>(taken), plan.end());
-    if (!is_placed)
+    if (!is_placed) {
       item.values = std::max(item.values, values_of(shape));
-    else if (!(shape == before))
+      is_resized = is_resized || !(shape == before);
+    } else if (!(shape == before)) {
       item.ahead = static_cast<int64_t>(i) + 1;
+    }
   }
+  if (!is_resized) item.ahead = kAtEnd;
   const augment::Shape placed = {item.placement.rows.count, item.placement.columns.count, shape.channels};
   item.values = std::max(item.values, values_of(placed));
   return item;
@@ -243,7 +250,7 @@ at::Tensor augment_on_device(const TensorJob& job, const std::atomic<bool>& canc
   std::vector<std::vector<Item>> items = make_items(job);
   for (const Run& run : views_together(job.batch, items))
     for (Group& group : make_views(job, run.views, sources, items, cancel)) groups.push_back(std::move(group));
-  const at::Tensor all = in_order(unite(std::move(groups), std::numeric_limits<int64_t>::max())[0]);
+  const at::Tensor all = in_order(unite(std::move(groups), kAtEnd)[0]);
   return all.to(all.options().dtype(job.dtype), false, false, at::MemoryFormat::ChannelsLast);
 }
 
