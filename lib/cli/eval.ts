@@ -17,7 +17,7 @@ import { setThreads } from '../tensor/runtime.ts';
 import { exactMarkOf } from '../train/dataset-mark.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { dataHelp, dataOption } from './data-option.ts';
-import { codeOfRun, newEncoder } from './encoder-option.ts';
+import { codeOfRun, expectEncoder, newEncoder } from './encoder-option.ts';
 import {
   type Accuracies,
   accuracyTable,
@@ -115,6 +115,8 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const { run, checkpoint } = await openTogether(options.run, output);
   const { config } = run;
   const { step } = checkpoint.state;
+  const code = codeOfRun(options.encoder, config.encoder, fineTunes(options) || options.baseline);
+  if (code !== undefined) await expectEncoder(code); // before the images are read
   // As the training decoded them, so that its kNN accuracy comes out again.
   const side = Math.max(sideOf(config), fineTunes(options) ? fineTuneSide(config.input) : 0);
   const context = { output, signal };
@@ -136,7 +138,6 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
     setThreads(options.threads);
     setAugmentThreads(options.threads);
   }
-  const code = codeOfRun(options.encoder, config.encoder, fineTunes(options) || options.baseline);
   const makeNew = () => newEncoder(code ?? config.encoder, config.input, config.seed);
   const assess = async (title: string, module: Encoder): Promise<Accuracies> => {
     using encoder = module;

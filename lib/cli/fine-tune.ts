@@ -13,7 +13,7 @@ import { seedOption } from '../options/kinds.ts';
 import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { dataHelp, dataOption, expectClasses, titleOf } from './data-option.ts';
-import { codeOfRun, newEncoder } from './encoder-option.ts';
+import { codeOfRun, expectEncoder, newEncoder } from './encoder-option.ts';
 import { missingClasses } from './evaluate-run.ts';
 import { fineTuneFlags, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
 import { flag } from './flag.ts';
@@ -87,6 +87,8 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const { run, checkpoint } = await openTogether(typed.run, output);
   const { config } = run;
   const out = typed.out ?? `${run.path}-classifier`;
+  const code = codeOfRun(typed.encoder, config.encoder, true);
+  if (code !== undefined) await expectEncoder(code); // before the images are read
   const side = fineTuneSide(config.input);
   const {
     data,
@@ -111,7 +113,6 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
     setThreads(threads);
     setAugmentThreads(threads);
   }
-  const code = codeOfRun(typed.encoder, config.encoder, true);
   const given = code && (await newEncoder(code, config.input, config.seed));
   using encoder = encoderOf(config, checkpoint, localDevice(typed.device), given);
   const tuning = fineTuneRun(encoder, {
