@@ -33,10 +33,14 @@ size_t page() {
 
 size_t whole_pages(size_t bytes) { return (bytes + page() - 1) / page() * page(); }
 
-// Null when there is no memory. The system puts it beside what it gave last, where there is room.
-char* map(size_t bytes) {
-  void* const mapped =
-      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, /*fd=*/-1, /*offset=*/0);
+// Ends where `next` begins, if that is free, so that ranges touch and can be joined. Null when there is no memory.
+char* map(size_t bytes, char* next) {
+  const auto mapped_at = [bytes](char* place, int flags) {
+    return mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, /*fd=*/-1, /*offset=*/0);
+  };
+  void* mapped = MAP_FAILED;
+  if (next != nullptr) mapped = mapped_at(next - bytes, MAP_FIXED_NOREPLACE);  // a hint before Linux 4.17
+  if (mapped == MAP_FAILED) mapped = mapped_at(nullptr, 0);
   if (mapped == MAP_FAILED) return nullptr;
   madvise(mapped, bytes, MADV_HUGEPAGE);  // refused: the default will do
   return static_cast<char*>(mapped);
@@ -101,8 +105,9 @@ class Recycler final : public c10::Allocator {
         best = range;
     char* data = nullptr;
     if (best == free_.end()) {
-      data = map(bytes);
+      data = map(bytes, newest_);
       if (data == nullptr) return nullptr;
+      newest_ = data;
     } else {
       best->second.bytes -= bytes;
       data = best->first + best->second.bytes;
@@ -175,6 +180,7 @@ class Recycler final : public c10::Allocator {
   std::condition_variable kept_;
   std::unordered_map<char*, size_t> taken_;
   FreeRanges free_;  // no two of them touch
+  char* newest_ = nullptr;
   size_t free_bytes_ = 0;
 };
 
