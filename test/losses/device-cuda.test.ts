@@ -9,7 +9,15 @@ import { supConLoss } from '../../lib/losses/sup-con.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { hasDevice, openDevice, openingTime, takeLog, device as there, title } from '../device/device.ts';
+import {
+  hasDevice,
+  openDevice,
+  openingTime,
+  takeLog,
+  device as there,
+  title,
+  waitsOfStreams,
+} from '../device/device.ts';
 
 const values = Float64Array.from({ length: 64 * 2 * 8 }, (_, i) => Math.sin(1 + 3.7 * i));
 const labels = Int32Array.from({ length: 64 }, (_, i) => i % 5);
@@ -37,10 +45,15 @@ const losses: Record<ContrastiveLossSpec['name'] | CrossEntropyLossSpec['name'],
     'a mask': (z) => supConLoss(z, { mask, temperature: 0.01 }),
     'a learned temperature': (z, temperature) => supConLoss(z, { labels, temperature }),
     'any length': (z) => supConLoss(z, { labels, normalize: false, hardNegatives }),
+    'any length, a learned temperature': (z, temperature) =>
+      supConLoss(z, { labels, temperature, normalize: false, variant: 'in' }),
   },
   'nt-xent': {
     'two views': (z) => ntXentLoss(z),
     'a bank': (z) => ntXentLoss(z, { hardNegatives, ids, bank: bank(z) }),
+    'a bank, a temperature of the device': (z, temperature) =>
+      ntXentLoss(z, { ids, bank: bank(z), temperature: temperature.detach() }),
+    'a bank, a learned temperature': (z, temperature) => ntXentLoss(z, { ids, bank: bank(z), temperature }),
     queries: (z) => ntXentLoss(z, { anchors: 'queries', ids, bank: bank(z) }),
   },
   dcl: { 'a learned temperature': (z, temperature) => dclLoss(z, { temperature }) },
@@ -76,12 +89,32 @@ describe.skipIf(!hasDevice)(title, () => {
     expect(takeLog()?.races ?? []).toEqual([]);
   });
 
-  it('metrics are those of the CPU', async () => {
-    const [found, here] = await Promise.all(
-      [there, 'cpu'].map((device) => contrastiveMetrics(tensor(values, { shape: [64, 2, 8], device }), { labels })),
-    );
-    for (const [name, value] of Object.entries(found ?? {}))
-      expect(value, name).toBeCloseTo((here as never)[name] as number, 5);
+  const features = (device: string): Tensor => tensor(values, { shape: [64, 2, 8], device });
+
+  it.each([16, 128])('metrics in blocks of %d are those of the CPU, whoever knows the labels', async (block) => {
+    const made = tensor(labels, { device: there }).add(0); // known to the device alone
+    const here = await contrastiveMetrics(features('cpu'), { labels, block });
+    for (const each of [labels, made]) {
+      const found = await contrastiveMetrics(features(there), { labels: each, block });
+      for (const [name, value] of Object.entries(found)) expect(value, name).toBeCloseTo((here as never)[name], 5);
+    }
+  });
+
+  it('labels and a temperature that the device alone knows are not waited for; where they are wrong, the loss is NaN', async () => {
+    const [made, temperature] = [tensor(labels, { device: there }).add(0), tensor(0.1, { device: there })];
+    const z = features(there);
+    await sync();
+    takeLog();
+    const right = supConLoss(z, { labels: made, temperature });
+    const wrong = [
+      supConLoss(z, { labels: made.sub(1), temperature }),
+      supConLoss(z, { labels: made, temperature: temperature.neg() }),
+      supConLoss(z, { labels: made, temperature: temperature.mul(0) }),
+    ];
+    await sync();
+    expect(waitsOfStreams(takeLog())).toEqual([]);
+    expect(await right.item()).toBeCloseTo(await supConLoss(features('cpu'), { labels }).item(), 6);
+    for (const each of wrong) expect(await each.item()).toBeNaN();
   });
 
   it('the memory of a loss and its gradient is that of some blocks, not of all pairs', async () => {

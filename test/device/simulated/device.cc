@@ -205,7 +205,8 @@ Memory* memory_of(const at::Tensor& tensor) { return static_cast<Memory*>(tensor
 Memory::Memory(at::Tensor host) : tensor(std::move(host)), made_by(current_stream()), written_by(made_by) {
   const std::lock_guard lock(device().mutex);
   written_at = device().known[made_by][made_by];
-  is_of_graph = device().capture_of(made_by) != nullptr;
+  const Capture* capture = device().capture_of(made_by);
+  graph = capture ? capture->graph : 0;
   device().bytes += tensor.storage().nbytes();
   device().log.peak_bytes = std::max(device().log.peak_bytes, device().bytes);
 }

@@ -32,7 +32,7 @@ struct Memory {
   int64_t written_at;
   Clock users;               // other streams that read or wrote it last when
   bool is_recorded = false;  // by record_stream: the device keeps it until they are done
-  bool is_of_graph;          // made while its stream was taken down
+  int64_t graph;             // while whose launches were taken down it was made; 0: none's
   std::shared_ptr<char> life = std::make_shared<char>();
 };
 
@@ -40,7 +40,8 @@ struct Memory {
 struct Launch {
   struct Use {
     Memory* memory;
-    bool is_written, is_of_graph;
+    bool is_written;
+    int64_t graph;             // of the memory
     std::weak_ptr<char> life;  // gone when the memory is free
   };
   std::string name;
@@ -49,8 +50,9 @@ struct Launch {
 };
 
 // What is being taken down on a stream. Here the work is done all the same, since the next operations need shapes; at
-// the end, memory from before has what it had.
+// the end, memory from before, that of other graphs too, has what it had.
 struct Capture {
+  int64_t graph = 0;  // its number, from 1
   std::vector<Launch> launches;
   std::map<Memory*, std::vector<uint8_t>> before;
   std::string refusal;  // the first thing that cannot be in a graph
