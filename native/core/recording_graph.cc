@@ -40,6 +40,13 @@ struct Before {
     }
   }
 
+  std::vector<at::Tensor> changed() const {
+    std::vector<at::Tensor> found;
+    for (size_t i = 0; i < tensors.size(); ++i)
+      if (version_of(tensors[i]) != versions[i]) found.push_back(tensors[i]);
+    return found;
+  }
+
   void restore_gradients() const {
     for (size_t i = 0; i < tensors.size(); ++i)
       if (tensors[i].requires_grad() && tensors[i].is_leaf()) tensors[i].mutable_grad() = gradients[i];
@@ -108,7 +115,8 @@ bool RecordingGraph::may_use_graphs(const std::vector<at::Tensor>& given) {
         return false;
       }
   const auto is_as_it_was = [&](const Captured& captured) {
-    return std::all_of(captured.taken.begin(), captured.taken.end(),
+    return captured.backends == backends_in_force() &&
+           std::all_of(captured.taken.begin(), captured.taken.end(),
                        [&](const Taken& taken) {
                          return !is_outside_[taken.value] || given[taken.value].const_data_ptr() == taken.data;
                        }) &&
@@ -131,6 +139,7 @@ bool RecordingGraph::capture(size_t number, std::vector<at::Tensor>& values, uin
   const GraphPlan::Part& part = plan_.parts[number];
   const std::vector<at::Tensor> given = values;
   Captured made;
+  made.backends = backends_in_force();
   std::vector<at::Tensor> in_place;
   std::optional<Failure> failure;
   attempt(failure, job, [&] {  // the memory of the device, perhaps
@@ -171,17 +180,21 @@ bool RecordingGraph::capture(size_t number, std::vector<at::Tensor>& values, uin
     failure = Failure{"", "a view of an argument is used beside operations that change something"};
   if (failure) {
     before.restore_gradients();
+    // Nothing was done: a copy that was given the version of its source does not have its values.
+    for (const at::Tensor& tensor : before.changed()) tensor.unsafeGetTensorImpl()->bump_version();
     values = given;
     give_up(failure->message, failure->operation);
     return false;
   }
 
+  made.written = before.changed();
   for (size_t i = 0; i < before.tensors.size(); ++i) {
     const at::Tensor& tensor = before.tensors[i];
-    if (version_of(tensor) != before.versions[i]) made.written.push_back(tensor);
     const at::Tensor gradient = has_gradient(tensor) ? tensor.grad() : at::Tensor();
     if (!gradient.is_same(before.gradients[i])) made.grads.emplace_back(tensor, gradient);
   }
+  for (const size_t value : part.dropped)  // there may be one at another call
+    if (!has_gradient(given[value])) made.grads.emplace_back(given[value], at::Tensor());
   for (const size_t value : part.kept) made.kept.push_back(values[value]);
   for (const Taken& taken : made.taken)
     if (taken.own.defined()) made.storages.push_back(storage_of(taken.own));
@@ -240,6 +253,11 @@ bool RecordingGraph::is_of_graph(const at::Tensor& tensor) const {
     return captured && std::find(captured->storages.begin(), captured->storages.end(), storage_of(tensor)) !=
                            captured->storages.end();
   });
+}
+
+RecordingGraph::Backends RecordingGraph::backends_in_force() {
+  const at::Context& context = at::globalContext();
+  return {context.float32MatmulPrecision(), context.deterministicCuDNN()};
 }
 
 void RecordingGraph::start_again() {

@@ -21,11 +21,15 @@ class Graph final : public contrastive::DeviceGraph {
     const std::lock_guard lock(device().mutex);
     stream_ = current_stream();
     TORCH_CHECK(stream_ != 0, "the default stream cannot be captured");
+    capture_.number = ++device().begun;
     device().captures[stream_] = &capture_;
   }
 
   void end() override {
-    const std::lock_guard lock(device().mutex);
+    std::unique_lock lock(device().mutex);
+    device().is_holding = device().holds_captures;
+    device().held_or_let_go.notify_all();
+    device().held_or_let_go.wait(lock, [] { return !device().holds_captures; });
     stop();
     for (const auto& [memory, bytes] : capture_.before)
       std::memcpy(memory->tensor.storage().mutable_data(), bytes.data(), bytes.size());
@@ -68,7 +72,7 @@ std::unique_ptr<contrastive::DeviceGraph> make_graph() { return std::make_unique
 }  // namespace
 
 void Capture::keep(Memory* memory) {
-  if (memory->is_of_graph || before.contains(memory)) return;
+  if (memory->made_in == number || before.contains(memory)) return;
   const auto* first = static_cast<const uint8_t*>(memory->tensor.storage().data());
   before[memory].assign(first, first + memory->tensor.storage().nbytes());
 }

@@ -115,9 +115,9 @@ std::function<void()> again(const c10::OperatorHandle& op, torch::jit::Stack arg
   };
 }
 
-Launch::Use use_of(const at::Tensor& tensor, bool is_written) {
+Launch::Use use_of(const Capture& capture, const at::Tensor& tensor, bool is_written) {
   Memory* memory = memory_of(tensor);
-  return {memory, is_written, memory->is_of_graph, memory->life};
+  return {memory, is_written, memory->made_in == capture.number, memory->life};
 }
 
 void fallback(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
@@ -159,7 +159,8 @@ void fallback(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::St
   if (capture) {
     const torch::jit::Stack results(stack->end() - static_cast<std::ptrdiff_t>(schema.returns().size()), stack->end());
     Launch launch{.name = call.name, .uses = {}, .work = again(op, std::move(arguments), tensors_in(results))};
-    for (const auto& [place, is_written] : uses) launch.uses.push_back(use_of(call.given[place].second, is_written));
+    for (const auto& [place, is_written] : uses)
+      launch.uses.push_back(use_of(*capture, call.given[place].second, is_written));
     const std::lock_guard lock(device().mutex);
     capture->launches.push_back(std::move(launch));
   }
@@ -209,16 +210,19 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_bloc
   if (Capture* capture = device().capture_of(current_stream())) {
     if (is_waited || is_read) device().refuse_in_graph(current_stream(), "a copy between host and device");
     capture->keep(memory_of(to));
-    Launch launch{.name = call.name, .uses = {use_of(to, true)}, .work = copy_again(target, source, is_upload)};
+    Launch launch{
+        .name = call.name, .uses = {use_of(*capture, to, true)}, .work = copy_again(target, source, is_upload)};
     if (is_here(from)) {
       capture->keep(memory_of(from));
-      launch.uses.push_back(use_of(from, false));
+      launch.uses.push_back(use_of(*capture, from, false));
     }
     capture->launches.push_back(std::move(launch));
     target.copy_(source);
     return to;
   }
   const int64_t now = device().launch(current_stream());
+  if (Pinned* pinned = device().pinned_at(host.const_data_ptr()); pinned && !is_free && !is_waited)
+    pinned->users.insert(current_stream());
   if (is_here(from)) call.note_use(from, false, now);
   if (is_here(to)) call.note_use(to, true, now);
   if (is_waited)
