@@ -6,6 +6,7 @@ import { dclLoss, dclwLoss } from '../../lib/losses/dcl.ts';
 import { contrastiveMetrics } from '../../lib/losses/metrics.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -66,7 +67,7 @@ const losses: Record<ContrastiveLossSpec['name'] | CrossEntropyLossSpec['name'],
   'cross-entropy': {
     smoothed: (z) => {
       const classes = tensor(labels, { device: z.device });
-      return ops.softmaxCrossEntropy(z, classes, { labelSmoothing: 0.1 });
+      return internal.softmaxCrossEntropy(z, classes, { labelSmoothing: 0.1 });
     },
   },
 };
