@@ -21,7 +21,7 @@ export interface Targets<Numbers extends object = object> {
   readonly labels: Tensor | undefined;
   /** int64 (batch): which samples they are. */
   readonly ids: Tensor;
-  /** What numbersAt() gave for this step, each float64 (). */
+  /** What numbersAt() gave for this step, each float64 () on the training's device; for Metal, which lacks float64, on the CPU. */
   readonly numbers: { readonly [K in keyof Numbers]: Tensor };
 }
 

@@ -104,14 +104,15 @@ export const normCases: readonly NormCase[] = [
 ];
 
 /** Batch normalisation of 9 samples, and the gradients of a weighted sum of what comes out. */
-export async function batchNorm(rows: Rows, ofRanks: boolean, norm: NormCase): Promise<Numbers> {
+export async function batchNorm(rows: Rows, ofRanks: boolean, norm: NormCase, device = 'cpu'): Promise<Numbers> {
   const { dtype, memoryFormat, channels, isActivated } = norm;
-  const of = (seed: number): Tensor => rowsOf(filled([9, channels, 2, 4], seed), rows);
+  const made = (shape: readonly number[], seed: number): Tensor => filled(shape, seed).to(device);
+  const of = (seed: number): Tensor => rowsOf(made([9, channels, 2, 4], seed), rows);
   const input = leaf(of(1).mul(2).add(0.5).to(dtype).contiguous({ memoryFormat }));
   const residual = isActivated ? leaf(of(2).to(dtype).contiguous({ memoryFormat })) : null;
-  const [weight, bias] = [leaf(filled([channels], 3).add(1.5).to(dtype)), leaf(filled([channels], 4).to(dtype))];
-  const runningMean = ops.zeros([channels], { dtype });
-  const runningVar = ops.ones([channels], { dtype });
+  const [weight, bias] = [leaf(made([channels], 3).add(1.5).to(dtype)), leaf(made([channels], 4).to(dtype))];
+  const runningMean = ops.zeros([channels], { dtype, device });
+  const runningVar = ops.ones([channels], { dtype, device });
   const pass = () =>
     internal.batchNormAct(input, {
       ...{ weight, bias, residual, runningMean, runningVar, training: true, momentum: 0.1, eps: 1e-5 },
@@ -125,4 +126,15 @@ export async function batchNorm(rows: Rows, ofRanks: boolean, norm: NormCase): P
   for (const [name, value] of Object.entries({ input, residual, weight, bias }))
     if (value) results[`gradient of ${name}`] = await numbersOf(value.grad?.contiguous() ?? null);
   return results;
+}
+
+/** What batchNorm() of all samples makes, put together from the results of two ranks, of which each had some of them. */
+export function joined(first: Readonly<Record<string, number[]>>, second: Readonly<Record<string, number[]>>): Numbers {
+  const together = Object.entries(first).map(([name, values]): [string, number[]] => {
+    const others = second[name] as number[];
+    if (/^running/.test(name)) return [name, values];
+    if (/weight|bias/.test(name)) return [name, values.map((value, i) => value + (others[i] as number))];
+    return [name, [...values, ...others]];
+  });
+  return Object.fromEntries(together);
 }

@@ -22,7 +22,7 @@ import { expectImages, type Factor, type PairPerImage, pairs, withFactor } from 
  */
 export function gaussianBlur(images: Tensor, kernelSize: number, sigma: Factor): Tensor {
   const where = 'gaussianBlur';
-  const size = expectNumber(`${where}: kernelSize`, kernelSize, { min: 1, integer: true });
+  const size = expectNumber(`${where}: kernelSize`, kernelSize, { integer: true });
   return withFactor(`${where}: sigma`, sigma, expectImages(where, images), { above: 0 }, (each) =>
     internal.imageGaussianBlur(images, size, each),
   );
@@ -51,7 +51,7 @@ const noiseOptions = {
    */
   noiseKey: {
     ...{ type: 'checked', required: true },
-    check: (name: string, value: PairPerImage) => pairs(name, value, { min: 0, max: 0xffff_ffff, integer: true }),
+    check: (name: string, value: PairPerImage) => pairs(name, value, { integer: true }),
   },
 } as const satisfies OptionTable;
 

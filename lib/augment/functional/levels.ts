@@ -1,7 +1,6 @@
 /** Levels of image tensors, as torchvision v2's functional on float images (functional/_color.py); normalisation. */
 import * as internal from '../../tensor/internal-ops.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { expectNumber } from '../../validate.ts';
 import { expectImages, type Factor, list, type PerImage, withFactor } from './arguments.ts';
 
 /** 1 − x. @param images floating or uint8 (…, channels, height, width) in [0, 1]; differentiable. */
@@ -29,10 +28,7 @@ export function solarize(images: Tensor, threshold: Factor): Tensor {
  */
 export function posterize(images: Tensor, bits: PerImage): Tensor {
   const where = 'posterize';
-  return internal.imagePosterize(
-    expectImages(where, images),
-    list(`${where}: bits`, bits, { min: 0, max: 8, integer: true }),
-  );
+  return internal.imagePosterize(expectImages(where, images), list(`${where}: bits`, bits, { integer: true }));
 }
 
 /**
@@ -61,8 +57,5 @@ export function equalize(images: Tensor): Tensor {
  */
 export function normalize(images: Tensor, mean: number | readonly number[], std: number | readonly number[]): Tensor {
   const where = 'normalize';
-  expectImages(where, images);
-  const means = list(`${where}: mean`, mean);
-  const deviations = [std].flat().map((value, i) => expectNumber(`${where}: std[${i}]`, value, { above: 0 }));
-  return internal.imageNormalize(images, means, deviations);
+  return internal.imageNormalize(expectImages(where, images), list(`${where}: mean`, mean), list(`${where}: std`, std));
 }

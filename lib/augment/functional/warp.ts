@@ -17,7 +17,7 @@ const affineOptions = {
   /** [x, y] in pixels; default [0, 0]. */
   translate: { type: 'checked', default: [0, 0], check: (name: string, value: PairPerImage) => pairs(name, value) },
   /** > 0; default 1. */
-  scale: { type: 'checked', default: 1, check: (name: string, value: PerImage) => list(name, value, { above: 0 }) },
+  scale: { type: 'checked', default: 1, check: (name: string, value: PerImage) => list(name, value) },
   /** [x, y] in degrees; default [0, 0]. */
   shear: { type: 'checked', default: [0, 0], check: (name: string, value: PairPerImage) => pairs(name, value) },
   ...warp('nearest'),
