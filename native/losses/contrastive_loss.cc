@@ -98,7 +98,10 @@ at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& 
     const VonMises weighting{mises_exponent, log_mean, options.weight_gradient};
     return denominator - positive_terms(z, denominator, learned, pairs, PositiveTerm::kVonMises, weighting) / totals;
   }
-  if (by_class) return denominator - products_by_class(z, pairs) / temperature / totals;
+  if (by_class) {
+    const at::Tensor products = products_by_class(z, pairs);
+    return denominator - (learned ? products / temperature : products / pairs.temperature) / totals;
+  }
   if (shared) return denominator - (in ? made[-1] - totals.log() : made[-1] / totals);
   if (!in) return positive_terms(z, denominator, learned, pairs, PositiveTerm::kLogShares).neg() / totals;
   return totals.log() - positive_terms(z, denominator, learned, pairs, PositiveTerm::kShares);

@@ -73,7 +73,7 @@ describe.skipIf(!hasDevice)(title, () => {
       const follow = (device: string, at: string): Tensor => {
         const average = tensor(Float32Array.of(1, -2, 3), { device });
         const momentum = tensor(m, { dtype: 'float64', device: at });
-        ops.movingAverage_(
+        internal.movingAverage_(
           [average],
           [tensor(Float32Array.of(5, 0.1, -3), { device })],
           momentum,
