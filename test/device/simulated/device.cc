@@ -216,7 +216,7 @@ Memory::Memory(at::Tensor host) : tensor(std::move(host)), made_by(current_strea
   const std::lock_guard lock(device().mutex);
   written_at = device().known[made_by][made_by];
   const Capture* capture = device().capture_of(made_by);
-  made_in = capture ? capture->number : 0;
+  graph = capture ? capture->graph : 0;
   device().bytes += tensor.storage().nbytes();
   device().log.peak_bytes = std::max(device().log.peak_bytes, device().bytes);
 }

@@ -33,7 +33,7 @@ struct Memory {
   int64_t written_at;
   Clock users;               // other streams that read or wrote it last when
   bool is_recorded = false;  // by record_stream: the device keeps it until they are done
-  int64_t made_in;           // the number of the graph that was being taken down on its stream; 0: none was
+  int64_t graph;             // while whose launches were taken down it was made; 0: none's
   std::shared_ptr<char> life = std::make_shared<char>();
 };
 
@@ -41,7 +41,8 @@ struct Memory {
 struct Launch {
   struct Use {
     Memory* memory;
-    bool is_written, is_of_graph;
+    bool is_written;
+    int64_t graph;             // of the memory
     std::weak_ptr<char> life;  // gone when the memory is free
   };
   std::string name;
@@ -57,9 +58,9 @@ struct Pinned {
 };
 
 // What is being taken down on a stream. Here the work is done all the same, since the next operations need shapes; at
-// the end, memory from before has what it had.
+// the end, memory from before, that of other graphs too, has what it had.
 struct Capture {
-  int64_t number = 0;  // from 1 on
+  int64_t graph = 0;  // its number, from 1
   std::vector<Launch> launches;
   std::map<Memory*, std::vector<uint8_t>> before;
   std::string refusal;  // the first thing that cannot be in a graph
@@ -94,7 +95,6 @@ struct Device {
   };
   std::vector<Delivery> deliveries;
   std::map<c10::StreamId, Capture*> captures;
-  int64_t begun = 0;            // graphs so far
   int graphs = 0;               // that are alive
   bool holds_captures = false;  // before their end, while a test does something else
   bool is_holding = false;      // one

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <dlfcn.h>
 
+#include <atomic>
+
 #include "core/device_graph.h"
 #include "device.h"
 
@@ -11,7 +13,11 @@ namespace {
 
 class Graph final : public contrastive::DeviceGraph {
  public:
-  Graph() { count(1); }
+  Graph() {
+    static std::atomic<int64_t> made{0};
+    capture_.graph = ++made;
+    count(1);
+  }
   ~Graph() override {
     stop();
     count(-1);
@@ -21,7 +27,6 @@ class Graph final : public contrastive::DeviceGraph {
     const std::lock_guard lock(device().mutex);
     stream_ = current_stream();
     TORCH_CHECK(stream_ != 0, "the default stream cannot be captured");
-    capture_.number = ++device().begun;
     device().captures[stream_] = &capture_;
   }
 
@@ -46,7 +51,7 @@ class Graph final : public contrastive::DeviceGraph {
         for (const Launch::Use& use : launch.uses)
           if (!use.life.expired())
             device().note_use("a graph's " + launch.name, use.memory, use.is_written, now);
-          else if (!use.is_of_graph)
+          else if (use.graph != capture_.graph)
             device().log.races.push_back("a graph's " + launch.name + ": on memory that is free");
     }
     for (const Launch& launch : capture_.launches) launch.work();
@@ -72,7 +77,7 @@ std::unique_ptr<contrastive::DeviceGraph> make_graph() { return std::make_unique
 }  // namespace
 
 void Capture::keep(Memory* memory) {
-  if (memory->made_in == number || before.contains(memory)) return;
+  if (memory->graph == graph || before.contains(memory)) return;
   const auto* first = static_cast<const uint8_t*>(memory->tensor.storage().data());
   before[memory].assign(first, first + memory->tensor.storage().nbytes());
 }

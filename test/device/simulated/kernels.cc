@@ -115,9 +115,9 @@ std::function<void()> again(const c10::OperatorHandle& op, torch::jit::Stack arg
   };
 }
 
-Launch::Use use_of(const Capture& capture, const at::Tensor& tensor, bool is_written) {
+Launch::Use use_of(const at::Tensor& tensor, bool is_written) {
   Memory* memory = memory_of(tensor);
-  return {memory, is_written, memory->made_in == capture.number, memory->life};
+  return {memory, is_written, memory->graph, memory->life};
 }
 
 void fallback(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
@@ -159,8 +159,7 @@ void fallback(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::St
   if (capture) {
     const torch::jit::Stack results(stack->end() - static_cast<std::ptrdiff_t>(schema.returns().size()), stack->end());
     Launch launch{.name = call.name, .uses = {}, .work = again(op, std::move(arguments), tensors_in(results))};
-    for (const auto& [place, is_written] : uses)
-      launch.uses.push_back(use_of(*capture, call.given[place].second, is_written));
+    for (const auto& [place, is_written] : uses) launch.uses.push_back(use_of(call.given[place].second, is_written));
     const std::lock_guard lock(device().mutex);
     capture->launches.push_back(std::move(launch));
   }
@@ -210,11 +209,10 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_bloc
   if (Capture* capture = device().capture_of(current_stream())) {
     if (is_waited || is_read) device().refuse_in_graph(current_stream(), "a copy between host and device");
     capture->keep(memory_of(to));
-    Launch launch{
-        .name = call.name, .uses = {use_of(*capture, to, true)}, .work = copy_again(target, source, is_upload)};
+    Launch launch{.name = call.name, .uses = {use_of(to, true)}, .work = copy_again(target, source, is_upload)};
     if (is_here(from)) {
       capture->keep(memory_of(from));
-      launch.uses.push_back(use_of(*capture, from, false));
+      launch.uses.push_back(use_of(from, false));
     }
     capture->launches.push_back(std::move(launch));
     target.copy_(source);
@@ -285,7 +283,7 @@ TORCH_LIBRARY_IMPL(_, AutocastPrivateUse1, m) { m.fallback(torch::CppFunction::m
 constexpr const char* kOfLists[] = {"_foreach_add.List",    "_foreach_add.Scalar",  "_foreach_add_.List",
                                     "_foreach_add_.Scalar", "_foreach_add_.Tensor", "_foreach_mul.Scalar",
                                     "_foreach_mul_.Scalar", "_foreach_mul_.Tensor", "_foreach_norm.Scalar",
-                                    "_foreach_copy_",       "_foreach_lerp.Scalar"};
+                                    "_foreach_copy_",       "_foreach_sub.List"};
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   for (const char* name : kOfLists) m.impl(name, torch::CppFunction::makeFromBoxedFunction<&fallback>());
