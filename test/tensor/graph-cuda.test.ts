@@ -360,10 +360,10 @@ describe.skipIf(!hasDevice)(title, () => {
     const step = compile(
       (x: Tensor) =>
         noGrad(() => {
-          const begun = ops.beginStep_(statistics, before, status);
-          const [loss] = ops.contrastiveLoss(x.reshape([2, 2, 8]), { noPositives: 'error' }); // which is waited for
+          const begun = internal.beginStep_(statistics, before, status);
+          const [loss] = internal.contrastiveLoss(x.reshape([2, 2, 8]), { noPositives: 'error' }); // which is waited for
           statistics[0]?.add_(1);
-          return [loss, ops.endStep_([], statistics, before, begun)];
+          return [loss, internal.endStep_([], statistics, before, begun)];
         }),
       { graph: true },
     );
