@@ -1,5 +1,5 @@
 /** Steps as graphs of the device: a training with them is the same as one without, to the bit. */
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
@@ -7,16 +7,8 @@ import type { TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
 import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import {
-  type DeviceLog,
-  hasDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { type DeviceLog, launchesIn, takeLog, device as there, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { buffersOf, firstBatch, optionsOf, parametersOf, valuesOf } from './one-step.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 
@@ -31,9 +23,6 @@ interface Trained {
 }
 
 type Chosen = Partial<TrainerOptions> & { readonly method?: { readonly name: string } };
-
-const launchesIn = ({ log }: Trained): number | undefined =>
-  log && Object.values(log.launches).reduce((sum, count) => sum + count, 0);
 
 /** Eight steps at falling rates, on views of their own. @param spoil before a step. */
 async function trained(
@@ -75,9 +64,7 @@ async function trained(
 
 const sgd = { name: 'sgd', lr: 0.05, momentum: 0.9 } as const;
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   const method = (name: string, own: object = {}): Chosen => ({ method: { name, ...own } }) as Chosen;
   const cases: [string, Chosen, OptimizerSpec, boolean][] = [
     ['SimCLR', method('simclr'), sgd, true],
@@ -100,7 +87,7 @@ describe.skipIf(!hasDevice)(title, () => {
       expect(graph.refused).toEqual(new Array(8).fill(undefined));
       expect(graph.races).toEqual([]);
       expect(waitsOfStreams(graph.log)).toEqual([]);
-      const [launches, without] = [launchesIn(graph) ?? 0, launchesIn(plain) ?? 1];
+      const [launches, without] = [launchesIn(graph.log) ?? 0, launchesIn(plain.log) ?? 1];
       if (graph.log) expect(launches < without / 1.5).toBe(is);
     },
   );
