@@ -1,5 +1,5 @@
 /** Steps as graphs of the device: a training with them is the same as one without, to the bit. */
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { augment } from '../../lib/augment/augment.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
 import type { Method } from '../../lib/methods/method.ts';
@@ -12,16 +12,8 @@ import type { StepResult } from '../../lib/train/report.ts';
 import { makeStep, type StepContext } from '../../lib/train/step.ts';
 import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import {
-  type DeviceLog,
-  hasDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { type DeviceLog, launchesIn, takeLog, device as there, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { buffersOf, firstBatch, firstLargeBatch, optionsOf, parametersOf, valuesOf } from './one-step.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 
@@ -36,9 +28,6 @@ interface Trained {
 }
 
 type Chosen = Partial<TrainerOptions> & { readonly method?: { readonly name: string } };
-
-const launchesIn = ({ log }: Trained): number | undefined =>
-  log && Object.values(log.launches).reduce((sum, count) => sum + count, 0);
 
 type Spoil = (step: number, images: Tensor) => void;
 
@@ -97,9 +86,7 @@ async function trained(graph: boolean, chosen: Chosen, spec: OptimizerSpec, spoi
 
 const sgd = { name: 'sgd', lr: 0.05, momentum: 0.9 } as const;
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   const method = (name: string, own: object = {}): Chosen => ({ method: { name, ...own } }) as Chosen;
   const ramp = (from: number, to: number) => ({ from, to, schedule: 'cosine' });
   const small = { predictorFeatures: 8 };
@@ -142,7 +129,7 @@ describe.skipIf(!hasDevice)(title, () => {
       expect(graph.refused).toEqual(new Array(8).fill(undefined));
       expect(graph.races).toEqual([]);
       expect(waitsOfStreams(graph.log)).toEqual([]);
-      if (graph.log) expect(launchesIn(graph)).toBeLessThan(most * (launchesIn(plain) as number));
+      if (graph.log) expect(launchesIn(graph.log)).toBeLessThan(most * (launchesIn(plain.log) as number));
     },
   );
 
@@ -157,7 +144,7 @@ describe.skipIf(!hasDevice)(title, () => {
     expect(graph.refused).toEqual(new Array(8).fill(undefined));
     expect(graph.races).toEqual([]);
     // What is left is the views, the loss of the whole batch and the update.
-    if (graph.log) expect(launchesIn(graph)).toBeLessThan((launchesIn(plain) as number) / 2.5);
+    if (graph.log) expect(launchesIn(graph.log)).toBeLessThan((launchesIn(plain.log) as number) / 2.5);
   });
 
   it('a step that is refused leaves all as it was, and so do those behind it', async () => {
