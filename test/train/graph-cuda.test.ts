@@ -119,6 +119,7 @@ describe.skipIf(!hasDevice)(title, () => {
     ['a clipped gradient', method('simclr'), { ...sgd, clipNorm: 0.1 }, 0.1],
     ['SupCon, which looks at labels', method('supcon'), sgd, 0.1],
     ['SupCon inside the logarithm', method('supcon', { variant: 'in', temperature: ramp(0.5, 0.1) }), sgd, 0.1],
+    ['SupCon of vectors of any length', method('supcon', { normalize: false, maxPositives: 2 }), sgd, 0.1],
     ['MoCo, while its queue fills and after', method('moco', { queueSize: 16 }), sgd, 0.1],
     [
       'MoCo with labels',
@@ -152,6 +153,17 @@ describe.skipIf(!hasDevice)(title, () => {
       if (graph.log) expect(launchesIn(graph)).toBeLessThan(most * (launchesIn(plain) as number));
     },
   );
+
+  it('a loss that looks at a number of the device: no graph, and one warning says where', async () => {
+    using warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const chosen = method('supcon', { noPositives: 'error' });
+    const [plain, graph] = [await trained(false, chosen, sgd), await trained(true, chosen, sgd)];
+    if (graph.log)
+      expect(warned(warnings)).toEqual([expect.stringMatching(/captured: item, at .*\/lib\/\w+\/[\w-]+\.ts:/)]);
+    else expect(warned(warnings)).toHaveLength(1);
+    expect(graph.losses).toEqual(plain.losses);
+    expect(graph.state).toEqual(plain.state);
+  });
 
   it('micro-batches: the same losses, weights and statistics', async () => {
     using warnings = vi.spyOn(process, 'emitWarning');
