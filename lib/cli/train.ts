@@ -1,12 +1,10 @@
 /** `contrastive train`: pre-trains an encoder on a data set, into the folder of a run. */
 import { join, resolve } from 'node:path';
-import { setAugmentThreads } from '../augment/augment.ts';
 import { RunFolder } from '../checkpoint/run.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { fromRankZero, rank } from '../distributed/group.ts';
 import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
-import { setThreads } from '../tensor/runtime.ts';
 import { tensor } from '../tensor/tensor.ts';
 import type { TrainEvent } from '../train/events.ts';
 import { defineCommand } from './command.ts';
@@ -15,6 +13,7 @@ import { dataHelp, titleOf } from './data-option.ts';
 import { encoderHelp, newEncoder } from './encoder-option.ts';
 import { usualCheckpointEvery } from './fit-data.ts';
 import { knnHistory } from './knn-history.ts';
+import { setMachine } from './machine.ts';
 import { monitorsOf } from './monitor-option.ts';
 import { together } from './together.ts';
 import { readConfig, withConfig } from './train-config.ts';
@@ -108,13 +107,9 @@ async function trainHere(context: TrainContext): Promise<void> {
   const { given, signal, output } = context;
   const { config, resume } = await fromRankZero(() => beginningOf(context.options, given));
   const options = withConfig({ ...context.options, resume }, given, config);
-  const { threads } = options;
   tensor(0, { device: options.device }).dispose(); // one that is not there is said before the images are looked through
   const { source, spec, splits } = await prepare({ ...context, options }, config);
-  if (threads !== undefined) {
-    setThreads(threads);
-    setAugmentThreads(threads);
-  }
+  setMachine(options);
   using encoder = await newEncoder(spec.encoder, spec.input, spec.seed);
   using training = makeTraining(spec, encoder, options.device);
   if (options.init !== undefined) output.print(`${options.init}: ${describeLoaded(await encoder.load(options.init))}`);

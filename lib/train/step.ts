@@ -3,8 +3,8 @@ import type { Method, MethodBatch, Targets } from '../methods/method.ts';
 import { Views } from '../methods/views.ts';
 import type { Optimizer, Rates } from '../optim/optimizer.ts';
 import { compile } from '../tensor/compile.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { enableGrad, tidy } from '../tensor/modes.ts';
-import * as ops from '../tensor/ops.ts';
 import { withKeysOf } from '../tensor/random.ts';
 import { sync } from '../tensor/runtime.ts';
 import { noteBackward, type Tensor, type TypedArray } from '../tensor/tensor.ts';
@@ -94,7 +94,7 @@ function stepFunction(
     status = guard.checkFeatures(value.features, status);
     if (shared && stop) status = shared.agree(status, stop);
     const loss = guard.scaled(accumulate > 1 ? value.loss.div(accumulate) : value.loss);
-    status = shared && part.isLast ? shared.backward(loss, status) : ops.guardedBackward_(loss, status);
+    status = shared && part.isLast ? shared.backward(loss, status) : internal.guardedBackward_(loss, status);
     noteBackward();
     if (part.isLast) {
       status = guard.update(rates, status);

@@ -116,7 +116,8 @@ bool RecordingGraph::may_use_graphs(const std::vector<at::Tensor>& given) {
   }
   const std::vector<at::Tensor> gradients = gradients_before(given);
   const auto is_as_it_was = [&](const Captured& captured) {
-    return std::all_of(captured.taken.begin(), captured.taken.end(),
+    return captured.backends == backends_in_force() &&
+           std::all_of(captured.taken.begin(), captured.taken.end(),
                        [&](const Taken& taken) {
                          return !is_outside_[taken.value] || given[taken.value].const_data_ptr() == taken.data;
                        }) &&
@@ -153,6 +154,7 @@ bool RecordingGraph::capture(size_t number, std::vector<at::Tensor>& values, uin
   const GraphPlan::Part& part = plan_.parts[number];
   const std::vector<at::Tensor> given = values;
   Captured made;
+  made.backends = backends_in_force();
   std::vector<at::Tensor> in_place;
   std::optional<Failure> failure;
   attempt(failure, job, [&] {  // the memory of the device, perhaps
@@ -193,6 +195,8 @@ bool RecordingGraph::capture(size_t number, std::vector<at::Tensor>& values, uin
     failure = Failure{"", "a view of an argument is used beside operations that change something"};
   if (failure) {
     before.restore_gradients();
+    // Nothing was done: a copy that was given the version of its source does not have its values.
+    for (const at::Tensor& tensor : before.changed()) tensor.unsafeGetTensorImpl()->bump_version();
     values = given;
     give_up(failure->message, failure->operation);
     return false;
@@ -203,6 +207,8 @@ bool RecordingGraph::capture(size_t number, std::vector<at::Tensor>& values, uin
     const at::Tensor gradient = gradient_of(before.tensors[i]);
     if (!gradient.is_same(before.gradients[i])) made.grads.emplace_back(before.tensors[i], gradient);
   }
+  for (const size_t value : part.dropped)  // there may be one at another call
+    if (!gradient_of(given[value]).defined()) made.grads.emplace_back(given[value], at::Tensor());
   for (const size_t value : part.kept) made.kept.push_back(values[value]);
   for (const Taken& taken : made.taken)
     if (taken.own.defined()) made.storages.push_back(storage_of(taken.own));
@@ -261,6 +267,11 @@ bool RecordingGraph::is_of_graph(const at::Tensor& tensor) const {
     return captured && std::find(captured->storages.begin(), captured->storages.end(), storage_of(tensor)) !=
                            captured->storages.end();
   });
+}
+
+RecordingGraph::Backends RecordingGraph::backends_in_force() {
+  const at::Context& context = at::globalContext();
+  return {context.float32MatmulPrecision(), context.deterministicCuDNN()};
 }
 
 void RecordingGraph::start_again() {

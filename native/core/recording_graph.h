@@ -2,6 +2,7 @@
 // of the host, such as an update at a learning rate, are run between graphs as ever.
 #pragma once
 
+#include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -44,6 +45,10 @@ class RecordingGraph {
   Status status() const;
 
  private:
+  // How libraries of the device compute: of matrix products, and whether cuDNN gives the same bits each time.
+  using Backends = std::pair<at::Float32MatmulPrecision, bool>;
+  static Backends backends_in_force();
+
   // What is known of a value that a graph takes.
   struct Taken {
     size_t value;
@@ -55,6 +60,7 @@ class RecordingGraph {
     std::unique_ptr<DeviceGraph> graph;
     std::vector<Taken> taken;
     HostUse host;
+    Backends backends;
     std::vector<at::Tensor> kept;                          // as in the plan
     std::vector<at::Tensor> written;                       // that are changed in place, gradients among them
     std::vector<std::pair<at::Tensor, at::Tensor>> grads;  // a parameter, and what it then has

@@ -31,7 +31,10 @@ class Graph final : public contrastive::DeviceGraph {
   }
 
   void end() override {
-    const std::lock_guard lock(device().mutex);
+    std::unique_lock lock(device().mutex);
+    device().is_holding = device().holds_captures;
+    device().held_or_let_go.notify_all();
+    device().held_or_let_go.wait(lock, [] { return !device().holds_captures; });
     stop();
     for (const auto& [memory, bytes] : capture_.before)
       std::memcpy(memory->tensor.storage().mutable_data(), bytes.data(), bytes.size());

@@ -219,6 +219,8 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_bloc
     return to;
   }
   const int64_t now = device().launch(current_stream());
+  if (Pinned* pinned = device().pinned_at(host.const_data_ptr()); pinned && !is_free && !is_waited)
+    pinned->users.insert(current_stream());
   if (is_here(from)) call.note_use(from, false, now);
   if (is_here(to)) call.note_use(to, true, now);
   if (is_waited)
