@@ -54,7 +54,13 @@ async function cachedStep(options: ResolvedOptions, optimizer: Optimizer, method
 }
 
 /** Eight steps at falling rates. @param spoil before a step. */
-async function trained(graph: boolean, chosen: Chosen, spec: OptimizerSpec, spoil: Spoil = () => {}): Promise<Trained> {
+async function trained(
+  graph: boolean,
+  chosen: Chosen,
+  spec: OptimizerSpec,
+  spoil: Spoil = () => {},
+  steps = 8,
+): Promise<Trained> {
   const models = tinyModels();
   const options = optionsOf({
     ...({ metrics: true, ...models, batchSize: 8, ...chosen, graph } as TrainerOptions),
@@ -70,7 +76,7 @@ async function trained(graph: boolean, chosen: Chosen, spec: OptimizerSpec, spoi
   const races: string[] = [];
   let log: DeviceLog | undefined;
   takeLog();
-  for (let i = 0; i < 8; i++) {
+  for (let i = 0; i < steps; i++) {
     const context = { step: i, learningRate: (spec.lr as number) / (i + 1), progress: i / 8, decay: 0.9 };
     results.push(await step.run(context).catch((error: Error) => ({ loss: Number.NaN, refused: error.message })));
     log = takeLog();
@@ -100,6 +106,7 @@ describeOnDevice(() => {
     ['a clipped gradient', method('simclr'), { ...sgd, clipNorm: 0.1 }, 0.1],
     ['SupCon, which looks at labels', method('supcon'), sgd, 0.1],
     ['SupCon inside the logarithm', method('supcon', { variant: 'in', temperature: ramp(0.5, 0.1) }), sgd, 0.1],
+    ['SupCon of vectors of any length', method('supcon', { normalize: false, maxPositives: 2 }), sgd, 0.1],
     ['MoCo, while its queue fills and after', method('moco', { queueSize: 16 }), sgd, 0.1],
     [
       'MoCo with labels',
@@ -116,6 +123,7 @@ describeOnDevice(() => {
     ['Barlow Twins', method('barlow-twins'), sgd, 0.1],
     ['VICReg', method('vicreg'), sgd, 0.1],
     ['DCL', method('dcl'), sgd, 0.1],
+    ['cross entropy', { ...method('cross-entropy'), metrics: false }, sgd, 0.1],
     ['three batches a step', { ...method('supcon'), accumulate: 3 }, sgd, 0.1],
   ];
   it.each(cases)(
@@ -133,6 +141,17 @@ describeOnDevice(() => {
     },
   );
 
+  it('a loss that looks at a number of the device: no graph, and one warning says where', async () => {
+    using warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const chosen = method('supcon', { noPositives: 'error' });
+    const [plain, graph] = [await trained(false, chosen, sgd), await trained(true, chosen, sgd)];
+    if (graph.log)
+      expect(warned(warnings)).toEqual([expect.stringMatching(/captured: item, at .*\/lib\/\w+\/[\w-]+\.ts:/)]);
+    else expect(warned(warnings)).toHaveLength(1);
+    expect(graph.losses).toEqual(plain.losses);
+    expect(graph.state).toEqual(plain.state);
+  });
+
   it('micro-batches: the same losses, weights and statistics', async () => {
     using warnings = vi.spyOn(process, 'emitWarning');
     // Views of few launches, since they are in no graph.
@@ -147,22 +166,26 @@ describeOnDevice(() => {
     if (graph.log) expect(launchesIn(graph.log)).toBeLessThan((launchesIn(plain.log) as number) / 2.5);
   });
 
-  it('a step that is refused leaves all as it was, and so do those behind it', async () => {
+  it.each<[string, Chosen]>([
+    ['SimCLR', method('simclr')],
+    ['DINO', method('dino', { prototypes: 8 })],
+    ['NNCLR', method('nnclr', { ...small, queueSize: 16 })],
+    ['three batches a step', { ...method('supcon'), accumulate: 3 }],
+  ])('%s: a step that is refused leaves all as it was, and so do those behind it', async (_, chosen) => {
     const spoil = (step: number, images: Tensor) => {
       if (step === 5) noGrad(() => images.narrow(0, 1, 1).fill_(Number.NaN));
     };
-    const [plain, graph] = [
-      await trained(false, method('simclr'), sgd, spoil),
-      await trained(true, method('simclr'), sgd, spoil),
-    ];
+    const [plain, graph] = [await trained(false, chosen, sgd, spoil), await trained(true, chosen, sgd, spoil)];
+    const before = await trained(false, chosen, sgd, () => {}, 5);
     expect(graph.refused.slice(4)).toEqual([
       undefined,
       'the loss is',
       ...new Array(2).fill(expect.stringContaining('stopped')),
     ]);
     expect(graph.refused).toEqual(plain.refused);
-    expect(graph.losses.slice(0, 5)).toEqual(plain.losses.slice(0, 5));
-    expect(graph.state).toEqual(plain.state);
+    expect(graph.losses.slice(0, 5)).toEqual(before.losses);
+    expect(graph.state).toEqual(before.state);
+    expect(plain.state).toEqual(before.state);
     expect(graph.races).toEqual([]);
   });
 });
