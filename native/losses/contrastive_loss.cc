@@ -27,9 +27,10 @@
 namespace contrastive::losses {
 namespace {
 
-// |s| is at most this.
+// |s| is at most this; infinity where only a device knows, which nobody waits for.
 double bound_of(const Candidates& candidates, bool normalize, double temperature) {
   if (normalize) return 1 / temperature;
+  if (!candidates.rows.is_cpu()) return kInfinity;
   const auto longest = [](const at::Tensor& x) { return x.detach().square().sum(1).max().item<double>(); };
   const double rows = longest(candidates.rows);
   const double bank = candidates.bank.defined() ? longest(candidates.bank) : 0;
@@ -98,7 +99,10 @@ at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& 
     const VonMises weighting{mises_exponent, log_mean, options.weight_gradient};
     return denominator - positive_terms(z, denominator, learned, pairs, PositiveTerm::kVonMises, weighting) / totals;
   }
-  if (by_class) return denominator - products_by_class(z, pairs) / temperature / totals;
+  if (by_class) {
+    const at::Tensor products = products_by_class(z, pairs);
+    return denominator - (learned ? products / temperature : products / pairs.temperature) / totals;
+  }
   if (shared) return denominator - (in ? made[-1] - totals.log() : made[-1] / totals);
   if (!in) return positive_terms(z, denominator, learned, pairs, PositiveTerm::kLogShares).neg() / totals;
   return totals.log() - positive_terms(z, denominator, learned, pairs, PositiveTerm::kShares);
