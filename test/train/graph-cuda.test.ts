@@ -1,6 +1,6 @@
 /** Steps as graphs of the device: a training with them is the same as one without, to the bit. */
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
+import { checkOptimizer, makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
@@ -58,7 +58,7 @@ async function trained(
   for (let i = 0; i < 8; i++) {
     noGrad(() => batch.images[0]?.mul_(0.98));
     spoil(i, batch.images[0] as Tensor);
-    const context = { step: i, learningRate: (spec.lr as number) / (i + 1), progress: i / 8, decay: 0.9 };
+    const context = { step: i, learningRate: checkOptimizer(spec).lr / (i + 1), progress: i / 8, decay: 0.9 };
     results.push(
       await step.run(batch, context).catch((error: Error) => ({ loss: Number.NaN, refused: error.message })),
     );
