@@ -312,7 +312,8 @@ export function renderOps(
       methods,
     'internal-ops.ts': renderFile(
       own.filter((schema) => !forUsers.includes(schema)),
-      '/** Operations of our own that the library alone calls. What one does stands above its CONTRASTIVE_OP, in native/. */',
+      '/** Operations of our own that the library alone calls. What one does stands above its CONTRASTIVE_OP, in native/. */\n' +
+        "import './ops.ts'; // the methods of Tensor, for whoever calls these\n",
     ),
   };
 }

@@ -2,6 +2,8 @@
 // biome-ignore-all lint: generated
 
 /** Operations of our own that the library alone calls. What one does stands above its CONTRASTIVE_OP, in native/. */
+import './ops.ts'; // the methods of Tensor, for whoever calls these
+
 import { checkNames } from '../options/names.ts';
 import { call, callMany } from './call.ts';
 import { Tensor } from './tensor.ts';
