@@ -17,6 +17,7 @@
 #include "core/op.h"
 #include "losses/block_size.h"
 #include "losses/candidates.h"
+#include "losses/class_sums.h"
 #include "losses/loss_inputs.h"
 #include "losses/positive_terms.h"
 
@@ -67,8 +68,9 @@ at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& 
 
   const DenominatorSums denominators(kind, options.hard_negatives);
   std::vector<PairSum> sums = denominators.needed();
+  const bool by_class = !mises && shared && !in && has_class_sums(pairs);
   const double mises_exponent = mises ? pairs.temperature / *options.sigma : 0;
-  if (!mises && shared) sums.push_back({Role::kWeighted, in ? std::optional(1.0) : std::nullopt});
+  if (!mises && shared && !by_class) sums.push_back({Role::kWeighted, in ? std::optional(1.0) : std::nullopt});
   if (mises && !options.weight_gradient) sums.push_back({Role::kWeighted, mises_exponent});
   const at::Tensor made = pair_sums(z, learned, pairs, sums);
   const at::Tensor denominator = denominators.log_of(made, counts, temperature);
@@ -82,6 +84,7 @@ at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& 
     const VonMises weighting{mises_exponent, log_mean, options.weight_gradient};
     return denominator - positive_terms(z, denominator, learned, pairs, PositiveTerm::kVonMises, weighting) / totals;
   }
+  if (by_class) return denominator - products_by_class(z, pairs) / temperature / totals;
   if (shared) return denominator - (in ? made[-1] - totals.log() : made[-1] / totals);
   if (!in) return positive_terms(z, denominator, learned, pairs, PositiveTerm::kLogShares).neg() / totals;
   return totals.log() - positive_terms(z, denominator, learned, pairs, PositiveTerm::kShares);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "losses/class_sums.h"
+
 namespace contrastive::losses {
 namespace {
 
@@ -51,7 +53,12 @@ void hide(const Block& block, at::Tensor& x, double value) {
   if (block.keys) x.masked_fill_(at::eye(x.size(0), x.options().dtype(at::kBool)).logical_not_(), value);
 }
 
-std::vector<Side> sides_of(const Pairs& pairs, const Block& block) {
+std::vector<Side> sides_of(const Pairs& pairs, const Block& block, bool asks) {
+  if (!asks) {
+    std::vector<Side> sides{{false, block.rows, {}, {}}};
+    if (block.mirrored) sides.push_back({true, block.columns, {}, {}});
+    return sides;
+  }
   std::vector<Side> sides;
   const auto positives = positives_of(pairs, block.rows, block.columns);
   sides.push_back(side_of(pairs, block.rows, block.columns, false, positives));
@@ -109,6 +116,10 @@ at::Tensor Similarities::candidates(Range range) const {
 }
 
 PairCounts count_pairs(const Pairs& pairs, const at::Tensor& like) {
+  if (has_class_sums(pairs)) {
+    const at::Tensor totals = positives_by_class(pairs, like);
+    return {totals, pairs.compared() - totals};
+  }
   at::Tensor totals = at::zeros({pairs.anchors}, like.options());
   at::Tensor negatives = at::full({pairs.anchors}, pairs.compared(), like.options());
   for (const Block& block : blocks_of(pairs))

@@ -30,6 +30,8 @@ class Classes final : public Positives {
     return ranges;
   }
 
+  at::Tensor classes() const override { return classes_.to(at::kLong); }
+
  protected:
   std::optional<at::Tensor> weights(Range rows, Range columns) const override {
     if (!known_.empty()) {

@@ -9,7 +9,7 @@ import { supConLoss } from '../../lib/losses/sup-con.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { hasDevice, openDevice, openingTime, takeLog, device as there, title } from '../device/device.ts';
+import { device, hasDevice, openDevice, openingTime, takeLog, title } from '../device/device.ts';
 
 const values = Float64Array.from({ length: 64 * 2 * 8 }, (_, i) => Math.sin(1 + 3.7 * i));
 const labels = Int32Array.from({ length: 64 }, (_, i) => i % 5);
@@ -26,6 +26,11 @@ const hardNegatives = { concentration: 1, classPrior: 0.1 };
 /** Of z (64, 2, 8) and a temperature, float64 both. */
 type Loss = (z: Tensor, temperature: Tensor) => Tensor;
 
+/** That the host does not know: what an operation has made. */
+const onDevice = (z: Tensor, numbers: Int32Array): Tensor =>
+  ops.add(tensor(numbers, { device: z.device }), tensor(0, { dtype: 'int32', device: z.device }));
+const unknownBank = (z: Tensor) => ({ ...bank(z), ids: onDevice(z, bank(z).ids) });
+
 const losses: Record<ContrastiveLossSpec['name'] | CrossEntropyLossSpec['name'], Record<string, Loss>> = {
   supcon: {
     labels: (z) => supConLoss(z, { labels }),
@@ -36,12 +41,20 @@ const losses: Record<ContrastiveLossSpec['name'] | CrossEntropyLossSpec['name'],
     'label sets': (z) => supConLoss(z, { labels: labelSets, variant: 'in', ids, bank: bank(z) }),
     'a mask': (z) => supConLoss(z, { mask, temperature: 0.01 }),
     'a learned temperature': (z, temperature) => supConLoss(z, { labels, temperature }),
+    'labels of the device': (z, temperature) => supConLoss(z, { labels: onDevice(z, labels), temperature }),
+    'labels of the device, inside': (z) => supConLoss(z, { labels: onDevice(z, labels), variant: 'in' }),
+    'labels of the device, decoupled': (z) => supConLoss(z, { labels: onDevice(z, labels), denominators: 'negatives' }),
+    'labels of the device, first views': (z) => supConLoss(z, { labels: onDevice(z, labels), anchors: 'first' }),
+    'labels of the device, few positives': (z) => supConLoss(z, { labels: onDevice(z, labels), maxPositives: 3 }),
     'any length': (z) => supConLoss(z, { labels, normalize: false, hardNegatives }),
   },
   'nt-xent': {
     'two views': (z) => ntXentLoss(z),
     'a bank': (z) => ntXentLoss(z, { hardNegatives, ids, bank: bank(z) }),
     queries: (z) => ntXentLoss(z, { anchors: 'queries', ids, bank: bank(z) }),
+    'queries without a bank': (z) => ntXentLoss(z, { anchors: 'queries', ids: onDevice(z, ids) }),
+    'a queue of the device': (z) => ntXentLoss(z, { ids, bank: unknownBank(z) }),
+    'queries, a queue of the device': (z) => ntXentLoss(z, { anchors: 'queries', ids, bank: unknownBank(z) }),
   },
   dcl: { 'a learned temperature': (z, temperature) => dclLoss(z, { temperature }) },
   dclw: { 'two views': (z) => dclwLoss(z, { sigma: 0.7 }) },
@@ -62,7 +75,7 @@ describe.skipIf(!hasDevice)(title, () => {
   it.each(cases)('%s, %s: value and gradients are those of the CPU', async (_name, _variant, loss) => {
     takeLog();
     const [found, here] = (await Promise.all(
-      [there, 'cpu'].map(async (device) => {
+      [device, 'cpu'].map(async (device) => {
         using z = tensor(values, { shape: [64, 2, 8], device, requiresGrad: true });
         using temperature = tensor(0.2, { dtype: 'float64', device, requiresGrad: true });
         using value = loss(z, temperature).add(temperature.mul(0)); // which gives it a gradient in any case
@@ -78,17 +91,37 @@ describe.skipIf(!hasDevice)(title, () => {
 
   it('metrics are those of the CPU', async () => {
     const [found, here] = await Promise.all(
-      [there, 'cpu'].map((device) => contrastiveMetrics(tensor(values, { shape: [64, 2, 8], device }), { labels })),
+      [device, 'cpu'].map((device) => contrastiveMetrics(tensor(values, { shape: [64, 2, 8], device }), { labels })),
     );
     for (const [name, value] of Object.entries(found ?? {}))
       expect(value, name).toBeCloseTo((here as never)[name] as number, 5);
   });
 
+  // A GPU does not tell how many there were.
+  it.skipIf(device !== 'simulated:0')(
+    'a larger queue takes no more launches for being known to the device alone',
+    async () => {
+      const z = tensor(values, { shape: [64, 2, 8], device, requiresGrad: true });
+      const launchesOf = async (isKnown: boolean, size: number): Promise<number> => {
+        const features = ops.randn([size, 8], { seed: 1 }).to({ device });
+        const held = Int32Array.from({ length: size }, (_, i) => 64 + i);
+        const bank = { features, ids: isKnown ? held : onDevice(z, held) };
+        await sync();
+        takeLog();
+        ntXentLoss(z, { anchors: 'queries', ids, bank, block: 64 }).backward();
+        await sync();
+        return Object.values(takeLog()?.launches ?? {}).reduce((sum, n) => sum + n, 0);
+      };
+      const growth = async (isKnown: boolean) => (await launchesOf(isKnown, 1024)) - (await launchesOf(isKnown, 512));
+      expect(await growth(false)).toBeLessThanOrEqual(await growth(true));
+    },
+  );
+
   it('the memory of a loss and its gradient is that of some blocks, not of all pairs', async () => {
     const rows = 4096;
     const z = ops
       .randn([rows / 2, 2, 8], { seed: 1 })
-      .to({ device: there })
+      .to({ device })
       .detach();
     z.requiresGrad = true;
     for (const block of [256, 512]) {
