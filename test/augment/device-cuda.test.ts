@@ -85,7 +85,7 @@ describe.skipIf(!hasDevice)(title, () => {
         ['mocoV2', 316],
         ['evaluation', 76],
         ['fineTune', 76],
-        ['cifar', 76],
+        ['cifar', 42],
       ] as const
     ).map(([name, most]) => {
       const view = presets[name]({ size: 8 });
