@@ -15,7 +15,7 @@ import { seedOption } from '../options/kinds.ts';
 import { exactMarkOf } from '../train/dataset-mark.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { dataHelp, dataOption } from './data-option.ts';
-import { codeOfRun, newEncoder } from './encoder-option.ts';
+import { codeOfRun, expectEncoder, newEncoder } from './encoder-option.ts';
 import {
   type Accuracies,
   accuracyTable,
@@ -114,6 +114,8 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const { run, checkpoint } = await openTogether(options.run, output);
   const { config } = run;
   const { step } = checkpoint.state;
+  const code = codeOfRun(options.encoder, config.encoder, fineTunes(options) || options.baseline);
+  if (code !== undefined) await expectEncoder(code); // before the images are read
   // As the training decoded them, so that its kNN accuracy comes out again.
   const side = Math.max(sideOf(config), fineTunes(options) ? fineTuneSide(config.input) : 0);
   const context = { output, signal };
@@ -132,7 +134,6 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const warning = missingClasses(splits);
   if (warning !== undefined) output.warn(warning);
   setMachine(options);
-  const code = codeOfRun(options.encoder, config.encoder, fineTunes(options) || options.baseline);
   const makeNew = () => newEncoder(code ?? config.encoder, config.input, config.seed);
   const assess = async (title: string, module: Encoder): Promise<Accuracies> => {
     using encoder = module;

@@ -11,7 +11,7 @@ import { AbortError } from '../errors.ts';
 import { seedOption } from '../options/kinds.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { dataHelp, dataOption, expectClasses, titleOf } from './data-option.ts';
-import { codeOfRun, newEncoder } from './encoder-option.ts';
+import { codeOfRun, expectEncoder, newEncoder } from './encoder-option.ts';
 import { missingClasses } from './evaluate-run.ts';
 import { fineTuneFlags, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
 import { flag } from './flag.ts';
@@ -86,6 +86,8 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   const { run, checkpoint } = await openTogether(typed.run, output);
   const { config } = run;
   const out = typed.out ?? `${run.path}-classifier`;
+  const code = codeOfRun(typed.encoder, config.encoder, true);
+  if (code !== undefined) await expectEncoder(code); // before the images are read
   const side = fineTuneSide(config.input);
   const {
     data,
@@ -107,7 +109,6 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
     `${counted(epochs, 'epoch')}, ${counted(steps, 'step')} of ${counted(batchSize, 'image')}, learning rate ${+lr.toPrecision(3)}, into ${typedPath(out)}`,
   );
   setMachine(typed);
-  const code = codeOfRun(typed.encoder, config.encoder, true);
   const given = code && (await newEncoder(code, config.input, config.seed));
   using encoder = encoderOf(config, checkpoint, localDevice(typed.device), given);
   const tuning = fineTuneRun(encoder, {

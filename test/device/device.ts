@@ -21,6 +21,8 @@ export interface DeviceLog {
   readonly arrivals: number;
   /** Graphs that are alive. */
   readonly graphs: number;
+  /** Blocks of pinned memory that are in use, beside those of graphs. */
+  readonly pinned: number;
   /** Of collectives of a group that has failed. */
   readonly aborts: number;
   /** Operations, by the number of their stream. */
@@ -55,6 +57,8 @@ interface Simulated {
   readonly takeLog: () => DeviceLog;
   readonly provideGraphs: (core: string) => void;
   readonly fail: (launches: number) => void;
+  readonly holdCaptures: (on: boolean) => void;
+  readonly untilHeld: () => void;
 }
 let library: Simulated | undefined;
 
@@ -85,6 +89,12 @@ export const takeLog = (): DeviceLog | undefined => library?.takeLog();
 
 /** Of the simulated device, the launch that is so many away fails, and tells whoever waits behind it. */
 export const failIn = (launches: number): void => library?.fail(launches);
+
+/** Of the simulated device: graphs that are being taken down stay so until it is called with false. */
+export const holdCaptures = (on: boolean): void => library?.holdCaptures(on);
+
+/** Blocks until one is. */
+export const untilHeld = (): void => library?.untilHeld();
 
 /** What the streams' threads waited for; who waits in their place ('contrastive-w') may. */
 export const waitsOfStreams = (log: DeviceLog | undefined): readonly string[] =>

@@ -1,6 +1,7 @@
 /** A process of a group whose tensors lie on the simulated device: collectives there, and what they copied. */
 import { loadAddon } from '../../lib/native/addon.ts';
 import { BatchNorm2d } from '../../lib/nn/index.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import { noGrad, wholeStatistics } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
@@ -62,7 +63,7 @@ takeLog();
 const loss = wholeStatistics(() => layer.forward(layer.forward(images)).square().sum());
 await sync();
 const forward = takeLog();
-await ops.agree_(status, stop);
+await internal.agree_(status, stop);
 await sync();
 const agreement = takeLog();
 loss.backward();

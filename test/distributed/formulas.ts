@@ -1,5 +1,6 @@
 /** What each rank has, filled by formulas, and what is computed of it: by the ranks together, or by one process of all rows. */
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import { wholeStatistics } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { noteBackward, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -75,10 +76,10 @@ export async function contrastiveGradients(
   const summed = [first, second, narrow, half, unused];
   const status = tensor(0n, { device });
   if (backward === 'reduced') {
-    ops.reducedBackward_(loss, status, summed, [late]);
+    internal.reducedBackward_(loss, status, summed, [late]);
     noteBackward();
   } else loss.backward();
-  if (backward === 'reduce') ops.reduceGradients_(status, summed, [late]);
+  if (backward === 'reduce') internal.reduceGradients_(status, summed, [late]);
   const gradients: Record<string, number[] | null> = {};
   for (const [name, value] of Object.entries({ ...parameters, late })) gradients[name] = await gradientOf(value);
   return { loss: await loss.item(), status: Number(await status.item()), ...gradients };
@@ -113,7 +114,7 @@ export async function batchNorm(rows: Rows, ofRanks: boolean, norm: NormCase, de
   const runningMean = ops.zeros([channels], { dtype, device });
   const runningVar = ops.ones([channels], { dtype, device });
   const pass = () =>
-    ops.batchNormAct(input, {
+    internal.batchNormAct(input, {
       ...{ weight, bias, residual, runningMean, runningVar, training: true, momentum: 0.1, eps: 1e-5 },
       activation: isActivated ? 'relu' : 'none',
     });

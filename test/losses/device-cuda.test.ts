@@ -6,10 +6,11 @@ import { dclLoss, dclwLoss } from '../../lib/losses/dcl.ts';
 import { contrastiveMetrics } from '../../lib/losses/metrics.ts';
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
 import { supConLoss } from '../../lib/losses/sup-con.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { device, hasDevice, openDevice, openingTime, takeLog, title } from '../device/device.ts';
+import { device, hasDevice, openDevice, openingTime, takeLog, title, waitsOfStreams } from '../device/device.ts';
 
 const values = Float64Array.from({ length: 64 * 2 * 8 }, (_, i) => Math.sin(1 + 3.7 * i));
 const labels = Int32Array.from({ length: 64 }, (_, i) => i % 5);
@@ -47,10 +48,15 @@ const losses: Record<ContrastiveLossSpec['name'] | CrossEntropyLossSpec['name'],
     'labels of the device, first views': (z) => supConLoss(z, { labels: onDevice(z, labels), anchors: 'first' }),
     'labels of the device, few positives': (z) => supConLoss(z, { labels: onDevice(z, labels), maxPositives: 3 }),
     'any length': (z) => supConLoss(z, { labels, normalize: false, hardNegatives }),
+    'any length, a learned temperature': (z, temperature) =>
+      supConLoss(z, { labels, temperature, normalize: false, variant: 'in' }),
   },
   'nt-xent': {
     'two views': (z) => ntXentLoss(z),
     'a bank': (z) => ntXentLoss(z, { hardNegatives, ids, bank: bank(z) }),
+    'a bank, a temperature of the device': (z, temperature) =>
+      ntXentLoss(z, { ids, bank: bank(z), temperature: temperature.detach() }),
+    'a bank, a learned temperature': (z, temperature) => ntXentLoss(z, { ids, bank: bank(z), temperature }),
     queries: (z) => ntXentLoss(z, { anchors: 'queries', ids, bank: bank(z) }),
     'queries without a bank': (z) => ntXentLoss(z, { anchors: 'queries', ids: onDevice(z, ids) }),
     'a queue of the device': (z) => ntXentLoss(z, { ids, bank: unknownBank(z) }),
@@ -61,7 +67,7 @@ const losses: Record<ContrastiveLossSpec['name'] | CrossEntropyLossSpec['name'],
   'cross-entropy': {
     smoothed: (z) => {
       const classes = tensor(labels, { device: z.device });
-      return ops.softmaxCrossEntropy(z, classes, { labelSmoothing: 0.1 });
+      return internal.softmaxCrossEntropy(z, classes, { labelSmoothing: 0.1 });
     },
   },
 };
@@ -89,12 +95,32 @@ describe.skipIf(!hasDevice)(title, () => {
     expect(takeLog()?.races ?? []).toEqual([]);
   });
 
-  it('metrics are those of the CPU', async () => {
-    const [found, here] = await Promise.all(
-      [device, 'cpu'].map((device) => contrastiveMetrics(tensor(values, { shape: [64, 2, 8], device }), { labels })),
-    );
-    for (const [name, value] of Object.entries(found ?? {}))
-      expect(value, name).toBeCloseTo((here as never)[name] as number, 5);
+  const features = (device: string): Tensor => tensor(values, { shape: [64, 2, 8], device });
+
+  it.each([16, 128])('metrics in blocks of %d are those of the CPU, whoever knows the labels', async (block) => {
+    const made = tensor(labels, { device }).add(0); // known to the device alone
+    const here = await contrastiveMetrics(features('cpu'), { labels, block });
+    for (const each of [labels, made]) {
+      const found = await contrastiveMetrics(features(device), { labels: each, block });
+      for (const [name, value] of Object.entries(found)) expect(value, name).toBeCloseTo((here as never)[name], 5);
+    }
+  });
+
+  it('labels and a temperature that the device alone knows are not waited for; where they are wrong, the loss is NaN', async () => {
+    const [made, temperature] = [tensor(labels, { device }).add(0), tensor(0.1, { device })];
+    const z = features(device);
+    await sync();
+    takeLog();
+    const right = supConLoss(z, { labels: made, temperature });
+    const wrong = [
+      supConLoss(z, { labels: made.sub(1), temperature }),
+      supConLoss(z, { labels: made, temperature: temperature.neg() }),
+      supConLoss(z, { labels: made, temperature: temperature.mul(0) }),
+    ];
+    await sync();
+    expect(waitsOfStreams(takeLog())).toEqual([]);
+    expect(await right.item()).toBeCloseTo(await supConLoss(features('cpu'), { labels }).item(), 6);
+    for (const each of wrong) expect(await each.item()).toBeNaN();
   });
 
   // A GPU does not tell how many there were.

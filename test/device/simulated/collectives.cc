@@ -80,6 +80,7 @@ BackendPtr make_backend(const c10::intrusive_ptr<c10d::Store>& store, int rank, 
 
 extern "C" __attribute__((visibility("default"))) const contrastive::CudaLibrary* contrastive_cuda_library() {
   static const contrastive::CudaLibrary library{.torch_version = TORCH_VERSION,
+                                                .size = sizeof(contrastive::CudaLibrary),
                                                 .prepare_nccl = [] {},
                                                 .make_nccl_backend = simulated::make_backend,
                                                 .make_device_graph = nullptr};
