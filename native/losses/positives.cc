@@ -30,7 +30,7 @@ class Classes final : public Positives {
     return ranges;
   }
 
-  at::Tensor unknown_classes() const override { return known_.empty() ? classes_.to(at::kLong) : at::Tensor(); }
+  at::Tensor classes() const override { return classes_.to(at::kLong); }
 
  protected:
   std::optional<at::Tensor> weights(Range rows, Range columns) const override {
