@@ -23,7 +23,7 @@ export function expectImages(where: string, images: unknown): Tensor {
 /** Numbers for all images or each, checked, as a flat list. */
 export function list(name: string, value: unknown, range: NumberRange = {}): number[] {
   if (!Array.isArray(value)) return [expectNumber(name, value, range)];
-  if (value.length === 0) throw new OptionError(`${name} must hold a number for each image, got an empty array`);
+  if (value.length === 0) throw new OptionError(`${name} must hold at least one number, got an empty array`);
   return value.map((element, i) => expectNumber(`${name}[${i}]`, element, range));
 }
 
