@@ -193,6 +193,7 @@ at::Tensor agree_(const at::Tensor& status, const at::Tensor& said) {
   CONTRASTIVE_CHECK(said.scalar_type() == at::kLong, kDTypeError, "said must be int64, got ", said.scalar_type());
   const auto ranks = distributed::group();
   if (status.is_meta()) return status;
+  ranks->wait_for_joined();
   const at::Tensor all = at::cat({status.cpu().reshape({1}), said.cpu().reshape({-1})});
   ranks->agree(all);
   status.copy_(all[0]);

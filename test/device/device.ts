@@ -20,6 +20,8 @@ export interface DeviceLog {
   readonly arrivals: number;
   /** Graphs that are alive. */
   readonly graphs: number;
+  /** Blocks of pinned memory that are in use, beside those of graphs. */
+  readonly pinned: number;
   /** Of collectives of a group that has failed. */
   readonly aborts: number;
   /** Operations, by the number of their stream. */
@@ -46,6 +48,8 @@ interface Simulated {
   readonly takeLog: () => DeviceLog;
   readonly provideGraphs: (core: string) => void;
   readonly fail: (launches: number) => void;
+  readonly holdCaptures: (on: boolean) => void;
+  readonly untilHeld: () => void;
 }
 let library: Simulated | undefined;
 
@@ -76,6 +80,12 @@ export const takeLog = (): DeviceLog | undefined => library?.takeLog();
 
 /** Of the simulated device, the launch that is so many away fails, and tells whoever waits behind it. */
 export const failIn = (launches: number): void => library?.fail(launches);
+
+/** Of the simulated device: graphs that are being taken down stay so until it is called with false. */
+export const holdCaptures = (on: boolean): void => library?.holdCaptures(on);
+
+/** Blocks until one is. */
+export const untilHeld = (): void => library?.untilHeld();
 
 /** Operations of all streams; undefined on a GPU. */
 export const launchesIn = (log: DeviceLog | undefined): number | undefined =>

@@ -12,11 +12,11 @@ import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type DType, tensor } from '../../lib/tensor/tensor.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import { device, hasGpu } from '../device/device.ts';
+import { type DeviceLog, device, hasGpu, waitsOfStreams } from '../device/device.ts';
 import { describeOnSimulatedDevice } from '../device/tests.ts';
 import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 import { expectClose } from './close.ts';
-import { contrastiveGradients, type Numbers, numberOf, numbersOf } from './formulas.ts';
+import { batchNorm, contrastiveGradients, joined, type Numbers, normCases, numberOf, numbersOf } from './formulas.ts';
 import { resultsOf, runProcesses } from './processes.ts';
 
 const { refused } = cudaLibrary();
@@ -87,13 +87,18 @@ describe.runIf(canUse)(`NCCL, one process${canUse ? '' : ` (skipped: ${hasGpu ? 
 });
 
 describeOnSimulatedDevice(() => {
+  type NormResult = Readonly<Record<string, number[]>>;
   interface Results {
     readonly ofDtypes: Readonly<Record<string, Readonly<Record<'sum' | 'gathered' | 'ofRank1', number[]>>>>;
     readonly gatheredGradient: number[];
     readonly scattered: number[];
     readonly reduced: Numbers;
     readonly reduce: Numbers;
+    readonly norms: readonly NormResult[];
     readonly copies: Readonly<Record<string, number>>;
+    readonly forward: DeviceLog;
+    readonly agreement: DeviceLog;
+    readonly backward: DeviceLog;
   }
   let results: Results[];
   beforeAll(async () => {
@@ -144,5 +149,24 @@ describeOnSimulatedDevice(() => {
 
   it('over no memory of the host', () => {
     for (const { copies } of results) expect(copies).not.toHaveProperty('to host');
+  });
+
+  it.each(normCases.map((norm, place) => [JSON.stringify(norm), norm, place] as const))(
+    'batch normalisation over all ranks: %s',
+    async (_, norm, place) => {
+      const [first, second] = results.map(({ norms }) => norms[place]) as [NormResult, NormResult];
+      for (const name of ['runningMean', 'runningVar']) expect(second[name], name).toEqual(first[name]);
+      expectClose(joined(first, second), await batchNorm([0, 9], false, norm), norm.dtype === 'float64' ? 1e-10 : 1e-5);
+    },
+  );
+
+  it('batch normalisation waits for nothing; the agreement of a step does, for all of it', () => {
+    for (const { forward, agreement, backward } of results) {
+      for (const log of [forward, backward]) {
+        expect(waitsOfStreams(log)).toEqual([]);
+        expect(log.copies).not.toHaveProperty('to host');
+      }
+      expect(waitsOfStreams(agreement)).toContain('contrastive: a collective');
+    }
   });
 });

@@ -37,12 +37,13 @@ function compiled(name: string, source: string): string {
   return join(folder, name);
 }
 
-/** A contrastive_cuda.so whose functions do nothing. */
-const emptyLibrary = (version: string): string =>
+/** A contrastive_cuda.so whose functions do nothing. `size`: what it says of its table, of five words. */
+const emptyLibrary = (version: string, size = 40): string =>
   compiled(
     'contrastive_cuda.so',
     'static void nothing(void) {}' +
-      `static const struct { const char* version; void (*functions[3])(void); } table = {"${version}", {nothing, nothing, nothing}};` +
+      'static const struct { const char* version; unsigned long size; void (*functions[3])(void); } ' +
+      `table = {"${version}", ${size}, {nothing, nothing, nothing}};` +
       'const void* contrastive_cuda_library(void) { return &table; }',
   );
 
@@ -64,12 +65,12 @@ describe('contrastive_cuda.so', () => {
     expect(() => (loader.openCuda as unknown as () => void)()).toThrow(failure('wrong arguments'));
   });
 
-  it.runIf(isLinux)('is refused where it is of another build', () => {
-    expect(() => loader.openCuda(emptyLibrary('2.0.1'), core, deepbind)).toThrow(
-      expect.objectContaining({
-        code: 'ERR_STATE',
-        message: expect.stringMatching(/^it was compiled against libtorch 2\.0\.1, the addon against 2\.\d+\.\d/),
-      }),
+  it.runIf(isLinux).each([
+    ['2.0.1', 40, /^it was compiled against libtorch 2\.0\.1, the addon against 2\.\d+\.\d/],
+    [loadAddon().info().compiledAgainst, 32, /^it is of another build of this package than the addon$/],
+  ])('is refused where it is of another build, for libtorch %s', (version, size, message) => {
+    expect(() => loader.openCuda(emptyLibrary(version, size), core, deepbind)).toThrow(
+      expect.objectContaining({ code: 'ERR_STATE', message: expect.stringMatching(message) }),
     );
   });
 

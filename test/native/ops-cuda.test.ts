@@ -9,8 +9,7 @@ import { calls } from './op-calls.ts';
 /** Where operations find their tensors, which the calls make on the CPU; each is moved there once. */
 const target = vi.hoisted((): { device?: string; readonly moved: Map<object, unknown> } => ({ moved: new Map() }));
 
-vi.mock('../../lib/tensor/ops.ts', async (importActual) => {
-  const actual = await importActual<Record<string, unknown>>();
+const onTarget = vi.hoisted(() => (actual: Readonly<Record<string, unknown>>) => {
   const moved = (value: unknown): unknown => {
     const to = target.device;
     if (to === undefined || value === null || typeof value !== 'object') return value;
@@ -38,6 +37,8 @@ vi.mock('../../lib/tensor/ops.ts', async (importActual) => {
     ]),
   );
 });
+vi.mock('../../lib/tensor/ops.ts', async (importActual) => onTarget(await importActual()));
+vi.mock('../../lib/tensor/internal-ops.ts', async (importActual) => onTarget(await importActual()));
 
 // gloo's collectives are of the CPU; a gradient is of what was computed before the call.
 const notHere = /^(agree_|all_gather|all_reduce_|broadcast_|reduce.*|whole_batch|grad)$/;

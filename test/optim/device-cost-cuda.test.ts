@@ -1,6 +1,7 @@
 /** What an update costs on a device: launches, and memory. */
 import { expect, it } from 'vitest';
 import { LARS, type LARSOptions } from '../../lib/optim/lars.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -56,12 +57,36 @@ describeOnDevice(() => {
 
   const large = (): Tensor => ops.ones([mebibyte / 4], { device: there });
 
+  it.each([0, 0.25, 0.996, 1])(
+    'an average that keeps %d of itself is that of the CPU, and m is not waited for',
+    async (m) => {
+      const follow = (device: string, at: string): Tensor => {
+        const average = tensor(Float32Array.of(1, -2, 3), { device });
+        const momentum = tensor(m, { dtype: 'float64', device: at });
+        internal.movingAverage_(
+          [average],
+          [tensor(Float32Array.of(5, 0.1, -3), { device })],
+          momentum,
+          tensor(0n, { device }),
+        );
+        return average;
+      };
+      const here = Array.from(await follow('cpu', 'cpu').data(), Number);
+      await sync();
+      takeLog();
+      const made = [follow(there, 'cpu'), follow(there, there)];
+      await sync();
+      expect(waitsOfStreams(takeLog())).toEqual([]);
+      for (const each of made) expect(farthest([Array.from(await each.data(), Number)], [here])).toBeLessThan(1e-6);
+    },
+  );
+
   it('an average that follows takes the memory of a few tensors beside them', async () => {
     const [averages, values] = [Array.from({ length: 48 }, large), Array.from({ length: 48 }, large)];
     const status = tensor(0n, { device: there });
     await sync();
     const before = takeLog()?.bytes ?? 0;
-    ops.movingAverage_(averages, values, tensor(0.5, { dtype: 'float64' }), status).dispose();
+    internal.movingAverage_(averages, values, tensor(0.5, { dtype: 'float64' }), status).dispose();
     await sync();
     expect((takeLog()?.peakBytes ?? 0) - before).toBeLessThanOrEqual(20 * mebibyte);
   });
