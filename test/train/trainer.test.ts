@@ -128,7 +128,7 @@ describe('a run', () => {
         monitors: [
           async () => {
             const evaluation = presets.evaluation({ size, mean: 0.4, std: 0.25, channels: 1 });
-            const { features } = await extractFeatures(models.encoder, tinyDataset(8), { augment: evaluation });
+            const { features } = await extractFeatures(models.encoder, tinyDataset(8), { evaluation });
             using owned = features;
             seen.push(Array.from(await owned.data(), Number));
             return {};
