@@ -1,4 +1,7 @@
-/** Docstrings of operations that users call as they are, by their TypeScript names; scripts/generate-ops.ts writes them. */
+/**
+ * Docstrings, by TypeScript names; scripts/generate-ops.ts writes them. An operation of our own that has one is for users, in
+ * lib/tensor/ops.ts; any other is the library's alone, in lib/tensor/internal-ops.ts.
+ */
 export const operationNotes: Readonly<Record<string, string>> = {
   allGather: `The rows of all processes of the group, one rank behind the other: (worldSize · n, …) of (n, …). Every process must call it, with
 tensors of one shape. As torch.distributed.nn.functional.all_gather: the gradient of a process's rows is the sum of what all
@@ -11,6 +14,10 @@ gradient: a tensor that requires one is an ERR_AUTOGRAD, outside noGrad(). As to
 
   reduceScatter: `The sum of the tensors of all processes, of whose rows each gets its part by rank: (n / worldSize, …) of (n, …). As
 torch.distributed.reduce_scatter_tensor. Records no gradient.`,
+
+  wholeBatch: `The rows of all processes of the group, as \`allGather\` gives them, for what every process then computes alike, such as a
+loss of the whole batch: the gradient of a process's rows is the one that it has for them itself. Every process must call it,
+with tensors of one shape.`,
 
   dropout: `Elements are 0 with probability p, the others are divided by 1 − p. As torch.nn.functional.dropout in training.
 Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting". Differs: the scale is

@@ -15,6 +15,7 @@ import {
   ops,
   presets,
   projectionHead,
+  setBackends,
   subset,
   sync,
   Trainer,
@@ -26,6 +27,7 @@ import type { Figures, Job, JobOf } from './jobs.ts';
 
 const [device = 'cpu'] = process.argv.slice(2);
 const precision = 'bfloat16';
+setBackends({ matmulPrecision: 'high', cudnnBenchmark: true }); // as the peer
 const input = { mean: 0.5, std: 0.25 } as const;
 
 /** Calls of `work` a second: some to warm up, then groups of calls, each waited for at its end. */

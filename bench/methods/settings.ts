@@ -49,7 +49,7 @@ const settings: Readonly<Record<string, Settings>> = {
     tried: [0.9, 0.95, 0.99].flatMap((m) => [256, 1024].map((queueSize) => symmetric(m, queueSize, 0.2))),
   },
   'moco-v3': { chosen: { lr: 0.2, options: { momentum: momentum(0.99) } }, tried: momenta },
-  byol: { batchSize: 32, chosen: { lr: 0.1, options: { momentum: momentum(0.95) } }, tried: momenta },
+  byol: { batchSize: 32, chosen: { lr: 0.1, options: { momentum: momentum(0.99) } }, tried: momenta },
   simsiam: { batchSize: 32, chosen: { lr: 0.2, options: {} }, tried: [{}] },
   'barlow-twins': {
     batchSize: 32,
@@ -68,7 +68,7 @@ const settings: Readonly<Record<string, Settings>> = {
   },
   dino: {
     head: { batchNorm: 'hidden' },
-    chosen: { lr: 0.2, options: { prototypes: 128, momentum: momentum(0.95) } },
+    chosen: { lr: 0.2, options: { prototypes: 128, momentum: momentum(0.99) } },
     tried: momenta.map((option) => ({ prototypes: 128, ...option })),
   },
   'cross-entropy': {

@@ -6,8 +6,8 @@ import { checkTestRows, type LabelledFeatures, labelsBeside, labelValues, places
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { asGiven, resolveOptions } from '../options/resolve.ts';
 import { type ClassConfidence, classificationOf } from '../serve/image-classifier.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
-import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { throwIfAborted } from '../validate.ts';
 
@@ -67,12 +67,12 @@ export async function suggestLabels(
   const { indices, similarities } = await nearestNeighbours(features, labelled.features, { k: 1, signal });
   const places = placesOf(labels, labels);
   const names = Array.from(places.classes, (label) => classes[label] as string);
-  using bank = noGrad(() => ops.unitBank(labelled.features));
+  using bank = noGrad(() => internal.unitBank(labelled.features));
   using votes = labelsBeside(labelled.features, places.train);
   const sharesOf = ({ begin, size }: Part): Promise<Float32Array> =>
     tidy(async () => {
       const rows = noGrad(() => features.narrow(0, begin, size));
-      const [, shares] = ops.knnClassify(rows, bank, votes, { classes: names.length, k, temperature, unit: true });
+      const [, shares] = internal.knnClassify(rows, bank, votes, { classes: names.length, k, temperature, unit: true });
       return (await shares.to('float32').data()) as Float32Array;
     });
   const suggestions: LabelSuggestion[] = [];

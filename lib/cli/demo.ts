@@ -1,10 +1,8 @@
 /** `contrastive demo`: three ways to learn from the same images, compared in a table and a report. */
 
-import { setAugmentThreads } from '../augment/augment.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { datasetOptions } from '../data/registry.ts';
 import { countOption, seedOption } from '../options/kinds.ts';
-import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { compare } from './demo-compare.ts';
 import { demoFacts } from './demo-facts.ts';
@@ -13,6 +11,7 @@ import { recipe } from './demo-recipe.ts';
 import { accuracyTable } from './evaluate-run.ts';
 import { flag } from './flag.ts';
 import { formatDuration } from './format.ts';
+import { setMachine } from './machine.ts';
 import { makeFolderOf, placeFor, writeOutput } from './output-file.ts';
 import { renderReport } from './report/report.ts';
 import { evaluationOf, withMaps } from './report-evaluation.ts';
@@ -58,10 +57,7 @@ async function demo({ options, signal, output }: CommandContext<typeof demoOptio
   const began = performance.now();
   const out = await placeFor(options.out, '--out', '.html');
   await makeFolderOf(out);
-  if (options.threads !== undefined) {
-    setThreads(options.threads);
-    setAugmentThreads(options.threads);
-  }
+  setMachine(options);
   const { splits, plan } = await fitMachine({ options, signal, output });
   output.print(`${(await describeDataset(splits.train)).text}; ${splits.test.length} test images`);
   const { encoders, device } = await compare({ splits, plan, options, signal, output });

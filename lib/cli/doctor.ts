@@ -50,7 +50,7 @@ function describe({ versions, platform, libtorch, addon, cuda, devices, findings
       used === undefined ? 'none' : `${versions.libtorch ?? used.version ?? 'unknown version'}, ${used.root}`,
     ],
     ['  chosen by', used?.source ?? '-'],
-    ['NCCL', cudaText(cuda, versions.addonCompiledAgainst)],
+    ['NCCL, graphs', cudaText(cuda, versions.addonCompiledAgainst)],
     ['devices', devices.length === 0 ? '-' : devices.join(', ')],
     ['threads', platform.threads === undefined ? '-' : String(platform.threads)],
   ];

@@ -13,6 +13,7 @@ import { folderOfRun } from './data-option.ts';
 import { flag } from './flag.ts';
 import { counted, formatDuration } from './format.ts';
 import { eachImage, findImages, inputHelp, skippedText, strictOption } from './image-files.ts';
+import { setMachine } from './machine.ts';
 import { ofBatches, ofDevice } from './shared-options.ts';
 import { ofSource, printLoaded, sourceHelp, sourceOf } from './source-option.ts';
 
@@ -69,6 +70,7 @@ Both appear when all is done, or not at all. ${inputHelp} Each is scaled and nor
     const input = options.input ?? (await folderOfRun(options.run));
     const files = await findImages(input, output);
     const started = performance.now();
+    setMachine(options);
     const embedder = await createEmbedder({
       ...source,
       maxBatch: batchSize,

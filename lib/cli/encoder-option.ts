@@ -43,11 +43,9 @@ export async function newEncoder(
   input: Pick<RunConfig['input'], 'channels' | 'size'>,
   seed: number,
 ): Promise<Encoder> {
-  const { name, file } = config;
-  if (typeof file !== 'string') {
-    if (encoderNames().includes(name)) return makeEncoder(config);
-    throw new OptionError(unknownName(name));
-  }
+  await expectEncoder(config);
+  const { file } = config;
+  if (typeof file !== 'string') return makeEncoder(config);
   const make = await defaultExport(file);
   manualSeed(seed);
   let made: unknown;
@@ -64,6 +62,12 @@ export async function newEncoder(
     encoder.dispose();
     throw error;
   }
+}
+
+/** What can be said before anything is loaded. @throws {OptionError} a name that nobody knows; a file that is missing. */
+export async function expectEncoder({ name, file }: RunConfig['encoder']): Promise<void> {
+  if (typeof file === 'string') await expectFile(file, '; it makes the encoder');
+  else if (!encoderNames().includes(name)) throw new OptionError(unknownName(name));
 }
 
 function unknownName(name: string): string {
@@ -90,10 +94,15 @@ export function codeOfRun(
 
 type Make = (options: EncoderFileOptions) => unknown;
 
-/** @throws {OptionError} a file that is missing or cannot be run. */
-export async function importFile(file: string, purpose = ''): Promise<{ readonly default?: unknown }> {
+/** @throws {OptionError} it is missing; `purpose` ends the message. */
+export async function expectFile(file: string, purpose = ''): Promise<void> {
   const stats = await stat(file).catch(() => undefined);
   if (!stats?.isFile()) throw new OptionError(`${file}: there is no such file${purpose}`);
+}
+
+/** @throws {OptionError} a file that is missing or cannot be run. */
+export async function importFile(file: string): Promise<{ readonly default?: unknown }> {
+  await expectFile(file);
   try {
     return (await import(pathToFileURL(file).href)) as { readonly default?: unknown };
   } catch (error) {
@@ -102,7 +111,7 @@ export async function importFile(file: string, purpose = ''): Promise<{ readonly
 }
 
 async function defaultExport(file: string): Promise<Make> {
-  const { default: exported } = await importFile(file, '; it makes the encoder');
+  const { default: exported } = await importFile(file);
   if (typeof exported !== 'function')
     throw new OptionError(
       `${file}: the default export must be a class that extends nn.Module or a function that returns such a module, got ${describe(exported)}`,

@@ -1,6 +1,5 @@
 /** `contrastive eval`: what the encoder of a run has learnt, as accuracies on test images. */
 
-import { setAugmentThreads } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
 import { presetInput } from '../checkpoint/preset-input.ts';
@@ -13,11 +12,10 @@ import type { Encoder } from '../encoders/registry.ts';
 import { DataError } from '../errors.ts';
 import { knnOptions } from '../evaluate/knn.ts';
 import { seedOption } from '../options/kinds.ts';
-import { setThreads } from '../tensor/runtime.ts';
 import { exactMarkOf } from '../train/dataset-mark.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { dataHelp, dataOption } from './data-option.ts';
-import { codeOfRun, newEncoder } from './encoder-option.ts';
+import { codeOfRun, expectEncoder, newEncoder } from './encoder-option.ts';
 import {
   type Accuracies,
   accuracyTable,
@@ -32,6 +30,7 @@ import { fineTuneFlags, fineTuneRun, fineTuneSide, refuseFineTuneOptions } from 
 import { flag } from './flag.ts';
 import { counted } from './format.ts';
 import { knnHistory } from './knn-history.ts';
+import { setMachine } from './machine.ts';
 import { percent } from './report/results.ts';
 import { loadLabelledRunData, ofLabelFraction, ofRunData } from './run-data.ts';
 import { ofDevice, ofProcesses, ofRun, ofThreads } from './shared-options.ts';
@@ -115,6 +114,8 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   const { run, checkpoint } = await openTogether(options.run, output);
   const { config } = run;
   const { step } = checkpoint.state;
+  const code = codeOfRun(options.encoder, config.encoder, fineTunes(options) || options.baseline);
+  if (code !== undefined) await expectEncoder(code); // before the images are read
   // As the training decoded them, so that its kNN accuracy comes out again.
   const side = Math.max(sideOf(config), fineTunes(options) ? fineTuneSide(config.input) : 0);
   const context = { output, signal };
@@ -132,11 +133,7 @@ async function evaluate({ options, signal, output }: CommandContext<typeof evalO
   output.print(`test images      ${(await describeDataset(splits.test)).text}\n`);
   const warning = missingClasses(splits);
   if (warning !== undefined) output.warn(warning);
-  if (options.threads !== undefined) {
-    setThreads(options.threads);
-    setAugmentThreads(options.threads);
-  }
-  const code = codeOfRun(options.encoder, config.encoder, fineTunes(options) || options.baseline);
+  setMachine(options);
   const makeNew = () => newEncoder(code ?? config.encoder, config.input, config.seed);
   const assess = async (title: string, module: Encoder): Promise<Accuracies> => {
     using encoder = module;

@@ -1,6 +1,5 @@
 /** `contrastive fine-tune`: a classifier of the classes of a folder, on top of the encoder of a run. */
 
-import { setAugmentThreads } from '../augment/augment.ts';
 import { encoderOf } from '../checkpoint/encoder.ts';
 import { RunFolder } from '../checkpoint/run.ts';
 import { fineTunePlan } from '../classify/fine-tune-plan.ts';
@@ -10,15 +9,15 @@ import { localDevice } from '../distributed/local-device.ts';
 import { failTogether } from '../distributed/rows.ts';
 import { AbortError } from '../errors.ts';
 import { seedOption } from '../options/kinds.ts';
-import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable } from './command.ts';
 import { dataHelp, dataOption, expectClasses, titleOf } from './data-option.ts';
-import { codeOfRun, newEncoder } from './encoder-option.ts';
+import { codeOfRun, expectEncoder, newEncoder } from './encoder-option.ts';
 import { missingClasses } from './evaluate-run.ts';
 import { fineTuneFlags, fineTuneRun, fineTuneSide } from './fine-tune-run.ts';
 import { flag } from './flag.ts';
 import { counted } from './format.ts';
 import { intervalText } from './knn-history.ts';
+import { setMachine } from './machine.ts';
 import { percent } from './report/results.ts';
 import { loadLabelledRunData, ofLabelFraction, ofRunData } from './run-data.ts';
 import { ofDevice, ofProcesses, ofRun, ofThreads } from './shared-options.ts';
@@ -83,10 +82,12 @@ With --json, one object: accuracy (a share, 0 to 1, of the test images; null wit
 
 /** This process's part. */
 async function tune({ options: typed, signal, output }: CommandContext<typeof options>): Promise<void> {
-  const { labelFraction, seed, threads, resume } = typed;
+  const { labelFraction, seed, resume } = typed;
   const { run, checkpoint } = await openTogether(typed.run, output);
   const { config } = run;
   const out = typed.out ?? `${run.path}-classifier`;
+  const code = codeOfRun(typed.encoder, config.encoder, true);
+  if (code !== undefined) await expectEncoder(code); // before the images are read
   const side = fineTuneSide(config.input);
   const {
     data,
@@ -107,11 +108,7 @@ async function tune({ options: typed, signal, output }: CommandContext<typeof op
   output.print(
     `${counted(epochs, 'epoch')}, ${counted(steps, 'step')} of ${counted(batchSize, 'image')}, learning rate ${+lr.toPrecision(3)}, into ${typedPath(out)}`,
   );
-  if (threads !== undefined) {
-    setThreads(threads);
-    setAugmentThreads(threads);
-  }
-  const code = codeOfRun(typed.encoder, config.encoder, true);
+  setMachine(typed);
   const given = code && (await newEncoder(code, config.input, config.seed));
   using encoder = encoderOf(config, checkpoint, localDevice(typed.device), given);
   const tuning = fineTuneRun(encoder, {

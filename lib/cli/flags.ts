@@ -29,6 +29,10 @@ function usualOf({ usual, default: value }: Declared.Option): string | undefined
   return String(typeof value === 'object' ? rampAt(value as Ramp, 0) : value);
 }
 
+/** A ramp ends where its default does; a constant stays. */
+const usualEndOf = ({ default: value }: Declared.RampOption): string =>
+  typeof value === 'object' ? String(value.to) : 'the same';
+
 function derive(name: string, option: Declared.Option): Derived[] {
   if (option.type === 'group')
     return derivedFrom(option.options, name).map((of) =>
@@ -40,7 +44,7 @@ function derive(name: string, option: Declared.Option): Derived[] {
   const made = { name, flag: flag(rest) as OptionSpec, usual: usualOf(option) };
   if (option.type !== 'ramp') return [made];
   const end = { ...made.flag, help: 'that it reaches at the end, along half a cosine' };
-  return [made, { name: `${name}End`, flag: end, usual: undefined }];
+  return [made, { name: `${name}End`, flag: end, usual: usualEndOf(option) }];
 }
 
 const derivedFrom = (declared: Declared.OptionTable, group = ''): Derived[] =>
@@ -111,7 +115,8 @@ function givenValue(name: string, option: Declared.Option, values: Values, base:
   const usual = base ?? option.default;
   if (option.type !== 'ramp' || (end === undefined && (value === undefined || !isObject(usual)))) return value;
   const before = isObject(usual) ? usual : { from: usual, schedule: 'cosine' };
-  return { ...before, ...(value !== undefined && { from: value }), ...(end !== undefined && { to: end }) };
+  const ramp = { ...before, ...(value !== undefined && { from: value }), ...(end !== undefined && { to: end }) };
+  return ramp.from === ramp.to ? ramp.from : ramp;
 }
 
 /**

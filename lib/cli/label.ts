@@ -19,6 +19,7 @@ import {
   skippedText,
   strictOption,
 } from './image-files.ts';
+import { setMachine } from './machine.ts';
 import type { Output } from './output.ts';
 import { RecordWriter, recordsOption, rounded, type TableRecord } from './records.ts';
 import { ofBatches, ofDevice } from './shared-options.ts';
@@ -68,6 +69,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
     const source = await sourceOf(options);
     const known = await findLabelled(options.labelled);
     const files = await findImages(input, output);
+    setMachine(options);
     await using embedder = await createEmbedder({
       ...source,
       maxBatch: batchSize,

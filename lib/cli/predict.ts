@@ -4,6 +4,7 @@ import { createClassifier } from '../serve/image-classifier.ts';
 import { defineCommand } from './command.ts';
 import { counted, formatDuration } from './format.ts';
 import { eachImage, findImages, inputHelp, skippedText, strictOption } from './image-files.ts';
+import { setMachine } from './machine.ts';
 import { RecordWriter, recordsOption, rounded } from './records.ts';
 import { ofBatches, ofDevice, ofRun } from './shared-options.ts';
 
@@ -43,6 +44,7 @@ With --json, an object { kind: "image", path, class, … } for each image, and a
     await openRun(run); // told before images are looked for
     const files = await findImages(input, output);
     const started = performance.now();
+    setMachine(options);
     await using classifier = await createClassifier({
       checkpoint: run,
       maxBatch: batchSize,

@@ -1,17 +1,16 @@
 /** `contrastive report`: a page about one run or several. */
 
 import { join, resolve } from 'node:path';
-import { setAugmentThreads } from '../augment/augment.ts';
 import { describeDataset } from '../data/dataset.ts';
 import { OptionError } from '../errors.ts';
 import { seedOption } from '../options/kinds.ts';
-import { setThreads } from '../tensor/runtime.ts';
 import { type CommandContext, defineCommand, type OptionTable, type OptionValues } from './command.ts';
 import { curvesOf } from './curves.ts';
 import { dataOption, dataText, type Splits } from './data-option.ts';
 import { accuracyTable, type LabelledSplits } from './evaluate-run.ts';
 import { flag } from './flag.ts';
 import { listed } from './format.ts';
+import { setMachine } from './machine.ts';
 import { placeFor, writeOutput } from './output-file.ts';
 import type { Level } from './report/chart.ts';
 import { renderReport } from './report/report.ts';
@@ -64,10 +63,7 @@ With --json, one object: report (the page), evaluations (files), encoders: [{ na
 
 async function report({ options, positionals, signal, output }: CommandContext<typeof reportOptions>): Promise<void> {
   if (positionals.length === 0) throw new OptionError('contrastive report: RUN is missing, the folder of a run');
-  if (options.threads !== undefined) {
-    setThreads(options.threads);
-    setAugmentThreads(options.threads);
-  }
+  setMachine(options);
   const runs: ReportedRun[] = [];
   for (const path of positionals) runs.push(await openReported(path, output));
   const [first, ...others] = runs as [ReportedRun, ...ReportedRun[]];

@@ -10,6 +10,7 @@ import { type CommandContext, defineCommand, type OptionTable } from './command.
 import { folderOfRun } from './data-option.ts';
 import { flag } from './flag.ts';
 import { indexOf, ofIndex, openGiven, shortPath, withoutPictures } from './index-option.ts';
+import { setMachine } from './machine.ts';
 import { placeFor, writeOutput } from './output-file.ts';
 import { type Found, findLike, findSame, findStrange, queriesOf } from './search-find.ts';
 import { renderFound } from './search-page.ts';
@@ -126,6 +127,7 @@ async function placesOf({ run, input, index }: Context['options']): Promise<Plac
 
 async function loadEmbedder(source: EncoderSource, { options, output }: Context): Promise<Embedder> {
   const { batchSize, precision, device } = options;
+  setMachine(options);
   const embedder = await createEmbedder({
     ...source,
     ...{ precision, device, maxBatch: batchSize },

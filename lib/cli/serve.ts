@@ -2,7 +2,6 @@
 
 import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
-import { setAugmentThreads } from '../augment/augment.ts';
 import { holdsClassifier } from '../checkpoint/classifier.ts';
 import { openRun } from '../checkpoint/run.ts';
 import { messageOf, StateError } from '../errors.ts';
@@ -10,12 +9,12 @@ import { countOption } from '../options/kinds.ts';
 import { createEmbedder, servingOptions } from '../serve/embedder.ts';
 import { createClassifier, ImageClassifier } from '../serve/image-classifier.ts';
 import { embeddingService, serviceOptions } from '../serve/service.ts';
-import { setThreads } from '../tensor/runtime.ts';
 import { throwIfAborted } from '../validate.ts';
 import { defineCommand } from './command.ts';
 import { flag } from './flag.ts';
 import { counted } from './format.ts';
 import { indexOf, ofIndex, openGiven, withoutPictures } from './index-option.ts';
+import { setMachine } from './machine.ts';
 import type { Output } from './output.ts';
 import { searchPage, searchPageHeaders } from './search-live.ts';
 import { ofDevice, ofPrecision, ofThreads } from './shared-options.ts';
@@ -89,14 +88,11 @@ Ctrl-C or SIGTERM answers what is under way, closes what is still open after --c
     ...ofThreads,
   },
   async run({ options, signal, output }) {
-    const { port, host, maxImageBytes, maxPending, maxBufferedBytes, threads } = options;
+    const { port, host, maxImageBytes, maxPending, maxBufferedBytes } = options;
     const Fastify = await importFastify();
     const source = await sourceOf(options);
     const indexFile = options.index ?? (options.input === undefined ? undefined : indexOf(options.input));
-    if (threads !== undefined) {
-      setThreads(threads);
-      setAugmentThreads(threads);
-    }
+    setMachine(options);
     const served = {
       normalize: options.normalize,
       precision: options.precision,

@@ -3,6 +3,7 @@ import { processGroupOptions } from '../distributed/group.ts';
 import { countOption, deviceOption } from '../options/kinds.ts';
 
 import { servingOptions } from '../serve/embedder.ts';
+import { backendOptions } from '../tensor/backends.ts';
 import type { OptionTable } from './command.ts';
 import { flag } from './flag.ts';
 
@@ -27,6 +28,8 @@ export const ofRun = {
 
 export const ofDevice = {
   device: flag(deviceOption),
+  matmulPrecision: flag(backendOptions.matmulPrecision),
+  cudnnDeterministic: flag(backendOptions.cudnnDeterministic),
 } as const satisfies OptionTable;
 
 export const ofThreads = {

@@ -126,7 +126,7 @@ export function specOfConfig(config: PartialConfig, usual: DatasetInput): Traini
 }
 
 /** The encoder that was typed, or the config's, with what was typed of its options. */
-function encoderFrom(typed: Typed, config: PartialConfig['encoder']): Part {
+export function encoderFrom(typed: Typed, config: PartialConfig['encoder']): Part {
   const name = chosenName('encoder', typed, config?.file ?? config?.name, 'resnet18');
   const { file, ...own }: JsonObject = config ?? {};
   const before = config !== undefined && name === (file ?? own.name) ? { ...own, name } : undefined;

@@ -251,6 +251,8 @@ const {
   data,
   import: file,
   device,
+  matmulPrecision,
+  cudnnDeterministic,
   threads,
   timeout,
   backend,
@@ -263,6 +265,8 @@ const {
 const notKept = {
   import: file,
   device,
+  matmulPrecision,
+  cudnnDeterministic,
   threads,
   timeout,
   backend,
@@ -292,7 +296,9 @@ export function resumeCommand(out: string, values: TrainOptions): string {
   for (const [name, spec] of Object.entries(notKept)) {
     const { [name as keyof typeof notKept]: value } = values;
     const { default: usual } = spec as { readonly default?: unknown };
-    if (value !== undefined && value !== usual) words.push(`--${flagOf(name)}`, shellWord(String(value)));
+    if (value === true) words.push(`--${flagOf(name)}`);
+    else if (value !== undefined && value !== false && value !== usual)
+      words.push(`--${flagOf(name)}`, shellWord(String(value)));
   }
   return words.join(' ');
 }

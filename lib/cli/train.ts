@@ -1,23 +1,22 @@
 /** `contrastive train`: pre-trains an encoder on a data set, into the folder of a run. */
 import { join, resolve } from 'node:path';
-import { setAugmentThreads } from '../augment/augment.ts';
 import { RunFolder } from '../checkpoint/run.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { fromRankZero, rank } from '../distributed/group.ts';
 import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
-import { setThreads } from '../tensor/runtime.ts';
 import { tensor } from '../tensor/tensor.ts';
 import type { TrainEvent } from '../train/events.ts';
 import { defineCommand } from './command.ts';
 import type { PartialConfig } from './config-file.ts';
 import { dataHelp, titleOf } from './data-option.ts';
-import { encoderHelp, newEncoder } from './encoder-option.ts';
+import { encoderConfig, encoderHelp, expectEncoder, expectFile, newEncoder } from './encoder-option.ts';
 import { usualCheckpointEvery } from './fit-data.ts';
 import { knnHistory } from './knn-history.ts';
+import { setMachine } from './machine.ts';
 import { monitorsOf } from './monitor-option.ts';
 import { together } from './together.ts';
-import { readConfig, withConfig } from './train-config.ts';
+import { encoderFrom, readConfig, withConfig } from './train-config.ts';
 import { prepare, type TrainContext } from './train-data.ts';
 import { knnMonitor } from './train-knn.ts';
 import { partFlags, resumeCommand, type TrainOptions, trainOptions } from './train-options.ts';
@@ -108,16 +107,16 @@ async function trainHere(context: TrainContext): Promise<void> {
   const { given, signal, output } = context;
   const { config, resume } = await fromRankZero(() => beginningOf(context.options, given));
   const options = withConfig({ ...context.options, resume }, given, config);
-  const { threads } = options;
-  tensor(0, { device: options.device }).dispose(); // one that is not there is said before the images are looked through
+  const { init } = options;
+  // What is not there is said before the images are looked through.
+  tensor(0, { device: options.device }).dispose();
+  await expectEncoder(encoderConfig(encoderFrom({ options, given }, config?.encoder).name));
+  if (init !== undefined) await expectFile(init, '; --init takes weights');
   const { source, spec, splits } = await prepare({ ...context, options }, config);
-  if (threads !== undefined) {
-    setThreads(threads);
-    setAugmentThreads(threads);
-  }
+  setMachine(options);
   using encoder = await newEncoder(spec.encoder, spec.input, spec.seed);
   using training = makeTraining(spec, encoder, options.device);
-  if (options.init !== undefined) output.print(`${options.init}: ${describeLoaded(await encoder.load(options.init))}`);
+  if (init !== undefined) output.print(`${init}: ${describeLoaded(await encoder.load(init))}`);
   const title = `${titleOf(source)}-${spec.method.name}`;
   const out = await fromRankZero(async () => resolve(resume ?? options.out ?? (await nextRun(`runs/${title}`))));
   const writes = rank() === 0;

@@ -3,8 +3,8 @@ import { OptionError, ShapeError } from '../errors.ts';
 import { countOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
-import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Part, soonDone } from './in-turn.ts';
 import {
@@ -94,7 +94,7 @@ export async function knnClassify(
   expectRows('test', test.features);
   const places = placesOf(voters, wanted);
   const classes = places.classes.length;
-  using bank = noGrad(() => ops.unitBank(train.features));
+  using bank = noGrad(() => internal.unitBank(train.features));
   using labels = labelsBeside(train.features, places.train);
   const room = (rows: number): Classified => ({
     predictions: new Int32Array(rows),
@@ -104,7 +104,7 @@ export async function knnClassify(
   const compute = ({ begin, size }: Part): Promise<Classified> =>
     tidy(async () => {
       const rows = noGrad(() => test.features.narrow(0, begin, size));
-      const [predicted, shares] = ops.knnClassify(rows, bank, labels, { classes, k, temperature, unit: true });
+      const [predicted, shares] = internal.knnClassify(rows, bank, labels, { classes, k, temperature, unit: true });
       const own = labelsBeside(test.features, places.test.subarray(begin, begin + size)).clamp(0, classes - 1);
       const hasNoVotes = shares.gather(1, own.unsqueeze(1)).select(1, 0).le(0);
       const ranks = ranksOf(shares, own).add(hasNoVotes.mul(classes));
@@ -169,7 +169,7 @@ export async function nearestNeighbours(
   const resolved = resolveOptions('nearestNeighbours', neighboursOptions, options);
   expectRows('features', features);
   if (resolved.excludeSelf) checkSelf(features, bank, resolved.k);
-  using unit = noGrad(() => ops.unitBank(bank));
+  using unit = noGrad(() => internal.unitBank(bank));
   return await nearestInUnit(features, unit, resolved);
 }
 
@@ -193,7 +193,7 @@ export async function nearestInUnit(
   const compute = ({ begin, size }: Part): Promise<Found> =>
     tidy(async () => {
       const rows = noGrad(() => features.narrow(0, begin, size));
-      const [found, cosines] = ops.nearestNeighbours(rows, bank, { k: asked, unit: true });
+      const [found, cosines] = internal.nearestNeighbours(rows, bank, { k: asked, unit: true });
       return { found: await readIndices(found), cosines: (await cosines.data()) as Float32Array };
     });
   const rows = features.shape[0] ?? 0;

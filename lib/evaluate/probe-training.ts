@@ -1,4 +1,6 @@
 /** The linear probe's classifiers, one for each learning rate, trained side by side in jobs that are over soon. */
+
+import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
@@ -54,8 +56,8 @@ export class Probe implements Disposable {
     settings: ProbeSettings,
   ): Promise<Probe> {
     const { classes, batch, seed, signal, onSteps } = settings;
-    const [mean, deviation] = ops.probeScale(features);
-    const inputs = ops.probeInputs(features, mean, deviation); // (rows, dim + 1)
+    const [mean, deviation] = internal.probeScale(features);
+    const inputs = internal.probeInputs(features, mean, deviation); // (rows, dim + 1)
     const [rows, columns] = inputs.shape as [number, number];
     const targets = labelsBeside(features, labels);
     const rateTensor = tensor(rates, { device: features.device });
@@ -65,7 +67,7 @@ export class Probe implements Disposable {
     const advance = async ({ begin, size }: Part): Promise<number> => {
       const before = state;
       const range = { step: begin, count: size, total, batch, seed };
-      state = ops.probeSteps(...before, inputs, targets, rateTensor, range);
+      state = internal.probeSteps(...before, inputs, targets, rateTensor, range);
       for (const part of before) part.dispose();
       await state[0].ready();
       return size;
@@ -89,7 +91,7 @@ export class Probe implements Disposable {
     const judge = ({ begin, size }: Part): Promise<{ classes: Int32Array; ranks: Int32Array }> =>
       tidy(async () => {
         const rows = noGrad(() => features.narrow(0, begin, size));
-        const logits = ops.probeLogits(this.#weights, ops.probeInputs(rows, this.#mean, this.#deviation));
+        const logits = internal.probeLogits(this.#weights, internal.probeInputs(rows, this.#mean, this.#deviation));
         const own = labelsBeside(features, labels.subarray(begin, begin + size)).clamp(0, classCount - 1);
         const flat = logits.reshape([rates * size, classCount]);
         const ranks = ranksOf(flat, ops.cat(new Array<Tensor>(rates).fill(own)));

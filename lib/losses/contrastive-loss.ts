@@ -1,9 +1,9 @@
 /** The one operation of which the contrastive losses are presets. */
 import type { OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { tidy } from '../tensor/modes.ts';
 import type { NestedArray } from '../tensor/nested.ts';
-import * as ops from '../tensor/ops.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { type LabelSets, type Labels, labelOrSetTensor, labelTensor } from './labels.ts';
 import { type batchOptions, expectNoSecondView, expectTensor, type labelledBank, type lossOptions } from './options.ts';
@@ -48,7 +48,7 @@ export function contrastiveLoss(
   ) as Resolved;
   const { device } = expectTensor('features', features);
   return tidy(() => {
-    const [loss, validAnchors] = ops.contrastiveLoss(features, {
+    const [loss, validAnchors] = internal.contrastiveLoss(features, {
       ...preset,
       ...others,
       ...hardNegatives,

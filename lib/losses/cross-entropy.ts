@@ -1,6 +1,6 @@
 /** The loss of a classifier on top of an encoder. */
 import type { OptionsOf, OptionTable } from '../options/option.ts';
-import * as ops from '../tensor/ops.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { defineLoss } from './registry.ts';
 
@@ -31,5 +31,5 @@ defineLoss({
   options: crossEntropySpec,
   usesLabels: true,
   loss: (logits, { labelSmoothing }, { labels }) =>
-    ops.softmaxCrossEntropy(logits, labels as Tensor, { labelSmoothing }),
+    internal.softmaxCrossEntropy(logits, labels as Tensor, { labelSmoothing }),
 });

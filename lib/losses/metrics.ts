@@ -1,7 +1,7 @@
 /** What a contrastive loss does to features, in numbers. */
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { asGiven, resolveOptions } from '../options/resolve.ts';
-import * as ops from '../tensor/ops.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Labels, labelTensor } from './labels.ts';
 import { batchOptions, expectTensor } from './options.ts';
@@ -76,7 +76,7 @@ export async function contrastiveMetrics(
   expectTensor('features', features);
   const labels = given === undefined ? undefined : labelTensor(given, features.device);
   try {
-    using values = ops.contrastiveMetrics(features, { labels, block });
+    using values = internal.contrastiveMetrics(features, { labels, block });
     return metricsFrom((await values.data()) as Float32Array);
   } finally {
     if (labels !== given) labels?.dispose();

@@ -111,7 +111,8 @@ export function supConLossWithStats(features: Tensor, options: SupConLossOptions
  *
  * Computed in float32 whatever the features' precision (float64 stays), exact at any temperature, with the memory of a
  * block of similarities. Equal features give ln(batch·views − 1). With no positive at all the loss is 0. A feature that
- * is NaN makes the loss NaN. Its gradient is analytic: a second derivative is an error.
+ * is NaN makes the loss NaN; so do, in tensors of a GPU, which nobody waits for, a temperature ≤ 0 and a label below 0 that was
+ * computed there. Its gradient is analytic: a second derivative is an error.
  *
  * @param features floating (batch, views, dim); L2-normalised inside unless `normalize: false`. A row of zeros stays so.
  * @returns scalar (), differentiable in features and, where it is a tensor, in temperature.

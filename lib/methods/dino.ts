@@ -2,6 +2,7 @@
 import { lossOptions } from '../losses/options.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { rampAt } from '../options/ramp.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -82,13 +83,13 @@ export class Dino extends Method<DinoNumbers, DinoValue> {
 
   override afterUpdate({ scores }: DinoValue, { numbers }: Targets<DinoNumbers>, status: Tensor): Tensor {
     const { momentum, centerMomentum } = numbers;
-    const followed = ops.movingAverage_(
+    const followed = internal.movingAverage_(
       [this.teacherPrototypes.weight],
       [this.prototypes.weight],
       momentum,
       this.teacher.follow(momentum, status),
     );
-    return ops.movingAverage_([this.#center], [scores.mean([0, 1])], centerMomentum, followed);
+    return internal.movingAverage_([this.#center], [scores.mean([0, 1])], centerMomentum, followed);
   }
 }
 

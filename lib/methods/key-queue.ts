@@ -3,6 +3,7 @@ import { OptionError } from '../errors.ts';
 import type { KeyBank } from '../losses/all.ts';
 import type { Module } from '../nn/module.ts';
 import { countOption } from '../options/kinds.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { outsideTidy, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
@@ -90,7 +91,7 @@ export class KeyQueue {
    * @throws {ShapeError} keys of another length, or more than the queue holds; labels or ids not (batch).
    */
   push(keys: Tensor, { labels, ids }: Pick<Targets, 'labels' | 'ids'>, status: Tensor): Tensor {
-    const pushed = ops.pushKeys_(this.#features, this.#labels, this.#ids, this.#pushed, keys, {
+    const pushed = internal.pushKeys_(this.#features, this.#labels, this.#ids, this.#pushed, keys, {
       ...{ keyLabels: labels, keyIds: ids, status, normalize: this.#normalize },
     });
     this.#count = Math.min(this.#size, this.#count + (keys.shape[0] as number));

@@ -1,7 +1,7 @@
 /** What a method of representation learning is: modules that it adds, the loss of a batch of views, what follows an update. */
 import type { LossValue } from '../losses/all.ts';
 import { Module } from '../nn/module.ts';
-import * as ops from '../tensor/ops.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Network } from './network.ts';
 import type { Views } from './views.ts';
@@ -21,7 +21,7 @@ export interface Targets<Numbers extends object = object> {
   readonly labels: Tensor | undefined;
   /** int64 (batch): which samples they are. */
   readonly ids: Tensor;
-  /** What numbersAt() gave for this step, each float64 (). */
+  /** What numbersAt() gave for this step, each float64 () on the training's device; for Metal, which lacks float64, on the CPU. */
   readonly numbers: { readonly [K in keyof Numbers]: Tensor };
 }
 
@@ -68,9 +68,9 @@ export abstract class Method<Numbers extends object = object, Value extends Meth
     return {} as Numbers;
   }
 
-  /** As `ops.contrastiveMetrics` of the features that were compared. */
+  /** As `internal.contrastiveMetrics` of the features that were compared. */
   metrics({ features }: MethodValue, { labels }: Targets<Numbers>): Tensor {
-    return ops.contrastiveMetrics(features.detach(), { labels });
+    return internal.contrastiveMetrics(features.detach(), { labels });
   }
 
   /**

@@ -2,6 +2,7 @@
 import type { ProjectionHead } from '../encoders/projection-head.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Method, type MethodBatch, type MethodParts, type MethodValue, type Targets } from './method.ts';
@@ -66,7 +67,7 @@ export class MocoV3 extends Method<MocoV3Numbers> {
   /** Of queries and the batch's keys: `top1` is the part of the queries whose nearest key is their own. */
   override metrics({ features }: MethodValue, { ids }: Targets<MocoV3Numbers>): Tensor {
     const pairs = features.detach();
-    return ops.queryMetrics(pairs, ids, { bank: pairs.select(1, 1), bankIds: ids });
+    return internal.queryMetrics(pairs, ids, { bank: pairs.select(1, 1), bankIds: ids });
   }
 
   override afterUpdate(_: MethodValue, { numbers }: Targets<MocoV3Numbers>, status: Tensor): Tensor {

@@ -12,6 +12,7 @@ import {
 import type { Module } from '../nn/module.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type CustomLoss, type CustomLossBatch, callCustom } from './custom-loss.ts';
@@ -141,7 +142,7 @@ export class Moco extends Method<MocoNumbers, MocoValue> {
 
   /** Of the pairs of a query with its own key and with the queue: `top1` is the part of the queries whose nearest key is a positive. */
   override metrics({ features, labels, ids, bank }: MocoValue): Tensor {
-    return ops.queryMetrics(features.detach(), ids, {
+    return internal.queryMetrics(features.detach(), ids, {
       labels,
       bank: bank?.features,
       bankIds: bank?.ids,

@@ -2,8 +2,8 @@
 import type { Ranks } from '../distributed/ranks.ts';
 import { Module } from '../nn/module.ts';
 import type { OptionTable } from '../options/option.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { noGrad } from '../tensor/modes.ts';
-import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { movingBuffers } from './moving-buffers.ts';
 import { Network } from './network.ts';
@@ -67,7 +67,7 @@ export class Teacher extends Network {
    * @param status of the step, int64 (); handed on.
    */
   follow(m: Tensor, status: Tensor): Tensor {
-    return ops.movingAverage_(this.#following, this.#leading, m, status);
+    return internal.movingAverage_(this.#following, this.#leading, m, status);
   }
 }
 

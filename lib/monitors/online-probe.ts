@@ -1,6 +1,7 @@
 /** A linear classifier that learns beside the encoder. */
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
@@ -52,11 +53,11 @@ class OnlineProbe implements FeatureMonitor {
       { dtype: 'int64', device },
     );
     const { weights, velocity, right } = this.#fitting(this.#places.size, dim, device);
-    const [mean, deviation] = ops.probeScale(x);
-    const inputs = ops.probeInputs(x, mean, deviation.mul(Math.sqrt(dim)));
-    const predicted = ops.probeLogits(weights, inputs).select(0, 0).argmax(1);
+    const [mean, deviation] = internal.probeScale(x);
+    const inputs = internal.probeInputs(x, mean, deviation.mul(Math.sqrt(dim)));
+    const predicted = internal.probeLogits(weights, inputs).select(0, 0).argmax(1);
     const rate = tensor([this.#rate], { device });
-    const after = ops.probeSteps(weights, velocity, inputs, targets, rate, { ...always, batch: rows });
+    const after = internal.probeSteps(weights, velocity, inputs, targets, rate, { ...always, batch: rows });
     return { weights: after[0], velocity: after[1], right: right.add(predicted.eq(targets).sum()) };
   }
 

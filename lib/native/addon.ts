@@ -258,7 +258,7 @@ interface Loader {
   openCuda(library: string, core: string, deepbind: boolean): void;
 }
 
-/** contrastive_cuda.so, without which there is no NCCL. */
+/** contrastive_cuda.so, without which there are neither NCCL nor graphs of a CUDA device. */
 export interface CudaLibrary {
   readonly path: string;
   /** Why it is not in use; undefined where it is. */

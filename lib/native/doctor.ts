@@ -49,7 +49,7 @@ export interface DoctorReport {
     readonly candidates: readonly LibtorchCandidate[];
   };
   readonly addon: { readonly path: string | undefined; readonly loaded: boolean; readonly error: string | undefined };
-  /** contrastive_cuda.so, for NCCL; undefined while the addon is not loaded. */
+  /** contrastive_cuda.so; undefined while the addon is not loaded. */
   readonly cuda: CudaLibrary | undefined;
   /** Devices that tensors can live on; empty while the addon is not loaded. */
   readonly devices: readonly string[];
@@ -130,8 +130,8 @@ function findings(
     );
   if (isForCuda && process.platform === 'linux' && report.cuda?.refused !== undefined)
     note(
-      `NCCL cannot be used: ${report.cuda.refused}`,
-      "Several processes exchange tensors over the CPU's memory. Where the headers of CUDA and NCCL are (docs/libtorch.md), this compiles what is missing: " +
+      `NCCL and graphs of the device cannot be used: ${report.cuda.refused}`,
+      "Several processes exchange tensors over the CPU's memory, and recordings are replayed one operation at a time. Where the headers of CUDA and NCCL are (docs/libtorch.md), this compiles what is missing: " +
         `\`rm -f ${join(build, 'native.stamp')} ${join(build, 'CMakeCache.txt')}; npx contrastive build\`.`,
     );
   if (platform.threads !== undefined && platform.threads > platform.cores)

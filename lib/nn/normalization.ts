@@ -3,6 +3,7 @@ import { OptionError, ShapeError } from '../errors.ts';
 import { countOption, orNull } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { asGiven, resolveOptions } from '../options/resolve.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { tensor } from '../tensor/tensor.ts';
@@ -82,7 +83,7 @@ abstract class BatchNorm extends Module {
     const { weight, bias, runningMean, runningVar, numBatchesTracked, training, momentum, eps } = this;
     const { residual, activation } = resolveOptions('forward', afterOptions, after);
     const tensors = { weight, bias, runningMean, runningVar, numBatchesTracked, residual };
-    return ops.batchNormAct(x, { ...tensors, training, momentum: momentum ?? undefined, eps, activation });
+    return internal.batchNormAct(x, { ...tensors, training, momentum: momentum ?? undefined, eps, activation });
   }
 }
 

@@ -5,6 +5,7 @@ import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { callEffect } from '../tensor/call.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { madeAtEachCall } from '../tensor/recording.ts';
@@ -189,7 +190,7 @@ export abstract class Optimizer {
   stepIfFinite(rates: Rates, status: Tensor, lossScale?: Tensor): Tensor {
     this.#check();
     const gradientNorm = this.#gradientNorm;
-    const checked = ops.clipGradients_(this.#parameters, gradientNorm, {
+    const checked = internal.clipGradients_(this.#parameters, gradientNorm, {
       ...{ status, ...this.#clipping },
       ...(lossScale && { lossScale }),
     });
@@ -211,7 +212,7 @@ export abstract class Optimizer {
     this.#check();
     const { maxNorm, maxValue } = this.#clipping;
     if (maxNorm !== undefined || maxValue !== undefined)
-      ops.clipGradients_(this.#parameters, this.#gradientNorm, this.#clipping).dispose();
+      internal.clipGradients_(this.#parameters, this.#gradientNorm, this.#clipping).dispose();
     this.#update(rates, {}).dispose();
   }
 

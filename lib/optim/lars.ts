@@ -1,7 +1,7 @@
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { rampAt } from '../options/ramp.ts';
 import { resolveOptions } from '../options/resolve.ts';
-import * as ops from '../tensor/ops.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { commonOptions, Optimizer, type UpdateInputs } from './base.ts';
 import type { Group } from './groups.ts';
@@ -68,7 +68,7 @@ export class LARS extends Optimizer {
   protected override update({ parameters, state, learningRate, groups, shared }: UpdateInputs): Tensor {
     const { form, momentum, nesterov, trustCoefficient } = this.#options;
     const isAdapted = groups.map((group) => !group.isExcluded && (form !== 'lightly' || isDecayed(group)));
-    return ops.lars_(parameters, state, learningRate, {
+    return internal.lars_(parameters, state, learningRate, {
       ...shared,
       trustCoefficients: isAdapted.map((adapted) => (adapted ? trustCoefficient : 0)),
       momentum,

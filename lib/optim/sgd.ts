@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
-import * as ops from '../tensor/ops.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { commonOptions, Optimizer, type UpdateInputs } from './base.ts';
 import type { Parameters } from './parameters.ts';
@@ -43,6 +43,6 @@ export class SGD extends Optimizer {
   }
 
   protected override update({ parameters, state, learningRate, shared }: UpdateInputs): Tensor {
-    return ops.sgd_(parameters, state, learningRate, { ...shared, ...this.#options });
+    return internal.sgd_(parameters, state, learningRate, { ...shared, ...this.#options });
   }
 }

@@ -8,8 +8,8 @@ import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { Batcher } from '../serve/batcher.ts';
 import { call } from '../tensor/call.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
-import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { describe, expectNumber, expectString } from '../validate.ts';
 import { type IndexContent, type IndexedFile, IndexWriter, readIndexFile } from './index-file.ts';
@@ -174,7 +174,7 @@ export class FeatureIndex {
     for (const [i, { unit }] of queries.entries()) values.set(unit, i * this.dim);
     return tidy(async () => {
       const rows = tensor(values, { shape: [queries.length, this.dim] });
-      const [found, similar] = noGrad(() => ops.nearestNeighbours(rows, this.features, { k: most, unit: true }));
+      const [found, similar] = noGrad(() => internal.nearestNeighbours(rows, this.features, { k: most, unit: true }));
       const [numbers, cosines] = [await readIndices(found), (await similar.data()) as Float32Array];
       return queries.map(({ k }, i) =>
         Array.from({ length: k }, (_, place) => {

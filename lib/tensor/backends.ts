@@ -9,14 +9,20 @@ export const backendOptions = {
    * Of float32 matrix products: 'highest' (default), or 'high', where they may be computed in TF32, with 10 bits of mantissa. As
    * torch.set_float32_matmul_precision. Convolutions on a GPU take TF32 in any case, as PyTorch's do.
    */
-  matmulPrecision: { type: 'string', choices: ['highest', 'high'] },
+  matmulPrecision: {
+    type: 'string',
+    choices: ['highest', 'high'],
+    help: 'of float32 matrix products on a GPU: highest, or high, where they may take TF32 (10 bits of mantissa), as convolutions do in any case',
+    usual: 'highest',
+  },
   /**
    * Whether cuDNN tries its algorithms at the first convolution of each shape, and takes the fastest: worth it where shapes stay the
-   * same. As torch.backends.cudnn.benchmark. Default: while a trainer is at work.
+   * same. As torch.backends.cudnn.benchmark. Default: while a trainer is at work, unless cudnnDeterministic is on, since the fastest
+   * may be another one each time.
    */
   cudnnBenchmark: { type: 'boolean' },
   /** Whether cuDNN takes such algorithms only as give the same bits each time. As torch.backends.cudnn.deterministic. Default false. */
-  cudnnDeterministic: { type: 'boolean' },
+  cudnnDeterministic: { type: 'boolean', help: 'convolutions on a GPU give the same bits each time, slower' },
 } as const satisfies OptionTable;
 
 export interface BackendOptions extends OptionsOf<typeof backendOptions> {}
@@ -36,8 +42,9 @@ const set = ({ matmulPrecision, cudnnBenchmark, cudnnDeterministic }: BackendOpt
  */
 export function setBackends(options: BackendOptions): void {
   const resolved = resolveOptions('setBackends', backendOptions, options);
-  if (resolved.cudnnBenchmark !== undefined) benchmarkIsFree = false;
-  set(resolved);
+  const { cudnnDeterministic, cudnnBenchmark = cudnnDeterministic ? false : undefined } = resolved;
+  if (cudnnBenchmark !== undefined) benchmarkIsFree = false;
+  set({ ...resolved, cudnnBenchmark });
 }
 
 /** @internal For work on batches of one size on `device`: cuDNN looks for the fastest algorithms until all of it is disposed. */

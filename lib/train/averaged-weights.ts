@@ -5,8 +5,8 @@ import type { NetworkParts } from '../methods/network.ts';
 import { Module } from '../nn/module.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { rampAt } from '../options/ramp.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, outsideTidy, tidy } from '../tensor/modes.ts';
-import * as ops from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 export const emaOptions = {
@@ -73,7 +73,7 @@ export class AveragedWeights implements Disposable {
   follow(decay: Tensor, status: Tensor): Tensor {
     const pairs = [...this.#pairs.values()];
     const [means, weights] = [pairs.map(({ mean }) => mean), pairs.map(({ weight }) => weight)];
-    return ops.movingAverage_(means, weights, decay, status);
+    return internal.movingAverage_(means, weights, decay, status);
   }
 
   /** Exchanges weights and means: the modules hold the means until the next call. */

@@ -11,6 +11,7 @@ import { sync } from '../tensor/runtime.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { AveragedWeights } from './averaged-weights.ts';
 import type { TrainBatch } from './batches.ts';
+import { graphWarning } from './graph-warning.ts';
 import { handedOn, onlyPart, refusalOf, StepGuard } from './guard.ts';
 import type { LargeBatch } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -75,10 +76,20 @@ export function makeCachedStep(
     const encoded = watch?.features(views.batch);
     return { features, ...(encoded && { encoded }) };
   };
-  const compiled = isRecorded(options, method) ? compile(whole, { key: () => modeKeyOf(options, method) }) : undefined;
+  /** @param isFirst of its step: the others add to gradients that are there, which is another recording. */
+  const addGradients = ({
+    gradient,
+    ...views
+  }: ViewTensors & { readonly gradient: Tensor; readonly isFirst: boolean }) =>
+    whole(views).features.backward(gradient);
+  const recorded = { key: () => modeKeyOf(options, method), graph: options.graph };
+  const compiled = isRecorded(options, method)
+    ? { pass: compile(whole, recorded), backward: compile(addGradients, recorded) }
+    : undefined;
+  const { pass, backward } = compiled ?? { pass: whole, backward: addGradients };
+  const tellWhyNoGraphs = graphWarning(options, compiled?.pass, compiled?.backward);
   /** Both passes of a micro-batch drop the same elements. @param place of the micro-batch in its step. */
-  const pass = ({ images, viewOrder }: ViewTensors, step: number, place: number) =>
-    withKeysOf([options.seed, step, place], () => (compiled ?? whole)({ images, viewOrder }));
+  const withKeys = <T>(step: number, place: number, work: () => T): T => withKeysOf([options.seed, step, place], work);
 
   const own = (micro: TrainBatch): Pick<Targets, 'labels' | 'ids'> => {
     const { labels, ids } = tensorsOf(micro, options);
@@ -94,7 +105,10 @@ export function makeCachedStep(
     const paced = oneBehind();
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
-      const part = tidy(() => noGrad(() => keepRunningStatistics(() => pass(micro, step, parts.length))));
+      const { images, viewOrder } = micro;
+      const part = tidy(() =>
+        noGrad(() => keepRunningStatistics(() => withKeys(step, parts.length, () => pass({ images, viewOrder })))),
+      );
       parts.push(part.features);
       if (part.encoded) encoded.push(part.encoded);
       if (shared) ofAll.push(readTogether(tidy(() => shared.targets(own(micro)))));
@@ -116,7 +130,12 @@ export function makeCachedStep(
     for await (const micro of batch.microBatches(signal)) {
       using _ = micro;
       const size = micro.ids.length * (shared?.ranks.gather ? shared.ranks.worldSize : 1);
-      tidy(() => pass(micro, step, place++).features.backward(gradient.narrow(0, start, size)));
+      const { images, viewOrder } = micro;
+      tidy(() => {
+        const inputs = { images, viewOrder, gradient: gradient.narrow(0, start, size), isFirst: place === 0 };
+        withKeys(step, place, () => backward(inputs));
+      });
+      place++;
       start += size;
       await paced(sync());
     }
@@ -132,7 +151,7 @@ export function makeCachedStep(
         try {
           let status = guard.begin(onlyPart);
           const { features, targets } = await cacheFeatures(batch, step, signal);
-          await shared?.expectSame(compiled);
+          await shared?.expectSame(compiled?.pass);
           const tensors = targetsOf(targets, options, method, progress);
           const compare = () => {
             const compared = { features, ...method.lossOf(features, tensors) };
@@ -151,12 +170,14 @@ export function makeCachedStep(
             if (shared) status = shared.reduce(shared.agree(status, stopOf(undefined)));
             status = guard.update(optimizer.ratesAt(learningRate, progress), status);
             status = handedOn(method.afterUpdate(value, tensors, status));
-            if (average && decay !== undefined) status = average.follow(scalarOf(decay), status);
+            if (average && decay !== undefined)
+              status = average.follow(scalarOf(decay, options.encoder.device), status);
           }
           const refusal = refusalOf(await guard.end(status, onlyPart).item());
           if (refusal.refused !== undefined) optimizer.zeroGrad();
           const isStopped = stopped !== undefined && (await stopped.item()) !== 0;
           const lossScale = await options.lossScale?.scale.item();
+          tellWhyNoGraphs();
           return {
             ...{ ...result, gradientNorm: await optimizer.gradientNorm.item(), ...refusal, targets, isStopped },
             ...(lossScale !== undefined && { lossScale }),
@@ -168,7 +189,8 @@ export function makeCachedStep(
       }),
     );
   const dispose = (): void => {
-    compiled?.dispose();
+    compiled?.pass.dispose();
+    compiled?.backward.dispose();
     guard[Symbol.dispose]();
   };
   return { run, [Symbol.dispose]: dispose };

@@ -50,7 +50,7 @@ export const runOptions = {
   /** Hears the events of the training. */
   onEvent: {
     ...functionOption<(event: TrainEvent) => void>(),
-    ...{ value: '(event) => …', help: 'hears the events of the training' },
+    ...{ value: '(event) => …', help: 'hears the events of the training; those of kind `warning` are yours to show' },
   },
 } as const satisfies OptionTable;
 

@@ -4,8 +4,8 @@ import type { Method } from '../methods/method.ts';
 import { movingBuffers } from '../methods/moving-buffers.ts';
 import { Module } from '../nn/module.ts';
 import type { Optimizer, Rates } from '../optim/optimizer.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, outsideTidy } from '../tensor/modes.ts';
-import * as ops from '../tensor/ops.ts';
 import { scalarDevice } from '../tensor/runtime.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { describe } from '../validate.ts';
@@ -79,17 +79,17 @@ export class StepGuard implements Disposable {
   /** Before the forward pass of the step's first batch: no gradients, and the running statistics are kept. */
   begin({ isFirst }: Part): Tensor {
     if (isFirst) this.#optimizer.zeroGrad();
-    return ops.beginStep_(this.#statistics, this.#before, this.#status, { goesOn: !isFirst });
+    return internal.beginStep_(this.#statistics, this.#before, this.#status, { goesOn: !isFirst });
   }
 
   /** @param loss as it was read, of any shape. */
   checkLoss(loss: Tensor, status: Tensor): Tensor {
-    return ops.refuseNonFinite_([loss], status, { reason: lossNotFinite });
+    return internal.refuseNonFinite_([loss], status, { reason: lossNotFinite });
   }
 
   /** The features, and the running statistics that their pass moved. */
   checkFeatures(features: Tensor, status: Tensor): Tensor {
-    return ops.refuseNonFinite_([features, ...this.#statistics], status, { reason: featuresNotFinite });
+    return internal.refuseNonFinite_([features, ...this.#statistics], status, { reason: featuresNotFinite });
   }
 
   /** What the backward pass begins with. */
@@ -105,13 +105,13 @@ export class StepGuard implements Disposable {
 
   /** After all else. Of a step that was refused, running statistics are put back and gradients dropped. */
   end(status: Tensor, { isLast }: Part): Tensor {
-    return ops.endStep_(this.#optimizer.parameters, this.#statistics, this.#before, status, { goesOn: !isLast });
+    return internal.endStep_(this.#optimizer.parameters, this.#statistics, this.#before, status, { goesOn: !isLast });
   }
 
   /** The end of a step that failed, or lacks its last batches. No later one changes anything. */
   abandon(): void {
     const { parameters } = this.#optimizer;
-    ops.endStep_(parameters, this.#statistics, this.#before, this.#status, { failed: true }).dispose();
+    internal.endStep_(parameters, this.#statistics, this.#before, this.#status, { failed: true }).dispose();
     for (const parameter of parameters) parameter.noteGradCleared();
   }
 

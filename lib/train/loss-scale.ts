@@ -1,8 +1,8 @@
 /** Dynamic loss scaling, without which small gradients are zeros in float16. */
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { outsideTidy } from '../tensor/modes.ts';
-import * as ops from '../tensor/ops.ts';
 import { scalarDevice } from '../tensor/runtime.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 
@@ -49,7 +49,7 @@ export class LossScale implements Disposable {
 
   /** After the update, of which the scale is a function. @param status of the step, int64 (); handed on. */
   follow(status: Tensor): Tensor {
-    return ops.updateLossScale_(this.#scale, this.#fineSteps, status, this.#rule);
+    return internal.updateLossScale_(this.#scale, this.#fineSteps, status, this.#rule);
   }
 
   async read(): Promise<LossScaleState> {

@@ -13,7 +13,7 @@ import { makeCachedStep } from './cached-step.ts';
 import { largeBatches } from './large-batches.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type StepResult, togetherOf } from './report.ts';
-import { makeStep, type Step, type StepContext, warnOfNoGraphs } from './step.ts';
+import { makeStep, type Step, type StepContext } from './step.ts';
 import type { Watch } from './watch.ts';
 
 export interface StepOutcome extends Omit<StepResult, 'targets'> {
@@ -71,15 +71,13 @@ export function makePipeline(
   const { accumulate, microBatch, batchSize } = options;
   // What a method changes behind the update is not put back where a step fails then.
   const undoesFailures = method.afterUpdate === Method.prototype.afterUpdate;
-  if (microBatch < batchSize) {
-    if (options.graph) warnOfNoGraphs('their batches are made of micro-batches');
+  if (microBatch < batchSize)
     return cachedPipeline(
       largeBatches(dataset, options, sampler),
       makeCachedStep(options, optimizer, method, watch, average),
       outcome,
       undoesFailures,
     );
-  }
   const loader = trainBatches(dataset, options, partOfRank(sampler, options));
   if (loader.length < accumulate)
     throw new OptionError(

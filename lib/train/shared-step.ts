@@ -6,6 +6,7 @@ import { DistributedError } from '../errors.ts';
 import type { LossValue } from '../losses/all.ts';
 import type { Method, Targets } from '../methods/method.ts';
 import type { Compiled } from '../tensor/compile.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { noGrad } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
@@ -49,7 +50,7 @@ export class SharedStep {
 
   /** @param stop int64 (1): not 0 where this rank wants to stop; then where any does. @returns the worst status of all ranks. */
   agree(status: Tensor, stop: Tensor): Tensor {
-    return ops.agree_(status, stop);
+    return internal.agree_(status, stop);
   }
 
   /**
@@ -67,12 +68,12 @@ export class SharedStep {
 
   /** The backward pass, at the end of which the gradients are those of the whole batch. */
   backward(loss: Tensor, status: Tensor): Tensor {
-    return ops.reducedBackward_(loss, status, this.#summed, this.#averaged);
+    return internal.reducedBackward_(loss, status, this.#summed, this.#averaged);
   }
 
   /** The same where the gradients of this rank are there already. */
   reduce(status: Tensor): Tensor {
-    return ops.reduceGradients_(status, this.#summed, this.#averaged);
+    return internal.reduceGradients_(status, this.#summed, this.#averaged);
   }
 }
 

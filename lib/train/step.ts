@@ -3,16 +3,17 @@ import type { Method, MethodBatch, Targets } from '../methods/method.ts';
 import { Views } from '../methods/views.ts';
 import type { Optimizer, Rates } from '../optim/optimizer.ts';
 import { compile } from '../tensor/compile.ts';
+import * as internal from '../tensor/internal-ops.ts';
 import { enableGrad, tidy } from '../tensor/modes.ts';
-import * as ops from '../tensor/ops.ts';
 import { withKeysOf } from '../tensor/random.ts';
 import { sync } from '../tensor/runtime.ts';
 import { noteBackward, type Tensor, type TypedArray } from '../tensor/tensor.ts';
 import type { AveragedWeights } from './averaged-weights.ts';
 import type { TrainBatch } from './batches.ts';
+import { graphWarning } from './graph-warning.ts';
 import { handedOn, onlyPart, type Part, refusalOf, StepGuard } from './guard.ts';
 import type { ResolvedOptions } from './options.ts';
-import { callsFunctions, hasUnrecordedPart, isRecorded, modeKeyOf } from './purity.ts';
+import { callsFunctions, isRecorded, modeKeyOf } from './purity.ts';
 import { reportOf, resultOf, type StepResult } from './report.ts';
 import { labelsToSee, readTogether, SharedStep, stopOf, type Together } from './shared-step.ts';
 import { scalarOf, targetsOf } from './targets.ts';
@@ -93,7 +94,7 @@ function stepFunction(
     status = guard.checkFeatures(value.features, status);
     if (shared && stop) status = shared.agree(status, stop);
     const loss = guard.scaled(accumulate > 1 ? value.loss.div(accumulate) : value.loss);
-    status = shared && part.isLast ? shared.backward(loss, status) : ops.guardedBackward_(loss, status);
+    status = shared && part.isLast ? shared.backward(loss, status) : internal.guardedBackward_(loss, status);
     noteBackward();
     if (part.isLast) {
       status = guard.update(rates, status);
@@ -105,10 +106,6 @@ function stepFunction(
     return { report, status: guard.end(status, part), ...(encoded && { encoded }), ...(together && { together }) };
   };
 }
-
-/** For who asked for graphs of a device. */
-export const warnOfNoGraphs = (reason: string): void =>
-  process.emitWarning(`the steps of this training are not kept as graphs: ${reason}`, 'GraphWarning');
 
 export function makeStep(
   options: ResolvedOptions,
@@ -125,20 +122,7 @@ export function makeStep(
     : undefined;
   const step = compiled ?? whole;
 
-  const whyNoGraphs = (): string | undefined => {
-    if (compiled === undefined) return 'they are not compiled';
-    const recordings = compiled.recordings();
-    if (recordings.length > 0) return recordings.find(({ graph }) => graph?.reason)?.graph?.reason;
-    return hasUnrecordedPart(options) ? 'they are not recorded, as with forward hooks' : undefined;
-  };
-  let hasTold = !options.graph;
-  /** Why there are no graphs, where they were asked for; once. */
-  const tellWhyNot = (): void => {
-    const reason = hasTold ? undefined : whyNoGraphs();
-    if (reason === undefined) return;
-    hasTold = true;
-    warnOfNoGraphs(reason);
-  };
+  const tellWhyNoGraphs = graphWarning(options, compiled);
 
   let place = 0; // of the batch among those of its step
   const enqueue = (batch: TrainBatchParts, context: StepContext, part: Part): StepOutputs => {
@@ -148,7 +132,7 @@ export function makeStep(
       ...targetsOf(batch, options, method, context.progress),
       ...{ images, viewOrder },
       rates: optimizer.ratesAt(context.learningRate, context.progress),
-      decay: context.decay === undefined ? undefined : scalarOf(context.decay),
+      decay: context.decay === undefined ? undefined : scalarOf(context.decay, options.encoder.device),
       stop: shared && stopOf(context.stop),
       seen: shared && watch?.seesFeatures ? labelsToSee(batch) : undefined,
       part,
@@ -189,7 +173,7 @@ export function makeStep(
         return result;
       });
       const [result] = await Promise.all([seen, shared?.expectSame(compiled)]);
-      tellWhyNot();
+      tellWhyNoGraphs();
       return result;
     } catch (error) {
       await sync().catch(() => {}); // this failure, which is heard here

@@ -1,11 +1,13 @@
 /** What a method's loss looks at beside the views, as tensors. */
 import type { Method, Targets } from '../methods/method.ts';
+import { scalarDevice } from '../tensor/runtime.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import type { TrainBatch } from './batches.ts';
 import type { ResolvedOptions } from './options.ts';
 
-/** A number that changes from step to step, float64 (). */
-export const scalarOf = (value: number): Tensor => tensor(value, { dtype: 'float64' });
+/** A number that changes from step to step, where the work of `device` finds it without a wait: float64 (). */
+export const scalarOf = (value: number, device: string): Tensor =>
+  tensor(value, { dtype: 'float64', device: scalarDevice(device) });
 
 /** Labels, where the method looks at them and every sample has one, and ids. */
 export function tensorsOf(
@@ -25,6 +27,7 @@ export function targetsOf(
   method: Method,
   progress: number,
 ): Targets {
-  const numbers = Object.entries(method.numbersAt(progress)).map(([name, value]) => [name, scalarOf(value)]);
+  const { device } = options.encoder;
+  const numbers = Object.entries(method.numbersAt(progress)).map(([name, value]) => [name, scalarOf(value, device)]);
   return { ...tensorsOf(batch, options), numbers: Object.fromEntries(numbers) };
 }

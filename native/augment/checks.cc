@@ -1,8 +1,5 @@
 #include "augment/checks.h"
 
-#include <cmath>
-#include <limits>
-
 #include "core/choice.h"
 
 namespace contrastive::augment {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <string>
@@ -19,7 +20,7 @@ struct Bounds {
   double min = -std::numeric_limits<double>::infinity(), max = std::numeric_limits<double>::infinity();
   bool open = false;  // min itself is refused
 
-  bool hold(double value) const { return (open ? value > min : value >= min) && value <= max; }
+  bool hold(double value) const { return std::isfinite(value) && (open ? value > min : value >= min) && value <= max; }
 };
 
 // Finite, and within the bounds.

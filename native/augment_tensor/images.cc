@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "core/error.h"
 #include "core/host_copy.h"
 
 namespace contrastive::augment_tensor {
@@ -65,18 +64,20 @@ at::Tensor one_each(const Batch& batch, const char* name, const at::Tensor& para
 
 template <typename T>
 std::vector<std::vector<T>> rows_each(const Batch& batch, const char* name, const std::vector<T>& values,
-                                      int64_t length) {
+                                      int64_t length, const augment::Bounds& bounds) {
   const auto count = static_cast<int64_t>(values.size());
   CONTRASTIVE_CHECK(count == length || count == length * batch.samples(), kShapeError, batch.where(), ": ", name,
                     " must hold ", length, length == 1 ? " number" : " numbers", ", or as many for each of the ",
                     batch.samples(), " images, got ", count);
   std::vector<std::vector<T>> rows;
   for (int64_t at = 0; at < count; at += length) rows.emplace_back(values.begin() + at, values.begin() + at + length);
-  for (const T value : values) augment::check_number(batch.where(), name, static_cast<double>(value), {});
+  check_each(batch, name, values, bounds);
   return rows;
 }
-template std::vector<std::vector<int64_t>> rows_each(const Batch&, const char*, const std::vector<int64_t>&, int64_t);
-template std::vector<std::vector<double>> rows_each(const Batch&, const char*, const std::vector<double>&, int64_t);
+template std::vector<std::vector<int64_t>> rows_each(const Batch&, const char*, const std::vector<int64_t>&, int64_t,
+                                                     const augment::Bounds&);
+template std::vector<std::vector<double>> rows_each(const Batch&, const char*, const std::vector<double>&, int64_t,
+                                                    const augment::Bounds&);
 
 at::Tensor upload(const Batch& batch, const std::vector<std::vector<double>>& rows) {
   std::vector<double> flat;

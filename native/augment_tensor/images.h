@@ -5,9 +5,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <array>
+#include <string>
 #include <vector>
 
 #include "augment/checks.h"
+#include "core/error.h"
 #include "core/host_copy.h"
 
 namespace contrastive::augment_tensor {
@@ -51,11 +53,20 @@ at::Tensor one_each(const Batch& batch, const char* name, const at::Tensor& para
                     const augment::Bounds& bounds = {});
 
 // The same for parameters of `length` numbers each, as plain lists: `values` holds them for one sample or for each.
-// Throws kShapeError for another count, kOptionError for what is not finite. The result has one row for all, or
-// `samples`.
+// Throws kShapeError for another count, kOptionError for what is not finite or beyond the bounds. The result has one
+// row for all, or `samples`.
 template <typename T>
 std::vector<std::vector<T>> rows_each(const Batch& batch, const char* name, const std::vector<T>& values,
-                                      int64_t length = 1);
+                                      int64_t length = 1, const augment::Bounds& bounds = {});
+
+// Finite, and within the bounds; messages name the element where there are several. Throws kOptionError.
+template <typename T>
+void check_each(const Batch& batch, const std::string& name, const std::vector<T>& values,
+                const augment::Bounds& bounds = {}) {
+  for (size_t i = 0; i < values.size(); ++i)
+    if (const auto value = static_cast<double>(values[i]); !bounds.hold(value))
+      augment::check_number(batch.where(), values.size() == 1 ? name : message(name, "[", i, "]"), value, bounds);
+}
 
 // Numbers of the host beside the batch, in its dtype: (rows, length).
 at::Tensor upload(const Batch& batch, const std::vector<std::vector<double>>& rows);

@@ -42,10 +42,8 @@ CONTRASTIVE_OP(image_solarize, "image_solarize(Tensor images, Tensor threshold) 
 at::Tensor image_posterize(const at::Tensor& images, const std::vector<int64_t>& bits) {
   const Batch batch = Batch::values("posterize", images);
   std::vector<std::vector<double>> levels;
-  for (const auto& row : rows_each(batch, "bits", bits)) {
-    augment::check_number(batch.where(), "bits", static_cast<double>(row[0]), {.min = 0, .max = 8});
+  for (const auto& row : rows_each(batch, "bits", bits, 1, {.min = 0, .max = 8}))
     levels.push_back({static_cast<double>(1 << row[0])});
-  }
   const at::Tensor count = upload(batch, levels).unsqueeze(-1).unsqueeze(-1);
   const at::Tensor level = at::minimum((batch.tensor() * count).floor().clamp_min(0), count - 1);
   return batch.restore(level / count);
@@ -79,8 +77,8 @@ at::Tensor image_normalize(const at::Tensor& images, const std::vector<double>& 
   };
   CONTRASTIVE_CHECK(fits(mean) && fits(std), kShapeError, "normalize: mean and std must hold 1 number or ",
                     batch.channels(), ", one a channel, got ", mean.size(), " and ", std.size());
-  for (const double value : mean) augment::check_number(batch.where(), "mean", value, {});
-  for (const double value : std) augment::check_number(batch.where(), "std", value, {.min = 0, .open = true});
+  check_each(batch, "mean", mean);
+  check_each(batch, "std", std, {.min = 0, .open = true});
   const auto a_channel = [&](const std::vector<double>& list) {
     return upload(batch, {list}).unsqueeze(-1).unsqueeze(-1);
   };

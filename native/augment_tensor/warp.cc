@@ -117,8 +117,8 @@ at::Tensor image_affine(const at::Tensor& images, const std::vector<double>& ang
                         std::optional<double> fill) {
   const Batch batch = Batch::values("affine", images);
   const auto angles = rows_each(batch, "angle", angle), translations = rows_each(batch, "translate", translate, 2);
-  const auto scales = rows_each(batch, "scale", scale), shears = rows_each(batch, "shear", shear, 2);
-  for (const auto& row : scales) augment::check_number(batch.where(), "scale", row[0], {.min = 0, .open = true});
+  const auto scales = rows_each(batch, "scale", scale, 1, {.min = 0, .open = true});
+  const auto shears = rows_each(batch, "shear", shear, 2);
   std::vector<augment::Mapping> mappings;
   const size_t count = std::max({angles.size(), translations.size(), scales.size(), shears.size()});
   for (size_t i = 0; i < count; ++i) {

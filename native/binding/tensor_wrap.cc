@@ -109,7 +109,8 @@ at::Tensor readable(const at::Tensor& value) {
     return plain.is_alias_of(value) ? plain.clone() : plain;
   }
   at::Tensor host = at::empty(plain.sizes(), at::TensorOptions(plain.scalar_type()).pinned_memory(true));
-  return host.copy_(plain, /*non_blocking=*/true);
+  host.copy_(plain, /*non_blocking=*/true);
+  return freed_here(host, plain.device());  // by whoever took the values
 }
 
 // On a stream, after what it has launched on the device is done: settles by `make`'s result.

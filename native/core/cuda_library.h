@@ -12,6 +12,8 @@ namespace contrastive {
 struct CudaLibrary {
   // The version of libtorch that it was compiled against. Sizes of libtorch's classes are compiled in.
   const char* torch_version;
+  // sizeof(CudaLibrary) where it was compiled: in another build what follows may lie elsewhere.
+  size_t size;
   // Once, in the thread that opens the library. Throws kOptionError where the NCCL that is loaded is not the one of the
   // headers.
   void (*prepare_nccl)();
@@ -25,8 +27,8 @@ struct CudaLibrary {
 // Null where it is not there.
 const CudaLibrary* cuda_library();
 
-// Throws kStateError where the library was compiled against another libtorch than the core, and what
-// `prepare_nccl` does; device graphs are then there, and cuda_library() is null.
+// Throws kStateError where the library was compiled against another libtorch than the core, or is of another build, and
+// what `prepare_nccl` does; of the latter, device graphs are then there, and cuda_library() is null.
 void use_cuda_library(const CudaLibrary& library);
 
 }  // namespace contrastive

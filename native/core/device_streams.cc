@@ -35,6 +35,18 @@ class DeviceStream {
     seen = marked_;
   }
 
+  // Any thread.
+  void give_back(at::Tensor pinned) {
+    const std::lock_guard lock(returned_mutex_);
+    returned_.push_back(std::move(pinned));
+  }
+  // The thread that launches here.
+  void free_returned() {
+    std::vector<at::Tensor> freed;  // behind the lock
+    const std::lock_guard lock(returned_mutex_);
+    freed.swap(returned_);
+  }
+
  private:
   const c10::Stream stream_;
   std::atomic<int64_t> launched_{0};
@@ -42,6 +54,8 @@ class DeviceStream {
   c10::Event newest_;
   int64_t marked_ = 0;                     // launches before `newest_`
   std::map<c10::StreamId, int64_t> seen_;  // by reader, the launches that it comes after
+  std::mutex returned_mutex_;
+  std::vector<at::Tensor> returned_;  // pinned memory that others have let go of
 };
 
 namespace {
@@ -90,6 +104,7 @@ void use_device(at::Device device) {
 
 void take_device_streams(bool is_urgent) noexcept {
   Own& own = Own::get();
+  for (const auto& stream : own.streams) stream->free_returned();
   InUse& in_use = InUse::get();
   if (own.streams.size() == in_use.count) return;
   try {
@@ -129,6 +144,14 @@ void order_after(const Written& written, const at::Tensor& value) {
 std::unique_lock<std::mutex> hold_own_queue(at::Device device) {
   const std::shared_ptr<DeviceStream> own = Own::get().of(device);
   return own ? own->hold() : std::unique_lock<std::mutex>();
+}
+
+at::Tensor freed_here(const at::Tensor& pinned, at::Device device) {
+  const std::shared_ptr<DeviceStream> own = Own::get().of(device);
+  if (!own) return pinned;
+  return at::from_blob(
+      pinned.mutable_data_ptr(), pinned.sizes(), pinned.strides(),
+      [own, pinned = pinned](void*) mutable { own->give_back(std::move(pinned)); }, pinned.options());
 }
 
 bool launches_block() {

@@ -24,8 +24,9 @@ inline bool is_asynchronous(at::Device device) { return device.is_cuda() || devi
 // JavaScript thread: tensors of this device are going to be made. Every stream then takes a queue of the device.
 void use_device(at::Device device);
 
-// The thread of a stream, before each job: from here on it launches on queues of its own. `is_urgent`: the device does
-// their work before other queues'. Where a device gives none (its memory is full), jobs on it fail with what it said.
+// The thread of a stream, before each job: from here on it launches on queues of its own, and what others have let go
+// of in the meantime (freed_here) is freed. `is_urgent`: the device does their work before other queues'. Where a
+// device gives none (its memory is full), jobs on it fail with what it said.
 void take_device_streams(bool is_urgent) noexcept;
 
 // By which queue a tensor was written, and when.
@@ -44,6 +45,11 @@ void order_after(const Written& written, const at::Tensor& value);
 // While the lock is held no other thread marks this thread's queue of the device, which would be taken down with a
 // graph.
 std::unique_lock<std::mutex> hold_own_queue(at::Device device);
+
+// For other threads: the same memory, which this thread's queue of the device has been given work on. Whoever lets go
+// of it, this thread frees it, before its next job. libtorch marks the queue of pinned memory that is freed, and the
+// mark would be taken down with a graph.
+at::Tensor freed_here(const at::Tensor& pinned, at::Device device);
 
 // Whether every operation is waited for (CUDA_LAUNCH_BLOCKING=1, which CUDA itself goes by too): slow, and a fault of
 // the device is then reported with the operation that caused it. Elsewhere it is found by whoever waits next.

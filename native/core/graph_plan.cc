@@ -26,6 +26,8 @@ void each_value(const Operation& operation, const Visit& visit) {
 
 const std::string& name_of(const Operation& operation) { return operation.callable->schema().name(); }
 
+bool drops_gradients(const Operation& operation) { return name_of(operation) == "_drop_gradients"; }
+
 // Why an operation can be in no graph; empty if it can.
 std::string obstacle_of(const Operation& operation, const std::vector<ValueKind>& kinds, at::Device device) {
   const char* why = nullptr;
@@ -37,6 +39,8 @@ std::string obstacle_of(const Operation& operation, const std::vector<ValueKind>
       why = " works on another device";
     else if (!kind.has_shape)
       why = " has a result whose shape depends on data";
+    else if (drops_gradients(operation) && !kind.is_outside)
+      why = " drops the gradient of an argument";
   });
   if (operation.modes.whole_statistics) why = " works over several processes";
   if (name_of(operation) == "_gradient_of" || name_of(operation) == "_require_gradient") why = " looks at gradients";
@@ -117,6 +121,8 @@ void add_values(GraphPlan::Part& part, const Recording& recording) {
       is_taken[use.value] = true;
       part.taken.push_back(use.value);
     });
+    if (drops_gradients(operation))
+      each_use(operation, [&](const Recording::Use& use) { part.dropped.push_back(use.value); });
     for (const size_t value : operation.results) {
       is_made[value] = true;
       if (is_needed[value]) part.kept.push_back(value);
@@ -150,7 +156,7 @@ GraphPlan plan_graphs(const Recording& recording, const std::vector<ValueKind>& 
     if (!is_graph && is_backward(operation))
       return refused(obstacles.back() + ", and gradients are made there", static_cast<int64_t>(i));
     if (plan.parts.empty() || plan.parts.back().is_graph != is_graph)
-      plan.parts.push_back({i, i, is_graph, {}, {}, {}});
+      plan.parts.push_back({i, i, is_graph, {}, {}, {}, {}});
     plan.parts.back().end = i + 1;
   }
   if (std::none_of(plan.parts.begin(), plan.parts.end(), [](const GraphPlan::Part& part) { return part.is_graph; }))
@@ -166,7 +172,7 @@ GraphPlan plan_graphs(const Recording& recording, const std::vector<ValueKind>& 
   });
   plan.is_cleared.resize(kinds.size());
   for (const Operation& operation : operations) {
-    if (name_of(operation) != "_drop_gradients") break;
+    if (!drops_gradients(operation)) break;
     each_use(operation, [&](const Recording::Use& use) { plan.is_cleared[use.value] = true; });
   }
   return plan;

@@ -28,6 +28,7 @@ struct GraphPlan {
     bool is_graph;
     // Values: those from before the part; of those that it makes, what is used later; those that nobody takes after it.
     std::vector<size_t> taken, kept, used_up;
+    std::vector<size_t> dropped;  // values whose gradient it drops
   };
 
   at::Device device = at::kCPU;  // of the graphs

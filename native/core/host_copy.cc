@@ -7,6 +7,7 @@
 
 #include "core/device_graph.h"
 #include "core/device_streams.h"
+#include "core/error.h"
 #include "core/version.h"
 
 namespace contrastive {
@@ -70,6 +71,12 @@ std::optional<at::Tensor> known_on_host(const at::Tensor& tensor) {
   const Known& entry = found->second;
   if (entry.tensor.expired() || entry.version != version_of(tensor)) return std::nullopt;
   return entry.host;
+}
+
+at::Tensor on_host(const at::Tensor& tensor) {
+  if (const std::optional<at::Tensor> known = known_on_host(tensor)) return *known;
+  CONTRASTIVE_CHECK(!captured_use(), kStateError, "numbers of the device are looked at");
+  return tensor.cpu();
 }
 
 }  // namespace contrastive

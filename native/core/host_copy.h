@@ -23,10 +23,8 @@ at::Tensor send_known(const at::Tensor& host, at::Device device);
 // has not been changed since.
 std::optional<at::Tensor> known_on_host(const at::Tensor& tensor);
 
-// The values on the CPU, read from the device where they are not known.
-inline at::Tensor on_host(const at::Tensor& tensor) {
-  const std::optional<at::Tensor> known = known_on_host(tensor);
-  return known ? *known : tensor.cpu();
-}
+// The values on the CPU, read from the device where they are not known. Throws kStateError where launches are being
+// taken down, of which those values would become a part.
+at::Tensor on_host(const at::Tensor& tensor);
 
 }  // namespace contrastive

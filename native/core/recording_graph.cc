@@ -27,17 +27,26 @@ std::vector<bool> outside(const std::vector<ValueKind>& kinds) {
 
 const void* storage_of(const at::Tensor& tensor) { return tensor.storage().unsafeGetStorageImpl(); }
 
-bool has_gradient(const at::Tensor& tensor) {
-  return tensor.requires_grad() && tensor.is_leaf() && tensor.grad().defined();
+// Undefined where there is none.
+at::Tensor gradient_of(const at::Tensor& tensor) {
+  return tensor.requires_grad() && tensor.is_leaf() ? tensor.grad() : at::Tensor();
 }
 
-// What tells of tensors whether they were changed.
+// What tells of tensors, and of gradients that they have, whether they were changed.
 struct Before {
   explicit Before(const std::vector<at::Tensor>& tensors) : tensors(tensors) {
     for (const at::Tensor& tensor : tensors) {
-      versions.push_back(version_of(tensor));
-      gradients.push_back(has_gradient(tensor) ? tensor.grad() : at::Tensor());
+      gradients.push_back(gradient_of(tensor));
+      note(tensor);
+      if (gradients.back().defined()) note(gradients.back());
     }
+  }
+
+  std::vector<at::Tensor> changed() const {
+    std::vector<at::Tensor> found;
+    for (const auto& [tensor, version] : versions)
+      if (version_of(tensor) != version) found.push_back(tensor);
+    return found;
   }
 
   void restore_gradients() const {
@@ -46,8 +55,12 @@ struct Before {
   }
 
   const std::vector<at::Tensor> tensors;
-  std::vector<uint32_t> versions;
   std::vector<at::Tensor> gradients;
+
+ private:
+  void note(const at::Tensor& tensor) { versions.emplace_back(tensor, version_of(tensor)); }
+
+  std::vector<std::pair<at::Tensor, uint32_t>> versions;
 };
 
 // Runs `work`, and keeps the first failure.
@@ -101,24 +114,26 @@ bool RecordingGraph::may_use_graphs(const std::vector<at::Tensor>& given) {
     if (!thread_) thread_ = std::this_thread::get_id();
     if (status_.state == State::kNotPossible || *thread_ != std::this_thread::get_id()) return false;
   }
-  if (plan_.uses_gradients)
-    for (size_t value = 0; value < given.size(); ++value)
-      if (is_outside_[value] && !plan_.is_cleared[value] && has_gradient(given[value])) {
-        give_up("it adds to gradients from before the call, or uses them");
-        return false;
-      }
+  const std::vector<at::Tensor> gradients = gradients_before(given);
   const auto is_as_it_was = [&](const Captured& captured) {
-    return std::all_of(captured.taken.begin(), captured.taken.end(),
+    return captured.backends == backends_in_force() &&
+           std::all_of(captured.taken.begin(), captured.taken.end(),
                        [&](const Taken& taken) {
                          return !is_outside_[taken.value] || given[taken.value].const_data_ptr() == taken.data;
                        }) &&
            std::all_of(captured.host.unchanged.begin(), captured.host.unchanged.end(),
                        [](const auto& made_of) { return version_of(made_of.first) == made_of.second; });
   };
-  if (std::any_of(captured_.begin(), captured_.end(), [&](const auto& each) { return each && !is_as_it_was(*each); }))
-    start_again();
+  const auto is_same = [](const at::Tensor& one, const at::Tensor& other) { return one.is_same(other); };
+  const bool has_begun =
+      std::any_of(captured_.begin(), captured_.end(), [](const auto& each) { return each.has_value(); });
+  const bool is_usable =
+      std::all_of(captured_.begin(), captured_.end(), [&](const auto& each) { return !each || is_as_it_was(*each); }) &&
+      std::equal(gradients.begin(), gradients.end(), gradients_.begin(), gradients_.end(), is_same);
+  if (has_begun && !is_usable) start_again();
   if (++calls_ <= kWarmUp || status().state == State::kNotPossible) return false;
-  if (calls_ == kWarmUp + 1) {
+  if (!has_begun) {
+    gradients_ = gradients;
     fixed_.clear();
     for (size_t value = 0; value < given.size(); ++value)
       if (is_outside_[value]) fixed_.insert(storage_of(given[value]));
@@ -126,11 +141,20 @@ bool RecordingGraph::may_use_graphs(const std::vector<at::Tensor>& given) {
   return true;
 }
 
+// Those that the recording adds to or uses, by value; a backward pass adds to them where they lie.
+std::vector<at::Tensor> RecordingGraph::gradients_before(const std::vector<at::Tensor>& given) const {
+  std::vector<at::Tensor> gradients(plan_.uses_gradients ? given.size() : 0);
+  for (size_t value = 0; value < gradients.size(); ++value)
+    if (is_outside_[value] && !plan_.is_cleared[value]) gradients[value] = gradient_of(given[value]);
+  return gradients;
+}
+
 // Takes a part down, without doing any of it. False where that cannot be: `values` are then as before.
 bool RecordingGraph::capture(size_t number, std::vector<at::Tensor>& values, uint64_t job) {
   const GraphPlan::Part& part = plan_.parts[number];
   const std::vector<at::Tensor> given = values;
   Captured made;
+  made.backends = backends_in_force();
   std::vector<at::Tensor> in_place;
   std::optional<Failure> failure;
   attempt(failure, job, [&] {  // the memory of the device, perhaps
@@ -171,17 +195,20 @@ bool RecordingGraph::capture(size_t number, std::vector<at::Tensor>& values, uin
     failure = Failure{"", "a view of an argument is used beside operations that change something"};
   if (failure) {
     before.restore_gradients();
+    // Nothing was done: a copy that was given the version of its source does not have its values.
+    for (const at::Tensor& tensor : before.changed()) tensor.unsafeGetTensorImpl()->bump_version();
     values = given;
     give_up(failure->message, failure->operation);
     return false;
   }
 
+  made.written = before.changed();
   for (size_t i = 0; i < before.tensors.size(); ++i) {
-    const at::Tensor& tensor = before.tensors[i];
-    if (version_of(tensor) != before.versions[i]) made.written.push_back(tensor);
-    const at::Tensor gradient = has_gradient(tensor) ? tensor.grad() : at::Tensor();
-    if (!gradient.is_same(before.gradients[i])) made.grads.emplace_back(tensor, gradient);
+    const at::Tensor gradient = gradient_of(before.tensors[i]);
+    if (!gradient.is_same(before.gradients[i])) made.grads.emplace_back(before.tensors[i], gradient);
   }
+  for (const size_t value : part.dropped)  // there may be one at another call
+    if (!gradient_of(given[value]).defined()) made.grads.emplace_back(given[value], at::Tensor());
   for (const size_t value : part.kept) made.kept.push_back(values[value]);
   for (const Taken& taken : made.taken)
     if (taken.own.defined()) made.storages.push_back(storage_of(taken.own));
@@ -242,20 +269,31 @@ bool RecordingGraph::is_of_graph(const at::Tensor& tensor) const {
   });
 }
 
+RecordingGraph::Backends RecordingGraph::backends_in_force() {
+  const at::Context& context = at::globalContext();
+  return {context.float32MatmulPrecision(), context.deterministicCuDNN()};
+}
+
 void RecordingGraph::start_again() {
   wasted_ = calls_ - kWarmUp < kWorthwhile ? wasted_ + 1 : 0;
   if (wasted_ == kMostWasted)
-    return give_up("tensors from outside lie elsewhere, or their values have changed, every few calls");
+    return give_up(
+        "tensors from outside, or gradients that are added to, lie elsewhere or have other values every few calls");
   calls_ = 0;
-  for (std::optional<Captured>& captured : captured_) captured.reset();
+  let_go();
   const std::lock_guard lock(mutex_);
   status_.state = State::kWarmingUp;
 }
 
 void RecordingGraph::give_up(std::string reason, int64_t operation) {
-  for (std::optional<Captured>& captured : captured_) captured.reset();
+  let_go();
   const std::lock_guard lock(mutex_);
   status_ = {State::kNotPossible, std::move(reason), operation};
+}
+
+void RecordingGraph::let_go() {
+  gradients_.clear();
+  for (std::optional<Captured>& captured : captured_) captured.reset();
 }
 
 }  // namespace contrastive

@@ -2,6 +2,7 @@
 // of the host, such as an update at a learning rate, are run between graphs as ever.
 #pragma once
 
+#include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -44,6 +45,10 @@ class RecordingGraph {
   Status status() const;
 
  private:
+  // How libraries of the device compute: of matrix products, and whether cuDNN gives the same bits each time.
+  using Backends = std::pair<at::Float32MatmulPrecision, bool>;
+  static Backends backends_in_force();
+
   // What is known of a value that a graph takes.
   struct Taken {
     size_t value;
@@ -55,13 +60,15 @@ class RecordingGraph {
     std::unique_ptr<DeviceGraph> graph;
     std::vector<Taken> taken;
     HostUse host;
+    Backends backends;
     std::vector<at::Tensor> kept;                          // as in the plan
-    std::vector<at::Tensor> written;                       // that are changed in place
+    std::vector<at::Tensor> written;                       // that are changed in place, gradients among them
     std::vector<std::pair<at::Tensor, at::Tensor>> grads;  // a parameter, and what it then has
     std::vector<const void*> storages;                     // of the graph
   };
 
   bool may_use_graphs(const std::vector<at::Tensor>& given);
+  std::vector<at::Tensor> gradients_before(const std::vector<at::Tensor>& given) const;
   bool capture(size_t part, std::vector<at::Tensor>& values, uint64_t job);
   bool keeps_view_of_argument(const GraphPlan::Part& part, const std::vector<Taken>& taken,
                               const std::vector<at::Tensor>& values) const;
@@ -70,12 +77,14 @@ class RecordingGraph {
   bool is_of_graph(const at::Tensor& tensor) const;
   void start_again();
   void give_up(std::string reason, int64_t operation = -1);
+  void let_go();
 
   const Recording& recording_;
   const std::vector<bool> is_outside_;  // by value
   const GraphPlan plan_;
   std::vector<std::optional<Captured>> captured_;  // by part
   std::set<const void*> fixed_;                    // storages of values from outside
+  std::vector<at::Tensor> gradients_;              // by value, those from before the call that was taken down
   int calls_ = 0;                                  // since the beginning, or since something moved
   int wasted_ = 0;                                 // graphs in a row that were hardly used
   mutable std::mutex mutex_;                       // of the rest

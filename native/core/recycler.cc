@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -14,8 +15,6 @@
 #include <map>
 #include <mutex>
 #include <unordered_map>
-#include <utility>
-#include <vector>
 
 #include "core/thread.h"
 
@@ -25,25 +24,26 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kSmallest = size_t{1} << 20;  // smaller ones are malloc's, which keeps them itself
-constexpr size_t kHugePage = size_t{1} << 21;
 constexpr auto kPatience = std::chrono::seconds(5);
 
-size_t whole_pages(size_t bytes) {
-  static const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  return (bytes + page - 1) / page * page;
+size_t page() {
+  static const auto bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
 }
 
-// Starts at a huge page, so that the kernel can back it with them; null when there is no memory.
-void* map(size_t bytes) {
-  void* const mapped =
-      mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, /*fd=*/-1, /*offset=*/0);
+size_t whole_pages(size_t bytes) { return (bytes + page() - 1) / page() * page(); }
+
+// Ends where `next` begins, if that is free, so that ranges touch and can be joined. Null when there is no memory.
+char* map(size_t bytes, char* next) {
+  const auto mapped_at = [bytes](char* place, int flags) {
+    return mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, /*fd=*/-1, /*offset=*/0);
+  };
+  void* mapped = MAP_FAILED;
+  if (next != nullptr) mapped = mapped_at(next - bytes, MAP_FIXED_NOREPLACE);  // a hint before Linux 4.17
+  if (mapped == MAP_FAILED) mapped = mapped_at(nullptr, 0);
   if (mapped == MAP_FAILED) return nullptr;
-  char* const begin = static_cast<char*>(mapped);
-  const size_t before = -reinterpret_cast<uintptr_t>(begin) % kHugePage;
-  if (before > 0) munmap(begin, before);
-  munmap(begin + before + bytes, kHugePage - before);
-  madvise(begin + before, bytes, MADV_HUGEPAGE);  // refused: the default will do
-  return begin + before;
+  madvise(mapped, bytes, MADV_HUGEPAGE);  // refused: the default will do
+  return static_cast<char*>(mapped);
 }
 
 class Recycler final : public c10::Allocator {
@@ -82,66 +82,84 @@ class Recycler final : public c10::Allocator {
   }
 
   struct Free {
-    void* data;
-    Clock::time_point since;
+    size_t bytes;
+    Clock::time_point since;  // of the part that has been free for longest
   };
+  using FreeRanges = std::map<char*, Free>;
 
   void* obtain(size_t bytes) {
-    {
-      const std::lock_guard lock(mutex_);
-      const auto fits = free_.lower_bound(bytes);
-      if (fits != free_.end() && fits->first <= bytes + bytes / 8) {
-        const auto latest = std::prev(free_.upper_bound(fits->first));  // the likeliest to be in a cache
-        void* const data = latest->second.data;
-        free_bytes_ -= latest->first;
-        free_.erase(latest);
-        return data;
-      }
-    }
-    void* data = map(bytes);
+    void* data = take(bytes);
     if (data == nullptr) {
       unmap_free(Clock::time_point::max());
-      data = map(bytes);
+      data = take(bytes);
     }
-    if (data == nullptr) return nullptr;
+    return data;
+  }
+
+  // The end of the smallest free range that is large enough, or else new memory.
+  void* take(size_t bytes) {
     const std::lock_guard lock(mutex_);
-    sizes_.emplace(data, bytes);
+    auto best = free_.end();
+    for (auto range = free_.begin(); range != free_.end(); ++range)
+      if (range->second.bytes >= bytes && (best == free_.end() || range->second.bytes < best->second.bytes))
+        best = range;
+    char* data = nullptr;
+    if (best == free_.end()) {
+      data = map(bytes, newest_);
+      if (data == nullptr) return nullptr;
+      newest_ = data;
+    } else {
+      best->second.bytes -= bytes;
+      data = best->first + best->second.bytes;
+      if (best->second.bytes == 0) free_.erase(best);
+      free_bytes_ -= bytes;
+    }
+    taken_.emplace(data, bytes);
     return data;
   }
 
   static void give_back(void* data) {
     Recycler& self = instance();
-    if (reinterpret_cast<uintptr_t>(data) % kHugePage != 0 || !self.keep(data)) self.fallback_->raw_deallocate(data);
+    if (reinterpret_cast<uintptr_t>(data) % page() != 0 || !self.keep(static_cast<char*>(data)))
+      self.fallback_->raw_deallocate(data);
   }
 
   // False when the block is not one of ours.
-  bool keep(void* data) {
+  bool keep(char* data) {
     const std::lock_guard lock(mutex_);
-    const auto found = sizes_.find(data);
-    if (found == sizes_.end()) return false;
+    const auto found = taken_.find(data);
+    if (found == taken_.end()) return false;
     free_bytes_ += found->second;
-    free_.emplace(found->second, Free{data, Clock::now()});
-    if (free_.size() == 1) kept_.notify_one();
+    const auto range = free_.emplace(data, Free{found->second, Clock::now()}).first;
+    taken_.erase(found);
+    join(range, std::next(range));
+    if (range != free_.begin()) join(std::prev(range), range);
+    kept_.notify_one();
     return true;
   }
 
-  // Gives back to the system what has been free since before `limit`.
+  // Makes one range of two where they touch.
+  void join(FreeRanges::iterator range, FreeRanges::iterator next) {
+    if (next == free_.end() || range->first + range->second.bytes != next->first) return;
+    range->second = {range->second.bytes + next->second.bytes, std::min(range->second.since, next->second.since)};
+    free_.erase(next);
+  }
+
+  // Gives back to the system what has been free since before `limit`, and what it touches.
   void unmap_free(Clock::time_point limit) {
-    std::vector<std::pair<void*, size_t>> expired;
+    FreeRanges expired;
     {
       const std::lock_guard lock(mutex_);
-      for (auto block = free_.begin(); block != free_.end();) {
-        if (block->second.since > limit) {
-          ++block;
-          continue;
+      for (auto range = free_.begin(); range != free_.end();) {
+        const auto next = std::next(range);
+        if (range->second.since <= limit) {
+          free_bytes_ -= range->second.bytes;
+          expired.insert(free_.extract(range));
         }
-        expired.emplace_back(block->second.data, block->first);
-        sizes_.erase(block->second.data);
-        free_bytes_ -= block->first;
-        block = free_.erase(block);
+        range = next;
       }
     }
-    for (const auto& [data, bytes] : expired) munmap(data, bytes);
+    for (const auto& [data, range] : expired) munmap(data, range.bytes);
   }
 
   void watch() {
@@ -160,8 +178,9 @@ class Recycler final : public c10::Allocator {
   c10::Allocator* const fallback_ = c10::GetDefaultCPUAllocator();
   std::mutex mutex_;
   std::condition_variable kept_;
-  std::unordered_map<void*, size_t> sizes_;  // of all blocks, free or not
-  std::multimap<size_t, Free> free_;
+  std::unordered_map<char*, size_t> taken_;
+  FreeRanges free_;  // no two of them touch
+  char* newest_ = nullptr;
   size_t free_bytes_ = 0;
 };
 

@@ -1,5 +1,6 @@
-// Keeps the memory of large CPU tensors for the next ones of their size. A training step allocates the same sizes again
-// and again; fresh memory for them costs a page fault every 4 KiB, which was a tenth of the step's time.
+// Keeps the memory of large CPU tensors for the next ones: fresh memory costs a page fault every 4 KiB, which was a
+// tenth of a training step's time. Blocks are cut from the smallest free range that is large enough, and joined again
+// when they are free, so that a training holds hardly more than its tensors at their most.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@ namespace contrastive {
 // AddressSanitizer, which must see every free, it does nothing; nor does it where the system has no thread for it.
 void install_recycler();
 
-// Bytes that wait for the next tensor of their size; they go back to the system when none has come for some seconds.
+// Bytes that wait for the next tensor; they go back to the system when none has come for some seconds.
 size_t recyclable_bytes();
 
 }  // namespace contrastive

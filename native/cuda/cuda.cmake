@@ -3,11 +3,17 @@
 # also compiled against the headers of a libtorch for the CPU, which has those for CUDA.
 set(CONTRASTIVE_CUDA_INCLUDES "" CACHE STRING "folders with cuda_runtime_api.h and nccl.h, for contrastive_cuda.so")
 
-if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
+# One of an earlier configuration would not fit the addon.
+macro(go_without_cuda)
+  file(REMOVE ${CMAKE_BINARY_DIR}/Release/contrastive_cuda.so)
   return()
+endmacro()
+
+if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  go_without_cuda()
 endif()
 if(NOT EXISTS "${CONTRASTIVE_LIBTORCH}/lib/libtorch_cuda.so" AND NOT CONTRASTIVE_CUDA_INCLUDES)
-  return()
+  go_without_cuda()
 endif()
 find_package(CUDAToolkit QUIET)
 file(GLOB WHEEL_INCLUDES ${CONTRASTIVE_LIBTORCH}/../nvidia/*/include)
@@ -21,7 +27,7 @@ find_path(CONTRASTIVE_NCCL_INCLUDE nccl.h HINTS ${CUDA_FOLDERS})
 if(NOT CONTRASTIVE_CUDA_RUNTIME_INCLUDE OR NOT CONTRASTIVE_CUDA_CRT_INCLUDE OR NOT CONTRASTIVE_NCCL_INCLUDE)
   message(WARNING "contrastive_cuda.so is not built, and NCCL cannot be used: no cuda_runtime_api.h, crt/host_defines.h "
     "or nccl.h in ${CUDA_FOLDERS}")
-  return()
+  go_without_cuda()
 endif()
 set(CUDA_INCLUDES ${CONTRASTIVE_CUDA_RUNTIME_INCLUDE} ${CONTRASTIVE_CUDA_CRT_INCLUDE} ${CONTRASTIVE_NCCL_INCLUDE})
 
@@ -40,7 +46,7 @@ unset(CMAKE_REQUIRED_INCLUDES)
 if(NOT CONTRASTIVE_CUDA_HEADERS_FIT)
   message(WARNING "contrastive_cuda.so is not built, and NCCL cannot be used: the headers in ${CUDA_INCLUDES} "
     "do not compile, or are of an NCCL before 2.23")
-  return()
+  go_without_cuda()
 endif()
 
 # In the place of libtorch_cuda.so, which a libtorch for the CPU lacks: who opens contrastive_cuda.so has the real one open.

@@ -17,7 +17,7 @@ class CudaGraph final : public DeviceGraph {
     try {
       graph_.capture_begin(pool_, cudaStreamCaptureModeRelaxed);
     } catch (...) {
-      leave_pool();
+      leave_pools();
       throw;
     }
   }
@@ -26,7 +26,7 @@ class CudaGraph final : public DeviceGraph {
     try {
       graph_.capture_end();
     } catch (...) {
-      leave_pool();
+      leave_pools();
       throw;
     }
   }
@@ -34,27 +34,40 @@ class CudaGraph final : public DeviceGraph {
   void replay() override { graph_.replay(); }
 
  private:
-  // After a failure libtorch's allocators would go on with the graph's pool, and ask the graph, which is going to be
-  // gone, for whom. To end what libtorch has ended itself throws: it then lets go of the pool with the graph.
-  void leave_pool() {
+  // After a failure libtorch's allocators may go on with the graph's pools, of the device and of pinned memory, and ask
+  // the graph, which is going to be gone, for whom. How far libtorch came is not known: to end what it has ended
+  // throws. A pool that it was done with it releases with the graph.
+  void leave_pools() {
+    namespace of_device = c10::cuda::CUDACachingAllocator;
+    attempt([&] { of_device::endAllocateToPool(device_, pool_); });
+    attempt([&] { end_pinned_pool(*at::getHostAllocator(at::kCUDA)); });
+    if (is_released_with_graph()) return;
+    attempt([&] { of_device::releasePool(device_, pool_); });
+    attempt([&] { release_pinned_pool(*at::getHostAllocator(at::kCUDA)); });
+  }
+
+  template <typename Work>
+  static bool attempt(const Work& work) {
     try {
-      c10::cuda::CUDACachingAllocator::endAllocateToPool(device_, pool_);
-      c10::cuda::CUDACachingAllocator::releasePool(device_, pool_);
+      work();
+      return true;
     } catch (...) {
-    }
-    try {
-      leave_pinned_pool(*at::getHostAllocator(at::kCUDA));
-    } catch (...) {
+      return false;
     }
   }
 
-  // Of pinned memory, where this libtorch has pools of it.
+  // Not every libtorch has pools of pinned memory.
   template <typename Allocator>
-  void leave_pinned_pool([[maybe_unused]] Allocator& pinned) const {
-    if constexpr (requires { pinned.end_allocate_to_pool(pool_); }) {
-      pinned.end_allocate_to_pool(pool_);
-      pinned.release_pool(pool_);
-    }
+  void end_pinned_pool([[maybe_unused]] Allocator& pinned) const {
+    if constexpr (requires { pinned.end_allocate_to_pool(pool_); }) pinned.end_allocate_to_pool(pool_);
+  }
+  template <typename Allocator>
+  void release_pinned_pool([[maybe_unused]] Allocator& pinned) const {
+    if constexpr (requires { pinned.release_pool(pool_); }) pinned.release_pool(pool_);
+  }
+
+  bool is_released_with_graph() {
+    return attempt([&] { graph_.pool(); });  // which throws before the end of what is taken down
   }
 
   at::cuda::CUDAGraph graph_;

@@ -7,6 +7,7 @@
 // What the loader asks for.
 extern "C" __attribute__((visibility("default"))) const contrastive::CudaLibrary* contrastive_cuda_library() {
   static const contrastive::CudaLibrary library{.torch_version = TORCH_VERSION,
+                                                .size = sizeof(contrastive::CudaLibrary),
                                                 .prepare_nccl = contrastive::cuda::prepare_nccl,
                                                 .make_nccl_backend = contrastive::cuda::make_nccl_backend,
                                                 .make_device_graph = contrastive::cuda::make_device_graph};

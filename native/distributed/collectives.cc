@@ -134,6 +134,17 @@ at::Tensor whole_batch(const at::Tensor& local) {
   return WholeBatch::apply(local);
 }
 
+// `end` is how the gathering is waited for.
+at::Tensor gather(const at::Tensor& local, void (ProcessGroup::Pending::*end)()) {
+  const auto ranks = group();
+  std::vector<int64_t> sizes = local.sizes().vec();
+  sizes[0] *= ranks->size();
+  const at::Tensor input = ranks->sendable(local), output = at::empty(sizes, input.options());
+  ProcessGroup::Pending pending = ranks->all_gather(output, input);
+  (pending.*end)();
+  return output.to(local.device());
+}
+
 CONTRASTIVE_OP(all_reduce_, "all_reduce_(Tensor(a!) self, *, str op='sum') -> Tensor(a!)");
 CONTRASTIVE_OP(broadcast_, "broadcast_(Tensor(a!) self, *, int source=0) -> Tensor(a!)");
 CONTRASTIVE_OP(all_gather, "all_gather(Tensor self) -> Tensor");
@@ -142,13 +153,8 @@ CONTRASTIVE_OP(whole_batch, "whole_batch(Tensor local) -> Tensor");
 
 }  // namespace
 
-at::Tensor gathered(const at::Tensor& local) {
-  const auto ranks = group();
-  std::vector<int64_t> sizes = local.sizes().vec();
-  sizes[0] *= ranks->size();
-  const at::Tensor input = ranks->sendable(local), output = at::empty(sizes, input.options());
-  ranks->all_gather(output, input).wait();
-  return output.to(local.device());
-}
+at::Tensor gathered(const at::Tensor& local) { return gather(local, &ProcessGroup::Pending::wait); }
+
+at::Tensor gathered_in_order(const at::Tensor& local) { return gather(local, &ProcessGroup::Pending::join); }
 
 }  // namespace contrastive::distributed

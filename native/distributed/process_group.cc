@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -121,6 +122,10 @@ ProcessGroup::ProcessGroup(const GroupOptions& options, const Check& check)
 }
 
 ProcessGroup::~ProcessGroup() {
+  try {
+    if (failure_.empty()) wait_for_joined();
+  } catch (const Error&) {  // which failure_ now has
+  }
   presence_.reset();  // before its connections break: who asks why must find nobody
   if (failure_.empty() && *under_way_ == 0 && end_nccl(&c10d::Backend::shutdown)) return;
   // What still waits for a rank that is gone would be waited for here.
@@ -167,9 +172,7 @@ ProcessGroup::Pending ProcessGroup::launch(const std::function<WorkPtr()>& start
   try {
     work = start();
   } catch (...) {
-    const std::string what = reason_of(std::current_exception());
-    if (!held.back().is_cpu() && is_fault_of_device(std::current_exception())) fail_by_device(what);
-    fail(what);
+    fail_by(std::current_exception(), !held.back().is_cpu());
   }
   auto state = std::make_shared<Pending::State>();
   {
@@ -210,6 +213,21 @@ void ProcessGroup::Pending::wait() {
   }
   if (state_->is_of_device) group_->fail_by_device(state_->error);
   if (!state_->error.empty()) group_->fail(state_->error);
+}
+
+void ProcessGroup::Pending::join() {
+  if (!state_->on_device) return wait();
+  try {
+    state_->on_device->wait();
+  } catch (...) {
+    group_->fail_by(std::current_exception(), /*is_on_device=*/true);
+  }
+  if (group_->joined_) --*group_->under_way_;
+  group_->joined_ = *this;
+}
+
+void ProcessGroup::wait_for_joined() {
+  if (auto newest = std::exchange(joined_, std::nullopt)) newest->wait();
 }
 
 ProcessGroup::Pending ProcessGroup::all_reduce_gradients(const at::Tensor& tensor) {
@@ -358,6 +376,11 @@ void ProcessGroup::fail(const std::string& what, const std::string& otherwise) {
   } catch (const Error& e) {
     fail_with(e);
   }
+}
+
+void ProcessGroup::fail_by(const std::exception_ptr& error, bool is_on_device) {
+  if (is_on_device && is_fault_of_device(error)) fail_by_device(reason_of(error));
+  fail(reason_of(error));
 }
 
 void ProcessGroup::fail_by_device(const std::string& what) {

@@ -7,9 +7,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,6 +37,10 @@ class ProcessGroup {
   class Pending {
    public:
     void wait();
+    // On a device, the host goes on: what this thread launches from here on comes after the collective. On the CPU as
+    // wait(). Whoever reads a value of the device after it calls wait_for_joined() first, which hears of a rank that is
+    // gone; the device itself would be waited for without an end.
+    void join();
 
    private:
     friend class ProcessGroup;
@@ -58,6 +64,8 @@ class ProcessGroup {
   Pending broadcast(const at::Tensor& tensor, int source);
   // One behind the other by rank: `output` is (size · n, …) for (n, …).
   Pending all_gather(const at::Tensor& output, const at::Tensor& input);
+  // Until the device is done with all that was joined.
+  void wait_for_joined();
 
   // The largest of all ranks' `numbers` (int64, in one dimension), in their places. Throws kDistributedError where the
   // ranks have not called the same collectives before.
@@ -79,7 +87,7 @@ class ProcessGroup {
 
   // What the collectives so far have sent: the bytes of the tensors that they were given, and the seconds from their
   // start to their end, on a device until that was noticed, together; and for how long of that somebody waited for
-  // them.
+  // them. The seconds of those that were joined count where they were waited for.
   struct Traffic {
     int64_t collectives = 0, bytes = 0;
     double under_way = 0, waited = 0;
@@ -120,6 +128,8 @@ class ProcessGroup {
   std::string who_is_gone();
   // Throws kDistributedError: who is to blame for what went wrong; where nobody is, `otherwise`.
   [[noreturn]] void fail(const std::string& what, const std::string& otherwise = "ranks cannot reach each other");
+  // By what c10d threw.
+  [[noreturn]] void fail_by(const std::exception_ptr& error, bool is_on_device);
   // The same, of a fault of a device: where no other rank is to blame, it is this one's.
   [[noreturn]] void fail_by_device(const std::string& what);
   [[noreturn]] void fail_with(const Error& error);
@@ -135,6 +145,7 @@ class ProcessGroup {
   CallLog calls_;        // but for those of gradients
   Carrier gloo_, nccl_;  // the second one of options_.device
   std::shared_ptr<std::atomic<int>> under_way_ = std::make_shared<std::atomic<int>>(0);  // collectives
+  std::optional<Pending> joined_;  // the newest: NCCL ends them in their order
   mutable std::mutex traffic_mutex_;
   Traffic traffic_;
   std::atomic<bool> is_waiting_ = false;

@@ -9,23 +9,28 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "core/choice.h"
+#include "core/host_copy.h"
+#include "core/infinity.h"
 #include "core/op.h"
 #include "losses/block_size.h"
 #include "losses/candidates.h"
+#include "losses/class_sums.h"
 #include "losses/loss_inputs.h"
 #include "losses/positive_terms.h"
 
 namespace contrastive::losses {
 namespace {
 
-// |s| is at most this.
+// |s| is at most this; infinity where only a device knows, which nobody waits for.
 double bound_of(const Candidates& candidates, bool normalize, double temperature) {
   if (normalize) return 1 / temperature;
+  if (!candidates.rows.is_cpu()) return kInfinity;
   const auto longest = [](const at::Tensor& x) { return x.detach().square().sum(1).max().item<double>(); };
   const double rows = longest(candidates.rows);
   const double bank = candidates.bank.defined() ? longest(candidates.bank) : 0;
@@ -34,6 +39,19 @@ double bound_of(const Candidates& candidates, bool normalize, double temperature
 
 // 0, or NaN when x holds one.
 at::Tensor zero_or_nan(const at::Tensor& x) { return x.detach().sum(1).mul_(0).sum(); }
+
+// The loss, or NaN where a class that only the device knows is below 0: check() would have to wait for it.
+at::Tensor nan_where_unlabelled(const at::Tensor& loss, const OptionalTensor& labels) {
+  if (!labels || labels->dim() != 1 || known_on_host(*labels)) return loss;
+  return loss.masked_fill(labels->lt(0).any(), std::numeric_limits<double>::quiet_NaN());
+}
+
+// Whether τ is divided out of the rows, (z_i/√τ)·(z_j/√τ), instead of out of similarities: so nobody waits for one that
+// only the device knows. Not where a bank's part in its gradient would be lacking, nor where σ goes with it.
+bool is_divided_out_of_rows(const LossInputs& inputs, const LossOptions& options) {
+  const OptionalTensor& learned = inputs.learned_temperature;
+  return learned && !known_on_host(*learned) && !(inputs.bank && learned->requires_grad()) && !options.sigma;
+}
 
 struct ValidAnchors {
   at::Tensor valid;  // bool (anchors)
@@ -53,22 +71,21 @@ ValidAnchors valid_anchors(const PairCounts& counts, const LossOptions& options)
   return {valid, count};
 }
 
-// L (anchors); not finite, perhaps, where an anchor is not valid.
-at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& counts, const LossInputs& inputs,
-                     const LossOptions& options) {
+// L (anchors); not finite, perhaps, where an anchor is not valid. temperature: τ (). learned: the same where the sums
+// give it a gradient.
+at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& counts, const at::Tensor& temperature,
+                     const OptionalTensor& learned, const LossOptions& options) {
   const bool in = options.variant == Variant::kIn, mises = options.sigma.has_value();
   const Denominators kind = options.denominators;
   const bool shared = kind != Denominators::kNegativesAndOnePositive;  // one denominator for all positives of an anchor
-  const auto& learned = inputs.learned_temperature;
-  const at::Tensor temperature =
-      learned ? learned->to(z.scalar_type()).reshape({}) : at::scalar_tensor(pairs.temperature, z.options());
   // An anchor without a positive is left out later; until then nothing is divided by its 0.
   const at::Tensor totals = at::where(counts.totals > 0, counts.totals, at::ones_like(counts.totals));
 
   const DenominatorSums denominators(kind, options.hard_negatives);
   std::vector<PairSum> sums = denominators.needed();
+  const bool by_class = !mises && shared && !in && has_class_sums(pairs);
   const double mises_exponent = mises ? pairs.temperature / *options.sigma : 0;
-  if (!mises && shared) sums.push_back({Role::kWeighted, in ? std::optional(1.0) : std::nullopt});
+  if (!mises && shared && !by_class) sums.push_back({Role::kWeighted, in ? std::optional(1.0) : std::nullopt});
   if (mises && !options.weight_gradient) sums.push_back({Role::kWeighted, mises_exponent});
   const at::Tensor made = pair_sums(z, learned, pairs, sums);
   const at::Tensor denominator = denominators.log_of(made, counts, temperature);
@@ -82,6 +99,10 @@ at::Tensor losses_of(const at::Tensor& z, const Pairs& pairs, const PairCounts& 
     const VonMises weighting{mises_exponent, log_mean, options.weight_gradient};
     return denominator - positive_terms(z, denominator, learned, pairs, PositiveTerm::kVonMises, weighting) / totals;
   }
+  if (by_class) {
+    const at::Tensor products = products_by_class(z, pairs);
+    return denominator - (learned ? products / temperature : products / pairs.temperature) / totals;
+  }
   if (shared) return denominator - (in ? made[-1] - totals.log() : made[-1] / totals);
   if (!in) return positive_terms(z, denominator, learned, pairs, PositiveTerm::kLogShares).neg() / totals;
   return totals.log() - positive_terms(z, denominator, learned, pairs, PositiveTerm::kShares);
@@ -94,7 +115,8 @@ std::tuple<at::Tensor, at::Tensor> mean_loss(const LossInputs& inputs, const Los
   // Autocast would run the similarities in bfloat16.
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   check(inputs, options);
-  const double temperature = temperature_of(inputs, options);
+  const bool is_in_rows = is_divided_out_of_rows(inputs, options);
+  const double temperature = is_in_rows ? 1 : temperature_of(inputs, options);
   const at::Tensor& features = inputs.features;
   const int64_t batch = features.size(0), rows = batch * features.size(1);
   const int64_t anchors = options.anchors == Anchors::kAll ? rows : batch;
@@ -109,6 +131,11 @@ std::tuple<at::Tensor, at::Tensor> mean_loss(const LossInputs& inputs, const Los
 
   Candidates candidates = candidates_of(inputs, options.normalize, anchors);
   const at::Tensor& z = candidates.rows;
+  const at::Tensor tau = learned ? learned->to(dtype).reshape({}) : at::scalar_tensor(temperature, z.options());
+  if (is_in_rows) {
+    candidates.rows = candidates.rows / tau.sqrt();
+    if (candidates.bank.defined()) candidates.bank = candidates.bank / tau.sqrt();
+  }
   Pairs pairs{.positives = candidates.positives,
               .cap = std::nullopt,
               .rows = rows,
@@ -116,7 +143,7 @@ std::tuple<at::Tensor, at::Tensor> mean_loss(const LossInputs& inputs, const Los
               .queries = options.anchors == Anchors::kQueries,
               .bank = candidates.bank,
               .temperature = temperature,
-              .bound = bound_of(candidates, options.normalize, temperature),
+              .bound = is_in_rows ? kInfinity : bound_of(candidates, options.normalize, temperature),
               .block = options.block > 0 ? options.block : default_block(z)};
   if (options.max_positives > 0)
     pairs.cap = cap_positives(pairs, options.max_positives, options.seed, candidates.order);
@@ -124,13 +151,13 @@ std::tuple<at::Tensor, at::Tensor> mean_loss(const LossInputs& inputs, const Los
   const PairCounts counts = count_pairs(pairs, z.detach());
   const auto [valid, count] = valid_anchors(counts, options);
 
-  const at::Tensor losses = losses_of(z, pairs, counts, inputs, options);
+  const at::Tensor losses = losses_of(z, pairs, counts, tau, is_in_rows ? std::nullopt : learned, options);
   const at::Tensor counted =
       options.no_positives == NoPositives::kZero ? at::full({}, anchors, z.options()) : count.clamp_min(1).to(dtype);
   at::Tensor loss = at::where(valid, losses, at::zeros_like(losses)).sum() * (options.loss_scale / counted);
   loss = loss + zero_or_nan(z);
   if (pairs.bank.defined()) loss = loss + zero_or_nan(pairs.bank);
-  return {loss, count};
+  return {nan_where_unlabelled(loss, inputs.labels), count};
 }
 
 std::tuple<at::Tensor, at::Tensor> contrastive_loss(

@@ -32,37 +32,42 @@ void check(const at::Tensor& features, const std::optional<at::Tensor>& labels, 
                     ", features on ", features.device());
 }
 
-// The place of each class among the classes, of classes in rising order.
-std::vector<int64_t> places_of(const std::vector<int64_t>& sorted) {
-  std::vector<int64_t> places(sorted.size());
-  for (size_t i = 1; i < sorted.size(); ++i) places[i] = places[i - 1] + (sorted[i] != sorted[i - 1] ? 1 : 0);
-  return places;
-}
-
 // sum / count; NaN over nothing, where the sum may be a rounding error. Both are scalars.
 at::Tensor mean_over(const at::Tensor& sum, const at::Tensor& count) { return sum.masked_fill(count.eq(0), 0) / count; }
 
-// The rows in order of their class, so that most blocks hold no positive.
-struct Rows {
+// The rows in order of their class, so that most blocks hold no positive: which, the host says where it knows the
+// labels.
+class Rows {
+ public:
   Rows(const at::Tensor& features, const std::optional<at::Tensor>& labels) {
     const int64_t batch = features.size(0), views = features.size(1);
-    const at::Tensor of_samples = labels ? on_host(*labels).to(at::kLong) : at::arange(batch, at::kLong);
-    const at::Tensor unsorted = of_samples.repeat_interleave(views);
-    const auto [sorted, order] = unsorted.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
+    const at::Tensor of_samples = labels ? known_on_host(*labels).value_or(*labels) : at::arange(batch, at::kLong);
+    const at::Tensor of_rows = of_samples.to(at::kLong).unsqueeze(1).expand({batch, views}).reshape({-1});
+    const auto [sorted, order] = of_rows.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
     const at::Tensor flat = features.to(at::kFloat).reshape({batch * views, features.size(2)});
     z = (flat / flat.norm(2, {1}, /*keepdim=*/true).clamp_min(kNormEpsilon))
             .index_select(0, send(order, features.device()));
-    const auto* first = sorted.const_data_ptr<int64_t>();
-    CONTRASTIVE_CHECK(*first >= 0, kOptionError, "labels must be integers >= 0, got ", *first);
-    known_classes = places_of({first, first + sorted.numel()});
-    classes = send(at::tensor(known_classes, at::TensorOptions(at::kLong)), features.device());
+    const at::Tensor is_new = sorted.narrow(0, 1, count() - 1).ne(sorted.narrow(0, 0, count() - 1));
+    const at::Tensor places = at::cat({at::zeros({1}, sorted.options()), is_new.cumsum(0)});
+    classes = send(places, features.device());
+    if (!places.is_cpu()) return;
+    const auto* lowest = sorted.const_data_ptr<int64_t>();
+    CONTRASTIVE_CHECK(*lowest >= 0, kOptionError, "labels must be integers >= 0, got ", *lowest);
+    known_classes_.assign(places.const_data_ptr<int64_t>(), places.const_data_ptr<int64_t>() + count());
   }
 
   int64_t count() const { return z.size(0); }
 
+  // Whether a row up to `last` may be of the class of one from `first` on.
+  bool may_share_class(int64_t last, int64_t first) const {
+    return known_classes_.empty() || known_classes_[last] >= known_classes_[first];
+  }
+
   at::Tensor z;        // float32 (rows, dim), of length one or zero
   at::Tensor classes;  // int64 (rows), from 0, ascending
-  std::vector<int64_t> known_classes;
+
+ private:
+  std::vector<int64_t> known_classes_;  // the same on the host; empty where only the device knows
 };
 
 struct Neighbours {
@@ -101,7 +106,7 @@ Neighbours visit_pairs(const Rows& rows, int64_t block) {
       };
       at::Tensor s = at::mm(left.narrow(0, i, height), right.narrow(1, j, width));
       if (diagonal) s.diagonal().fill_(-kInfinity);
-      if (rows.known_classes[i + height - 1] >= rows.known_classes[j]) {
+      if (rows.may_share_class(i + height - 1, j)) {
         const at::Tensor same =
             rows.classes.narrow(0, i, height).unsqueeze(1).eq(rows.classes.narrow(0, j, width).unsqueeze(0));
         raise_both(result.negative, s.masked_fill(same, -kInfinity));
@@ -130,10 +135,8 @@ at::Tensor contrastive_metrics(const at::Tensor& features, const std::optional<a
 
   // Sums of similarities over classes are squares of sums of rows: no pair need be visited for them.
   const at::Tensor z = rows.z.to(at::kDouble);
-  const int64_t class_count = rows.known_classes.back() + 1;
-  const at::Tensor class_sums = at::zeros({class_count, z.size(1)}, z.options()).index_add_(0, rows.classes, z);
-  const at::Tensor class_sizes =
-      at::zeros({class_count}, rows.classes.options()).index_add_(0, rows.classes, at::ones_like(rows.classes));
+  const at::Tensor class_sums = at::zeros_like(z).index_add_(0, rows.classes, z);  // there are as many classes at most
+  const at::Tensor class_sizes = at::zeros_like(rows.classes).index_add_(0, rows.classes, at::ones_like(rows.classes));
   const at::Tensor positives = class_sizes.index_select(0, rows.classes) - 1;  // of each row
   const at::Tensor squares = z.square().sum(1);
   const at::Tensor within = class_sums.square().sum();  // Σ z_i·z_j over the pairs of one class, i = j among them

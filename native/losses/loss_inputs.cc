@@ -56,8 +56,9 @@ void check_labels(const at::Tensor& labels, const at::Tensor& features) {
   check_integers("labels", "(batch)", labels, batch, features);
   // −1 says of a bank's feature that it has no class. In the batch it would be one, of all samples that were left
   // unlabelled.
-  if (labels.is_meta()) return;
-  const auto least = on_host(labels).min().item<int64_t>();
+  const std::optional<at::Tensor> known = known_on_host(labels);
+  if (labels.is_meta() || !known) return;
+  const auto least = known->min().item<int64_t>();
   CONTRASTIVE_CHECK(least >= 0, kOptionError, "labels must be integers >= 0, got ", least);
 }
 
@@ -143,7 +144,7 @@ void check(const LossInputs& inputs, const LossOptions& options) {
 double temperature_of(const LossInputs& inputs, const LossOptions& options) {
   const auto& learned = inputs.learned_temperature;
   if (learned && (learned->is_meta() || inputs.features.is_meta())) return 1;
-  const double value = learned ? learned->item<double>() : options.temperature;
+  const double value = learned ? on_host(*learned).item<double>() : options.temperature;
   CONTRASTIVE_CHECK(value > 0 && std::isfinite(value), kOptionError, "temperature must be a finite number > 0, got ",
                     value);
   return value;

@@ -48,7 +48,7 @@ struct LossOptions {
 };
 
 // Throws kShapeError, kDTypeError, kDeviceError or kOptionError for what does not fit; values are looked at where the
-// tensors are not meta.
+// tensors are not meta, those of classes where the host knows them.
 void check(const LossInputs& inputs, const LossOptions& options);
 
 // τ on the host, checked; 1 for meta tensors.

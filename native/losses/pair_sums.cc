@@ -43,6 +43,9 @@ struct SumProblem : torch::CustomClassHolder {
         exponents.push_back(*sum.exponent);
   }
 
+  bool asks_for_positives() const {
+    return std::ranges::any_of(sums, [](const PairSum& sum) { return sum.role != Role::kAll; });
+  }
   bool bounded(double exponent) const { return pairs.bound * exponent <= kExpBound; }
 
   // Calls visit(sum, side, weights) for each sum of this exponent and each side that has a part in it.
@@ -81,7 +84,7 @@ at::Tensor forward_sums(const SumProblem& problem, const at::Tensor& z) {
   Similarities similarities(pairs, z);
   for (const Block& block : own_blocks_of(pairs)) {
     at::Tensor s = similarities.block(block);
-    const std::vector<Side> sides = sides_of(pairs, block);
+    const std::vector<Side> sides = sides_of(pairs, block, problem.asks_for_positives());
     problem.for_each_sum(std::nullopt, sides, [&](size_t k, const Side& side, const at::Tensor& weights) {
       total(k, side).add_((side.oriented(s) * weights).sum(1));
     });
@@ -196,7 +199,7 @@ class PairSumsGradient : public Function<PairSumsGradient> {
     Similarities similarities(problem->pairs, z);
     for (const Block& block : own_blocks_of(problem->pairs)) {
       at::Tensor s = similarities.block(block);
-      gradient.add(block, of_similarities.of(s, block, sides_of(problem->pairs, block)));
+      gradient.add(block, of_similarities.of(s, block, sides_of(problem->pairs, block, problem->asks_for_positives())));
     }
     gradient.join();
     if (!temperature) return {gradient.of_features()};

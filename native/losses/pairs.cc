@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/host_copy.h"
+#include "losses/class_sums.h"
+
 namespace contrastive::losses {
 namespace {
 
@@ -51,7 +54,12 @@ void hide(const Block& block, at::Tensor& x, double value) {
   if (block.keys) x.masked_fill_(at::eye(x.size(0), x.options().dtype(at::kBool)).logical_not_(), value);
 }
 
-std::vector<Side> sides_of(const Pairs& pairs, const Block& block) {
+std::vector<Side> sides_of(const Pairs& pairs, const Block& block, bool asks) {
+  if (!asks) {
+    std::vector<Side> sides{{.anchors = block.rows}};
+    if (block.mirrored) sides.push_back({.of_columns = true, .anchors = block.columns});
+    return sides;
+  }
   std::vector<Side> sides;
   const auto positives = positives_of(pairs, block.rows, block.columns);
   sides.push_back(side_of(pairs, block.rows, block.columns, false, positives));
@@ -109,6 +117,10 @@ at::Tensor Similarities::candidates(Range range) const {
 }
 
 PairCounts count_pairs(const Pairs& pairs, const at::Tensor& like) {
+  if (has_class_sums(pairs)) {
+    const at::Tensor totals = positives_by_class(pairs, like);
+    return {totals, pairs.compared() - totals};
+  }
   at::Tensor totals = at::zeros({pairs.anchors}, like.options());
   at::Tensor negatives = at::full({pairs.anchors}, pairs.compared(), like.options());
   for (const Block& block : blocks_of(pairs))
@@ -123,7 +135,7 @@ PairCounts count_pairs(const Pairs& pairs, const at::Tensor& like) {
 PositiveCap cap_positives(const Pairs& pairs, int64_t count, int64_t seed, const at::Tensor& order) {
   const int64_t candidates = pairs.candidates(), kept = std::min(count, candidates);
   at::Generator generator = at::detail::createCPUGenerator(static_cast<uint64_t>(seed));
-  const at::Tensor places = at::randperm(candidates, generator, at::kLong).to(order.device()).index_select(0, order);
+  const at::Tensor places = send(at::randperm(candidates, generator, at::kLong), order.device()).index_select(0, order);
   at::Tensor reach = at::empty({pairs.anchors}, places.options());
   for (const Range& rows : pairs.positives->split(0, pairs.anchors, pairs.block)) {
     at::Tensor nearest = at::full({rows.size(), kept}, candidates, places.options());

@@ -69,7 +69,8 @@ struct Side {
   }
 };
 
-std::vector<Side> sides_of(const Pairs& pairs, const Block& block);
+// `asks`: whether positives are asked for; else no side has any.
+std::vector<Side> sides_of(const Pairs& pairs, const Block& block, bool asks = true);
 
 // Every pair once, a mirrored block standing for two; those with the bank come first.
 std::vector<Block> blocks_of(const Pairs& pairs);

@@ -30,6 +30,8 @@ class Classes final : public Positives {
     return ranges;
   }
 
+  at::Tensor unknown_classes() const override { return known_.empty() ? classes_.to(at::kLong) : at::Tensor(); }
+
  protected:
   std::optional<at::Tensor> weights(Range rows, Range columns) const override {
     if (!known_.empty()) {

@@ -6,6 +6,8 @@
 // its end (github.com/uxlfoundation/oneDNN, issue 6035). The heap that is corrupted so ends the process, now or later,
 // or makes wrong numbers, or keeps two threads waiting for ever. The pixels are taken here, before, and what is left is
 // a convolution of stride 1: where the blocks are whole, that is merely faster (0.4 to 0.9 of the time in ResNet-18).
+// Where a side is odd, oneDNN would have taken its general kernel for the stride, and now takes that for 1x1, which
+// adds up the pixels in another order: the last bits differ.
 //
 // The weight in bfloat16 where an image is so small that parts of the kernel meet padding only (3x3 over one pixel):
 // their gradient is 0, and is not written at all: what lay in memory comes back, NaN among it. It is computed in

@@ -101,15 +101,18 @@ Statistics measure(const at::Tensor& x, const Blocks& blocks, const BatchNormSta
   });
   const std::vector<double> sums = blocks.reduce(partial);
 
-  Moments moments(blocks.channels, x.numel() / blocks.channels);
+  Moments moments{at::empty({2 * blocks.channels + 1}, at::kDouble)};
+  auto* own = moments.values.mutable_data_ptr<double>();
+  *own = static_cast<double>(x.numel() / blocks.channels);
   for (int64_t c = 0; c < blocks.channels; ++c) {
-    const double about = sums[c] / moments.count;
-    const double squares = sums[blocks.channels + c] - moments.count * about * about;
-    moments.mean[c] = shift_of[c] + about;
-    moments.squares[c] = squares < 0 ? 0 : squares;  // a NaN stays one
+    const double about = sums[c] / *own;
+    const double squares = sums[blocks.channels + c] - *own * about * about;
+    own[1 + c] = shift_of[c] + about;
+    own[1 + blocks.channels + c] = squares < 0 ? 0 : squares;  // a NaN stays one
   }
   if (state.over_all_ranks) moments = over_all_ranks(moments);
-  const double n = moments.count;
+  const auto* all = moments.values.const_data_ptr<double>();
+  const double n = *all;
   Statistics result{at::empty({blocks.channels}), at::empty({blocks.channels}), n};
   auto* mean = result.mean.mutable_data_ptr<float>();
   auto* inverse = result.inverse_deviation.mutable_data_ptr<float>();
@@ -117,7 +120,7 @@ Statistics measure(const at::Tensor& x, const Blocks& blocks, const BatchNormSta
   auto* running_mean = moves ? state.running_mean.mutable_data_ptr<float>() : nullptr;
   auto* running_var = moves ? state.running_var.mutable_data_ptr<float>() : nullptr;
   for (int64_t c = 0; c < blocks.channels; ++c) {
-    const double variance = moments.squares[c] / n, center = moments.mean[c];
+    const double variance = all[1 + blocks.channels + c] / n, center = all[1 + c];
     mean[c] = static_cast<float>(center);
     inverse[c] = static_cast<float>(1.0 / std::sqrt(variance + state.epsilon));
     if (!moves) continue;
@@ -181,12 +184,13 @@ struct FusedBatchNorm : torch::autograd::Function<FusedBatchNorm> {
     Lanes lanes(blocks);
     LaneParameters p = forward_parameters(lanes, weight, bias, statistics);
     const at::Tensor masked = y.defined() ? at::empty_like(dy) : at::Tensor();
-    const std::vector<double> sums = gradient_sums(blocks, x, dy, y, act, p, masked);
+    std::vector<double> sums = gradient_sums(blocks, x, dy, y, act, p, masked);
 
     // A rank's part of the gradients of weight and bias is of its own rows; that of x depends on all.
-    const std::vector<double> all = context->saved_data["over_all_ranks"].toBool() ? sum_over_all_ranks(sums) : sums;
+    at::Tensor all = at::from_blob(sums.data(), {2 * blocks.channels}, at::kDouble);
+    if (context->saved_data["over_all_ranks"].toBool()) all = sum_over_all_ranks(all);
     const double n = context->saved_data["count"].toDouble();
-    const double *total = all.data(), *products = all.data() + blocks.channels;
+    const double *total = all.const_data_ptr<double>(), *products = total + blocks.channels;
     const auto* inverse = statistics.inverse_deviation.const_data_ptr<float>();
     const auto* w = weight.const_data_ptr<float>();
     p.slope = lanes.add([=](int64_t c) { return -w[c] * inverse[c] * inverse[c] * inverse[c] * products[c] / n; });

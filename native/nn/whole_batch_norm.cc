@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "distributed/process_group.h"
 #include "nn/moments.h"
 
 namespace contrastive::nn {
@@ -31,34 +32,26 @@ at::Tensor along(const at::Tensor& x, const at::Tensor& values) {
   return values.reshape(sizes);
 }
 
-at::Tensor tensor_of(const std::vector<double>& values, const at::Tensor& like) {
-  return at::tensor(values, at::kDouble).to(like.options());
-}
-
-std::vector<double> numbers_of(const at::Tensor& values) {
-  const at::Tensor numbers = values.detach().to(at::kCPU, at::kDouble).contiguous();
-  return {numbers.const_data_ptr<double>(), numbers.const_data_ptr<double>() + numbers.numel()};
+// In float64, on the device from which it is sent: not every other one has float64.
+at::Tensor to_send(const at::Tensor& values) {
+  return values.to(distributed::group()->sent_from(values.device())).to(at::kDouble);
 }
 
 Moments moments_of(const at::Tensor& x) {
-  Moments moments(x.size(1), x.numel() / x.size(1));
   const at::Tensor mean = x.mean(others(x));
-  moments.mean = numbers_of(mean);
-  moments.squares = numbers_of((x - along(x, mean)).square().sum(others(x)));
-  return over_all_ranks(moments);
+  const at::Tensor own = to_send(at::cat({mean, (x - along(x, mean)).square().sum(others(x))}));
+  return over_all_ranks({at::cat({at::full({1}, x.numel() / x.size(1), own.options()), own})});
 }
 
-// In double, then rounded: to the same bits as the fused way, which other ranks may take.
+// Rounded at the end, to the same bits as by the fused way, which other ranks may take.
 void move_running(const BatchNormState& state, const Moments& moments) {
   if (!state.running_mean.defined()) return;
-  const auto move = [&](const at::Tensor& running, const std::vector<double>& values) {
-    const at::Tensor before = running.to(at::kDouble), target = tensor_of(values, before);
-    running.add_((target - before).mul_(state.momentum).to(running.scalar_type()));
+  const auto move = [&](const at::Tensor& running, const at::Tensor& target) {
+    running.add_((target - running.to(target.device())).mul_(state.momentum).to(running.options()));
   };
-  std::vector<double> variance = moments.squares;
-  for (double& each : variance) each = each / moments.count * moments.count / (moments.count - 1);
-  move(state.running_mean, moments.mean);
-  move(state.running_var, variance);
+  const at::Tensor n = moments.count();
+  move(state.running_mean, moments.mean());
+  move(state.running_var, moments.squares() / n * n / (n - 1));
 }
 
 struct WholeBatchNorm : torch::autograd::Function<WholeBatchNorm> {
@@ -67,15 +60,14 @@ struct WholeBatchNorm : torch::autograd::Function<WholeBatchNorm> {
     const at::Tensor x = input.to(input.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
     const Moments moments = moments_of(x);
     move_running(state, moments);
-    std::vector<double> variance = moments.squares;
-    for (double& each : variance) each /= moments.count;
-    const at::Tensor inverse = (tensor_of(variance, x) + state.epsilon).rsqrt();
-    const at::Tensor normal = (x - along(x, tensor_of(moments.mean, x))) * along(x, inverse);
+    const at::Tensor variance = (moments.squares() / moments.count()).to(x.options());
+    const at::Tensor inverse = (variance + state.epsilon).rsqrt();
+    const at::Tensor normal = (x - along(x, moments.mean().to(x.options()))) * along(x, inverse);
     at::Tensor y = normal;
     if (weight) y = y * along(x, *weight);
     if (bias) y = y + along(x, *bias);
-    context->saved_data["count"] = moments.count;
-    context->save_for_backward({normal, inverse, weight.value_or(Variable()), bias.value_or(Variable())});
+    context->save_for_backward(
+        {normal, inverse, weight.value_or(Variable()), bias.value_or(Variable()), moments.count()});
     return y.to(input.scalar_type());
   }
 
@@ -83,15 +75,15 @@ struct WholeBatchNorm : torch::autograd::Function<WholeBatchNorm> {
     CONTRASTIVE_CHECK(!c10::GradMode::is_enabled(), kAutogradError,
                       "batch normalisation over all ranks has no second derivative");
     const variable_list saved = context->get_saved_variables();
-    const Variable &normal = saved[0], &inverse = saved[1], &weight = saved[2], &bias = saved[3];
-    const double n = context->saved_data["count"].toDouble();
+    const Variable &normal = saved[0], &inverse = saved[1], &weight = saved[2], &bias = saved[3], &n = saved[4];
     const at::Tensor dy = gradients[0].to(normal.scalar_type());
     const at::Tensor dbias = dy.sum(others(dy)), dweight = (dy * normal).sum(others(dy));
     const int64_t channels = dbias.numel();
     // Σ dy and Σ dy · (x - mean), as the fused way sends them: other ranks may take that one.
-    const at::Tensor sums = tensor_of(sum_over_all_ranks(numbers_of(at::cat({dbias, dweight / inverse}))), normal);
-    const at::Tensor about = along(dy, sums.narrow(0, 0, channels) / n),
-                     slope = along(dy, sums.narrow(0, channels, channels) * inverse / n);
+    const at::Tensor sums = sum_over_all_ranks(to_send(at::cat({dbias, dweight / inverse})));
+    const at::Tensor means = (sums / n).to(normal.options());
+    const at::Tensor about = along(dy, means.narrow(0, 0, channels)),
+                     slope = along(dy, means.narrow(0, channels, channels) * inverse);
     const at::Tensor scale = weight.defined() ? weight * inverse : inverse;
     const at::Tensor dx = (dy - about - normal * slope) * along(dy, scale);
     return {dx.to(gradients[0].scalar_type()), weight.defined() ? dweight.to(weight.scalar_type()) : Variable(),

@@ -2,6 +2,7 @@
 #include <c10/core/GradMode.h>
 
 #include "core/error.h"
+#include "core/host_copy.h"
 #include "core/op.h"
 #include "optim/lists.h"
 #include "optim/status.h"
@@ -9,7 +10,8 @@
 namespace contrastive::optim {
 namespace {
 
-// average <- m average + (1 - m) value, for all tensors at once, unless the step was refused. momentum: m, ().
+// average <- m average + (1 - m) value, for all tensors at once, unless the step was refused. momentum: m, (), on the
+// CPU or on the tensors' device, where it is not waited for.
 at::Tensor moving_average_(const Tensors& averages, const Tensors& values, const at::Tensor& momentum,
                            const at::Tensor& status) {
   check_alike("values", values, "averages", averages);
@@ -17,14 +19,18 @@ at::Tensor moving_average_(const Tensors& averages, const Tensors& values, const
   CONTRASTIVE_CHECK(momentum.numel() == 1, kShapeError, "momentum must have one element, got shape ", momentum.sizes());
   if (averages.empty() || status.is_meta() || (is_readable(status) && is_refused(status))) return status;
   const c10::NoGradGuard no_grad;
-  const double share = 1 - momentum.item<double>();
   if (is_readable(status)) {
-    at::_foreach_lerp_(averages, values, share);
+    at::_foreach_lerp_(averages, values, 1 - momentum.item<double>());
+    note_change(averages);
     return status;
   }
-  const at::Tensor is_fine = status.le(kFine);
-  for (const auto& [to, from] : chunks_of(averages, values))
-    copy_where(is_fine, to, at::_foreach_lerp(to, from, share));
+  const at::Tensor is_fine = status.le(kFine), share = 1 - send(momentum, status.device());
+  for (const auto& [to, from] : chunks_of(averages, values)) {
+    std::vector<at::Tensor> moved = at::_foreach_sub(from, to);
+    at::_foreach_mul_(moved, share.reshape({}).to(to.front().scalar_type()));  // of another dtype: one by one
+    at::_foreach_add_(moved, to);
+    copy_where(is_fine, to, moved);
+  }
   return status;
 }
 

@@ -10,11 +10,13 @@ import { compileProgram } from '../../lib/checkpoint/program-limits.ts';
 import { allowedOperations } from '../../lib/checkpoint/program-operations.ts';
 import { CheckpointError, ContrastiveError } from '../../lib/errors.ts';
 import { loadAddon } from '../../lib/native/addon.ts';
+import { tidy } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import { type Json, smallEncoder } from './small-encoder.ts';
 
 const count = Number(process.env.CONTRASTIVE_FUZZ ?? 2000);
+const fewer = Number(process.env.CONTRASTIVE_FUZZ ?? 200); // of what is found out where it runs
 const timeout = 60_000 + count * 50;
 
 const odd: readonly number[] = [
@@ -113,16 +115,9 @@ async function attempt(text: string, tensors: ReadonlyMap<string, Tensor>, x: Te
   }
 }
 
-async function tryAll(
-  make: () => string,
-  tensors: ReadonlyMap<string, Tensor>,
-  x: Tensor,
-): Promise<Record<Outcome, number>> {
+async function tallyOf(times: number, attemptOne: () => Promise<Outcome>): Promise<Record<Outcome, number>> {
   const tally = { refused: 0, ran: 0, failed: 0 };
-  for (let i = 0; i < count; i++) {
-    const text = make();
-    tally[await attempt(text, tensors, x)]++;
-  }
+  for (let i = 0; i < times; i++) tally[await attemptOne()]++;
   if (process.env.CONTRASTIVE_FUZZ) console.log(tally);
   return tally;
 }
@@ -181,9 +176,40 @@ describe('programs from strangers', () => {
       }
       return JSON.stringify(json);
     };
-    const { refused, ran } = await tryAll(changed, tensors, ops.randn([2, 3, 4, 4], { seed: 1 }));
+    const x = ops.randn([2, 3, 4, 4], { seed: 1 });
+    const { refused, ran } = await tallyOf(count, () => attempt(changed(), tensors, x));
     expect(refused).toBeGreaterThan(count / 2);
     expect(ran).toBeGreaterThan(0);
+  });
+
+  it('are refused with a CheckpointError, or run, when weights have other shapes, types and values', {
+    timeout,
+  }, async () => {
+    const { program, tensors } = smallEncoder();
+    const text = encodeProgram(program);
+    const { of, below, list } = bound(random());
+    const x = ops.randn([2, 3, 4, 4], { seed: 1 });
+    const changed = (weight: Tensor): Tensor => {
+      const shape = [...weight.shape];
+      const size = () => of([0, 1, 1, 2, 3, 4, 5, 12, 16, 64]);
+      if (below(2) === 0) shape[below(shape.length)] = size();
+      else if (below(3) === 0) shape.splice(0, shape.length, ...list(5, size));
+      const value = below(3) === 0 ? of([0, -1, 1e30, Number.NaN, Number.POSITIVE_INFINITY]) : below(1000) / 500 - 1;
+      return ops.full(shape, value).to(of(['float32', 'float32', 'float64', 'bfloat16', 'int64', 'bool']));
+    };
+    const { refused, ran } = await tallyOf(fewer, () =>
+      tidy(async () => {
+        const strange = new Map(tensors);
+        for (let change = below(3); change >= 0; change--) {
+          const name = of([...tensors.keys()]);
+          strange.set(name, changed(tensors.get(name) as Tensor));
+        }
+        if (below(20) === 0) strange.delete(of([...tensors.keys()]));
+        return attempt(text, strange, x);
+      }),
+    );
+    expect(refused).toBeGreaterThan(fewer / 4);
+    expect(ran).toBeGreaterThan(fewer / 30);
   });
 
   it('are refused with a CheckpointError, or run, when they were made at random', { timeout }, async () => {
@@ -233,7 +259,8 @@ describe('programs from strangers', () => {
       });
       return JSON.stringify({ ...head, operations, outputs: [values - 1] });
     };
-    const { ran, refused, failed } = await tryAll(made, tensors, ops.randn([2, 3], { seed: 1 }));
+    const x = ops.randn([2, 3], { seed: 1 });
+    const { ran, refused, failed } = await tallyOf(count, () => attempt(made(), tensors, x));
     expect(refused).toBeGreaterThan(count / 10);
     expect(ran).toBeGreaterThan(count / 50);
     expect(failed).toBeLessThan(count / 10);

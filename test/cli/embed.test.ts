@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ProgramContext, runProgram } from '../../lib/cli/program.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { loadAddon } from '../../lib/native/addon.ts';
 import { createEmbedder } from '../../lib/serve/embedder.ts';
+import { setBackends } from '../../lib/tensor/backends.ts';
 import { writeTinyRun } from '../serve/tiny-run.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/data/images/', import.meta.url));
@@ -113,6 +115,18 @@ describe('contrastive embed', () => {
     ]);
     expect(Math.hypot(...(await readNpy(`${out}.npy`)).values)).toBeCloseTo(1, 5);
     expect(JSON.parse(await readFile(`${out}.json`, 'utf8')).names).toEqual(['img2.png']);
+  });
+
+  it('sets how a GPU computes', async () => {
+    const usual = { matmulPrecision: 'highest', cudnnBenchmark: false, cudnnDeterministic: false } as const;
+    const args = ['--run', run, '--input', join(images, 'img2.png'), '--out', join(folder, 'set')];
+    expect(await embed([...args, '--matmul-precision', 'high', '--cudnn-deterministic'])).toMatchObject({ code: 0 });
+    expect(loadAddon().backends()).toEqual({ ...usual, matmulPrecision: 'high', cudnnDeterministic: true });
+    setBackends(usual);
+    expect(await embed([...args, '--matmul-precision', 'medium'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--matmul-precision'),
+    });
   });
 
   it('takes weights from a file in place of a run, and says what it loaded', async () => {

@@ -43,6 +43,8 @@ const defaults = {
   split: 'test' as const,
   skipDamaged: false,
   device: 'cpu',
+  matmulPrecision: undefined,
+  cudnnDeterministic: false,
   threads: undefined,
   timeout: 600,
   backend: 'auto' as const,

@@ -34,7 +34,11 @@ describe('flags', () => {
     const range = { type: 'number', above: 0 } as const;
     expect(flagsOf(variants.dclw)).toEqual({
       temperature: { ...range, value: 'T', help: 'of the loss; default 0.1' },
-      temperatureEnd: { ...range, value: 'T', help: 'that it reaches at the end, along half a cosine' },
+      temperatureEnd: {
+        ...range,
+        value: 'T',
+        help: 'that it reaches at the end, along half a cosine; default the same',
+      },
       sigma: { ...range, value: 'N', help: 'width of the weights; default 0.5' },
       weightGradient: { type: 'boolean', help: 'differentiate them' },
     });
@@ -47,8 +51,16 @@ describe('flags', () => {
   it('of several variants say whose they are', () => {
     const { temperature, temperatureEnd, sigma } = flagsOfVariants(variants);
     expect(temperature?.help).toBe('of the loss; default 0.1 of dcl, dclw; 0.07 of supcon');
-    expect(temperatureEnd?.help).toBe('that it reaches at the end, along half a cosine');
+    expect(temperatureEnd?.help).toBe('that it reaches at the end, along half a cosine; default the same');
     expect(sigma?.help).toBe('of dclw: width of the weights; default 0.5');
+  });
+
+  it('of a ramp say where it ends', () => {
+    const rising = { ...temperature, default: { from: 0.1, to: 1, schedule: 'cosine' } } as const;
+    const { temperatureEnd } = flagsOfVariants({ dcl: { temperature }, byol: { temperature: rising } });
+    expect(temperatureEnd?.help).toBe(
+      'that it reaches at the end, along half a cosine; default the same of dcl; 1 of byol',
+    );
   });
 
   it('of two meanings say both', () => {
@@ -78,6 +90,7 @@ describe('flags', () => {
     expect(given({ momentum: 0.9 })).toEqual({ momentum: { from: 0.9, to: 1, schedule: 'cosine' } });
     expect(given({ momentumEnd: 0.999 })).toEqual({ momentum: { from: 0.99, to: 0.999, schedule: 'cosine' } });
     expect(given({ momentum: 0.9 }, { momentum: 0.5 })).toEqual({ momentum: 0.9 });
+    expect(given({ momentum: 0.9, momentumEnd: 0.9 })).toEqual({ momentum: 0.9 });
   });
 
   it('of another variant are refused', () => {

@@ -59,10 +59,19 @@ describe('a loss and an encoder of your own', () => {
     expect(await train('--resume', out, '--epochs', '2')).toMatchObject({ code: 0 });
   });
 
-  it('are part of the command that goes on with a run', () => {
-    const { options } = parseOptions(['--import', 'toy/my parts.ts'], trainOptions, { where: 'train' });
+  it('are part of the command that goes on with a run, as what is of the machine', () => {
+    const typed = [
+      '--import',
+      'toy/my parts.ts',
+      '--cudnn-deterministic',
+      '--matmul-precision',
+      'high',
+      '--knn-every',
+      '0',
+    ];
+    const { options } = parseOptions(typed, trainOptions, { where: 'train' });
     expect(resumeCommand('/runs/1', options as TrainOptions)).toBe(
-      "npx contrastive train --resume /runs/1 --import 'toy/my parts.ts'",
+      "npx contrastive train --resume /runs/1 --import 'toy/my parts.ts' --matmul-precision high --cudnn-deterministic --knn-every 0",
     );
   });
 

@@ -10,8 +10,10 @@ import { encodePng } from '../../lib/cli/report/png.ts';
 import { projectFeatures } from '../../lib/cli/report/project.ts';
 import { renderReport } from '../../lib/cli/report/report.ts';
 import type { Arrangement, Evaluation, ReportData } from '../../lib/cli/report/report-data.ts';
+import { reportStyle } from '../../lib/cli/report/report-style.ts';
 import { percent, points } from '../../lib/cli/report/results.ts';
 import { script } from '../../lib/cli/report/script.ts';
+import { style } from '../../lib/cli/report/style.ts';
 import { seededRandom } from '../../lib/cli/report/umap-layout.ts';
 
 const HOSTILE = `</script></style><img src=x onerror="alert('1')">&`;
@@ -174,6 +176,60 @@ describe('renderReport', () => {
     expect(page).toContain(`script-src &#39;sha256-${hash}&#39;`);
     expect(page).toContain(`<script>${script}</script>`);
     expect(() => new Script(script)).not.toThrow();
+  });
+
+  it('keeps what a finger chose when it lifts, and lets it go when a mouse leaves or the next finger comes elsewhere', () => {
+    const heard = new Map<string, (event: object) => void>();
+    const target = (prefix: string, more: object = {}) => ({
+      addEventListener: (kind: string, listener: (event: object) => void) => heard.set(`${prefix} ${kind}`, listener),
+      ...more,
+    });
+    const output = { textContent: '' };
+    const box = () => ({ left: 0, width: 100 });
+    const area = target('area', { getBoundingClientRect: box, contains: (other: unknown) => other === area });
+    const found: Record<string, unknown[]> = { output: [output], '.area': [area] };
+    const one = (selector: string) =>
+      ({ '[data-epoch]': { textContent: '' }, '.plots': target('plots') })[selector] ?? null;
+    const chart = { dataset: { chart: 0 }, querySelectorAll: (what: string) => found[what] ?? [], querySelector: one };
+    const series = [{ epochs: [0, 5, 10], values: [3, 2, 1] }];
+    const document = {
+      getElementById: () => ({ textContent: JSON.stringify({ charts: [{ series, epochs: 10, isShare: false }] }) }),
+      querySelectorAll: (what: string) => (what === '.chart' ? [chart] : []),
+    };
+    new Script(script).runInNewContext({ document, addEventListener: target('page').addEventListener });
+    const shownAfter = (what: string, event: object = {}) => {
+      heard.get(what)?.(event);
+      return output.textContent;
+    };
+    expect(output.textContent).toBe('1'); // at rest: the last value
+    expect(shownAfter('area pointerdown', { clientX: 50 })).toBe('2');
+    expect(shownAfter('area pointerleave', { pointerType: 'touch' })).toBe('2');
+    expect(shownAfter('page pointerdown', { target: area })).toBe('2');
+    expect(shownAfter('page pointerdown', { target: undefined })).toBe('1');
+    expect(shownAfter('area pointermove', { clientX: 0 })).toBe('3');
+    expect(shownAfter('area pointerleave', { pointerType: 'mouse' })).toBe('1');
+  });
+
+  it('writes the numbers of the confusion matrix in colours that can be read, by day and by night', () => {
+    const share = Number(/--hue\) calc\(var\(--v\)\*(\d+)%/.exec(reportStyle)?.[1]) / 100;
+    const linear = (byte: number) =>
+      byte / 255 <= 0.04045 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4;
+    const luminance = (rgb: readonly number[]) =>
+      [0.2126, 0.7152, 0.0722].reduce((sum, weight, i) => sum + weight * linear(rgb[i] as number), 0);
+    const themes = [...style.matchAll(/--ink:#(\w{6}).*?--faint:#(\w{6});--good:#(\w{6});--bad:#(\w{6})/g)];
+    expect(themes).toHaveLength(2);
+    for (const [, ...hexes] of themes) {
+      const [ink, faint, ...hues] = hexes.map((hex) => [...Buffer.from(hex, 'hex')]) as [
+        number[],
+        number[],
+        ...number[][],
+      ];
+      for (const hue of hues) {
+        const mixed = hue.map((byte, i) => share * byte + (1 - share) * (faint[i] as number));
+        const [low, high] = [luminance(ink), luminance(mixed)].sort((a, b) => a - b) as [number, number];
+        expect((high + 0.05) / (low + 0.05)).toBeGreaterThan(4.5); // WCAG 2, success criterion 1.4.3
+      }
+    }
   });
 
   it('escapes every name that comes from outside', async () => {

@@ -312,6 +312,18 @@ describe('wrong use', () => {
 });
 
 describe('where the weights begin', () => {
+  it.each([
+    [['--encoder', 'resnet-18'], "did you mean 'resnet18'?"],
+    [['--encoder', './none.ts'], 'none.ts: there is no such file; it makes the encoder'],
+    [['--init', 'none.pth'], 'none.pth: there is no such file; --init takes weights'],
+  ])('without what %j names, does not read an image', async (args, message) => {
+    const images = await mkdtemp(join(folder, 'damaged-'));
+    await writeFile(join(images, 'a.jpg'), 'no image');
+    const { code, stdout, stderr } = await train(images, ...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(message);
+  });
+
   it('with --init, at those of a file, of which a classifier is left out', async () => {
     using encoder = resnet18({ stem: 'cifar', width: 4, seed: 77 });
     using head = linearHead({ inFeatures: 32, outFeatures: 5, init: 'normal' });

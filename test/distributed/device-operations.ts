@@ -1,12 +1,14 @@
 /** A process of a group whose tensors lie on the simulated device: collectives there, and what they copied. */
 import { loadAddon } from '../../lib/native/addon.ts';
-import { noGrad } from '../../lib/tensor/modes.ts';
+import { BatchNorm2d } from '../../lib/nn/index.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
+import { noGrad, wholeStatistics } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { device, takeLog } from '../device/device.ts';
+import { type DeviceLog, device, takeLog } from '../device/device.ts';
 import { joinOnDevice } from './device-group.ts';
-import { contrastiveGradients, numberOf, numbersOf } from './formulas.ts';
+import { batchNorm, contrastiveGradients, normCases, numberOf, numbersOf } from './formulas.ts';
 
 const rank = await joinOnDevice();
 
@@ -39,9 +41,36 @@ const results = {
   reduced: await contrastiveGradients(rank === 0 ? [0, 3] : [3, 6], true, 'reduced', device),
   reduce: await contrastiveGradients(rank === 0 ? [0, 3] : [3, 6], true, 'reduce', device),
 };
+const norms: unknown[] = [];
+for (const norm of normCases) norms.push(await batchNorm(rank === 0 ? [0, 4] : [4, 9], true, norm, device));
+
 await sync();
 takeLog();
 noGrad(() => ops.allReduce_(own()));
 await sync();
-process.stdout.write(JSON.stringify({ ...results, copies: takeLog()?.copies, traffic: loadAddon().groupTraffic() }));
+const { copies } = takeLog() as DeviceLog;
+
+// A step of two such layers: what it copies and waits for before and at the agreement of the ranks.
+const layer = new BatchNorm2d(3).to(device);
+const images = tensor(
+  Float32Array.from({ length: 24 }, (_, i) => numberOf(rank, i)),
+  { device },
+).reshape([2, 3, 2, 2]);
+const status = tensor(0n, { device });
+const stop = tensor([0n], { device });
+await sync();
+takeLog();
+const loss = wholeStatistics(() => layer.forward(layer.forward(images)).square().sum());
+await sync();
+const forward = takeLog();
+await internal.agree_(status, stop);
+await sync();
+const agreement = takeLog();
+loss.backward();
+await sync();
+const backward = takeLog();
+
+process.stdout.write(
+  JSON.stringify({ ...results, norms, copies, forward, agreement, backward, traffic: loadAddon().groupTraffic() }),
+);
 await loadAddon().leaveGroup('');

@@ -1,5 +1,6 @@
 /** What each rank has, filled by formulas, and what is computed of it: by the ranks together, or by one process of all rows. */
 import { ntXentLoss } from '../../lib/losses/nt-xent.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import { wholeStatistics } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { noteBackward, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -75,10 +76,10 @@ export async function contrastiveGradients(
   const summed = [first, second, narrow, half, unused];
   const status = tensor(0n, { device });
   if (backward === 'reduced') {
-    ops.reducedBackward_(loss, status, summed, [late]);
+    internal.reducedBackward_(loss, status, summed, [late]);
     noteBackward();
   } else loss.backward();
-  if (backward === 'reduce') ops.reduceGradients_(status, summed, [late]);
+  if (backward === 'reduce') internal.reduceGradients_(status, summed, [late]);
   const gradients: Record<string, number[] | null> = {};
   for (const [name, value] of Object.entries({ ...parameters, late })) gradients[name] = await gradientOf(value);
   return { loss: await loss.item(), status: Number(await status.item()), ...gradients };
@@ -103,16 +104,17 @@ export const normCases: readonly NormCase[] = [
 ];
 
 /** Batch normalisation of 9 samples, and the gradients of a weighted sum of what comes out. */
-export async function batchNorm(rows: Rows, ofRanks: boolean, norm: NormCase): Promise<Numbers> {
+export async function batchNorm(rows: Rows, ofRanks: boolean, norm: NormCase, device = 'cpu'): Promise<Numbers> {
   const { dtype, memoryFormat, channels, isActivated } = norm;
-  const of = (seed: number): Tensor => rowsOf(filled([9, channels, 2, 4], seed), rows);
+  const made = (shape: readonly number[], seed: number): Tensor => filled(shape, seed).to(device);
+  const of = (seed: number): Tensor => rowsOf(made([9, channels, 2, 4], seed), rows);
   const input = leaf(of(1).mul(2).add(0.5).to(dtype).contiguous({ memoryFormat }));
   const residual = isActivated ? leaf(of(2).to(dtype).contiguous({ memoryFormat })) : null;
-  const [weight, bias] = [leaf(filled([channels], 3).add(1.5).to(dtype)), leaf(filled([channels], 4).to(dtype))];
-  const runningMean = ops.zeros([channels], { dtype });
-  const runningVar = ops.ones([channels], { dtype });
+  const [weight, bias] = [leaf(made([channels], 3).add(1.5).to(dtype)), leaf(made([channels], 4).to(dtype))];
+  const runningMean = ops.zeros([channels], { dtype, device });
+  const runningVar = ops.ones([channels], { dtype, device });
   const pass = () =>
-    ops.batchNormAct(input, {
+    internal.batchNormAct(input, {
       ...{ weight, bias, residual, runningMean, runningVar, training: true, momentum: 0.1, eps: 1e-5 },
       activation: isActivated ? 'relu' : 'none',
     });
@@ -124,4 +126,15 @@ export async function batchNorm(rows: Rows, ofRanks: boolean, norm: NormCase): P
   for (const [name, value] of Object.entries({ input, residual, weight, bias }))
     if (value) results[`gradient of ${name}`] = await numbersOf(value.grad?.contiguous() ?? null);
   return results;
+}
+
+/** What batchNorm() of all samples makes, put together from the results of two ranks, of which each had some of them. */
+export function joined(first: Readonly<Record<string, number[]>>, second: Readonly<Record<string, number[]>>): Numbers {
+  const together = Object.entries(first).map(([name, values]): [string, number[]] => {
+    const others = second[name] as number[];
+    if (/^running/.test(name)) return [name, values];
+    if (/weight|bias/.test(name)) return [name, values.map((value, i) => value + (others[i] as number))];
+    return [name, [...values, ...others]];
+  });
+  return Object.fromEntries(together);
 }

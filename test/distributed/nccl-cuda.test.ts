@@ -12,15 +12,15 @@ import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type DType, tensor } from '../../lib/tensor/tensor.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import { device, hasDevice, openDevice, openingTime } from '../device/device.ts';
+import { type DeviceLog, device, hasGpu, waitsOfStreams } from '../device/device.ts';
+import { describeOnSimulatedDevice } from '../device/tests.ts';
 import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 import { expectClose } from './close.ts';
-import { contrastiveGradients, type Numbers, numberOf, numbersOf } from './formulas.ts';
+import { batchNorm, contrastiveGradients, joined, type Numbers, normCases, numberOf, numbersOf } from './formulas.ts';
 import { resultsOf, runProcesses } from './processes.ts';
 
-const isGpu = device === 'cuda:0';
 const { refused } = cudaLibrary();
-const canUse = isGpu && refused === undefined;
+const canUse = hasGpu && refused === undefined;
 
 /** Of each step of a training there. */
 async function lossesOf(): Promise<number[]> {
@@ -34,7 +34,7 @@ async function lossesOf(): Promise<number[]> {
   return losses;
 }
 
-describe.runIf(canUse)(`NCCL, one process${canUse ? '' : ` (skipped: ${isGpu ? refused : 'no GPU'})`}`, () => {
+describe.runIf(canUse)(`NCCL, one process${canUse ? '' : ` (skipped: ${hasGpu ? refused : 'no GPU'})`}`, () => {
   let folder: string;
   let groups = 0;
   const join1 = (): Promise<void> =>
@@ -86,20 +86,24 @@ describe.runIf(canUse)(`NCCL, one process${canUse ? '' : ` (skipped: ${isGpu ? r
   });
 });
 
-describe.runIf(!isGpu && hasDevice)('two processes on the simulated device', () => {
+describeOnSimulatedDevice(() => {
+  type NormResult = Readonly<Record<string, number[]>>;
   interface Results {
     readonly ofDtypes: Readonly<Record<string, Readonly<Record<'sum' | 'gathered' | 'ofRank1', number[]>>>>;
     readonly gatheredGradient: number[];
     readonly scattered: number[];
     readonly reduced: Numbers;
     readonly reduce: Numbers;
+    readonly norms: readonly NormResult[];
     readonly copies: Readonly<Record<string, number>>;
+    readonly forward: DeviceLog;
+    readonly agreement: DeviceLog;
+    readonly backward: DeviceLog;
   }
   let results: Results[];
   beforeAll(async () => {
-    openDevice();
     results = await resultsOf('device-operations.ts', {});
-  }, openingTime);
+  });
 
   const own = (rank: number): number[] => Array.from({ length: 12 }, (_, i) => numberOf(rank, i) * 2 + 5);
   const sum = own(0).map((value, i) => value + (own(1)[i] as number));
@@ -145,5 +149,24 @@ describe.runIf(!isGpu && hasDevice)('two processes on the simulated device', () 
 
   it('over no memory of the host', () => {
     for (const { copies } of results) expect(copies).not.toHaveProperty('to host');
+  });
+
+  it.each(normCases.map((norm, place) => [JSON.stringify(norm), norm, place] as const))(
+    'batch normalisation over all ranks: %s',
+    async (_, norm, place) => {
+      const [first, second] = results.map(({ norms }) => norms[place]) as [NormResult, NormResult];
+      for (const name of ['runningMean', 'runningVar']) expect(second[name], name).toEqual(first[name]);
+      expectClose(joined(first, second), await batchNorm([0, 9], false, norm), norm.dtype === 'float64' ? 1e-10 : 1e-5);
+    },
+  );
+
+  it('batch normalisation waits for nothing; the agreement of a step does, for all of it', () => {
+    for (const { forward, agreement, backward } of results) {
+      for (const log of [forward, backward]) {
+        expect(waitsOfStreams(log)).toEqual([]);
+        expect(log.copies).not.toHaveProperty('to host');
+      }
+      expect(waitsOfStreams(agreement)).toContain('contrastive: a collective');
+    }
   });
 });

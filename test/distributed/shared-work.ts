@@ -1,5 +1,6 @@
 /** A process that computes contrastive losses, alone and with its share of the pairs, and prints how far the two are apart. */
 import { destroyProcessGroup, initProcessGroup } from '../../lib/distributed/group.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import { withSharedWork } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -34,7 +35,7 @@ async function valuesOf(options: object): Promise<number[]> {
   const learnedTemperature = tensor([0.2], { dtype: 'float64' });
   learnedTemperature.requiresGrad = true;
   const tau = 'temperature' in options || 'sigma' in options ? {} : { learnedTemperature };
-  const [loss] = ops.contrastiveLoss(z, { block: 16, ...tau, ...options }) as unknown as [Tensor];
+  const [loss] = internal.contrastiveLoss(z, { block: 16, ...tau, ...options }) as unknown as [Tensor];
   loss.backward();
   const grads = [loss, z.grad as Tensor, ...('learnedTemperature' in tau ? [learnedTemperature.grad as Tensor] : [])];
   return (await Promise.all(grads.map((value) => value.data()))).flatMap((values) =>
@@ -51,7 +52,7 @@ for (const [name, options] of Object.entries(cases)) {
   const shared = await withSharedWork(() => valuesOf(options));
   losses[name] = largest(alone, shared);
 }
-const metricsOf = () => ops.contrastiveMetrics(features.to('float32'), { labels, block: 16 }).data();
+const metricsOf = () => internal.contrastiveMetrics(features.to('float32'), { labels, block: 16 }).data();
 const alone = await metricsOf();
 const shared = await withSharedWork(metricsOf);
 losses.metrics = largest(Array.from(alone as Float32Array), Array.from(shared as Float32Array));

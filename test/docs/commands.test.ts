@@ -1,10 +1,13 @@
 /** Every command that the documentation shows exists, with the options that it is shown with; links lead somewhere. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Command } from '../../lib/cli/command.ts';
+import { readTraining } from '../../lib/cli/config-file.ts';
 import { parseData } from '../../lib/cli/data-option.ts';
 import { checkRequired, globalOptions, parseOptions } from '../../lib/cli/options.ts';
+import { specOfConfig } from '../../lib/cli/train-config.ts';
 import { commandNames } from '../../scripts/generate-command-docs.ts';
 import { brokenLinks, pages, root } from './markdown.ts';
 
@@ -76,6 +79,24 @@ describe('the commands that the pages show', () => {
   });
 
   it.each(lines)('$name: $line', ({ line }) => checkLine(line));
+});
+
+describe('the files of options that the pages show', () => {
+  const files = pages.flatMap(({ name, blocks }) =>
+    blocks
+      .filter(({ language, code }) => language === 'json' && /"optimizer"/.test(code))
+      .map(({ code }) => ({ name, code })),
+  );
+  const place = mkdtempSync(join(tmpdir(), 'docs-'));
+  afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+  it.each(files)('$name: train takes it as it stands', async ({ code }) => {
+    const file = join(place, 'options.json');
+    writeFileSync(file, code);
+    const usual = { size: 224, mean: 0.5, std: 0.25 };
+    expect(specOfConfig(await readTraining(file, []), usual)).toMatchObject(JSON.parse(code) as object);
+  });
+  it('are seen', () => expect(files.map(({ name }) => name)).toEqual(['docs/coming-from.md']));
 });
 
 describe('the pages', () => {

@@ -96,5 +96,10 @@ async function askServer(app: FastifyInstance): Promise<void> {
   expect(response.statusCode).toBe(200);
   const { embedding } = response.json() as { embedding: number[] };
   expect(Math.hypot(...embedding)).toBeCloseTo(1, 4);
+  for (const bad of [Buffer.from('no image'), Buffer.alloc(0), undefined]) {
+    const headers = { 'content-type': bad === undefined ? undefined : 'image/png' };
+    const { statusCode } = await app.inject({ method: 'POST', url: '/embed', ...(bad && { payload: bad }), headers });
+    expect(statusCode, String(bad)).toBe(400);
+  }
   await app.close();
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { knnClassify, nearestNeighbours } from '../../lib/evaluate/knn.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
@@ -44,7 +45,7 @@ describe('knnClassify', () => {
           const k = Math.min(wanted, bank);
           const [query, known] = [rows(queries, start), rows(bank, start + 0.5)];
           const labels = known.map((_, i) => (i * i + start) % classes);
-          const [predictions, scores] = ops.knnClassify(
+          const [predictions, scores] = internal.knnClassify(
             tensor(query, { dtype: 'float64' }),
             tensor(known, { dtype: 'float64' }),
             tensor(labels, { dtype: 'int64' }),
@@ -253,8 +254,8 @@ describe('knnClassify', () => {
       [0, 1],
     ]);
     const y = tensor([0, 1], { dtype: 'int64' });
-    const native = (labels: typeof y, settings: Parameters<typeof ops.knnClassify>[3]) =>
-      ops.knnClassify(x, x, labels, settings)[0].data();
+    const native = (labels: typeof y, settings: Parameters<typeof internal.knnClassify>[3]) =>
+      internal.knnClassify(x, x, labels, settings)[0].data();
     const code = (wanted: string) => expect.objectContaining({ code: wanted });
     await expect(native(y, { classes: 1, k: 1 })).rejects.toThrow(code('ERR_DATA'));
     expect(() => native(tensor([0], { dtype: 'int64' }), { classes: 2, k: 1 })).toThrow(code('ERR_SHAPE'));
@@ -263,8 +264,8 @@ describe('knnClassify', () => {
     expect(() => native(y, { classes: 2, k: 1, block: -1 })).toThrow(code('ERR_OPTION'));
     expect(() => native(y, { classes: 2, k: 1, temperature: -1 })).toThrow(code('ERR_OPTION'));
     const doubles = x.to('float64');
-    expect(() => ops.nearestNeighbours(doubles, doubles, { k: 1, unit: true })).toThrow(code('ERR_DTYPE'));
-    expect(() => ops.unitBank(y)).toThrow(code('ERR_SHAPE'));
+    expect(() => internal.nearestNeighbours(doubles, doubles, { k: 1, unit: true })).toThrow(code('ERR_DTYPE'));
+    expect(() => internal.unitBank(y)).toThrow(code('ERR_SHAPE'));
   });
 });
 
@@ -313,13 +314,13 @@ describe('nearestNeighbours', () => {
 
   test('in a bank that was made of unit length once are the same', () => {
     const [x, bank] = [tensor(rows(5, 3)), tensor(rows(9, 40))];
-    const [found] = ops.nearestNeighbours(x, bank, { k: 4 });
-    const [again] = ops.nearestNeighbours(x, ops.unitBank(bank), { k: 4, unit: true });
+    const [found] = internal.nearestNeighbours(x, bank, { k: 4 });
+    const [again] = internal.nearestNeighbours(x, internal.unitBank(bank), { k: 4, unit: true });
     expect(again.dataSync()).toEqual(found.dataSync());
   });
 
   test('shape and dtype are known at once', () => {
-    const [indices, similarities] = ops.nearestNeighbours(tensor(rows(5, 3)), tensor(rows(9, 40)), { k: 2 });
+    const [indices, similarities] = internal.nearestNeighbours(tensor(rows(5, 3)), tensor(rows(9, 40)), { k: 2 });
     expect([indices.shape, indices.dtype]).toEqual([[5, 2], 'int64']);
     expect([similarities.shape, similarities.dtype]).toEqual([[5, 2], 'float32']);
   });

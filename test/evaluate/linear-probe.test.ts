@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { linearProbe } from '../../lib/evaluate/linear-probe.ts';
 import { Probe, type ProbeSettings } from '../../lib/evaluate/probe-training.ts';
 import { loadAddon } from '../../lib/native/addon.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import { tidy } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { memory, sync } from '../../lib/tensor/runtime.ts';
@@ -107,7 +108,7 @@ describe('the steps of the probe', () => {
       let step = 0;
       for (const count of parts) {
         const range = { step, count, total: 30, batch: 5, seed: 2 ** 40 + 3 };
-        [weights, velocity] = ops.probeSteps(weights, velocity, inputs, classes, tensor([0.05, 0.5]), range);
+        [weights, velocity] = internal.probeSteps(weights, velocity, inputs, classes, tensor([0.05, 0.5]), range);
         step += count;
       }
       return numbers(weights.dataSync());
@@ -167,7 +168,7 @@ describe('the steps of the probe', () => {
     const weights = ops.zeros([1, 3, 4]);
     const range = { step: 0, count: 1, total: 2 };
     const steps = (changed: object, tensors: { weights?: Tensor; rates?: Tensor; labels?: Tensor } = {}) =>
-      ops.probeSteps(
+      internal.probeSteps(
         tensors.weights ?? weights,
         weights,
         inputs,
@@ -183,9 +184,9 @@ describe('the steps of the probe', () => {
     expect(() => steps({}, { weights: weights.to('float64') })).toThrow(code('ERR_DTYPE'));
     expect(() => steps({}, { rates: tensor([0.1, 0.2]) })).toThrow(code('ERR_SHAPE'));
     await expect(steps({}, { labels: classes.add(1) })[0].data()).rejects.toThrow(code('ERR_DATA'));
-    expect(() => ops.probeScale(tensor([1, 2]))).toThrow(code('ERR_SHAPE'));
-    expect(() => ops.probeInputs(inputs, ops.zeros([3]), ops.ones([3]))).toThrow(code('ERR_SHAPE'));
-    expect(() => ops.probeLogits(weights, inputs.narrow(1, 0, 3))).toThrow(code('ERR_SHAPE'));
+    expect(() => internal.probeScale(tensor([1, 2]))).toThrow(code('ERR_SHAPE'));
+    expect(() => internal.probeInputs(inputs, ops.zeros([3]), ops.ones([3]))).toThrow(code('ERR_SHAPE'));
+    expect(() => internal.probeLogits(weights, inputs.narrow(1, 0, 3))).toThrow(code('ERR_SHAPE'));
   });
 });
 

@@ -1,6 +1,7 @@
 /** What a step of MoCo reports of its queries and keys, against nested loops. */
 import { describe, expect, test } from 'vitest';
-import { queryMetrics, zeros } from '../../lib/tensor/ops.ts';
+import { queryMetrics } from '../../lib/tensor/internal-ops.ts';
+import { zeros } from '../../lib/tensor/ops.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
 import { formulaFeatures } from './oracle.ts';
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import { autocast } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
@@ -33,7 +34,7 @@ describe('softmaxCrossEntropy', () => {
   it.each([0, 0.1, 1])('is the plain sum, and so is its gradient, at smoothing %d', async (labelSmoothing) => {
     const x = made(logits);
     x.requiresGrad = true;
-    const loss = ops.softmaxCrossEntropy(x, integers, { labelSmoothing });
+    const loss = internal.softmaxCrossEntropy(x, integers, { labelSmoothing });
     loss.backward();
     const expected = oracle(logits, labelSmoothing);
     expect([loss.shape, loss.dtype]).toEqual([[], 'float64']);
@@ -47,10 +48,10 @@ describe('softmaxCrossEntropy', () => {
   it('has a gradient that finite differences confirm', async () => {
     const x = made(logits);
     x.requiresGrad = true;
-    ops.softmaxCrossEntropy(x, integers, { labelSmoothing: 0.2 }).backward();
+    internal.softmaxCrossEntropy(x, integers, { labelSmoothing: 0.2 }).backward();
     const gradient = Array.from(x.grad?.dataSync() ?? [], Number);
     const at = (i: number, h: number) =>
-      ops
+      internal
         .softmaxCrossEntropy(made(logits.map((v, j) => (i === j ? v + h : v))), integers, { labelSmoothing: 0.2 })
         .item();
     for (const i of [0, 7, 23])
@@ -58,11 +59,11 @@ describe('softmaxCrossEntropy', () => {
   });
 
   it('computes in float32 at least: bfloat16 logits, autocast, and logits that overflow exp', async () => {
-    const low = ops.softmaxCrossEntropy(made(logits, 'float32').to('bfloat16'), integers);
+    const low = internal.softmaxCrossEntropy(made(logits, 'float32').to('bfloat16'), integers);
     expect([low.dtype, Math.abs((await low.item()) - oracle(logits, 0).loss) < 0.02]).toEqual(['float32', true]);
-    const inside = autocast('bfloat16', () => ops.softmaxCrossEntropy(made(logits, 'float32'), integers));
+    const inside = autocast('bfloat16', () => internal.softmaxCrossEntropy(made(logits, 'float32'), integers));
     expect(await inside.item()).toBeCloseTo(oracle(logits, 0).loss, 5);
-    const large = ops.softmaxCrossEntropy(
+    const large = internal.softmaxCrossEntropy(
       made(
         logits.map((v) => 1000 * v),
         'float32',
@@ -79,25 +80,25 @@ describe('softmaxCrossEntropy', () => {
           1,
       ),
     ).toBeLessThan(1e-5);
-    const hollow = ops.softmaxCrossEntropy(made(logits.with(5, Number.NaN)), integers);
+    const hollow = internal.softmaxCrossEntropy(made(logits.with(5, Number.NaN)), integers);
     expect(await hollow.item()).toBeNaN();
   });
 
   it('of one class is 0', async () => {
-    const one = ops.softmaxCrossEntropy(ops.randn([3, 1, 1]), tensor([0, 0, 0], { dtype: 'int64' }));
+    const one = internal.softmaxCrossEntropy(ops.randn([3, 1, 1]), tensor([0, 0, 0], { dtype: 'int64' }));
     expect(await one.item()).toBe(0);
   });
 
   it('refuses what does not fit, by its code', async () => {
     const code = (wanted: string) => expect.objectContaining({ code: wanted });
     const x = made(logits, 'float32');
-    expect(() => ops.softmaxCrossEntropy(ops.randn([4, 3]), integers)).toThrow(code('ERR_SHAPE'));
-    expect(() => ops.softmaxCrossEntropy(ops.randn([0, 1, 3]), integers)).toThrow(code('ERR_SHAPE'));
-    expect(() => ops.softmaxCrossEntropy(x, tensor([0], { dtype: 'int64' }))).toThrow(code('ERR_SHAPE'));
-    expect(() => ops.softmaxCrossEntropy(x, tensor([0, 1, 2, 0]))).toThrow(code('ERR_DTYPE'));
-    expect(() => ops.softmaxCrossEntropy(x.to('int64'), integers)).toThrow(code('ERR_DTYPE'));
-    expect(() => ops.softmaxCrossEntropy(x, integers, { labelSmoothing: 1.1 })).toThrow(code('ERR_OPTION'));
+    expect(() => internal.softmaxCrossEntropy(ops.randn([4, 3]), integers)).toThrow(code('ERR_SHAPE'));
+    expect(() => internal.softmaxCrossEntropy(ops.randn([0, 1, 3]), integers)).toThrow(code('ERR_SHAPE'));
+    expect(() => internal.softmaxCrossEntropy(x, tensor([0], { dtype: 'int64' }))).toThrow(code('ERR_SHAPE'));
+    expect(() => internal.softmaxCrossEntropy(x, tensor([0, 1, 2, 0]))).toThrow(code('ERR_DTYPE'));
+    expect(() => internal.softmaxCrossEntropy(x.to('int64'), integers)).toThrow(code('ERR_DTYPE'));
+    expect(() => internal.softmaxCrossEntropy(x, integers, { labelSmoothing: 1.1 })).toThrow(code('ERR_OPTION'));
     for (const wrong of [integers.add(1), integers.sub(1)])
-      await expect(ops.softmaxCrossEntropy(x, wrong).item()).rejects.toThrow(code('ERR_DATA'));
+      await expect(internal.softmaxCrossEntropy(x, wrong).item()).rejects.toThrow(code('ERR_DATA'));
   });
 });

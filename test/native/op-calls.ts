@@ -1,4 +1,5 @@
 /** A call of every operation of our own table: on meta tensors in ops-table.test.ts, on a device in ops-cuda.test.ts. */
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 
@@ -18,28 +19,28 @@ const factors = { ...groups, momentum: 0.9, nesterov: false };
 
 /** Tensors come from `ops` and `tensor()`, on the CPU. */
 export const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
-  agree_: () => ops.agree_(status(), tensor([0n])),
+  agree_: () => internal.agree_(status(), tensor([0n])),
   all_gather: () => ops.allGather(ops.rand([2, 3])),
   all_reduce_: () => ops.allReduce_(ops.rand([2, 3])),
   broadcast_: () => ops.broadcast_(ops.rand([2, 3])),
-  reduce_gradients_: () => ops.reduceGradients_(status(), parameters(), []),
+  reduce_gradients_: () => internal.reduceGradients_(status(), parameters(), []),
   reduce_scatter: () => ops.reduceScatter(ops.rand([2, 3])),
   reduced_backward_: () => {
     const weight = tensor([1, 2], { requiresGrad: true });
-    return ops.reducedBackward_(weight.sum(), status(), [weight], []);
+    return internal.reducedBackward_(weight.sum(), status(), [weight], []);
   },
   whole_batch: () => ops.wholeBatch(ops.rand([2, 3])),
   adam_: () => {
     const all = parameters();
     const steps = all.map(() => ops.zeros([]));
     const options = { ...groups, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decoupledDecay: true };
-    return ops.adam_(all, [...like(all), ...like(all), ...steps], rate, options);
+    return internal.adam_(all, [...like(all), ...like(all), ...steps], rate, options);
   },
-  begin_step_: () => ops.beginStep_(parameters(), like(parameters()), status()),
+  begin_step_: () => internal.beginStep_(parameters(), like(parameters()), status()),
   batch_norm_act: () => {
     const [weight, bias, mean, variance] = [ops.ones([4]), ops.zeros([4]), ops.zeros([4]), ops.ones([4])];
     const x = ops.randn([2, 4, 3, 3]);
-    return ops.batchNormAct(x, {
+    return internal.batchNormAct(x, {
       weight,
       bias,
       runningMean: mean,
@@ -51,62 +52,62 @@ export const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
     });
   },
   clip_gradients_: () =>
-    ops.clipGradients_(parameters(), tensor(0, { dtype: 'float64' }), { status: status(), maxNorm: 1 }),
-  contrastive_metrics: () => ops.contrastiveMetrics(ops.randn([6, 2, 8]), { labels: labels(6) }),
-  end_step_: () => ops.endStep_(parameters(), parameters(), like(parameters()), status(), { failed: true }),
-  guarded_backward_: () => ops.guardedBackward_(tensor([1, 2], { requiresGrad: true }).sum(), status()),
-  image_adjust_brightness: () => ops.imageAdjustBrightness(images(), 1.2),
-  image_adjust_contrast: () => ops.imageAdjustContrast(images(), tensor([0.5, 1.5])),
-  image_adjust_hue: () => ops.imageAdjustHue(images(), 0.2),
-  image_adjust_saturation: () => ops.imageAdjustSaturation(images(), 0.5),
-  image_adjust_sharpness: () => ops.imageAdjustSharpness(images(), 2),
-  image_affine: () => ops.imageAffine(images(), [9], [1, 2, 0, 0], [1.1], [0, 3], { interpolation: 'bilinear' }),
-  image_autocontrast: () => ops.imageAutocontrast(images()),
-  image_crop: () => ops.imageCrop(images(), [0, 1, 2, 0], [5, 4], { padding: [1, 1, 1, 1], mode: 'reflect' }),
-  image_elastic: () => ops.imageElastic(images(), ops.randn([6, 5, 2])),
-  image_equalize: () => ops.imageEqualize(images()),
-  image_erase: () => ops.imageErase(images(), [0, 1, 2, 3], tensor(0.5)),
-  image_flip: () => ops.imageFlip(images(), { horizontal: true, vertical: true }),
-  image_gaussian_blur: () => ops.imageGaussianBlur(images(), 3, tensor([0.5, 1.5])),
-  image_gaussian_noise: () => ops.imageGaussianNoise(images(), 0.1, [1, 2]),
-  image_invert: () => ops.imageInvert(images()),
-  image_normalize: () => ops.imageNormalize(images(), [0.5], [0.1, 0.2, 0.3]),
-  image_perspective: () => ops.imagePerspective(images(), [1, 0, 0, 0, 1, 0, 0, 0.1]),
-  image_posterize: () => ops.imagePosterize(images(), [3, 8]),
-  image_resize: () => ops.imageResize(images().to('bfloat16'), [4, 9]),
-  image_resized_crop: () => ops.imageResizedCrop(images().select(0, 0), [1, 0, 4, 3], [7, 8]),
-  image_rgb_to_grayscale: () => ops.imageRgbToGrayscale(images(), 3),
-  image_rotate: () => ops.imageRotate(images(), [10, 20]),
-  image_rotate90: () => ops.imageRotate90(images(), [3]),
-  image_sobel: () => ops.imageSobel(images()),
-  image_solarize: () => ops.imageSolarize(images(), 0.5),
-  knn_classify: () => ops.knnClassify(ops.randn([5, 4]), ops.randn([9, 4]), labels(9), { classes: 3, k: 2 }),
+    internal.clipGradients_(parameters(), tensor(0, { dtype: 'float64' }), { status: status(), maxNorm: 1 }),
+  contrastive_metrics: () => internal.contrastiveMetrics(ops.randn([6, 2, 8]), { labels: labels(6) }),
+  end_step_: () => internal.endStep_(parameters(), parameters(), like(parameters()), status(), { failed: true }),
+  guarded_backward_: () => internal.guardedBackward_(tensor([1, 2], { requiresGrad: true }).sum(), status()),
+  image_adjust_brightness: () => internal.imageAdjustBrightness(images(), 1.2),
+  image_adjust_contrast: () => internal.imageAdjustContrast(images(), tensor([0.5, 1.5])),
+  image_adjust_hue: () => internal.imageAdjustHue(images(), 0.2),
+  image_adjust_saturation: () => internal.imageAdjustSaturation(images(), 0.5),
+  image_adjust_sharpness: () => internal.imageAdjustSharpness(images(), 2),
+  image_affine: () => internal.imageAffine(images(), [9], [1, 2, 0, 0], [1.1], [0, 3], { interpolation: 'bilinear' }),
+  image_autocontrast: () => internal.imageAutocontrast(images()),
+  image_crop: () => internal.imageCrop(images(), [0, 1, 2, 0], [5, 4], { padding: [1, 1, 1, 1], mode: 'reflect' }),
+  image_elastic: () => internal.imageElastic(images(), ops.randn([6, 5, 2])),
+  image_equalize: () => internal.imageEqualize(images()),
+  image_erase: () => internal.imageErase(images(), [0, 1, 2, 3], tensor(0.5)),
+  image_flip: () => internal.imageFlip(images(), { horizontal: true, vertical: true }),
+  image_gaussian_blur: () => internal.imageGaussianBlur(images(), 3, tensor([0.5, 1.5])),
+  image_gaussian_noise: () => internal.imageGaussianNoise(images(), 0.1, [1, 2]),
+  image_invert: () => internal.imageInvert(images()),
+  image_normalize: () => internal.imageNormalize(images(), [0.5], [0.1, 0.2, 0.3]),
+  image_perspective: () => internal.imagePerspective(images(), [1, 0, 0, 0, 1, 0, 0, 0.1]),
+  image_posterize: () => internal.imagePosterize(images(), [3, 8]),
+  image_resize: () => internal.imageResize(images().to('bfloat16'), [4, 9]),
+  image_resized_crop: () => internal.imageResizedCrop(images().select(0, 0), [1, 0, 4, 3], [7, 8]),
+  image_rgb_to_grayscale: () => internal.imageRgbToGrayscale(images(), 3),
+  image_rotate: () => internal.imageRotate(images(), [10, 20]),
+  image_rotate90: () => internal.imageRotate90(images(), [3]),
+  image_sobel: () => internal.imageSobel(images()),
+  image_solarize: () => internal.imageSolarize(images(), 0.5),
+  knn_classify: () => internal.knnClassify(ops.randn([5, 4]), ops.randn([9, 4]), labels(9), { classes: 3, k: 2 }),
   lars_: () => {
     const all = parameters();
-    return ops.lars_(all, like(all), rate, {
+    return internal.lars_(all, like(all), rate, {
       ...factors,
       trustCoefficients: [0.001, 0],
       rateInMomentum: true,
       separateNorms: false,
     });
   },
-  moving_average_: () => ops.movingAverage_(parameters(), parameters(), rate, status()),
-  nearest_neighbours: () => ops.nearestNeighbours(ops.randn([5, 4]), ops.randn([9, 4]), { k: 2 }),
+  moving_average_: () => internal.movingAverage_(parameters(), parameters(), rate, status()),
+  nearest_neighbours: () => internal.nearestNeighbours(ops.randn([5, 4]), ops.randn([9, 4]), { k: 2 }),
   push_keys_: () =>
-    ops.pushKeys_(ops.zeros([5, 4]), labels(5), labels(5), status(), ops.randn([3, 4]), {
+    internal.pushKeys_(ops.zeros([5, 4]), labels(5), labels(5), status(), ops.randn([3, 4]), {
       keyIds: labels(3),
       status: status(),
     }),
   query_metrics: () =>
-    ops.queryMetrics(ops.randn([4, 2, 8]), labels(4), { bank: ops.randn([5, 8]), bankIds: labels(5) }),
-  refuse_non_finite_: () => ops.refuseNonFinite_(parameters(), status(), { reason: 1 }),
+    internal.queryMetrics(ops.randn([4, 2, 8]), labels(4), { bank: ops.randn([5, 8]), bankIds: labels(5) }),
+  refuse_non_finite_: () => internal.refuseNonFinite_(parameters(), status(), { reason: 1 }),
   sgd_: () => {
     const all = parameters();
     const largest = tensor(Number.POSITIVE_INFINITY, { dtype: 'float64' });
-    return ops.sgd_(all, like(all), rate, { ...factors, status: status(), gradientNorm: rate, largest });
+    return internal.sgd_(all, like(all), rate, { ...factors, status: status(), gradientNorm: rate, largest });
   },
   contrastive_loss: () =>
-    ops.contrastiveLoss(ops.randn([6, 2, 8]), {
+    internal.contrastiveLoss(ops.randn([6, 2, 8]), {
       labels: labels(6),
       bank: ops.randn([5, 8]),
       bankLabels: labels(5),
@@ -115,20 +116,20 @@ export const calls: Readonly<Record<string, () => Tensor | Tensor[]>> = {
       concentration: 1,
       learnedTemperature: tensor(0.5),
     }),
-  probe_inputs: () => ops.probeInputs(ops.randn([5, 4]), ops.zeros([4]), ops.ones([4])),
-  probe_logits: () => ops.probeLogits(ops.randn([2, 3, 5]), ops.randn([7, 5])),
-  probe_scale: () => ops.probeScale(ops.randn([5, 4])),
+  probe_inputs: () => internal.probeInputs(ops.randn([5, 4]), ops.zeros([4]), ops.ones([4])),
+  probe_logits: () => internal.probeLogits(ops.randn([2, 3, 5]), ops.randn([7, 5])),
+  probe_scale: () => internal.probeScale(ops.randn([5, 4])),
   probe_steps: () => {
     const weights = ops.zeros([2, 3, 5]);
     const range = { step: 1, count: 2, total: 3, batch: 4 };
-    return ops.probeSteps(weights, weights, ops.randn([9, 5]), labels(9), tensor([0.1, 0.01]), range);
+    return internal.probeSteps(weights, weights, ops.randn([9, 5]), labels(9), tensor([0.1, 0.01]), range);
   },
-  softmax_cross_entropy: () => ops.softmaxCrossEntropy(ops.randn([6, 1, 3]), labels(6), { labelSmoothing: 0.1 }),
+  softmax_cross_entropy: () => internal.softmaxCrossEntropy(ops.randn([6, 1, 3]), labels(6), { labelSmoothing: 0.1 }),
   update_loss_scale_: () => {
     const rule = { growth: 2, backoff: 0.5, interval: 2000, least: 1 };
-    return ops.updateLossScale_(tensor(8), tensor(0, { dtype: 'int32' }), status(), rule);
+    return internal.updateLossScale_(tensor(8), tensor(0, { dtype: 'int32' }), status(), rule);
   },
-  unit_bank: () => ops.unitBank(ops.randn([5, 4])),
+  unit_bank: () => internal.unitBank(ops.randn([5, 4])),
   dropout: () => ops.dropout(ops.randn([4, 5]), { p: 0.3 }),
   grad: () => {
     const x = tensor([1, 2], { requiresGrad: true });

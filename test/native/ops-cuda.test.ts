@@ -1,15 +1,15 @@
 /** Every operation of our own table on a device, against the CPU. */
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { manualSeed } from '../../lib/tensor/random.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
-import { device, hasDevice, openDevice, openingTime, takeLog, title } from '../device/device.ts';
+import { device, takeLog } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { calls } from './op-calls.ts';
 
 /** Where operations find their tensors, which the calls make on the CPU; each is moved there once. */
 const target = vi.hoisted((): { device?: string; readonly moved: Map<object, unknown> } => ({ moved: new Map() }));
 
-vi.mock('../../lib/tensor/ops.ts', async (importActual) => {
-  const actual = await importActual<Record<string, unknown>>();
+const onTarget = vi.hoisted(() => (actual: Readonly<Record<string, unknown>>) => {
   const moved = (value: unknown): unknown => {
     const to = target.device;
     if (to === undefined || value === null || typeof value !== 'object') return value;
@@ -37,6 +37,8 @@ vi.mock('../../lib/tensor/ops.ts', async (importActual) => {
     ]),
   );
 });
+vi.mock('../../lib/tensor/ops.ts', async (importActual) => onTarget(await importActual()));
+vi.mock('../../lib/tensor/internal-ops.ts', async (importActual) => onTarget(await importActual()));
 
 // gloo's collectives are of the CPU; a gradient is of what was computed before the call.
 const notHere = /^(agree_|all_gather|all_reduce_|broadcast_|reduce.*|whole_batch|grad)$/;
@@ -53,9 +55,7 @@ async function valuesOf(run: () => Tensor | Tensor[], on?: string) {
   );
 }
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   const own = Object.entries(calls).filter(([name]) => !notHere.test(name));
   it.each(own)('%s gives what it gives on the CPU', async (name, run) => {
     const here = await valuesOf(run);

@@ -6,8 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { destroyProcessGroup, initProcessGroup } from '../../lib/distributed/group.ts';
 import { loadAddon } from '../../lib/native/addon.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { renderOps } from '../../scripts/generate-ops.ts';
+import { operationNotes } from '../../scripts/operation-notes.ts';
+import { parseSchema } from '../../scripts/operation-schema.ts';
 import { calls } from './op-calls.ts';
 
 // Collectives need a group: of this process alone.
@@ -15,11 +18,28 @@ const meeting = join(mkdtempSync(join(tmpdir(), 'contrastive-group-')), 'store')
 beforeAll(() => initProcessGroup({ file: meeting, rank: 0, worldSize: 1 }));
 afterAll(() => destroyProcessGroup());
 
+/** Those of our own that a user calls; the others are the library's alone, or behind a function that checks. */
+const forUsers = [
+  ...['allGather', 'allReduce_', 'broadcast_', 'dropout', 'grad', 'normalize', 'rand', 'randint', 'randn', 'randperm'],
+  ...['reduceScatter', 'scaledDotProductAttention', 'wholeBatch'],
+];
+
 describe('the op table', () => {
   it('has a call for every own operation, in op-calls.ts', () => {
     const { ownOps, schema } = loadAddon();
     const isPublic = (name: string) => !schema(name).startsWith('_');
     expect(Object.keys(calls).sort()).toEqual(ownOps().filter(isPublic).sort());
+  });
+
+  it('gives users those that are for them, each with a docstring', () => {
+    const { ownOps, schema } = loadAddon();
+    const own = ownOps().map((name) => parseSchema(name, schema(name), {}).tsName);
+    expect(own.filter((name) => name in ops).sort()).toEqual(forUsers);
+    expect(own.filter((name) => name in internal && forUsers.includes(name))).toEqual([]);
+    const source = readFileSync(new URL('../../lib/tensor/ops.ts', import.meta.url), 'utf8');
+    const described = [...source.matchAll(/^ ?\*+\/\nexport function (\w+)|^\/\*\* .* \*\/\nexport function (\w+)/gm)];
+    expect(described.map(([, long, short]) => long ?? short).sort()).toEqual(Object.keys(ops).sort());
+    expect(Object.keys(operationNotes).filter((name) => !(name in ops))).toEqual([]);
   });
 
   it.each(Object.entries(calls))('%s runs on meta tensors and promises the shapes that it gives', async (_, run) => {
@@ -37,14 +57,14 @@ describe('the op table', () => {
     }
   });
 
-  it('lib/tensor/ops.ts is what `npm run ops` writes', () => {
+  it.each(Object.entries(renderOps(loadAddon())))('lib/tensor/%s is what `npm run ops` writes', (name, input) => {
     const biome = fileURLToPath(new URL('../../node_modules/.bin/biome', import.meta.url));
-    const formatted = execFileSync(biome, ['format', '--stdin-file-path=lib/tensor/ops.ts'], {
+    const formatted = execFileSync(biome, ['format', `--stdin-file-path=lib/tensor/${name}`], {
       cwd: fileURLToPath(new URL('../..', import.meta.url)),
-      input: renderOps(loadAddon()),
+      input,
       encoding: 'utf8',
       maxBuffer: 1 << 24,
     });
-    expect(readFileSync(new URL('../../lib/tensor/ops.ts', import.meta.url), 'utf8')).toBe(formatted);
+    expect(readFileSync(new URL(`../../lib/tensor/${name}`, import.meta.url), 'utf8')).toBe(formatted);
   });
 });

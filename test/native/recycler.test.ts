@@ -29,26 +29,32 @@ const emptied = () => expect.poll(() => memory().recyclable, { timeout: 20_000, 
 const recycles = process.platform === 'linux' && !process.env.LD_PRELOAD?.includes('libasan');
 
 describe.runIf(recycles)('memory of large tensors', () => {
-  it('is kept when a tensor is disposed, and taken by the next one of about its size', async () => {
+  it('is kept when a tensor is disposed, cut for smaller ones, and joined again', async () => {
     await emptied();
-    const first = await filled(8, 1);
-    first.dispose();
-    await recyclable(8 * megabyte);
-    const other = await filled(4, 2); // too small for the block: at most an eighth may be wasted
-    expect(memory().recyclable).toBe(8 * megabyte);
-    const second = ops.full([8 * 15, megabyte / 64], 3, { dtype: 'float32' }); // 7.5 MiB
-    await sync();
+    (await filled(12, 1)).dispose();
+    await recyclable(12 * megabyte);
+    const [three, four, five] = [await filled(3, 3), await filled(4, 4), await filled(5, 5)];
     expect(memory().recyclable).toBe(0);
-    expect(await valuesOf(second)).toEqual([3]);
-    expect(await valuesOf(other)).toEqual([2]);
-    second.dispose();
-    other.dispose();
+    three.dispose();
+    five.dispose();
+    await recyclable(8 * megabyte);
+    const six = await filled(6, 6); // both ranges are too small
+    expect(memory().recyclable).toBe(8 * megabyte);
+    const two = await filled(2, 2); // of the smaller range
+    const again = await filled(5, 7);
+    expect(memory().recyclable).toBe(megabyte);
+    for (const one of [four, two, again]) one.dispose();
+    await recyclable(12 * megabyte);
+    const twelve = await filled(12, 8);
+    expect(memory().recyclable).toBe(0);
+    expect(await Promise.all([six, twelve].map(valuesOf))).toEqual([[6], [8]]); // which takes memory, too
+    for (const one of [six, twelve]) one.dispose();
   });
 
   it('is never shared by two tensors that are alive', async () => {
     const tensors = [];
     for (let i = 0; i < 12; i++) {
-      tensors.push(await filled(2, i));
+      tensors.push(await filled(1 + (i % 4), i));
       if (i % 3 === 2) tensors.splice(tensors.length - 2, 1)[0]?.dispose();
     }
     const values = [];

@@ -1,20 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { resnet18, resnet50 } from '../../lib/encoders/resnet.ts';
 import type { Module } from '../../lib/nn/module.ts';
+import { batchNormAct } from '../../lib/tensor/internal-ops.ts';
 import { autocast } from '../../lib/tensor/modes.ts';
-import {
-  add,
-  batchNorm,
-  batchNormAct,
-  conv2d,
-  mean,
-  mul,
-  ones,
-  randn,
-  relu,
-  sum,
-  zeros,
-} from '../../lib/tensor/ops.ts';
+import { add, batchNorm, conv2d, mean, mul, ones, randn, relu, sum, zeros } from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 
 const numbers = (value: Tensor | null | undefined): number[] => Array.from((value as Tensor).dataSync(), Number);

@@ -1,25 +1,17 @@
 /** What an update costs on a device: launches, and memory. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { LARS, type LARSOptions } from '../../lib/optim/lars.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import {
-  hasDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { launchesIn, takeLog, device as there, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { farthest } from '../train/one-step.ts';
 
 const mebibyte = 2 ** 20;
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   /** Two guarded updates of parameters of several layouts, the second of which is measured. */
   async function updated(device: string, count: number, options: Partial<LARSOptions> = {}) {
     const parameters = Array.from({ length: count }, (_, i) => {
@@ -42,9 +34,8 @@ describe.skipIf(!hasDevice)(title, () => {
       await sync();
     }
     const log = takeLog();
-    const launches = Object.values(log?.launches ?? {}).reduce((sum, each) => sum + each, 0);
     const values = await Promise.all(parameters.map(async (each) => Array.from((await each.data()) as Float32Array)));
-    return { log, launches, values: values.flat() };
+    return { log, launches: launchesIn(log), values: values.flat() };
   }
 
   it.each<Partial<LARSOptions>>([
@@ -66,12 +57,36 @@ describe.skipIf(!hasDevice)(title, () => {
 
   const large = (): Tensor => ops.ones([mebibyte / 4], { device: there });
 
+  it.each([0, 0.25, 0.996, 1])(
+    'an average that keeps %d of itself is that of the CPU, and m is not waited for',
+    async (m) => {
+      const follow = (device: string, at: string): Tensor => {
+        const average = tensor(Float32Array.of(1, -2, 3), { device });
+        const momentum = tensor(m, { dtype: 'float64', device: at });
+        internal.movingAverage_(
+          [average],
+          [tensor(Float32Array.of(5, 0.1, -3), { device })],
+          momentum,
+          tensor(0n, { device }),
+        );
+        return average;
+      };
+      const here = Array.from(await follow('cpu', 'cpu').data(), Number);
+      await sync();
+      takeLog();
+      const made = [follow(there, 'cpu'), follow(there, there)];
+      await sync();
+      expect(waitsOfStreams(takeLog())).toEqual([]);
+      for (const each of made) expect(farthest([Array.from(await each.data(), Number)], [here])).toBeLessThan(1e-6);
+    },
+  );
+
   it('an average that follows takes the memory of a few tensors beside them', async () => {
     const [averages, values] = [Array.from({ length: 48 }, large), Array.from({ length: 48 }, large)];
     const status = tensor(0n, { device: there });
     await sync();
     const before = takeLog()?.bytes ?? 0;
-    ops.movingAverage_(averages, values, tensor(0.5, { dtype: 'float64' }), status).dispose();
+    internal.movingAverage_(averages, values, tensor(0.5, { dtype: 'float64' }), status).dispose();
     await sync();
     expect((takeLog()?.peakBytes ?? 0) - before).toBeLessThanOrEqual(20 * mebibyte);
   });

@@ -1,16 +1,9 @@
 /** Every optimizer on a device makes the steps that it makes on the CPU. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { checkOptimizer, makeOptimizer, type OptimizerSpec, optimizers } from '../../lib/optim/optimizer.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
-import {
-  hasDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { takeLog, device as there, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 
 const specs: readonly OptimizerSpec[] = [
   { name: 'sgd', lr: 0.1, weightDecay: 0.01 },
@@ -41,9 +34,7 @@ async function threeSteps(device: string, spec: OptimizerSpec) {
   return { values: values.flat(), waits };
 }
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   it.each(specs.map((spec) => [checkOptimizer(spec).name, spec] as const))('%s %j', async (_, spec) => {
     const [found, here] = [await threeSteps(there, spec), await threeSteps('cpu', spec)];
     expect(found.values).toHaveLength(here.values.length);

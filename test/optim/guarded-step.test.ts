@@ -4,6 +4,7 @@ import { AdamW } from '../../lib/optim/adam.ts';
 import { LARS } from '../../lib/optim/lars.ts';
 import { makeOptimizer, type Optimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -188,9 +189,10 @@ describe('the status of a step', () => {
     const before = statistics.map((value) => value.clone());
     const own = status();
     const weight = leaf([1]);
-    const begin = (options = {}) => ops.beginStep_(statistics, before, own, options);
+    const begin = (options = {}) => internal.beginStep_(statistics, before, own, options);
     const move = () => statistics.map((value) => value.add_(1).dispose());
-    const end = (from: Tensor, options = {}) => ops.endStep_([weight], statistics, before, from, options).itemSync();
+    const end = (from: Tensor, options = {}) =>
+      internal.endStep_([weight], statistics, before, from, options).itemSync();
     return { own, weight, begin, move, end, values: () => statistics.map(numbers) };
   }
 
@@ -210,15 +212,15 @@ describe('the status of a step', () => {
     pull(weight, [1]);
     const kept = begin();
     move();
-    const refused = ops.refuseNonFinite_([tensor([1, Number.NaN])], kept, { reason: 2 });
-    expect(ops.refuseNonFinite_([tensor([Number.NaN])], refused, { reason: 1 }).itemSync()).toBe(2); // the first counts
+    const refused = internal.refuseNonFinite_([tensor([1, Number.NaN])], kept, { reason: 2 });
+    expect(internal.refuseNonFinite_([tensor([Number.NaN])], refused, { reason: 1 }).itemSync()).toBe(2); // the first counts
     expect(end(refused)).toBe(2);
     expect(values()).toEqual([[1, 2], [3]]);
     expect(() => (weight.grad as Tensor).dataSync()).toThrow(thrown('ERR_AUTOGRAD', /no gradient/));
 
     const behind = begin();
     move();
-    ops.guardedBackward_(ops.sum(weight), behind);
+    internal.guardedBackward_(ops.sum(weight), behind);
     expect(end(behind)).toBe(5);
     expect(values()).toEqual([[1, 2], [3]]);
     expect(() => (weight.grad as Tensor).dataSync()).toThrow(thrown('ERR_AUTOGRAD', /no gradient/));
@@ -250,10 +252,10 @@ describe('the status of a step', () => {
       end(first, further);
       const second = begin(further);
       move();
-      expect(end(ops.refuseNonFinite_([tensor([Number.NaN])], second, { reason: 1 }), further)).toBe(1);
+      expect(end(internal.refuseNonFinite_([tensor([Number.NaN])], second, { reason: 1 }), further)).toBe(1);
       expect(values()).toEqual([[1, 2], [3]]);
       const last = begin(further);
-      ops.guardedBackward_(ops.sum(weight), last);
+      internal.guardedBackward_(ops.sum(weight), last);
       expect(end(last)).toBe(1);
       expect(() => (weight.grad as Tensor).dataSync()).toThrow(thrown('ERR_AUTOGRAD', /no gradient/));
       expect(end(begin())).toBe(5);
@@ -262,7 +264,7 @@ describe('the status of a step', () => {
     it('stops at the batch behind one that failed', () => {
       const { begin, move, end, values } = setUp();
       end(begin(), further);
-      const broken = ops.refuseNonFinite_([failing()], begin(further), { reason: 1 });
+      const broken = internal.refuseNonFinite_([failing()], begin(further), { reason: 1 });
       move();
       expect(() => end(broken, further)).toThrow(thrown('ERR_OPTION', /index/));
       expect(end(begin(further))).toBe(5);
@@ -290,10 +292,10 @@ describe('the status of a step', () => {
     const before = [moving.clone(), tensor([7]), normalized.clone()];
     const own = status();
     const step = (reason: number, move: () => void) => {
-      const under = ops.beginStep_([moving, constant, normalized], before, own);
+      const under = internal.beginStep_([moving, constant, normalized], before, own);
       move();
-      const judged = ops.refuseNonFinite_([tensor([reason === 0 ? 1 : Number.NaN])], under, { reason: 1 });
-      ops.endStep_([], [moving, constant, normalized], before, judged).dispose();
+      const judged = internal.refuseNonFinite_([tensor([reason === 0 ? 1 : Number.NaN])], under, { reason: 1 });
+      internal.endStep_([], [moving, constant, normalized], before, judged).dispose();
     };
     step(0, () => moving.add_(1).dispose());
     step(0, () => {}); // nothing moves
@@ -314,12 +316,12 @@ describe('the status of a step', () => {
 
   it('takes integers and large numbers for finite', () => {
     const values = [tensor([2n ** 62n]), tensor([1e38, -1e38]), tensor([])];
-    expect(ops.refuseNonFinite_(values, status(), { reason: 1 }).itemSync()).toBe(0);
+    expect(internal.refuseNonFinite_(values, status(), { reason: 1 }).itemSync()).toBe(0);
   });
 
   it('is not handed on by an operation that fails; the next step puts back what that one moved', () => {
     const { begin, move, end, values } = setUp();
-    const broken = ops.refuseNonFinite_([failing()], begin(), { reason: 1 });
+    const broken = internal.refuseNonFinite_([failing()], begin(), { reason: 1 });
     move();
     expect(() => end(broken)).toThrow(thrown('ERR_OPTION', /index/));
     const next = begin();
@@ -344,8 +346,8 @@ describe('the status of a step', () => {
     const queue = [ops.zeros([2, 2]), status(), status()] as const;
     const [labels, ids] = [tensor([7n, 7n]), tensor([8n, 8n])];
     const push = (from: Tensor) =>
-      ops.pushKeys_(queue[0], labels, ids, queue[1], tensor([[3, 4]]), { keyIds: tensor([9n]), status: from });
-    ops.movingAverage_([average], [tensor([3, 4])], scalar(0.5), status(3));
+      internal.pushKeys_(queue[0], labels, ids, queue[1], tensor([[3, 4]]), { keyIds: tensor([9n]), status: from });
+    internal.movingAverage_([average], [tensor([3, 4])], scalar(0.5), status(3));
     push(status(3));
     expect([average, queue[0], labels, ids, queue[1]].map(numbers)).toEqual([
       [1, 2],
@@ -354,7 +356,7 @@ describe('the status of a step', () => {
       [8, 8],
       [0],
     ]);
-    ops.movingAverage_([average], [tensor([3, 4])], scalar(0.5), status(-1));
+    internal.movingAverage_([average], [tensor([3, 4])], scalar(0.5), status(-1));
     push(status(-1));
     expect(numbers(average)).toEqual([2, 3]);
     expect(numbers(queue[0]).map((x) => Math.fround(x))).toEqual([0.6, 0.8, 0, 0].map(Math.fround));
@@ -368,32 +370,47 @@ describe('errors', () => {
   it.each<[string, () => unknown, string, RegExp]>([
     [
       'lists',
-      () => ops.movingAverage_(two(), [tensor([1, 2])], scalar(0.5), status()),
+      () => internal.movingAverage_(two(), [tensor([1, 2])], scalar(0.5), status()),
       'ERR_SHAPE',
       /each of averages, 2/,
     ],
     [
       'shapes',
-      () => ops.movingAverage_(two(), [tensor([1, 2]), tensor([3, 4])], scalar(0.5), status()),
+      () => internal.movingAverage_(two(), [tensor([1, 2]), tensor([3, 4])], scalar(0.5), status()),
       'ERR_SHAPE',
       /values\[1\] must have the shape of averages\[1\], \[1\], got \[2\]/,
     ],
     [
       'momentum',
-      () => ops.movingAverage_(two(), two(), tensor([1, 2]), status()),
+      () => internal.movingAverage_(two(), two(), tensor([1, 2]), status()),
       'ERR_SHAPE',
       /momentum must have one/,
     ],
-    ['a copy', () => ops.beginStep_(two(), [], status()), 'ERR_SHAPE', /before must hold/],
-    ['a status of two', () => ops.beginStep_([], [], tensor([0n, 0n])), 'ERR_SHAPE', /status must be a scalar/],
-    ['a floating status', () => ops.beginStep_([], [], tensor(0)), 'ERR_DTYPE', /status must be int64/],
-    ['a reason of none', () => ops.refuseNonFinite_(two(), status(), { reason: 0 }), 'ERR_OPTION', /reason must be/],
-    ['a loss of two', () => ops.guardedBackward_(leaf([1, 2]), status()), 'ERR_SHAPE', /loss must have one element/],
-    ['a loss from nowhere', () => ops.guardedBackward_(tensor(1), status()), 'ERR_AUTOGRAD', /must require a gradient/],
+    ['a copy', () => internal.beginStep_(two(), [], status()), 'ERR_SHAPE', /before must hold/],
+    ['a status of two', () => internal.beginStep_([], [], tensor([0n, 0n])), 'ERR_SHAPE', /status must be a scalar/],
+    ['a floating status', () => internal.beginStep_([], [], tensor(0)), 'ERR_DTYPE', /status must be int64/],
+    [
+      'a reason of none',
+      () => internal.refuseNonFinite_(two(), status(), { reason: 0 }),
+      'ERR_OPTION',
+      /reason must be/,
+    ],
+    [
+      'a loss of two',
+      () => internal.guardedBackward_(leaf([1, 2]), status()),
+      'ERR_SHAPE',
+      /loss must have one element/,
+    ],
+    [
+      'a loss from nowhere',
+      () => internal.guardedBackward_(tensor(1), status()),
+      'ERR_AUTOGRAD',
+      /must require a gradient/,
+    ],
     [
       'a queue of nothing',
       () =>
-        ops.pushKeys_(ops.zeros([0, 2]), status(), status(), status(), ops.zeros([1, 2]), {
+        internal.pushKeys_(ops.zeros([0, 2]), status(), status(), status(), ops.zeros([1, 2]), {
           keyIds: status(),
           status: status(),
         }),
@@ -407,40 +424,45 @@ describe('errors', () => {
   const one = { groups: [0], rateFactors: [1], weightDecays: [tensor(0, { dtype: 'float64' })] };
   const numbersOf = { ...one, momentum: 0.9, nesterov: false };
   it.each<[string, () => unknown, string, RegExp]>([
-    ['no parameter', () => ops.sgd_([], [], scalar(1), { ...numbersOf, momentum: 0 }), 'ERR_OPTION', /at least one/],
+    [
+      'no parameter',
+      () => internal.sgd_([], [], scalar(1), { ...numbersOf, momentum: 0 }),
+      'ERR_OPTION',
+      /at least one/,
+    ],
     [
       'no momenta',
-      () => ops.sgd_([leaf([1])], [], scalar(1), numbersOf),
+      () => internal.sgd_([leaf([1])], [], scalar(1), numbersOf),
       'ERR_SHAPE',
       /must hold 1 tensors, 1 a parameter, got 0/,
     ],
     [
       'no gradients to clip',
-      () => ops.clipGradients_([], scalar(0)),
+      () => internal.clipGradients_([], scalar(0)),
       'ERR_OPTION',
       /there must be at least one parameter/,
     ],
     [
       'a norm of float32',
-      () => ops.clipGradients_([leaf([1])], tensor(0)),
+      () => internal.clipGradients_([leaf([1])], tensor(0)),
       'ERR_DTYPE',
       /norm must be a float64 scalar/,
     ],
     [
       'groups of too few',
-      () => ops.sgd_([leaf([1]), leaf([1])], [tensor([0]), tensor([0])], scalar(1), numbersOf),
+      () => internal.sgd_([leaf([1]), leaf([1])], [tensor([0]), tensor([0])], scalar(1), numbersOf),
       'ERR_OPTION',
       /groups must have a number for each of 2 parameters, got 1/,
     ],
     [
       'a group that is none',
-      () => ops.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, groups: [1] }),
+      () => internal.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, groups: [1] }),
       'ERR_OPTION',
       /groups must be numbers of 1 groups, got 1/,
     ],
     [
       'factors without decays',
-      () => ops.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, weightDecays: [] }),
+      () => internal.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, weightDecays: [] }),
       'ERR_SHAPE',
       /weight_decays must have a number for each of 1 groups, got 0/,
     ],
@@ -448,34 +470,39 @@ describe('errors', () => {
       'trust for no group',
       () => {
         const options = { ...numbersOf, trustCoefficients: [], rateInMomentum: true, separateNorms: false };
-        return ops.lars_([leaf([1])], [tensor([0])], scalar(1), options);
+        return internal.lars_([leaf([1])], [tensor([0])], scalar(1), options);
       },
       'ERR_OPTION',
       /trust_coefficients must have a number for each of 1 groups, got 0/,
     ],
     [
       'too few',
-      () => ops.sgd_([leaf([1]), leaf([1])], [tensor([0])], scalar(1), numbersOf),
+      () => internal.sgd_([leaf([1]), leaf([1])], [tensor([0])], scalar(1), numbersOf),
       'ERR_SHAPE',
       /must hold 2 tensors, 1 a parameter, got 1/,
     ],
     [
       'another shape',
-      () => ops.sgd_([leaf([1])], [tensor([0, 0])], scalar(1), numbersOf),
+      () => internal.sgd_([leaf([1])], [tensor([0, 0])], scalar(1), numbersOf),
       'ERR_SHAPE',
       /its shape, \[1\]/,
     ],
-    ['two rates', () => ops.sgd_([leaf([1])], [tensor([0])], tensor([1, 1]), numbersOf), 'ERR_SHAPE', /learning_rate/],
+    [
+      'two rates',
+      () => internal.sgd_([leaf([1])], [tensor([0])], tensor([1, 1]), numbersOf),
+      'ERR_SHAPE',
+      /learning_rate/,
+    ],
     [
       'a status alone',
-      () => ops.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, status: status() }),
+      () => internal.sgd_([leaf([1])], [tensor([0])], scalar(1), { ...numbersOf, status: status() }),
       'ERR_OPTION',
       /go together/,
     ],
     [
       'a float32 norm',
       () =>
-        ops.sgd_([leaf([1])], [tensor([0])], scalar(1), {
+        internal.sgd_([leaf([1])], [tensor([0])], scalar(1), {
           ...numbersOf,
           status: status(),
           gradientNorm: scalar(1),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeSafetensors, typedArrayOf } from '../../lib/files/safetensors.ts';
 import { createIndex, openIndex } from '../../lib/search/feature-index.ts';
-import * as ops from '../../lib/tensor/ops.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import { memory, setThreads } from '../../lib/tensor/runtime.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
 import { collect } from '../collect.ts';
@@ -162,7 +162,7 @@ it('a bank with rows that are not finite yields rows of the bank', () => {
     [0, Number.NaN],
     [0, 1],
   ]);
-  const [indices] = ops.nearestNeighbours(tensor([[1, 0.5]]), bank, { k: 4, unit: true });
+  const [indices] = internal.nearestNeighbours(tensor([[1, 0.5]]), bank, { k: 4, unit: true });
   const found = Array.from(indices.dataSync() as BigInt64Array, Number);
   expect([found.slice(0, 2), found.slice(2).sort()]).toEqual([
     [1, 3],

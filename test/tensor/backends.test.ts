@@ -24,7 +24,12 @@ describe('setBackends', () => {
       expect(await inForce()).toEqual({ ...usual, cudnnBenchmark: true });
     }
     expect(await inForce()).toEqual(usual);
-    setBackends({ cudnnBenchmark: false });
+    setBackends({ cudnnDeterministic: true }); // the fastest algorithm may be another one each time
+    {
+      using _ = withBenchmark('cuda:0');
+      expect(await inForce()).toEqual({ ...usual, cudnnDeterministic: true });
+    }
+    setBackends(usual);
     using _ = withBenchmark('cuda:0');
     expect(await inForce()).toEqual(usual);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import { enableGrad, noGrad } from '../../lib/tensor/modes.ts';
 import type { NestedArray } from '../../lib/tensor/nested.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -124,12 +125,12 @@ describe('second derivatives', () => {
   const features = () => ops.randn([4, 2, 8], { seed: 1 });
   const labels = () => tensor([0, 1, 0, 1], { dtype: 'int64' });
   const fused: Record<string, (x: Tensor) => Tensor> = {
-    ntXentLoss: (x) => ops.contrastiveLoss(x)[0],
-    supConLoss: (x) => ops.contrastiveLoss(x, { labels: labels() })[0],
+    ntXentLoss: (x) => internal.contrastiveLoss(x)[0],
+    supConLoss: (x) => internal.contrastiveLoss(x, { labels: labels() })[0],
     'supConLoss of one denominator': (x) =>
-      ops.contrastiveLoss(x, { labels: labels(), denominators: 'negatives-and-one-positive' })[0],
-    dclLoss: (x) => ops.contrastiveLoss(x, { denominators: 'negatives' })[0],
-    dclwLoss: (x) => ops.contrastiveLoss(x, { denominators: 'negatives', sigma: 0.5 })[0],
+      internal.contrastiveLoss(x, { labels: labels(), denominators: 'negatives-and-one-positive' })[0],
+    dclLoss: (x) => internal.contrastiveLoss(x, { denominators: 'negatives' })[0],
+    dclwLoss: (x) => internal.contrastiveLoss(x, { denominators: 'negatives', sigma: 0.5 })[0],
   };
 
   it.each(Object.entries(fused))('do not exist for %s, whose first ones do', async (_, loss) => {
@@ -170,7 +171,7 @@ describe('second derivatives', () => {
   it('exist for cross-entropy', async () => {
     const x = features();
     x.requiresGrad = true;
-    const [slope] = grad([ops.softmaxCrossEntropy(x, labels())], [x], { createGraph: true }) as [Tensor];
+    const [slope] = grad([internal.softmaxCrossEntropy(x, labels())], [x], { createGraph: true }) as [Tensor];
     const [curvature] = grad([slope.square().sum()], [x]) as [Tensor];
     expect(await curvature.abs().sum().item()).toBeGreaterThan(0);
   });

@@ -1,25 +1,20 @@
 /** A recording as graphs of its device: what it computes is what the operations compute, to the bit. */
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { Linear } from '../../lib/nn/linear.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
+import { setBackends } from '../../lib/tensor/backends.ts';
 import { type Compiled, compile } from '../../lib/tensor/compile.ts';
 import { Generator } from '../../lib/tensor/generator.ts';
+import * as internal from '../../lib/tensor/internal-ops.ts';
 import { noGrad, onInteractiveStream } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { collect } from '../collect.ts';
-import {
-  type DeviceLog,
-  hasDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { holdCaptures, launchesIn, takeLog, device as there, untilHeld, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 
 const rows = (seed: number): Tensor => ops.randn([4, 8], { seed, device: there });
 
@@ -28,9 +23,6 @@ const graphOf = async (compiled: Pick<Compiled<never, unknown>, 'recordings'>) =
   await sync();
   return compiled.recordings().at(-1)?.graph;
 };
-
-const launchesIn = (log: DeviceLog | undefined): number | undefined =>
-  log && Object.values(log.launches).reduce((sum, count) => sum + count, 0);
 
 /** Undefined on a GPU, which does not tell. */
 async function launchesOf(call: () => unknown): Promise<number | undefined> {
@@ -41,8 +33,7 @@ async function launchesOf(call: () => unknown): Promise<number | undefined> {
   return launchesIn(takeLog());
 }
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
+describeOnDevice(() => {
   beforeEach(() => void takeLog());
 
   it('arguments and tensors from outside change; results are those of the operations, and stay', async () => {
@@ -117,13 +108,37 @@ describe.skipIf(!hasDevice)(title, () => {
     expect(takeLog()?.races ?? []).toEqual([]);
   });
 
-  it('gradients that are added to those from before the call are no graph', async () => {
+  it('gradients from before the call are added to where they lie', async () => {
     const layer = new Linear(8, 3, { generator: new Generator(1) }).to(there);
     const add = compile((x: Tensor) => layer.forward(x).sum().backward(), { graph: true });
-    for (let i = 0; i < 4; i++) add(rows(0));
-    expect(await graphOf(add)).toMatchObject({ state: 'not possible', reason: expect.stringContaining('gradients') });
-    const four = await layer.bias?.grad?.data();
-    expect(four).toEqual(Float32Array.of(16, 16, 16));
+    const states: unknown[] = [];
+    const sums: unknown[] = [];
+    const sum = async () => {
+      add(rows(0));
+      states.push((await graphOf(add))?.state);
+      sums.push(await layer.bias?.grad?.data());
+    };
+    for (let i = 0; i < 5; i++) await sum();
+    for (const parameter of layer.parameters()) parameter.zeroGrad();
+    for (let i = 0; i < 4; i++) await sum();
+    expect(sums).toEqual([1, 2, 3, 4, 5, 1, 2, 3, 4].map((calls) => new Float32Array(3).fill(4 * calls)));
+    const three = ['warming up', 'warming up', 'captured'];
+    expect(states).toEqual([...three, 'captured', 'captured', ...three, 'captured']);
+    expect(takeLog()?.races ?? []).toEqual([]);
+  });
+
+  it('gradients that lie elsewhere at each call are no graph', async () => {
+    const layer = new Linear(8, 3, { generator: new Generator(1) }).to(there);
+    const add = compile((x: Tensor) => layer.forward(x).sum().backward(), { graph: true });
+    for (let i = 0; i < 15; i++) {
+      if (i % 3 === 0) for (const parameter of layer.parameters()) parameter.zeroGrad();
+      add(rows(0));
+      expect(await layer.bias?.grad?.data()).toEqual(new Float32Array(3).fill(4 * ((i % 3) + 1)));
+    }
+    expect(await graphOf(add)).toMatchObject({
+      state: 'not possible',
+      reason: expect.stringMatching(/gradients that are added to, lie elsewhere .* every few calls/),
+    });
   });
 
   it('gradients from before the call that nothing in it uses are no obstacle', async () => {
@@ -193,7 +208,7 @@ describe.skipIf(!hasDevice)(title, () => {
     ],
     [
       'a value that an operation waits for',
-      (x) => ops.contrastiveLoss(x.reshape([2, 2, 8]), { noPositives: 'error' })[0],
+      (x) => internal.contrastiveLoss(x.reshape([2, 2, 8]), { noPositives: 'error' })[0],
       /not permitted while a stream is captured: item, at .*graph-cuda/,
     ],
   ];
@@ -281,5 +296,109 @@ describe.skipIf(!hasDevice)(title, () => {
       expect([i, state]).toEqual([i, i < 2 || i === 4 || i === 5 ? 'warming up' : 'captured']);
     }
     expect(takeLog()?.races ?? []).toEqual([]);
+  });
+
+  it('changes between graphs what a graph has made, and a graph what was made between', async () => {
+    const fn = (x: Tensor) =>
+      noGrad(() => {
+        const y = x.add(1);
+        y.mul_(half);
+        y.add_(1);
+        return y;
+      });
+    const [plain, graph] = [compile(fn), compile(fn, { graph: true })];
+    for (let i = 0; i < 5; i++) expect(await graph(rows(i)).data()).toEqual(await plain(rows(i)).data());
+    expect(await graphOf(graph)).toEqual({ state: 'captured' });
+    expect(takeLog()?.races ?? []).toEqual([]);
+  });
+
+  it.each([
+    ['a gradient that was made between calls', (layer: Linear) => (x: Tensor, _: Tensor) => [x, layer.weight] as const],
+    ['that of an argument', () => (x: Tensor, weight: Tensor) => [x, weight] as const],
+  ])('%s is dropped by each', async (_, used) => {
+    const layer = new Linear(8, 3, { generator: new Generator(1) }).to(there);
+    const optimizer = new SGD(layer.namedParameters(), { lr: 1 });
+    const begin = compile(
+      (x: Tensor, given: Tensor) => {
+        optimizer.zeroGrad();
+        return noGrad(() => used(layer)(x, given).map((each) => each.mul(2)));
+      },
+      { graph: true },
+    );
+    for (let i = 0; i < 7; i++) {
+      begin(rows(i), layer.weight);
+      // The call that takes it down meets no gradient.
+      if (i < 3) continue;
+      layer
+        .forward(ops.ones([4, 8], { device: there }))
+        .sum()
+        .backward();
+      expect(await layer.weight.grad?.data()).toEqual(new Float32Array(24).fill(4));
+      expect(await layer.bias?.grad?.data()).toEqual(Float32Array.of(4, 4, 4));
+    }
+    expect(await graphOf(begin)).toEqual({ state: 'captured' });
+  });
+
+  it('statistics that a spoilt graph would have kept are kept by the operations', async () => {
+    const statistics = [ops.zeros([2], { device: there })];
+    const before = statistics.map((each) => noGrad(() => each.clone()));
+    const status = tensor(0n, { device: there });
+    const step = compile(
+      (x: Tensor) =>
+        noGrad(() => {
+          const begun = internal.beginStep_(statistics, before, status);
+          const [loss] = internal.contrastiveLoss(x.reshape([2, 2, 8]), { noPositives: 'error' }); // which is waited for
+          statistics[0]?.add_(1);
+          return [loss, internal.endStep_([], statistics, before, begun)];
+        }),
+      { graph: true },
+    );
+    for (let i = 0; i < 5; i++) {
+      step(rows(i));
+      expect([...((await before[0]?.data()) ?? [])]).toEqual([i, i]);
+    }
+    expect(await graphOf(step)).toMatchObject({ state: 'not possible', reason: expect.stringContaining('captured') });
+  });
+
+  it('how libraries of the device compute is that of the last setBackends()', async () => {
+    const graph = compile((x: Tensor) => x.matmul(rows(0).t()), { graph: true });
+    const stateAfter = async (calls: number) => {
+      for (let i = 0; i < calls; i++) graph(rows(i));
+      return (await graphOf(graph))?.state;
+    };
+    try {
+      expect(await stateAfter(3)).toBe('captured');
+      setBackends({ matmulPrecision: 'high' });
+      expect(await stateAfter(1)).toBe('warming up');
+      expect(await stateAfter(8)).toBe('captured');
+      setBackends({ cudnnDeterministic: true });
+      expect(await stateAfter(1)).toBe('warming up');
+    } finally {
+      setBackends({ matmulPrecision: 'highest', cudnnDeterministic: false });
+    }
+  });
+
+  it('memory that was read into is let go of while a graph is taken down, and freed later', async () => {
+    const graph = compile((x: Tensor) => x.mul(2).add(1), { graph: true });
+    for (let i = 0; i < 2; i++) await graph(rows(i)).data();
+    const read = rows(2).data();
+    holdCaptures(true);
+    try {
+      const made = graph(rows(3));
+      untilHeld();
+      await read;
+      await setImmediate(); // its last holder has gone
+      holdCaptures(false);
+      expect(await made.data()).toEqual(await rows(3).mul(2).add(1).data());
+    } finally {
+      holdCaptures(false);
+    }
+    expect(takeLog()?.races ?? []).toEqual([]);
+    const left = async () => {
+      await sync();
+      await onInteractiveStream(() => sync()); // of earlier tests
+      return takeLog()?.pinned ?? 0;
+    };
+    await expect.poll(left).toBe(0);
   });
 });

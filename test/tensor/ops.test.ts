@@ -7,7 +7,7 @@ import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { type OperatorCase, operatorCases } from './operator-cases.ts';
 
 const source = readFileSync(new URL('../../lib/tensor/ops.ts', import.meta.url), 'utf8');
-const curated = [...source.matchAll(/`aten::[^`]+`(?:(?!\*\/)[\s\S])*\*\/\nexport function (\w+)\(/g)].map(
+const curated = [...source.matchAll(/^export function (\w+)\((?:(?!^\})[\s\S])*'aten::/gm)].map(
   (match) => match[1] as string,
 );
 

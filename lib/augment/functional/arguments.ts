@@ -1,4 +1,8 @@
-/** Parameters as the functions on image tensors take them: one for all images, or one for each. */
+/**
+ * Parameters as the functions on image tensors take them: one for all images, or one for each. Types are checked here, ranges
+ * natively, as the public `ops` has the same operations; that of a `Factor` here too, since an array goes as a tensor, whose
+ * values the job alone reads, too late to throw.
+ */
 import { DTypeError, OptionError } from '../../errors.ts';
 import type { OptionTable } from '../../options/option.ts';
 import { Tensor, tensor } from '../../tensor/tensor.ts';

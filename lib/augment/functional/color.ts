@@ -1,7 +1,7 @@
 /** Colours of image tensors, as torchvision v2's functional on float images (functional/_color.py). */
 import type { OptionsOf, OptionTable } from '../../options/option.ts';
 import { resolveOptions } from '../../options/resolve.ts';
-import * as ops from '../../tensor/ops.ts';
+import * as internal from '../../tensor/internal-ops.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectChannels } from '../../validate.ts';
 import { expectImages, type Factor, withFactor } from './arguments.ts';
@@ -22,17 +22,17 @@ const adjust = (where: string, operation: Adjust, images: Tensor, value: Factor)
  * functional.adjustBrightness(images, [0.8, 1.2]);
  */
 export function adjustBrightness(images: Tensor, factor: Factor): Tensor {
-  return adjust('adjustBrightness', ops.imageAdjustBrightness, images, factor);
+  return adjust('adjustBrightness', internal.imageAdjustBrightness, images, factor);
 }
 
 /** Blend with the mean of the image's gray; arguments as adjustBrightness. */
 export function adjustContrast(images: Tensor, factor: Factor): Tensor {
-  return adjust('adjustContrast', ops.imageAdjustContrast, images, factor);
+  return adjust('adjustContrast', internal.imageAdjustContrast, images, factor);
 }
 
 /** Blend with the image's gray (0.2989, 0.587, 0.114); a gray image stays. Arguments as adjustBrightness. */
 export function adjustSaturation(images: Tensor, factor: Factor): Tensor {
-  return adjust('adjustSaturation', ops.imageAdjustSaturation, images, factor);
+  return adjust('adjustSaturation', internal.imageAdjustSaturation, images, factor);
 }
 
 /**
@@ -40,7 +40,7 @@ export function adjustSaturation(images: Tensor, factor: Factor): Tensor {
  * channels; arguments as adjustBrightness.
  */
 export function adjustSharpness(images: Tensor, factor: Factor): Tensor {
-  return adjust('adjustSharpness', ops.imageAdjustSharpness, images, factor);
+  return adjust('adjustSharpness', internal.imageAdjustSharpness, images, factor);
 }
 
 /**
@@ -53,7 +53,7 @@ export function adjustSharpness(images: Tensor, factor: Factor): Tensor {
 export function adjustHue(images: Tensor, factor: Factor): Tensor {
   const where = 'adjustHue';
   return withFactor(`${where}: factor`, factor, expectImages(where, images), { min: -0.5, max: 0.5 }, (each) =>
-    ops.imageAdjustHue(images, each),
+    internal.imageAdjustHue(images, each),
   );
 }
 
@@ -71,5 +71,5 @@ export interface GrayscaleOptions extends OptionsOf<typeof grayscaleOptions> {}
 export function rgbToGrayscale(images: Tensor, options: GrayscaleOptions = {}): Tensor {
   const where = 'rgbToGrayscale';
   const { channels } = resolveOptions(where, grayscaleOptions, options, `${where}: `);
-  return ops.imageRgbToGrayscale(expectImages(where, images), channels);
+  return internal.imageRgbToGrayscale(expectImages(where, images), channels);
 }

@@ -1,7 +1,7 @@
 /** Crops, padding, flips and quarter turns of image tensors; resizing. */
 import type { OptionsOf, OptionTable } from '../../options/option.ts';
 import { resolveOptions } from '../../options/resolve.ts';
-import * as ops from '../../tensor/ops.ts';
+import * as internal from '../../tensor/internal-ops.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { outside, paddingOf, pixels, type Size, sizePair } from '../arguments.ts';
 import { expectImages, list, type PerImage, placeOption, side, windowOptions } from './arguments.ts';
@@ -47,7 +47,7 @@ export function crop(images: Tensor, options: CropOptions): Tensor {
   const where = 'crop';
   const resolved = resolveOptions(where, cropOptions, options, `${where}: `);
   const { top, left, size, padding, fill, paddingMode: mode } = resolved;
-  return ops.imageCrop(expectImages(where, images), side(where, { top, left }), size, { padding, fill, mode });
+  return internal.imageCrop(expectImages(where, images), side(where, { top, left }), size, { padding, fill, mode });
 }
 
 /**
@@ -64,7 +64,7 @@ export function pad(images: Tensor, padding: number | readonly number[], options
   const sides = paddingOf(`${where}: padding`, padding);
   const [x0, y0, x1, y1] = sides;
   const [height, width] = heightAndWidth(where, images);
-  return ops.imageCrop(images, [0, 0], [height + y0 + y1, width + x0 + x1], { padding: sides, fill, mode });
+  return internal.imageCrop(images, [0, 0], [height + y0 + y1, width + x0 + x1], { padding: sides, fill, mode });
 }
 
 function heightAndWidth(where: string, images: Tensor): [number, number] {
@@ -83,7 +83,7 @@ export function centerCrop(images: Tensor, size: Size): Tensor {
   const [height, width] = heightAndWidth(where, images);
   // Half to even, as Python's round().
   const middle = (room: number): number => Math.max(0, room % 4 === 1 ? (room - 1) / 2 : Math.ceil(room / 2));
-  return ops.imageCrop(images, [middle(height - tall), middle(width - wide)], [tall, wide]);
+  return internal.imageCrop(images, [middle(height - tall), middle(width - wide)], [tall, wide]);
 }
 
 /**
@@ -100,7 +100,7 @@ export function centerCrop(images: Tensor, size: Size): Tensor {
 export function resizedCrop(images: Tensor, options: ResizedCropOptions): Tensor {
   const where = 'resizedCrop';
   const { size, ...window } = resolveOptions(where, resizedCropOptions, options, `${where}: `);
-  return ops.imageResizedCrop(expectImages(where, images), side(where, window), size);
+  return internal.imageResizedCrop(expectImages(where, images), side(where, window), size);
 }
 
 /**
@@ -111,20 +111,23 @@ export function resizedCrop(images: Tensor, options: ResizedCropOptions): Tensor
 export function resize(images: Tensor, size: Size): Tensor {
   const where = 'resize';
   const [height, width] = heightAndWidth(where, images);
-  if (typeof size !== 'number') return ops.imageResize(images, sizePair(`${where}: size`, size));
+  if (typeof size !== 'number') return internal.imageResize(images, sizePair(`${where}: size`, size));
   const shorter = pixels(`${where}: size`, size);
   const longer = (edge: number, other: number): number => Math.floor((shorter * edge) / other);
-  return ops.imageResize(images, width <= height ? [longer(height, width), shorter] : [shorter, longer(width, height)]);
+  return internal.imageResize(
+    images,
+    width <= height ? [longer(height, width), shorter] : [shorter, longer(width, height)],
+  );
 }
 
 /** Left and right swapped. @param images (…, channels, height, width), any dtype; differentiable. */
 export function horizontalFlip(images: Tensor): Tensor {
-  return ops.imageFlip(expectImages('horizontalFlip', images), { horizontal: true });
+  return internal.imageFlip(expectImages('horizontalFlip', images), { horizontal: true });
 }
 
 /** Top and bottom swapped. @param images (…, channels, height, width), any dtype; differentiable. */
 export function verticalFlip(images: Tensor): Tensor {
-  return ops.imageFlip(expectImages('verticalFlip', images), { vertical: true });
+  return internal.imageFlip(expectImages('verticalFlip', images), { vertical: true });
 }
 
 /**
@@ -135,5 +138,5 @@ export function verticalFlip(images: Tensor): Tensor {
  * @throws {ShapeError} results of different shapes.
  */
 export function rotate90(images: Tensor, turns: PerImage): Tensor {
-  return ops.imageRotate90(expectImages('rotate90', images), list('rotate90: turns', turns, { integer: true }));
+  return internal.imageRotate90(expectImages('rotate90', images), list('rotate90: turns', turns, { integer: true }));
 }

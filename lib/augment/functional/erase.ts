@@ -1,7 +1,7 @@
 /** Rectangles of image tensors overwritten. */
 import type { OptionsOf, OptionTable } from '../../options/option.ts';
 import { resolveOptions } from '../../options/resolve.ts';
-import * as ops from '../../tensor/ops.ts';
+import * as internal from '../../tensor/internal-ops.ts';
 import { Tensor, tensor } from '../../tensor/tensor.ts';
 import { expectImages, type Factor, list, side, windowOptions } from './arguments.ts';
 
@@ -34,7 +34,7 @@ export function erase(images: Tensor, options: EraseOptions): Tensor {
   const { value, ...window } = resolveOptions(where, declared, options, `${where}: `);
   const windows = side(where, window);
   expectImages(where, images);
-  if (value instanceof Tensor) return ops.imageErase(images, windows, value);
+  if (value instanceof Tensor) return internal.imageErase(images, windows, value);
   using filling = tensor(value, { shape: [value.length, 1, 1], device: images.device });
-  return ops.imageErase(images, windows, filling);
+  return internal.imageErase(images, windows, filling);
 }

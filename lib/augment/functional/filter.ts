@@ -1,7 +1,7 @@
 /** Filters over neighbourhoods, and noise, for image tensors. */
 import type { OptionsOf, OptionTable } from '../../options/option.ts';
 import { asGiven, resolveOptions } from '../../options/resolve.ts';
-import * as ops from '../../tensor/ops.ts';
+import * as internal from '../../tensor/internal-ops.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { expectNumber } from '../../validate.ts';
 import { expectImages, type Factor, type PairPerImage, pairs, withFactor } from './arguments.ts';
@@ -22,9 +22,9 @@ import { expectImages, type Factor, type PairPerImage, pairs, withFactor } from 
  */
 export function gaussianBlur(images: Tensor, kernelSize: number, sigma: Factor): Tensor {
   const where = 'gaussianBlur';
-  const size = expectNumber(`${where}: kernelSize`, kernelSize, { min: 1, integer: true });
+  const size = expectNumber(`${where}: kernelSize`, kernelSize, { integer: true });
   return withFactor(`${where}: sigma`, sigma, expectImages(where, images), { above: 0 }, (each) =>
-    ops.imageGaussianBlur(images, size, each),
+    internal.imageGaussianBlur(images, size, each),
   );
 }
 
@@ -35,7 +35,7 @@ export function gaussianBlur(images: Tensor, kernelSize: number, sigma: Factor):
  * @param images floating or uint8 (…, channels, height, width) in [0, 1]; differentiable.
  */
 export function sobel(images: Tensor): Tensor {
-  return ops.imageSobel(expectImages('sobel', images));
+  return internal.imageSobel(expectImages('sobel', images));
 }
 
 const noiseOptions = {
@@ -51,7 +51,7 @@ const noiseOptions = {
    */
   noiseKey: {
     ...{ type: 'checked', required: true },
-    check: (name: string, value: PairPerImage) => pairs(name, value, { min: 0, max: 0xffff_ffff, integer: true }),
+    check: (name: string, value: PairPerImage) => pairs(name, value, { integer: true }),
   },
 } as const satisfies OptionTable;
 
@@ -72,6 +72,6 @@ export function gaussianNoise(images: Tensor, options: GaussianNoiseOptions): Te
   const where = 'gaussianNoise';
   const { sigma, noiseKey, ...rest } = resolveOptions(where, noiseOptions, options, `${where}: `);
   return withFactor(`${where}: sigma`, sigma, expectImages(where, images), { min: 0 }, (each) =>
-    ops.imageGaussianNoise(images, each, noiseKey, rest),
+    internal.imageGaussianNoise(images, each, noiseKey, rest),
   );
 }

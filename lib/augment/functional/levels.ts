@@ -1,12 +1,11 @@
 /** Levels of image tensors, as torchvision v2's functional on float images (functional/_color.py); normalisation. */
-import * as ops from '../../tensor/ops.ts';
+import * as internal from '../../tensor/internal-ops.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { expectNumber } from '../../validate.ts';
 import { expectImages, type Factor, list, type PerImage, withFactor } from './arguments.ts';
 
 /** 1 − x. @param images floating or uint8 (…, channels, height, width) in [0, 1]; differentiable. */
 export function invert(images: Tensor): Tensor {
-  return ops.imageInvert(expectImages('invert', images));
+  return internal.imageInvert(expectImages('invert', images));
 }
 
 /**
@@ -18,7 +17,7 @@ export function invert(images: Tensor): Tensor {
 export function solarize(images: Tensor, threshold: Factor): Tensor {
   const where = 'solarize';
   const range = { min: 0, max: expectImages(where, images).dtype === 'uint8' ? 255 : 1 };
-  return withFactor(`${where}: threshold`, threshold, images, range, (each) => ops.imageSolarize(images, each));
+  return withFactor(`${where}: threshold`, threshold, images, range, (each) => internal.imageSolarize(images, each));
 }
 
 /**
@@ -29,10 +28,7 @@ export function solarize(images: Tensor, threshold: Factor): Tensor {
  */
 export function posterize(images: Tensor, bits: PerImage): Tensor {
   const where = 'posterize';
-  return ops.imagePosterize(
-    expectImages(where, images),
-    list(`${where}: bits`, bits, { min: 0, max: 8, integer: true }),
-  );
+  return internal.imagePosterize(expectImages(where, images), list(`${where}: bits`, bits, { integer: true }));
 }
 
 /**
@@ -40,7 +36,7 @@ export function posterize(images: Tensor, bits: PerImage): Tensor {
  * @param images floating or uint8 (…, channels, height, width) in [0, 1]; differentiable.
  */
 export function autocontrast(images: Tensor): Tensor {
-  return ops.imageAutocontrast(expectImages('autocontrast', images));
+  return internal.imageAutocontrast(expectImages('autocontrast', images));
 }
 
 /**
@@ -48,7 +44,7 @@ export function autocontrast(images: Tensor): Tensor {
  * @param images floating or uint8 (…, channels, height, width) in [0, 1]; the result holds multiples of 1/255.
  */
 export function equalize(images: Tensor): Tensor {
-  return ops.imageEqualize(expectImages('equalize', images));
+  return internal.imageEqualize(expectImages('equalize', images));
 }
 
 /**
@@ -61,8 +57,5 @@ export function equalize(images: Tensor): Tensor {
  */
 export function normalize(images: Tensor, mean: number | readonly number[], std: number | readonly number[]): Tensor {
   const where = 'normalize';
-  expectImages(where, images);
-  const means = list(`${where}: mean`, mean);
-  const deviations = [std].flat().map((value, i) => expectNumber(`${where}: std[${i}]`, value, { above: 0 }));
-  return ops.imageNormalize(images, means, deviations);
+  return internal.imageNormalize(expectImages(where, images), list(`${where}: mean`, mean), list(`${where}: std`, std));
 }

@@ -3,7 +3,7 @@
 import { DTypeError, OptionError, ShapeError } from '../../errors.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../../options/option.ts';
 import { resolveOptions } from '../../options/resolve.ts';
-import * as ops from '../../tensor/ops.ts';
+import * as internal from '../../tensor/internal-ops.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import { describe } from '../../validate.ts';
 import { warp } from '../arguments.ts';
@@ -17,7 +17,7 @@ const affineOptions = {
   /** [x, y] in pixels; default [0, 0]. */
   translate: { type: 'checked', default: [0, 0], check: (name: string, value: PairPerImage) => pairs(name, value) },
   /** > 0; default 1. */
-  scale: { type: 'checked', default: 1, check: (name: string, value: PerImage) => list(name, value, { above: 0 }) },
+  scale: { type: 'checked', default: 1, check: (name: string, value: PerImage) => list(name, value) },
   /** [x, y] in degrees; default [0, 0]. */
   shear: { type: 'checked', default: [0, 0], check: (name: string, value: PairPerImage) => pairs(name, value) },
   ...warp('nearest'),
@@ -42,7 +42,7 @@ const given = ({ fill, ...rest }: ResolvedOf<ReturnType<typeof warp>>) => ({ ...
 export function rotate(images: Tensor, angle: PerImage, options: WarpOptions = {}): Tensor {
   const where = 'rotate';
   const checked = resolveOptions(where, warp('nearest'), options, `${where}: `);
-  return ops.imageRotate(expectImages(where, images), list(`${where}: angle`, angle), given(checked));
+  return internal.imageRotate(expectImages(where, images), list(`${where}: angle`, angle), given(checked));
 }
 
 /**
@@ -58,7 +58,7 @@ export function rotate(images: Tensor, angle: PerImage, options: WarpOptions = {
 export function affine(images: Tensor, options: AffineOptions): Tensor {
   const where = 'affine';
   const { angle, translate, scale, shear, ...checked } = resolveOptions(where, affineOptions, options, `${where}: `);
-  return ops.imageAffine(expectImages(where, images), angle, translate, scale, shear, given(checked));
+  return internal.imageAffine(expectImages(where, images), angle, translate, scale, shear, given(checked));
 }
 
 /**
@@ -86,7 +86,7 @@ export function perspective(
       throw new ShapeError(`${where}: coefficients must be eight numbers for each image, got ${row.length}`);
     return list(`${where}: coefficients[${i}]`, row);
   });
-  return ops.imagePerspective(expectImages(where, images), flat, given(checked));
+  return internal.imagePerspective(expectImages(where, images), flat, given(checked));
 }
 
 /**
@@ -106,5 +106,5 @@ export function elastic(images: Tensor, displacement: Tensor, options: WarpOptio
   const checked = resolveOptions(where, warp('bilinear'), options, `${where}: `);
   if (!(displacement instanceof Tensor))
     throw new DTypeError(`${where}: displacement must be a Tensor, got ${describe(displacement)}`);
-  return ops.imageElastic(expectImages(where, images), displacement, given(checked));
+  return internal.imageElastic(expectImages(where, images), displacement, given(checked));
 }

@@ -97,7 +97,7 @@ thead .scale{font-size:.72rem}
 .matrix thead th span{position:absolute;left:50%;bottom:4px;transform-origin:left bottom;transform:rotate(-50deg);white-space:nowrap;max-width:100px;overflow:hidden;text-overflow:ellipsis}
 .matrix tbody th{vertical-align:middle;font-weight:400;color:var(--soft);text-align:right;white-space:nowrap;max-width:120px;overflow:hidden;text-overflow:ellipsis}
 .matrix td{text-align:center;vertical-align:middle;height:30px;min-width:30px}
-.matrix tbody td{background:color-mix(in srgb,var(--hue) calc(var(--v)*75%),var(--faint))}
+.matrix tbody td{background:color-mix(in srgb,var(--hue) calc(var(--v)*50%),var(--faint))}
 .matrix .right{--hue:var(--good)}.matrix .wrong{--hue:var(--bad)}
 .files{display:flex;flex-wrap:wrap;gap:10px}
 .file{display:inline-block;padding:6px 14px;border:1px solid var(--line);border-radius:8px;color:var(--accent);text-decoration:none;font-size:.9rem}

@@ -15,6 +15,11 @@ const written = (v, isShare) => {
   if (size >= 1000) return Math.round(v).toLocaleString('en');
   return size >= 10 || size === 0 ? v.toFixed(1) : String(Number(v.toPrecision(3)));
 };
+// At rest again when a mouse leaves. A finger that lifts leaves what it chose, until the next one comes down elsewhere.
+const onLeave = (place, rest) => {
+  place.addEventListener('pointerleave', (event) => { if (event.pointerType !== 'touch') rest(); });
+  addEventListener('pointerdown', (event) => { if (!place.contains(event.target)) rest(); }, { capture: true });
+};
 for (const chart of all('.chart')) {
   const { series, epochs, isShare } = data.charts[chart.dataset.chart];
   const outputs = all('output', chart);
@@ -34,11 +39,13 @@ for (const chart of all('.chart')) {
     }
   };
   for (const area of all('.area', chart)) {
-    area.addEventListener('pointermove', (event) => {
+    const point = (event) => {
       const box = area.getBoundingClientRect();
       show(Math.min(epochs, Math.max(0, ((event.clientX - box.left) / box.width) * epochs)));
-    });
-    area.addEventListener('pointerleave', () => show(null));
+    };
+    area.addEventListener('pointermove', point);
+    area.addEventListener('pointerdown', point);
+    onLeave(area, () => show(null));
   }
   const plots = chart.querySelector('.plots');
   plots.addEventListener('keydown', (event) => {
@@ -155,7 +162,7 @@ if (maps.length) {
     const ways = { in: 0.6, out: 1 / 0.6, all: Infinity };
     for (const button of all('[data-zoom]', canvas.parentElement))
       button.addEventListener('click', () => zoom(canvas, ways[button.dataset.zoom]));
-    canvas.addEventListener('pointerleave', () => choose(canvas, -1));
+    onLeave(canvas, () => choose(canvas, -1));
     canvas.addEventListener('blur', () => choose(canvas, -1));
     canvas.addEventListener('keydown', (event) => {
       if (event.key === 'Escape') return choose(canvas, -1);

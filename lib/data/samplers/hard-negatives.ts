@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { DataError, OptionError, ShapeError } from '../../errors.ts';
 import { readNpy } from '../../files/npy.ts';
 import type { OptionTable, ResolvedOf } from '../../options/option.ts';
+import * as internal from '../../tensor/internal-ops.ts';
 import { noGrad, tidy } from '../../tensor/modes.ts';
-import * as ops from '../../tensor/ops.ts';
 import { Tensor, tensor } from '../../tensor/tensor.ts';
 import { describe, throwIfAborted } from '../../validate.ts';
 import type { Sampler } from '../sampler.ts';
@@ -59,12 +59,12 @@ const rowsAJob = 1024;
 async function nearestOthers(features: Tensor, k: number, signal: AbortSignal | undefined): Promise<Uint32Array> {
   const rows = features.shape[0] as number;
   const nearest = new Uint32Array(rows * k);
-  using bank = noGrad(() => ops.unitBank(features));
+  using bank = noGrad(() => internal.unitBank(features));
   for (let begin = 0; begin < rows; begin += rowsAJob) {
     throwIfAborted(signal);
     const found = await tidy(() => {
       const block = noGrad(() => features.narrow(0, begin, Math.min(rowsAJob, rows - begin)));
-      return ops.nearestNeighbours(block, bank, { k: k + 1, unit: true })[0].data();
+      return internal.nearestNeighbours(block, bank, { k: k + 1, unit: true })[0].data();
     });
     for (let at = 0; at < found.length; at += k + 1) {
       const row = begin + at / (k + 1);

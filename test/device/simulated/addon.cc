@@ -1,5 +1,7 @@
-// What the tests call: provideGraphs() once, takeLog(), which empties it, and fail().
+// What the tests call: provideGraphs() once, takeLog(), which empties it, fail(), holdCaptures() and untilHeld().
 #include <napi.h>
+
+#include <algorithm>
 
 #include "device.h"
 
@@ -28,6 +30,8 @@ Napi::Value take_log(const Napi::CallbackInfo& info) {
   result.Set("copies", counts(info.Env(), log.copies));
   result.Set("arrivals", log.arrivals);
   result.Set("graphs", device().graphs);
+  const auto is_in_use = [](const auto& block) { return !block.second.is_of_graph; };
+  result.Set("pinned", std::count_if(device().pinned.begin(), device().pinned.end(), is_in_use));
   result.Set("peakBytes", static_cast<double>(log.peak_bytes));
   result.Set("bytes", static_cast<double>(device().bytes));
   result.Set("aborts", log.aborts);
@@ -47,12 +51,28 @@ void fail(const Napi::CallbackInfo& info) {
   device().faults_in = info[0].As<Napi::Number>().Int64Value();
 }
 
+// holdCaptures(on): graphs that are taken down stay so until it is called with false.
+void hold_captures(const Napi::CallbackInfo& info) {
+  const std::lock_guard lock(device().mutex);
+  device().holds_captures = info[0].ToBoolean();
+  device().is_holding = false;
+  device().held_or_let_go.notify_all();
+}
+
+// untilHeld(): blocks until one is.
+void until_held(const Napi::CallbackInfo&) {
+  std::unique_lock lock(device().mutex);
+  device().held_or_let_go.wait(lock, [] { return device().is_holding; });
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   static const bool is_installed = (install_device(), true);
   (void)is_installed;
   exports.Set("takeLog", Napi::Function::New(env, take_log));
   exports.Set("provideGraphs", Napi::Function::New(env, provide));
   exports.Set("fail", Napi::Function::New(env, fail));
+  exports.Set("holdCaptures", Napi::Function::New(env, hold_captures));
+  exports.Set("untilHeld", Napi::Function::New(env, until_held));
   return exports;
 }
 

@@ -17,6 +17,23 @@ at::Tensor on_host(const at::Tensor& tensor) {
   return at::from_blob(tensor.data_ptr(), tensor.sizes(), at::TensorOptions(tensor.scalar_type()));
 }
 
+// Whether it is done, as a host that waits for it asks. What comes after it on a stream comes after it here at once.
+class Collective final : public c10d::Work {
+ public:
+  explicit Collective(WorkPtr gloo) : gloo_(std::move(gloo)) {}
+
+  bool isCompleted() override {
+    const std::lock_guard lock(device().mutex);
+    device().wait("a collective");
+    return gloo_->isCompleted();
+  }
+  std::exception_ptr exception() const override { return gloo_->exception(); }
+  bool wait(std::chrono::milliseconds time) override { return gloo_->wait(time); }
+
+ private:
+  WorkPtr gloo_;
+};
+
 class Collectives final : public c10d::Backend {
  public:
   explicit Collectives(const BackendPtr& gloo) : Backend(gloo->getRank(), gloo->getSize()), gloo_(gloo) {}
@@ -25,15 +42,15 @@ class Collectives final : public c10d::Backend {
   WorkPtr allreduce(std::vector<at::Tensor>& tensors, const c10d::AllreduceOptions& options) override {
     launch();
     std::vector<at::Tensor> host{on_host(tensors[0])};
-    return gloo_->allreduce(host, options);
+    return c10::make_intrusive<Collective>(gloo_->allreduce(host, options));
   }
   WorkPtr broadcast(std::vector<at::Tensor>& tensors, const c10d::BroadcastOptions& options) override {
     std::vector<at::Tensor> host{on_host(tensors[0])};
-    return gloo_->broadcast(host, options);
+    return c10::make_intrusive<Collective>(gloo_->broadcast(host, options));
   }
   WorkPtr _allgather_base(at::Tensor& output, at::Tensor& input, const c10d::AllgatherOptions& options) override {
     at::Tensor to = on_host(output), from = on_host(input);
-    return gloo_->_allgather_base(to, from, options);
+    return c10::make_intrusive<Collective>(gloo_->_allgather_base(to, from, options));
   }
   void abort() override {
     const std::lock_guard lock(device().mutex);
@@ -63,6 +80,7 @@ BackendPtr make_backend(const c10::intrusive_ptr<c10d::Store>& store, int rank, 
 
 extern "C" __attribute__((visibility("default"))) const contrastive::CudaLibrary* contrastive_cuda_library() {
   static const contrastive::CudaLibrary library{.torch_version = TORCH_VERSION,
+                                                .size = sizeof(contrastive::CudaLibrary),
                                                 .prepare_nccl = [] {},
                                                 .make_nccl_backend = simulated::make_backend,
                                                 .make_device_graph = nullptr};

@@ -112,13 +112,19 @@ struct PinnedMemory final : c10::Allocator {
   c10::DataPtr allocate(size_t size) override {
     void* data = std::malloc(std::max<size_t>(size, 1));
     const std::lock_guard lock(device().mutex);
-    device().pinned[data] = std::max<size_t>(size, 1);
+    const bool is_of_graph = device().capture_of(stream_of_thread) != nullptr;
+    device().pinned[data] = {std::max<size_t>(size, 1), is_of_graph, {}};
     return {data, data, &free_pinned, c10::Device(c10::kCPU)};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &free_pinned; }
   void copy_data(void* to, const void* from, size_t count) const override { default_copy_data(to, from, count); }
+  // As libtorch's, which marks the streams that have used it, whichever thread frees it.
   static void free_pinned(void* data) {
     const std::lock_guard lock(device().mutex);
+    const Pinned& freed = device().pinned.at(data);
+    for (const c10::StreamId stream : freed.users)
+      if (!freed.is_of_graph && device().capture_of(stream))
+        device().log.races.push_back("pinned memory freed while stream " + std::to_string(stream) + " is taken down");
     device().pinned.erase(data);
     std::free(data);
   }
@@ -190,12 +196,16 @@ void Device::throw_fault() {
     throw c10::AcceleratorError({__func__, __FILE__, __LINE__}, 710, "a simulated fault");
 }
 
+Pinned* Device::pinned_at(const void* data) {
+  auto after = pinned.upper_bound(const_cast<void*>(data));
+  if (after == pinned.begin()) return nullptr;
+  auto& [begin, block] = *--after;
+  return static_cast<const char*>(data) < static_cast<const char*>(begin) + block.size ? &block : nullptr;
+}
+
 bool Device::is_pinned(const void* data) {
   const std::lock_guard lock(mutex);
-  auto after = pinned.upper_bound(const_cast<void*>(data));
-  if (after == pinned.begin()) return false;
-  --after;
-  return static_cast<const char*>(data) < static_cast<const char*>(after->first) + after->second;
+  return pinned_at(data) != nullptr;
 }
 
 c10::StreamId current_stream() { return stream_of_thread; }
@@ -205,7 +215,8 @@ Memory* memory_of(const at::Tensor& tensor) { return static_cast<Memory*>(tensor
 Memory::Memory(at::Tensor host) : tensor(std::move(host)), made_by(current_stream()), written_by(made_by) {
   const std::lock_guard lock(device().mutex);
   written_at = device().known[made_by][made_by];
-  is_of_graph = device().capture_of(made_by) != nullptr;
+  const Capture* capture = device().capture_of(made_by);
+  graph = capture ? capture->graph : 0;
   device().bytes += tensor.storage().nbytes();
   device().log.peak_bytes = std::max(device().log.peak_bytes, device().bytes);
 }

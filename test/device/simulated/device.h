@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/Stream.h>
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -32,7 +33,7 @@ struct Memory {
   int64_t written_at;
   Clock users;               // other streams that read or wrote it last when
   bool is_recorded = false;  // by record_stream: the device keeps it until they are done
-  bool is_of_graph;          // made while its stream was taken down
+  int64_t graph;             // while whose launches were taken down it was made; 0: none's
   std::shared_ptr<char> life = std::make_shared<char>();
 };
 
@@ -40,7 +41,8 @@ struct Memory {
 struct Launch {
   struct Use {
     Memory* memory;
-    bool is_written, is_of_graph;
+    bool is_written;
+    int64_t graph;             // of the memory
     std::weak_ptr<char> life;  // gone when the memory is free
   };
   std::string name;
@@ -48,9 +50,17 @@ struct Launch {
   std::function<void()> work;
 };
 
+// Memory of the host that a device copies to and from when it comes to it.
+struct Pinned {
+  size_t size;
+  bool is_of_graph;  // made while a stream was taken down: when it is freed, no stream is marked
+  std::set<c10::StreamId> users;
+};
+
 // What is being taken down on a stream. Here the work is done all the same, since the next operations need shapes; at
-// the end, memory from before has what it had.
+// the end, memory from before, that of other graphs too, has what it had.
 struct Capture {
+  int64_t graph = 0;  // its number, from 1
   std::vector<Launch> launches;
   std::map<Memory*, std::vector<uint8_t>> before;
   std::string refusal;  // the first thing that cannot be in a graph
@@ -74,7 +84,7 @@ struct Device {
   std::recursive_mutex mutex;
   Log log;
   std::map<c10::StreamId, Clock> known;  // by stream
-  std::map<void*, size_t> pinned;        // begin, size
+  std::map<void*, Pinned> pinned;        // by where it begins
   std::map<void*, Clock> events;
   std::set<void*> asked;  // of these, once
   struct Delivery {       // a copy to the host that is under way
@@ -85,7 +95,10 @@ struct Device {
   };
   std::vector<Delivery> deliveries;
   std::map<c10::StreamId, Capture*> captures;
-  int graphs = 0;           // that are alive
+  int graphs = 0;               // that are alive
+  bool holds_captures = false;  // before their end, while a test does something else
+  bool is_holding = false;      // one
+  std::condition_variable_any held_or_let_go;
   size_t bytes = 0;         // that it holds
   int64_t faults_in = 0;    // launches until one fails; 0: none does
   bool has_failed = false;  // one has, which whoever waits next is told
@@ -101,7 +114,8 @@ struct Device {
   // Throws where the stream is being taken down.
   void refuse_in_graph(c10::StreamId stream, const std::string& what);
   void note_use(const std::string& name, Memory* memory, bool is_written, int64_t now);
-  void deliver(const Clock& done);  // what has arrived by then
+  void deliver(const Clock& done);      // what has arrived by then
+  Pinned* pinned_at(const void* data);  // null for other memory
   bool is_pinned(const void* data);
 };
 

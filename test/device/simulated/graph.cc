@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <dlfcn.h>
 
+#include <atomic>
+
 #include "core/device_graph.h"
 #include "device.h"
 
@@ -11,7 +13,11 @@ namespace {
 
 class Graph final : public contrastive::DeviceGraph {
  public:
-  Graph() { count(1); }
+  Graph() {
+    static std::atomic<int64_t> made{0};
+    capture_.graph = ++made;
+    count(1);
+  }
   ~Graph() override {
     stop();
     count(-1);
@@ -25,7 +31,10 @@ class Graph final : public contrastive::DeviceGraph {
   }
 
   void end() override {
-    const std::lock_guard lock(device().mutex);
+    std::unique_lock lock(device().mutex);
+    device().is_holding = device().holds_captures;
+    device().held_or_let_go.notify_all();
+    device().held_or_let_go.wait(lock, [] { return !device().holds_captures; });
     stop();
     for (const auto& [memory, bytes] : capture_.before)
       std::memcpy(memory->tensor.storage().mutable_data(), bytes.data(), bytes.size());
@@ -42,7 +51,7 @@ class Graph final : public contrastive::DeviceGraph {
         for (const Launch::Use& use : launch.uses)
           if (!use.life.expired())
             device().note_use("a graph's " + launch.name, use.memory, use.is_written, now);
-          else if (!use.is_of_graph)
+          else if (use.graph != capture_.graph)
             device().log.races.push_back("a graph's " + launch.name + ": on memory that is free");
     }
     for (const Launch& launch : capture_.launches) launch.work();
@@ -68,7 +77,7 @@ std::unique_ptr<contrastive::DeviceGraph> make_graph() { return std::make_unique
 }  // namespace
 
 void Capture::keep(Memory* memory) {
-  if (memory->is_of_graph || before.contains(memory)) return;
+  if (memory->graph == graph || before.contains(memory)) return;
   const auto* first = static_cast<const uint8_t*>(memory->tensor.storage().data());
   before[memory].assign(first, first + memory->tensor.storage().nbytes());
 }

@@ -117,7 +117,7 @@ std::function<void()> again(const c10::OperatorHandle& op, torch::jit::Stack arg
 
 Launch::Use use_of(const at::Tensor& tensor, bool is_written) {
   Memory* memory = memory_of(tensor);
-  return {memory, is_written, memory->is_of_graph, memory->life};
+  return {memory, is_written, memory->graph, memory->life};
 }
 
 void fallback(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
@@ -219,6 +219,8 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_bloc
     return to;
   }
   const int64_t now = device().launch(current_stream());
+  if (Pinned* pinned = device().pinned_at(host.const_data_ptr()); pinned && !is_free && !is_waited)
+    pinned->users.insert(current_stream());
   if (is_here(from)) call.note_use(from, false, now);
   if (is_here(to)) call.note_use(to, true, now);
   if (is_waited)
@@ -281,7 +283,7 @@ TORCH_LIBRARY_IMPL(_, AutocastPrivateUse1, m) { m.fallback(torch::CppFunction::m
 constexpr const char* kOfLists[] = {"_foreach_add.List",    "_foreach_add.Scalar",  "_foreach_add_.List",
                                     "_foreach_add_.Scalar", "_foreach_add_.Tensor", "_foreach_mul.Scalar",
                                     "_foreach_mul_.Scalar", "_foreach_mul_.Tensor", "_foreach_norm.Scalar",
-                                    "_foreach_copy_",       "_foreach_lerp.Scalar"};
+                                    "_foreach_copy_",       "_foreach_sub.List"};
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   for (const char* name : kOfLists) m.impl(name, torch::CppFunction::makeFromBoxedFunction<&fallback>());

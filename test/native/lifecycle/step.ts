@@ -1,4 +1,5 @@
 /** Keeps the compute thread busy: steps of a small network with a contrastive loss, enqueued and not awaited. */
+import * as internal from '../../../lib/tensor/internal-ops.ts';
 import * as ops from '../../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../../lib/tensor/tensor.ts';
 
@@ -12,7 +13,7 @@ export function enqueueSteps(count: number, device = 'cpu'): Tensor {
   for (let step = 0; step < count; step++) {
     const features = x.matmul(weight).tanh();
     const similarity = x.matmul(x.t()).mul(0.01).softmax(1);
-    [loss] = ops.contrastiveLoss(features.reshape([128, 2, 64]), { labels, temperature: 0.1 });
+    [loss] = internal.contrastiveLoss(features.reshape([128, 2, 64]), { labels, temperature: 0.1 });
     loss.add(similarity.matmul(features).square().mean()).backward();
     weight.zeroGrad();
   }
