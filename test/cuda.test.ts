@@ -1,5 +1,5 @@
 /** A device against the CPU: a GPU where there is one, else the simulated one. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { presets } from '../lib/augment/presets.ts';
 import { fineTune } from '../lib/classify/fine-tune.ts';
 import { arrayDataset } from '../lib/data/array-dataset.ts';
@@ -8,12 +8,10 @@ import { resnet18 } from '../lib/encoders/resnet.ts';
 import { extractFeatures } from '../lib/evaluate/features.ts';
 import { knnClassify } from '../lib/evaluate/knn.ts';
 import { linearProbe } from '../lib/evaluate/linear-probe.ts';
-import { loadAddon } from '../lib/native/addon.ts';
 import { tensor } from '../lib/tensor/tensor.ts';
 import { Trainer } from '../lib/train/trainer.ts';
-import { hasDevice, openDevice, openingTime, device as there, title } from './device/device.ts';
-
-const hasCuda = loadAddon().info().devices.includes('cuda:0');
+import { hasGpu, device as there } from './device/device.ts';
+import { describeOnDevice } from './device/tests.ts';
 
 /** 48 gray images of 16×16 with a gradient whose direction is their class. */
 const images = arrayDataset(
@@ -59,9 +57,7 @@ async function stageTwo(device: string) {
   return { shares: [knn.accuracy, probe.accuracy, test?.accuracy ?? Number.NaN], loss };
 }
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   it('stage 2 judges as on the CPU', async () => {
     const [found, here] = [await stageTwo(there), await stageTwo('cpu')];
     // A row at a boundary may fall to the other side of it.
@@ -78,7 +74,7 @@ describe.skipIf(!hasDevice)(title, () => {
   });
 });
 
-describe.skipIf(hasCuda)('without a CUDA device', () => {
+describe.skipIf(hasGpu)('without a CUDA device', () => {
   it("device: 'cuda' is an error that says why", () => {
     expect(() => tensor(1, { device: 'cuda' })).toThrow(expect.objectContaining({ code: 'ERR_DEVICE' }));
     expect(() => tensor(1, { device: 'cuda' })).toThrow(/cuda/i);

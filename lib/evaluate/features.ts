@@ -7,6 +7,7 @@ import { inBatches } from '../data/sampler.ts';
 import { indicesUpTo } from '../data/shuffle.ts';
 import { fromRankZero, isDistributed } from '../distributed/group.ts';
 import { failTogether, ofAllRanks, ofEachRank, rangeOfRank } from '../distributed/rows.ts';
+import { expectFeatures } from '../encoders/features.ts';
 import { inferencePass } from '../encoders/inference.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { inEvaluation } from '../nn/evaluation.ts';
@@ -73,6 +74,7 @@ const mostMeasured = 64;
 /**
  * Runs every sample of a data set through an encoder in evaluation mode; the modes of its parts are restored afterwards.
  * @throws {DataError} a sample that cannot be read, or whose features are not finite. @throws {AbortError} the signal fired.
+ * @throws {ShapeError} the encoder gives something else than (images, featureDim).
  * @throws {ContrastiveError} ERR_NON_FINITE: weights that are not finite.
  */
 export async function extractFeatures(encoder: Module, dataset: Dataset, options: ExtractOptions): Promise<Features> {
@@ -122,8 +124,9 @@ async function extract(
   const parts: Tensor[] = [];
   const labels: (number | undefined)[] = [];
   using forward = inferencePass(encoder);
+  const featuresOf = (images: Tensor) => expectFeatures(encoder, forward(images), images.shape[0] as number);
   const encode = (images: Tensor, precision: Precision): Promise<Tensor> =>
-    tidy(() => noGrad(() => inPrecision(precision, () => forward(images)).to('float32'))).ready();
+    tidy(() => noGrad(() => inPrecision(precision, () => featuresOf(images)).to('float32'))).ready();
   const pass = async (precision: Precision, images: number): Promise<void> => {
     throwIfAborted(signal);
     const sample = await readSample(dataset, begin);

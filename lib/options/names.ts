@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.ts';
-import { clip, describe, nearest } from '../validate.ts';
+import { clip, describe, isPlainObject, nearest } from '../validate.ts';
 
 const suggestion = (name: string, known: readonly string[]): string => {
   const near = nearest(name, known);
@@ -13,8 +13,7 @@ const suggestion = (name: string, known: readonly string[]): string => {
  */
 export function checkNames(where: string, options: object | undefined, known: readonly string[]): void {
   if (options === undefined) return;
-  if (options === null || typeof options !== 'object' || Array.isArray(options))
-    throw new OptionError(`${where}: options must be an object, got ${describe(options)}`);
+  if (!isPlainObject(options)) throw new OptionError(`${where}: options must be an object, got ${describe(options)}`);
   for (const name of Object.keys(options))
     if (!known.includes(name))
       throw new OptionError(`${where}: unknown option '${clip(name)}'; ${suggestion(name, known)}`);

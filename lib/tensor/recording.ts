@@ -22,9 +22,11 @@ const layers = ['.', '../nn', '../optim', '../losses'].flatMap((folder) => {
   return [url.href, fileURLToPath(url)];
 });
 
-/** The line of code that called an operation; '' where it is not known. */
+/** The line of code that called an operation; '' where it is not known. Node's own lines say nothing. */
 export function placeOf({ frames }: RecordedOperation): string {
-  const frame = frames.find(({ file }) => !layers.some((folder) => file.startsWith(folder))) ?? frames[0];
+  const isTelling = ({ file }: Frame): boolean =>
+    !file.startsWith('node:') && !layers.some((folder) => file.startsWith(folder));
+  const frame = frames.find(isTelling) ?? frames[0];
   return frame === undefined ? '' : formatPlace(frame);
 }
 

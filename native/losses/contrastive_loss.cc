@@ -27,9 +27,10 @@
 namespace contrastive::losses {
 namespace {
 
-// |s| is at most this.
+// |s| is at most this; infinity where only a device knows, which nobody waits for.
 double bound_of(const Candidates& candidates, bool normalize, double temperature) {
   if (normalize) return 1 / temperature;
+  if (!candidates.rows.is_cpu()) return kInfinity;
   const auto longest = [](const at::Tensor& x) { return x.detach().square().sum(1).max().item<double>(); };
   const double rows = longest(candidates.rows);
   const double bank = candidates.bank.defined() ? longest(candidates.bank) : 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/host_copy.h"
 #include "losses/class_sums.h"
 
 namespace contrastive::losses {
@@ -134,7 +135,7 @@ PairCounts count_pairs(const Pairs& pairs, const at::Tensor& like) {
 PositiveCap cap_positives(const Pairs& pairs, int64_t count, int64_t seed, const at::Tensor& order) {
   const int64_t candidates = pairs.candidates(), kept = std::min(count, candidates);
   at::Generator generator = at::detail::createCPUGenerator(static_cast<uint64_t>(seed));
-  const at::Tensor places = at::randperm(candidates, generator, at::kLong).to(order.device()).index_select(0, order);
+  const at::Tensor places = send(at::randperm(candidates, generator, at::kLong), order.device()).index_select(0, order);
   at::Tensor reach = at::empty({pairs.anchors}, places.options());
   for (const Range& rows : pairs.positives->split(0, pairs.anchors, pairs.block)) {
     at::Tensor nearest = at::full({rows.size(), kept}, candidates, places.options());

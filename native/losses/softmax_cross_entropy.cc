@@ -3,6 +3,9 @@
 #include <ATen/core/Reduction.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
+#include <limits>
+#include <optional>
+
 #include "core/error.h"
 #include "core/host_copy.h"
 #include "core/op.h"
@@ -26,11 +29,20 @@ void check_inputs(const at::Tensor& logits, const at::Tensor& labels, double lab
                     " as logits are, got ", labels.device());
   CONTRASTIVE_CHECK(label_smoothing >= 0 && label_smoothing <= 1, kOptionError,
                     "labelSmoothing must be from 0 to 1, got ", label_smoothing);
-  if (labels.is_meta()) return;
+  const std::optional<at::Tensor> known = known_on_host(labels);
+  if (labels.is_meta() || !known) return;
   const int64_t classes = logits.size(2);
-  const auto [least, most] = tensor::value_range<int64_t>(on_host(labels));
+  const auto [least, most] = tensor::value_range<int64_t>(*known);
   CONTRASTIVE_CHECK(least >= 0 && most < classes, kDataError, "labels must be in [0, ", classes, "), got values from ",
                     least, " to ", most);
+}
+
+// The loss, or NaN where a label that only the device knows is none of the classes: who checks it would wait for it.
+at::Tensor checked_on_device(const at::Tensor& rows, const at::Tensor& targets, double label_smoothing) {
+  const at::Tensor allowed = targets.clamp(0, rows.size(1) - 1);  // a device stops at an index that is none
+  const at::Tensor loss =
+      at::cross_entropy_loss(rows, allowed, /*weight=*/{}, at::Reduction::Mean, kIgnoreNone, label_smoothing);
+  return loss.masked_fill(targets.ne(allowed).any(), std::numeric_limits<double>::quiet_NaN());
 }
 
 }  // namespace
@@ -42,6 +54,7 @@ at::Tensor softmax_cross_entropy(const at::Tensor& logits, const at::Tensor& lab
   const at::Tensor rows =
       logits.to(logits.scalar_type() == at::kDouble ? at::kDouble : at::kFloat).reshape({batch * views, classes});
   const at::Tensor targets = labels.to(at::kLong).unsqueeze(1).expand({batch, views}).reshape({batch * views});
+  if (!labels.is_meta() && !known_on_host(labels)) return checked_on_device(rows, targets, label_smoothing);
   return at::cross_entropy_loss(rows, targets, /*weight=*/{}, at::Reduction::Mean, kIgnoreNone, label_smoothing);
 }
 

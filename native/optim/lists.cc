@@ -19,9 +19,15 @@ void check_alike(const char* name, const Tensors& tensors, const char* like_name
                       like_name, "[", i, "], ", like[i].sizes(), ", got ", tensors[i].sizes());
 }
 
+void note_change(const Tensors& tensors) {
+  for (const at::Tensor& tensor : tensors) tensor.unsafeGetTensorImpl()->bump_version();
+}
+
 void copy_all(const Tensors& targets, const Tensors& sources) {
   const c10::NoGradGuard no_grad;
-  if (!targets.empty()) at::_foreach_copy_(targets, sources);  // which refuses empty lists
+  if (targets.empty()) return;  // which libtorch refuses
+  at::_foreach_copy_(targets, sources);
+  note_change(targets);
 }
 
 std::vector<std::pair<Tensors, Tensors>> chunks_of(const Tensors& targets, const Tensors& sources) {
@@ -61,6 +67,7 @@ void copy_where(const at::Tensor& condition, const Tensors& targets, const Tenso
       begin += tensor.numel();
     }
     at::_foreach_copy_(to, parts);
+    note_change(to);
   }
 }
 

@@ -15,6 +15,10 @@ using Tensors = std::vector<at::Tensor>;
 // Throws kShapeError unless both lists have the same shapes in the same order.
 void check_alike(const char* name, const Tensors& tensors, const char* like_name, const Tensors& like);
 
+// Counts the versions of tensors up, by which autograd, inference and the keeping of statistics know of a change:
+// libtorch's operations on lists, and its fused updates, do not on every device.
+void note_change(const Tensors& tensors);
+
 // Copies each source into its target.
 void copy_all(const Tensors& targets, const Tensors& sources);
 

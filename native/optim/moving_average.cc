@@ -21,6 +21,7 @@ at::Tensor moving_average_(const Tensors& averages, const Tensors& values, const
   const c10::NoGradGuard no_grad;
   if (is_readable(status)) {
     at::_foreach_lerp_(averages, values, 1 - momentum.item<double>());
+    note_change(averages);
     return status;
   }
   const at::Tensor is_fine = status.le(kFine), share = 1 - send(momentum, status.device());

@@ -8,6 +8,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/error.h"
@@ -105,7 +106,9 @@ class GradientBuckets {
     bucket_of_[i] = buckets_.size() - 1;
   }
 
+  // In a thread of autograd's, which has one for each device that gradients lie on.
   void note(size_t i) {
+    const std::lock_guard lock(mutex_);
     Bucket& bucket = buckets_[bucket_of_[i]];
     if (bucket.waiting > 0 && --bucket.waiting == 0) send_ready();
   }
@@ -146,6 +149,7 @@ class GradientBuckets {
   std::vector<size_t> bucket_of_;
   using NodePtr = decltype(torch::autograd::impl::grad_accumulator(at::Tensor()));  // another type in newer libtorchs
   std::vector<std::pair<NodePtr, uintptr_t>> hooks_;
+  std::mutex mutex_;  // of the buckets, during the pass
   size_t sent_ = 0;
 };
 

@@ -93,10 +93,8 @@ void apply(const Update& request, const Optimizer& optimizer, double learning_ra
   }
   for (const Lists& lists : groups) {
     optimizer.rule(lists);
-    // libtorch's fused updates do not count versions up, by which autograd and inference know of a change.
-    for (const at::Tensor& parameter : lists.parameters) parameter.unsafeGetTensorImpl()->bump_version();
-    for (const Tensors& slot : lists.slots)
-      for (const at::Tensor& value : slot) value.unsafeGetTensorImpl()->bump_version();
+    note_change(lists.parameters);
+    for (const Tensors& slot : lists.slots) note_change(slot);
   }
 }
 

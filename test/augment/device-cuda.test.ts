@@ -1,5 +1,5 @@
 /** Augmentation on a device: a GPU where there is one, else the simulated one. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Augmentation, applyViews, augment, type ImageSample } from '../../lib/augment/augment.ts';
 import { centerCrop } from '../../lib/augment/center-crop.ts';
 import * as functional from '../../lib/augment/functional.ts';
@@ -7,23 +7,13 @@ import { type PresetName, presets, presetViews } from '../../lib/augment/presets
 import { randomCrop } from '../../lib/augment/random-crop.ts';
 import { randomHorizontalFlip } from '../../lib/augment/random-horizontal-flip.ts';
 import { randomResizedCrop } from '../../lib/augment/random-resized-crop.ts';
-import { loadAddon } from '../../lib/native/addon.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
-import {
-  hasDevice,
-  device as onDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { hasGpu, launchesIn, device as onDevice, takeLog, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { smooth, stepped } from './every-transform.ts';
 import { floatImage, largest } from './functional-call.ts';
 import { imagesOf } from './on-device.ts';
-
-const hasCuda = loadAddon().info().devices.includes('cuda:0');
 
 const samples = imagesOf([64, 48, 3], [40, 40, 1], [64, 48, 3], [50, 70, 3]);
 const equalSamples = imagesOf([24, 20, 3], [24, 20, 3], [24, 20, 3], [24, 20, 3]);
@@ -45,9 +35,7 @@ const all: readonly [string, readonly Augmentation[]][] = (Object.keys(presets) 
   return [name, Array.isArray(views) ? views.slice(0, 2) : [views, views]]; // of multi-crop, those of one size
 });
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   it.each([...smooth, ...stepped].map((one) => [one.kind, one] as const))("%s %j: the pool's", async (_, one) => {
     const view = augment([one]);
     // A pixel on a step may fall to the other side.
@@ -76,7 +64,7 @@ describe.skipIf(!hasDevice)(title, () => {
   });
 
   // A GPU does not tell how many there were.
-  it.skipIf(hasCuda).each([
+  it.skipIf(hasGpu).each([
     ...(
       [
         ['simclr', 272],
@@ -108,7 +96,7 @@ describe.skipIf(!hasDevice)(title, () => {
       const made = applyViews(views, images, { seed: 1, device: onDevice });
       await made.ready();
       made.dispose();
-      launches.push(Object.values(takeLog()?.launches ?? {}).reduce((sum, n) => sum + n, 0));
+      launches.push(launchesIn(takeLog()) ?? 0);
     }
     expect(new Set(launches).size).toBe(1);
     expect(launches[0]).toBeGreaterThan(0);
@@ -140,7 +128,7 @@ describe.skipIf(!hasDevice)(title, () => {
   });
 });
 
-describe.skipIf(hasCuda)('without a CUDA device', () => {
+describe.skipIf(hasGpu)('without a CUDA device', () => {
   const supcon = presets.supcon({ size: 32, channels: 3 });
   it("device: 'cuda' is an error that says why, 'auto' is the CPU", async () => {
     expect(() => supcon.apply(samples, { seed: 4, device: 'cuda' })).toThrow(

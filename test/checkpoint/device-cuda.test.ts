@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { presets } from '../../lib/augment/presets.ts';
 import { loadEncoder } from '../../lib/checkpoint/encoder.ts';
 import type { Encoder } from '../../lib/encoders/registry.ts';
@@ -18,7 +18,8 @@ import { tensor } from '../../lib/tensor/tensor.ts';
 import type { FitOptions } from '../../lib/train/fit-options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { alive, collect } from '../collect.ts';
-import { hasDevice, openDevice, openingTime, takeLog, device as there, title } from '../device/device.ts';
+import { takeLog, device as there } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { size, tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 
 let folder: string;
@@ -54,9 +55,7 @@ async function train(fit: FitOptions = {}, seed = 1): Promise<{ encoder: Encoder
   return models;
 }
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   it('a run that was interrupted goes on bit by bit, and opens on the CPU and on the device', async () => {
     const whole = await train();
     const out = join(folder, 'run');

@@ -5,8 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { loadAddon } from '../../lib/native/addon.ts';
 import { addonPath, coreBeside } from '../../lib/native/addon-path.ts';
 
@@ -33,25 +32,17 @@ export interface DeviceLog {
 }
 
 const require = createRequire(import.meta.url);
-const build = fileURLToPath(new URL('../../build', import.meta.url));
+const build = dirname(dirname(addonPath()));
 const simulated = join(build, 'test/simulated_device.node');
-const hasGpu = loadAddon().info().devices.includes('cuda:0');
+/** Whether the device is one. */
+export const hasGpu = loadAddon().info().devices.includes('cuda:0');
 
 export const device = hasGpu ? 'cuda:0' : 'simulated:0';
 
-const canSimulate =
-  process.platform === 'linux' &&
-  process.env.CONTRASTIVE_PREBUILD === undefined &&
-  existsSync(join(build, 'CMakeCache.txt'));
+/** Where the addon was built, which is with the same flags. */
+const canSimulate = process.platform === 'linux' && existsSync(join(build, 'CMakeCache.txt'));
 
 export const hasDevice = hasGpu || canSimulate;
-
-/** Of the tests on it; says why they are skipped. */
-export const title = hasGpu
-  ? `on ${device}, which does not tell who waits`
-  : hasDevice
-    ? `on ${device}`
-    : 'on a device (skipped: no GPU, and the addon was not built here)';
 
 interface Simulated {
   readonly takeLog: () => DeviceLog;
@@ -64,7 +55,10 @@ let library: Simulated | undefined;
 
 /** Makes the device usable. The simulated one is built and loaded: libtorch then takes it for the machine's accelerator. */
 export function openDevice(): void {
-  if (!hasGpu) execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe' });
+  if (!hasGpu) {
+    const env = { ...process.env, LD_PRELOAD: '' }; // a sanitizer is not of the compiler
+    execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe', env });
+  }
   loadDevice();
 }
 
@@ -81,9 +75,6 @@ export function openCollectives(): void {
   loader.openCuda(simulated, coreBeside(addonPath()), process.env.CONTRASTIVE_DEEPBIND !== '0');
 }
 
-/** Building it takes a minute on a slow machine. */
-export const openingTime = 600_000;
-
 /** What the simulated device noted since the last call; undefined on a GPU, which tells nothing. */
 export const takeLog = (): DeviceLog | undefined => library?.takeLog();
 
@@ -95,6 +86,10 @@ export const holdCaptures = (on: boolean): void => library?.holdCaptures(on);
 
 /** Blocks until one is. */
 export const untilHeld = (): void => library?.untilHeld();
+
+/** Operations of all streams; undefined on a GPU. */
+export const launchesIn = (log: DeviceLog | undefined): number | undefined =>
+  log && Object.values(log.launches).reduce((sum, count) => sum + count, 0);
 
 /** What the streams' threads waited for; who waits in their place ('contrastive-w') may. */
 export const waitsOfStreams = (log: DeviceLog | undefined): readonly string[] =>

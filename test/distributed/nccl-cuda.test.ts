@@ -12,15 +12,15 @@ import { noGrad } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type DType, tensor } from '../../lib/tensor/tensor.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import { type DeviceLog, device, hasDevice, openDevice, openingTime, waitsOfStreams } from '../device/device.ts';
+import { type DeviceLog, device, hasGpu, waitsOfStreams } from '../device/device.ts';
+import { describeOnSimulatedDevice } from '../device/tests.ts';
 import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 import { expectClose } from './close.ts';
 import { batchNorm, contrastiveGradients, joined, type Numbers, normCases, numberOf, numbersOf } from './formulas.ts';
 import { resultsOf, runProcesses } from './processes.ts';
 
-const isGpu = device === 'cuda:0';
 const { refused } = cudaLibrary();
-const canUse = isGpu && refused === undefined;
+const canUse = hasGpu && refused === undefined;
 
 /** Of each step of a training there. */
 async function lossesOf(): Promise<number[]> {
@@ -34,7 +34,7 @@ async function lossesOf(): Promise<number[]> {
   return losses;
 }
 
-describe.runIf(canUse)(`NCCL, one process${canUse ? '' : ` (skipped: ${isGpu ? refused : 'no GPU'})`}`, () => {
+describe.runIf(canUse)(`NCCL, one process${canUse ? '' : ` (skipped: ${hasGpu ? refused : 'no GPU'})`}`, () => {
   let folder: string;
   let groups = 0;
   const join1 = (): Promise<void> =>
@@ -86,7 +86,7 @@ describe.runIf(canUse)(`NCCL, one process${canUse ? '' : ` (skipped: ${isGpu ? r
   });
 });
 
-describe.runIf(!isGpu && hasDevice)('two processes on the simulated device', () => {
+describeOnSimulatedDevice(() => {
   type NormResult = Readonly<Record<string, number[]>>;
   interface Results {
     readonly ofDtypes: Readonly<Record<string, Readonly<Record<'sum' | 'gathered' | 'ofRank1', number[]>>>>;
@@ -102,9 +102,8 @@ describe.runIf(!isGpu && hasDevice)('two processes on the simulated device', () 
   }
   let results: Results[];
   beforeAll(async () => {
-    openDevice();
     results = await resultsOf('device-operations.ts', {});
-  }, openingTime);
+  });
 
   const own = (rank: number): number[] => Array.from({ length: 12 }, (_, i) => numberOf(rank, i) * 2 + 5);
   const sum = own(0).map((value, i) => value + (own(1)[i] as number));

@@ -203,7 +203,7 @@ export async function train(ofAll: Training): Promise<Trained> {
   try {
     await new Trainer({
       ...{ encoder, head: headOf(head, training), augment: tinyViews(), batchSize: 16, epochs: 2 },
-      method: isDouble ? doubleOf(method as string) : method,
+      method: isDouble ? { name: doubleOf(method as string) } : method,
       optimizer: { name: 'sgd', lr: 0.001, momentum: 0.9 },
       ...options,
     }).fit(datasetOf(training), {

@@ -3,6 +3,7 @@ import { presets } from '../../lib/augment/presets.ts';
 import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { extractFeatures } from '../../lib/evaluate/features.ts';
+import * as nn from '../../lib/nn/index.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import { memory } from '../../lib/tensor/runtime.ts';
 import { collect } from '../collect.ts';
@@ -46,6 +47,21 @@ describe('extractFeatures', () => {
     const modes = [...own.namedModules()].filter(([, { training }]) => !training).map(([name]) => name);
     expect(modes).toEqual(['bn1']);
     own.dispose();
+  });
+
+  test('refuses what is no row of features an image, and leaves nothing behind', async () => {
+    const maps = new nn.Conv2d(3, 2, 3);
+    await collect();
+    const before = memory().tensors;
+    await expect(extractFeatures(maps, dataset, { augment })).rejects.toMatchObject({
+      code: 'ERR_SHAPE',
+      message: expect.stringMatching(
+        /^the encoder Conv2d: forward must give features .* got \[7, 2, 6, 6\]; is a pooling/,
+      ),
+    });
+    await collect();
+    expect(memory().tensors).toBe(before);
+    maps.dispose();
   });
 
   test('in bfloat16 they are near, and float32', async () => {

@@ -1,5 +1,5 @@
 /** Every loss on a device: its value and gradients are the CPU's, and its memory that of blocks. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { ContrastiveLossSpec } from '../../lib/losses/all.ts';
 import type { CrossEntropyLossSpec } from '../../lib/losses/cross-entropy.ts';
 import { dclLoss, dclwLoss } from '../../lib/losses/dcl.ts';
@@ -10,7 +10,8 @@ import * as internal from '../../lib/tensor/internal-ops.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { device, hasDevice, openDevice, openingTime, takeLog, title, waitsOfStreams } from '../device/device.ts';
+import { device, takeLog, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 
 const values = Float64Array.from({ length: 64 * 2 * 8 }, (_, i) => Math.sin(1 + 3.7 * i));
 const labels = Int32Array.from({ length: 64 }, (_, i) => i % 5);
@@ -69,15 +70,14 @@ const losses: Record<ContrastiveLossSpec['name'] | CrossEntropyLossSpec['name'],
       const classes = tensor(labels, { device: z.device });
       return internal.softmaxCrossEntropy(z, classes, { labelSmoothing: 0.1 });
     },
+    'labels of the device': (z) => internal.softmaxCrossEntropy(z, tensor(labels, { device: z.device }).add(1)),
   },
 };
 const cases = Object.entries(losses).flatMap(([name, variants]) =>
   Object.entries(variants).map(([variant, loss]) => [name, variant, loss] as const),
 );
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   it.each(cases)('%s, %s: value and gradients are those of the CPU', async (_name, _variant, loss) => {
     takeLog();
     const [found, here] = (await Promise.all(
@@ -116,6 +116,8 @@ describe.skipIf(!hasDevice)(title, () => {
       supConLoss(z, { labels: made.sub(1), temperature }),
       supConLoss(z, { labels: made, temperature: temperature.neg() }),
       supConLoss(z, { labels: made, temperature: temperature.mul(0) }),
+      internal.softmaxCrossEntropy(z, made.sub(1)),
+      internal.softmaxCrossEntropy(z, made.add(4)), // 4 to 8, of 8 classes
     ];
     await sync();
     expect(waitsOfStreams(takeLog())).toEqual([]);

@@ -2,14 +2,13 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { device, hasDevice, openDevice, openingTime, title } from '../device/device.ts';
+import { expect, it } from 'vitest';
+import { device } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 
 const script = fileURLToPath(new URL('lifecycle/workers.ts', import.meta.url));
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   it.each<[string, number, Record<string, number>]>([
     ['together', 2, { 'code 0': 2 }],
     ['terminate', 3, { 'code 1': 3 }],

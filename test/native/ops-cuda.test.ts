@@ -1,8 +1,9 @@
 /** Every operation of our own table on a device, against the CPU. */
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { manualSeed } from '../../lib/tensor/random.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
-import { device, hasDevice, openDevice, openingTime, takeLog, title } from '../device/device.ts';
+import { device, takeLog } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { calls } from './op-calls.ts';
 
 /** Where operations find their tensors, which the calls make on the CPU; each is moved there once. */
@@ -54,9 +55,7 @@ async function valuesOf(run: () => Tensor | Tensor[], on?: string) {
   );
 }
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   const own = Object.entries(calls).filter(([name]) => !notHere.test(name));
   it.each(own)('%s gives what it gives on the CPU', async (name, run) => {
     const here = await valuesOf(run);

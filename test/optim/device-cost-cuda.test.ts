@@ -1,26 +1,17 @@
 /** What an update costs on a device: launches, and memory. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { LARS, type LARSOptions } from '../../lib/optim/lars.ts';
 import * as internal from '../../lib/tensor/internal-ops.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import {
-  hasDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { launchesIn, takeLog, device as there, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { farthest } from '../train/one-step.ts';
 
 const mebibyte = 2 ** 20;
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   /** Two guarded updates of parameters of several layouts, the second of which is measured. */
   async function updated(device: string, count: number, options: Partial<LARSOptions> = {}) {
     const parameters = Array.from({ length: count }, (_, i) => {
@@ -43,9 +34,8 @@ describe.skipIf(!hasDevice)(title, () => {
       await sync();
     }
     const log = takeLog();
-    const launches = Object.values(log?.launches ?? {}).reduce((sum, each) => sum + each, 0);
     const values = await Promise.all(parameters.map(async (each) => Array.from((await each.data()) as Float32Array)));
-    return { log, launches, values: values.flat() };
+    return { log, launches: launchesIn(log), values: values.flat() };
   }
 
   it.each<Partial<LARSOptions>>([

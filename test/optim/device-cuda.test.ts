@@ -1,16 +1,9 @@
 /** Every optimizer on a device makes the steps that it makes on the CPU. */
-import { beforeAll, describe, expect, it } from 'vitest';
-import { makeOptimizer, type OptimizerSpec, optimizers } from '../../lib/optim/optimizer.ts';
+import { expect, it } from 'vitest';
+import { checkOptimizer, makeOptimizer, type OptimizerSpec, optimizers } from '../../lib/optim/optimizer.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
-import {
-  hasDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { takeLog, device as there, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 
 const specs: readonly OptimizerSpec[] = [
   { name: 'sgd', lr: 0.1, weightDecay: 0.01 },
@@ -41,10 +34,8 @@ async function threeSteps(device: string, spec: OptimizerSpec) {
   return { values: values.flat(), waits };
 }
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
-  it.each(specs.map((spec) => [spec.name, spec] as const))('%s %j', async (_, spec) => {
+describeOnDevice(() => {
+  it.each(specs.map((spec) => [checkOptimizer(spec).name, spec] as const))('%s %j', async (_, spec) => {
     const [found, here] = [await threeSteps(there, spec), await threeSteps('cpu', spec)];
     expect(found.values).toHaveLength(here.values.length);
     for (const [i, value] of found.values.entries()) expect(value).toBeCloseTo(here.values[i] as number, 5);
@@ -52,6 +43,6 @@ describe.skipIf(!hasDevice)(title, () => {
   });
 
   it('all of the package are among them', () => {
-    expect(new Set(specs.map(({ name }) => name))).toEqual(new Set(Object.keys(optimizers)));
+    expect(new Set(specs.map((spec) => checkOptimizer(spec).name))).toEqual(new Set(Object.keys(optimizers)));
   });
 });

@@ -2,21 +2,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createEmbedder } from '../../lib/serve/embedder.ts';
 import { createClassifier } from '../../lib/serve/image-classifier.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { alive, collect } from '../collect.ts';
-import {
-  hasDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { takeLog, device as there, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 import { writeTinyRun } from './tiny-run.ts';
 
@@ -43,9 +36,7 @@ function expectClose(found: readonly Float32Array[], expected: readonly Float32A
       expect(Math.abs(value - (expected[i]?.[j] as number))).toBeLessThan(5e-3);
 }
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   it('vectors are those of the CPU, alone and in a batch; what comes and goes is pinned, and nobody waits', async () => {
     await using here = await createEmbedder({ checkpoint });
     await using embedder = await createEmbedder({ checkpoint, device: there });

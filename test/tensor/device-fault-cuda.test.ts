@@ -1,10 +1,8 @@
 /** A fault of a device is found late: where it is waited for, unless every operation is. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { device, openDevice, openingTime } from '../device/device.ts';
-
-const isSimulated = device.startsWith('simulated');
+import { expect, it } from 'vitest';
+import { describeOnSimulatedDevice } from '../device/tests.ts';
 
 function faults(environment: Readonly<Record<string, string>>): { message: string; stack: string }[] {
   const script = fileURLToPath(new URL('device-fault.ts', import.meta.url));
@@ -14,9 +12,7 @@ function faults(environment: Readonly<Record<string, string>>): { message: strin
   return JSON.parse(stdout);
 }
 
-describe.skipIf(!isSimulated)(isSimulated ? `on ${device}` : 'faults cannot be made on a GPU (skipped)', () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnSimulatedDevice(() => {
   it('is reported by the read that waits, and says how to find it', () => {
     const said = faults({});
     expect(said).toHaveLength(2);

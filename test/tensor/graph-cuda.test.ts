@@ -1,6 +1,6 @@
 /** A recording as graphs of its device: what it computes is what the operations compute, to the bit. */
 import { setImmediate } from 'node:timers/promises';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { Linear } from '../../lib/nn/linear.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
@@ -13,18 +13,8 @@ import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { collect } from '../collect.ts';
-import {
-  type DeviceLog,
-  hasDevice,
-  holdCaptures,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  untilHeld,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { holdCaptures, launchesIn, takeLog, device as there, untilHeld, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 
 const rows = (seed: number): Tensor => ops.randn([4, 8], { seed, device: there });
 
@@ -33,9 +23,6 @@ const graphOf = async (compiled: Pick<Compiled<never, unknown>, 'recordings'>) =
   await sync();
   return compiled.recordings().at(-1)?.graph;
 };
-
-const launchesIn = (log: DeviceLog | undefined): number | undefined =>
-  log && Object.values(log.launches).reduce((sum, count) => sum + count, 0);
 
 /** Undefined on a GPU, which does not tell. */
 async function launchesOf(call: () => unknown): Promise<number | undefined> {
@@ -46,8 +33,7 @@ async function launchesOf(call: () => unknown): Promise<number | undefined> {
   return launchesIn(takeLog());
 }
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
+describeOnDevice(() => {
   beforeEach(() => void takeLog());
 
   it('arguments and tensors from outside change; results are those of the operations, and stay', async () => {

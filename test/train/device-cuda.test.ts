@@ -1,5 +1,5 @@
 /** A training on a device: what it computes is compared with the CPU's, and nobody waits for the device in a step. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { augment } from '../../lib/augment/augment.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
 import { presets } from '../../lib/augment/presets.ts';
@@ -9,7 +9,7 @@ import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { extractFeatures } from '../../lib/evaluate/features.ts';
 import { methodNames } from '../../lib/methods/all.ts';
-import { makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
+import { checkOptimizer, makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import { noGrad, onInteractiveStream } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
@@ -20,16 +20,8 @@ import type { TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
 import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import {
-  type DeviceLog,
-  hasDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { type DeviceLog, takeLog, device as there, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { buffersOf, firstBatch, optionsOf, parametersOf, valuesOf } from './one-step.ts';
 import { tinyDataset, tinyModels } from './tiny.ts';
 
@@ -79,9 +71,7 @@ const lossesOf = ({ steps }: Trained): number[] => steps.map(({ loss }) => loss)
 const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Math.max(...Array.from(a, (value, i) => Math.abs(value - (b[i] as number))));
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   const queues: Readonly<Record<string, object>> = { moco: { queueSize: 32 }, nnclr: { queueSize: 32 } };
   const methods = methodNames()
     .filter((name) => name !== 'custom')
@@ -129,7 +119,7 @@ describe.skipIf(!hasDevice)(title, () => {
     const step = makeStep(options, optimizer, method);
     const [spoilt, good] = [await firstBatch(tinyDataset(), options), await firstBatch(tinyDataset(), options)];
     spoil(spoilt);
-    const context = { step: 0, learningRate: spec.lr as number, progress: 0 };
+    const context = { step: 0, learningRate: checkOptimizer(spec).lr, progress: 0 };
     const [first, second] = await Promise.allSettled([step.run(spoilt, context), step.run(good, context)]);
     expect(second).toMatchObject({ reason: { code: 'ERR_STATE' } });
     expect(await valuesOf(state)).toEqual(before);

@@ -1,9 +1,9 @@
 /** Steps as graphs of the device: a training with them is the same as one without, to the bit. */
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { augment } from '../../lib/augment/augment.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
 import type { Method } from '../../lib/methods/method.ts';
-import { makeOptimizer, type Optimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
+import { checkOptimizer, makeOptimizer, type Optimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import { makeCachedStep } from '../../lib/train/cached-step.ts';
@@ -12,16 +12,8 @@ import type { StepResult } from '../../lib/train/report.ts';
 import { makeStep, type StepContext } from '../../lib/train/step.ts';
 import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import {
-  type DeviceLog,
-  hasDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { type DeviceLog, launchesIn, takeLog, device as there, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { buffersOf, firstBatch, firstLargeBatch, optionsOf, parametersOf, valuesOf } from './one-step.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 
@@ -36,9 +28,6 @@ interface Trained {
 }
 
 type Chosen = Partial<TrainerOptions> & { readonly method?: { readonly name: string } };
-
-const launchesIn = ({ log }: Trained): number | undefined =>
-  log && Object.values(log.launches).reduce((sum, count) => sum + count, 0);
 
 type Spoil = (step: number, images: Tensor) => void;
 
@@ -65,7 +54,13 @@ async function cachedStep(options: ResolvedOptions, optimizer: Optimizer, method
 }
 
 /** Eight steps at falling rates. @param spoil before a step. */
-async function trained(graph: boolean, chosen: Chosen, spec: OptimizerSpec, spoil: Spoil = () => {}): Promise<Trained> {
+async function trained(
+  graph: boolean,
+  chosen: Chosen,
+  spec: OptimizerSpec,
+  spoil: Spoil = () => {},
+  steps = 8,
+): Promise<Trained> {
   const models = tinyModels();
   const options = optionsOf({
     ...({ metrics: true, ...models, batchSize: 8, ...chosen, graph } as TrainerOptions),
@@ -81,8 +76,8 @@ async function trained(graph: boolean, chosen: Chosen, spec: OptimizerSpec, spoi
   const races: string[] = [];
   let log: DeviceLog | undefined;
   takeLog();
-  for (let i = 0; i < 8; i++) {
-    const context = { step: i, learningRate: (spec.lr as number) / (i + 1), progress: i / 8, decay: 0.9 };
+  for (let i = 0; i < steps; i++) {
+    const context = { step: i, learningRate: checkOptimizer(spec).lr / (i + 1), progress: i / 8, decay: 0.9 };
     results.push(await step.run(context).catch((error: Error) => ({ loss: Number.NaN, refused: error.message })));
     log = takeLog();
     races.push(...(log?.races ?? []));
@@ -97,9 +92,7 @@ async function trained(graph: boolean, chosen: Chosen, spec: OptimizerSpec, spoi
 
 const sgd = { name: 'sgd', lr: 0.05, momentum: 0.9 } as const;
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   const method = (name: string, own: object = {}): Chosen => ({ method: { name, ...own } }) as Chosen;
   const ramp = (from: number, to: number) => ({ from, to, schedule: 'cosine' });
   const small = { predictorFeatures: 8 };
@@ -113,6 +106,7 @@ describe.skipIf(!hasDevice)(title, () => {
     ['a clipped gradient', method('simclr'), { ...sgd, clipNorm: 0.1 }, 0.1],
     ['SupCon, which looks at labels', method('supcon'), sgd, 0.1],
     ['SupCon inside the logarithm', method('supcon', { variant: 'in', temperature: ramp(0.5, 0.1) }), sgd, 0.1],
+    ['SupCon of vectors of any length', method('supcon', { normalize: false, maxPositives: 2 }), sgd, 0.1],
     ['MoCo, while its queue fills and after', method('moco', { queueSize: 16 }), sgd, 0.1],
     [
       'MoCo with labels',
@@ -129,6 +123,7 @@ describe.skipIf(!hasDevice)(title, () => {
     ['Barlow Twins', method('barlow-twins'), sgd, 0.1],
     ['VICReg', method('vicreg'), sgd, 0.1],
     ['DCL', method('dcl'), sgd, 0.1],
+    ['cross entropy', { ...method('cross-entropy'), metrics: false }, sgd, 0.1],
     ['three batches a step', { ...method('supcon'), accumulate: 3 }, sgd, 0.1],
   ];
   it.each(cases)(
@@ -142,9 +137,20 @@ describe.skipIf(!hasDevice)(title, () => {
       expect(graph.refused).toEqual(new Array(8).fill(undefined));
       expect(graph.races).toEqual([]);
       expect(waitsOfStreams(graph.log)).toEqual([]);
-      if (graph.log) expect(launchesIn(graph)).toBeLessThan(most * (launchesIn(plain) as number));
+      if (graph.log) expect(launchesIn(graph.log)).toBeLessThan(most * (launchesIn(plain.log) as number));
     },
   );
+
+  it('a loss that looks at a number of the device: no graph, and one warning says where', async () => {
+    using warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const chosen = method('supcon', { noPositives: 'error' });
+    const [plain, graph] = [await trained(false, chosen, sgd), await trained(true, chosen, sgd)];
+    if (graph.log)
+      expect(warned(warnings)).toEqual([expect.stringMatching(/captured: item, at .*\/lib\/\w+\/[\w-]+\.ts:/)]);
+    else expect(warned(warnings)).toHaveLength(1);
+    expect(graph.losses).toEqual(plain.losses);
+    expect(graph.state).toEqual(plain.state);
+  });
 
   it('micro-batches: the same losses, weights and statistics', async () => {
     using warnings = vi.spyOn(process, 'emitWarning');
@@ -157,25 +163,29 @@ describe.skipIf(!hasDevice)(title, () => {
     expect(graph.refused).toEqual(new Array(8).fill(undefined));
     expect(graph.races).toEqual([]);
     // What is left is the views, the loss of the whole batch and the update.
-    if (graph.log) expect(launchesIn(graph)).toBeLessThan((launchesIn(plain) as number) / 2.5);
+    if (graph.log) expect(launchesIn(graph.log)).toBeLessThan((launchesIn(plain.log) as number) / 2.5);
   });
 
-  it('a step that is refused leaves all as it was, and so do those behind it', async () => {
+  it.each<[string, Chosen]>([
+    ['SimCLR', method('simclr')],
+    ['DINO', method('dino', { prototypes: 8 })],
+    ['NNCLR', method('nnclr', { ...small, queueSize: 16 })],
+    ['three batches a step', { ...method('supcon'), accumulate: 3 }],
+  ])('%s: a step that is refused leaves all as it was, and so do those behind it', async (_, chosen) => {
     const spoil = (step: number, images: Tensor) => {
       if (step === 5) noGrad(() => images.narrow(0, 1, 1).fill_(Number.NaN));
     };
-    const [plain, graph] = [
-      await trained(false, method('simclr'), sgd, spoil),
-      await trained(true, method('simclr'), sgd, spoil),
-    ];
+    const [plain, graph] = [await trained(false, chosen, sgd, spoil), await trained(true, chosen, sgd, spoil)];
+    const before = await trained(false, chosen, sgd, () => {}, 5);
     expect(graph.refused.slice(4)).toEqual([
       undefined,
       'the loss is',
       ...new Array(2).fill(expect.stringContaining('stopped')),
     ]);
     expect(graph.refused).toEqual(plain.refused);
-    expect(graph.losses.slice(0, 5)).toEqual(plain.losses.slice(0, 5));
-    expect(graph.state).toEqual(plain.state);
+    expect(graph.losses.slice(0, 5)).toEqual(before.losses);
+    expect(graph.state).toEqual(before.state);
+    expect(plain.state).toEqual(before.state);
     expect(graph.races).toEqual([]);
   });
 });

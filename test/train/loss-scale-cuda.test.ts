@@ -1,27 +1,18 @@
 /** A training in float16 on a device: the scale lives there, and nobody waits for it. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { SGD } from '../../lib/optim/sgd.ts';
 import { LossScale } from '../../lib/train/loss-scale.ts';
 import type { TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
 import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import {
-  hasDevice,
-  openDevice,
-  openingTime,
-  takeLog,
-  device as there,
-  title,
-  waitsOfStreams,
-} from '../device/device.ts';
+import { takeLog, device as there, waitsOfStreams } from '../device/device.ts';
+import { describeOnDevice } from '../device/tests.ts';
 import { scaledSteps, stored } from './loss-scale.ts';
 import { buffersOf, farthest, firstBatch, optionsOf, parametersOf, valuesOf } from './one-step.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 
-describe.skipIf(!hasDevice)(title, () => {
-  beforeAll(openDevice, openingTime);
-
+describeOnDevice(() => {
   it('the scale goes as that of torch.amp.GradScaler, and the weights with it', async () => {
     const steps = await scaledSteps(there);
     const expected = stored();

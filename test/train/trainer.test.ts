@@ -375,7 +375,7 @@ describe('what a user gets wrong', () => {
   });
 
   test('the largest seed is one', async () => {
-    const options = { method: 'byol', head: null, epochs: 1, seed: Number.MAX_SAFE_INTEGER };
+    const options = { method: 'byol' as const, head: null, epochs: 1, seed: Number.MAX_SAFE_INTEGER };
     expect(await make(options).fit(tinyDataset())).toMatchObject({ step: 5 });
   });
 
@@ -528,8 +528,8 @@ describe('what a user gets wrong', () => {
     expect(new Set(views).size).toBeGreaterThan(8);
   });
 
-  test('cuda without CUDA says why', async () => {
-    await expect(make({ device: 'cuda' }).fit(tinyDataset())).rejects.toMatchObject({ code: 'ERR_DEVICE' });
+  test('a device that is not there, at once and with the reason', () => {
+    for (const device of ['gpu', 'cuda:99']) expect(() => make({ device })).toThrow(code('ERR_DEVICE'));
   });
 
   test('an abort before the start, and a second fit at once', async () => {

@@ -85,7 +85,7 @@ async function workers(): Promise<void> {
   const entry = JSON.stringify(new URL('./worker.ts', import.meta.url).href);
   const start = `import('tsx/esm/api').then(({ register }) => { register(); return import(${entry}); });`;
   for (const end of ['run', 'finish', 'run']) {
-    const worker = new Worker(start, { eval: true, workerData: { end } });
+    const worker = new Worker(start, { eval: true, workerData: { end, device: 'cpu' } });
     const exited = new Promise((resolve) => worker.once('exit', resolve));
     await new Promise((resolve) => worker.once('message', resolve));
     if (end === 'run') await worker.terminate();
