@@ -168,6 +168,7 @@ export {
   type KeyBank,
   type LossBatch,
   type LossDefinition,
+  type LossName,
   type LossSpec,
   type LossValue,
 } from './losses/all.ts';
@@ -185,6 +186,7 @@ export {
   supConLoss,
   supConLossWithStats,
 } from './losses/sup-con.ts';
+export type { NamedMethod } from './methods/all.ts';
 export { type BarlowTwinsOptions, barlowTwins } from './methods/barlow-twins.ts';
 export { type ByolOptions, byol } from './methods/byol.ts';
 export { type CrossEntropyOptions, crossEntropy } from './methods/cross-entropy.ts';

@@ -5,11 +5,13 @@ import { pathToFileURL } from 'node:url';
 import { isMadeByName } from '../checkpoint/encoder.ts';
 import type { RunConfig } from '../checkpoint/run-config.ts';
 import { type Encoder, encoderNames, makeEncoder } from '../encoders/all.ts';
+import { expectFeatures } from '../encoders/features.ts';
 import { messageOf, OptionError, ShapeError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import { zeros } from '../tensor/ops.ts';
 import { manualSeed } from '../tensor/random.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import { clip, describe, nearest } from '../validate.ts';
 
 /** What the default export of an encoder's file takes. */
@@ -154,19 +156,14 @@ function checkFeatures(
   file: string,
 ): void {
   const images = [2, channels, size, size];
-  const shape = noGrad(() =>
-    tidy(() => {
-      try {
-        return encoder.eval().forward(zeros(images)).shape;
-      } catch (error) {
-        throw new ShapeError(`${file}: forward of images [${images}] fails: ${messageOf(error)}`, { cause: error });
-      } finally {
-        encoder.train();
-      }
-    }),
-  );
-  if (shape.length !== 2 || shape[0] !== 2 || shape[1] !== encoder.featureDim)
-    throw new ShapeError(
-      `${file}: forward must give features of shape (batch, featureDim) = [2, ${encoder.featureDim}], got [${shape.join(', ')}]`,
-    );
+  const forward = (): Tensor => {
+    try {
+      return encoder.eval().forward(zeros(images));
+    } catch (error) {
+      throw new ShapeError(`${file}: forward of images [${images}] fails: ${messageOf(error)}`, { cause: error });
+    } finally {
+      encoder.train();
+    }
+  };
+  noGrad(() => tidy(() => void expectFeatures(encoder, forward(), 2, file)));
 }

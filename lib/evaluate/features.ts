@@ -1,5 +1,6 @@
 /** Stage 2 begins here: the features r of an encoder, without augmentation and without the head. */
-import type { Augmentation } from '../augment/augment.ts';
+import { Augmentation } from '../augment/augment.ts';
+import { isRandom } from '../augment/transform.ts';
 import { checkDataset, type Dataset, type LoadedSample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { readSample } from '../data/sample-reader.ts';
@@ -7,6 +8,7 @@ import { inBatches } from '../data/sampler.ts';
 import { indicesUpTo } from '../data/shuffle.ts';
 import { fromRankZero, isDistributed } from '../distributed/group.ts';
 import { failTogether, ofAllRanks, ofEachRank, rangeOfRank } from '../distributed/rows.ts';
+import { expectFeatures } from '../encoders/features.ts';
 import { inferencePass } from '../encoders/inference.ts';
 import { DataError, OptionError } from '../errors.ts';
 import { inEvaluation } from '../nn/evaluation.ts';
@@ -21,10 +23,13 @@ import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { describe, throwIfAborted } from '../validate.ts';
 import { type Part, progressOptions } from './in-turn.ts';
 
-/** @throws {OptionError} */
+/** @throws {OptionError} no augmentation, or one with randomness. */
 export function expectEvaluation(name: string, value: Augmentation): Augmentation {
-  if (typeof value?.apply === 'function') return value;
-  throw new OptionError(`${name} must be what presets.evaluation() returns, got ${describe(value)}`);
+  if (!(value instanceof Augmentation))
+    throw new OptionError(`${name} must be what presets.evaluation() returns, got ${describe(value)}`);
+  const random = value.transforms.find(isRandom);
+  if (random === undefined) return value;
+  throw new OptionError(`${name} must be without randomness, as what presets.evaluation() returns, got ${random.kind}`);
 }
 
 /** Of passes over many images. */
@@ -46,7 +51,7 @@ export const passOptions = {
 
 const extractOptions = {
   /** How images become the encoder's input: `presets.evaluation(…)`, with the mean and std of training. */
-  augment: { type: 'checked', required: true, check: expectEvaluation },
+  evaluation: { type: 'checked', required: true, check: expectEvaluation },
   ...passOptions,
 } as const satisfies OptionTable;
 
@@ -73,6 +78,7 @@ const mostMeasured = 64;
 /**
  * Runs every sample of a data set through an encoder in evaluation mode; the modes of its parts are restored afterwards.
  * @throws {DataError} a sample that cannot be read, or whose features are not finite. @throws {AbortError} the signal fired.
+ * @throws {ShapeError} the encoder gives something else than (images, featureDim).
  * @throws {ContrastiveError} ERR_NON_FINITE: weights that are not finite.
  */
 export async function extractFeatures(encoder: Module, dataset: Dataset, options: ExtractOptions): Promise<Features> {
@@ -102,11 +108,11 @@ async function extractTogether(length: number, extractPart: (part: Part) => Prom
 async function extract(
   encoder: Module,
   dataset: Dataset,
-  { augment, batchSize, precision: asked, distributed, signal, onProgress }: ResolvedOf<typeof extractOptions>,
+  { evaluation, batchSize, precision: asked, distributed, signal, onProgress }: ResolvedOf<typeof extractOptions>,
   { begin, size }: Part,
 ): Promise<Features> {
   const transform = (samples: LoadedSample[]): FeatureBatch => {
-    const images = augment.apply(samples, { seed: 0, device: encoder.device });
+    const images = evaluation.apply(samples, { seed: 0, device: encoder.device });
     return {
       images,
       labels: samples.map((sample) => sample.label),
@@ -122,8 +128,9 @@ async function extract(
   const parts: Tensor[] = [];
   const labels: (number | undefined)[] = [];
   using forward = inferencePass(encoder);
+  const featuresOf = (images: Tensor) => expectFeatures(encoder, forward(images), images.shape[0] as number);
   const encode = (images: Tensor, precision: Precision): Promise<Tensor> =>
-    tidy(() => noGrad(() => inPrecision(precision, () => forward(images)).to('float32'))).ready();
+    tidy(() => noGrad(() => inPrecision(precision, () => featuresOf(images)).to('float32'))).ready();
   const pass = async (precision: Precision, images: number): Promise<void> => {
     throwIfAborted(signal);
     const sample = await readSample(dataset, begin);

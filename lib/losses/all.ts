@@ -17,3 +17,6 @@ export type ContrastiveLossSpec = SupConLossSpec | NtXentLossSpec | DclLossSpec 
 
 /** What a trainer knows by name: the contrastive losses, a classifier's, and those of `defineLoss`. */
 export type LossSpec = ContrastiveLossSpec | CrossEntropyLossSpec | DefinedLoss;
+
+/** In the place of a loss: its name, for its defaults. */
+export type LossName = (ContrastiveLossSpec | CrossEntropyLossSpec)['name'];

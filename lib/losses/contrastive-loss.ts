@@ -6,7 +6,7 @@ import { tidy } from '../tensor/modes.ts';
 import type { NestedArray } from '../tensor/nested.ts';
 import { Tensor, tensor } from '../tensor/tensor.ts';
 import { type LabelSets, type Labels, labelOrSetTensor, labelTensor } from './labels.ts';
-import { type batchOptions, expectTensor, type labelledBank, type lossOptions } from './options.ts';
+import { type batchOptions, expectNoSecondView, expectTensor, type labelledBank, type lossOptions } from './options.ts';
 
 /** What the operation is always given for a loss, and its users do not choose. */
 export interface Preset {
@@ -40,6 +40,7 @@ export function contrastiveLoss(
   given: object,
   preset: Preset = {},
 ): LossValue {
+  expectNoSecondView(where, given);
   const { temperature, hardNegatives, bank, labels, mask, ids, ...others } = resolveOptions(
     where,
     declared,

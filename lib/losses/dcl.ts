@@ -66,12 +66,14 @@ export function dclwLoss(features: Tensor, options: DclwLossOptions = {}): Tenso
 
 defineLoss({
   name: 'dcl',
+  asFunction: dclLoss,
   options: lossOptions,
   loss: (features, options, batch) => dclLoss(features, { ...options, ...againstBank(batch) }),
 });
 
 defineLoss({
   name: 'dclw',
+  asFunction: dclwLoss,
   options: dclwSpec,
   loss: (features, options, batch) => dclwLoss(features, { ...options, ...againstBank(batch) }),
 });

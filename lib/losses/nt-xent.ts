@@ -51,6 +51,7 @@ export function ntXentLoss(features: Tensor, options: NtXentLossOptions = {}): T
 
 defineLoss({
   name: 'nt-xent',
+  asFunction: ntXentLoss,
   options: ntXentSpec,
   loss: (features, options, batch) => ntXentLoss(features, { ...options, ...againstBank(batch) }),
 });

@@ -1,5 +1,5 @@
 /** The options that the contrastive losses share, declared. */
-import { DTypeError } from '../errors.ts';
+import { DTypeError, OptionError } from '../errors.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { asGiven } from '../options/resolve.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -9,6 +9,12 @@ import type { LabelSets, Labels, SampleIds } from './labels.ts';
 export function expectTensor(name: string, value: Tensor): Tensor {
   if (value instanceof Tensor) return value;
   throw new DTypeError(`${name} must be a Tensor, got ${describe(value)}`);
+}
+
+/** Other packages take the two views as two arguments. @throws {OptionError} a tensor in the place of options. */
+export function expectNoSecondView(where: string, options: object): void {
+  if (options instanceof Tensor)
+    throw new OptionError(`${where}: options must be an object, got a Tensor; two views go as ops.stack([z0, z1], 1)`);
 }
 
 /** Options of every contrastive loss that are plain data, for a trainer's `loss: { name }`. */

@@ -50,6 +50,8 @@ export interface LossDefinition<T extends OptionTable> {
   readonly options: T;
   /** Default false. */
   readonly usesLabels?: boolean;
+  /** What users call without a trainer; it takes options, so that a trainer refuses it as a loss of one's own. */
+  readonly asFunction?: (features: Tensor, options: never) => Tensor;
   /** A function of tensors that reads no values. Features are float32 (batch, views, dim), with a gradient. */
   readonly loss: (features: Tensor, options: AtStep<T>, batch: LossBatch) => Tensor | LossValue;
 }
@@ -88,9 +90,21 @@ export const lossVariants = (): Readonly<Record<string, OptionTable>> =>
 export const optionsOfLoss = (name: string): OptionTable =>
   (definitions.get(expectOneOf('loss.name', name, [...definitions.keys()])) as LossDefinition<OptionTable>).options;
 
-/** `loss` with its defaults. @param where names it in messages. @throws {OptionError} a wrong name or option. */
-export const checkLoss = <Loss extends { readonly name: string }>(loss: Loss, where = 'loss'): Loss =>
-  resolveVariant(where, lossVariants(), loss, '{ name, … } or a function') as unknown as Loss;
+/**
+ * @param loss a name, for its defaults, `{ name, … }`, or a function of the user's own.
+ * @param where names it in messages.
+ * @returns `{ name, … }` with its defaults, or the function.
+ * @throws {OptionError} a wrong name or option; a function such as ntXentLoss, which takes options and no batch.
+ */
+export function checkLoss<Loss extends { readonly name: string }>(loss: Loss | string, where = 'loss'): Loss {
+  if (typeof loss !== 'function')
+    return resolveVariant(where, lossVariants(), loss, 'a name, { name, … } or a function') as unknown as Loss;
+  const known = [...definitions.values()].find(({ asFunction }) => asFunction === (loss as unknown));
+  if (known === undefined) return loss;
+  throw new OptionError(
+    `${where} must be '${known.name}' or { name: '${known.name}', … }, got the function ${known.asFunction?.name}, which is for use without a trainer`,
+  );
+}
 
 /** A loss by name, ready to be called. */
 export interface BoundLoss {

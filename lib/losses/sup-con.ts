@@ -137,6 +137,7 @@ export function supConLoss(features: Tensor, options: SupConLossOptions = {}): T
 // Without a seed: batches are shuffled, and so is the choice of positives.
 defineLoss({
   name: 'supcon',
+  asFunction: supConLoss,
   options: supConSpec,
   usesLabels: true,
   loss: (features, { anchors, ...options }, { labels, ids, bank, hasKeys }) =>

@@ -1,6 +1,6 @@
 /** A method that is one loss of the features of a batch: by the name that `defineLoss` gave it, or a function of the user's own. */
 import { OptionError } from '../errors.ts';
-import { checkLoss, type KeyBank, type LossSpec, type LossValue, lossOf } from '../losses/all.ts';
+import { checkLoss, type KeyBank, type LossName, type LossSpec, type LossValue, lossOf } from '../losses/all.ts';
 import type { OptionTable } from '../options/option.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { describe } from '../validate.ts';
@@ -47,7 +47,7 @@ class CalledLoss extends FeatureMethod {
 const table = {
   loss: {
     ...{ type: 'checked', required: true },
-    check: (name: string, loss: CustomLoss | LossSpec) => (typeof loss === 'function' ? loss : checkLoss(loss, name)),
+    check: (name: string, loss: CustomLoss | LossSpec | LossName) => checkLoss<CustomLoss | LossSpec>(loss, name),
   },
 } as const satisfies OptionTable;
 

@@ -1,6 +1,14 @@
 /** MoCo: queries against a queue of keys that a slowly moving copy of the network made. */
 import { OptionError } from '../errors.ts';
-import { type BoundLoss, checkLoss, type KeyBank, type LossSpec, type LossValue, lossOf } from '../losses/all.ts';
+import {
+  type BoundLoss,
+  checkLoss,
+  type KeyBank,
+  type LossName,
+  type LossSpec,
+  type LossValue,
+  lossOf,
+} from '../losses/all.ts';
 import type { Module } from '../nn/module.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
@@ -14,12 +22,12 @@ import { dimOf, expectModules } from './network.ts';
 import { type Around, defineMethod } from './registry.ts';
 import { Teacher, teacherMomentum } from './teacher.ts';
 
-function checkKeyLoss(name: string, loss: LossSpec | CustomLoss): LossSpec | CustomLoss {
-  if (typeof loss === 'function') return loss;
-  const checked = checkLoss(loss, name);
+function checkKeyLoss(name: string, loss: LossName | LossSpec | CustomLoss): LossSpec | CustomLoss {
+  const checked = checkLoss<LossSpec | CustomLoss>(loss, name);
+  if (typeof checked === 'function') return checked;
   if (checked.name === 'cross-entropy')
     throw new OptionError(`${name} must be a contrastive loss: cross-entropy has no keys`);
-  if ('anchors' in loss && loss.anchors === 'all')
+  if (typeof loss === 'object' && 'anchors' in loss && loss.anchors === 'all')
     throw new OptionError(`${name}.anchors must not be 'all': keys have no gradient and are no anchors`);
   const { anchors: _, ...spec } = checked as typeof checked & { readonly anchors?: unknown }; // the queries are
   return spec as LossSpec;

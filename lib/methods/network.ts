@@ -1,5 +1,6 @@
 /** An encoder and the head on top of it, as one: from images to what a method compares. */
 import type { Ranks } from '../distributed/ranks.ts';
+import { expectFeatures } from '../encoders/features.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { OptionError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
@@ -99,9 +100,9 @@ export class Network extends Module {
     return this.ranks ? this.ranks.whole(rows) : rows;
   }
 
-  /** The encoder's features; all passes come through here. (n, featureDim) */
+  /** The encoder's features; all passes come through here. (n, featureDim) @throws {ShapeError} they are something else. */
   protected encode(images: Tensor): Tensor {
-    return this.encoder.forward(images);
+    return expectFeatures(this.encoder, this.encoder.forward(images), images.shape[0] as number);
   }
 
   private project(encoded: Tensor): Tensor {

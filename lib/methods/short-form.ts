@@ -1,5 +1,5 @@
 /** `new Trainer({ loss })`: the method that a loss stands for. */
-import { checkLoss, type LossSpec } from '../losses/all.ts';
+import { checkLoss, type LossName, type LossSpec } from '../losses/all.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import { type CustomLoss, customLoss } from './custom-loss.ts';
 import { dcl } from './dcl.ts';
@@ -16,8 +16,9 @@ const methods: Readonly<Record<string, (options: object) => MethodSpec>> = {
 };
 
 /** @throws {OptionError} an unknown name, or a wrong option. */
-export function methodOfLoss(loss: LossSpec | CustomLoss): MethodSpec {
-  if (typeof loss === 'function') return customLoss({ loss });
-  const { name, ...options } = checkLoss(loss);
-  return methods[name]?.(options) ?? customLoss({ loss });
+export function methodOfLoss(loss: LossName | LossSpec | CustomLoss): MethodSpec {
+  const checked = checkLoss<LossSpec | CustomLoss>(loss);
+  if (typeof checked === 'function') return customLoss({ loss: checked });
+  const { name, ...options } = checked;
+  return methods[name]?.(options) ?? customLoss({ loss: checked });
 }

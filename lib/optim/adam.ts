@@ -16,6 +16,8 @@ function checkBetas(name: string, betas: readonly [number, number]): readonly [n
 
 export const adamOptions = {
   ...commonOptions,
+  /** Learning rate ≥ 0, default 0.001 as PyTorch. */
+  lr: { type: 'number', default: 1e-3, min: 0, help: commonOptions.lr.help },
   /** Decay of the running mean and of the running square, each in [0, 1). Default [0.9, 0.999]. */
   betas: { type: 'checked', check: checkBetas, default: [0.9, 0.999] },
   /** Added to the denominator, default 1e-8. */
@@ -55,7 +57,7 @@ abstract class AdamRule extends Optimizer {
  * @throws {OptionError} an unknown or wrong option, or no parameters.
  */
 export class Adam extends AdamRule {
-  constructor(parameters: Parameters, options: AdamOptions) {
+  constructor(parameters: Parameters, options: AdamOptions = {}) {
     super(parameters, resolveOptions('Adam', adamOptions, options), false);
   }
 }
@@ -66,7 +68,7 @@ export class Adam extends AdamRule {
  * @throws {OptionError} an unknown or wrong option, or no parameters.
  */
 export class AdamW extends AdamRule {
-  constructor(parameters: Parameters, options: AdamWOptions) {
+  constructor(parameters: Parameters, options: AdamWOptions = {}) {
     super(parameters, resolveOptions('AdamW', adamWOptions, options), true);
   }
 }

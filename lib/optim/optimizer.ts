@@ -22,8 +22,7 @@ export type OptimizerSpec = VariantOf<typeof optimizers>;
 export type ResolvedOptimizer = ResolvedVariantOf<typeof optimizers>;
 
 /** `spec` with its defaults. @throws {OptionError} a wrong name or option. */
-export const checkOptimizer = (spec: OptimizerSpec): ResolvedOptimizer =>
-  resolveVariant('optimizer', optimizers, spec, '{ name, lr, … }');
+export const checkOptimizer = (spec: OptimizerSpec): ResolvedOptimizer => resolveVariant('optimizer', optimizers, spec);
 
 /**
  * @example makeOptimizer({ name: 'sgd', lr: 0.05, momentum: 0.9 }, encoder.namedParameters())

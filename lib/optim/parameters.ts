@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 import { DTypeError, errorOf, OptionError } from '../errors.ts';
 import { Tensor } from '../tensor/tensor.ts';
-import { describe } from '../validate.ts';
+import { describe, isPlainObject } from '../validate.ts';
 
 /** `module.parameters()`, or named: `module.namedParameters()`. Names appear in the state dict; without them, indices. */
 export type Parameters = Iterable<Tensor> | ReadonlyMap<string, Tensor>;
@@ -18,6 +18,10 @@ export function named(parameters: Parameters): Map<string, Tensor> {
 }
 
 function checkParameter(name: string, value: unknown): void {
+  if (isPlainObject(value) && 'params' in value)
+    throw new OptionError(
+      "parameters must hold tensors, got { params, … }; groups are rules by name: namedParameters(), and the option groups: [{ match: 'conv1.*', lrFactor: 0.1 }]",
+    );
   if (!(value instanceof Tensor))
     throw new OptionError(`parameters must hold tensors; '${name}' is ${describe(value)}`);
   if (!['float32', 'float64', 'bfloat16', 'float16'].includes(value.dtype))

@@ -93,7 +93,7 @@ export type ScheduleSpec = VariantOf<typeof schedules>;
 export type ResolvedSchedule = ResolvedVariantOf<typeof schedules>;
 
 function resolve(spec: ScheduleSpec): ResolvedSchedule {
-  const resolved = resolveVariant('schedule', schedules, spec);
+  const resolved = resolveVariant('schedule', schedules, spec, 'a name, { name, … } or a function');
   const { warmup, warmupEpochs, warmupSteps } = resolved;
   if ([warmup, warmupEpochs, warmupSteps].filter((length) => length !== undefined).length > 1)
     throw new OptionError('schedule takes one of warmup (a share of all steps), warmupEpochs and warmupSteps');
@@ -106,8 +106,10 @@ export const checkSchedule = (spec: ScheduleSpec | CustomSchedule): ResolvedSche
 
 const factors = { none: () => 1, linear: (batch: number) => batch / 256, sqrt: Math.sqrt } as const;
 
+type Lengths = Pick<ScheduleContext, 'totalSteps' | 'stepsPerEpoch'>;
+
 /** Steps of warm-up, not rounded. */
-function warmUpOf(schedule: ResolvedSchedule, { totalSteps, stepsPerEpoch }: ScheduleContext): number {
+function warmUpOf(schedule: ResolvedSchedule, { totalSteps, stepsPerEpoch }: Lengths): number {
   const { warmup = schedule.name === 'one-cycle' ? 0.3 : 0, warmupEpochs, warmupSteps } = schedule;
   return warmupSteps ?? (warmupEpochs === undefined ? warmup * totalSteps : warmupEpochs * stepsPerEpoch);
 }
@@ -126,6 +128,15 @@ function oneCycleAt(
   const highest = Math.max(0, warmUpOf(schedule, context) - 1); // its step
   if (step < highest) return alongCosine(warmupStart, base, step / highest);
   return alongCosine(base, minLr, Math.min(1, (step - highest) / Math.max(1, totalSteps - 1 - highest)));
+}
+
+/** What to warn of: a rate that rises until the training ends. */
+export function warmUpWarning(schedule: ResolvedSchedule | CustomSchedule, lengths: Lengths): string | undefined {
+  if (typeof schedule === 'function') return undefined;
+  const { totalSteps } = lengths;
+  const steps = Math.floor(warmUpOf(schedule, lengths));
+  if (totalSteps === 0 || steps < totalSteps) return undefined;
+  return `the learning rate rises until the training ends: the warm-up takes ${steps} steps, the training ${totalSteps}`;
 }
 
 /**

@@ -19,6 +19,8 @@ interface Common {
   readonly usual?: string;
   /** There is no default: it must be given. */
   readonly required?: true;
+  /** For the commands of the package: left out where a message lists what is known. */
+  readonly isInternal?: true;
 }
 
 export interface NumberOption extends Common, NumberRange {
@@ -107,12 +109,19 @@ export type ResolvedOf<T extends OptionTable> = {
   readonly [K in keyof Pick<T, CertainNames<T>>]: Resolved<T[K]>;
 } & { readonly [K in keyof Omit<T, CertainNames<T>>]?: Resolved<T[K]> | undefined };
 
-/** A choice among several tables: `{ name: 'sgd', lr: 0.05 }`. */
-export type VariantOf<V extends Readonly<Record<string, OptionTable>>> = {
-  [N in keyof V & string]: { readonly name: N } & OptionsOf<V[N]>;
+type Variants = Readonly<Record<string, OptionTable>>;
+
+/** The names of the tables in which nothing is required. */
+type NameOf<V extends Variants> = {
+  [N in keyof V & string]: [RequiredNames<V[N]>] extends [never] ? N : never;
 }[keyof V & string];
 
+/** A choice among several tables: `{ name: 'sgd', lr: 0.05 }`, or a name for its defaults. */
+export type VariantOf<V extends Variants> =
+  | NameOf<V>
+  | { [N in keyof V & string]: { readonly name: N } & OptionsOf<V[N]> }[keyof V & string];
+
 /** What `resolveVariant` makes of it. */
-export type ResolvedVariantOf<V extends Readonly<Record<string, OptionTable>>> = {
+export type ResolvedVariantOf<V extends Variants> = {
   [N in keyof V & string]: { readonly name: N } & ResolvedOf<V[N]>;
 }[keyof V & string];

@@ -1,6 +1,6 @@
 /** From what users give to options that are checked and complete, by their declaration. */
 import { OptionError } from '../errors.ts';
-import { describe, expectBoolean, expectNumber, expectOneOf, expectString } from '../validate.ts';
+import { describe, expectBoolean, expectNumber, expectOneOf, expectString, isPlainObject } from '../validate.ts';
 import { checkNames } from './names.ts';
 import type { Option, OptionsOf, OptionTable, ResolvedOf, ResolvedVariantOf } from './option.ts';
 import { expectRamp } from './ramp.ts';
@@ -36,7 +36,7 @@ export function resolveOptions<const T extends OptionTable>(
   given: OptionsOf<T> | object | undefined,
   prefix = '',
 ): ResolvedOf<T> {
-  checkNames(where, given, Object.keys(declared));
+  checkNames(where, given, Object.keys(declared), (name) => declared[name]?.isInternal !== true);
   const values = (given ?? {}) as Readonly<Record<string, unknown>>;
   const resolved = Object.entries(declared).map(([name, option]) => {
     const { [name]: value = option.default } = values;
@@ -47,19 +47,19 @@ export function resolveOptions<const T extends OptionTable>(
 }
 
 /**
- * The options of the variant that `given.name` names, with that name.
- * @param shape what it must be, in the message where it is no object.
- * @throws {OptionError} as resolveOptions; no object, or an unknown name.
+ * The options of the variant that `given.name` names, with that name; a string is the name, with the defaults.
+ * @param shape what it must be, in the message where it is neither.
+ * @throws {OptionError} as resolveOptions; neither a name nor an object, or an unknown name.
  */
 export function resolveVariant<const V extends Readonly<Record<string, OptionTable>>>(
   where: string,
   variants: V,
   given: unknown,
-  shape = '{ name, … }',
+  shape = 'a name or { name, … }',
 ): ResolvedVariantOf<V> {
-  if (given === null || typeof given !== 'object')
+  if (typeof given !== 'string' && !isPlainObject(given))
     throw new OptionError(`${where} must be ${shape}, got ${describe(given)}`);
-  const { name, ...options } = given as { readonly name?: unknown };
-  const known = expectOneOf(`${where}.name`, name, Object.keys(variants));
+  const { name, ...options } = typeof given === 'string' ? { name: given } : given;
+  const known = expectOneOf(typeof given === 'string' ? where : `${where}.name`, name, Object.keys(variants));
   return { name: known, ...resolveOptions(where, variants[known] as OptionTable, options, `${where}.`) } as never;
 }

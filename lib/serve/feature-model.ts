@@ -4,6 +4,7 @@ import { resizedSide } from '../augment/presets/evaluation.ts';
 import { presets } from '../augment/presets.ts';
 import type { ClassifierHead } from '../checkpoint/classifier.ts';
 import type { DecodedImage } from '../data/decode.ts';
+import { expectFeatures } from '../encoders/features.ts';
 import { inferencePass } from '../encoders/inference.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { CheckpointError, ContrastiveError, errorOf } from '../errors.ts';
@@ -141,7 +142,8 @@ export class FeatureModel {
     const samples = images.map((image, id) => ({ ...image, id }));
     const forward = async (): Promise<Float32Array> => {
       const batch = this.#augmentation.apply(samples, { seed: 0, device: this.device }); // (images, channels, size, size)
-      const features = inPrecision(precision, () => this.#forward(batch)).to('float32');
+      const encoded = inPrecision(precision, () => this.#forward(batch));
+      const features = expectFeatures(this.#encoder, encoded, images.length).to('float32');
       const vectors = normalize ? ops.normalize(features) : features;
       const probabilities = this.#classifier?.head.forward(features).softmax(1);
       const rows = probabilities === undefined ? vectors : ops.cat([vectors, probabilities], 1);

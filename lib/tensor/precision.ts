@@ -8,7 +8,7 @@ type LowPrecision = 'bfloat16' | 'float16';
 /** Of a forward and backward pass; weights and results stay float32. */
 export type Precision = 'float32' | LowPrecision;
 
-/** 'auto': the faster one of float32 and bfloat16 on this machine for this model, by a short measurement. */
+/** 'auto': bfloat16 where it is clearly faster on this machine for this model, by a short measurement; else float32. */
 export type PrecisionOption = Precision | 'auto';
 
 export const precisionOptions = [
@@ -104,7 +104,7 @@ export function warnOfPrecision({ warning }: PrecisionChoice): void {
 const rate = (imagesPerSecond: number): string =>
   imagesPerSecond < 10 ? imagesPerSecond.toFixed(1) : String(Math.round(imagesPerSecond));
 
-/** A difference that is worth a word. */
+/** A ratio of times that is no noise: what is worth a word, or fewer digits. */
 const clearly = 1.1;
 
 /**
@@ -136,7 +136,7 @@ export async function settle(
   const times = await withoutModes(() => measure(pass, low, mostImages));
   const speeds: PrecisionSpeeds = { float32: 1000 / times.float32, [low]: 1000 / times.low };
   const factor = times.low / times.float32;
-  if (asked === 'auto') return { precision: factor < 1 ? low : 'float32', speeds };
+  if (asked === 'auto') return { precision: factor * clearly < 1 ? low : 'float32', speeds };
   if (factor < clearly) return { precision: low, speeds };
   const warning = `${low} is emulated on this CPU, and ${factor.toFixed(1)} times slower than float32 for this model (${rate(1000 / times.low)} images/s against ${rate(speeds.float32)})`;
   return { precision: low, speeds, warning };

@@ -22,6 +22,11 @@ export function devices(): readonly string[] {
   return guard(() => loadAddon().info()).devices;
 }
 
+/** @internal Whether tensors can be there. @param name as an option has it. @throws {DeviceError} they cannot; the message says why. */
+export function expectDevice(name: string): void {
+  guard(() => loadAddon().augmentRunsOn(name));
+}
+
 /** The number of threads that compute a tensor operation; default: one a core. */
 export function setThreads(threads: number): void {
   const count = expectNumber('threads', threads, { min: 1, max: 1024, integer: true });

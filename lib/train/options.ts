@@ -2,10 +2,11 @@
 import type { Augmentation } from '../augment/augment.ts';
 import type { SamplerFunction } from '../data/samplers/custom.ts';
 import { batchSizeOf, checkSampler, type SamplerSpec } from '../data/samplers/samplers.ts';
+import { localDevice } from '../distributed/local-device.ts';
 import type { Ranks } from '../distributed/ranks.ts';
 import { OptionError } from '../errors.ts';
-import type { LossSpec } from '../losses/all.ts';
-import { type BoundMethod, type MethodSpec, methodOf } from '../methods/all.ts';
+import type { LossName, LossSpec } from '../losses/all.ts';
+import { type BoundMethod, type MethodSpec, methodOf, type NamedMethod } from '../methods/all.ts';
 import type { CustomLoss } from '../methods/custom-loss.ts';
 import type { CustomHead } from '../methods/network.ts';
 import { methodOfLoss } from '../methods/short-form.ts';
@@ -16,6 +17,7 @@ import { countOption, deviceOption, instanceOf, orNull, seedOption } from '../op
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { asGiven, resolveOptions } from '../options/resolve.ts';
 import { type Precision, type PrecisionOption, precisionOption } from '../tensor/precision.ts';
+import { expectDevice } from '../tensor/runtime.ts';
 import { describe, expectNumber } from '../validate.ts';
 import { emaOptions } from './averaged-weights.ts';
 import type { LossScale } from './loss-scale.ts';
@@ -46,15 +48,15 @@ export const trainerOptions = {
     ...{ type: 'checked', default: null, check: orNull(expectHead) },
     ...{ value: 'Module, { forward, namedParameters }, null', help: 'projection head; null: losses see the features' },
   },
-  /** What `simclr()`, `byol()` and the other methods return, or a name for their defaults. Default 'supcon'. */
+  /** What `simclr()`, `byol()` and the other methods return, `{ name, … }`, or a name for its defaults. Default 'supcon'. */
   method: {
-    ...{ type: 'checked', check: asGiven<string | MethodSpec> },
+    ...{ type: 'checked', check: asGiven<NamedMethod['name'] | NamedMethod | MethodSpec> },
     ...{ value: '`simclr()` and others, or a name', usual: "`'supcon'`", help: 'what is learned by' },
   },
   /** In the place of `method`: the contrastive loss of a batch by name, a classifier's, or one of your own. */
   loss: {
-    ...{ type: 'checked', check: asGiven<LossSpec | CustomLoss> },
-    ...{ value: '{ name, … }, or a function', help: 'in the place of `method`: a loss of the features' },
+    ...{ type: 'checked', check: asGiven<LossName | LossSpec | CustomLoss> },
+    ...{ value: 'a name, { name, … }, or a function', help: 'in the place of `method`: a loss of the features' },
   },
   /** One for all views, or one a view (asymmetric views), whose sizes may differ (`multiCrop`). */
   augment: {
@@ -67,13 +69,17 @@ export const trainerOptions = {
   optimizer: {
     ...{ type: 'checked', check: (_: string, spec: OptimizerSpec) => checkOptimizer(spec) },
     default: { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 1e-4 },
-    ...{ value: '{ name, lr, … }', help: 'sgd, adam, adamw or lars', guide: 'optimization.md#optimizers' },
+    ...{ value: 'a name, or { name, lr, … }', help: 'sgd, adam, adamw or lars', guide: 'optimization.md#optimizers' },
   },
   /** Of the learning rate, or a function of your own. Default: cosine to 0 with a linear warm-up of a twentieth of the steps. */
   schedule: {
     ...{ type: 'checked', check: (_: string, spec: ScheduleSpec | CustomSchedule) => checkSchedule(spec) },
     default: { name: 'cosine', warmup: 0.05 },
-    ...{ value: '{ name, … }, or a function', help: 'of the learning rate', guide: 'optimization.md#schedules' },
+    ...{
+      value: 'a name, { name, … }, or a function',
+      help: 'of the learning rate',
+      guide: 'optimization.md#schedules',
+    },
   },
   /** 'cpu' (default), 'cuda[:N]', 'mps', 'auto'. */
   device: { ...deviceOption, value: "'cpu', 'cuda[:N]', 'mps', 'auto'", help: 'where encoder, head and method are' },
@@ -99,7 +105,7 @@ export const trainerOptions = {
    */
   sampler: {
     ...{ type: 'checked', check: (_: string, spec: SamplerSpec | SamplerFunction) => checkSampler(spec) },
-    ...{ value: '{ name, … }, or a function', help: 'which samples make a batch', guide: 'batches.md' },
+    ...{ value: 'a name, { name, … }, or a function', help: 'which samples make a batch', guide: 'batches.md' },
   },
   /**
    * Samples that go through the encoder at once, at most; default: batchSize. Below it, gradients are cached (Gao et al.
@@ -218,9 +224,10 @@ function eachView({ augment, views }: Pick<Declared, 'augment' | 'views'>): read
   return augment;
 }
 
-/** @throws {OptionError} naming the option, what was expected and what came. */
+/** @throws {OptionError} naming the option, what was expected and what came; {DeviceError} a device that is not there. */
 export function checkTrainerOptions(options: TrainerOptions): CheckedOptions {
   const { loss, views, ...declared } = resolveOptions('Trainer', trainerOptions, options);
+  expectDevice(localDevice(declared.device));
   const method = resolveMethod({ method: declared.method, loss });
   const givenSize = declared.batchSize ?? batchSizeOf(declared.sampler);
   const { batchSize = givenSize ?? 256, metrics = method.hasMetrics } = declared;

@@ -6,7 +6,7 @@ import { failTogether } from '../distributed/rows.ts';
 import { NonFiniteLossError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
-import { learningRateAt } from '../optim/schedule.ts';
+import { learningRateAt, warmUpWarning } from '../optim/schedule.ts';
 import { withBenchmark } from '../tensor/backends.ts';
 import { throwIfAborted } from '../validate.ts';
 import { AveragedWeights } from './averaged-weights.ts';
@@ -48,7 +48,7 @@ export class Trainer {
   readonly #frozen: readonly Module[];
   #running = false;
 
-  /** @throws {OptionError} an unknown or wrong option. */
+  /** @throws {OptionError} an unknown or wrong option. @throws {DeviceError} a device that is not there. */
   constructor(options: TrainerOptions) {
     this.#options = checkTrainerOptions(options);
     const { encoder, head } = this.#options;
@@ -63,12 +63,17 @@ export class Trainer {
    * Trains to the end. With `out`, an error that has nothing to do with the weights (of data, of a monitor, of `onEvent`) comes
    * after a checkpoint, as an abort does.
    * With `ema`, encoder and head hold the averaged weights then, however it ended; the next fit begins with these.
+   * Without `onEvent`, warnings go to `process.emitWarning`.
    * @throws {NonFiniteLossError} a loss, gradient or weight that is NaN or infinite, with its step; weights, running statistics and
    * the newest checkpoint are from before it.
    * @throws {AbortError} the signal fired.
    */
   async fit(dataset: Dataset, options: FitOptions = {}): Promise<EndEvent> {
-    for await (const event of this.events(dataset, options)) if (event.kind === 'end') return event;
+    for await (const event of this.events(dataset, options)) {
+      if (event.kind === 'end') return event;
+      if (event.kind === 'warning' && options.onEvent === undefined)
+        process.emitWarning(event.message, 'TrainingWarning');
+    }
     throw new StateError('training ended without an end'); // unreachable: events() ends with one or throws
   }
 
@@ -188,7 +193,12 @@ export class Trainer {
       this.#setTraining(false);
       if (ranks?.canDiffer) await shareState(trained, ranks);
       const step = reports.done;
-      const metrics = await figures(() => judged(() => watch.figuresOfEpoch({ epoch, step, signal: options.signal })));
+      const found = async (): Promise<Figures> => {
+        const ofEpoch = await watch.figuresOfEpoch({ epoch, step, signal: options.signal });
+        if (writer && best !== undefined) watch.expectFigure(best, { isLast: epoch + 1 === epochs });
+        return ofEpoch;
+      };
+      const metrics = await figures(() => judged(found));
       const event = { kind: 'epoch', epoch, step, loss: reports.epochLoss, metrics } as const;
       const events: TrainEvent[] = [];
       const value = best === undefined ? undefined : metrics[best];
@@ -221,7 +231,8 @@ export class Trainer {
         ...{ kind: 'start', samples: dataset.length, stepsPerEpoch, totalSteps, startStep, device: encoder.device },
         ...{ precision: choice.precision, ...(choice.speeds && { precisionSpeeds: choice.speeds }) },
       };
-      for (const message of [choice.warning, ...warnings, ...(writer?.warnings ?? [])])
+      const ofSchedule = warmUpWarning(schedule, { totalSteps, stepsPerEpoch });
+      for (const message of [choice.warning, ofSchedule, ...warnings, ...(writer?.warnings ?? [])])
         if (message !== undefined) yield { kind: 'warning', message };
       if (options.monitorStart && startStep === 0 && !begun.hasStart) yield* await start();
       if (begun.lossesBefore.length > 0 && Number.isNaN(loss)) {

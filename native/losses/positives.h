@@ -30,10 +30,9 @@ class Positives {
   // Ranges of about `size`, 5/4 of it at most, that cover [begin, end), each of which `block` can read.
   virtual std::vector<Range> split(int64_t begin, int64_t end, int64_t size) const;
 
-  // Where w_ij is whether candidates are of one class, and nobody looks at the classes but a device: int64
-  // (candidates), of a candidate of the bank that is of no row's class −1. Else undefined. What the host knows of a
-  // batch's labels is not used there: a graph, which does not know, would give other last bits than its operations.
-  virtual at::Tensor classes_of_device() const { return {}; }
+  // Where w_ij is whether candidates are of one class: the classes, int64 (candidates), −1 for a candidate of the bank
+  // that is of no row's. Else undefined.
+  virtual at::Tensor classes() const { return {}; }
 
   // w_ij = w_ji, so that block(J, I) is block(I, J) transposed.
   virtual bool symmetric() const { return true; }
@@ -44,8 +43,8 @@ class Positives {
 };
 
 // Candidates of equal class are positives of each other with weight 1. classes: int64 (candidates), below 2^24 so that
-// float32 tells them apart; on a CPU, candidates in order of class let most blocks be known to hold no positive without
-// being made.
+// float32 tells them apart; candidates in order of class let most blocks be known to hold no positive without being
+// made.
 std::shared_ptr<const Positives> positives_of_classes(const at::Tensor& classes, at::Device device,
                                                       at::ScalarType dtype);
 

@@ -59,6 +59,17 @@ describe('ntXentLoss', () => {
     expect(() => ntXentLoss(features(2), { labels: [1] } as never)).toThrow(
       expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringMatching(/unknown option 'labels'/) }),
     );
+    const twoArguments = [
+      () => ntXentLoss(features(2), features(2) as never),
+      () => supConLoss(features(2), features(2) as never),
+    ];
+    for (const call of twoArguments)
+      expect(call).toThrow(
+        expect.objectContaining({
+          code: 'ERR_OPTION',
+          message: expect.stringMatching(/Loss: options must be an object, got a Tensor; two views go as ops\.stack/),
+        }),
+      );
     expect(() => ntXentLoss(features(2), { temperature: -1 })).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }));
   });
 });

@@ -437,7 +437,7 @@ describe('what a user gets wrong', () => {
       [{ moco: { queueSize: 7 } }, /queueSize must hold a batch of keys at least: expected >= 8, got 7/],
       [{ moco: { loss: { name: 'supcon', anchors: 'all' } } }, /moco.loss.anchors must not be 'all'/],
       [{ moco: { loss: { name: 'nt-xent', temperature: 0 } } }, /moco.loss.temperature must be/],
-      [{ moco: { loss: null } }, /moco.loss must be { name, … } or a function, got null/],
+      [{ moco: { loss: null } }, /moco.loss must be a name, { name, … } or a function, got null/],
       [{ microBatch: 4 }, /'moco' does not go with microBatch: .* expected a batchSize of 4 instead, got 8/],
       [{ views: 3 }, /'moco' takes 2 views, got 3/],
       [{ views: 1 }, /'moco' takes 2 views, got 1/],

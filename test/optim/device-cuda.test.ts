@@ -1,6 +1,6 @@
 /** Every optimizer on a device makes the steps that it makes on the CPU. */
 import { expect, it } from 'vitest';
-import { makeOptimizer, type OptimizerSpec, optimizers } from '../../lib/optim/optimizer.ts';
+import { checkOptimizer, makeOptimizer, type OptimizerSpec, optimizers } from '../../lib/optim/optimizer.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
 import { takeLog, device as there, waitsOfStreams } from '../device/device.ts';
 import { describeOnDevice } from '../device/tests.ts';
@@ -35,7 +35,7 @@ async function threeSteps(device: string, spec: OptimizerSpec) {
 }
 
 describeOnDevice(() => {
-  it.each(specs.map((spec) => [spec.name, spec] as const))('%s %j', async (_, spec) => {
+  it.each(specs.map((spec) => [checkOptimizer(spec).name, spec] as const))('%s %j', async (_, spec) => {
     const [found, here] = [await threeSteps(there, spec), await threeSteps('cpu', spec)];
     expect(found.values).toHaveLength(here.values.length);
     for (const [i, value] of found.values.entries()) expect(value).toBeCloseTo(here.values[i] as number, 5);
@@ -43,6 +43,6 @@ describeOnDevice(() => {
   });
 
   it('all of the package are among them', () => {
-    expect(new Set(specs.map(({ name }) => name))).toEqual(new Set(Object.keys(optimizers)));
+    expect(new Set(specs.map((spec) => checkOptimizer(spec).name))).toEqual(new Set(Object.keys(optimizers)));
   });
 });

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { loadAddon } from '../../lib/native/addon.ts';
-import { AdamW } from '../../lib/optim/adam.ts';
+import { Adam, AdamW } from '../../lib/optim/adam.ts';
 import { LARS } from '../../lib/optim/lars.ts';
-import { makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
+import { makeOptimizer, type OptimizerSpec, type optimizers } from '../../lib/optim/optimizer.ts';
 import { SGD } from '../../lib/optim/sgd.ts';
 import { compile } from '../../lib/tensor/compile.ts';
 import { add, mul, ones, square, sum } from '../../lib/tensor/ops.ts';
@@ -12,7 +12,7 @@ import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 
 interface Trajectory {
-  name: OptimizerSpec['name'];
+  name: keyof typeof optimizers;
   options: { lr: number };
   dtype: 'float32' | 'float64';
   final: Record<string, number[]>;
@@ -279,7 +279,7 @@ describe('errors', () => {
   const w = tensor([1, 2], { requiresGrad: true });
 
   it.each<[object | null, RegExp]>([
-    [null, /optimizer must be { name, lr, … }, got null/],
+    [null, /optimizer must be a name or { name, … }, got null/],
     [{ name: 'sgd', lr: 1, momentun: 0.9 }, /optimizer: unknown option 'momentun'; did you mean 'momentum'\?/],
     [{ name: 'sgd' }, /lr must be a finite number >= 0, got undefined/],
     [{ name: 'sgd', lr: -1 }, /lr must be a finite number >= 0/],
@@ -298,6 +298,20 @@ describe('errors', () => {
     [{ name: 'adm', lr: 1 }, /optimizer.name must be one of 'sgd', 'adam', 'adamw', 'lars'.*did you mean 'adam'\?/],
   ])('refuses %o', (spec, message) => {
     expect(caught(() => makeOptimizer(spec as OptimizerSpec, [w]))).toMatchObject({ code: 'ERR_OPTION', message });
+  });
+
+  it('of Adam has a learning rate of 0.001 unless told otherwise, as PyTorch', () => {
+    const made = [new Adam([w]), new AdamW([w]), makeOptimizer('adamw', [w]), makeOptimizer({ name: 'adam' }, [w])];
+    expect(made.map(({ lr }) => lr)).toEqual([0.001, 0.001, 0.001, 0.001]);
+    for (const optimizer of made) optimizer.dispose();
+  });
+
+  it("PyTorch's groups of parameters are answered with our rules", () => {
+    const groups = [{ params: [w], lr: 1 }] as never;
+    expect(caught(() => new SGD(groups, { lr: 1 }))).toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringMatching(/got { params, … }; groups are rules by name: namedParameters\(\).*match/),
+    });
   });
 
   it('is made while its parameter is still in the queue, and takes it when its turn comes', async () => {

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { checkSchedule, learningRateAt, type ScheduleContext, type ScheduleSpec } from '../../lib/optim/schedule.ts';
+import {
+  checkSchedule,
+  learningRateAt,
+  type ScheduleContext,
+  type ScheduleSpec,
+  warmUpWarning,
+} from '../../lib/optim/schedule.ts';
 
 const stored = JSON.parse(readFileSync(new URL('../fixtures/optim/rates.json', import.meta.url), 'utf8')) as {
   spec: ScheduleSpec;
@@ -89,6 +95,22 @@ describe('learningRateAt', () => {
     expect(at('none')).toBe(0.4);
     expect(at('linear')).toBe(0.8);
     expect(at('sqrt')).toBeCloseTo(0.4 * Math.sqrt(512), 14);
+  });
+
+  it('is warned of where it rises until the training ends', () => {
+    const lengths = { totalSteps: 20, stepsPerEpoch: 10 };
+    const of = (spec: ScheduleSpec): string | undefined => {
+      const schedule = checkSchedule(spec);
+      return warmUpWarning(schedule, lengths);
+    };
+    expect(of({ name: 'cosine', warmupEpochs: 2 })).toMatch(/the warm-up takes 20 steps, the training 20$/);
+    expect(of({ name: 'one-cycle', warmupSteps: 300 })).toMatch(/takes 300 steps, the training 20$/);
+    expect(of({ name: 'cosine', warmupEpochs: 1.9 })).toBeUndefined();
+    expect(of('constant')).toBeUndefined();
+    expect(warmUpWarning(() => 1, lengths)).toBeUndefined();
+    expect(
+      warmUpWarning(checkSchedule({ name: 'cosine', warmupEpochs: 2 }), { totalSteps: 0, stepsPerEpoch: 10 }),
+    ).toBe(undefined);
   });
 
   it('copes with a single step', () => {

@@ -45,6 +45,7 @@ describe('resolveOptions', () => {
   it.each<[unknown, string]>([
     [{ size: 1, knd: 'mlp' }, "head: unknown option 'knd'; did you mean 'kind'?"],
     [null, 'head: options must be an object, got null'],
+    [new Map([['size', 1]]), 'head: options must be an object, got an object of type Map'],
     [{}, 'size must be an integer >= 1, got undefined'],
     [{ size: 1, temperature: 0 }, 'temperature must be a finite number > 0, got 0 (number)'],
     [
@@ -81,14 +82,17 @@ const variants = {
 } as const satisfies Record<string, OptionTable>;
 
 describe('resolveVariant', () => {
-  const resolve = (given: unknown) => resolveVariant('optimizer', variants, given, '{ name, lr, … }');
+  const resolve = (given: unknown) => resolveVariant('optimizer', variants, given);
 
-  it('takes the options of the name', () => {
+  it('takes the options of the name, which stands for its defaults', () => {
     expect(resolve({ name: 'lars' })).toEqual({ name: 'lars', trust: 0.001 });
+    expect(resolve('lars')).toEqual({ name: 'lars', trust: 0.001 });
   });
 
   it.each<[unknown, string]>([
-    ['sgd', "optimizer must be { name, lr, … }, got 'sgd' (string)"],
+    [3, 'optimizer must be a name or { name, … }, got 3 (number)'],
+    [new Map(), 'optimizer must be a name or { name, … }, got an object of type Map'],
+    ['lar', "optimizer must be one of 'sgd', 'lars', got 'lar' (string); did you mean 'lars'?"],
     [{ name: 'lar' }, "optimizer.name must be one of 'sgd', 'lars', got 'lar' (string); did you mean 'lars'?"],
     [{ name: 'sgd', trust: 1 }, "optimizer: unknown option 'trust'; known: momentum"],
     [{ name: 'lars', trust: 0 }, 'optimizer.trust must be a finite number > 0, got 0 (number)'],
@@ -116,7 +120,12 @@ describe('the types', () => {
     const unknown: Given = { size: 1, sise: 2 };
     // @ts-expect-error of another variant
     const other: VariantOf<typeof variants> = { name: 'sgd', trust: 1 };
-    expect([none, unknown, other]).toHaveLength(3);
+    const byName: VariantOf<typeof variants> = 'sgd';
+    // @ts-expect-error no such variant
+    const misspelt: VariantOf<typeof variants> = 'sdg';
+    // @ts-expect-error one that needs an option is none by its name alone
+    const lacking: VariantOf<{ readonly step: typeof declared }> = 'step';
+    expect([none, unknown, other, byName, misspelt, lacking]).toHaveLength(6);
   });
 
   it('show the comment over a declaration where the option is used', () => {

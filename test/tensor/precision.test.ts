@@ -34,6 +34,15 @@ describe('which precision a model is computed in', () => {
     }
   });
 
+  it('auto takes bfloat16 only where it is faster by more than noise', async () => {
+    const precisionAt = async (gain: number) => {
+      const { pass } = passOf({ float32: 60 * gain, bfloat16: 60 });
+      return (await settle('auto', 'hardware', pass, 1)).precision;
+    };
+    expect(await precisionAt(1.05)).toBe('float32');
+    expect(await precisionAt(1.2)).toBe('bfloat16');
+  });
+
   it('auto measures nothing where bfloat16 is emulated, and a plain wish is a plain answer', async () => {
     const { pass, images } = passOf({ float32: 1, bfloat16: 1 });
     expect(await settle('auto', 'emulated', pass, 16)).toEqual({ precision: 'float32' });

@@ -9,7 +9,7 @@ import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { extractFeatures } from '../../lib/evaluate/features.ts';
 import { methodNames } from '../../lib/methods/all.ts';
-import { makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
+import { checkOptimizer, makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import { noGrad, onInteractiveStream } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
@@ -61,7 +61,7 @@ async function trained(device: string, options: Options): Promise<Trained> {
     steps.push(event);
     logs.push(takeLog());
   }
-  const { features } = await extractFeatures(encoder, images, { augment: presets.evaluation(input) });
+  const { features } = await extractFeatures(encoder, images, { evaluation: presets.evaluation(input) });
   using _ = features;
   return { steps, logs, features: (await features.data()) as Float32Array };
 }
@@ -119,7 +119,7 @@ describeOnDevice(() => {
     const step = makeStep(options, optimizer, method);
     const [spoilt, good] = [await firstBatch(tinyDataset(), options), await firstBatch(tinyDataset(), options)];
     spoil(spoilt);
-    const context = { step: 0, learningRate: spec.lr as number, progress: 0 };
+    const context = { step: 0, learningRate: checkOptimizer(spec).lr, progress: 0 };
     const [first, second] = await Promise.allSettled([step.run(spoilt, context), step.run(good, context)]);
     expect(second).toMatchObject({ reason: { code: 'ERR_STATE' } });
     expect(await valuesOf(state)).toEqual(before);

@@ -34,7 +34,7 @@ class Dropping extends Module {
 
 async function train(options: Partial<TrainerOptions>, fit: FitOptions = {}): Promise<number[][]> {
   const encoder = new Dropping();
-  const settings = { augment: tinyViews(), method: 'simclr', batchSize: 4, epochs: 1, seed: 3 };
+  const settings = { augment: tinyViews(), method: 'simclr' as const, batchSize: 4, epochs: 1, seed: 3 };
   const ended = new Trainer({ encoder, ...settings, ...options }).fit(tinyDataset(16), fit);
   await ended.catch((error: unknown) => error);
   return valuesOf(encoder.stateDict().values());

@@ -49,7 +49,7 @@ test('a module that is in evaluation as a whole, as one that was loaded, is trai
   expect(encoder.namedBuffers().get('bn1.num_batches_tracked')?.itemSync()).toBe(1);
 });
 
-test.each(['simclr', 'byol'])(
+test.each(['simclr', 'byol'] as const)(
   "a parameter that requires no gradient stays as it is, with the optimizer's rules: %s",
   async (method) => {
     const { encoder, head } = tinyModels();

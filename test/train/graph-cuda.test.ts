@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { augment } from '../../lib/augment/augment.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
 import type { Method } from '../../lib/methods/method.ts';
-import { makeOptimizer, type Optimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
+import { checkOptimizer, makeOptimizer, type Optimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import { makeCachedStep } from '../../lib/train/cached-step.ts';
@@ -77,7 +77,7 @@ async function trained(
   let log: DeviceLog | undefined;
   takeLog();
   for (let i = 0; i < steps; i++) {
-    const context = { step: i, learningRate: (spec.lr as number) / (i + 1), progress: i / 8, decay: 0.9 };
+    const context = { step: i, learningRate: checkOptimizer(spec).lr / (i + 1), progress: i / 8, decay: 0.9 };
     results.push(await step.run(context).catch((error: Error) => ({ loss: Number.NaN, refused: error.message })));
     log = takeLog();
     races.push(...(log?.races ?? []));

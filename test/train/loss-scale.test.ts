@@ -67,7 +67,7 @@ describe('a step with a scaled loss', () => {
     expect(scaled).toEqual({ ...plain, lossScale: 1024 });
   });
 
-  it.each(['byol', 'moco-v3', 'swav'])(
+  it.each(['byol', 'moco-v3', 'swav'] as const)(
     '%s: one that is skipped leaves all as it was, and the next one is done',
     async (name) => {
       using lossScale = new LossScale('cpu', { scale: 2 ** 127 });

@@ -128,7 +128,7 @@ describe('a run', () => {
         monitors: [
           async () => {
             const evaluation = presets.evaluation({ size, mean: 0.4, std: 0.25, channels: 1 });
-            const { features } = await extractFeatures(models.encoder, tinyDataset(8), { augment: evaluation });
+            const { features } = await extractFeatures(models.encoder, tinyDataset(8), { evaluation });
             using owned = features;
             seen.push(Array.from(await owned.data(), Number));
             return {};
@@ -375,7 +375,7 @@ describe('what a user gets wrong', () => {
   });
 
   test('the largest seed is one', async () => {
-    const options = { method: 'byol', head: null, epochs: 1, seed: Number.MAX_SAFE_INTEGER };
+    const options = { method: 'byol' as const, head: null, epochs: 1, seed: Number.MAX_SAFE_INTEGER };
     expect(await make(options).fit(tinyDataset())).toMatchObject({ step: 5 });
   });
 
@@ -400,6 +400,9 @@ describe('what a user gets wrong', () => {
       [{ data: { name: 'x', path: 3, limit: null } }, /data\.path must be/],
       [{ data: { name: 'x', path: null, limit: 0 } }, /data\.limit must be an integer >= 1/],
       [{ data: { name: 'x', pathe: null } }, /did you mean 'path'/],
+      [{ best: 'knnTop1', out: 'x' }, /best needs out, the folder of the run, and monitors/],
+      [{ best: 'knnTop1', monitors: [() => ({ knnTop1: 1 })] }, /best needs out/],
+      [{ verbose: true }, /known: (?!.*(preset|recipe)).*monitors.*best$/],
     ];
     for (const [options, message] of wrong)
       await expect(make({ epochs: 1 }).fit(dataset, options), String(message)).rejects.toMatchObject({
@@ -528,8 +531,8 @@ describe('what a user gets wrong', () => {
     expect(new Set(views).size).toBeGreaterThan(8);
   });
 
-  test('cuda without CUDA says why', async () => {
-    await expect(make({ device: 'cuda' }).fit(tinyDataset())).rejects.toMatchObject({ code: 'ERR_DEVICE' });
+  test('a device that is not there, at once and with the reason', () => {
+    for (const device of ['gpu', 'cuda:99']) expect(() => make({ device })).toThrow(code('ERR_DEVICE'));
   });
 
   test('an abort before the start, and a second fit at once', async () => {

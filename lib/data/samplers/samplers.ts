@@ -42,7 +42,7 @@ const makers: { readonly [Name in SamplerName]: Maker<ResolvedOf<Options[Name]>>
 export function checkSampler(spec: SamplerSpec | SamplerFunction): ResolvedSampler | SamplerFunction {
   return typeof spec === 'function'
     ? spec
-    : resolveVariant('sampler', samplerOptions, spec, '{ name, … } or a function');
+    : resolveVariant('sampler', samplerOptions, spec, 'a name, { name, … } or a function');
 }
 
 /** The batch size that a sampler decides; undefined where it leaves it open. */
