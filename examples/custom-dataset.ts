@@ -83,9 +83,9 @@ export async function trainOnPatterns(options: { images: number; epochs: number;
   });
   await trainer.fit(train);
 
-  const augment = presets.evaluation({ size: 24 });
-  const fitted = await extractFeatures(encoder, train, { augment });
-  const judged = await extractFeatures(encoder, test, { augment });
+  const evaluation = presets.evaluation({ size: 24 });
+  const fitted = await extractFeatures(encoder, train, { evaluation });
+  const judged = await extractFeatures(encoder, test, { evaluation });
   const { accuracy } = await knnClassify(fitted, judged, { k: 5 });
   for (const { features } of [fitted, judged]) features.dispose();
   return accuracy;

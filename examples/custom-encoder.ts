@@ -70,7 +70,7 @@ export async function embedAndServe(run: string, image: Uint8Array) {
 /** Writes the run's encoder for ONNX runtimes; with the class, as here, or without: `loadEncoder({ checkpoint: run })`. */
 export async function exportTrained(run: string, file: string) {
   using encoder = await loadEncoder({ checkpoint: run, encoder: new SmallNet() });
-  return await exportOnnx(encoder, file, { preprocessing: input });
+  return await exportOnnx(encoder, file, { input });
 }
 
 async function main(): Promise<void> {

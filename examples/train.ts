@@ -93,8 +93,8 @@ export async function train(config: TrainingConfig, log: (line: string) => void 
 
   // Stage 2: the head is dropped, the encoder is frozen, its features are what is used.
   const still = presets.evaluation({ size: 28, mean, std });
-  const fitted = await extractFeatures(encoder, trainSet, { augment: still });
-  const judged = await extractFeatures(encoder, testSet, { augment: still });
+  const fitted = await extractFeatures(encoder, trainSet, { evaluation: still });
+  const judged = await extractFeatures(encoder, testSet, { evaluation: still });
   const knn = await knnClassify(fitted, judged, { k: 20, temperature: 0.1 });
   const probe = await linearProbe(fitted, judged);
   for (const { features } of [fitted, judged]) features.dispose();

@@ -127,6 +127,16 @@ const keys: Readonly<Record<string, string>> = {
   'scaledDotProductAttention.dropoutKey': '(options?.dropoutP ? randomKey() : undefined)',
 };
 
+/** Arguments that count rows: floats are refused in our words. */
+const rows = new Set(['indexSelect.index', 'gather.index', 'scatter.index', 'scatterAdd.index', 'embedding.indices']);
+
+/** Arguments that are classes, by their function, and what else goes with them: libtorch takes them as int64 alone. */
+const classes: Readonly<Record<string, { readonly argument: string; readonly options?: string }>> = {
+  crossEntropyLoss: { argument: 'target', options: '{ orSharesOf: input }' },
+  nllLoss: { argument: 'target' },
+  oneHot: { argument: 'input' },
+};
+
 /** What callers do not choose: the value that is passed for it. */
 const fixed: Readonly<Record<string, string>> = {
   cudnn_enable: 'true',
@@ -223,6 +233,7 @@ function renderFunction(schema: Schema): string {
     const given = keywords.includes(seen) ? `options${bagIsOptional ? '?' : ''}.${seen.ts}` : seen.ts;
     if (seen.type === 'Reduction') return `reductionCode(${given})`;
     if (seen.type === 'MemoryFormat') return `memoryFormatCode(${given})`;
+    if (rows.has(`${schema.tsName}.${seen.ts}`)) return `wholeNumbers('${seen.ts}', ${given})`;
     return seen.key === undefined ? given : `${given} ?? ${seen.key}`;
   });
   while (args.at(-1) === 'undefined') args.pop();
@@ -236,10 +247,15 @@ function renderFunction(schema: Schema): string {
     ? `typeof ${args[1]} === 'number' ? '${scalar}' : '${schema.callName}'`
     : `'${schema.callName}'`;
   const cast = result.startsWith('[') ? ` as ${result}` : '';
+  const called = `${caller}(${target}, [${args.join(', ')}])${cast}`;
+  const of = classes[schema.tsName];
+  const value = of
+    ? `callWithClasses('${of.argument}', ${of.argument}, (${of.argument}) => ${called}${of.options ? `, ${of.options}` : ''})`
+    : called;
   return (
     `${docstring(schema)}` +
     `export function ${schema.tsName}(${parameters.join(', ')}): ${result} {\n` +
-    `${check}  ${result === 'void' ? '' : 'return '}${caller}(${target}, [${args.join(', ')}])${cast};\n}\n`
+    `${check}  ${result === 'void' ? '' : 'return '}${value};\n}\n`
   );
 }
 
@@ -250,7 +266,18 @@ const takesSelf = (schema: Schema): boolean =>
 
 const imports: Readonly<Record<string, readonly string[]>> = {
   '../options/names.ts': ['checkNames'],
-  './call.ts': ['call', 'callMany', 'type MemoryFormat', 'memoryFormatCode', 'type Reduction', 'reductionCode'],
+  './call.ts': [
+    ...[
+      'call',
+      'callMany',
+      'callWithClasses',
+      'type MemoryFormat',
+      'memoryFormatCode',
+      'type Reduction',
+      'reductionCode',
+    ],
+    'wholeNumbers',
+  ],
   './generator.ts': ['Generator'],
   './random.ts': ['randomKey'],
   './tensor.ts': ['type DType', 'Tensor'],

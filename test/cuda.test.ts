@@ -46,7 +46,7 @@ async function stageTwo(device: string) {
   using encoder = resnet18({ stem: 'cifar', width: 8, inChannels: 1, seed: 1 }).to(device);
   const input = { size: 16, mean: 0.5, std: 0.25 };
   const evaluation = presets.evaluation(input);
-  const set = await extractFeatures(encoder, images, { augment: evaluation });
+  const set = await extractFeatures(encoder, images, { evaluation });
   using _ = set.features;
   const knn = await knnClassify(set, set, { k: 5 });
   const probe = await linearProbe(set, set, { learningRates: [0.1], epochs: 20, batchSize: 16 });

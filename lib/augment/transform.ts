@@ -65,6 +65,15 @@ export type TransformKind = keyof typeof makers;
 /** One transform as plain data. `p` is the probability that it is applied, drawn for each sample and view. */
 export type Transform = ReturnType<(typeof makers)[TransformKind]>;
 
+/** Those that draw nothing but whether they are applied. */
+const drawNothing: ReadonlySet<TransformKind> = new Set([
+  ...(['adjustSharpness', 'autocontrast', 'centerCrop', 'equalize', 'invert', 'normalize', 'posterize'] as const),
+  ...(['randomGrayscale', 'randomHorizontalFlip', 'randomVerticalFlip', 'resize', 'sobel', 'solarize'] as const),
+]);
+
+/** Whether two draws may differ. */
+export const isRandom = ({ kind, p }: Transform): boolean => !drawNothing.has(kind) || (p > 0 && p < 1);
+
 /**
  * A checked transform from plain data.
  * @throws {OptionError} not an object, an unknown kind or option (with the nearest known name), a value out of range.

@@ -40,7 +40,7 @@ export interface LoadEncoderOptions extends OptionsOf<typeof declared> {}
  * @throws {OptionError} an unknown or wrong option.
  * @example
  * using encoder = await loadEncoder({ checkpoint: 'runs/supcon' });
- * const features = await extractFeatures(encoder, dataset, { augment: presets.evaluation({ size: 28 }) });
+ * const features = await extractFeatures(encoder, dataset, { evaluation: presets.evaluation({ size: 28 }) });
  */
 export async function loadEncoder(options: LoadEncoderOptions): Promise<Encoder> {
   const { checkpoint: path, encoder, device } = resolveOptions('loadEncoder', declared, options);

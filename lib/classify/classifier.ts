@@ -113,7 +113,7 @@ export class Classifier implements Disposable {
     const resolved = resolveOptions(where, passOptions, options);
     const { features, labels } = await extractFeatures(this.encoder, dataset, {
       ...resolved,
-      augment: this.evaluation,
+      evaluation: this.evaluation,
     });
     using _ = features;
     const [rows] = features.shape as [number];

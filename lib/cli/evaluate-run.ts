@@ -61,7 +61,7 @@ export async function extractSplits(
   const total = splits.train.length + splits.test.length;
   const extract = async (dataset: Dataset, before: number): Promise<LabelledFeatures> => {
     const { features, labels } = await extractFeatures(encoder, dataset, {
-      ...{ augment, distributed: true },
+      ...{ evaluation: augment, distributed: true },
       ...(signal && { signal }),
       onProgress: (done, ofPart) => onProgress?.(before + Math.round((done / ofPart) * dataset.length), total),
     });

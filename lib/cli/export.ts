@@ -23,7 +23,7 @@ export const command = defineCommand({
   help: `
 Writes the trained encoder (its projection head is dropped) as an ONNX model, operator set 17, with its weights inside:
   images      float32 (batch, channels, size, size), normalised as in the evaluation of the run
-              with --input uint8: (batch, size, size, channels), bytes; the model normalises them
+              with --input-type uint8: (batch, size, size, channels), bytes; the model normalises them
   embeddings  float32 (batch, dim), the same features as embed writes
 
 The batch size is free. Batch normalisation is a part of the convolutions unless --no-fold-batch-norm. How an image becomes the input (colours, resize, crop, mean, std) is in the metadata of the file under "preprocessing", as JSON. The file appears when it is complete, or not at all.
@@ -35,14 +35,14 @@ FILE.json beside it says the same for programs that do not read metadata, as ONN
       explains: 'The latest checkpoint; embeddings of length 1, whose dot products are cosine similarities.',
     },
     {
-      run: 'contrastive export runs/supcon model.onnx --input uint8',
+      run: 'contrastive export runs/supcon model.onnx --input-type uint8',
       explains: 'Takes the bytes of images that have the size of the input; mean and std are inside.',
     },
   ],
   options: {
     ...ofRun,
     out: { type: 'string', short: 'o', value: 'FILE', default: 'encoder.onnx', help: 'where to write' },
-    input: flag(exportOptions.input),
+    inputType: flag(exportOptions.inputType),
     normalize: flag(exportOptions.normalize),
     head: {
       type: 'boolean',
@@ -51,7 +51,7 @@ FILE.json beside it says the same for programs that do not read metadata, as ONN
     noFoldBatchNorm: flag(exportOptions.foldBatchNorm),
   },
   async run({ options, signal, output }) {
-    const { input, normalize, noFoldBatchNorm } = options;
+    const { inputType, normalize, noFoldBatchNorm } = options;
     const out = resolve(options.out);
     const { run, checkpoint } = await openCheckpoint(options.run, { optimizer: false });
     throwIfAborted(signal);
@@ -60,10 +60,10 @@ FILE.json beside it says the same for programs that do not read metadata, as ONN
     using head = options.head ? loadHead(run.config.head, checkpoint) : undefined;
     await makeFolderOf(out);
     const { bytes, metadata, ...about } = await exportOnnx({ encoder, head: head ?? null }, out, {
-      input,
+      inputType,
       normalize,
       foldBatchNorm: !noFoldBatchNorm,
-      preprocessing: { size, mean, std },
+      input: { size, mean, std },
       metadata: {
         step: String(checkpoint.state.step),
         ...(head && run.config.classes && { classes: JSON.stringify(run.config.classes) }),

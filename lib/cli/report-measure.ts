@@ -130,7 +130,7 @@ export async function measureArrangement(dataset: Dataset, measuring: Measuring)
   const { seed, output, signal } = measuring;
   const { untrained, trained } = await lookAtAll<ArrangedEncoder>(measuring, async (name, encoder, augment) => {
     const { features: owned } = await extractFeatures(encoder, dataset, {
-      ...{ augment, signal },
+      ...{ evaluation: augment, signal },
       onProgress: (done, total) => output.progress.update(() => `${name}: features of ${done}/${total} images`),
     });
     using features = owned;

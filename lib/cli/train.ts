@@ -131,6 +131,9 @@ async function trainHere(context: TrainContext): Promise<void> {
     }
     if (event.kind === 'epoch') output.print(progress.epochLine(event));
   };
+  const { test, train } = splits;
+  const knnPlan = { knnEvery: options.knnEvery, epochs: spec.epochs };
+  const accuracy = test && train.labels && knnMonitor(training, { train, test }, knnPlan, progress);
   try {
     const end = await training.trainer.fit(splits.train, {
       signal,
@@ -142,22 +145,10 @@ async function trainHere(context: TrainContext): Promise<void> {
       ...(spec.preset && { preset: spec.preset }),
       ...(spec.recipe && { recipe: spec.recipe }),
       ...(typeof spec.encoder.file === 'string' && { encoderFile: spec.encoder.file }),
-      monitors: [
-        ...monitorsOf(options.monitors),
-        ...(splits.test && splits.train.labels
-          ? [
-              knnMonitor(
-                training,
-                { ...splits, test: splits.test },
-                { knnEvery: options.knnEvery, epochs: spec.epochs },
-                progress,
-              ),
-            ]
-          : []),
-      ],
+      monitors: [...monitorsOf(options.monitors), ...(accuracy ? [accuracy] : [])],
       ...(options.monitorEvery !== undefined && { monitorEvery: options.monitorEvery }),
       monitorStart: true,
-      best: 'knnTop1',
+      ...(accuracy && { best: 'knnTop1' }),
     });
     if (!writes) return;
     output.progress.done();

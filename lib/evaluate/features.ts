@@ -1,5 +1,6 @@
 /** Stage 2 begins here: the features r of an encoder, without augmentation and without the head. */
-import type { Augmentation } from '../augment/augment.ts';
+import { Augmentation } from '../augment/augment.ts';
+import { isRandom } from '../augment/transform.ts';
 import { checkDataset, type Dataset, type LoadedSample } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import { readSample } from '../data/sample-reader.ts';
@@ -22,10 +23,13 @@ import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { describe, throwIfAborted } from '../validate.ts';
 import { type Part, progressOptions } from './in-turn.ts';
 
-/** @throws {OptionError} */
+/** @throws {OptionError} no augmentation, or one with randomness. */
 export function expectEvaluation(name: string, value: Augmentation): Augmentation {
-  if (typeof value?.apply === 'function') return value;
-  throw new OptionError(`${name} must be what presets.evaluation() returns, got ${describe(value)}`);
+  if (!(value instanceof Augmentation))
+    throw new OptionError(`${name} must be what presets.evaluation() returns, got ${describe(value)}`);
+  const random = value.transforms.find(isRandom);
+  if (random === undefined) return value;
+  throw new OptionError(`${name} must be without randomness, as what presets.evaluation() returns, got ${random.kind}`);
 }
 
 /** Of passes over many images. */
@@ -47,7 +51,7 @@ export const passOptions = {
 
 const extractOptions = {
   /** How images become the encoder's input: `presets.evaluation(…)`, with the mean and std of training. */
-  augment: { type: 'checked', required: true, check: expectEvaluation },
+  evaluation: { type: 'checked', required: true, check: expectEvaluation },
   ...passOptions,
 } as const satisfies OptionTable;
 
@@ -104,11 +108,11 @@ async function extractTogether(length: number, extractPart: (part: Part) => Prom
 async function extract(
   encoder: Module,
   dataset: Dataset,
-  { augment, batchSize, precision: asked, distributed, signal, onProgress }: ResolvedOf<typeof extractOptions>,
+  { evaluation, batchSize, precision: asked, distributed, signal, onProgress }: ResolvedOf<typeof extractOptions>,
   { begin, size }: Part,
 ): Promise<Features> {
   const transform = (samples: LoadedSample[]): FeatureBatch => {
-    const images = augment.apply(samples, { seed: 0, device: encoder.device });
+    const images = evaluation.apply(samples, { seed: 0, device: encoder.device });
     return {
       images,
       labels: samples.map((sample) => sample.label),

@@ -54,12 +54,12 @@ export const exportOptions = {
    * the metadata, and fixes the height and width of the input; without it both are free, and the encoder must do the same
    * for images of every size: what differs between sizes of 192 to 523 pixels is refused.
    */
-  preprocessing: { type: 'checked', check: asGiven<EvaluationOptions> },
+  input: { type: 'checked', check: asGiven<EvaluationOptions> },
   /**
    * 'float32' (default): (batch, channels, height, width), normalised. 'uint8': (batch, height, width, channels), the bytes
-   * of decoded images; the graph normalises by `preprocessing`.
+   * of decoded images; the graph normalises by `input`.
    */
-  input: {
+  inputType: {
     type: 'string',
     choices: ['float32', 'uint8'],
     default: 'float32',
@@ -97,7 +97,7 @@ export interface ExportedModel {
  * @throws {ShapeError} a head that does not take the encoder's features, or features that are not (batch, dim).
  * @throws {DataError} a file that cannot be written.
  * @example
- * await exportOnnx(encoder, 'model.onnx', { normalize: true, preprocessing: { size: 32, mean: 0.5, std: 0.25 } });
+ * await exportOnnx(encoder, 'model.onnx', { normalize: true, input: { size: 32, mean: 0.5, std: 0.25 } });
  */
 export async function exportOnnx(
   modules: Module | ExportModules,
@@ -105,19 +105,19 @@ export async function exportOnnx(
   options: ExportOptions = {},
 ): Promise<ExportedModel> {
   const path = expectString('file', file);
-  const given = modules instanceof Module ? { encoder: modules } : modules;
-  const { encoder, head } = resolveOptions('exportOnnx: modules', moduleOptions, given);
+  const named = modules instanceof Module ? { encoder: modules } : modules;
+  const { encoder, head } = resolveOptions('exportOnnx: modules', moduleOptions, named);
   const {
     normalize,
     foldBatchNorm: fold,
-    input: dtype,
+    input: given,
+    inputType: dtype,
     metadata: further,
-    ...rest
   } = resolveOptions('exportOnnx', exportOptions, options);
-  const channels = channelsOf(encoder, rest.preprocessing);
-  const preprocessing = rest.preprocessing && preprocessingOf(rest.preprocessing, channels);
+  const channels = channelsOf(encoder, given);
+  const preprocessing = given && preprocessingOf(given, channels);
   if (dtype === 'uint8' && preprocessing === undefined)
-    throw new OptionError("input 'uint8' needs preprocessing: { size, mean, std } of the images");
+    throw new OptionError("inputType 'uint8' needs input: { size, mean, std } of the images");
   const name = head?.config?.name === 'linear' ? 'logits' : 'embeddings';
   const graph = (): Promise<ProgramGraph> => {
     // All at once: what is trained meanwhile comes after every read of a weight.
@@ -138,9 +138,9 @@ export async function exportOnnx(
   return { file: path, bytes: byteLength(content), opset: kOpset, input, output, metadata };
 }
 
-/** What the encoder's config says, or else the preprocessing; 3 where neither does. */
-function channelsOf({ config }: Module, preprocessing: EvaluationOptions | undefined): number {
-  return typeof config?.inChannels === 'number' ? config.inChannels : (preprocessing?.channels ?? 3);
+/** What the encoder's config says, or else the images'; 3 where neither does. */
+function channelsOf({ config }: Module, images: EvaluationOptions | undefined): number {
+  return typeof config?.inChannels === 'number' ? config.inChannels : (images?.channels ?? 3);
 }
 
 function inputOf(dtype: 'float32' | 'uint8', channels: number, preprocessing: Preprocessing | undefined): ValueInfo {

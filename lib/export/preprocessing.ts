@@ -19,10 +19,9 @@ export interface Preprocessing {
 /** @throws {OptionError} options that `presets.evaluation` refuses, or that do not fit the encoder's channels. */
 export function preprocessingOf(options: EvaluationOptions, channels: number): Preprocessing {
   const { transforms, channels: given = channels } = presets.evaluation(options);
-  if (given !== channels)
-    throw new OptionError(`preprocessing.channels must be the encoder's ${channels}, got ${given}`);
+  if (given !== channels) throw new OptionError(`input.channels must be the encoder's ${channels}, got ${given}`);
   if (channels !== 1 && channels !== 3)
-    throw new OptionError(`preprocessing is of images of 1 or 3 channels, the encoder's input has ${channels}`);
+    throw new OptionError(`input is of images of 1 or 3 channels, the encoder takes ${channels}`);
   const find = <K extends string>(kind: K) => transforms.find((each) => each.kind === kind);
   const [resize, crop, normalize] = [find('resize'), find('centerCrop'), find('normalize')];
   if (resize?.kind !== 'resize' || crop?.kind !== 'centerCrop' || normalize?.kind !== 'normalize')
@@ -30,9 +29,7 @@ export function preprocessingOf(options: EvaluationOptions, channels: number): P
   const spread = (name: string, values: readonly number[]): readonly number[] => {
     if (values.length === channels) return values;
     if (values.length === 1) return new Array<number>(channels).fill(values[0] as number);
-    throw new OptionError(
-      `preprocessing.${name} must have a number for each of ${channels} channels, got ${values.length}`,
-    );
+    throw new OptionError(`input.${name} must have a number for each of ${channels} channels, got ${values.length}`);
   };
   return {
     colors: channels === 3 ? 'RGB' : 'gray',

@@ -77,7 +77,7 @@ function ofImages(encoder: Module, images: Tensor): Tensor {
     if (!(error instanceof ContrastiveError)) throw error;
     throw new OptionError(
       `encoder must take images of shape [${images.shape.join(', ')}], but: ${error.message}. One for images of a certain ` +
-        'size is exported with preprocessing: { size }',
+        'size is exported with input: { size }',
       { cause: error },
     );
   }
@@ -91,7 +91,7 @@ function expectSame(one: RecordedProgram, other: RecordedProgram): void {
   if (isDeepStrictEqual(one.program, other.program) && hasSameTensors) return;
   const place = different === -1 ? '' : ` in ${a[different]?.name} at ${one.places[different]}`;
   throw new OptionError(
-    `encoder must do the same for images of every size to be exported without preprocessing: { size }; it does not${place}`,
+    `encoder must do the same for images of every size to be exported without input: { size }; it does not${place}`,
   );
 }
 

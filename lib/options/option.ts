@@ -19,6 +19,8 @@ interface Common {
   readonly usual?: string;
   /** There is no default: it must be given. */
   readonly required?: true;
+  /** For the commands of the package: left out where a message lists what is known. */
+  readonly isInternal?: true;
 }
 
 export interface NumberOption extends Common, NumberRange {

@@ -36,7 +36,7 @@ export function resolveOptions<const T extends OptionTable>(
   given: OptionsOf<T> | object | undefined,
   prefix = '',
 ): ResolvedOf<T> {
-  checkNames(where, given, Object.keys(declared));
+  checkNames(where, given, Object.keys(declared), (name) => declared[name]?.isInternal !== true);
   const values = (given ?? {}) as Readonly<Record<string, unknown>>;
   const resolved = Object.entries(declared).map(([name, option]) => {
     const { [name]: value = option.default } = values;

@@ -1,10 +1,12 @@
 /** Typed functions' way to native operations: tensors in, tensors out. */
-import type { TensorHandle } from '../native/addon.ts';
+import { DTypeError } from '../errors.ts';
+import { loadAddon, type TensorHandle } from '../native/addon.ts';
+import { guard } from '../native/errors.ts';
 import type { CapturedStack } from '../native/jobs.ts';
 import { expectOneOf } from '../validate.ts';
 import { invoke, invokeFrom } from './door.ts';
 import { Generator } from './generator.ts';
-import { Tensor } from './tensor.ts';
+import { type DType, Tensor } from './tensor.ts';
 
 const unwrap = (value: unknown): unknown => {
   if (value instanceof Tensor || value instanceof Generator) return value.handle;
@@ -33,6 +35,47 @@ export function callAny(name: string, args: readonly unknown[]): Tensor[] {
 /** Calls an operation that changes something and yields nothing. */
 export function callEffect(name: string, args: readonly unknown[]): void {
   invoke(callEffect, name, args.map(unwrap));
+}
+
+/** Refuses floats where rows are counted. @returns what was given. @throws {DTypeError} */
+export function wholeNumbers(name: string, given: Tensor): Tensor {
+  dtypeOfWhole(name, given);
+  return given;
+}
+
+/**
+ * Calls an operation that takes classes as int64 alone: other whole numbers are converted for it.
+ * @param options.orSharesOf logits in whose shape floats may come: of each class its share.
+ * @throws {DTypeError} classes that are floats.
+ */
+export function callWithClasses(
+  name: string,
+  classes: Tensor,
+  use: (classes: Tensor) => Tensor,
+  { orSharesOf }: { readonly orSharesOf?: Tensor } = {},
+): Tensor {
+  if (classes instanceof Tensor && orSharesOf instanceof Tensor && dimensions(classes) === dimensions(orSharesOf))
+    return use(classes);
+  const dtype = dtypeOfWhole(name, classes);
+  if (dtype === undefined || dtype === 'int64') return use(classes);
+  using converted = classes.to('int64');
+  return use(converted);
+}
+
+// Before the data are there, neither shape nor dtype may be known; both are then libtorch's to check.
+const described = ({ handle }: Tensor) => guard(() => loadAddon().describe(handle));
+const dimensions = (given: Tensor): number | undefined => described(given).shape?.length;
+
+const floats: readonly (DType | undefined)[] = ['float32', 'float64', 'bfloat16', 'float16'];
+
+/** Undefined of what is no tensor, which is refused natively. */
+function dtypeOfWhole(name: string, given: Tensor): DType | undefined {
+  if (!(given instanceof Tensor)) return undefined;
+  const { dtype } = described(given);
+  if (!floats.includes(dtype)) return dtype;
+  throw new DTypeError(
+    `${name} must be whole numbers, got ${dtype}; numbers become float32 unless tensor(…, { dtype: 'int64' }) says otherwise`,
+  );
 }
 
 export type Reduction = 'none' | 'mean' | 'sum';

@@ -3,7 +3,16 @@
 
 /** Operations on tensors, for users: libtorch's, and our own. */
 import { checkNames } from '../options/names.ts';
-import { call, callMany, type MemoryFormat, memoryFormatCode, type Reduction, reductionCode } from './call.ts';
+import {
+  call,
+  callMany,
+  callWithClasses,
+  type MemoryFormat,
+  memoryFormatCode,
+  type Reduction,
+  reductionCode,
+  wholeNumbers,
+} from './call.ts';
 import type { Generator } from './generator.ts';
 import { randomKey } from './random.ts';
 import { type DType, Tensor } from './tensor.ts';
@@ -753,7 +762,7 @@ export function slice(input: Tensor, dim?: number, start?: number, end?: number,
 
 /** As PyTorch's `index_select`. */
 export function indexSelect(input: Tensor, dim: number, index: Tensor): Tensor {
-  return call('aten::index_select', [input, dim, index]);
+  return call('aten::index_select', [input, dim, wholeNumbers('index', index)]);
 }
 
 /**
@@ -791,17 +800,17 @@ export function gather(
   options?: { readonly sparseGrad?: boolean | undefined },
 ): Tensor {
   checkNames('gather', options, ['sparseGrad']);
-  return call('aten::gather', [input, dim, index, options?.sparseGrad]);
+  return call('aten::gather', [input, dim, wholeNumbers('index', index), options?.sparseGrad]);
 }
 
 /** As PyTorch's `scatter`. */
 export function scatter(input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor {
-  return call('aten::scatter.src', [input, dim, index, src]);
+  return call('aten::scatter.src', [input, dim, wholeNumbers('index', index), src]);
 }
 
 /** As PyTorch's `scatter_add`. */
 export function scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor {
-  return call('aten::scatter_add', [input, dim, index, src]);
+  return call('aten::scatter_add', [input, dim, wholeNumbers('index', index), src]);
 }
 
 /** As PyTorch's `masked_fill`. */
@@ -863,7 +872,7 @@ export function detach(input: Tensor): Tensor {
 
 /** As PyTorch's `one_hot`. */
 export function oneHot(input: Tensor, numClasses?: number): Tensor {
-  return call('aten::one_hot', [input, numClasses]);
+  return callWithClasses('input', input, (input) => call('aten::one_hot', [input, numClasses]));
 }
 
 /** As PyTorch's `repeat_interleave`. */
@@ -1040,14 +1049,20 @@ export function crossEntropyLoss(
   },
 ): Tensor {
   checkNames('crossEntropyLoss', options, ['weight', 'reduction', 'ignoreIndex', 'labelSmoothing']);
-  return call('aten::cross_entropy_loss', [
-    input,
+  return callWithClasses(
+    'target',
     target,
-    options?.weight,
-    reductionCode(options?.reduction),
-    options?.ignoreIndex,
-    options?.labelSmoothing,
-  ]);
+    (target) =>
+      call('aten::cross_entropy_loss', [
+        input,
+        target,
+        options?.weight,
+        reductionCode(options?.reduction),
+        options?.ignoreIndex,
+        options?.labelSmoothing,
+      ]),
+    { orSharesOf: input },
+  );
 }
 
 /** As PyTorch's `nll_loss`. */
@@ -1061,13 +1076,9 @@ export function nllLoss(
   },
 ): Tensor {
   checkNames('nllLoss', options, ['weight', 'reduction', 'ignoreIndex']);
-  return call('aten::nll_loss', [
-    input,
-    target,
-    options?.weight,
-    reductionCode(options?.reduction),
-    options?.ignoreIndex,
-  ]);
+  return callWithClasses('target', target, (target) =>
+    call('aten::nll_loss', [input, target, options?.weight, reductionCode(options?.reduction), options?.ignoreIndex]),
+  );
 }
 
 /** As PyTorch's `smooth_l1_loss`. */
@@ -1119,7 +1130,7 @@ export function embedding(
   scaleGradByFreq?: boolean,
   sparse?: boolean,
 ): Tensor {
-  return call('aten::embedding', [weight, indices, paddingIdx, scaleGradByFreq, sparse]);
+  return call('aten::embedding', [weight, wholeNumbers('indices', indices), paddingIdx, scaleGradByFreq, sparse]);
 }
 
 /** As PyTorch's `max_pool2d`. */

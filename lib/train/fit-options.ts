@@ -79,7 +79,8 @@ export const fitOptions = {
   monitorStart: { type: 'boolean', default: false, help: 'monitors run before the first step too' },
   /**
    * A figure that monitors give after epochs, such as 'knnTop1': the checkpoint of the epoch in which it was highest is kept,
-   * beside the newest ones, as `checkpoints/best`. Default: none.
+   * beside the newest ones, as `checkpoints/best`. Needs `out`, and a monitor that gives it: once each has spoken, another name is an
+   * error. Default: none.
    */
   best: {
     type: 'string',
@@ -87,9 +88,9 @@ export const fitOptions = {
     help: 'a figure; the checkpoint of the epoch where it was highest is kept',
   },
   /** The preset that the views were made by, { name, … }, for config.json. */
-  preset: { type: 'checked', check: asGiven<NonNullable<RunConfig['preset']>> },
+  preset: { type: 'checked', isInternal: true, check: asGiven<NonNullable<RunConfig['preset']>> },
   /** The recipe that the training began with, { name, … }, for config.json. */
-  recipe: { type: 'checked', check: asGiven<NonNullable<RunConfig['recipe']>> },
+  recipe: { type: 'checked', isInternal: true, check: asGiven<NonNullable<RunConfig['recipe']>> },
 } as const satisfies OptionTable;
 
 export interface FitOptions extends OptionsOf<typeof fitOptions> {}
@@ -100,5 +101,7 @@ export function checkFitOptions(options: FitOptions): ResolvedFit {
   const resolved = resolveOptions('fit', fitOptions, options);
   throwIfAborted(resolved.signal);
   if (resolved.resume && resolved.out === undefined) throw new OptionError('resume needs out, the folder of the run');
+  if (resolved.best !== undefined && (resolved.out === undefined || resolved.monitors.length === 0))
+    throw new OptionError('best needs out, the folder of the run, and monitors, one of which gives the figure');
   return resolved;
 }

@@ -193,7 +193,12 @@ export class Trainer {
       this.#setTraining(false);
       if (ranks?.canDiffer) await shareState(trained, ranks);
       const step = reports.done;
-      const metrics = await figures(() => judged(() => watch.figuresOfEpoch({ epoch, step, signal: options.signal })));
+      const found = async (): Promise<Figures> => {
+        const ofEpoch = await watch.figuresOfEpoch({ epoch, step, signal: options.signal });
+        if (writer && best !== undefined) watch.expectFigure(best, { isLast: epoch + 1 === epochs });
+        return ofEpoch;
+      };
+      const metrics = await figures(() => judged(found));
       const event = { kind: 'epoch', epoch, step, loss: reports.epochLoss, metrics } as const;
       const events: TrainEvent[] = [];
       const value = best === undefined ? undefined : metrics[best];

@@ -7,7 +7,7 @@ import { noGrad, outsideTidy } from '../tensor/modes.ts';
 import { cat } from '../tensor/ops.ts';
 import type { Precision } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { describe } from '../validate.ts';
+import { clip, describe } from '../validate.ts';
 import type { TrainBatch } from './batches.ts';
 import {
   type EpochMonitor,
@@ -38,6 +38,9 @@ export class Watch implements Disposable {
   readonly #ofEpochs: readonly EpochMonitor[];
   readonly #ofFeatures: readonly FeatureMonitor[];
   readonly #queue: FeatureQueue;
+  /** Monitors that have given no figure yet, and the names of what the others gave. */
+  readonly #silent: Set<Monitor>;
+  readonly #names = new Set<string>();
   /** What the encoder made since it was last taken. */
   readonly #passes: Tensor[] = [];
   #ranks: Ranks | undefined;
@@ -45,6 +48,7 @@ export class Watch implements Disposable {
   constructor(monitors: readonly Monitor[]) {
     this.#ofEpochs = monitors.filter((monitor) => typeof monitor === 'function');
     this.#ofFeatures = monitors.filter((monitor) => typeof monitor !== 'function');
+    this.#silent = new Set(monitors);
     this.#queue = new FeatureQueue(Math.max(0, ...this.#ofFeatures.map(({ rows = 0 }) => rows)));
   }
 
@@ -92,7 +96,7 @@ export class Watch implements Disposable {
     const newest = (rows: number) => this.#queue.newest(rows);
     const asked = { ...context, newest, distributed: this.#ranks?.gather ?? false };
     const all: Figures[] = [];
-    for (const monitor of this.#ofFeatures) all.push(checkFigures(await monitor.figures(asked)));
+    for (const monitor of this.#ofFeatures) all.push(this.#heard(monitor, await monitor.figures(asked)));
     return Object.assign({}, ...all);
   }
 
@@ -104,8 +108,28 @@ export class Watch implements Disposable {
   /** Of the monitors that need no step. @throws {OptionError} a monitor that gives no figures by name. */
   async figuresWithoutSteps(context: MonitorContext): Promise<Figures> {
     const all: Figures[] = [];
-    for (const monitor of this.#ofEpochs) all.push(checkFigures(await monitor(context)));
+    for (const monitor of this.#ofEpochs) all.push(this.#heard(monitor, await monitor(context)));
     return Object.assign({}, ...all);
+  }
+
+  /**
+   * Asked behind each epoch for the figure that the best checkpoint is told by.
+   * @throws {OptionError} no monitor gives it: each has spoken by now, or will not be asked again.
+   */
+  expectFigure(best: string, { isLast }: { readonly isLast: boolean }): void {
+    if (this.#names.has(best) || (this.#silent.size > 0 && !isLast)) return;
+    const given = this.#names.size === 0 ? 'none' : [...this.#names].map((name) => `'${name}'`).join(', ');
+    throw new OptionError(
+      `best must be a figure that the monitors give after epochs, got '${clip(best)}'; given: ${given}`,
+    );
+  }
+
+  #heard(monitor: Monitor, given: unknown): Figures {
+    const figures = checkFigures(given);
+    const names = Object.keys(figures);
+    if (names.length > 0) this.#silent.delete(monitor);
+    for (const name of names) this.#names.add(name);
+    return figures;
   }
 
   [Symbol.dispose](): void {

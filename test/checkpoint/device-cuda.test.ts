@@ -33,7 +33,7 @@ const valuesOf = (module: Module): Promise<number[][]> =>
 
 async function featuresOf(encoder: Encoder): Promise<Float32Array> {
   const set = await extractFeatures(encoder, tinyDataset(6), {
-    augment: presets.evaluation({ size, mean: 0.5, std: 0.25 }),
+    evaluation: presets.evaluation({ size, mean: 0.5, std: 0.25 }),
   });
   using _ = set.features;
   return (await set.features.data()) as Float32Array;
@@ -101,7 +101,7 @@ describeOnDevice(() => {
   it('an exported model is that of the CPU', async () => {
     const { encoder } = tinyModels();
     encoder.eval();
-    const options = { preprocessing: { size, mean: 0.5, std: 0.25 } };
+    const options = { input: { size, mean: 0.5, std: 0.25 } };
     const [mine, its] = [join(folder, 'cpu.onnx'), join(folder, 'device.onnx')];
     await exportOnnx(encoder, mine, options);
     await exportOnnx(encoder.to(there), its, options);

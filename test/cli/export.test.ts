@@ -85,7 +85,7 @@ describe('contrastive export', () => {
 
   it('takes bytes, keeps batch normalisation, and reports to machines', async () => {
     const out = join(folder, 'bytes.onnx');
-    const flags = ['--input', 'uint8', '--no-fold-batch-norm', '--json'];
+    const flags = ['--input-type', 'uint8', '--no-fold-batch-norm', '--json'];
     const { code, stdout } = await run('--run', join(trained, 'checkpoints/8'), '--out', out, ...flags);
     const file = await readFile(out);
     expect([code, JSON.parse(stdout)]).toEqual([
@@ -178,7 +178,7 @@ describe('contrastive export', () => {
       /checkpoints.8: head: '2\.weight' must have shape \[11,32\], got .*\[ERR_CHECKPOINT\]/,
     ],
     ['no run', async () => folder, [], 1, /config\.json.*\[ERR_CHECKPOINT\]/],
-    ['another input', async () => trained, ['--input', 'int8'], 2, /--input must be one of .*\[ERR_OPTION\]/],
+    ['another input', async () => trained, ['--input-type', 'int8'], 2, /--input-type must be one of .*\[ERR_OPTION\]/],
   ])('refuses %s, and writes nothing', async (_, of, args, code, message) => {
     const into = await mkdtemp(join(folder, 'refused-'));
     const result = await run('--run', await of(), '--out', join(into, 'm.onnx'), ...args);

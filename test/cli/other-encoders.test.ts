@@ -48,7 +48,7 @@ describe.each([
     const [out, model] = [join(folder, name), join(folder, `${name}.onnx`)];
     const encoder = ['--encoder', name, ...options, '--size', String(size)];
     await run('train', 'fashion-mnist:bundled', '--method', 'simclr', ...encoder, ...few, '--out', out);
-    await run('export', out, '--out', model, '--input', 'uint8');
+    await run('export', out, '--out', model, '--input-type', 'uint8');
     const pixels = Uint8Array.from({ length: size * size * 3 }, (_, i) => (i * 37 + (i % 64) * 11) % 256);
     const { values } = await runOnnx(model, pixels, [1, size, size, 3]);
     const image = await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })

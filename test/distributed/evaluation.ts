@@ -29,7 +29,7 @@ const numbers = async ({ features, labels }: Features) => ({
   labels: plain(labels),
 });
 const extract = (dataset: Dataset) => async (shared: Shared) =>
-  numbers(await extractFeatures(encoder, dataset, { augment, batchSize: 4, ...shared }));
+  numbers(await extractFeatures(encoder, dataset, { evaluation: augment, batchSize: 4, ...shared }));
 
 const unlabelledAt = (index: number): Dataset => {
   const dataset = tinyDataset(7);
@@ -43,7 +43,10 @@ const unlabelledAt = (index: number): Dataset => {
 const bank = labelled(40, 1);
 const many = labelled(9000, 2);
 const few = labelled(5, 3);
-const { features: images, labels } = await extractFeatures(encoder, tinyDataset(30), { augment, distributed: true });
+const { features: images, labels } = await extractFeatures(encoder, tinyDataset(30), {
+  evaluation: augment,
+  distributed: true,
+});
 const pictures: LabelledFeatures = { features: images, labels };
 
 const cases: Readonly<Record<string, (shared: Shared) => Promise<unknown>>> = {
@@ -79,7 +82,7 @@ const damaged: Dataset = {
   },
 };
 const signal = isLast ? AbortSignal.abort() : undefined;
-const options = { augment, distributed: true } as const;
+const options = { evaluation: augment, distributed: true } as const;
 const errors = [
   await errorOf(extractFeatures(encoder, damaged, options)),
   await errorOf(extractFeatures(encoder, tinyDataset(25), { ...options, signal })),

@@ -128,7 +128,7 @@ function doubleOf(method: string): string {
 /** How well neighbours tell the class of images, and how far features that all processes shared are from this one's own of the rest. */
 const evaluating = (encoder: Module) => async (): Promise<Figures> => {
   const dataset = tinyDataset(25);
-  const options = { augment: presets.evaluation({ size: 12, mean: 0.4, std: 0.25 }) };
+  const options = { evaluation: presets.evaluation({ size: 12, mean: 0.4, std: 0.25 }) };
   const shared = await extractFeatures(encoder, dataset, { ...options, distributed: true });
   const own = await extractFeatures(encoder, dataset, options);
   const { accuracy } = await knnClassify(shared, shared, { k: 3, distributed: true });
@@ -138,7 +138,7 @@ const evaluating = (encoder: Module) => async (): Promise<Figures> => {
 
 async function judge(encoder: Module): Promise<number[]> {
   const augment = presets.evaluation({ size: 12, mean: 0.4, std: 0.25 });
-  const set = await extractFeatures(encoder, tinyDataset(25), { augment, distributed: true });
+  const set = await extractFeatures(encoder, tinyDataset(25), { evaluation: augment, distributed: true });
   const { accuracy, confidences } = await knnClassify(set, set, { k: 9, temperature: 1, distributed: true });
   set.features.dispose();
   return [accuracy, ...confidences];

@@ -12,19 +12,19 @@ const count = 7;
 const pixels = Uint8Array.from({ length: count * 8 * 8 * 3 }, (_, i) => (i * i * 7 + i) % 256);
 const labels = [0, 1, 2, 0, 1, 2, 0];
 const dataset = arrayDataset(pixels, { shape: [count, 8, 8, 3], labels });
-const augment = presets.evaluation({ size: 8, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
+const evaluation = presets.evaluation({ size: 8, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
 const encoder = resnet18({ stem: 'cifar', width: 4, seed: 1 });
 
 describe('extractFeatures', () => {
   test('is the encoder in evaluation mode, whatever the batch size, in order', async () => {
     encoder.train(true);
-    const { features, labels: found } = await extractFeatures(encoder, dataset, { augment, batchSize: 3 });
+    const { features, labels: found } = await extractFeatures(encoder, dataset, { evaluation, batchSize: 3 });
     expect(encoder.training).toBe(true);
     expect([features.shape, features.dtype, features.requiresGrad]).toEqual([[count, 32], 'float32', false]);
     expect(Array.from(found ?? [])).toEqual(labels);
     const samples = await Promise.all(Array.from({ length: count }, (_, i) => dataset.get(i)));
     encoder.train(false);
-    const whole = noGrad(() => encoder.forward(augment.apply(samples, { seed: 0 })));
+    const whole = noGrad(() => encoder.forward(evaluation.apply(samples, { seed: 0 })));
     const expected = whole.dataSync() as Float32Array;
     (features.dataSync() as Float32Array).forEach((value, i) => {
       expect(value).toBeCloseTo(expected[i] as number, 4);
@@ -36,11 +36,11 @@ describe('extractFeatures', () => {
     own.bn1.eval();
     const state = () => [...own.buffers()].map((buffer) => Array.from(buffer.dataSync(), Number));
     const before = state();
-    const alone = await extractFeatures(own, dataset, { augment, batchSize: 1 });
+    const alone = await extractFeatures(own, dataset, { evaluation, batchSize: 1 });
     const one = arrayDataset(pixels.slice(0, 192), { shape: [1, 8, 8, 3] });
     const [, beside] = await Promise.all([
-      extractFeatures(own, one, { augment }),
-      extractFeatures(own, dataset, { augment, batchSize: 1 }),
+      extractFeatures(own, one, { evaluation }),
+      extractFeatures(own, dataset, { evaluation, batchSize: 1 }),
     ]);
     expect(beside?.features.dataSync()).toEqual(alone.features.dataSync());
     expect(state()).toEqual(before);
@@ -53,7 +53,7 @@ describe('extractFeatures', () => {
     const maps = new nn.Conv2d(3, 2, 3);
     await collect();
     const before = memory().tensors;
-    await expect(extractFeatures(maps, dataset, { augment })).rejects.toMatchObject({
+    await expect(extractFeatures(maps, dataset, { evaluation })).rejects.toMatchObject({
       code: 'ERR_SHAPE',
       message: expect.stringMatching(
         /^the encoder Conv2d: forward must give features .* got \[7, 2, 6, 6\]; is a pooling/,
@@ -65,8 +65,8 @@ describe('extractFeatures', () => {
   });
 
   test('in bfloat16 they are near, and float32', async () => {
-    const exact = await extractFeatures(encoder, dataset, { augment });
-    const near = await extractFeatures(encoder, dataset, { augment, precision: 'bfloat16' });
+    const exact = await extractFeatures(encoder, dataset, { evaluation });
+    const near = await extractFeatures(encoder, dataset, { evaluation, precision: 'bfloat16' });
     expect(near.features.dtype).toBe('float32');
     const values = exact.features.dataSync() as Float32Array;
     const scale = Math.max(...values.map(Math.abs));
@@ -81,7 +81,7 @@ describe('extractFeatures', () => {
     const before = memory().tensors;
     const seen: number[][] = [];
     const { features, labels: found } = await extractFeatures(encoder, unlabelled, {
-      augment,
+      evaluation,
       batchSize: 4,
       onProgress: (done, total) => seen.push([done, total]),
     });
@@ -97,11 +97,15 @@ describe('extractFeatures', () => {
   test('errors, and an encoder that is left as it was', async () => {
     encoder.train(true);
     const failing = async (options: object, code: string) =>
-      expect(extractFeatures(encoder, dataset, { augment, ...options })).rejects.toThrow(
+      expect(extractFeatures(encoder, dataset, { evaluation, ...options })).rejects.toThrow(
         expect.objectContaining({ code }),
       );
     await failing({ batch: 3 }, 'ERR_OPTION');
-    await failing({ augment: [] }, 'ERR_OPTION');
+    await failing({ evaluation: [] }, 'ERR_OPTION');
+    await expect(extractFeatures(encoder, dataset, { evaluation: presets.simclr({ size: 8 }) })).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: 'evaluation must be without randomness, as what presets.evaluation() returns, got randomResizedCrop',
+    });
     await failing({ batchSize: 0 }, 'ERR_OPTION');
     await failing({ precision: 'int8' }, 'ERR_OPTION');
     await failing({ signal: AbortSignal.abort() }, 'ERR_ABORTED');
@@ -116,13 +120,13 @@ describe('extractFeatures', () => {
     const dark = arrayDataset(new Uint8Array(pixels.length).fill(255, 192 * 3, 192 * 4), { shape: [count, 8, 8, 3] });
     await collect();
     const before = memory().tensors;
-    await expect(extractFeatures(wild, dark, { augment: onlyScaled, batchSize: 2 })).rejects.toMatchObject({
+    await expect(extractFeatures(wild, dark, { evaluation: onlyScaled, batchSize: 2 })).rejects.toMatchObject({
       code: 'ERR_DATA',
       message: expect.stringMatching(/^array: sample 3: its features are not finite/),
     });
     expect(memory().tensors).toBe(before);
     fill('layer4.1.bn1.running_mean', Number.NaN); // of which a ReLU inside a kernel would make 0
-    await expect(extractFeatures(wild, dark, { augment: onlyScaled })).rejects.toMatchObject({
+    await expect(extractFeatures(wild, dark, { evaluation: onlyScaled })).rejects.toMatchObject({
       code: 'ERR_NON_FINITE',
       message: expect.stringMatching(/must be finite for inference/),
     });

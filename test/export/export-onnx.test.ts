@@ -150,17 +150,17 @@ describe('options', () => {
       const pixels = Uint8Array.from({ length: count * 8 * 8 * channels }, (_, i) => (i * i * 7 + i) % 256);
       const mean = [0.4, 0.5, 0.6].slice(0, channels);
       const std = [0.2, 0.25, 0.3].slice(0, channels);
-      const preprocessing = { size: 8, mean, std };
-      const augment = presets.evaluation(preprocessing);
+      const input = { size: 8, mean, std };
+      const augment = presets.evaluation(input);
       const dataset = arrayDataset(pixels, { shape: [count, 8, 8, channels] });
-      const { features } = await extractFeatures(encoder, dataset, { augment });
+      const { features } = await extractFeatures(encoder, dataset, { evaluation: augment });
       const expected = (await features.data()) as Float32Array;
 
-      const bytes = await exportOnnx(encoder, file, { preprocessing, input: 'uint8' });
+      const bytes = await exportOnnx(encoder, file, { input, inputType: 'uint8' });
       expect(bytes.input).toEqual({ name: 'images', dtype: 'uint8', shape: ['batch', 8, 8, channels] });
       expect(difference((await runOnnx(file, pixels, [count, 8, 8, channels])).values, expected)).toBeLessThan(1e-4);
 
-      const floats = await exportOnnx(encoder, file, { preprocessing, metadata: { step: '7' } });
+      const floats = await exportOnnx(encoder, file, { input, metadata: { step: '7' } });
       expect(floats.input.shape).toEqual(['batch', channels, 8, 8]);
       const samples = await Promise.all(Array.from({ length: count }, (_, i) => dataset.get(i)));
       const images = (await augment.apply(samples, { seed: 0 }).data()) as Float32Array;
@@ -173,7 +173,7 @@ describe('options', () => {
 
   it('preprocessing knows the resize before the crop of large images, and one number for all channels', async () => {
     using encoder = resnet18({ width: 1 });
-    const { input } = await exportOnnx(encoder, file, { preprocessing: { size: 224, mean: 0.5, std: 0.25 } });
+    const { input } = await exportOnnx(encoder, file, { input: { size: 224, mean: 0.5, std: 0.25 } });
     expect(input.shape).toEqual(['batch', 3, 224, 224]);
     expect(await readFile(file, 'latin1')).toContain(
       '{"colors":"RGB","resizeShorterSide":256,"centerCrop":224,"mean":[0.5,0.5,0.5],"std":[0.25,0.25,0.25]}',
@@ -232,7 +232,7 @@ describe('misuse is refused', () => {
       'x',
       {},
       'ERR_OPTION',
-      /encoder must take images of shape \[2, 3, 256, 192\], but: features must have shape .* with preprocessing: { size }/,
+      /encoder must take images of shape \[2, 3, 256, 192\], but: features must have shape .* with input: { size }/,
     ],
     [
       'an encoder as head',
@@ -262,27 +262,34 @@ describe('misuse is refused', () => {
     ['a misspelled option', encoder, 'x', { normalise: true }, 'ERR_OPTION', /did you mean 'normalize'/],
     ['a bad flag', encoder, 'x', { normalize: 1 }, 'ERR_OPTION', /normalize must be true or false, got 1/],
     ['a bad fold', encoder, 'x', { foldBatchNorm: 1 }, 'ERR_OPTION', /foldBatchNorm must be true or false/],
-    ['another input', encoder, 'x', { input: 'int8' }, 'ERR_OPTION', /input must be one of .* did you mean 'uint8'/],
-    ['uint8 alone', encoder, 'x', { input: 'uint8' }, 'ERR_OPTION', /input 'uint8' needs preprocessing/],
+    [
+      'another input',
+      encoder,
+      'x',
+      { inputType: 'int8' },
+      'ERR_OPTION',
+      /inputType must be one of .* did you mean 'uint8'/,
+    ],
+    ['uint8 alone', encoder, 'x', { inputType: 'uint8' }, 'ERR_OPTION', /inputType 'uint8' needs input/],
     ['metadata of numbers', encoder, 'x', { metadata: { step: 1 } }, 'ERR_OPTION', /metadata\.step must be a string/],
     ['metadata null', encoder, 'x', { metadata: null }, 'ERR_OPTION', /metadata must be an object/],
-    ['no size', encoder, 'x', { preprocessing: {} }, 'ERR_OPTION', /presets\.evaluation: size/],
+    ['no size', encoder, 'x', { input: {} }, 'ERR_OPTION', /presets\.evaluation: size/],
     [
       'two means',
       encoder,
       'x',
-      { preprocessing: { size: 8, mean: [0, 0], std: [1, 1] } },
+      { input: { size: 8, mean: [0, 0], std: [1, 1] } },
       'ERR_OPTION',
-      /preprocessing\.mean must have a number for each of 3 channels, got 2/,
+      /input\.mean must have a number for each of 3 channels, got 2/,
     ],
-    ['gray images', encoder, 'x', { preprocessing: { size: 8, channels: 1 } }, 'ERR_OPTION', /encoder's 3, got 1/],
+    ['gray images', encoder, 'x', { input: { size: 8, channels: 1 } }, 'ERR_OPTION', /encoder's 3, got 1/],
     [
       'five channels',
       resnet18({ width: 1, inChannels: 5 }),
       'x',
-      { preprocessing: { size: 8 } },
+      { input: { size: 8 } },
       'ERR_OPTION',
-      /1 or 3 channels, the encoder's input has 5/,
+      /1 or 3 channels, the encoder takes 5/,
     ],
   ];
   it.each(cases)('%s', async (_, modules, path, options, code, message) => {

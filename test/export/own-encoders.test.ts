@@ -143,10 +143,10 @@ async function expectEqual(
 describe('an encoder of the own making', () => {
   it('may be a vision transformer, of images of its size', async () => {
     using encoder = new Transformer();
-    await expectEqual(encoder, [16, 16], { preprocessing: { size: 16 } });
+    await expectEqual(encoder, [16, 16], { input: { size: 16 } });
     await expect(exportOnnx(encoder, file)).rejects.toMatchObject({
       code: 'ERR_OPTION',
-      message: expect.stringMatching(/encoder must take images of shape .* with preprocessing: { size }/),
+      message: expect.stringMatching(/encoder must take images of shape .* with input: { size }/),
     });
   });
 
@@ -190,7 +190,7 @@ describe('an encoder of the own making', () => {
       code: 'ERR_OPTION',
       message: expect.stringMatching(/every size .* it does not in aten::narrow at .*own-encoders\.test\.ts:\d+:\d+/),
     });
-    await expectEqual(encoder, [16, 16], { preprocessing: { size: 16 } });
+    await expectEqual(encoder, [16, 16], { input: { size: 16 } });
 
     class Divided extends Module {
       override forward(images: Tensor): Tensor {
@@ -264,7 +264,7 @@ describe('an encoder of the own making', () => {
     }
     using encoder = new Chosen();
     await expect(exportOnnx(encoder, file)).rejects.toMatchObject({ code: 'ERR_OPTION' });
-    await expectEqual(encoder, [16, 16], { preprocessing: { size: 16 } });
+    await expectEqual(encoder, [16, 16], { input: { size: 16 } });
   });
 
   it('may make a sequence of an image of any size', async () => {

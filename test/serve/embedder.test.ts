@@ -160,7 +160,7 @@ describe('createEmbedder', () => {
     const out = join(folder, 'trained');
     await new Trainer({ encoder, augment, loss: { name: 'nt-xent' }, batchSize: 4, epochs: 1 }).fit(dataset, { out });
     const evaluation = presets.evaluation({ size: 8, ...normalisation });
-    const { features } = await extractFeatures(encoder, dataset, { augment: evaluation });
+    const { features } = await extractFeatures(encoder, dataset, { evaluation });
     const expected = (await features.data()) as Float32Array;
     features.dispose();
     const embedder = await open({ checkpoint: out });
@@ -195,8 +195,8 @@ describe('createEmbedder', () => {
     // Of a side that 4:3 makes no whole number of, in an encoder that sees where edges are.
     const embedder = await open({ checkpoint: await writeTinyRun(await mkdtemp(join(folder, 'of32-')), { size: 32 }) });
     using encoder = resnet18({ stem: 'cifar', width: 4, inChannels: 3, seed: 5 });
-    const augment = presets.evaluation({ size: 32, mean: 0.4, std: 0.3, channels: 3 });
-    const { features } = await extractFeatures(encoder, dataset, { augment });
+    const evaluation = presets.evaluation({ size: 32, mean: 0.4, std: 0.3, channels: 3 });
+    const { features } = await extractFeatures(encoder, dataset, { evaluation });
     const expected = (await features.data()) as Float32Array;
     features.dispose();
     for (const [i, vector] of (await embedder.embedFile(dataset.files)).entries()) {

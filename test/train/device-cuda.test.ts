@@ -61,7 +61,7 @@ async function trained(device: string, options: Options): Promise<Trained> {
     steps.push(event);
     logs.push(takeLog());
   }
-  const { features } = await extractFeatures(encoder, images, { augment: presets.evaluation(input) });
+  const { features } = await extractFeatures(encoder, images, { evaluation: presets.evaluation(input) });
   using _ = features;
   return { steps, logs, features: (await features.data()) as Float32Array };
 }

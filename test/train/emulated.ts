@@ -26,8 +26,9 @@ try {
     await embedder.close();
   }
   const augment = presets.evaluation({ size: 12, mean: 0.4, std: 0.25 });
-  using features = (await extractFeatures(tinyModels().encoder, tinyDataset(), { augment, precision: 'bfloat16' }))
-    .features;
+  using features = (
+    await extractFeatures(tinyModels().encoder, tinyDataset(), { evaluation: augment, precision: 'bfloat16' })
+  ).features;
   const { bfloat16 } = (await doctor()).platform;
   console.log(JSON.stringify({ trained, embedded, warnings, bfloat16, features: features.shape }));
 } finally {

@@ -225,6 +225,30 @@ describe('monitors of epochs', () => {
     expect(events.map(({ kind }) => kind)).not.toContain('monitor');
   });
 
+  test('are asked for the best checkpoint by a name that one of them gives', async () => {
+    const out = join(folder, 'misnamed');
+    const fit = { best: 'knnTop', out } as const;
+    const message = (given: string) =>
+      `best must be a figure that the monitors give after epochs, got 'knnTop'; given: ${given}`;
+    const { asked, monitor } = saying(0.9, 0.4, 0.5);
+    await expect(train({ epochs: 3 }, { ...fit, monitors: [monitor] })).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: message("'knnTop1'"),
+    });
+    expect(asked).toEqual([0]);
+    const run = await RunFolder.open(out);
+    expect(await run.steps()).toEqual([5]); // what was trained is kept, and goes on with the right name
+    await train({ epochs: 2 }, { best: 'knnTop1', out, resume: true, monitors: [monitor] });
+    expect(await run.best()).toMatchObject({ figure: 'knnTop1' });
+
+    // One that speaks later may be the one.
+    const late = ({ epoch }: { epoch: number }) => (epoch === 1 ? { knnTop: 1 } : {});
+    await train({ epochs: 2 }, { ...fit, out: join(folder, 'late'), monitors: [saying(0.9, 0.4).monitor, late] });
+    expect(await (await RunFolder.open(join(folder, 'late'))).best()).toMatchObject({ figure: 'knnTop', step: 10 });
+    const silent = train({ epochs: 1 }, { ...fit, out: join(folder, 'silent'), monitors: [() => undefined] });
+    await expect(silent).rejects.toMatchObject({ code: 'ERR_OPTION', message: message('none') });
+  });
+
   test('name the checkpoint that is kept as the best; a run that goes on remembers it', async () => {
     const out = join(folder, 'best');
     const fit = { best: 'knnTop1', monitorStart: true, checkpointEvery: 100, out } as const;

@@ -128,7 +128,7 @@ describe('a run', () => {
         monitors: [
           async () => {
             const evaluation = presets.evaluation({ size, mean: 0.4, std: 0.25, channels: 1 });
-            const { features } = await extractFeatures(models.encoder, tinyDataset(8), { augment: evaluation });
+            const { features } = await extractFeatures(models.encoder, tinyDataset(8), { evaluation });
             using owned = features;
             seen.push(Array.from(await owned.data(), Number));
             return {};
@@ -400,6 +400,9 @@ describe('what a user gets wrong', () => {
       [{ data: { name: 'x', path: 3, limit: null } }, /data\.path must be/],
       [{ data: { name: 'x', path: null, limit: 0 } }, /data\.limit must be an integer >= 1/],
       [{ data: { name: 'x', pathe: null } }, /did you mean 'path'/],
+      [{ best: 'knnTop1', out: 'x' }, /best needs out, the folder of the run, and monitors/],
+      [{ best: 'knnTop1', monitors: [() => ({ knnTop1: 1 })] }, /best needs out/],
+      [{ verbose: true }, /known: (?!.*(preset|recipe)).*monitors.*best$/],
     ];
     for (const [options, message] of wrong)
       await expect(make({ epochs: 1 }).fit(dataset, options), String(message)).rejects.toMatchObject({

@@ -46,7 +46,7 @@ async function train(out: string | undefined, signal?: AbortSignal): Promise<voi
 
 async function judge(): Promise<void> {
   using encoder = resnet18({ stem: 'cifar', width: 4 });
-  const features = await extractFeatures(encoder, dataset, { augment: presets.evaluation({ size }) });
+  const features = await extractFeatures(encoder, dataset, { evaluation: presets.evaluation({ size }) });
   await knnClassify(features, features, { k: 3 });
   await linearProbe(features, features, { epochs: 2 });
 }
