@@ -91,6 +91,25 @@ describeOnDevice(() => {
     expect(takeLog()?.races ?? []).toEqual([]);
   });
 
+  it.each(['all', 'negatives'])(
+    'a loss in blocks, denominators of %s: bits are those of the operations',
+    async (denominators) => {
+      const fn = (z: Tensor, labels: Tensor) => internal.contrastiveLoss(z, { labels, denominators, block: 5 })[0];
+      const [plain, graph] = [compile(fn), compile(fn, { graph: true })];
+      for (let i = 0; i < 5; i++) {
+        const z = ops.randn([12, 2, 8], { seed: i, device: there });
+        const labels = () =>
+          tensor(
+            Int32Array.from({ length: 12 }, (_, n) => (n * (i + 1)) % 4),
+            { device: there },
+          );
+        const [expected, actual] = [plain(z, labels()), graph(z, labels())];
+        expect(await actual.item()).toBe(await expected.item());
+      }
+      expect(await graphOf(graph)).toEqual({ state: 'captured' });
+    },
+  );
+
   it('a parameter that moved is captured where it then is', async () => {
     const [plain, graph] = [training(false), training(true)];
     for (let i = 0; i < 9; i++) {
