@@ -28,16 +28,18 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Levenshtein distance, for "did you mean". */
+/** Letters added, left out, replaced, or swapped with the next one, for "did you mean". */
 function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let [before, row] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const substitute = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = isSwap ? (before[j - 2] as number) + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(substitute, swap, (row[j] as number) + 1, (next[j - 1] as number) + 1));
     }
-    row = next;
+    [before, row] = [row, next];
   }
   return row[b.length] as number;
 }
@@ -54,7 +56,8 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   if (name.length > 100) return undefined;
   const [first] = byNearness(name, known);
   const isNear =
-    first !== undefined && distance(name.toLowerCase(), first.toLowerCase()) <= Math.max(2, Math.ceil(name.length / 3));
+    first !== undefined &&
+    distance(name.toLowerCase(), first.toLowerCase()) <= Math.max(1, Math.round(name.length / 3));
   return isNear ? first : undefined;
 }
 

@@ -3,7 +3,7 @@
 // after `--` go to vitest in place of all this; `--leaks` asks for the last alone. `--threads` does the same with ThreadSanitizer, in
 // build/threads/: the tests in which most threads are at work, or those that are named behind it. Linux with gcc only.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './bootstrap.mjs';
 import { buildNative } from './build-native.mjs';
@@ -73,11 +73,18 @@ async function leaks() {
   return status;
 }
 
-/** It must not have ThreadSanitizer's runtime in itself. Without LLVM's program, reports have no lines of sources. */
-function makeSymbolizer(folder) {
-  const path = join(folder, 'llvm-symbolizer');
-  writeFileSync(path, '#!/bin/sh\nunset LD_PRELOAD\nexec llvm-symbolizer "$@"\n', { mode: 0o755 });
-  return path;
+/** A report with functions and lines: gcc's runtime knows those of libraries alone that were there when it started. */
+function withLines(report) {
+  const folder = join(homeOf('threads'), 'build');
+  const paths = {
+    'contrastive_core.so': join(folder, 'Release/contrastive_core.so'),
+    'simulated_device.node': join(folder, 'test/simulated_device.node'),
+  };
+  return report.replace(/<null> <null> \((\w+\.\w+)\+(0x\w+)\)/g, (frame, name, offset) =>
+    paths[name] === undefined
+      ? frame
+      : execFileSync('addr2line', ['-Cfpe', paths[name], offset], { encoding: 'utf8' }).trim(),
+  );
 }
 
 /**
@@ -95,7 +102,6 @@ async function threads(given) {
   const options = {
     suppressions: join(root, 'scripts/sanitize-threads.txt'),
     log_path: join(reports, 'process'),
-    external_symbolizer_path: makeSymbolizer(homeOf('threads')),
     ...{ exitcode: 0, report_mutex_bugs: 0, second_deadlock_stack: 1 },
   };
   const variables = {
@@ -113,7 +119,7 @@ async function threads(given) {
       ? await node([...vitest, ...given])
       : (await node(script)) || (await node([...vitest, ...threadTests]));
   const found = readdirSync(reports);
-  for (const name of found) console.log(readFileSync(join(reports, name), 'utf8'));
+  for (const name of found) console.log(withLines(readFileSync(join(reports, name), 'utf8')));
   console.log(found.length === 0 ? 'no races' : `races in ${found.length} processes: see above`);
   return status || Number(found.length > 0);
 }

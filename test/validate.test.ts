@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkNames } from '../lib/options/names.ts';
-import { clip, expectColour, expectNumber, expectOneOf, describe as say } from '../lib/validate.ts';
+import { clip, expectColour, expectNumber, expectOneOf, nearest, describe as say } from '../lib/validate.ts';
 
 const huge = 'x'.repeat(1_000_000);
 
@@ -42,4 +42,16 @@ describe('what messages say of a value', () => {
     expect(clip('/a/long/path/to/cat.jpg', 15)).toBe('/a/lon...at.jpg');
     expect(clip(huge, 10).length).toBe(10);
   });
+});
+
+describe('the nearest name', () => {
+  it.each([
+    ['mpl', ['mlp'], 'mlp'],
+    ['moment', ['momentum'], 'momentum'],
+    ['temprature', ['strength', 'temperature'], 'temperature'],
+    ['WIDTH', ['width'], 'width'],
+    ['nope', ['home', 'node'], 'node'],
+    ['nope', ['home', 'root'], undefined],
+    ['x', [], undefined],
+  ])('to %s of %j is %s', (name, known, expected) => expect(nearest(name, known)).toBe(expected));
 });

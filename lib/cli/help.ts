@@ -80,7 +80,7 @@ export function programHelp(commands: readonly Command[], columns: number | unde
     'Usage: contrastive COMMAND [options]',
     '',
     ...wrap(
-      'Contrastive representation learning on images (SimCLR, SupCon): trains an encoder, judges its features with kNN and a linear probe, and embeds images with it.',
+      'Image representations by SimCLR, SupCon, MoCo, BYOL, DINO and seven other methods: trains an encoder, judges its features with kNN and a linear probe, and embeds images with it.',
       width,
     ),
     '',

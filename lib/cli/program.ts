@@ -46,18 +46,23 @@ async function runCommand(argv: readonly string[], output: Output, context: Prog
     if (!asksHelp && !topLevel.options.help)
       throw new OptionError('a command is needed; `contrastive --help` lists them');
     const loaded = await Promise.all(Object.keys(commands).map((known) => loadCommand(known, commands)));
-    return output.print(programHelp(loaded, output.columns));
+    return printHelp(programHelp(loaded, output.columns), output);
   }
 
   const command = await loadCommand(name, commands);
   const rest = words.slice(asksHelp ? 2 : 1);
   if (asksHelp || topLevel.options.help || asksForHelp(rest))
-    return output.print(commandHelp(command, (await command.derived?.(rest)) ?? {}, output.columns));
+    return printHelp(commandHelp(command, (await command.derived?.(rest)) ?? {}, output.columns), output);
   if (!command.takesSeveral && isOneOfSeveral(env))
     throw new OptionError(
       `contrastive ${command.name} is of one process, and RANK and WORLD_SIZE say that this is one of ${env?.WORLD_SIZE}: start it without torchrun, or unset them`,
     );
   await command.run({ ...(await parseArguments(command, rest)), signal, output, commands });
+}
+
+function printHelp(help: string, output: Output): void {
+  output.print(help);
+  output.emit({ help });
 }
 
 const asksForHelp = (argv: readonly string[]): boolean => argv.includes('--help') || argv.includes('-h');

@@ -33,7 +33,7 @@ const essentials = {
     type: 'string',
     value: 'NAME',
     completions: offeredMethods(),
-    help: `${offeredMethods().join(', ')}: supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol, simsiam, barlow-twins and vicreg compare views of one image only; default supcon where there are classes, else simclr`,
+    help: `${offeredMethods().join(', ')}: supcon learns from labels, the others from images alone; moco compares with a queue of keys, for small batches; byol, simsiam, barlow-twins and vicreg compare views of one image only; custom is the loss that --loss names; default supcon where there are classes, else simclr`,
   },
   encoder: {
     type: 'string',

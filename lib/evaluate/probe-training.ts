@@ -1,5 +1,4 @@
 /** The linear probe's classifiers, one for each learning rate, trained side by side in jobs that are over soon. */
-
 import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, tidy } from '../tensor/modes.ts';
 import * as ops from '../tensor/ops.ts';

@@ -68,14 +68,15 @@ export abstract class Method<Numbers extends object = object, Value extends Meth
     return {} as Numbers;
   }
 
-  /** As `internal.contrastiveMetrics` of the features that were compared. */
+  /** Of the features that were compared: the numbers that `contrastiveMetrics()` names, as one tensor. */
   metrics({ features }: MethodValue, { labels }: Targets<Numbers>): Tensor {
     return internal.contrastiveMetrics(features.detach(), { labels });
   }
 
   /**
-   * What follows the optimizer's update: a teacher that follows, a queue that is filled. By operations that take the step's status, int64 (),
-   * and change nothing where it is above 0: `movingAverage_`, `pushKeys_`, or `assign_` of methods/status.ts. Default: nothing.
+   * What follows the optimizer's update: a teacher that follows (`Teacher.follow`), a queue that is filled (`KeyQueue.push`). These take the
+   * step's status, int64 (), and change nothing where it is above 0, as what is your own must: in noGrad(),
+   * `buffer.copy_(ops.where(status.le(0), value, buffer))`. Default: nothing.
    * @returns the status, handed on.
    */
   afterUpdate(_value: Value, _targets: Targets<Numbers>, status: Tensor): Tensor {

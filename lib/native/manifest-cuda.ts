@@ -1,8 +1,8 @@
 /**
  * The builds of libtorch for CUDA on Linux x64: PyTorch's wheel on PyPI, and NVIDIA's wheels that it asks for, whose
  * libraries it looks for beside its own folder; and one with a header that contrastive_cuda.so is compiled with. Versions
- * and SHA-256 are those that PyPI gives. That for CUDA 13.0 was installed and loaded on a machine without a GPU, where it
- * finds no CUDA device and computes on the CPU.
+ * and SHA-256 are those that PyPI gives. Both were installed and loaded on a machine without a GPU, where they find no
+ * CUDA device and compute on the CPU.
  */
 import type { Wheel } from './wheel.ts';
 

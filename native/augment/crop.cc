@@ -4,10 +4,8 @@
 
 #include "augment/operations.h"
 
-namespace contrastive::augment::operation {
-namespace {
+namespace contrastive::augment {
 
-// The source index that padded position `i` shows, or -1 for the fill value.
 int padded_index(int i, int n, PaddingMode mode) {
   if (i >= 0 && i < n) return i;
   if (mode == PaddingMode::kEdge) return std::clamp(i, 0, n - 1);
@@ -15,6 +13,9 @@ int padded_index(int i, int n, PaddingMode mode) {
   const int skip = mode == PaddingMode::kReflect ? 1 : 0;  // the border pixel, which kSymmetric repeats
   return i < 0 ? -i - 1 + skip : n - 1 - (i - n) - skip;
 }
+
+namespace operation {
+namespace {
 
 // Square tiles of floats, two of which fit into the first-level cache: rows of one are columns of the other.
 constexpr int kTile = 32;
@@ -66,4 +67,5 @@ void Rotate90::apply(Canvas& canvas) const {
   if (turns == 2 || turns == 3) canvas.flip_horizontal();
 }
 
-}  // namespace contrastive::augment::operation
+}  // namespace operation
+}  // namespace contrastive::augment

@@ -34,6 +34,9 @@ struct Padding {
   Shape around(Shape image) const { return {image.height + top + bottom, image.width + left + right, image.channels}; }
 };
 
+// The source index that position `i` of an axis of n pixels shows, beyond its ends too, or -1 for the fill value.
+int padded_index(int i, int n, PaddingMode mode);
+
 enum class Interpolation { kNearest, kBilinear };
 
 // How pixels are read between the source's. What lies outside is `fill`, with which bilinear sampling blends the edge;

@@ -52,17 +52,27 @@ at::Tensor select(const at::Tensor& images, const std::vector<int64_t>& indices)
   return images.index_select(0, send(at::tensor(indices, at::kLong), images.device()));
 }
 
-// In a tensor as high and wide as the largest of the images; what lies beyond the others' borders is looked at by
-// nobody.
-at::Tensor upload_images(const std::vector<ImageView>& images, const std::vector<int64_t>& samples, at::Device device) {
-  int64_t height = 0, width = 0;
-  for (const int64_t sample : samples) {
-    height = std::max<int64_t>(height, images[sample].height);
-    width = std::max<int64_t>(width, images[sample].width);
+// A tensor that is as high and wide as the largest of its images.
+struct Extent {
+  Extent(const std::vector<ImageView>& images, const std::vector<int64_t>& samples)
+      : count(static_cast<int64_t>(samples.size())), channels(images[samples[0]].channels) {
+    for (const int64_t sample : samples) {
+      height = std::max<int64_t>(height, images[sample].height);
+      width = std::max<int64_t>(width, images[sample].width);
+    }
   }
-  const int64_t channels = images[samples[0]].channels, bytes = height * width * channels;
-  const at::Tensor all = at::empty({static_cast<int64_t>(samples.size()), height, width, channels},
-                                   at::TensorOptions(at::kByte).device(device));
+  int64_t bytes_of_one() const { return height * width * channels; }
+  int64_t bytes() const { return count * bytes_of_one(); }
+
+  int64_t count, channels, height = 0, width = 0;
+};
+
+// What lies beyond the borders of smaller images is looked at by nobody.
+at::Tensor upload_images(const std::vector<ImageView>& images, const std::vector<int64_t>& samples, at::Device device) {
+  const Extent extent(images, samples);
+  const int64_t channels = extent.channels, bytes = extent.bytes_of_one();
+  const at::Tensor all =
+      at::empty({extent.count, extent.height, extent.width, channels}, at::TensorOptions(at::kByte).device(device));
   // In parts that are small enough to be pinned.
   const auto part = std::max<int64_t>(1, static_cast<int64_t>(kMostPinned) / bytes);
   for (int64_t first = 0; first < all.size(0); first += part) {
@@ -74,7 +84,7 @@ at::Tensor upload_images(const std::vector<ImageView>& images, const std::vector
       const ImageView& image = images[samples[i]];
       const int64_t pitch = image.width * channels;
       for (int64_t row = 0; row < image.height; ++row)
-        std::memcpy(to + row * width * channels, image.pixels + row * pitch, static_cast<size_t>(pitch));
+        std::memcpy(to + row * extent.width * channels, image.pixels + row * pitch, static_cast<size_t>(pitch));
       to += bytes;
     }
     target.copy_(source, /*non_blocking=*/is_pinned);
@@ -84,21 +94,31 @@ at::Tensor upload_images(const std::vector<ImageView>& images, const std::vector
       .div_(255);
 }
 
-// Images whose sides, rounded up to whole steps, agree.
+// By tensors: images whose sides, rounded up to whole steps, agree; and those of the next sizes where they may lie in
+// wider borders.
 std::vector<Sources> upload_all(const std::vector<ImageView>& images, at::Device device) {
-  constexpr int kStep = 64;  // pixels; bounds the border, and the number of tensors
+  constexpr int kStep = 64;                       // pixels
+  constexpr int64_t kBorders = int64_t{4} << 20;  // bytes, which take less time than the launches for another tensor
   const auto steps = [](int side) { return (side + kStep - 1) / kStep; };
-  std::map<std::array<int, 3>, Sources> sources;
-  for (size_t i = 0; i < images.size(); ++i) {
-    const auto& [pixels, height, width, channels, id] = images[i];
-    sources[{steps(height), steps(width), channels}].samples.push_back(static_cast<int64_t>(i));
+  std::map<std::array<int, 3>, std::vector<int64_t>> sizes;
+  for (size_t i = 0; i < images.size(); ++i)
+    sizes[{images[i].channels, steps(images[i].height), steps(images[i].width)}].push_back(static_cast<int64_t>(i));
+  std::vector<Sources> sources;
+  for (const auto& [key, samples] : sizes) {
+    if (!sources.empty() && images[sources.back().samples[0]].channels == key[0]) {
+      std::vector<int64_t>& last = sources.back().samples;
+      std::vector<int64_t> both;
+      std::ranges::merge(last, samples, std::back_inserter(both));
+      const int64_t apart = Extent(images, last).bytes() + Extent(images, samples).bytes();
+      if (Extent(images, both).bytes() - apart <= kBorders) {
+        last = std::move(both);
+        continue;
+      }
+    }
+    sources.push_back({samples, {}});
   }
-  std::vector<Sources> list;
-  for (auto& [key, one] : sources) {
-    one.images = upload_images(images, one.samples, device);
-    list.push_back(std::move(one));
-  }
-  return list;
+  for (Sources& one : sources) one.images = upload_images(images, one.samples, device);
+  return sources;
 }
 
 int64_t values_of(augment::Shape shape) { return int64_t{shape.height} * shape.width * shape.channels; }
@@ -143,22 +163,25 @@ std::vector<std::vector<Item>> make_items(const TensorJob& job) {
   return items;
 }
 
-// Of each sample of the sources a view, those together that are of one size and equally far ahead: to others of that
-// size, the transforms in between have yet to do something.
-std::vector<Group> place_view(const augment::Pipeline& pipeline, const Sources& sources, std::vector<Item>& items) {
+// The samples of the sources in these views, those together that are of one size and equally far ahead: to others of
+// that size, the transforms in between have yet to do something.
+std::vector<Group> place_views(const augment::Pipeline& pipeline, const std::vector<size_t>& views,
+                               const Sources& sources, std::vector<std::vector<Item>>& items) {
   struct Placed {
     std::vector<Item> items;
     std::vector<Placement> placements;
     std::vector<int64_t> indices;
   };
-  std::map<std::array<int64_t, 3>, Placed> by_size;
-  for (size_t i = 0; i < sources.samples.size(); ++i) {
-    Item& item = items[sources.samples[i]];
-    Placed& placed = by_size[{item.placement.rows.count, item.placement.columns.count, item.ahead}];
-    placed.placements.push_back(item.placement);
-    placed.indices.push_back(static_cast<int64_t>(i));
-    placed.items.push_back(std::move(item));
-  }
+  std::map<std::array<int64_t, 4>, Placed> by_size;
+  for (const size_t view : views)
+    for (size_t i = 0; i < sources.samples.size(); ++i) {
+      Item& item = items[view][sources.samples[i]];
+      const Placement& at = item.placement;
+      Placed& placed = by_size[{at.rows.count, at.columns.count, item.ahead, at.padding ? 1 : 0}];
+      placed.placements.push_back(item.placement);
+      placed.indices.push_back(static_cast<int64_t>(i));
+      placed.items.push_back(std::move(item));
+    }
   const int channels = pipeline.loaded({1, 1, static_cast<int>(sources.images.size(1))}).channels;
   std::vector<Group> groups;
   for (auto& [key, placed] : by_size) {
@@ -196,9 +219,8 @@ std::vector<Group> make_views(const TensorJob& job, const std::vector<size_t>& v
                               const std::atomic<bool>& cancel) {
   const augment::Pipeline& pipeline = *job.batch.views[views[0]];
   std::vector<Group> groups;
-  for (const size_t view : views)
-    for (const Sources& one : sources)
-      for (Group& group : place_view(pipeline, one, items[view])) groups.push_back(std::move(group));
+  for (const Sources& one : sources)
+    for (Group& group : place_views(pipeline, views, one, items)) groups.push_back(std::move(group));
   for (size_t i = 0; i < pipeline.transforms().size(); ++i) {
     CONTRASTIVE_CHECK(!cancel.load(std::memory_order_relaxed), kAbortedError, "augmentation was cancelled");
     groups = unite(std::move(groups), static_cast<int64_t>(i));

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <span>
 
 #include "augment/operations.h"
@@ -37,10 +38,12 @@ struct Placement {
   bool is_resized() const { return rows.is_resized() || columns.is_resized(); }
 
   AxisView rows, columns;
+  std::optional<augment::Padding> padding;  // of a source that is not resized: views may go beyond its ends
 };
 
-// The views of images (samples, channels, height, width) in float32, one each and all of one size. Images may be
-// smaller than the tensor: they lie in its top left corner.
+// Views of images (samples, channels, height, width) in float32, all of one size: of each image the first one, then of
+// each the second one, and so on. Where one is resized, none is padded. Images may be smaller than the tensor: they lie
+// in its top left corner.
 at::Tensor place(const at::Tensor& images, std::span<const Placement> placements);
 
 }  // namespace contrastive::augment_tensor

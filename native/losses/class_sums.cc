@@ -12,7 +12,7 @@ namespace {
 struct ClassMembers : torch::CustomClassHolder {
   explicit ClassMembers(const Pairs& pairs)
       : rows(pairs.rows), anchors(pairs.anchors), queries(pairs.queries), bank(pairs.bank) {
-    const at::Tensor classes = pairs.positives->unknown_classes();
+    const at::Tensor classes = pairs.positives->classes();
     // A class is the place of its first row; of the bank, −1 is that of no row, and goes behind them.
     places = classes.masked_fill(classes.lt(0), rows);
   }
@@ -76,7 +76,10 @@ class ClassProducts : public torch::autograd::Function<ClassProducts> {
 
 }  // namespace
 
-bool has_class_sums(const Pairs& pairs) { return !pairs.cap && pairs.positives->unknown_classes().defined(); }
+bool has_class_sums(const Pairs& pairs) {
+  const at::Tensor classes = pairs.positives->classes();
+  return !pairs.cap && classes.defined() && !classes.is_cpu();
+}
 
 at::Tensor positives_by_class(const Pairs& pairs, const at::Tensor& like) {
   const ClassMembers members(pairs);

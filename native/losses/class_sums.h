@@ -1,5 +1,5 @@
-// Sums over the positives of an anchor by their classes, where these are known to a device alone: no block of pairs
-// could be left out for having no positive, and each would be masked.
+// Sums over the positives of an anchor by their classes, for a device: there, masking blocks of pairs takes launches,
+// and which blocks hold a positive is not known to the host where labels are made there. A CPU leaves out most blocks.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -10,7 +10,7 @@
 
 namespace contrastive::losses {
 
-// Whether the sums below can be taken: of Positives with unknown_classes(), without a cap.
+// Whether the sums below are taken: on a device, where positives go by classes, without a cap.
 bool has_class_sums(const Pairs& pairs);
 
 // How many positives each anchor has (anchors), in the dtype of `like`.

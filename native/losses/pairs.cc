@@ -56,8 +56,8 @@ void hide(const Block& block, at::Tensor& x, double value) {
 
 std::vector<Side> sides_of(const Pairs& pairs, const Block& block, bool asks) {
   if (!asks) {
-    std::vector<Side> sides{{.anchors = block.rows}};
-    if (block.mirrored) sides.push_back({.of_columns = true, .anchors = block.columns});
+    std::vector<Side> sides{{false, block.rows, {}, {}}};
+    if (block.mirrored) sides.push_back({true, block.columns, {}, {}});
     return sides;
   }
   std::vector<Side> sides;

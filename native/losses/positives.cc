@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/device_streams.h"
 #include "core/host_copy.h"
 
 namespace contrastive::losses {
@@ -12,7 +13,9 @@ class Classes final : public Positives {
  public:
   Classes(const at::Tensor& classes, at::Device device, at::ScalarType dtype)
       : classes_(send(classes.to(dtype), device)) {
-    if (!classes.is_cpu()) return;
+    // Of a device they are never known: a graph, which cannot know those of its next call, would visit other blocks
+    // than its operations do, and give other last bits.
+    if (!classes.is_cpu() || is_asynchronous(device)) return;
     const at::Tensor host = classes.contiguous();
     known_.assign(host.data_ptr<int64_t>(), host.data_ptr<int64_t>() + host.numel());
   }
@@ -30,7 +33,7 @@ class Classes final : public Positives {
     return ranges;
   }
 
-  at::Tensor unknown_classes() const override { return known_.empty() ? classes_.to(at::kLong) : at::Tensor(); }
+  at::Tensor classes() const override { return classes_.to(at::kLong); }
 
  protected:
   std::optional<at::Tensor> weights(Range rows, Range columns) const override {
@@ -50,7 +53,7 @@ class Classes final : public Positives {
   }
 
   at::Tensor classes_;          // in the losses' dtype: comparing those makes weights of that dtype, fast
-  std::vector<int64_t> known_;  // the same on the host; empty where only the device knows
+  std::vector<int64_t> known_;  // the same on the host, for a CPU
 };
 
 class Mask final : public Positives {

@@ -30,9 +30,9 @@ class Positives {
   // Ranges of about `size`, 5/4 of it at most, that cover [begin, end), each of which `block` can read.
   virtual std::vector<Range> split(int64_t begin, int64_t end, int64_t size) const;
 
-  // Where w_ij is whether candidates are of one class, and a device alone knows their classes: int64 (candidates), of a
-  // candidate of the bank that is of no row's class −1. Else undefined.
-  virtual at::Tensor unknown_classes() const { return {}; }
+  // Where w_ij is whether candidates are of one class: the classes, int64 (candidates), −1 for a candidate of the bank
+  // that is of no row's. Else undefined.
+  virtual at::Tensor classes() const { return {}; }
 
   // w_ij = w_ji, so that block(J, I) is block(I, J) transposed.
   virtual bool symmetric() const { return true; }

@@ -2,6 +2,7 @@
 import type { DrawnTransform } from '../../lib/augment/augment.ts';
 import * as functional from '../../lib/augment/functional.ts';
 import type { Transform, TransformKind } from '../../lib/augment/transform.ts';
+import * as ops from '../../lib/tensor/ops.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { formulaImage } from './formula-image.ts';
 
@@ -87,7 +88,7 @@ export function byteImage(size: [number, number, number], channels = size[2]): T
 
 /** The same in [0, 1]. */
 export const floatImage = (size: [number, number, number], channels = size[2]): Tensor =>
-  byteImage(size, channels).to('float32').div(255);
+  ops.div(byteImage(size, channels).to('float32'), 255);
 
 export function largest(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let most = a.length === b.length ? 0 : Number.POSITIVE_INFINITY;

@@ -278,6 +278,12 @@ describe('parameters out of range are refused before a pixel is touched', () => 
     ['half a bit', () => functional.posterize(three, 1.5), 'ERR_OPTION', /posterize: bits must be an integer, got 1.5/],
     ['means', () => functional.normalize(three, [0.5, 0.5], 1), 'ERR_SHAPE', /1 number or 3, one a channel, got 2/],
     ['a std', () => functional.normalize(three, 0.5, 0), 'ERR_OPTION', /normalize: std must be > 0, got 0/],
+    [
+      'no mean',
+      () => functional.normalize(three, [], 1),
+      'ERR_OPTION',
+      /mean must hold at least one number, got an empty/,
+    ],
     ['one of them', () => functional.normalize(three, 0, [1, 1, -2]), 'ERR_OPTION', /normalize: std\[2\] must be > 0/],
     [
       'a text',

@@ -193,6 +193,18 @@ describe('help', () => {
     expect(stdout).toMatch(/\nOptions:\n(?: .*\n)+\nSeldom needed:\n +--hidden +in secret\n/);
   });
 
+  it('is a record under --json', async () => {
+    for (const args of [
+      ['--help', '--json'],
+      ['paint', '--help', '--json'],
+    ]) {
+      const { code, stdout } = await run(...args);
+      const { stdout: text } = await run(...args.slice(0, -1));
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toEqual({ help: text.trimEnd() });
+    }
+  });
+
   it.each([60, 140])('is as wide as a terminal of %i columns', async (columns) => {
     let text = '';
     const code = await runProgram(['paint', '--help'], {

@@ -142,7 +142,6 @@ describeOnDevice(() => {
       };
       const growth = async (isKnown: boolean) => (await launchesOf(isKnown, 1024)) - (await launchesOf(isKnown, 512));
       expect(await growth(false)).toBeLessThanOrEqual(await growth(true));
-      expect(await growth(false)).toBeGreaterThan(0);
     },
   );
 

@@ -1,7 +1,6 @@
 /**
  * Parameters as the functions on image tensors take them: one for all images, or one for each. Types are checked here, ranges
- * natively, as the public `ops` has the same operations; that of a `Factor` here too, since an array goes as a tensor, whose
- * values the job alone reads, too late to throw.
+ * natively; that of a `Factor` here too, since an array goes as a tensor, whose values the job alone reads, too late to throw.
  */
 import { DTypeError, OptionError } from '../../errors.ts';
 import type { OptionTable } from '../../options/option.ts';
@@ -23,7 +22,7 @@ export function expectImages(where: string, images: unknown): Tensor {
 /** Numbers for all images or each, checked, as a flat list. */
 export function list(name: string, value: unknown, range: NumberRange = {}): number[] {
   if (!Array.isArray(value)) return [expectNumber(name, value, range)];
-  if (value.length === 0) throw new OptionError(`${name} must hold a number for each image, got an empty array`);
+  if (value.length === 0) throw new OptionError(`${name} must hold at least one number, got an empty array`);
   return value.map((element, i) => expectNumber(`${name}[${i}]`, element, range));
 }
 
