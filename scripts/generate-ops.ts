@@ -267,15 +267,13 @@ const takesSelf = (schema: Schema): boolean =>
 const imports: Readonly<Record<string, readonly string[]>> = {
   '../options/names.ts': ['checkNames'],
   './call.ts': [
-    ...[
-      'call',
-      'callMany',
-      'callWithClasses',
-      'type MemoryFormat',
-      'memoryFormatCode',
-      'type Reduction',
-      'reductionCode',
-    ],
+    'call',
+    'callMany',
+    'callWithClasses',
+    'type MemoryFormat',
+    'memoryFormatCode',
+    'type Reduction',
+    'reductionCode',
     'wholeNumbers',
   ],
   './generator.ts': ['Generator'],

@@ -136,7 +136,7 @@ export function warmUpWarning(schedule: ResolvedSchedule | CustomSchedule, lengt
   const { totalSteps } = lengths;
   const steps = Math.floor(warmUpOf(schedule, lengths));
   if (totalSteps === 0 || steps < totalSteps) return undefined;
-  return `the learning rate rises until the training ends: the warm-up takes ${steps} steps, the training ${totalSteps}`;
+  return `the learning rate rises until the training ends: steps of the warm-up ${steps}, of the training ${totalSteps}`;
 }
 
 /**

@@ -103,8 +103,8 @@ describe('learningRateAt', () => {
       const schedule = checkSchedule(spec);
       return warmUpWarning(schedule, lengths);
     };
-    expect(of({ name: 'cosine', warmupEpochs: 2 })).toMatch(/the warm-up takes 20 steps, the training 20$/);
-    expect(of({ name: 'one-cycle', warmupSteps: 300 })).toMatch(/takes 300 steps, the training 20$/);
+    expect(of({ name: 'cosine', warmupEpochs: 2 })).toMatch(/steps of the warm-up 20, of the training 20$/);
+    expect(of({ name: 'one-cycle', warmupSteps: 300 })).toMatch(/warm-up 300, of the training 20$/);
     expect(of({ name: 'cosine', warmupEpochs: 1.9 })).toBeUndefined();
     expect(of('constant')).toBeUndefined();
     expect(warmUpWarning(() => 1, lengths)).toBeUndefined();

@@ -110,7 +110,7 @@ test('warnings are events, and go to the process where nobody hears these', asyn
   const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
   onTestFinished(() => emit.mockRestore());
   const options: TrainerOptions = { ...base, loss: 'nt-xent', schedule: { name: 'cosine', warmupEpochs: 3 } };
-  const message = 'the learning rate rises until the training ends: the warm-up takes 6 steps, the training 2';
+  const message = 'the learning rate rises until the training ends: steps of the warm-up 6, of the training 2';
   await new Trainer(options).fit(tinyDataset(16));
   expect(emit.mock.calls).toEqual([[message, 'TrainingWarning']]);
   emit.mockClear();
