@@ -71,8 +71,11 @@ const drawNothing: ReadonlySet<TransformKind> = new Set([
   ...(['randomGrayscale', 'randomHorizontalFlip', 'randomVerticalFlip', 'resize', 'sobel', 'solarize'] as const),
 ]);
 
-/** Whether two draws may differ. */
-export const isRandom = ({ kind, p }: Transform): boolean => !drawNothing.has(kind) || (p > 0 && p < 1);
+const isFixed = (transform: Transform): boolean =>
+  drawNothing.has(transform.kind) || (transform.kind === 'gaussianBlur' && transform.sigma[0] === transform.sigma[1]);
+
+/** Whether two views of an image may differ. */
+export const isRandom = (transform: Transform): boolean => transform.p > 0 && (transform.p < 1 || !isFixed(transform));
 
 /**
  * A checked transform from plain data.

@@ -4,11 +4,9 @@ import { optimizers } from '../optim/optimizer.ts';
 import { schedules } from '../optim/schedule.ts';
 import { chosenName, type Part, partOf, type Typed, withDefaults } from './parts.ts';
 
-/** Options that are other ones than the optimizers' own defaults, or have none: for batches of some hundred small images. */
+/** What optimizers have no default of, or another one: for batches of some hundred small images. */
 const usual: Readonly<Record<string, JsonObject>> = {
   sgd: { lr: 0.05, momentum: 0.9, weightDecay: 1e-4 },
-  adam: { lr: 0.001 },
-  adamw: { lr: 0.001, weightDecay: 0.01 },
   lars: { lr: 0.3, momentum: 0.9, weightDecay: 1e-6 },
 };
 

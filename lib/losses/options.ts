@@ -14,7 +14,9 @@ export function expectTensor(name: string, value: Tensor): Tensor {
 /** Other packages take the two views as two arguments. @throws {OptionError} a tensor in the place of options. */
 export function expectNoSecondView(where: string, options: object): void {
   if (options instanceof Tensor)
-    throw new OptionError(`${where}: options must be an object, got a Tensor; two views go as ops.stack([z0, z1], 1)`);
+    throw new OptionError(
+      `${where}: options must be a plain object, got a Tensor; two views go as ops.stack([z0, z1], 1)`,
+    );
 }
 
 /** Options of every contrastive loss that are plain data, for a trainer's `loss: { name }`. */

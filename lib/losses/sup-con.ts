@@ -111,13 +111,13 @@ export function supConLossWithStats(features: Tensor, options: SupConLossOptions
  *
  * Computed in float32 whatever the features' precision (float64 stays), exact at any temperature, with the memory of a
  * block of similarities. Equal features give ln(batch·views − 1). With no positive at all the loss is 0. A feature that
- * is NaN makes the loss NaN; so do, in tensors of a GPU, which nobody waits for, a temperature ≤ 0 and a label below 0 that was
- * computed there. Its gradient is analytic: a second derivative is an error.
+ * is NaN makes the loss NaN; so do, in tensors of a GPU, which nobody waits for, a temperature that is
+ * ≤ 0 or infinite and a label below 0 that was computed there. Its gradient is analytic: a second derivative is an error.
  *
  * @param features floating (batch, views, dim); L2-normalised inside unless `normalize: false`. A row of zeros stays so.
  * @returns scalar (), differentiable in features and, where it is a tensor, in temperature.
  * @throws {OptionError} an unknown option, a value out of range, labels and mask together; a bank whose positives nothing
- * tells; when the loss is read: a temperature tensor ≤ 0, a mask with negative or infinite weights, label sets with
+ * tells; when the loss is read: a temperature tensor of the CPU that is ≤ 0, a mask with negative or infinite weights, label sets with
  * other values than 0 and 1.
  * @throws {ShapeError} features not 3-D, labels not (batch) or (batch, classes), mask not (batch, batch), ids not (batch),
  * a bank not (bank, dim) with labels and ids to match.

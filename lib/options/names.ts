@@ -19,7 +19,8 @@ export function checkNames(
   isTold: (name: string) => boolean = () => true,
 ): void {
   if (options === undefined) return;
-  if (!isPlainObject(options)) throw new OptionError(`${where}: options must be an object, got ${describe(options)}`);
+  if (!isPlainObject(options))
+    throw new OptionError(`${where}: options must be a plain object, got ${describe(options)}`);
   for (const name of Object.keys(options))
     if (!known.includes(name))
       throw new OptionError(`${where}: unknown option '${clip(name)}'; ${suggestion(name, known.filter(isTold))}`);

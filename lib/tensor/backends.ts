@@ -27,13 +27,16 @@ export const backendOptions = {
 
 export interface BackendOptions extends OptionsOf<typeof backendOptions> {}
 
-/** Nobody has chosen: trainers do. */
-let benchmarkIsFree = true;
+/** Undefined: nobody has, and trainers do. */
+let chosenBenchmark: boolean | undefined;
+let isDeterministic = false;
 /** Trainers on CUDA. */
 let atWork = 0;
 
-const set = ({ matmulPrecision, cudnnBenchmark, cudnnDeterministic }: BackendOptions): void =>
+const set = ({ matmulPrecision, cudnnDeterministic }: Omit<BackendOptions, 'cudnnBenchmark'>): void => {
+  const cudnnBenchmark = chosenBenchmark ?? (atWork > 0 && !isDeterministic);
   guard(() => loadAddon().setBackends(matmulPrecision, cudnnBenchmark, cudnnDeterministic));
+};
 
 /**
  * Sets what is given, in this process: for a training's operations, those that are enqueued from here on. An embedder's passes, which
@@ -42,17 +45,17 @@ const set = ({ matmulPrecision, cudnnBenchmark, cudnnDeterministic }: BackendOpt
  */
 export function setBackends(options: BackendOptions): void {
   const resolved = resolveOptions('setBackends', backendOptions, options);
-  const { cudnnDeterministic, cudnnBenchmark = cudnnDeterministic ? false : undefined } = resolved;
-  if (cudnnBenchmark !== undefined) benchmarkIsFree = false;
-  set({ ...resolved, cudnnBenchmark });
+  chosenBenchmark = resolved.cudnnBenchmark ?? chosenBenchmark;
+  isDeterministic = resolved.cudnnDeterministic ?? isDeterministic;
+  set(resolved);
 }
 
 /** @internal For work on batches of one size on `device`: cuDNN looks for the fastest algorithms until all of it is disposed. */
 export function withBenchmark(device: string): Disposable {
   if (!device.startsWith('cuda')) return { [Symbol.dispose]: () => {} };
-  if (atWork++ === 0 && benchmarkIsFree) set({ cudnnBenchmark: true });
+  if (++atWork === 1) set({});
   const end = (): void => {
-    if (--atWork === 0 && benchmarkIsFree) set({ cudnnBenchmark: false });
+    if (--atWork === 0) set({});
   };
   return { [Symbol.dispose]: end };
 }

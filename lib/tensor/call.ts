@@ -54,8 +54,8 @@ export function callWithClasses(
   use: (classes: Tensor) => Tensor,
   { orSharesOf }: { readonly orSharesOf?: Tensor } = {},
 ): Tensor {
-  if (classes instanceof Tensor && orSharesOf instanceof Tensor && dimensions(classes) === dimensions(orSharesOf))
-    return use(classes);
+  const logits = orSharesOf instanceof Tensor ? dimensions(orSharesOf) : null;
+  if (classes instanceof Tensor && (logits === undefined || logits === dimensions(classes))) return use(classes);
   const dtype = dtypeOfWhole(name, classes);
   if (dtype === undefined || dtype === 'int64') return use(classes);
   using converted = classes.to('int64');

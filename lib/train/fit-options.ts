@@ -79,8 +79,8 @@ export const fitOptions = {
   monitorStart: { type: 'boolean', default: false, help: 'monitors run before the first step too' },
   /**
    * A figure that monitors give after epochs, such as 'knnTop1': the checkpoint of the epoch in which it was highest is kept,
-   * beside the newest ones, as `checkpoints/best`. Needs `out`, and a monitor that gives it: once each has spoken, another name is an
-   * error. Default: none.
+   * beside the newest ones, as `checkpoints/best`. Needs `out`, and a monitor that gives it: another name is warned of
+   * once each has spoken, and an error at the end. Default: none.
    */
   best: {
     type: 'string',

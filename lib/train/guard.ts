@@ -62,7 +62,7 @@ export class StepGuard implements Disposable {
   readonly #optimizer: Optimizer;
   /** What the forward pass moves: running statistics, those of the method's own parts too. */
   readonly #statistics: readonly Tensor[];
-  /** The statistics as they were before the step: copied by beginStep_ where they have moved since, so that a constant is not. */
+  /** The statistics as they were before the step: copied by beginStep_; on the CPU where they have moved since, so that a constant is not. */
   readonly #before: readonly Tensor[];
   readonly #status: Tensor;
   readonly #lossScale: LossScale | undefined;

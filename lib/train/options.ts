@@ -48,7 +48,10 @@ export const trainerOptions = {
     ...{ type: 'checked', default: null, check: orNull(expectHead) },
     ...{ value: 'Module, { forward, namedParameters }, null', help: 'projection head; null: losses see the features' },
   },
-  /** What `simclr()`, `byol()` and the other methods return, `{ name, … }`, or a name for its defaults. Default 'supcon'. */
+  /**
+   * What `simclr()`, `byol()` and the other methods return, `{ name, … }`, or a name for its defaults; one of your own by what
+   * `defineMethod` returned, or `{ name }`. Default 'supcon'.
+   */
   method: {
     ...{ type: 'checked', check: asGiven<NamedMethod['name'] | NamedMethod | MethodSpec> },
     ...{ value: '`simclr()` and others, or a name', usual: "`'supcon'`", help: 'what is learned by' },

@@ -3,7 +3,7 @@ import { checkDataset, type Dataset } from '../data/dataset.ts';
 import { atOwnWork, barrier, claimGroup, fromRankZero } from '../distributed/group.ts';
 import { localDevice } from '../distributed/local-device.ts';
 import { failTogether } from '../distributed/rows.ts';
-import { NonFiniteLossError, StateError } from '../errors.ts';
+import { NonFiniteLossError, OptionError, StateError } from '../errors.ts';
 import { Module } from '../nn/module.ts';
 import { makeOptimizer } from '../optim/optimizer.ts';
 import { learningRateAt, warmUpWarning } from '../optim/schedule.ts';
@@ -189,18 +189,25 @@ export class Trainer {
       await writer?.record(event);
       return [event];
     };
+    let isMissingTold = false;
     const endEpoch = async (epoch: number): Promise<TrainEvent[]> => {
       this.#setTraining(false);
       if (ranks?.canDiffer) await shareState(trained, ranks);
       const step = reports.done;
+      const isLast = epoch + 1 === epochs;
+      let missing: string | undefined;
       const found = async (): Promise<Figures> => {
         const ofEpoch = await watch.figuresOfEpoch({ epoch, step, signal: options.signal });
-        if (writer && best !== undefined) watch.expectFigure(best, { isLast: epoch + 1 === epochs });
+        // Monitors of features are silent where no step was made since the run went on.
+        if (writer && best !== undefined && step > startStep) missing = watch.missing(best, { isLast });
+        if (missing !== undefined && isLast) throw new OptionError(missing);
         return ofEpoch;
       };
       const metrics = await figures(() => judged(found));
       const event = { kind: 'epoch', epoch, step, loss: reports.epochLoss, metrics } as const;
       const events: TrainEvent[] = [];
+      if (missing !== undefined && !isMissingTold) events.push({ kind: 'warning', message: missing });
+      isMissingTold ||= missing !== undefined;
       const value = best === undefined ? undefined : metrics[best];
       if (best !== undefined && value !== undefined && writer?.isBest(value)) {
         events.push(...(await save(step)));

@@ -113,15 +113,13 @@ export class Watch implements Disposable {
   }
 
   /**
-   * Asked behind each epoch for the figure that the best checkpoint is told by.
-   * @throws {OptionError} no monitor gives it: each has spoken by now, or will not be asked again.
+   * Asked behind each epoch for the figure that the best checkpoint is told by: what is wrong where no monitor has given it, though
+   * each has spoken by now, or will not be asked again.
    */
-  expectFigure(best: string, { isLast }: { readonly isLast: boolean }): void {
-    if (this.#names.has(best) || (this.#silent.size > 0 && !isLast)) return;
+  missing(best: string, { isLast }: { readonly isLast: boolean }): string | undefined {
+    if (this.#names.has(best) || (this.#silent.size > 0 && !isLast)) return undefined;
     const given = this.#names.size === 0 ? 'none' : [...this.#names].map((name) => `'${name}'`).join(', ');
-    throw new OptionError(
-      `best must be a figure that the monitors give after epochs, got '${clip(best)}'; given: ${given}`,
-    );
+    return `best must be a figure that the monitors give after epochs, got '${clip(best)}'; given: ${given}`;
   }
 
   #heard(monitor: Monitor, given: unknown): Figures {

@@ -103,6 +103,14 @@ std::array<at::Tensor, 2> weights_of(const Batch& batch, std::span<const Placeme
   return {both.narrow(0, 0, count), both.narrow(0, count, count)};
 }
 
+// Those of all views are made together up to here: 256 MiB.
+constexpr int64_t kMostWeights = int64_t{1} << 26;
+
+int64_t weights_in(const Batch& batch, std::span<const Placement> placements) {
+  const int64_t each = placements[0].rows.count * batch.height() + placements[0].columns.count * batch.width();
+  return static_cast<int64_t>(placements.size()) * each;
+}
+
 // What `make` makes of all images and as many placements from `first` on, one behind the other.
 template <typename Make>
 at::Tensor each_view(const Batch& batch, std::span<const Placement> placements, Make make) {
@@ -118,6 +126,11 @@ at::Tensor place(const at::Tensor& images, std::span<const Placement> placements
   const Batch batch("place", images);
   const auto is_whole = [](const AxisView& view, int64_t size) { return view.is_whole() && view.count == size; };
   if (std::any_of(placements.begin(), placements.end(), [](const Placement& one) { return one.is_resized(); })) {
+    if (weights_in(batch, placements) > kMostWeights)
+      return each_view(batch, placements, [&](int64_t first) {
+        const auto [rows, columns] = weights_of(batch, placements.subspan(first, batch.samples()));
+        return apply_separable(images, rows, columns);
+      });
     const std::array<at::Tensor, 2> weights = weights_of(batch, placements);
     return each_view(batch, placements, [&](int64_t first) {
       const auto own = [&](const at::Tensor& values) { return values.narrow(0, first, batch.samples()); };

@@ -114,6 +114,11 @@ void State::note_effect_failure(uint32_t flags, uint64_t job) {
   if (!first) first = std::make_shared<Failure>(describe(std::current_exception(), job));
 }
 
+void State::hear_of_ranks(uint32_t flags) const {
+  if (is_interactive(flags)) return;
+  if (const auto group = joined_.lock()) group->wait_for_joined();
+}
+
 void State::throw_effect_failure(uint32_t flags) {
   if (FailurePtr& first = effect_failure(flags)) throw FailureException(std::exchange(first, nullptr));
 }

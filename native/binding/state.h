@@ -79,6 +79,9 @@ class State {
 
   // In a job: this environment has joined the process group, which goes with it.
   void note_joined(std::weak_ptr<distributed::ProcessGroup> group) { joined_ = std::move(group); }
+  // In a job of the stream of `flags`, before somebody waits for the device: throws where a rank is gone, for whose
+  // part the device would wait without an end.
+  void hear_of_ranks(uint32_t flags) const;
 
  private:
   explicit State(Napi::Env env);

@@ -156,6 +156,7 @@ Napi::Value read(const Napi::CallbackInfo& info) {
     try {
       if (!own) state.throw_effect_failure(flags);
       const at::Device device = slot->value().device();  // which the tensor may have been moved to since
+      if (is_asynchronous(device)) state.hear_of_ranks(flags);
       at::Tensor host = readable(slot->value());
       slot.reset();
       settle_when_done(state, settler, device, [host](Napi::Env env) { return to_typed_array(env, host); });
@@ -176,6 +177,7 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
   state.stream(flags).enqueue(make_job([slot, promises = Promises(Slots{done}, 0), &state, flags]() mutable {
     promises.settle([&] {
       state.throw_effect_failure(flags);
+      if (is_asynchronous(slot->value().device())) state.hear_of_ranks(flags);
       const at::Tensor host = readable(slot->value());
       for (const c10::Event& mark : mark_launched(slot->value().device()))
         mark.synchronize();  // who calls this waits anyway
@@ -189,11 +191,13 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
 Napi::Value ready(const Napi::CallbackInfo& info) {
   State& state = State::of(info.Env());
   SlotPtr slot = TensorHandle::get(info[0], "tensor");
-  Stream& stream = state.stream(flags_at(info, 1));
+  const uint32_t flags = flags_at(info, 1);
+  Stream& stream = state.stream(flags);
   auto [promise, settler] = state.promise();
-  stream.enqueue(make_job([slot, settler = settler, &state] {
+  stream.enqueue(make_job([slot, settler = settler, &state, flags] {
     try {
       const at::Tensor& value = slot->value();
+      if (is_asynchronous(value.device())) state.hear_of_ranks(flags);
       settle_when_done(state, settler, value.device(),
                        [shape = value.sizes().vec(), dtype = value.scalar_type(),
                         requires_grad = value.requires_grad()](Napi::Env env) {
@@ -219,6 +223,7 @@ Napi::Value sync(const Napi::CallbackInfo& info) {
   stream.enqueue(make_job([settler = settler, &state, flags] {
     try {
       state.throw_effect_failure(flags);
+      state.hear_of_ranks(flags);
       settle_when_done(state, settler, std::nullopt, [](Napi::Env env) { return env.Undefined(); });
     } catch (...) {
       settler.reject(describe(std::current_exception()));

@@ -278,7 +278,9 @@ void RecordingGraph::start_again() {
   wasted_ = calls_ - kWarmUp < kWorthwhile ? wasted_ + 1 : 0;
   if (wasted_ == kMostWasted)
     return give_up(
-        "tensors from outside, or gradients that are added to, lie elsewhere or have other values every few calls");
+        "tensors from outside, or gradients that are added to, lie elsewhere or have other values every few calls, or "
+        "setBackends() was "
+        "called");
   calls_ = 0;
   let_go();
   const std::lock_guard lock(mutex_);

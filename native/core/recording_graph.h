@@ -37,8 +37,8 @@ class RecordingGraph {
 
   // As Recording::run. The first calls run the operations, so that what is made once is there; the next takes them
   // down. Arguments are copied into memory of the graph, and results out of it. What autograd leaves in `grad` stays in
-  // it, and is overwritten by the next call. Where no graph is possible, or another thread had the first call, the
-  // operations run.
+  // it, and is overwritten by the next call; a gradient from before the call is added to where it lies. Where no graph
+  // is possible, or another thread had the first call, the operations run.
   std::vector<at::Tensor> run(std::vector<at::Tensor> given, uint64_t job, const std::function<void()>& check);
 
   // Any thread.

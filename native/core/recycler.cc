@@ -7,14 +7,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <iterator>
 #include <map>
 #include <mutex>
-#include <unordered_map>
+#include <utility>
 
 #include "core/thread.h"
 
@@ -81,11 +80,13 @@ class Recycler final : public c10::Allocator {
     }
   }
 
-  struct Free {
+  struct Range {
     size_t bytes;
-    Clock::time_point since;  // of the part that has been free for longest
+    // It is free; of parts that were joined, the larger one's: what is used now and then must not be given back again
+    // and again for a remnant beside it that nobody takes.
+    Clock::time_point since;
   };
-  using FreeRanges = std::map<char*, Free>;
+  using Ranges = std::map<char*, Range>;
 
   void* obtain(size_t bytes) {
     void* data = take(bytes);
@@ -98,6 +99,8 @@ class Recycler final : public c10::Allocator {
 
   // The end of the smallest free range that is large enough, or else new memory.
   void* take(size_t bytes) {
+    Ranges made;  // first, since it may throw
+    const auto one = made.emplace(nullptr, Range{bytes, {}}).first;
     const std::lock_guard lock(mutex_);
     auto best = free_.end();
     for (auto range = free_.begin(); range != free_.end(); ++range)
@@ -114,7 +117,9 @@ class Recycler final : public c10::Allocator {
       if (best->second.bytes == 0) free_.erase(best);
       free_bytes_ -= bytes;
     }
-    taken_.emplace(data, bytes);
+    auto node = made.extract(one);
+    node.key() = data;
+    taken_.insert(std::move(node));
     return data;
   }
 
@@ -124,14 +129,14 @@ class Recycler final : public c10::Allocator {
       self.fallback_->raw_deallocate(data);
   }
 
-  // False when the block is not one of ours.
+  // False when the block is not one of ours. Takes no memory.
   bool keep(char* data) {
     const std::lock_guard lock(mutex_);
     const auto found = taken_.find(data);
     if (found == taken_.end()) return false;
-    free_bytes_ += found->second;
-    const auto range = free_.emplace(data, Free{found->second, Clock::now()}).first;
-    taken_.erase(found);
+    found->second.since = Clock::now();
+    free_bytes_ += found->second.bytes;
+    const auto range = free_.insert(taken_.extract(found)).position;
     join(range, std::next(range));
     if (range != free_.begin()) join(std::prev(range), range);
     kept_.notify_one();
@@ -139,15 +144,16 @@ class Recycler final : public c10::Allocator {
   }
 
   // Makes one range of two where they touch.
-  void join(FreeRanges::iterator range, FreeRanges::iterator next) {
+  void join(Ranges::iterator range, Ranges::iterator next) {
     if (next == free_.end() || range->first + range->second.bytes != next->first) return;
-    range->second = {range->second.bytes + next->second.bytes, std::min(range->second.since, next->second.since)};
+    const Range &one = range->second, &other = next->second;
+    range->second = {one.bytes + other.bytes, one.bytes >= other.bytes ? one.since : other.since};
     free_.erase(next);
   }
 
-  // Gives back to the system what has been free since before `limit`, and what it touches.
+  // Gives back to the system what has been free since before `limit`.
   void unmap_free(Clock::time_point limit) {
-    FreeRanges expired;
+    Ranges expired;
     {
       const std::lock_guard lock(mutex_);
       for (auto range = free_.begin(); range != free_.end();) {
@@ -159,7 +165,8 @@ class Recycler final : public c10::Allocator {
         range = next;
       }
     }
-    for (const auto& [data, range] : expired) munmap(data, range.bytes);
+    for (const auto& [data, range] : expired)
+      if (munmap(data, range.bytes) != 0) madvise(data, range.bytes, MADV_DONTNEED);  // too many mappings
   }
 
   void watch() {
@@ -178,8 +185,8 @@ class Recycler final : public c10::Allocator {
   c10::Allocator* const fallback_ = c10::GetDefaultCPUAllocator();
   std::mutex mutex_;
   std::condition_variable kept_;
-  std::unordered_map<char*, size_t> taken_;
-  FreeRanges free_;  // no two of them touch
+  Ranges taken_;
+  Ranges free_;  // no two of them touch
   char* newest_ = nullptr;
   size_t free_bytes_ = 0;
 };

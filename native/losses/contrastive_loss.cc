@@ -133,8 +133,9 @@ std::tuple<at::Tensor, at::Tensor> mean_loss(const LossInputs& inputs, const Los
   const at::Tensor& z = candidates.rows;
   const at::Tensor tau = learned ? learned->to(dtype).reshape({}) : at::scalar_tensor(temperature, z.options());
   if (is_in_rows) {
-    candidates.rows = candidates.rows / tau.sqrt();
-    if (candidates.bank.defined()) candidates.bank = candidates.bank / tau.sqrt();
+    const at::Tensor root = tau.masked_fill(tau.isinf(), std::numeric_limits<double>::quiet_NaN()).sqrt();
+    candidates.rows = candidates.rows / root;
+    if (candidates.bank.defined()) candidates.bank = candidates.bank / root;
   }
   Pairs pairs{.positives = candidates.positives,
               .cap = std::nullopt,

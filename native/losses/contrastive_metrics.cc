@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "core/error.h"
@@ -50,9 +51,10 @@ class Rows {
     const at::Tensor is_new = sorted.narrow(0, 1, count() - 1).ne(sorted.narrow(0, 0, count() - 1));
     const at::Tensor places = at::cat({at::zeros({1}, sorted.options()), is_new.cumsum(0)});
     classes = send(places, features.device());
+    lowest_label = sorted.select(0, 0);
     if (!places.is_cpu()) return;
-    const auto* lowest = sorted.const_data_ptr<int64_t>();
-    CONTRASTIVE_CHECK(*lowest >= 0, kOptionError, "labels must be integers >= 0, got ", *lowest);
+    const auto lowest = lowest_label.item<int64_t>();
+    CONTRASTIVE_CHECK(lowest >= 0, kOptionError, "labels must be integers >= 0, got ", lowest);
     known_classes_.assign(places.const_data_ptr<int64_t>(), places.const_data_ptr<int64_t>() + count());
   }
 
@@ -63,8 +65,9 @@ class Rows {
     return known_classes_.empty() || known_classes_[last] >= known_classes_[first];
   }
 
-  at::Tensor z;        // float32 (rows, dim), of length one or zero
-  at::Tensor classes;  // int64 (rows), from 0, ascending
+  at::Tensor z;             // float32 (rows, dim), of length one or zero
+  at::Tensor classes;       // int64 (rows), from 0, ascending
+  at::Tensor lowest_label;  // ()
 
  private:
   std::vector<int64_t> known_classes_;  // the same on the host; empty where only the device knows
@@ -159,7 +162,9 @@ at::Tensor contrastive_metrics(const at::Tensor& features, const std::optional<a
                                      (nearest.potential / pairs).log(),
                                      deviation * std::sqrt(static_cast<double>(z.size(1))),
                                      valid_anchors.to(at::kDouble)};
-  return at::stack(metrics).to(at::kFloat);
+  const at::Tensor result = at::stack(metrics).to(at::kFloat);
+  if (rows.lowest_label.is_cpu()) return result;
+  return result.masked_fill(rows.lowest_label.lt(0), std::numeric_limits<double>::quiet_NaN());
 }
 
 CONTRASTIVE_OP(contrastive_metrics,

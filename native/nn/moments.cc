@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <limits>
+
 #include "core/error.h"
 #include "distributed/collectives.h"
 
@@ -23,8 +25,10 @@ Moments over_all_ranks(const Moments& own) {
   const at::Tensor count = counts.sum(0);
   CONTRASTIVE_CHECK(!count.is_cpu() || count.item<double>() > 1, kShapeError,
                     "batch normalisation over all ranks needs more than one value per channel");
-  const at::Tensor mean = (counts * means).sum(0) / count;
-  return {at::cat({count, mean, (squares + counts * (means - mean).square()).sum(0)})};
+  // That of a device is not read: a step with one value a channel is refused, since its loss is no number.
+  const at::Tensor enough = count.masked_fill(count.le(1), std::numeric_limits<double>::quiet_NaN());
+  const at::Tensor mean = (counts * means).sum(0) / enough;
+  return {at::cat({enough, mean, (squares + counts * (means - mean).square()).sum(0)})};
 }
 
 // Gathered: of so few numbers gloo's all-reduce takes twice the time of its all-gather.

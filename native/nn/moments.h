@@ -18,7 +18,7 @@ struct Moments {
 
 // Those of all ranks' values together, the same in each rank to the bit, on the device of its own. Nobody waits for a
 // device whose tensors travel from there. Throws kShapeError for one value a channel; on a device, where the count is
-// not read, its variance is no number.
+// not read, they are no numbers.
 Moments over_all_ranks(const Moments& own);
 
 // Σ over the ranks of float64 numbers (n), in the same way.

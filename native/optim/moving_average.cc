@@ -27,6 +27,7 @@ at::Tensor moving_average_(const Tensors& averages, const Tensors& values, const
   const at::Tensor is_fine = status.le(kFine), share = 1 - send(momentum, status.device());
   for (const auto& [to, from] : chunks_of(averages, values)) {
     std::vector<at::Tensor> moved = at::_foreach_sub(from, to);
+    // Not lerp's other form, for shares of ½ and more: last bits may differ from the CPU's there.
     at::_foreach_mul_(moved, share.reshape({}).to(to.front().scalar_type()));  // of another dtype: one by one
     at::_foreach_add_(moved, to);
     copy_where(is_fine, to, moved);

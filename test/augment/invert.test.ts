@@ -19,6 +19,6 @@ describe('invert', () => {
 
   test('refuses bad options', () => {
     expectError(() => invert({ p: 2 }), 'ERR_OPTION', /invert: p must be/);
-    expectError(() => invert(1 as never), 'ERR_OPTION', /options must be an object/);
+    expectError(() => invert(1 as never), 'ERR_OPTION', /options must be a plain object/);
   });
 });

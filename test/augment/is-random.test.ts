@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { augment } from '../../lib/augment/augment.ts';
+import { gaussianBlur } from '../../lib/augment/gaussian-blur.ts';
+import { randomErasing } from '../../lib/augment/random-erasing.ts';
 import { randomHorizontalFlip } from '../../lib/augment/random-horizontal-flip.ts';
 import { solarize } from '../../lib/augment/solarize.ts';
 import { isRandom, type Transform } from '../../lib/augment/transform.ts';
@@ -13,9 +15,12 @@ function drawsDiffer(transform: Transform): boolean {
   return new Set(Array.from({ length: 40 }, (_, seed) => JSON.stringify(pipeline.draw(input, { seed })))).size > 1;
 }
 
-test.each([...smooth, ...stepped, solarize(), solarize({ p: 0 }), randomHorizontalFlip({ p: 1 })])(
-  'isRandom is whether draws differ: %o',
-  (transform) => {
-    expect(isRandom(transform)).toBe(drawsDiffer(transform));
-  },
-);
+const others = [solarize(), solarize({ p: 0 }), randomHorizontalFlip({ p: 1 }), gaussianBlur(3, { sigma: 1 })];
+
+test.each([...smooth, ...stepped, ...others])('isRandom is whether draws differ: %o', (transform) => {
+  expect(isRandom(transform)).toBe(drawsDiffer(transform));
+});
+
+test('isRandom says no of what is never applied', () => {
+  expect(isRandom(randomErasing({ p: 0 }))).toBe(false);
+});

@@ -28,6 +28,6 @@ describe('randomHorizontalFlip', () => {
 
   test('refuses bad options', () => {
     expectError(() => randomHorizontalFlip({ p: -0.1 }), 'ERR_OPTION', /randomHorizontalFlip: p must be/);
-    expectError(() => randomHorizontalFlip(0.5 as never), 'ERR_OPTION', /options must be an object/);
+    expectError(() => randomHorizontalFlip(0.5 as never), 'ERR_OPTION', /options must be a plain object/);
   });
 });

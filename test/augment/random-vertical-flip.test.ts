@@ -28,6 +28,6 @@ describe('randomVerticalFlip', () => {
 
   test('refuses bad options', () => {
     expectError(() => randomVerticalFlip({ p: -0.1 }), 'ERR_OPTION', /randomVerticalFlip: p must be/);
-    expectError(() => randomVerticalFlip(0.5 as never), 'ERR_OPTION', /options must be an object/);
+    expectError(() => randomVerticalFlip(0.5 as never), 'ERR_OPTION', /options must be a plain object/);
   });
 });

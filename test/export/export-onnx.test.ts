@@ -222,7 +222,7 @@ describe('misuse is refused', () => {
   const head = projectionHead({ inFeatures: 16 });
   const written = { forward: () => tensor(1), namedParameters: () => new Map() };
   const cases: [string, unknown, unknown, unknown, string, RegExp][] = [
-    ['no module', 3, 'x', {}, 'ERR_OPTION', /modules: options must be an object, got 3 \(number\)/],
+    ['no module', 3, 'x', {}, 'ERR_OPTION', /modules: options must be a plain object, got 3 \(number\)/],
     ['nothing', undefined, 'x', {}, 'ERR_OPTION', /encoder must be a module such as .* got undefined/],
     ['no encoder', { head }, 'x', {}, 'ERR_OPTION', /encoder must be a module such as .* got undefined/],
     ['a misspelled module', { encoder, haed: head }, 'x', {}, 'ERR_OPTION', /did you mean 'head'/],

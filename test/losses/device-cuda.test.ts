@@ -116,6 +116,7 @@ describeOnDevice(() => {
       supConLoss(z, { labels: made.sub(1), temperature }),
       supConLoss(z, { labels: made, temperature: temperature.neg() }),
       supConLoss(z, { labels: made, temperature: temperature.mul(0) }),
+      supConLoss(z, { labels: made, temperature: temperature.mul(Number.POSITIVE_INFINITY) }),
       internal.softmaxCrossEntropy(z, made.sub(1)),
       internal.softmaxCrossEntropy(z, made.add(4)), // 4 to 8, of 8 classes
     ];
@@ -123,6 +124,16 @@ describeOnDevice(() => {
     expect(waitsOfStreams(takeLog())).toEqual([]);
     expect(await right.item()).toBeCloseTo(await supConLoss(features('cpu'), { labels }).item(), 6);
     for (const each of wrong) expect(await each.item()).toBeNaN();
+    for (const value of Object.values(await contrastiveMetrics(z, { labels: made.sub(1) }))) expect(value).toBeNaN();
+  });
+
+  it('a gradient that may be differentiated is the plain one, and a second derivative is refused', async () => {
+    const z = tensor(values, { shape: [64, 2, 8], device, requiresGrad: true });
+    const slope = (createGraph: boolean) => ops.grad([supConLoss(z, { labels })], [z], { createGraph })[0] as Tensor;
+    expect(await slope(true).toArray()).toEqual(await slope(false).toArray());
+    await expect(ops.grad([ops.square(slope(true)).sum()], [z])[0]?.data()).rejects.toMatchObject({
+      code: 'ERR_AUTOGRAD',
+    });
   });
 
   // A GPU does not tell how many there were.

@@ -67,7 +67,9 @@ describe('ntXentLoss', () => {
       expect(call).toThrow(
         expect.objectContaining({
           code: 'ERR_OPTION',
-          message: expect.stringMatching(/Loss: options must be an object, got a Tensor; two views go as ops\.stack/),
+          message: expect.stringMatching(
+            /Loss: options must be a plain object, got a Tensor; two views go as ops\.stack/,
+          ),
         }),
       );
     expect(() => ntXentLoss(features(2), { temperature: -1 })).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }));

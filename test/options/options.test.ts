@@ -44,8 +44,8 @@ describe('resolveOptions', () => {
 
   it.each<[unknown, string]>([
     [{ size: 1, knd: 'mlp' }, "head: unknown option 'knd'; did you mean 'kind'?"],
-    [null, 'head: options must be an object, got null'],
-    [new Map([['size', 1]]), 'head: options must be an object, got an object of type Map'],
+    [null, 'head: options must be a plain object, got null'],
+    [new Map([['size', 1]]), 'head: options must be a plain object, got an object of type Map'],
     [{}, 'size must be an integer >= 1, got undefined'],
     [{ size: 1, temperature: 0 }, 'temperature must be a finite number > 0, got 0 (number)'],
     [
@@ -60,7 +60,7 @@ describe('resolveOptions', () => {
     [{ size: 1, device: '' }, "device must be a non-empty string, got '' (string)"],
     [{ size: 1, normalize: 1 }, 'normalize must be true or false, got 1 (number)'],
     [{ size: 1, block: null }, 'block must be an integer >= 1, got null'],
-    [{ size: 1, hard: 3 }, 'hard: options must be an object, got 3 (number)'],
+    [{ size: 1, hard: 3 }, 'hard: options must be a plain object, got 3 (number)'],
     [{ size: 1, hard: { bta: 1 } }, "hard: unknown option 'bta'; did you mean 'beta'?"],
     [{ size: 1, hard: { prior: 2 } }, 'hard.prior must be a finite number <= 1, got 2 (number)'],
     [{ size: 1, range: 'wide' }, "range must be a finite number, got 'wide' (string)"],

@@ -395,7 +395,7 @@ describe('what a user gets wrong', () => {
       [{ onEvent: 5 }, /onEvent must be a function, got 5/],
       [{ out: 'x', resume: 'yes' }, /resume must be true or false/],
       [{ checkpointEvery: 0 }, /checkpointEvery must be an integer >= 1/],
-      [{ data: 'mnist' }, /data: options must be an object/],
+      [{ data: 'mnist' }, /data: options must be a plain object/],
       [{ data: { name: '', path: null, limit: null } }, /data\.name must be a non-empty string/],
       [{ data: { name: 'x', path: 3, limit: null } }, /data\.path must be/],
       [{ data: { name: 'x', path: null, limit: 0 } }, /data\.limit must be an integer >= 1/],

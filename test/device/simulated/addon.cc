@@ -1,5 +1,6 @@
 // What the tests call: provideGraphs() once, takeLog(), which empties it, fail(), holdCaptures() and untilHeld().
 #include <napi.h>
+#include <chrono>
 
 #include <algorithm>
 
@@ -60,9 +61,10 @@ void hold_captures(const Napi::CallbackInfo& info) {
 }
 
 // untilHeld(): blocks until one is.
-void until_held(const Napi::CallbackInfo&) {
+void until_held(const Napi::CallbackInfo& info) {
   std::unique_lock lock(device().mutex);
-  device().held_or_let_go.wait(lock, [] { return device().is_holding; });
+  if (!device().held_or_let_go.wait_for(lock, std::chrono::seconds(30), [] { return device().is_holding; }))
+    throw Napi::Error::New(info.Env(), "no graph is being taken down");
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
