@@ -33,9 +33,14 @@ let isDeterministic = false;
 /** Trainers on CUDA. */
 let atWork = 0;
 
+/** What was last set from here: other workers of the process set it too. */
+let lastBenchmark = false;
+
 const set = ({ matmulPrecision, cudnnDeterministic }: Omit<BackendOptions, 'cudnnBenchmark'>): void => {
-  const cudnnBenchmark = chosenBenchmark ?? (atWork > 0 && !isDeterministic);
-  guard(() => loadAddon().setBackends(matmulPrecision, cudnnBenchmark, cudnnDeterministic));
+  const wanted = chosenBenchmark ?? (atWork > 0 && !isDeterministic);
+  const isNew = chosenBenchmark !== undefined || wanted !== lastBenchmark;
+  guard(() => loadAddon().setBackends(matmulPrecision, isNew ? wanted : undefined, cudnnDeterministic));
+  lastBenchmark = wanted;
 };
 
 /**

@@ -55,7 +55,8 @@ export function callWithClasses(
   { orSharesOf }: { readonly orSharesOf?: Tensor } = {},
 ): Tensor {
   const logits = orSharesOf instanceof Tensor ? dimensions(orSharesOf) : null;
-  if (classes instanceof Tensor && (logits === undefined || logits === dimensions(classes))) return use(classes);
+  const mayBeShares = classes instanceof Tensor && (logits === undefined || logits === dimensions(classes));
+  if (mayBeShares && floats.includes(described(classes).dtype)) return use(classes);
   const dtype = dtypeOfWhole(name, classes);
   if (dtype === undefined || dtype === 'int64') return use(classes);
   using converted = classes.to('int64');

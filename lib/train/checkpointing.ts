@@ -143,6 +143,11 @@ export class RunWriter implements AsyncDisposable {
     await this.#run.metrics.append(json(event));
   }
 
+  /** Whether a checkpoint is kept as the best one, of this figure, perhaps since an earlier part of the run. */
+  get hasBest(): boolean {
+    return this.#best !== undefined;
+  }
+
   /** Whether a figure is higher than in the epochs before. */
   isBest(value: number): boolean {
     return value > (this.#best?.value ?? Number.NEGATIVE_INFINITY);

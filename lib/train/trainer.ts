@@ -198,8 +198,9 @@ export class Trainer {
       let missing: string | undefined;
       const found = async (): Promise<Figures> => {
         const ofEpoch = await watch.figuresOfEpoch({ epoch, step, signal: options.signal });
-        // Monitors of features are silent where no step was made since the run went on.
-        if (writer && best !== undefined && step > startStep) missing = watch.missing(best, { isLast });
+        // A run that goes on may have been given it before; monitors of features are silent where no step was made since.
+        const isAsked = step > startStep || !watch.seesFeatures;
+        if (best !== undefined && writer?.hasBest === false && isAsked) missing = watch.missing(best, { isLast });
         if (missing !== undefined && isLast) throw new OptionError(missing);
         return ofEpoch;
       };

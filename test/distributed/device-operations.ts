@@ -71,8 +71,22 @@ const agreement = takeLog();
 loss.backward();
 await enqueued();
 const backward = takeLog();
+await sync(); // who waits for the device asks before whether the others are there
+const heard = takeLog();
+await sync();
+const again = takeLog();
 
 process.stdout.write(
-  JSON.stringify({ ...results, norms, copies, forward, agreement, backward, traffic: loadAddon().groupTraffic() }),
+  JSON.stringify({
+    ...results,
+    norms,
+    copies,
+    forward,
+    agreement,
+    backward,
+    heard,
+    again,
+    traffic: loadAddon().groupTraffic(),
+  }),
 );
 await loadAddon().leaveGroup('');

@@ -99,6 +99,8 @@ describeOnSimulatedDevice(() => {
     readonly forward: DeviceLog;
     readonly agreement: DeviceLog;
     readonly backward: DeviceLog;
+    readonly heard: DeviceLog;
+    readonly again: DeviceLog;
   }
   let results: Results[];
   beforeAll(async () => {
@@ -161,12 +163,13 @@ describeOnSimulatedDevice(() => {
   );
 
   it('batch normalisation waits for nothing; the agreement of a step does, for all of it', () => {
-    for (const { forward, agreement, backward } of results) {
+    for (const { forward, agreement, backward, heard, again } of results) {
       for (const log of [forward, backward]) {
         expect(waitsOfStreams(log)).toEqual([]);
         expect(log.copies).not.toHaveProperty('to host');
       }
-      expect(waitsOfStreams(agreement)).toContain('contrastive: a collective');
+      for (const log of [agreement, heard]) expect(waitsOfStreams(log)).toContain('contrastive: a collective');
+      expect(waitsOfStreams(again)).toEqual([]);
     }
   });
 });

@@ -60,4 +60,7 @@ test('classes of the cross entropy may be shares, of floats; and what is not kno
   const all = tensor([true, true, true]);
   const unknown = ops.maskedSelect(tensor(numbers, { dtype: 'int64' }), all);
   expect(await ops.crossEntropyLoss(logits, unknown).item()).toBe(expected);
+  const unknownLogits = ops.maskedSelect(logits, logits.isfinite()).reshape([-1, 4]);
+  expect(await ops.crossEntropyLoss(unknownLogits, tensor(Int32Array.from(numbers))).item()).toBe(expected);
+  expect(await ops.crossEntropyLoss(unknownLogits, shares).item()).toBeCloseTo(expected as number, 6);
 });

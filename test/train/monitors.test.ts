@@ -248,6 +248,11 @@ describe('monitors of epochs', () => {
     const late = ({ epoch }: { epoch: number }) => (epoch === 1 ? { knnTop: 1 } : {});
     await train({ epochs: 2 }, { ...fit, out: join(folder, 'late'), monitors: [saying(0.9, 0.4).monitor, late] });
     expect(await (await RunFolder.open(join(folder, 'late'))).best()).toMatchObject({ figure: 'knnTop', step: 10 });
+    // As is one that a run was given before it went on.
+    const rare = ({ epoch }: { epoch: number }) => (epoch === 0 ? { knnTop: 1 } : {});
+    const rarely = { ...fit, out: join(folder, 'rare'), monitors: [rare] };
+    await train({ epochs: 1 }, rarely);
+    await train({ epochs: 2 }, { ...rarely, resume: true });
     const silent = train({ epochs: 1 }, { ...fit, out: join(folder, 'silent'), monitors: [() => undefined] });
     await expect(silent).rejects.toMatchObject({ code: 'ERR_OPTION', message: message('none') });
   });
