@@ -21,7 +21,11 @@ export const scheduleVariants = schedules;
 /** Where its options are flags: milestones are for a config. */
 export const offeredSchedules = Object.keys(schedules).filter((name) => name !== 'step');
 
-export const usualOptimizer = (name = 'sgd'): Part => ({ name, ...usual[name] });
+/** With the learning rate, which a config says. */
+export function usualOptimizer(name = 'sgd'): Part {
+  const lr = optimizerVariants[name]?.lr?.default as number | undefined;
+  return { name, ...(lr !== undefined && { lr }), ...usual[name] };
+}
 export const usualSchedule: Part = { name: 'cosine', warmup: 0.05 };
 
 /** The optimizer that was typed, with what was typed of its options, on top of a config's. */
