@@ -23,6 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kSmallest = size_t{1} << 20;  // smaller ones are malloc's, which keeps them itself
+constexpr size_t kHugePage = size_t{1} << 21;
 constexpr auto kPatience = std::chrono::seconds(5);
 
 size_t page() {
@@ -32,17 +33,29 @@ size_t page() {
 
 size_t whole_pages(size_t bytes) { return (bytes + page() - 1) / page() * page(); }
 
-// Ends where `next` begins, if that is free, so that ranges touch and can be joined. Null when there is no memory.
+void* map_at(char* place, size_t bytes, int flags) {
+  return mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, /*fd=*/-1, /*offset=*/0);
+}
+
+// Whole huge pages, so that the kernel can back all of them so. Ends where `next` begins, if that is free, so that
+// ranges touch and can be joined. Null when there is no memory.
 char* map(size_t bytes, char* next) {
-  const auto mapped_at = [bytes](char* place, int flags) {
-    return mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, /*fd=*/-1, /*offset=*/0);
-  };
-  void* mapped = MAP_FAILED;
-  if (next != nullptr) mapped = mapped_at(next - bytes, MAP_FIXED_NOREPLACE);  // a hint before Linux 4.17
-  if (mapped == MAP_FAILED) mapped = mapped_at(nullptr, 0);
+  if (next != nullptr) {
+    void* const mapped = map_at(next - bytes, bytes, MAP_FIXED_NOREPLACE);
+    if (mapped == next - bytes) {
+      madvise(mapped, bytes, MADV_HUGEPAGE);  // refused: the default will do
+      return next - bytes;
+    }
+    if (mapped != MAP_FAILED) munmap(mapped, bytes);  // before Linux 4.17 the flag is a hint
+  }
+  void* const mapped = map_at(nullptr, bytes + kHugePage, 0);
   if (mapped == MAP_FAILED) return nullptr;
-  madvise(mapped, bytes, MADV_HUGEPAGE);  // refused: the default will do
-  return static_cast<char*>(mapped);
+  char* const begin = static_cast<char*>(mapped);
+  const size_t before = -reinterpret_cast<uintptr_t>(begin) % kHugePage;
+  if (before > 0) munmap(begin, before);
+  munmap(begin + before + bytes, kHugePage - before);
+  madvise(begin + before, bytes, MADV_HUGEPAGE);
+  return begin + before;
 }
 
 class Recycler final : public c10::Allocator {
@@ -99,8 +112,7 @@ class Recycler final : public c10::Allocator {
 
   // The end of the smallest free range that is large enough, or else new memory.
   void* take(size_t bytes) {
-    Ranges made;  // first, since it may throw
-    const auto one = made.emplace(nullptr, Range{bytes, {}}).first;
+    Ranges block{{nullptr, {bytes, {}}}}, rest{{nullptr, {0, {}}}};  // first, since it may throw
     const std::lock_guard lock(mutex_);
     auto best = free_.end();
     for (auto range = free_.begin(); range != free_.end(); ++range)
@@ -108,16 +120,19 @@ class Recycler final : public c10::Allocator {
         best = range;
     char* data = nullptr;
     if (best == free_.end()) {
-      data = map(bytes, newest_);
-      if (data == nullptr) return nullptr;
-      newest_ = data;
+      const size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+      char* const begin = map(whole, newest_);
+      if (begin == nullptr) return nullptr;
+      newest_ = begin;
+      data = begin + (whole - bytes);
+      if (whole > bytes) release(rest.extract(rest.begin()), begin, whole - bytes);
     } else {
       best->second.bytes -= bytes;
       data = best->first + best->second.bytes;
       if (best->second.bytes == 0) free_.erase(best);
       free_bytes_ -= bytes;
     }
-    auto node = made.extract(one);
+    auto node = block.extract(block.begin());
     node.key() = data;
     taken_.insert(std::move(node));
     return data;
@@ -134,13 +149,19 @@ class Recycler final : public c10::Allocator {
     const std::lock_guard lock(mutex_);
     const auto found = taken_.find(data);
     if (found == taken_.end()) return false;
-    found->second.since = Clock::now();
-    free_bytes_ += found->second.bytes;
-    const auto range = free_.insert(taken_.extract(found)).position;
+    const size_t bytes = found->second.bytes;
+    release(taken_.extract(found), data, bytes);
+    return true;
+  }
+
+  void release(Ranges::node_type node, char* data, size_t bytes) {
+    node.key() = data;
+    node.mapped() = {bytes, Clock::now()};
+    free_bytes_ += bytes;
+    const auto range = free_.insert(std::move(node)).position;
     join(range, std::next(range));
     if (range != free_.begin()) join(std::prev(range), range);
     kept_.notify_one();
-    return true;
   }
 
   // Makes one range of two where they touch.
