@@ -127,7 +127,7 @@ const keys: Readonly<Record<string, string>> = {
   'scaledDotProductAttention.dropoutKey': '(options?.dropoutP ? randomKey() : undefined)',
 };
 
-/** Arguments that count rows: floats are refused in our words. */
+/** Arguments that are indices: floats are refused with a message of our own, before libtorch sees them. */
 const rows = new Set(['indexSelect.index', 'gather.index', 'scatter.index', 'scatterAdd.index', 'embedding.indices']);
 
 /** Arguments that are classes, by their function, and what else goes with them: libtorch takes them as int64 alone. */

@@ -10,8 +10,8 @@ import { knnClassify } from '../lib/evaluate/knn.ts';
 import { linearProbe } from '../lib/evaluate/linear-probe.ts';
 import { tensor } from '../lib/tensor/tensor.ts';
 import { Trainer } from '../lib/train/trainer.ts';
+import { describeOnDevice } from './device/describe-on-device.ts';
 import { hasGpu, device as there } from './device/device.ts';
-import { describeOnDevice } from './device/tests.ts';
 
 /** 48 gray images of 16×16 with a gradient whose direction is their class. */
 const images = arrayDataset(

@@ -3,9 +3,10 @@ import { join, resolve } from 'node:path';
 import { RunFolder } from '../checkpoint/run.ts';
 import { statOrUndefined } from '../data/files.ts';
 import { fromRankZero, rank } from '../distributed/group.ts';
+import { localDevice } from '../distributed/local-device.ts';
 import { AbortError, NonFiniteLossError, OptionError } from '../errors.ts';
 import { describeLoaded } from '../nn/weights-file.ts';
-import { tensor } from '../tensor/tensor.ts';
+import { expectDevice } from '../tensor/runtime.ts';
 import type { TrainEvent } from '../train/events.ts';
 import { defineCommand } from './command.ts';
 import type { PartialConfig } from './config-file.ts';
@@ -109,7 +110,7 @@ async function trainHere(context: TrainContext): Promise<void> {
   const options = withConfig({ ...context.options, resume }, given, config);
   const { init } = options;
   // What is not there is said before the images are looked through.
-  tensor(0, { device: options.device }).dispose();
+  expectDevice(localDevice(options.device));
   await expectEncoder(encoderConfig(encoderFrom({ options, given }, config?.encoder).name));
   if (init !== undefined) await expectFile(init, '; --init takes weights');
   const { source, spec, splits } = await prepare({ ...context, options }, config);

@@ -18,7 +18,7 @@ export const backendOptions = {
   /**
    * Whether cuDNN tries its algorithms at the first convolution of each shape, and takes the fastest: worth it where shapes stay the
    * same. As torch.backends.cudnn.benchmark. Default: while a trainer is at work, unless cudnnDeterministic is on, since the fastest
-   * may be another one each time.
+   * may be another one each time. Of several workers, the last to set it decides.
    */
   cudnnBenchmark: { type: 'boolean' },
   /** Whether cuDNN takes such algorithms only as give the same bits each time. As torch.backends.cudnn.deterministic. Default false. */
@@ -27,19 +27,20 @@ export const backendOptions = {
 
 export interface BackendOptions extends OptionsOf<typeof backendOptions> {}
 
-/** Undefined: nobody has, and trainers do. */
+/** cudnnBenchmark as setBackends() was told; undefined: it was not, and is on while trainers are at work. */
 let chosenBenchmark: boolean | undefined;
 let isDeterministic = false;
 /** Trainers on CUDA. */
 let atWork = 0;
 
-/** What was last set from here: other workers of the process set it too. */
+/** What was last wanted here. */
 let lastBenchmark = false;
 
 const set = ({ matmulPrecision, cudnnDeterministic }: Omit<BackendOptions, 'cudnnBenchmark'>): void => {
   const wanted = chosenBenchmark ?? (atWork > 0 && !isDeterministic);
-  const isNew = chosenBenchmark !== undefined || wanted !== lastBenchmark;
-  guard(() => loadAddon().setBackends(matmulPrecision, isNew ? wanted : undefined, cudnnDeterministic));
+  // Where nobody chose and nothing changes, it is left as it is: another worker may have set it.
+  const isSet = chosenBenchmark !== undefined || wanted !== lastBenchmark;
+  guard(() => loadAddon().setBackends(matmulPrecision, isSet ? wanted : undefined, cudnnDeterministic));
   lastBenchmark = wanted;
 };
 

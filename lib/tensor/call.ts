@@ -39,7 +39,8 @@ export function callEffect(name: string, args: readonly unknown[]): void {
 
 /** Refuses floats where rows are counted. @returns what was given. @throws {DTypeError} */
 export function wholeNumbers(name: string, given: Tensor): Tensor {
-  dtypeOfWhole(name, given);
+  const dtype = given instanceof Tensor ? described(given).dtype : undefined;
+  if (dtype !== undefined && floats.includes(dtype)) throw floatsRefused(name, dtype);
   return given;
 }
 
@@ -54,30 +55,28 @@ export function callWithClasses(
   use: (classes: Tensor) => Tensor,
   { orSharesOf }: { readonly orSharesOf?: Tensor } = {},
 ): Tensor {
-  const logits = orSharesOf instanceof Tensor ? dimensions(orSharesOf) : null;
-  const mayBeShares = classes instanceof Tensor && (logits === undefined || logits === dimensions(classes));
-  if (mayBeShares && floats.includes(described(classes).dtype)) return use(classes);
-  const dtype = dtypeOfWhole(name, classes);
+  if (!(classes instanceof Tensor)) return use(classes); // refused natively
+  const { dtype, shape } = described(classes);
   if (dtype === undefined || dtype === 'int64') return use(classes);
+  if (floats.includes(dtype)) {
+    const logits = orSharesOf instanceof Tensor ? described(orSharesOf) : undefined;
+    const mayBeShares = logits !== undefined && (logits.shape === undefined || logits.shape.length === shape?.length);
+    if (mayBeShares) return use(classes);
+    throw floatsRefused(name, dtype);
+  }
   using converted = classes.to('int64');
   return use(converted);
 }
 
 // Before the data are there, neither shape nor dtype may be known; both are then libtorch's to check.
 const described = ({ handle }: Tensor) => guard(() => loadAddon().describe(handle));
-const dimensions = (given: Tensor): number | undefined => described(given).shape?.length;
 
 const floats: readonly (DType | undefined)[] = ['float32', 'float64', 'bfloat16', 'float16'];
 
-/** Undefined of what is no tensor, which is refused natively. */
-function dtypeOfWhole(name: string, given: Tensor): DType | undefined {
-  if (!(given instanceof Tensor)) return undefined;
-  const { dtype } = described(given);
-  if (!floats.includes(dtype)) return dtype;
-  throw new DTypeError(
+const floatsRefused = (name: string, dtype: DType): DTypeError =>
+  new DTypeError(
     `${name} must be whole numbers, got ${dtype}; numbers become float32 unless tensor(…, { dtype: 'int64' }) says otherwise`,
   );
-}
 
 export type Reduction = 'none' | 'mean' | 'sum';
 

@@ -278,9 +278,8 @@ void RecordingGraph::start_again() {
   wasted_ = calls_ - kWarmUp < kWorthwhile ? wasted_ + 1 : 0;
   if (wasted_ == kMostWasted)
     return give_up(
-        "tensors from outside, or gradients that are added to, lie elsewhere or have other values every few calls, or "
-        "setBackends() was "
-        "called");
+        "every few calls something changes: where tensors from outside or gradients lie, their values on the host, or "
+        "what setBackends() set");
   calls_ = 0;
   let_go();
   const std::lock_guard lock(mutex_);

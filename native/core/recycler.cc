@@ -37,17 +37,22 @@ void* map_at(char* place, size_t bytes, int flags) {
   return mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, /*fd=*/-1, /*offset=*/0);
 }
 
-// Whole huge pages, so that the kernel can back all of them so. Ends where `next` begins, if that is free, so that
-// ranges touch and can be joined. Null when there is no memory.
-char* map(size_t bytes, char* next) {
-  if (next != nullptr) {
-    void* const mapped = map_at(next - bytes, bytes, MAP_FIXED_NOREPLACE);
-    if (mapped == next - bytes) {
-      madvise(mapped, bytes, MADV_HUGEPAGE);  // refused: the default will do
-      return next - bytes;
-    }
-    if (mapped != MAP_FAILED) munmap(mapped, bytes);  // before Linux 4.17 the flag is a hint
+size_t whole_huge_pages(size_t bytes) { return (bytes + kHugePage - 1) / kHugePage * kHugePage; }
+
+// Right before `next`; null where something else is there.
+char* map_before(char* next, size_t bytes) {
+  void* const mapped = map_at(next - bytes, bytes, MAP_FIXED_NOREPLACE);
+  if (mapped == MAP_FAILED) return nullptr;
+  if (mapped != next - bytes) {  // before Linux 4.17 the flag is a hint
+    munmap(mapped, bytes);
+    return nullptr;
   }
+  madvise(mapped, bytes, MADV_HUGEPAGE);  // refused: the default will do
+  return next - bytes;
+}
+
+// At the beginning of a huge page; null when there is no memory.
+char* map_anywhere(size_t bytes) {
   void* const mapped = map_at(nullptr, bytes + kHugePage, 0);
   if (mapped == MAP_FAILED) return nullptr;
   char* const begin = static_cast<char*>(mapped);
@@ -110,9 +115,9 @@ class Recycler final : public c10::Allocator {
     return data;
   }
 
-  // The end of the smallest free range that is large enough, or else new memory.
+  // The end of the smallest free range that is large enough, of some tens that there are; of new memory, if need be.
   void* take(size_t bytes) {
-    Ranges block{{nullptr, {bytes, {}}}}, rest{{nullptr, {0, {}}}};  // first, since it may throw
+    Ranges block{{nullptr, {bytes, {}}}};  // before anything changes: it may throw
     const std::lock_guard lock(mutex_);
     auto best = free_.end();
     for (auto range = free_.begin(); range != free_.end(); ++range)
@@ -120,12 +125,8 @@ class Recycler final : public c10::Allocator {
         best = range;
     char* data = nullptr;
     if (best == free_.end()) {
-      const size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage;
-      char* const begin = map(whole, newest_);
-      if (begin == nullptr) return nullptr;
-      newest_ = begin;
-      data = begin + (whole - bytes);
-      if (whole > bytes) release(rest.extract(rest.begin()), begin, whole - bytes);
+      data = grow(bytes);
+      if (data == nullptr) return nullptr;
     } else {
       best->second.bytes -= bytes;
       data = best->first + best->second.bytes;
@@ -136,6 +137,31 @@ class Recycler final : public c10::Allocator {
     node.key() = data;
     taken_.insert(std::move(node));
     return data;
+  }
+
+  // A block of new memory: of whole huge pages, so that the kernel can back all of them so, right before the memory
+  // that is there, so that ranges touch and can be joined. It ends with the part of a huge page that the last growth
+  // has left, and what it leaves itself is free. Null when there is no memory.
+  char* grow(size_t bytes) {
+    Ranges made{{nullptr, {0, {}}}};
+    const auto rest = free_.find(newest_);
+    size_t left = rest != free_.end() && rest->second.bytes < kHugePage ? rest->second.bytes : 0;
+    size_t whole = whole_huge_pages(bytes - left);
+    char* begin = newest_ == nullptr ? nullptr : map_before(newest_, whole);
+    if (begin == nullptr) {
+      left = 0;
+      whole = whole_huge_pages(bytes);
+      begin = map_anywhere(whole);
+    }
+    if (begin == nullptr) return nullptr;
+    newest_ = begin;
+    if (left > 0) {
+      free_.erase(rest);
+      free_bytes_ -= left;
+    }
+    const size_t more = whole + left - bytes;
+    if (more > 0) release(made.extract(made.begin()), begin, more);
+    return begin + more;
   }
 
   static void give_back(void* data) {

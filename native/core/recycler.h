@@ -1,6 +1,6 @@
 // Keeps the memory of large CPU tensors for the next ones: fresh memory costs a page fault every 4 KiB, which was a
 // tenth of a training step's time. Blocks are cut from the smallest free range that is large enough, and joined again
-// when they are free, so that a training holds hardly more than its tensors at their most.
+// when they are free, so that a training holds hardly more than its tensors take at their peak.
 #pragma once
 
 #include <cstddef>

@@ -17,8 +17,8 @@ struct Moments {
 };
 
 // Those of all ranks' values together, the same in each rank to the bit, on the device of its own. Nobody waits for a
-// device whose tensors travel from there. Throws kShapeError for one value a channel; on a device, where the count is
-// not read, they are no numbers.
+// device whose tensors travel from there. Throws kShapeError for one value a channel; on a device, where nobody
+// reads the count, count and mean are then NaN.
 Moments over_all_ranks(const Moments& own);
 
 // Σ over the ranks of float64 numbers (n), in the same way.

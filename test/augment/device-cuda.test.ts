@@ -9,8 +9,8 @@ import { randomHorizontalFlip } from '../../lib/augment/random-horizontal-flip.t
 import { randomResizedCrop } from '../../lib/augment/random-resized-crop.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
+import { describeOnDevice } from '../device/describe-on-device.ts';
 import { hasGpu, launchesIn, device as onDevice, takeLog, waitsOfStreams } from '../device/device.ts';
-import { describeOnDevice } from '../device/tests.ts';
 import { smooth, stepped } from './every-transform.ts';
 import { floatImage, largest } from './functional-call.ts';
 import { imagesOf } from './on-device.ts';

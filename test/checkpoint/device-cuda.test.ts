@@ -18,8 +18,8 @@ import { tensor } from '../../lib/tensor/tensor.ts';
 import type { FitOptions } from '../../lib/train/fit-options.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { alive, collect } from '../collect.ts';
+import { describeOnDevice } from '../device/describe-on-device.ts';
 import { takeLog, device as there } from '../device/device.ts';
-import { describeOnDevice } from '../device/tests.ts';
 import { size, tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 
 let folder: string;

@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { describeOnDevice } from '../device/describe-on-device.ts';
 import { device } from '../device/device.ts';
-import { describeOnDevice } from '../device/tests.ts';
 
 const script = fileURLToPath(new URL('lifecycle/workers.ts', import.meta.url));
 

@@ -2,8 +2,8 @@
 import { expect, it, vi } from 'vitest';
 import { manualSeed } from '../../lib/tensor/random.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
+import { describeOnDevice } from '../device/describe-on-device.ts';
 import { device, takeLog } from '../device/device.ts';
-import { describeOnDevice } from '../device/tests.ts';
 import { calls } from './op-calls.ts';
 
 /** Where operations find their tensors, which the calls make on the CPU; each is moved there once. */

@@ -52,6 +52,20 @@ describe.runIf(recycles)('memory of large tensors', () => {
     for (const one of [six, twelve]) one.dispose();
   });
 
+  // Where something else has been mapped before it meanwhile, new memory lies elsewhere.
+  it('is used up where whole huge pages were more than a tensor takes', { retry: 2 }, async () => {
+    await emptied();
+    const three = await filled(3, 1);
+    expect(memory().recyclable).toBe(megabyte);
+    const other = await filled(3, 2); // 2 MiB more, and the one that was left
+    expect(memory().recyclable).toBe(0);
+    for (const one of [three, other]) one.dispose();
+    await recyclable(6 * megabyte);
+    const six = await filled(6, 3);
+    expect(memory().recyclable).toBe(0);
+    six.dispose();
+  });
+
   it('is not given back for a part of it that nobody takes', { retry: 2, timeout: 30_000 }, async () => {
     await emptied();
     (await filled(12, 1)).dispose();

@@ -5,8 +5,8 @@ import * as internal from '../../lib/tensor/internal-ops.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
+import { describeOnDevice } from '../device/describe-on-device.ts';
 import { launchesIn, takeLog, device as there, waitsOfStreams } from '../device/device.ts';
-import { describeOnDevice } from '../device/tests.ts';
 import { farthest } from '../train/one-step.ts';
 
 const mebibyte = 2 ** 20;

@@ -2,8 +2,8 @@
 import { expect, it } from 'vitest';
 import { checkOptimizer, makeOptimizer, type OptimizerSpec, optimizers } from '../../lib/optim/optimizer.ts';
 import { tensor } from '../../lib/tensor/tensor.ts';
+import { describeOnDevice } from '../device/describe-on-device.ts';
 import { takeLog, device as there, waitsOfStreams } from '../device/device.ts';
-import { describeOnDevice } from '../device/tests.ts';
 
 const specs: readonly OptimizerSpec[] = [
   { name: 'sgd', lr: 0.1, weightDecay: 0.01 },

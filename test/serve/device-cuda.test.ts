@@ -8,8 +8,8 @@ import { createClassifier } from '../../lib/serve/image-classifier.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { alive, collect } from '../collect.ts';
+import { describeOnDevice } from '../device/describe-on-device.ts';
 import { takeLog, device as there, waitsOfStreams } from '../device/device.ts';
-import { describeOnDevice } from '../device/tests.ts';
 import { tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 import { writeTinyRun } from './tiny-run.ts';
 

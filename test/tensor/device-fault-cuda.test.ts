@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { describeOnSimulatedDevice } from '../device/tests.ts';
+import { describeOnSimulatedDevice } from '../device/describe-on-device.ts';
 
 function faults(environment: Readonly<Record<string, string>>): { message: string; stack: string }[] {
   const script = fileURLToPath(new URL('device-fault.ts', import.meta.url));

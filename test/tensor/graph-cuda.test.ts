@@ -13,8 +13,8 @@ import * as ops from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
 import { collect } from '../collect.ts';
+import { describeOnDevice } from '../device/describe-on-device.ts';
 import { holdCaptures, launchesIn, takeLog, device as there, untilHeld, waitsOfStreams } from '../device/device.ts';
-import { describeOnDevice } from '../device/tests.ts';
 
 const rows = (seed: number): Tensor => ops.randn([4, 8], { seed, device: there });
 

@@ -20,8 +20,8 @@ import type { TrainerOptions } from '../../lib/train/options.ts';
 import { makeStep } from '../../lib/train/step.ts';
 import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
+import { describeOnDevice } from '../device/describe-on-device.ts';
 import { type DeviceLog, takeLog, device as there, waitsOfStreams } from '../device/device.ts';
-import { describeOnDevice } from '../device/tests.ts';
 import { buffersOf, firstBatch, optionsOf, parametersOf, valuesOf } from './one-step.ts';
 import { tinyDataset, tinyModels } from './tiny.ts';
 

@@ -12,8 +12,8 @@ import type { StepResult } from '../../lib/train/report.ts';
 import { makeStep, type StepContext } from '../../lib/train/step.ts';
 import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
+import { describeOnDevice } from '../device/describe-on-device.ts';
 import { type DeviceLog, launchesIn, takeLog, device as there, waitsOfStreams } from '../device/device.ts';
-import { describeOnDevice } from '../device/tests.ts';
 import { buffersOf, firstBatch, firstLargeBatch, optionsOf, parametersOf, valuesOf } from './one-step.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 
