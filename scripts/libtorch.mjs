@@ -14,7 +14,7 @@ export async function load(name) {
   return import(new URL(`../dist/${name}.js`, import.meta.url).href);
 }
 
-/** The variables that decide which libtorch is used; a build made under others is not current. */
+/** Those of the variables that decide which libtorch is used that are set; a build made under others is not current. */
 export function libtorchVariables() {
   const names = [
     'CONTRASTIVE_LIBTORCH',
@@ -25,7 +25,7 @@ export function libtorchVariables() {
     'HOME',
     'LOCALAPPDATA',
   ];
-  return names.map((name) => process.env[name] ?? '');
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
 /** The folder of the libtorch with headers that a build takes as things are; undefined where it would install one. */

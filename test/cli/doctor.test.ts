@@ -20,7 +20,12 @@ function report(env: Record<string, string>): DoctorReport {
 
 describe('contrastive doctor', () => {
   it('works with no libtorch, and says what to do', () => {
-    const found = report({ CONTRASTIVE_CACHE: folder, CONTRASTIVE_USE_PYTORCH: '0' });
+    const found = report({
+      CONTRASTIVE_LIBTORCH: '',
+      LIBTORCH: '',
+      CONTRASTIVE_CACHE: folder,
+      CONTRASTIVE_USE_PYTORCH: '0',
+    });
     expect(found.versions).toMatchObject({ node: process.version, contrastive: expect.stringMatching(/^\d+\./) });
     expect(found.platform.name).toBe(`${process.platform}-${process.arch}`);
     // A machine of a developer may have one in /usr/local; then it is that one.

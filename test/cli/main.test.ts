@@ -10,7 +10,7 @@ import { runProgram } from '../../lib/cli/program.ts';
 import { precisionWords } from '../../lib/cli/shared-options.ts';
 import { AbortError, LibtorchError, OptionError } from '../../lib/errors.ts';
 import { precisionOption } from '../../lib/tensor/precision.ts';
-import { binFile, mainFile, runMain, runWith } from './run-cli.ts';
+import { binFile, mainFile, runMain, runWith, surroundings } from './run-cli.ts';
 
 let got: { options: object; positionals: readonly string[] } | undefined;
 const paint = defineCommand({
@@ -270,7 +270,7 @@ describe('the command', () => {
       ['--import', 'tsx', '--import', `data:text/javascript,${encodeURIComponent(tell)}`, binFile, '--version'],
       {
         encoding: 'utf8',
-        env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...given },
+        env: { ...surroundings, ...given },
       },
     );
   }

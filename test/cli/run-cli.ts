@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Command } from '../../lib/cli/command.ts';
 import { runProgram } from '../../lib/cli/program.ts';
+import { importScript } from '../scripts/scripts.ts';
 
 export const mainFile = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url));
 /** What the command `contrastive` starts. */
@@ -11,11 +12,16 @@ export const binFile = fileURLToPath(new URL('../../lib/cli/bin.cts', import.met
 /** Wherever the process stands. */
 export const nodeArguments = ['--import', createRequire(import.meta.url).resolve('tsx'), mainFile];
 
-/** The real program; `env` is all that it sees beside the path. */
+const { libtorchVariables } = await importScript<{ libtorchVariables(): Record<string, string> }>('libtorch.mjs');
+
+/** What a program sees of the tests' own environment: enough to find Node's programs and libtorch. */
+export const surroundings = { PATH: process.env.PATH ?? '', ...libtorchVariables() };
+
+/** The real program; `env` is all that it sees beside `surroundings`. */
 export function runMain(args: readonly string[], env: Record<string, string> = {}): SpawnSyncReturns<string> {
   return spawnSync(process.execPath, [...nodeArguments, ...args], {
     encoding: 'utf8',
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
+    env: { ...surroundings, ...env },
   });
 }
 

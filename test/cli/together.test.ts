@@ -13,7 +13,7 @@ import { command as resumeCommand } from '../../lib/cli/resume.ts';
 import { command as trainCommand } from '../../lib/cli/train.ts';
 import { freePort } from '../distributed/processes.ts';
 import { drawPhotos } from './drawn-photos.ts';
-import { nodeArguments, type Ran, runWith } from './run-cli.ts';
+import { nodeArguments, type Ran, runWith, surroundings } from './run-cli.ts';
 
 const limit = 60_000;
 let folder: string;
@@ -34,7 +34,7 @@ interface Rank {
 async function startTwo(args: readonly string[], ofSecond = args): Promise<[Rank, Rank]> {
   const place = { WORLD_SIZE: '2', MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) };
   const start = (rank: number): Rank => {
-    const env = { PATH: process.env.PATH, HOME: process.env.HOME, OMP_NUM_THREADS: '1', ...place, RANK: String(rank) };
+    const env = { ...surroundings, OMP_NUM_THREADS: '1', ...place, RANK: String(rank) };
     const child = spawn(process.execPath, [...nodeArguments, ...(rank === 0 ? args : ofSecond)], {
       cwd: folder,
       env,

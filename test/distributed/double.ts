@@ -77,15 +77,15 @@ class SmallNet extends Module {
   }
 }
 
-export function doubleModels() {
-  const { encoder, head } = tinyModels();
+export function doubleModels(seed = 1) {
+  const { encoder, head } = tinyModels(seed);
   return { encoder: new DoubleEncoder(encoder), head: toDouble(head) };
 }
 
 /** The encoder is of two layers: where there are many processes, what they send each other takes most of the time. */
-export function smallDoubleModels() {
-  manualSeed(1);
+export function smallDoubleModels(seed = 1) {
+  manualSeed(seed);
   const encoder = new SmallNet();
-  const head = projectionHead({ inFeatures: encoder.featureDim, outFeatures: 8, seed: 1 });
+  const head = projectionHead({ inFeatures: encoder.featureDim, outFeatures: 8, seed });
   return { encoder: new DoubleEncoder(encoder), head: toDouble(head) };
 }

@@ -189,7 +189,8 @@ export async function train(ofAll: Training): Promise<Trained> {
     fault,
     ...options
   } = training;
-  const { encoder, head } = isSmall ? smallDoubleModels() : isDouble ? doubleModels() : tinyModels(weightSeed);
+  const models = isSmall ? smallDoubleModels : isDouble ? doubleModels : tinyModels;
+  const { encoder, head } = models(weightSeed);
   const isFirstStart = (process.env.TORCHELASTIC_RESTART_COUNT ?? '0') === '0';
   const events: TrainEvent[] = [];
   const stop = new AbortController();

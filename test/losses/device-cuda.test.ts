@@ -143,6 +143,7 @@ describeOnDevice(() => {
       const features = ops.randn([size, 8], { seed: 1 }).to({ device });
       const held = Int32Array.from({ length: size }, (_, i) => 64 + i);
       const bank = { features, ids: isKnown ? held : onDevice(z, held) };
+      z.zeroGrad(); // to add to what is there is a launch more
       await sync();
       takeLog();
       ntXentLoss(z, { anchors: 'queries', ids, bank, block: 64 }).backward();
