@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.h"
 #include "core/host_copy.h"
@@ -68,7 +69,7 @@ void check_mask(const at::Tensor& mask, const at::Tensor& features) {
                     "mask must have shape (batch, batch) = [", batch, ", ", batch, "], got ", mask.sizes());
   CONTRASTIVE_CHECK(!at::isComplexType(mask.scalar_type()), kDTypeError, "mask must be real, got ", mask.scalar_type());
   check_device("mask", mask, features);
-  if (mask.is_meta() || is_integer(mask)) return;
+  if (mask.is_meta() || mask.scalar_type() == at::kBool || mask.scalar_type() == at::kByte) return;
   const auto [low, high] = tensor::value_range<double>(mask);
   CONTRASTIVE_CHECK(low >= 0 && std::isfinite(high), kOptionError,
                     "mask must hold finite weights >= 0, got values from ", low, " to ", high);
@@ -147,6 +148,9 @@ double temperature_of(const LossInputs& inputs, const LossOptions& options) {
   const double value = learned ? on_host(*learned).item<double>() : options.temperature;
   CONTRASTIVE_CHECK(value > 0 && std::isfinite(value), kOptionError, "temperature must be a finite number > 0, got ",
                     value);
+  constexpr double kMost = std::numeric_limits<float>::max();
+  CONTRASTIVE_CHECK(value <= kMost && 1 / value <= kMost, kOptionError,
+                    "temperature and its inverse must be numbers of float32, got ", value);
   return value;
 }
 

@@ -95,6 +95,12 @@ describe('errors', () => {
     throwing(() => supConLoss(x, { temprature: 1 } as never), 'ERR_OPTION', /did you mean 'temperature'/);
     throwing(() => supConLoss(x, { labels, mask: tensor([[1]]) }), 'ERR_OPTION', /labels and mask/);
     throwing(() => supConLoss(x, { temperature: 0 }), 'ERR_OPTION', /temperature must be a finite number > 0/);
+    for (const temperature of [1e-300, 1e-39, 1e300])
+      throwing(
+        () => supConLoss(x, { temperature }),
+        'ERR_OPTION',
+        /temperature and its inverse must be numbers of float32/,
+      );
     throwing(() => supConLoss(x, { variant: 'output' as never }), 'ERR_OPTION', /variant must be one of/);
     throwing(() => supConLoss(x, { anchors: 'one' as never }), 'ERR_OPTION', /anchors must be one of/);
     throwing(() => supConLoss(x, { noPositives: 'skip' as never }), 'ERR_OPTION', /noPositives must be one of/);
@@ -163,6 +169,8 @@ describe('errors', () => {
     await rejecting({ temperature: tensor(Number.NaN) }, 'ERR_OPTION', /temperature must be a finite number > 0/);
     await rejecting({ mask: [...mask.slice(1), [1, 1, -1, 1]] }, 'ERR_OPTION', /mask must hold finite weights >= 0/);
     await rejecting({ mask: [...mask.slice(1), [1, NaN, 1, 1]] }, 'ERR_OPTION', /mask must hold finite weights >= 0/);
+    const negative = tensor([...mask.slice(1), [1, 1, -1, 1]], { dtype: 'int64' });
+    await rejecting({ mask: negative }, 'ERR_OPTION', /mask must hold finite weights >= 0, got values from -1 to 1/);
     const alone = supConLoss(tensor([[[1, 2]]]), { noPositives: 'error' });
     await expect(alone.item()).rejects.toThrow(expect.objectContaining({ code: 'ERR_DATA' }));
     const sets = tensor([[0, 1], [1, 2], [0, 0], [1, 1]]); // biome-ignore format: rows
