@@ -144,7 +144,7 @@ Napi::Value runs_on(const Napi::CallbackInfo& info) {
 }
 
 // augmentOnDevice(pipelines, pixels[], sizes, ids, seed, epoch, dtype, device, flags, job, viewNumbers) -> as
-// augmentBatch, on the device, by operations on its tensors: one job of the compute stream
+// augmentBatch, on the device, by operations on its tensors: one job of the stream for views
 Napi::Value on_device(const Napi::CallbackInfo& info) {
   TensorJob job;
   job.batch = to_batch(info, 10);
@@ -159,7 +159,7 @@ Napi::Value on_device(const Napi::CallbackInfo& info) {
                 at::TensorOptions(job.dtype).device(at::kMeta).memory_format(at::MemoryFormat::ChannelsLast)),
       job.device);
   State& state = State::of(info.Env());
-  Stream& stream = state.stream(flags);
+  Stream& stream = state.views(flags);
   stream.enqueue(make_job([job = std::move(job), promises = Promises(Slots{slot}, to_counter(info[9], "job")),
                            cancel = closing(state), release = keep_alive(state, info[1])]() mutable {
     promises.settle([&] { return std::vector<at::Tensor>{augment_tensor::augment_on_device(job, *cancel)}; });

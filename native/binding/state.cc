@@ -45,7 +45,8 @@ State::State(Napi::Env env)
       bulk_("contrastive", default_threads(), progress_of(0)),
       interactive_(
           "contrastive-i", 1, progress_of(1), [this] { return bulk_.depth() == 0 ? bulk_.threads() : 1; },
-          /*is_urgent=*/true) {
+          /*is_urgent=*/true),
+      views_("contrastive-v", 1, views_progress_) {
   Napi::Function nothing = Napi::Function::New(env, [](const Napi::CallbackInfo&) {});
   completions_ = Napi::ThreadSafeFunction::New(env, nothing, "contrastive", 0, 1);
   completions_.Unref(env);
@@ -78,9 +79,11 @@ State& State::of(Napi::Env env) { return *env.GetInstanceData<State>(); }
 void State::close() {
   // All are told before one is waited for.
   *closing_ = true;
+  views_.stop();
   interactive_.stop();
   bulk_.stop();
   pool_.reset();  // before the joins: a stream's job may wait for a batch
+  views_.join();
   interactive_.join();
   bulk_.join();
   arrivals_.stop();  // after those who may still call it

@@ -36,6 +36,12 @@ class State {
     chosen.start();
     return chosen;
   }
+  // Where views are made on a device: ahead of the step, on a queue of their own beside it. A request's are its own.
+  Stream& views(uint32_t flags) {
+    if (is_interactive(flags)) return stream(flags);
+    views_.start();
+    return views_;
+  }
 
   // The streams' progress as an Int32Array: done and failed of the bulk stream, then of the interactive one.
   Napi::Value progress() const { return progress_.Value(); }
@@ -97,7 +103,8 @@ class State {
   std::shared_ptr<std::atomic<bool>> closing_ = std::make_shared<std::atomic<bool>>(false);
   std::weak_ptr<distributed::ProcessGroup> joined_;  // belongs to the bulk stream's thread
   Arrivals arrivals_;
-  Stream bulk_, interactive_;
+  Progress views_progress_;  // read by nobody
+  Stream bulk_, interactive_, views_;
   FailurePtr bulk_failure_, interactive_failure_;  // of effects; each belongs to its stream's thread
   std::unique_ptr<Pool> pool_;
 };

@@ -162,6 +162,13 @@ describeOnDevice(() => {
     if (log) expect(Object.keys(log.launches)).toHaveLength(2);
   });
 
+  it('views are made beside the steps, on a queue of their own', async () => {
+    const { logs } = await trained(there, {});
+    for (const log of logs) if (log) expect(log.races).toEqual([]);
+    const queues = new Set(logs.flatMap((log) => Object.keys(log?.launches ?? {})));
+    if (logs[0]) expect(queues.size).toBe(2);
+  });
+
   it('memory stays until a queue that did not make it is done with it', async () => {
     const x = ops.ones([8], { device: there });
     const sum = onInteractiveStream(() => x.sum());
