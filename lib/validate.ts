@@ -67,11 +67,13 @@ export interface NumberRange {
   /** The value must be larger than this. */
   readonly above?: number;
   readonly integer?: boolean;
+  /** Tensors of float32 are divided by it: neither it nor its inverse may overflow there. */
+  readonly divides?: boolean;
 }
 
 /** Returns `value` when it is a finite number inside the range; the message names `name`. */
 export function expectNumber(name: string, value: unknown, range: NumberRange = {}): number {
-  const { min, max, above, integer } = range;
+  const { min, max, above, integer, divides } = range;
   const ok =
     typeof value === 'number' &&
     Number.isFinite(value) &&
@@ -79,6 +81,8 @@ export function expectNumber(name: string, value: unknown, range: NumberRange = 
     (min === undefined || value >= min) &&
     (above === undefined || value > above) &&
     (max === undefined || value <= max);
+  if (ok && divides && ![value, 1 / value].every((each) => Number.isFinite(Math.fround(each))))
+    throw new OptionError(`${name} and its inverse must be finite in float32, got ${describe(value)}`);
   if (ok) return value;
   const bounds = [
     above === undefined ? '' : `> ${above}`,

@@ -39,12 +39,16 @@ const defaults: Readonly<Record<string, MethodDefaults>> = {
     preset: 'byol',
   },
   simsiam: {
-    ...usual,
     head: { batchNorm: 'all-but-scale', hiddenFeatures: 512, outFeatures: 512 },
     options: { predictorFeatures: 128 },
+    preset: 'mocoV2',
   },
-  'barlow-twins': { ...usual, head: expander, options: { lossScale: 0.001 } },
-  vicreg: { ...usual, head: expander, options: { invarianceWeight: 1, varianceWeight: 1, covarianceWeight: 0.04 } },
+  'barlow-twins': { head: expander, options: { lossScale: 0.001 }, preset: 'byol' },
+  vicreg: {
+    head: expander,
+    options: { invarianceWeight: 1, varianceWeight: 1, covarianceWeight: 0.04 },
+    preset: 'byol',
+  },
   nnclr: {
     ...usual,
     head: { layers: 3, batchNorm: 'all', hiddenFeatures: 512, outFeatures: 128 },

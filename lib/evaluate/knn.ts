@@ -1,6 +1,6 @@
 /** Evaluation by nearest neighbours. */
 import { OptionError, ShapeError } from '../errors.ts';
-import { countOption } from '../options/kinds.ts';
+import { countOption, temperatureRange } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import * as internal from '../tensor/internal-ops.ts';
@@ -25,7 +25,7 @@ export const knnOptions = {
   /** Neighbours that vote, 1 to the number of training rows; default 20 (200 is usual for ImageNet). */
   k: { ...countOption, default: 20, help: 'neighbours that vote' },
   /** T of the votes exp(cosine / T), > 0; default 0.1. */
-  temperature: { type: 'number', default: 0.1, above: 0, value: 'T', help: 'of the votes exp(cosine / T)' },
+  temperature: { type: 'number', default: 0.1, ...temperatureRange, value: 'T', help: 'of the votes exp(cosine / T)' },
   ...rowOptions,
 } as const satisfies OptionTable;
 

@@ -1,5 +1,6 @@
 /** The options that the contrastive losses share, declared. */
 import { DTypeError, OptionError } from '../errors.ts';
+import { temperatureRange } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { asGiven } from '../options/resolve.ts';
 import { Tensor } from '../tensor/tensor.ts';
@@ -22,7 +23,10 @@ export function expectNoSecondView(where: string, options: object): void {
 /** Options of every contrastive loss that are plain data, for a trainer's `loss: { name }`. */
 export const lossOptions = {
   /** τ > 0, unitless; default 0.1. A number, or how it changes over a training. */
-  temperature: { type: 'ramp', default: 0.1, above: 0, value: 'T', help: 'τ, by which similarities are divided' },
+  temperature: {
+    ...{ type: 'ramp', default: 0.1, ...temperatureRange, value: 'T' },
+    help: 'τ, by which similarities are divided',
+  },
   /** Multiplies the loss; default 1. */
   lossScale: { type: 'number', default: 1, value: 'X', help: 'multiplies the loss' },
   /** L2-normalise the features and those of the bank inside; default true. */

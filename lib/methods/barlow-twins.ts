@@ -56,13 +56,16 @@ const standardized = (z: Tensor): Tensor => ops.batchNorm(z, { training: true, m
  *     C_ij = 1/n Σ_b z_bi z'_bj
  *     L = Σ_i (1 − C_ii)² + λ Σ_i Σ_{j≠i} C_ij²
  *
- * Source: Zbontar et al. 2021, arXiv:2103.03230, eq. 1, 2 and algorithm 1. Published for ImageNet: ResNet-50, batch 2048 (and down to 256), LARS,
- * lr 0.2 · batch / 256 (biases and norms 0.0048), weight decay 1.5e-6, 1000 epochs, λ 0.0051; projection of three layers of 8192, which is
- * `projectionHead({ layers: 3, batchNorm: 'hidden', hiddenFeatures: 8192, outFeatures: 8192 })`. Differs: nothing. The loss is a sum
- * over dimensions: with SGD it wants a `lossScale` of about one over their number, to which LARS does not answer.
+ * Source: Zbontar et al. 2021, arXiv:2103.03230, eq. 1, 2 and algorithm 1. Published for ImageNet: ResNet-50 (with
+ * `zeroInitResidual`), batch 2048 (and down to 256), LARS of the form 'moco-v3', lr 0.2 · batch / 256, for biases and normalisation 0.0048 in its
+ * place, weight decay 1.5e-6, 1000 epochs, λ 0.0051; views as BYOL's; projection of three layers of 8192, which is
+ * `projectionHead({ layers: 3, batchNorm: 'hidden', hiddenFeatures: 8192, outFeatures: 8192 })`. Differs: its last layer has a bias, which the
+ * loss does not depend on; all parameters have one rate. `lossScale: 0.024` makes 0.0048 of 0.2: LARS divides by the gradient's size, but for
+ * biases and normalisation, which move in proportion to the loss. Beside the smaller gradient a weight decay counts 42 times as much.
+ * The loss is a sum over dimensions: with SGD it wants a `lossScale` of about one over their number.
  * @example
  * const head = projectionHead({ inFeatures: encoder.featureDim, layers: 3, batchNorm: 'hidden', hiddenFeatures: 2048, outFeatures: 2048 });
- * new Trainer({ encoder, head, augment: presets.simclr({ size: 32 }), method: barlowTwins() });
+ * new Trainer({ encoder, head, augment: presets.byol({ size: 32 }), method: barlowTwins() });
  */
 export const barlowTwins = defineMethod({
   name: 'barlow-twins',

@@ -65,13 +65,13 @@ export class Byol extends Method<ByolNumbers> {
  *     L = ‖q̄(z_0) − z̄'_1‖² + ‖q̄(z_1) − z̄'_0‖² = 4 − 2 cos(q(z_0), z'_1) − 2 cos(q(z_1), z'_0)        mean over the batch
  *     ξ ← m ξ + (1 − m) θ        after each step, m from 0.996 to 1 along half a cosine
  *
- * Source: Grill et al. 2020, arXiv:2006.07733, eq. 2 and section 3.1. Published for ImageNet: ResNet-50, batch 4096, LARS, lr 0.2 ·
- * batch / 256, weight decay 1.5e-6, 1000 epochs; projection and predictor Linear(4096) – BN – ReLU – Linear(256), which is
+ * Source: Grill et al. 2020, arXiv:2006.07733, eq. 2 and section 3.1. Published for ImageNet: ResNet-50 (with `zeroInitResidual`), batch 4096,
+ * LARS, lr 0.2 · batch / 256, weight decay 1.5e-6, 1000 epochs; projection and predictor Linear(4096) – BN – ReLU – Linear(256), which is
  * `projectionHead({ batchNorm: 'hidden', hiddenFeatures: 4096, outFeatures: 256 })`. Differs: nothing in the loss; each view is a pass of its
  * own, with its own statistics, as in the authors' code. The encoder that a run saves is the online one.
  * @example
  * const head = projectionHead({ inFeatures: encoder.featureDim, batchNorm: 'hidden', hiddenFeatures: 1024, outFeatures: 256 });
- * new Trainer({ encoder, head, augment: presets.simclr({ size: 32 }), method: byol() });
+ * new Trainer({ encoder, head, augment: presets.byol({ size: 32 }), method: byol() });
  */
 export const byol = defineMethod({
   name: 'byol',

@@ -40,6 +40,7 @@ export const dcl = defineMethod({
   usesIds: true,
   comparesBatch: true,
   isOfFeatures: true,
+  views: [2, Number.POSITIVE_INFINITY],
   options: table,
   check,
   make: ({ weighted, ...options }, parts) => new NamedLoss({ ...options, name: weighted ? 'dclw' : 'dcl' }, parts),

@@ -105,8 +105,9 @@ export class Dino extends Method<DinoNumbers, DinoValue> {
  * with a warm-up of 10 epochs and a cosine, weight decay from 0.04 to 0.4, 100 to 800 epochs, views 2×224 + 10×96
  * (`presets.dino({ size: 224, localViews: 10 })`), 65 536 prototypes, τ 0.1, τ' from 0.04 to 0.07 in 30 epochs, m' 0.9; projection of three layers of
  * 2048, 2048 and 256 with GELU, which is `projectionHead({ layers: 3, activation: 'gelu', hiddenFeatures: 2048, outFeatures: 256 })`; the prototypes are
- * the last layer, with weights of length one. The authors' code also clips each gradient to a norm of 3. Differs: the prototypes learn from the first step on,
- * not from the second epoch; τ' is constant by default.
+ * the last layer, with weights of length one. The authors' code also clips each gradient to a norm of 3, and drops paths in the student alone
+ * (`stochasticDepth: 0.1`). The published accuracies are the teacher's; the encoder that a run saves is the student. Differs: the prototypes
+ * learn from the first step on, not from the second epoch; τ' is constant by default.
  * @example
  * const head = projectionHead({ inFeatures: encoder.featureDim, layers: 3, activation: 'gelu', hiddenFeatures: 512, outFeatures: 128 });
  * new Trainer({ encoder, head, augment: presets.dino({ size: 32 }), method: dino({ prototypes: 1024 }) });

@@ -1,5 +1,6 @@
 /** MoCo v3: predictions of one view against the keys that a slowly moving copy made of the others in the batch. No queue. */
 import type { ProjectionHead } from '../encoders/projection-head.ts';
+import { lossOptions } from '../losses/options.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { type Ramp, rampAt } from '../options/ramp.ts';
 import * as internal from '../tensor/internal-ops.ts';
@@ -13,10 +14,7 @@ import { Teacher, teacherMomentum } from './teacher.ts';
 
 const table = {
   /** τ > 0; a number, or how it changes over the training. Default 0.2. */
-  temperature: {
-    ...{ type: 'ramp', above: 0, default: 0.2, value: 'T' },
-    help: 'τ, by which similarities are divided',
-  },
+  temperature: { ...lossOptions.temperature, default: 0.2 },
   /** m in [0, 1]: the part of each key parameter that stays at a step. Default: from 0.99 to 1 along half a cosine. */
   momentum: { ...teacherMomentum, default: { from: 0.99, to: 1, schedule: 'cosine' } },
   /** Width of the predictor's hidden layer. Default 4096. */
@@ -90,7 +88,7 @@ function contrast(queries: Tensor, keys: Tensor, temperature: Tensor): Tensor {
  *     θ_k ← m θ_k + (1 − m) θ_q        after each step, m from 0.99 to 1 along half a cosine
  *
  * Source: Chen et al. 2021, arXiv:2104.02057, eq. 1 and algorithm 1. Published for ImageNet, batch 4096, views as BYOL's: ViT-S and
- * ViT-B with AdamW, lr 1.5e-4 · batch / 256, weight decay 0.1, 40 epochs of warm-up, 300 epochs, τ 0.2; ResNet-50 with LARS, lr 0.6 · batch /
+ * ViT-B with AdamW, lr 1.5e-4 · batch / 256, weight decay 0.1, 40 epochs of warm-up, 300 epochs, τ 0.2; ResNet-50 (with `zeroInitResidual`) with LARS, lr 0.6 · batch /
  * 256 in 100 epochs, weight decay 1e-6, τ 1. The projection has three layers for a ViT, two for a ResNet: `projectionHead({ layers: 3,
  * batchNorm: 'all-but-scale', hiddenFeatures: 4096, outFeatures: 256 })`. Differs: nothing in the loss; the prediction ends
  * in batch normalisation, as the authors' for a ViT, where theirs for a ResNet has none. Training of a ViT is steadier

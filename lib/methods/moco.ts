@@ -179,7 +179,8 @@ function refuse({ queueSize, symmetric }: Resolved, around: Around): void {
  *
  * Source: He et al. 2020, arXiv:1911.05722, eq. 1, 2 and algorithm 1; v2: Chen et al. 2020, arXiv:2003.04297. Published for
  * ImageNet: ResNet-50, batch 256, SGD, lr 0.03 with a cosine, weight decay 1e-4, m 0.999, 65 536 keys, τ 0.2 (v2). The defaults are those
- * of the authors' demo for CIFAR, but for τ, which is 0.1 where the loss does not say. Differs: the queue starts empty instead of with noise; old keys of a sample in the batch are its positives.
+ * of the authors' demo for CIFAR: m 0.99, 4096 keys, τ 0.1; there, batch normalisation takes its statistics over each of 8 parts of the batch.
+ * Differs: the queue starts empty instead of with noise; old keys of a sample in the batch are its positives.
  *
  * With `loss: { name: 'supcon' }` the keys of the query's class are positives, and the queue keeps labels.
  * @example

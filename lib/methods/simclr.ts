@@ -25,6 +25,7 @@ export const simclr = defineMethod({
   usesIds: true,
   comparesBatch: true,
   isOfFeatures: true,
+  views: [2, Number.POSITIVE_INFINITY],
   options: ntXentSpec,
   make: (options, parts) => new NamedLoss({ ...options, name: 'nt-xent' }, parts),
 });

@@ -40,13 +40,13 @@ export class Simsiam extends Method {
  *
  *     L = −½ cos(p_0, stopgrad(z_1)) − ½ cos(p_1, stopgrad(z_0))        mean over the batch
  *
- * Source: Chen & He 2021, arXiv:2011.10566, eq. 1 to 4. Published for ImageNet: ResNet-50, batch 512, SGD, lr 0.05 · batch / 256,
- * weight decay 1e-4; projection of three layers of 2048 with batch normalisation, the last without scale, which is `projectionHead({ layers: 3,
- * batchNorm: 'all-but-scale', outFeatures: 2048 })`; for CIFAR-10 ResNet-18, two layers, lr 0.03, weight decay 5e-4. Differs: the rate of the
+ * Source: Chen & He 2021, arXiv:2011.10566, eq. 1 to 4. Published for ImageNet: ResNet-50 (with `zeroInitResidual`), batch 512, SGD,
+ * lr 0.05 · batch / 256, weight decay 1e-4, views as MoCo v2's; projection of three layers of 2048 with batch normalisation, the last without scale,
+ * which is `projectionHead({ layers: 3, batchNorm: 'all-but-scale', outFeatures: 2048 })`; for CIFAR-10 ResNet-18, two layers, lr 0.03, weight decay 5e-4. Differs: the rate of the
  * predictor falls with that of the rest, which the paper keeps.
  * @example
  * const head = projectionHead({ inFeatures: encoder.featureDim, batchNorm: 'all-but-scale', outFeatures: 2048 });
- * new Trainer({ encoder, head, augment: presets.simclr({ size: 32 }), method: simsiam() });
+ * new Trainer({ encoder, head, augment: presets.mocoV2({ size: 32 }), method: simsiam() });
  */
 export const simsiam = defineMethod({
   name: 'simsiam',

@@ -1,6 +1,7 @@
 /** SwAV: views are assigned to prototypes, evenly over the batch, and each view predicts the assignments of the others. */
 
 import { lossOptions } from '../losses/options.ts';
+import { temperatureRange } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { rampAt } from '../options/ramp.ts';
 import { noGrad } from '../tensor/modes.ts';
@@ -17,7 +18,7 @@ const table = {
   /** τ > 0 of the predictions, or how it changes over a training. Default 0.1. */
   temperature: lossOptions.temperature,
   /** ε > 0: how soft the assignments are. Default 0.05; less where the loss stays at ln K. */
-  epsilon: { type: 'number', above: 0, default: 0.05, help: 'how soft the assignments are' },
+  epsilon: { type: 'number', ...temperatureRange, default: 0.05, help: 'how soft the assignments are' },
   /** Of the Sinkhorn-Knopp algorithm. Default 3. */
   iterations: { type: 'number', min: 1, max: 1000, integer: true, default: 3, help: 'that make assignments even' },
 } as const satisfies OptionTable;

@@ -1,6 +1,10 @@
 /** A copy of encoder and head that follows them slowly: MoCo's key encoder, BYOL's target network. */
 import type { Ranks } from '../distributed/ranks.ts';
-import { Module } from '../nn/module.ts';
+import { MultiheadAttention } from '../nn/attention.ts';
+import { Dropout } from '../nn/dropout.ts';
+import { stayInEvaluation } from '../nn/evaluation.ts';
+import type { Module } from '../nn/module.ts';
+import { StochasticDepth } from '../nn/stochastic-depth.ts';
 import type { OptionTable } from '../options/option.ts';
 import * as internal from '../tensor/internal-ops.ts';
 import { noGrad } from '../tensor/modes.ts';
@@ -21,7 +25,9 @@ export interface TeacherOptions {
 }
 
 /**
- * θ_t ← m θ_t + (1 − m) θ_s after each step; no gradient. Its running statistics are its own, moved by its own forward passes.
+ * θ_t ← m θ_t + (1 − m) θ_s after each step; no gradient. Its running statistics are its own, moved by its own forward passes. It drops
+ * nothing: Dropout, StochasticDepth and MultiheadAttention of the copy are in evaluation, as the authors of DINO and MoCo v3 have it; a dropout
+ * of your own, in a forward(), follows the mode of its module.
  *
  * Source: He et al. 2020, arXiv:1911.05722, eq. 2. `statistics: 'average'` is Cai et al. 2021, arXiv:2101.08482.
  */
@@ -31,7 +37,7 @@ export class Teacher extends Network {
   readonly #following: readonly Tensor[];
 
   /**
-   * @param student with a head that is a Module, or none; on its device, in the modes of training.
+   * @param student with a head that is a Module, or none; on its device, in the modes of training, which the copy has too.
    * @param options.statistics 'batch' (default): normalisation by the statistics of the teacher's own batch. 'average': by running
    * statistics that follow the student's as the parameters do.
    * @param options.shuffled where processes keep statistics of their own, each pass takes other images of the batch together than the
@@ -47,7 +53,8 @@ export class Teacher extends Network {
     for (const parameter of this.parameters()) parameter.requiresGrad = false;
     this.#isShuffled = shuffled && this.ranks?.canDiffer === true;
     const follows = statistics === 'average';
-    if (follows) for (const module of [this.encoder, this.head]) if (module instanceof Module) module.eval();
+    const parts = [...this.namedModules().values()];
+    stayInEvaluation(follows ? parts : parts.filter(drops));
     this.#leading = averaged(student, follows);
     this.#following = averaged(this, follows);
   }
@@ -70,6 +77,9 @@ export class Teacher extends Network {
     return internal.movingAverage_(this.#following, this.#leading, m, status);
   }
 }
+
+const drops = (module: Module): boolean =>
+  [Dropout, StochasticDepth, MultiheadAttention].some((kind) => module instanceof kind);
 
 /** Parameters and, where asked for, the running statistics but for the counts of batches. */
 function averaged(network: Network, withStatistics: boolean): Tensor[] {

@@ -84,14 +84,14 @@ function redundancy(z: Tensor): Tensor {
  *     v(z) = 1/d Σ_j max(0, 1 − √(Var(z_j) + 1e-4))
  *     c(z) = 1/d Σ_i Σ_{j≠i} C(z)_ij²
  *
- * Source: Bardes et al. 2022, arXiv:2105.04906, eq. 1 to 6 and algorithm 1. Published for ImageNet: ResNet-50, batch 2048, LARS, lr 0.2 · batch /
- * 256, weight decay 1e-6, 1000 epochs, λ = μ = 25, ν = 1; projection of three layers of 8192, which is `projectionHead({ layers: 3, batchNorm: 'hidden',
- * hiddenFeatures: 8192, outFeatures: 8192 })`. Differs: s is the mean over the dimensions too, as in algorithm 1, where eq. 5 sums
+ * Source: Bardes et al. 2022, arXiv:2105.04906, eq. 1 to 6 and algorithm 1. Published for ImageNet: ResNet-50 (with `zeroInitResidual`), batch 2048,
+ * LARS, lr 0.2 · batch / 256, weight decay 1e-6, 1000 epochs, λ = μ = 25, ν = 1; views as BYOL's; projection of three layers of 8192, which is
+ * `projectionHead({ layers: 3, batchNorm: 'hidden', hiddenFeatures: 8192, outFeatures: 8192 })`. Differs: s is the mean over the dimensions too, as in algorithm 1, where eq. 5 sums
  * over them; the authors' code halves v, which is `varianceWeight: 12.5`. With SGD
  * the same weights over 25 go with the usual rates.
  * @example
  * const head = projectionHead({ inFeatures: encoder.featureDim, layers: 3, batchNorm: 'hidden', hiddenFeatures: 2048, outFeatures: 2048 });
- * new Trainer({ encoder, head, augment: presets.simclr({ size: 32 }), method: vicreg() });
+ * new Trainer({ encoder, head, augment: presets.byol({ size: 32 }), method: vicreg() });
  */
 export const vicreg = defineMethod({
   name: 'vicreg',

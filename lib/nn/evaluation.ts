@@ -1,4 +1,4 @@
-/** Modules in evaluation for a while. */
+/** Modules in evaluation for a while, or for good. */
 import { types } from 'node:util';
 import type { Module } from './module.ts';
 import { stateOf } from './module-state.ts';
@@ -23,4 +23,9 @@ export function inEvaluation<T>(modules: readonly Module[], fn: () => T): T {
   if (types.isPromise(result)) return result.finally(() => count(-1)) as T;
   count(-1);
   return result;
+}
+
+/** Keeps modules, without their parts, in evaluation for good, whatever mode train() gives them later. */
+export function stayInEvaluation(modules: Iterable<Module>): void {
+  for (const module of modules) stateOf(module).evaluations += 1;
 }

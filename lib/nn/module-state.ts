@@ -5,7 +5,7 @@ import type { ForwardHook } from './module.ts';
 export interface ModuleState {
   /** As train() and eval() said. */
   training: boolean;
-  /** Calls of inEvaluation() that run now. */
+  /** Calls of inEvaluation() that run now, and one of stayInEvaluation(): above 0, the module is in evaluation whatever `training` says. */
   evaluations: number;
   isDisposed: boolean;
   readonly buffers: Map<string, Tensor>;

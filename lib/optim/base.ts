@@ -45,6 +45,17 @@ const stepOptions = {
 
 export interface StepOptions extends OptionsOf<typeof stepOptions> {}
 
+/** @throws {OptionError} Nesterov momentum without a momentum. */
+export function expectMomentum({
+  momentum,
+  nesterov,
+}: {
+  readonly momentum: number;
+  readonly nesterov: boolean;
+}): void {
+  if (nesterov && momentum === 0) throw new OptionError('nesterov needs a momentum above 0');
+}
+
 /** A part of the state that each parameter has: numbers of its shape, or one float32. All begin as zeros. */
 export interface Slot {
   readonly name: string;

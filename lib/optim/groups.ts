@@ -12,7 +12,7 @@ const ruleOptions = {
   match: { type: 'string', required: true },
   /** Multiplies the learning rate. 0 keeps the parameters as they are. Default 1. */
   lrFactor: { type: 'number', default: 1, min: 0 },
-  /** In place of the optimizer's. */
+  /** In place of the optimizer's; of biases and normalisation that `excludeBiasAndNorm` leaves out too. */
   weightDecay: { type: 'ramp', min: 0 },
 } as const satisfies OptionTable;
 
@@ -51,7 +51,7 @@ export const groupOptions = {
 export interface Group {
   readonly rateFactor: number;
   readonly weightDecay: number | Ramp;
-  /** Of parameters of one dimension that shall have neither weight decay nor adaptation. */
+  /** Of parameters of one dimension that shall have no adaptation, and no weight decay but a rule's. */
   readonly isExcluded: boolean;
 }
 
@@ -89,11 +89,11 @@ export function groupParameters(
   const of = [...parameters].map(([name, parameter], i) => {
     const own = rules.filter(({ match }) => fits(name, match));
     const isExcluded = excludeBiasAndNorm && parameter.shape.length <= 1;
-    const decay = own.findLast((rule) => rule.weightDecay !== undefined)?.weightDecay ?? weightDecay;
+    const ofRule = own.findLast((rule) => rule.weightDecay !== undefined)?.weightDecay;
     const layerFactor = layerDecay ** (last - (layers[i] as number));
     const group = {
       rateFactor: own.reduce((factor, { lrFactor }) => factor * lrFactor, layerFactor),
-      weightDecay: isExcluded ? 0 : decay,
+      weightDecay: ofRule ?? (isExcluded ? 0 : weightDecay),
       isExcluded,
     };
     const key = JSON.stringify(group);

@@ -3,7 +3,7 @@ import { rampAt } from '../options/ramp.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import * as internal from '../tensor/internal-ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { commonOptions, Optimizer, type UpdateInputs } from './base.ts';
+import { commonOptions, expectMomentum, Optimizer, type UpdateInputs } from './base.ts';
 import type { Group } from './groups.ts';
 import type { Parameters } from './parameters.ts';
 
@@ -18,7 +18,7 @@ export const larsOptions = {
   },
   /** Default 0.9. */
   momentum: { type: 'number', default: 0.9, min: 0, help: 'part of the last update that goes on' },
-  /** Default false. */
+  /** Default false; needs a momentum above 0. */
   nesterov: { type: 'boolean', default: false, help: 'Nesterov momentum' },
   /** L2 penalty added to the gradient, or how it changes over a training; default 1e-6. */
   weightDecay: { type: 'ramp', default: 1e-6, min: 0, help: 'L2 penalty' },
@@ -61,6 +61,7 @@ export class LARS extends Optimizer {
 
   constructor(parameters: Parameters, options: LARSOptions) {
     const resolved = resolveOptions('LARS', larsOptions, options);
+    expectMomentum(resolved);
     super(parameters, resolved, [{ name: 'momentum_buffer' }]);
     this.#options = resolved;
   }

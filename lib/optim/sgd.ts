@@ -1,9 +1,8 @@
-import { OptionError } from '../errors.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import * as internal from '../tensor/internal-ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { commonOptions, Optimizer, type UpdateInputs } from './base.ts';
+import { commonOptions, expectMomentum, Optimizer, type UpdateInputs } from './base.ts';
 import type { Parameters } from './parameters.ts';
 
 export const sgdOptions = {
@@ -37,7 +36,7 @@ export class SGD extends Optimizer {
   constructor(parameters: Parameters, options: SGDOptions) {
     const resolved = resolveOptions('SGD', sgdOptions, options);
     const { momentum, nesterov } = resolved;
-    if (nesterov && momentum === 0) throw new OptionError('nesterov needs a momentum above 0');
+    expectMomentum(resolved);
     super(parameters, resolved, momentum > 0 ? [{ name: 'momentum_buffer' }] : []);
     this.#options = { momentum, nesterov };
   }

@@ -5,6 +5,9 @@ import { describe, expectFunction, expectSignal } from '../validate.ts';
 /** How many of something there are, at least one. */
 export const countOption = { type: 'number', min: 1, integer: true } as const;
 
+/** By what similarities of float32 are divided. */
+export const temperatureRange = { above: 0, divides: true } as const;
+
 /** Of random numbers: an integer from 0 to 2^53 − 1. */
 export const seedOption = { type: 'number', default: 0, min: 0, integer: true } as const;
 

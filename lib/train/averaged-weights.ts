@@ -8,6 +8,7 @@ import { rampAt } from '../options/ramp.ts';
 import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, outsideTidy, tidy } from '../tensor/modes.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { byFirstName } from './trained.ts';
 
 export const emaOptions = {
   /**
@@ -30,13 +31,13 @@ interface Pair {
 
 /** What is averaged: parameters, and the floating buffers that a step moves, as running statistics. */
 function weightsOf({ encoder, head }: NetworkParts): Map<string, Tensor> {
-  const all = new Map<string, Tensor>();
-  for (const [prefix, part] of Object.entries({ encoder, head })) {
+  const all = Object.entries({ encoder, head }).flatMap(([prefix, part]) => {
     const buffers = part instanceof Module ? movingBuffers(part) : [];
-    for (const [name, value] of [...(part?.namedParameters() ?? []), ...buffers])
-      if (value.dtype.startsWith('float')) all.set(`${prefix}.${name}`, value);
-  }
-  return all;
+    return [...(part?.namedParameters() ?? []), ...buffers].map(
+      ([name, value]) => [`${prefix}.${name}`, value] as const,
+    );
+  });
+  return byFirstName(all.filter(([, value]) => value.dtype.startsWith('float')));
 }
 
 /**

@@ -14,11 +14,19 @@ export function makeMethod(
   return method.make({ student, device: encoder.device, seed: nextSeed(seed) });
 }
 
+/** By name, each tensor once, by its first name: encoder and head may share some. */
+export function byFirstName(entries: Iterable<readonly [string, Tensor]>): Map<string, Tensor> {
+  const names = new Map<Tensor, string>();
+  for (const [name, value] of entries) if (!names.has(value)) names.set(value, name);
+  return new Map([...names].map(([value, name]) => [name, value]));
+}
+
 /** What the optimizer trains, named as in a checkpoint: of a module the parameters that require a gradient. */
 export function trainedParameters({ encoder, head }: ResolvedOptions, method: Method): Map<string, Tensor> {
-  const all = new Map<string, Tensor>();
-  for (const [prefix, part] of Object.entries({ encoder, head, method }))
-    for (const [name, value] of part?.namedParameters() ?? [])
-      if (value.requiresGrad || !(part instanceof Module)) all.set(`${prefix}.${name}`, value);
-  return all;
+  const all = Object.entries({ encoder, head, method }).flatMap(([prefix, part]) =>
+    [...(part?.namedParameters() ?? [])]
+      .filter(([, value]) => value.requiresGrad || !(part instanceof Module))
+      .map(([name, value]) => [`${prefix}.${name}`, value] as const),
+  );
+  return byFirstName(all);
 }

@@ -76,6 +76,11 @@ describe('a recipe of the package', () => {
     expect(projectionHeadShapes({ ...options, inFeatures: features }).size).toBeGreaterThanOrEqual(2);
   });
 
+  it('has the factors of the loss and the initial weights of its source', async () => {
+    expect((await specWith('simclr-imagenet')).method).toMatchObject({ name: 'simclr', lossScale: 2 });
+    expect((await specWith('byol-imagenet')).encoder).toMatchObject({ zeroInitResidual: true });
+  });
+
   it.each(names)('%s trains: two steps of small views, by a narrow encoder and head', async (name) => {
     const spec = await specWith(name, '--size', '32', '--batch-size', '4', '--epochs', '1', '--precision', 'float32');
     const narrow = spec.encoder.name === 'vit-s-16' ? { width: 64, patch: 4 } : { width: 4 };

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseOptions } from '../../lib/cli/options.ts';
 import { specOf } from '../../lib/cli/train-config.ts';
 import { partFlags, type TrainOptions, trainOptions } from '../../lib/cli/train-options.ts';
+import { usualPreset } from '../../lib/cli/training-spec.ts';
 import { encoderNames, makeEncoder } from '../../lib/encoders/all.ts';
 import { zeros } from '../../lib/tensor/ops.ts';
 
@@ -11,6 +12,15 @@ async function encoderOf(size: number, ...args: string[]) {
   const { options, given } = parseOptions(['--data', 'cifar10:/data', ...args], table, { where: 'train' });
   return specOf(options as unknown as TrainOptions, given, { size, mean: 0.5, std: 0.25 }, undefined).encoder;
 }
+
+it.each([
+  ['simclr', 'simclr'],
+  ['simsiam', 'mocoV2'],
+  ['barlow-twins', 'byol'],
+  ['vicreg', 'byol'],
+])('large images have the views of %s, small ones those for CIFAR', (method, preset) => {
+  expect([usualPreset(method, 224), usualPreset(method, 64)]).toEqual([preset, 'supcon']);
+});
 
 describe('the encoder of a recipe', () => {
   it.each([

@@ -204,6 +204,11 @@ describe('knnClassify', () => {
     await failing(knnClassify(two, two), 'ERR_OPTION', /k must be from 1 to the 2 rows of the bank, got 20/);
     await failing(knnClassify(two, two, { K: 1 } as never), 'ERR_OPTION', /did you mean 'k'/);
     await failing(knnClassify(two, two, { k: 1, temperature: 0 }), 'ERR_OPTION', /temperature must be/);
+    await failing(
+      knnClassify(two, two, { k: 1, temperature: 1e-40 }),
+      'ERR_OPTION',
+      /temperature and its inverse must be finite in float32, got 1e-40 \(number\)/,
+    );
     await failing(knnClassify({ ...two, labels: [0] }, two, { k: 1 }), 'ERR_SHAPE', /train.labels must have one label/);
     await failing(
       knnClassify({ ...two, labels: [0, -1] }, two, { k: 1 }),

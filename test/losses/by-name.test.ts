@@ -105,6 +105,8 @@ describe('errors', () => {
     [{ name: 'nt-xent', hardNegatives: { beta: 1 } }, /loss.hardNegatives: unknown option 'beta'/],
     [{ name: 'supcon', hardNegatives: { classPrior: 1 } }, /loss.hardNegatives.classPrior must be a finite number/],
     [{ name: 'nt-xent', temperature: 0 }, /loss.temperature must be a finite number > 0/],
+    [{ name: 'nt-xent', temperature: 1e-40 }, /loss.temperature and its inverse must be finite in float32, got 1e-40/],
+    [{ name: 'nt-xent', temperature: { from: 1e39, to: 1, schedule: 'linear' } }, /loss.temperature.from and its inv/],
     [{ name: 'nt-xent', temperature: { from: 1, to: 0, schedule: 'linear' } }, /loss.temperature.to must be/],
     [{ name: 'nt-xent', temperature: { from: 1, to: 1, schedule: 'step' } }, /loss.temperature.schedule must be one/],
     [{ name: 'nt-xent', temperature: { start: 1 } }, /loss.temperature: unknown option 'start'/],

@@ -7,15 +7,18 @@ import { multiCrop } from '../../lib/augment/multi-crop.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
 import { openCheckpoint, RunFolder } from '../../lib/checkpoint/run.ts';
 import { linearHead } from '../../lib/encoders/linear-head.ts';
+import { projectionHead } from '../../lib/encoders/projection-head.ts';
+import { vitTi16 } from '../../lib/encoders/vision-transformer.ts';
 import type { LossValue } from '../../lib/losses/all.ts';
 import { barlowTwins } from '../../lib/methods/barlow-twins.ts';
 import { byol } from '../../lib/methods/byol.ts';
 import { crossEntropy } from '../../lib/methods/cross-entropy.ts';
 import { dcl } from '../../lib/methods/dcl.ts';
 import { dino } from '../../lib/methods/dino.ts';
-import { FeatureMethod, type MethodParts } from '../../lib/methods/method.ts';
+import { FeatureMethod, type Method, type MethodParts } from '../../lib/methods/method.ts';
 import { moco } from '../../lib/methods/moco.ts';
 import { mocoV3 } from '../../lib/methods/moco-v3.ts';
+import { Network } from '../../lib/methods/network.ts';
 import { nnclr } from '../../lib/methods/nnclr.ts';
 import { defineMethod, type MethodSpec, methodNames, methodOf } from '../../lib/methods/registry.ts';
 import { simclr } from '../../lib/methods/simclr.ts';
@@ -23,9 +26,14 @@ import { simsiam } from '../../lib/methods/simsiam.ts';
 import { assign_ } from '../../lib/methods/status.ts';
 import { supcon } from '../../lib/methods/supcon.ts';
 import { swav } from '../../lib/methods/swav.ts';
+import { Teacher } from '../../lib/methods/teacher.ts';
 import { vicreg } from '../../lib/methods/vicreg.ts';
 import { Views } from '../../lib/methods/views.ts';
-import type { Module } from '../../lib/nn/module.ts';
+import { MultiheadAttention } from '../../lib/nn/attention.ts';
+import { Dropout } from '../../lib/nn/dropout.ts';
+import { Module } from '../../lib/nn/module.ts';
+import { BatchNorm2d } from '../../lib/nn/normalization.ts';
+import { StochasticDepth } from '../../lib/nn/stochastic-depth.ts';
 import { makeOptimizer } from '../../lib/optim/optimizer.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { tensorState } from '../../lib/tensor/raw-tensors.ts';
@@ -37,6 +45,7 @@ import { makeStep } from '../../lib/train/step.ts';
 import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
 import { alive, collect } from '../collect.ts';
+import { uniform } from '../encoders/formula.ts';
 import { firstBatch, optionsOf, valuesOf } from '../train/one-step.ts';
 import { size, tinyDataset, tinyModels, tinyViews } from '../train/tiny.ts';
 
@@ -162,6 +171,55 @@ describe.each(Object.entries(cases))('%s', (name, each) => {
   });
 });
 
+describe('a teacher', () => {
+  const methods = {
+    dino: dino({ prototypes: 8 }),
+    byol: byol({ predictorFeatures: 8 }),
+    moco: moco({ queueSize: 8 }),
+    'moco-v3': mocoV3({ predictorFeatures: 8 }),
+  };
+  test.each(Object.entries(methods))('of %s drops nothing, whatever mode the whole is set to', async (_, method) => {
+    using encoder = vitTi16({ size: 32, patch: 8, inChannels: 1, width: 64, stochasticDepth: 0.1 });
+    using head = projectionHead({ inFeatures: encoder.featureDim, outFeatures: 8 });
+    const options = optionsOf({ encoder, head, method, batchSize: 8 });
+    using made = makeMethod(options) as Method & { readonly teacher: Teacher };
+    const images = tensor(uniform(1, [8, 1, 32, 32]), { shape: [8, 1, 32, 32] });
+    const twice = (network: Module) => valuesOf([0, 1].map(() => network.forward(images)));
+    const [one, other] = await twice(made);
+    expect(one).not.toEqual(other);
+    const [key, keyAgain] = await twice(made.teacher);
+    expect(key).toEqual(keyAgain);
+    made.train();
+    expect((await twice(made.teacher)).every((values) => String(values) === String(key))).toBe(true);
+  });
+
+  class Dropping extends Module {
+    readonly parts = [
+      new Dropout(),
+      new StochasticDepth(0.5),
+      new MultiheadAttention(8, 1, { dropout: 0.5 }),
+      new BatchNorm2d(1),
+    ];
+    readonly featureDim = 1;
+
+    override forward(images: Tensor): Tensor {
+      return images.mean([2, 3]);
+    }
+  }
+  test.each([
+    ['batch', [false, false, false, true]],
+    ['average', [false, false, false, false]],
+  ] as const)('with the statistics of the %s, normalises as they say', (statistics, expected) => {
+    using encoder = new Dropping();
+    using made = new Teacher(new Network({ encoder, head: null }, 'float32'), { statistics });
+    const modes = () => (made.encoder as Dropping).parts.map(({ training }) => training);
+    expect(modes()).toEqual(expected);
+    made.train();
+    expect(modes()).toEqual(expected);
+    expect(encoder.parts.every(({ training }) => training)).toBe(true);
+  });
+});
+
 test.each(['byol', 'moco'] as const)('the teacher of %s follows, but for a step that is refused', async (name) => {
   const method =
     name === 'byol' ? byol({ predictorFeatures: 8, momentum: 0.75 }) : moco({ queueSize: 8, momentum: 0.75 });
@@ -200,6 +258,9 @@ test('a method by its name alone has its defaults, and one loss is one method', 
     [{ method: { name: 'byol', momentun: 3 } }, /byol: unknown option 'momentun'; did you mean 'momentum'/],
     [{ method: nnclr({ queueSize: 8 }), batchSize: 16 }, /nnclr.queueSize must hold a batch of keys.* >= 16, got 8/],
     [{ method: 'byol', views: 3 }, /the method 'byol' takes 2 views, got 3/],
+    [{ method: 'simclr', views: 1 }, /the method 'simclr' takes >= 2 views, got 1/],
+    [{ loss: 'nt-xent', views: 1 }, /the method 'simclr' takes >= 2 views, got 1/],
+    [{ method: dcl({ weighted: true }), views: 1 }, /the method 'dcl' takes >= 2 views, got 1/],
     [{ method: 'simsiam', microBatch: 4, batchSize: 8 }, /the method 'simsiam' does not go with microBatch/],
     [{ method: simclr(), loss: { name: 'supcon' } }, /loss does not go with method/],
     [{ method: 'simsiam', head: { forward: head.forward, namedParameters: () => new Map() } }, /featureDim must be/],

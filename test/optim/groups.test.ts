@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { resnet18, resnet50 } from '../../lib/encoders/resnet.ts';
+import { AdamW } from '../../lib/optim/adam.ts';
 import { groupParameters } from '../../lib/optim/groups.ts';
+import { LARS } from '../../lib/optim/lars.ts';
 import { layersOf } from '../../lib/optim/layers.ts';
 import { SGD, type SGDOptions } from '../../lib/optim/sgd.ts';
 import { type Tensor, tensor } from '../../lib/tensor/tensor.ts';
@@ -38,16 +40,28 @@ describe('groups', () => {
     });
   });
 
-  it('take weight decay from what has one dimension, whatever a rule says', () => {
+  it('take weight decay from what has one dimension, but where a rule has one', () => {
     expect(
-      grouped({ excludeBiasAndNorm: true, groups: [{ match: 'encoder.*', lrFactor: 1, weightDecay: 0.2 }] }),
+      grouped({ excludeBiasAndNorm: true, groups: [{ match: 'encoder.b*', lrFactor: 1, weightDecay: 0.2 }] }),
     ).toEqual({
-      'encoder.conv.weight': [1, 0.2],
-      'encoder.bn.weight': [1, 0],
+      'encoder.conv.weight': [1, 0.1],
+      'encoder.bn.weight': [1, 0.2],
       'encoder.blocks.0.weight': [1, 0.2],
-      'encoder.blocks.0.bias': [1, 0],
+      'encoder.blocks.0.bias': [1, 0.2],
       'head.weight': [1, 0.1],
     });
+    expect(grouped({ excludeBiasAndNorm: true })).toMatchObject({ 'encoder.bn.weight': [1, 0] });
+  });
+
+  it.each([SGD, LARS, AdamW])("give a bias that is excluded a rule's decay, and no adaptation: %o", (Kind) => {
+    const p = leaf([2]);
+    using optimizer = new Kind(new Map([['a.bias', p]]), {
+      ...{ lr: 1, excludeBiasAndNorm: true },
+      groups: [{ match: '*.bias', weightDecay: 0.5 }],
+    });
+    p.mul(0).sum().backward();
+    optimizer.step();
+    expect(Array.from(p.dataSync(), Number)).toEqual([0.5, 0.5]);
   });
 
   it('go by patterns in order, on top of the layers', () => {
@@ -90,6 +104,18 @@ describe('groups', () => {
   ])('refuses %o', (options, message) => {
     const thrown = expect.objectContaining({ code: 'ERR_OPTION', message: expect.stringMatching(message) });
     expect(() => new SGD(parameters, options)).toThrow(thrown);
+  });
+
+  it('names what is there twice', () => {
+    const [p, other] = [leaf([1]), leaf([1])];
+    const thrown = (message: string) => expect.objectContaining({ code: 'ERR_OPTION', message });
+    expect(() => new SGD([p, other, p], { lr: 1 })).toThrow(
+      thrown("parameters must hold each tensor once; '0' and '2' are the same"),
+    );
+    const tied = { 'encoder.weight': p, 'head.weight': p };
+    expect(() => new SGD(new Map(Object.entries(tied)), { lr: 1 })).toThrow(
+      thrown("parameters must hold each tensor once; 'encoder.weight' and 'head.weight' are the same"),
+    );
   });
 
   it('needs names', () => {

@@ -292,6 +292,7 @@ describe('errors', () => {
     [{ name: 'adamw', lr: 1, betas: [0.9] }, /betas must be an array of two numbers, got an array of 1/],
     [{ name: 'adamw', lr: 1, betas: [0.9, 1] }, /betas\[1\] must be/],
     [{ name: 'adamw', lr: 1, eps: -1 }, /eps must be/],
+    [{ name: 'lars', lr: 1, momentum: 0, nesterov: true }, /nesterov needs a momentum above 0/],
     [{ name: 'lars', lr: 1, trustCoefficient: 0 }, /trustCoefficient must be a finite number > 0/],
     [{ name: 'lars', lr: 1, excludeBiasAndNorm: 1 }, /excludeBiasAndNorm must be true or false/],
     [{ name: 'lars', lr: 1, form: 'apex' }, /form must be one of 'simclr', 'moco-v3', 'lightly'/],
