@@ -168,7 +168,7 @@ async function embed({ encoder: name, stem, size, batch, seconds }: JobOf<'embed
   using bareImages = made.permute([0, 3, 1, 2]); // channels last in memory
   const bare = () => void tidy(() => vectors(bareImages)).dispose();
   const whole = () => tidy(() => vectors(augmentation.apply(samples, { seed: 0, device })).data());
-  return noGrad(async () => ({
+  return await noGrad(async () => ({
     'bare, ours': batch * (await rate(bare, seconds)),
     ours: batch * (await rate(whole, seconds)),
   }));

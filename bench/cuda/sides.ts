@@ -50,6 +50,12 @@ export class Sides {
     }
   }
 
+  /** What a peer says of the machine, however long it takes to start; nothing where it has ended. */
+  async about(name: string): Promise<Figures> {
+    const told = this.#peer(name).ask(JSON.stringify({ do: 'about' }));
+    return told.then((line) => JSON.parse(line) as Figures).catch(() => ({}));
+  }
+
   /** Names of the peers that compile still. */
   compiling(): string[] {
     return [...this.#compiling.keys()];
@@ -115,7 +121,7 @@ export class Sides {
     await ours?.kill();
   }
 
-  async theirs(name: string, job: Job | { readonly do: 'about' | 'memory' }): Promise<Figures> {
+  async theirs(name: string, job: Job | { readonly do: 'memory' }): Promise<Figures> {
     try {
       return await this.#ask(this.#peer(name), job);
     } catch (error) {
