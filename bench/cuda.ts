@@ -133,8 +133,9 @@ function write(): void {
 /** With what there is, when all is measured, the time is over or a signal came: first the table, since more may not be waited for. */
 async function finish(code: number): Promise<never> {
   isOver = true;
-  console.log(`\n${[tableOf(measured), ...sharesOf(measured)].join('\n\n')}`);
+  console.log(`\n${[tableOf(measured), '', ...sharesOf(measured)].join('\n')}`);
   write();
+  setTimeout(() => process.exit(code), 5000); // a process that a device holds does not end
   await sides.end();
   rmSync(folder, { recursive: true, force: true });
   process.exit(code);
