@@ -48,8 +48,8 @@ export interface Answering {
   end(): void;
 }
 
-export function startAnswering(command: string, args: readonly string[]): Answering {
-  const child = spawn(command, args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] });
+export function startAnswering(command: string, args: readonly string[], env = process.env): Answering {
+  const child = spawn(command, args, { cwd: root, env, stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.on('error', () => {}); // it has ended, which the lack of an answer tells
   child.on('error', () => {}); // there is no such command: likewise
   const gone = new Promise<void>((resolve) => {

@@ -17,6 +17,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(root, ".gpu", "python"))  # where a machine has no network, kornia can lie here
 if not torch.cuda.is_available():
     import tvshim  # noqa: F401
 import torchvision
@@ -342,30 +344,45 @@ def views(job):
 
 @functools.cache
 def embedding(name, stem):
-    """From uint8 images to the features before the head."""
+    """The forward pass to the features before the head; and the same from uint8 images."""
     net = network(name, stem).eval()
 
-    def features(x):
-        x = ((x.permute(0, 3, 1, 2).float() / 255 - MEAN) / STD).to(memory_format=torch.channels_last)
+    def forward(x):
         with half:
             x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
             return net.layer4(net.layer3(net.layer2(net.layer1(x)))).mean((2, 3)).float()
 
-    return features
+    def features(x):
+        return forward(((x.permute(0, 3, 1, 2).float() / 255 - MEAN) / STD).to(memory_format=torch.channels_last))
+
+    return forward, features
 
 
 def embed(job):
-    """From the bytes of a batch of images in memory to vectors in memory, one batch behind the other."""
-    batch = job["batch"]
-    features = embedding(job["encoder"], job["stem"])
-    images = pinned(random_images(batch, job["size"]))
+    """From the bytes of a batch of images in memory to vectors in memory, one batch behind the other; and the bare forward pass, on
+    images that are on the device."""
+    batch, size = job["batch"], job["size"]
+    forward, features = embedding(job["encoder"], job["stem"])
+    images = pinned(random_images(batch, size))
+    x = torch.randn(batch, 3, size, size, device=device).to(memory_format=torch.channels_last)
     options = {"mode": "reduce-overhead"} if is_gpu else {}
 
     @torch.inference_mode()
     def measure(function):
         return batch * rate(lambda: function(images.to(device, non_blocking=True)).cpu(), job["seconds"])
 
-    return tried({"eager": lambda: measure(features), "compile": lambda: measure(compiled(features, **options))})
+    @torch.inference_mode()
+    def bare(function):
+        return batch * rate(lambda: function(x), job["seconds"])
+
+    return tried(
+        {
+            "bare, eager": lambda: bare(forward),
+            "bare, compile": lambda: bare(compiled(forward, **options)),
+            "eager": lambda: measure(features),
+            "compile": lambda: measure(compiled(features, **options)),
+        }
+    )
 
 
 def about(_):
