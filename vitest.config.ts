@@ -19,6 +19,9 @@ class DeviceSequencer extends BaseSequencer {
   }
 }
 
+/** Where it is not set. A GPU's libraries give float32 exactly, and the same bits each time. */
+const environment = { OMP_NUM_THREADS: '1', NVIDIA_TF32_OVERRIDE: '0', CUBLAS_WORKSPACE_CONFIG: ':4096:8' };
+
 // One fork at a time, with an OpenMP team of one: tests that start processes of their own stay within two cores. Tests on a device
 // leave four cores to each.
 export default defineConfig({
@@ -32,7 +35,7 @@ export default defineConfig({
       sequence: { sequencer: DeviceSequencer },
       reporters: ['default', './scripts/failure-reporter.mjs'],
     }),
-    env: { OMP_NUM_THREADS: process.env.OMP_NUM_THREADS ?? '1' },
+    env: Object.fromEntries(Object.entries(environment).filter(([name]) => process.env[name] === undefined)),
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },
