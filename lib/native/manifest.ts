@@ -4,7 +4,7 @@ import { cudaWheels } from './manifest-cuda.ts';
 import type { Wheel } from './wheel.ts';
 
 /** major.minor of the libtorch versions that the addon was compiled against and tested with. */
-export const testedVersions: readonly string[] = ['2.11', '2.13', '2.14', '2.15'];
+export const testedVersions: readonly string[] = ['2.11', '2.13', '2.15'];
 
 /**
  * Builds for the CPU (and, on macOS, for Metal), by `platform-architecture` in Node's words. The `+cpu` of the first row

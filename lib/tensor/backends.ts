@@ -7,7 +7,8 @@ import { resolveOptions } from '../options/resolve.ts';
 export const backendOptions = {
   /**
    * Of float32 matrix products: 'highest' (default), or 'high', where they may be computed in TF32, with 10 bits of mantissa. As
-   * torch.set_float32_matmul_precision. Convolutions on a GPU take TF32 in any case, as PyTorch's do.
+   * torch.set_float32_matmul_precision. Convolutions on a GPU take TF32 in either, as PyTorch's do: NVIDIA_TF32_OVERRIDE=0 in the
+   * environment is what keeps them from it.
    */
   matmulPrecision: {
     type: 'string',

@@ -17,7 +17,8 @@ if(NOT EXISTS "${CONTRASTIVE_LIBTORCH}/lib/libtorch_cuda.so" AND NOT CONTRASTIVE
 endif()
 find_package(CUDAToolkit QUIET)
 file(GLOB WHEEL_INCLUDES ${CONTRASTIVE_LIBTORCH}/../nvidia/*/include)
-set(CUDA_FOLDERS ${CONTRASTIVE_CUDA_INCLUDES} ${WHEEL_INCLUDES} ${CUDAToolkit_INCLUDE_DIRS})
+set(CUDA_FOLDERS ${CONTRASTIVE_CUDA_INCLUDES} ${WHEEL_INCLUDES} ${CUDAToolkit_INCLUDE_DIRS}
+  ${CONTRASTIVE_LIBTORCH}/../triton/backends/nvidia/include) # Triton's wheel has what that of the runtime lacks
 foreach(FOLDER CONTRASTIVE_CUDA_RUNTIME_INCLUDE CONTRASTIVE_CUDA_CRT_INCLUDE CONTRASTIVE_NCCL_INCLUDE)
   unset(${FOLDER} CACHE) # other folders may have been named since
 endforeach()

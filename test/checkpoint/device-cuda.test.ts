@@ -11,6 +11,7 @@ import { exportOnnx } from '../../lib/export/export-onnx.ts';
 import { xavierNormal } from '../../lib/nn/init.ts';
 import type { Module } from '../../lib/nn/module.ts';
 import { createIndex } from '../../lib/search/feature-index.ts';
+import { setBackends } from '../../lib/tensor/backends.ts';
 import { Generator } from '../../lib/tensor/generator.ts';
 import { ones } from '../../lib/tensor/ops.ts';
 import { sync } from '../../lib/tensor/runtime.ts';
@@ -56,6 +57,9 @@ async function train(fit: FitOptions = {}, seed = 1): Promise<{ encoder: Encoder
 }
 
 describeOnDevice(() => {
+  beforeAll(() => setBackends({ cudnnDeterministic: true }));
+  afterAll(() => setBackends({ cudnnDeterministic: false }));
+
   it('a run that was interrupted goes on bit by bit, and opens on the CPU and on the device', async () => {
     const whole = await train();
     const out = join(folder, 'run');

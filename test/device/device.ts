@@ -57,7 +57,8 @@ let library: Simulated | undefined;
 export function openDevice(): void {
   if (!hasGpu) {
     const env = { ...process.env, LD_PRELOAD: '' }; // a sanitizer is not of the compiler
-    execFileSync('cmake', ['--build', build, '--target', 'simulated_device'], { stdio: 'pipe', env });
+    const make = ['cmake', '--build', build, '--target', 'simulated_device'];
+    execFileSync('flock', [join(build, 'simulated_device.lock'), ...make], { stdio: 'pipe', env }); // two at a time would spoil it
   }
   loadDevice();
 }

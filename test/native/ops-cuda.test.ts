@@ -51,7 +51,11 @@ async function valuesOf(run: () => Tensor | Tensor[], on?: string) {
   const made = [run()].flat();
   delete target.device;
   return Promise.all(
-    made.map(async (result) => ({ device: result.device, values: Array.from(await result.data(), Number) })),
+    made.map(async (result) => {
+      await result.ready();
+      const { device, dtype } = result;
+      return { device, dtype, values: Array.from(await result.data(), Number) };
+    }),
   );
 }
 
@@ -62,11 +66,12 @@ describeOnDevice(() => {
     takeLog();
     const there = await valuesOf(run, device);
     expect(takeLog()?.races ?? []).toEqual([]);
-    for (const [i, { values }] of there.entries()) {
+    for (const [i, { dtype, values }] of there.entries()) {
       const expected = here[i]?.values as number[];
       expect(values).toHaveLength(expected.length);
+      const tolerance = dtype === 'bfloat16' ? 2 ** -7 : 1e-4;
       const unequal = values.filter(
-        (x, j) => !(Math.abs(x - (expected[j] as number)) <= 1e-4 * Math.max(1, Math.abs(x))),
+        (x, j) => !(Math.abs(x - (expected[j] as number)) <= tolerance * Math.max(1, Math.abs(x))),
       );
       expect(unequal, name).toEqual([]);
     }

@@ -2,7 +2,7 @@
  * A case for every libtorch operator in lib/tensor/ops.ts: a call, and what it must give, computed in plain JavaScript.
  * `want` is one nested array a result.
  */
-
+import { expect } from 'vitest';
 import { Generator } from '../../lib/tensor/generator.ts';
 import type { NestedArray } from '../../lib/tensor/nested.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -16,6 +16,18 @@ export interface OperatorCase {
   readonly tolerance?: number;
   /** The shape of the result depends on the values. */
   readonly dataDependent?: boolean;
+}
+
+/** Of the values of a result. */
+export function expectClose(actual: ArrayLike<number | bigint>, want: NestedArray, tolerance: number): void {
+  const expected = ([want] as unknown[]).flat(Number.POSITIVE_INFINITY) as number[];
+  expect(actual.length).toBe(expected.length);
+  expected.forEach((value, i) => {
+    const got = Number(actual[i]);
+    if (Number.isFinite(value))
+      expect(Math.abs(got - value)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(value)));
+    else expect(got).toBe(value);
+  });
 }
 
 type Matrix = number[][];

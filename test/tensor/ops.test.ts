@@ -4,7 +4,7 @@ import { autocast } from '../../lib/tensor/modes.ts';
 import type { NestedArray } from '../../lib/tensor/nested.ts';
 import * as ops from '../../lib/tensor/ops.ts';
 import { type DType, type Tensor, tensor } from '../../lib/tensor/tensor.ts';
-import { type OperatorCase, operatorCases } from './operator-cases.ts';
+import { expectClose, type OperatorCase, operatorCases } from './operator-cases.ts';
 
 const source = readFileSync(new URL('../../lib/tensor/ops.ts', import.meta.url), 'utf8');
 const curated = [...source.matchAll(/^export function (\w+)\((?:(?!^\})[\s\S])*'aten::/gm)].map(
@@ -15,17 +15,6 @@ const list = (result: Tensor | Tensor[]): Tensor[] => (Array.isArray(result) ? r
 
 function sizes(data: NestedArray): number[] {
   return Array.isArray(data) ? [data.length, ...sizes(data[0] as NestedArray)] : [];
-}
-
-function expectClose(actual: ArrayLike<number | bigint>, want: NestedArray, tolerance: number): void {
-  const expected = ([want] as unknown[]).flat(Number.POSITIVE_INFINITY) as number[];
-  expect(actual.length).toBe(expected.length);
-  expected.forEach((value, i) => {
-    const got = Number(actual[i]);
-    if (Number.isFinite(value))
-      expect(Math.abs(got - value)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(value)));
-    else expect(got).toBe(value);
-  });
 }
 
 /** Keeps the compute thread busy, so that what is enqueued after it has certainly not run yet. */

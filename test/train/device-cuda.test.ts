@@ -8,7 +8,9 @@ import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { extractFeatures } from '../../lib/evaluate/features.ts';
+import { supConLoss } from '../../lib/losses/sup-con.ts';
 import { methodNames } from '../../lib/methods/all.ts';
+import type { CustomLoss } from '../../lib/methods/custom-loss.ts';
 import { checkOptimizer, makeOptimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
 import { noGrad, onInteractiveStream } from '../../lib/tensor/modes.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -73,9 +75,10 @@ const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =
 
 describeOnDevice(() => {
   const queues: Readonly<Record<string, object>> = { moco: { queueSize: 32 }, nnclr: { queueSize: 32 } };
-  const methods = methodNames()
-    .filter((name) => name !== 'custom')
-    .map((name): [string, Options & { method: object }] => [name, { method: { name, ...queues[name] } }]);
+  const custom: CustomLoss = (features, { labels }) => supConLoss(features, { labels: labels as Tensor });
+  const methods = methodNames().map((name): [string, Options] =>
+    name === 'custom' ? [name, { loss: custom }] : [name, { method: { name, ...queues[name] } }],
+  );
   const cases: [string, Options][] = [
     ...methods.filter(([name]) => name !== 'nnclr'),
     // Of its long gradients, the next losses tell which rounding there was.

@@ -1,9 +1,10 @@
 /** Steps as graphs of the device: a training with them is the same as one without, to the bit. */
-import { describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { augment } from '../../lib/augment/augment.ts';
 import { normalize } from '../../lib/augment/normalize.ts';
 import type { Method } from '../../lib/methods/method.ts';
 import { checkOptimizer, makeOptimizer, type Optimizer, type OptimizerSpec } from '../../lib/optim/optimizer.ts';
+import { setBackends } from '../../lib/tensor/backends.ts';
 import { noGrad } from '../../lib/tensor/modes.ts';
 import type { Tensor } from '../../lib/tensor/tensor.ts';
 import { makeCachedStep } from '../../lib/train/cached-step.ts';
@@ -12,7 +13,7 @@ import type { StepResult } from '../../lib/train/report.ts';
 import { makeStep, type StepContext } from '../../lib/train/step.ts';
 import { makeMethod, trainedParameters } from '../../lib/train/trained.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
-import { describeOnDevice } from '../device/describe-on-device.ts';
+import { describeWithGraphs } from '../device/describe-on-device.ts';
 import { type DeviceLog, launchesIn, takeLog, device as there, waitsOfStreams } from '../device/device.ts';
 import { buffersOf, firstBatch, firstLargeBatch, optionsOf, parametersOf, valuesOf } from './one-step.ts';
 import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
@@ -92,7 +93,10 @@ async function trained(
 
 const sgd = { name: 'sgd', lr: 0.05, momentum: 0.9 } as const;
 
-describeOnDevice(() => {
+describeWithGraphs(() => {
+  beforeAll(() => setBackends({ cudnnDeterministic: true }));
+  afterAll(() => setBackends({ cudnnDeterministic: false }));
+
   const method = (name: string, own: object = {}): Chosen => ({ method: { name, ...own } }) as Chosen;
   const ramp = (from: number, to: number) => ({ from, to, schedule: 'cosine' });
   const small = { predictorFeatures: 8 };

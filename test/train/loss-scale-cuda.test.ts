@@ -22,7 +22,7 @@ describeOnDevice(() => {
         steps.map(({ weights }) => weights),
         expected.map(({ weights }) => weights),
       ),
-    ).toBeLessThan(1e-6);
+    ).toBeLessThan(1e-5); // a GPU rounds a product and a sum once
     expect(takeLog()?.races ?? []).toEqual([]);
   });
 
