@@ -209,6 +209,33 @@ describe('clients that stall', () => {
   });
 });
 
+describe('a connection that dies with requests queued on it', () => {
+  it('gives back their bytes and stops their work, with one listener for all', async () => {
+    const { app, embedder } = await serve();
+    const { hostname, port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
+    const warned = vi.spyOn(process, 'emitWarning');
+    onTestFinished(() => warned.mockRestore());
+    const signals: AbortSignal[] = [];
+    vi.spyOn(embedder, 'embed').mockImplementation((_image: unknown, options?: EmbedOptions) => {
+      const signal = options?.signal as AbortSignal;
+      signals.push(signal);
+      return new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    });
+    const image = await fixture('rgb.jpg');
+    const head = `POST /embed HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: ${image.length}\r\n\r\n`;
+    const socket = connect(Number(port), hostname);
+    const requests = 12;
+    for (let i = 0; i < requests; i++) socket.write(Buffer.concat([Buffer.from(head), image]));
+    await vi.waitFor(() => expect(signals).toHaveLength(requests));
+    const health = async () => (await app.inject('/health')).json();
+    expect((await health()).bufferedBytes).toBeGreaterThan(requests * image.length - 1);
+    socket.destroy();
+    await vi.waitFor(async () => expect(await health()).toMatchObject({ bufferedBytes: 0, pending: 0 }));
+    expect(signals.every(({ aborted }) => aborted)).toBe(true);
+    expect(warned).not.toHaveBeenCalled();
+  });
+});
+
 describe('a batch', () => {
   const names = ['rgb.png', 'gray.png', 'cmyk.jpg'];
 
