@@ -9,7 +9,10 @@ const waitingOn = new WeakMap<Socket, Set<() => void>>();
  * connection has no socket yet, and hears nothing when that connection dies.
  */
 export function whenOver({ socket }: IncomingMessage, response: ServerResponse, then: () => void): void {
-  if (response.destroyed || socket.destroyed) return then();
+  if (response.destroyed || socket.destroyed) {
+    then();
+    return;
+  }
   const waiting = waitingFor(socket);
   const end = (): void => {
     if (waiting.delete(end)) then();

@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { answerErrors, clientGone } from './answers.ts';
 import { refusal } from './body.ts';
+import { Room } from './room.ts';
 
 interface Search {
   readonly k: number;
@@ -34,16 +35,7 @@ export function neighboursAsked(query: unknown): number {
 
 /** @param maxPending requests at work above which new ones are turned away. */
 export function searchRoutes(index: SearchedIndex, maxPending: number): FastifyPluginAsync {
-  let pending = 0;
-  const whereRoom = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (pending >= maxPending) throw refusal(503, 'ERR_BUSY', 'too many requests are waiting; try again');
-    pending++;
-    try {
-      return await work();
-    } finally {
-      pending--;
-    }
-  };
+  const room = new Room(maxPending, 'requests');
   const numberOf = ({ params }: FastifyRequest): number => {
     const { number } = params as { readonly number: string };
     if (!/^\d{1,15}$/.test(number) || Number(number) >= index.length)
@@ -55,7 +47,7 @@ export function searchRoutes(index: SearchedIndex, maxPending: number): FastifyP
     app.get('/search/images/:number', async (request, reply) => {
       const number = numberOf(request);
       const read = (): Promise<Buffer> => index.picture(number, { signal: clientGone(reply) });
-      const picture = await whereRoom(read).catch((error: unknown) => {
+      const picture = await room.within(1, read).catch((error: unknown) => {
         if ((error as Partial<FastifyError>).code !== 'ERR_DATA') throw error;
         throw refusal(404, 'ERR_DATA', `image ${number} is gone`); // the error's own text has a path of the server
       });
@@ -68,7 +60,7 @@ export function searchRoutes(index: SearchedIndex, maxPending: number): FastifyP
     app.get('/search/images/:number/neighbours', async (request, reply) => {
       const [number, k] = [numberOf(request), neighboursAsked(request.query)];
       const search = (): Promise<readonly object[]> => index.searchLike(number, { k, signal: clientGone(reply) });
-      return { neighbours: await whereRoom(search) };
+      return { neighbours: await room.within(1, search) };
     });
   };
 }

@@ -11,6 +11,7 @@ import { BodyBuffers, refusal } from './body.ts';
 import type { Embedder } from './embedder.ts';
 import { type Classification, ImageClassifier } from './image-classifier.ts';
 import { filesOfForm } from './multipart.ts';
+import { Room } from './room.ts';
 import { neighboursAsked, type SearchedIndex, searchRoutes } from './search-routes.ts';
 
 const limit = { ...countOption, max: 2 ** 31 - 1 } as const;
@@ -89,10 +90,10 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
   const bodies = new BodyBuffers(limits);
   const classifier = embedder instanceof ImageClassifier ? embedder : undefined;
 
-  const expectRoom = (images: number): void => {
-    if (embedder.pending + images > maxPending)
-      throw refusal(503, 'ERR_BUSY', 'too many images are waiting; try again');
-  };
+  // Those of a form count as a whole: the embedder takes it up a few at a time.
+  const room = new Room(maxPending, 'images');
+  const whereRoom = <T>(images: number, work: () => Promise<T>): Promise<T> =>
+    room.within(images, work, embedder.pending);
 
   /** Lets bodies of one kind in, as bytes; others are answered with 415. */
   function takeOnly(app: FastifyInstance, type: string | RegExp, accepts: string, maxBytes: number): void {
@@ -109,24 +110,28 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     const imageOf = ({ body }: FastifyRequest): Buffer => {
       if (!Buffer.isBuffer(body) || body.length === 0)
         throw refusal(400, 'ERR_DATA', 'the request body must be an image, with its content-type; it is empty');
-      expectRoom(1);
       return body;
     };
     app.post('/embed', async (request, reply) => {
-      const vector = await embedder.embed(imageOf(request), { signal: clientGone(reply) });
+      const image = imageOf(request);
+      const vector = await whereRoom(1, () => embedder.embed(image, { signal: clientGone(reply) }));
       return { dim: vector.length, embedding: Array.from(vector) };
     });
     if (index !== undefined)
       app.post('/search', async (request, reply) => {
         const k = neighboursAsked(request.query);
+        const image = imageOf(request);
         const signal = clientGone(reply);
-        const vector = await embedder.embed(imageOf(request), { signal });
-        return { neighbours: await index.search(vector, { k, signal }) };
+        const neighbours = await whereRoom(1, async () =>
+          index.search(await embedder.embed(image, { signal }), { k, signal }),
+        );
+        return { neighbours };
       });
     if (classifier !== undefined)
-      app.post('/classify', async (request, reply) =>
-        plain(await classifier.classify(imageOf(request), { signal: clientGone(reply) })),
-      );
+      app.post('/classify', async (request, reply) => {
+        const image = imageOf(request);
+        return plain(await whereRoom(1, () => classifier.classify(image, { signal: clientGone(reply) })));
+      });
   }
 
   async function batch(app: FastifyInstance): Promise<void> {
@@ -139,16 +144,19 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
       for (const [i, image] of images.entries())
         if (image.length > maxImageBytes)
           throw refusal(413, 'ERR_DATA', `inputs[${i}] may have ${maxImageBytes} bytes`);
-      expectRoom(images.length);
       return images;
     };
     app.post('/embed/batch', async (request, reply) => {
-      const vectors = await embedder.embed(imagesOf(request), { signal: clientGone(reply) });
+      const images = imagesOf(request);
+      const embed = (): Promise<Float32Array[]> => embedder.embed(images, { signal: clientGone(reply) });
+      const vectors = await whereRoom(images.length, embed);
       return { dim: embedder.dim, embeddings: vectors.map((vector) => Array.from(vector)) };
     });
     if (classifier === undefined) return;
     app.post('/classify/batch', async (request, reply) => {
-      const classifications = await classifier.classify(imagesOf(request), { signal: clientGone(reply) });
+      const images = imagesOf(request);
+      const classify = (): Promise<Classification[]> => classifier.classify(images, { signal: clientGone(reply) });
+      const classifications = await whereRoom(images.length, classify);
       return { classifications: classifications.map(plain) };
     });
   }
@@ -167,7 +175,8 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
       };
     });
     app.get('/health', async () => {
-      const { dim, info, pending } = embedder;
+      const { dim, info } = embedder;
+      const pending = Math.max(room.taken, embedder.pending);
       return { status: 'ok', dim, step: info.step, pending, bufferedBytes: bodies.held };
     });
     // A graceful end answers everybody first, and then does not wait for clients that keep their connection open.

@@ -24,8 +24,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function serve(options: EmbeddingServiceOptions = {}) {
-  const embedder = await createEmbedder({ checkpoint });
+async function serve(options: EmbeddingServiceOptions = {}, { maxBatch = 32 } = {}) {
+  const embedder = await createEmbedder({ checkpoint, maxBatch });
   const app = Fastify();
   app.register(embeddingService(embedder, options));
   onTestFinished(() => app.close());
@@ -311,6 +311,18 @@ describe('a batch', () => {
     const { statusCode, headers, ...rest } = await postForm(two);
     expect([statusCode, headers['retry-after'], rest.json().error.code]).toEqual([503, '1', 'ERR_BUSY']);
     expect((await post(png)).statusCode).toBe(200);
+  });
+
+  it('counts as a whole until its answer, however few images the embedder takes up at once', async () => {
+    const { app, postForm, post } = await serve({ maxPending: 12, maxBatchImages: 8 }, { maxBatch: 1 });
+    const png = await fixture('rgb.png');
+    const form = formOf(new Array(8).fill(png));
+    const first = postForm(form);
+    await vi.waitFor(async () => expect((await app.inject('/health')).json().pending).toBe(8), { interval: 1 });
+    const [refused, single] = await Promise.all([postForm(form), post(png)]);
+    expect([refused.statusCode, refused.json().error.code, single.statusCode]).toEqual([503, 'ERR_BUSY', 200]);
+    expect((await first).statusCode).toBe(200);
+    expect((await app.inject('/health')).json().pending).toBe(0);
   });
 
   it('stops for a client that goes away', async () => {
