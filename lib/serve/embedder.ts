@@ -46,6 +46,8 @@ export interface EmbedderInfo extends EncoderOrigin {
   readonly device: string;
   readonly precision: Precision;
   readonly normalize: boolean;
+  /** Of the network, its weights and its input: equal for equal ones. An index has that of its features in `index.model`. */
+  readonly model: string;
 }
 
 export const embedOptions = {
@@ -73,8 +75,8 @@ export class Embedder {
   /** @internal Use `createEmbedder()`. */
   constructor(model: FeatureModel, options: ResolvedEmbedder) {
     const { normalize, maxBatch, maxWaitMs } = options;
-    const { dim, device, precision, origin } = model;
-    this.info = Object.freeze({ ...origin, dim, device, precision, normalize });
+    const { dim, device, precision, origin, mark } = model;
+    this.info = Object.freeze({ ...origin, dim, device, precision, normalize, model: mark });
     this.#model = model;
     this.#options = options;
     this.#batcher = new Batcher<DecodedImage, ImageOutput>({

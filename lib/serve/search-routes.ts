@@ -1,7 +1,10 @@
 /** The routes of a service that show the images of an index. */
 import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify';
+import { OptionError } from '../errors.ts';
+import { describe } from '../validate.ts';
 import { answerErrors, clientGone } from './answers.ts';
 import { refusal } from './body.ts';
+import type { Embedder } from './embedder.ts';
 import { Room } from './room.ts';
 
 interface Search {
@@ -13,11 +16,30 @@ interface Search {
 export interface SearchedIndex {
   readonly length: number;
   readonly dim: number;
+  /** Which model its features are of, where it is known. */
+  readonly model?: string | undefined;
   search(vector: Float32Array, options: Search): Promise<readonly object[]>;
   searchLike(number: number, options: Search): Promise<readonly object[]>;
   /** A small JPEG. */
   picture(number: number, options: { readonly signal: AbortSignal }): Promise<Buffer>;
   close(): Promise<void>;
+}
+
+/** @throws {OptionError} no open index. */
+export function expectSearched(name: string, index: SearchedIndex): SearchedIndex {
+  if (typeof index?.search === 'function' && typeof index.searchLike === 'function') return index;
+  throw new OptionError(`${name} must be an open FeatureIndex, got ${describe(index)}`);
+}
+
+/** @throws {OptionError} the index is of another model: every answer would be nonsense. */
+export function expectSameModel(index: SearchedIndex, embedder: Pick<Embedder, 'dim' | 'info'>): void {
+  if (index.dim !== embedder.dim)
+    throw new OptionError(`index must have the embedder's dim, ${embedder.dim}, got ${describe(index.dim)}`);
+  const { model } = embedder.info;
+  if (index.model !== undefined && index.model !== model)
+    throw new OptionError(
+      `index must have features of the embedder's model, ${describe(model)}, got those of ${describe(index.model)}; updateIndex() makes it anew`,
+    );
 }
 
 const kUsual = 10;

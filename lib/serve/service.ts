@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { OptionError } from '../errors.ts';
 import { countOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
-import { asGiven, resolveOptions } from '../options/resolve.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { describe, expectNumber } from '../validate.ts';
 import { answerErrors, clientGone } from './answers.ts';
 import { BodyBuffers, refusal } from './body.ts';
@@ -12,7 +12,7 @@ import type { Embedder } from './embedder.ts';
 import { type Classification, ImageClassifier } from './image-classifier.ts';
 import { filesOfForm } from './multipart.ts';
 import { Room } from './room.ts';
-import { neighboursAsked, type SearchedIndex, searchRoutes } from './search-routes.ts';
+import { expectSameModel, expectSearched, neighboursAsked, searchRoutes } from './search-routes.ts';
 
 const limit = { ...countOption, max: 2 ** 31 - 1 } as const;
 
@@ -39,7 +39,7 @@ export const serviceOptions = {
   /** How long a body may take to arrive, in ms: above, 408, and the connection is closed. Default 60 000. */
   bodyTimeoutMs: { ...limit, default: 60_000 },
   /** The images that `POST /search` searches, of the same model as the embedder: an open `FeatureIndex`. It is closed with the server. */
-  index: { type: 'checked', check: asGiven<SearchedIndex> },
+  index: { type: 'checked', check: expectSearched },
 } as const satisfies OptionTable;
 
 export interface EmbeddingServiceOptions extends OptionsOf<typeof serviceOptions> {}
@@ -72,7 +72,7 @@ export type FastifyPlugin = import('fastify').FastifyPluginAsync;
  * `{ error: { code, message } }`. Parsers and error handler concern these routes only.
  *
  * @param embedder from `createEmbedder()` or `createClassifier()`.
- * @throws {OptionError} an unknown or wrong option.
+ * @throws {OptionError} an unknown or wrong option; an index whose `model` is another one than the embedder's.
  * @example
  * const app = Fastify();
  * app.register(embeddingService(embedder), { prefix: '/images' });
@@ -84,8 +84,7 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     );
   const { index, ...given } = resolveOptions('embeddingService', serviceOptions, options);
   const limits = limitsOf(given);
-  if (index !== undefined && index.dim !== embedder.dim)
-    throw new OptionError(`index must have the embedder's dim, ${embedder.dim}, got ${describe(index.dim)}`);
+  if (index !== undefined) expectSameModel(index, embedder);
   const { maxImageBytes, maxBatchBytes, maxBatchImages, maxPending } = limits;
   const bodies = new BodyBuffers(limits);
   const classifier = embedder instanceof ImageClassifier ? embedder : undefined;

@@ -345,7 +345,7 @@ describe('a batch', () => {
 
 describe('the plugin', () => {
   it('tells what the model is, and no path of the machine', async () => {
-    const { app } = await serve({ maxPending: 20 });
+    const { app, embedder } = await serve({ maxPending: 20 });
     const response = await app.inject('/');
     expect(response.json()).toEqual({
       encoder: { name: 'resnet18', stem: 'cifar', width: 4, inChannels: 3, zeroInitResidual: false },
@@ -354,6 +354,7 @@ describe('the plugin', () => {
       device: 'cpu',
       precision: 'float32',
       normalize: false,
+      model: embedder.info.model,
       step: 7,
       limits: {
         maxImageBytes: 10_000_000,
@@ -393,6 +394,9 @@ describe('the plugin', () => {
     [{ maxBatchImages: 9, maxPending: 8 }, /maxBatchImages must be an integer >= 1 and <= 8, got 9/],
     [{ maxBufferedBytes: 1000 }, /maxBufferedBytes must be an integer >= 40000000, got 1000/],
     [{ bodyTimeoutMs: 0 }, /bodyTimeoutMs must be an integer >= 1/],
+    [{ index: null }, /index must be an open FeatureIndex, got null$/],
+    [{ index: 'photos.index' }, /index must be an open FeatureIndex, got 'photos\.index' \(string\)/],
+    [{ index: Promise.resolve() }, /index must be an open FeatureIndex, got an object of type Promise/],
     [{ maxImages: 1 }, /unknown option 'maxImages'/],
   ])('refuses %o', async (options: object, message) => {
     await using embedder = await createEmbedder({ checkpoint });
