@@ -4,7 +4,7 @@ import { OptionError } from '../errors.ts';
 import { describe } from '../validate.ts';
 import { answerErrors, clientGone } from './answers.ts';
 import { refusal } from './body.ts';
-import type { Embedder } from './embedder.ts';
+import type { ServedEmbedder } from './embedder.ts';
 import { Room } from './room.ts';
 
 interface Search {
@@ -32,7 +32,7 @@ export function expectSearched(name: string, index: SearchedIndex): SearchedInde
 }
 
 /** @throws {OptionError} the index is of another model: every answer would be nonsense. */
-export function expectSameModel(index: SearchedIndex, embedder: Pick<Embedder, 'dim' | 'info'>): void {
+export function expectSameModel(index: SearchedIndex, embedder: ServedEmbedder): void {
   if (index.dim !== embedder.dim)
     throw new OptionError(`index must have the embedder's dim, ${embedder.dim}, got ${describe(index.dim)}`);
   const { model } = embedder.info;

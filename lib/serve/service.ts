@@ -8,7 +8,7 @@ import { resolveOptions } from '../options/resolve.ts';
 import { describe, expectNumber } from '../validate.ts';
 import { answerErrors, clientGone } from './answers.ts';
 import { BodyBuffers, refusal } from './body.ts';
-import type { Embedder } from './embedder.ts';
+import type { ServedEmbedder } from './embedder.ts';
 import { type Classification, ImageClassifier } from './image-classifier.ts';
 import { filesOfForm } from './multipart.ts';
 import { Room } from './room.ts';
@@ -71,13 +71,13 @@ export type FastifyPlugin = import('fastify').FastifyPluginAsync;
  * decoded is answered with 400, and with it its batch; too much at once with 503 and `retry-after`. Errors are
  * `{ error: { code, message } }`. Parsers and error handler concern these routes only.
  *
- * @param embedder from `createEmbedder()` or `createClassifier()`.
+ * @param embedder from `createEmbedder()` or `createClassifier()`, or an object of yours that passes calls on to one.
  * @throws {OptionError} an unknown or wrong option; an index whose `model` is another one than the embedder's.
  * @example
  * const app = Fastify();
  * app.register(embeddingService(embedder), { prefix: '/images' });
  */
-export function embeddingService(embedder: Embedder, options: EmbeddingServiceOptions = {}): FastifyPlugin {
+export function embeddingService(embedder: ServedEmbedder, options: EmbeddingServiceOptions = {}): FastifyPlugin {
   if (typeof embedder?.embed !== 'function')
     throw new OptionError(
       `embedder must be what createEmbedder() or createClassifier() resolves to, got ${describe(embedder)}`,

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import Fastify from 'fastify';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createEmbedder, type Embedder, type EmbedOptions } from '../../lib/serve/embedder.ts';
+import { createEmbedder, type Embedder, type EmbedOptions, type ServedEmbedder } from '../../lib/serve/embedder.ts';
 import { createClassifier } from '../../lib/serve/image-classifier.ts';
 import { type EmbeddingServiceOptions, embeddingService } from '../../lib/serve/service.ts';
 import { writeTinyRun } from './tiny-run.ts';
@@ -413,6 +413,37 @@ describe('the plugin', () => {
       }),
     );
   });
+});
+
+it('takes an object that passes calls on, which swaps models without a failed request', async () => {
+  let current = await createEmbedder({ checkpoint });
+  const served: ServedEmbedder = {
+    get dim() {
+      return current.dim;
+    },
+    get info() {
+      return current.info;
+    },
+    get pending() {
+      return current.pending;
+    },
+    embed: (input: never, options) => current.embed(input, options) as Promise<never>,
+    close: () => current.close(),
+  };
+  const app = Fastify();
+  app.register(embeddingService(served));
+  onTestFinished(() => app.close());
+  const payload = await fixture('rgb.png');
+  const headers = { 'content-type': 'image/png' };
+  const ask = () => app.inject({ method: 'POST', url: '/embed', payload, headers });
+  const next = await createEmbedder({ checkpoint });
+  const first = Array.from({ length: 8 }, ask);
+  await vi.waitFor(() => expect(current.pending).toBeGreaterThan(0), { interval: 1 });
+  const old = current;
+  current = next;
+  const [, ...answers] = await Promise.all([old.close(), ...first, ask()]);
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual(new Array(9).fill(200));
+  await expect(old.embed(payload)).rejects.toMatchObject({ code: 'ERR_STATE' });
 });
 
 describe('the routes of a classifier', () => {
