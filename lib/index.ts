@@ -256,12 +256,14 @@ export {
 export type { IndexedFile } from './search/index-file.ts';
 export { findOutliers, type Outlier, type OutlierOptions } from './search/outliers.ts';
 export { type IndexUpdate, type UpdateIndexOptions, updateIndex } from './search/update-index.ts';
+export type { CloseOptions } from './serve/calls.ts';
 export {
   createEmbedder,
   Embedder,
   type EmbedderInfo,
   type EmbedderOptions,
   type EmbedOptions,
+  type ServedEmbedder,
 } from './serve/embedder.ts';
 export type { EncoderOrigin, EncoderSource, WeightsInput } from './serve/encoder-source.ts';
 export {

@@ -113,7 +113,7 @@ Both appear when all is done, or not at all. ${inputHelp} Each is scaled and nor
       throw new DataError(`${npy}: cannot be written: ${messageOf(error)}`, { cause: error });
     } finally {
       await writer?.discard();
-      await embedder.close();
+      await embedder.close({ signal: AbortSignal.abort() }); // after a failure nobody waits for the others
     }
   },
 });

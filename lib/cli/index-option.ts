@@ -2,7 +2,6 @@
 import { relative, resolve } from 'node:path';
 import { DataError } from '../errors.ts';
 import { type FeatureIndex, openIndex } from '../search/feature-index.ts';
-import { modelMark } from '../search/model-mark.ts';
 import { type IndexUpdate, updateIndex } from '../search/update-index.ts';
 import type { Embedder } from '../serve/embedder.ts';
 import type { OptionTable } from './command.ts';
@@ -37,7 +36,7 @@ export async function openGiven(
 ): Promise<FeatureIndex> {
   if (input !== undefined && embedder !== undefined) return openUpdated(path, input, { embedder, ...context });
   const index = await openIndex(path, input === undefined ? {} : { root: input });
-  if (embedder !== undefined && index.model !== (await modelMark(embedder.info))) {
+  if (embedder !== undefined && index.model !== embedder.info.model) {
     await index.close();
     const why =
       index.model === undefined

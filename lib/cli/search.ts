@@ -98,7 +98,7 @@ With --json, a record for the index (images, dim, kept, added, changed, removed,
       if (out !== undefined) await writePage(out, index, found, context);
     } finally {
       output.progress.done();
-      await embedder?.close();
+      await embedder?.close({ signal: AbortSignal.abort() }); // after a failure nobody waits for the others
     }
   },
 });

@@ -1,12 +1,13 @@
 /** Features of many images in a file, and the nearest of them to any other: exact, in native code. */
 
 import { join, resolve } from 'node:path';
-import { DataError, messageOf, OptionError, ShapeError, StateError } from '../errors.ts';
+import { DataError, messageOf, OptionError, ShapeError } from '../errors.ts';
 import { readIndices } from '../evaluate/labelled.ts';
 import { countOption, signalOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { Batcher } from '../serve/batcher.ts';
+import { Calls, type CloseOptions } from '../serve/calls.ts';
 import { call } from '../tensor/call.ts';
 import * as internal from '../tensor/internal-ops.ts';
 import { noGrad, onInteractiveStream, tidy, withoutModes } from '../tensor/modes.ts';
@@ -73,7 +74,7 @@ export class FeatureIndex {
   /** Whether `picture()` reads files. */
   readonly hasPictures: boolean;
   readonly #batcher: Batcher<Query, Neighbour[]>;
-  #closed: StateError | undefined;
+  readonly #calls = new Calls('the index');
 
   /** @internal Use `openIndex()`. */
   constructor(path: string, { root, model, dim, files }: IndexContent, features: Tensor, hasPictures: boolean) {
@@ -107,7 +108,7 @@ export class FeatureIndex {
   async search(vector: Float32Array, options: SearchOptions = {}): Promise<Neighbour[]> {
     const { k, signal } = resolveOptions('search', searchOptions, options);
     const unit = expectVector('vector', vector, this.dim); // a copy: the caller may go on to change theirs
-    return this.#batcher.submit(async () => ({ unit, k: Math.min(k, this.length) }), signal);
+    return this.#calls.answer(() => this.#near(unit, k, signal));
   }
 
   /**
@@ -116,7 +117,11 @@ export class FeatureIndex {
    */
   async searchLike(number: number, options: SearchOptions = {}): Promise<Neighbour[]> {
     const { k, signal } = resolveOptions('searchLike', searchOptions, options);
-    const found = await this.search(await this.vector(number), { k: k + 1, signal });
+    this.#fileOf(number);
+    const found = await this.#calls.answer(async () => {
+      const unit = expectVector('vector', await this.#read(number, 1), this.dim);
+      return this.#near(unit, k + 1, signal);
+    });
     return found.filter((neighbour) => neighbour.number !== number).slice(0, k);
   }
 
@@ -143,21 +148,30 @@ export class FeatureIndex {
 
   /** @internal Rows side by side, from `begin` on. */
   async rows(begin: number, count: number): Promise<Float32Array> {
-    if (this.#closed) throw this.#closed;
-    const read = async (): Promise<Float32Array> =>
-      (await noGrad(() => this.features.narrow(0, begin, count)).data()) as Float32Array;
-    return withoutModes(() => onInteractiveStream(() => tidy(read)));
+    return this.#calls.answer(() => this.#read(begin, count));
   }
 
-  /** Rejects searches without an answer, and later ones, with a StateError; lets go of the file. */
-  async close(): Promise<void> {
-    this.#closed ??= new StateError('the index is closed');
-    await this.#batcher.close(this.#closed);
+  /**
+   * Takes no more searches (StateError), answers those under way, then lets go of the file. A signal that fires rejects what
+   * has no answer yet with an AbortError.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    await this.#batcher.close(await this.#calls.end(options));
     this.features.dispose();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #near(unit: Float32Array, k: number, signal: AbortSignal | undefined): Promise<Neighbour[]> {
+    return this.#batcher.submit(async () => ({ unit, k: Math.min(k, this.length) }), signal);
+  }
+
+  #read(begin: number, count: number): Promise<Float32Array> {
+    const read = async (): Promise<Float32Array> =>
+      (await noGrad(() => this.features.narrow(0, begin, count)).data()) as Float32Array;
+    return withoutModes(() => onInteractiveStream(() => tidy(read)));
   }
 
   #fileOf(number: number): IndexedFile {

@@ -1,6 +1,7 @@
 /** How routes answer what they cannot do, and whether anybody is left to hear it. */
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { describe } from '../validate.ts';
+import { whenOver } from './response-over.ts';
 
 /** HTTP statuses of the errors that a request can meet, by their stable code. What is not here is our fault: 500. */
 const statuses: Readonly<Record<string, number>> = {
@@ -14,11 +15,9 @@ const statuses: Readonly<Record<string, number>> = {
  * Fires when the client goes away before it has its answer. Not `request.signal`: with Fastify 5.12 that fires as soon as
  * the body of a POST has been read (fastify/fastify#6725).
  */
-export function clientGone(reply: FastifyReply): AbortSignal {
-  const { raw } = reply;
+export function clientGone({ raw, request }: FastifyReply): AbortSignal {
   const controller = new AbortController();
-  if (raw.destroyed) controller.abort(); // while its body was read
-  raw.once('close', () => {
+  whenOver(request.raw, raw, () => {
     if (!raw.writableFinished) controller.abort();
   });
   return controller.signal;

@@ -1,5 +1,5 @@
 /** Gathers concurrent requests into batches for one function that is cheaper for many items than for one. */
-import { AbortError, type StateError } from '../errors.ts';
+import { AbortError, type ContrastiveError } from '../errors.ts';
 import { throwIfAborted } from '../validate.ts';
 
 export interface BatcherOptions<Item, Result> {
@@ -36,7 +36,7 @@ export class Batcher<Item, Result> {
   readonly #watches = new Map<AbortSignal, { entries: Set<Entry<Item, Result>>; onAbort: () => void }>();
   #batch: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #closed: StateError | undefined;
+  #closed: ContrastiveError | undefined;
 
   constructor(options: BatcherOptions<Item, Result>) {
     this.#options = options;
@@ -52,7 +52,7 @@ export class Batcher<Item, Result> {
    * concerns every request of its batch. The signal that `prepare` gets fires when its item is no longer wanted.
    *
    * @throws {AbortError} `signal` fired; an item that waits then leaves the queue.
-   * @throws {StateError} the batcher is closed, or was before the result came.
+   * @throws that of `close()`, which came before the result.
    */
   async submit(prepare: (dropped: AbortSignal) => Promise<Item>, signal?: AbortSignal): Promise<Result> {
     if (this.#closed) throw this.#closed;
@@ -68,7 +68,7 @@ export class Batcher<Item, Result> {
   }
 
   /** Rejects every request without an answer and every later one with `error`; resolves when no batch is under way. */
-  async close(error: StateError): Promise<void> {
+  async close(error: ContrastiveError): Promise<void> {
     this.#closed ??= error;
     clearTimeout(this.#timer);
     for (const entry of [...this.#preparing, ...this.#ready, ...this.#running]) this.#fail(entry, this.#closed);

@@ -1,6 +1,7 @@
 /** The bodies of requests: a bound on the size of each, on the time it may take, and on all that a service holds at once. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
+import { whenOver } from './response-over.ts';
 
 export interface BodyLimits {
   /** Bytes of all bodies together, from the first of them to the answer. */
@@ -29,13 +30,13 @@ export class BodyBuffers {
     return this.#held;
   }
 
-  /** Whatever this request comes to hold is counted until its response is over. */
+  /** Whatever this request comes to hold is counted until its response is over, or its connection gone. */
   watch(request: IncomingMessage, response: ServerResponse): void {
-    response.once('close', () => {
+    this.#heldBy.set(request, 0);
+    whenOver(request, response, () => {
       this.#held -= this.#heldBy.get(request) ?? 0;
       this.#heldBy.delete(request);
     });
-    this.#heldBy.set(request, 0);
   }
 
   /**

@@ -1,12 +1,13 @@
 /** Images to feature vectors inside a Node service: concurrent calls share forward passes, the event loop stays free. */
 import { type DecodedImage, imageFileOptions } from '../data/decode.ts';
 import { priorityOption } from '../data/decode-queue.ts';
-import { ContrastiveError, DataError, errorOf, StateError } from '../errors.ts';
+import { ContrastiveError, DataError, errorOf } from '../errors.ts';
 import { countOption, deviceOption, signalOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { type Precision, precisionOption } from '../tensor/precision.ts';
 import { Batcher } from './batcher.ts';
+import { Calls, type CloseOptions } from './calls.ts';
 import { type EncoderOrigin, expectOneSource, type ResolvedSource, sourceOptions } from './encoder-source.ts';
 import { FeatureModel, type ImageOutput, isFiniteOutput } from './feature-model.ts';
 import { filePixels, type ImageInput, imagePixels, type PixelOptions } from './image-input.ts';
@@ -46,6 +47,8 @@ export interface EmbedderInfo extends EncoderOrigin {
   readonly device: string;
   readonly precision: Precision;
   readonly normalize: boolean;
+  /** Of the network, its weights and its input: equal for equal ones. An index has that of its features in `index.model`. */
+  readonly model: string;
 }
 
 export const embedOptions = {
@@ -54,6 +57,17 @@ export const embedOptions = {
 } as const satisfies OptionTable;
 
 export interface EmbedOptions extends OptionsOf<typeof embedOptions> {}
+
+/** What a service needs of an embedder; an `Embedder` is one. */
+export interface ServedEmbedder {
+  readonly dim: number;
+  /** Images that wait or are worked on. */
+  readonly pending: number;
+  readonly info: EmbedderInfo;
+  embed(image: Uint8Array, options: { readonly signal: AbortSignal }): Promise<Float32Array>;
+  embed(images: readonly Uint8Array[], options: { readonly signal: AbortSignal }): Promise<Float32Array[]>;
+  close(): Promise<void>;
+}
 
 /** @internal */
 export interface ResolvedEmbedder extends ResolvedOf<typeof servingOptions> {
@@ -69,12 +83,13 @@ export class Embedder {
   readonly #model: FeatureModel;
   readonly #options: ResolvedEmbedder;
   readonly #batcher: Batcher<DecodedImage, ImageOutput>;
+  readonly #calls = new Calls('the embedder');
 
   /** @internal Use `createEmbedder()`. */
   constructor(model: FeatureModel, options: ResolvedEmbedder) {
     const { normalize, maxBatch, maxWaitMs } = options;
-    const { dim, device, precision, origin } = model;
-    this.info = Object.freeze({ ...origin, dim, device, precision, normalize });
+    const { dim, device, precision, origin, mark } = model;
+    this.info = Object.freeze({ ...origin, dim, device, precision, normalize, model: mark });
     this.#model = model;
     this.#options = options;
     this.#batcher = new Batcher<DecodedImage, ImageOutput>({
@@ -136,9 +151,12 @@ export class Embedder {
     return isList(outputs) ? outputs.map(({ vector }) => vector) : outputs.vector;
   }
 
-  /** Rejects calls without an answer, and later ones, with a StateError; frees the native memory. */
-  async close(): Promise<void> {
-    await this.#batcher.close(new StateError('the embedder is closed'));
+  /**
+   * Takes no more calls (StateError), answers those under way, then frees the native memory. A signal that fires rejects what
+   * has no answer yet with an AbortError; then only the pass at work is waited for.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    await this.#batcher.close(await this.#calls.end(options));
     this.#model.dispose();
   }
 
@@ -152,7 +170,9 @@ export class Embedder {
     read: Reader<T>,
     signal: AbortSignal | undefined,
   ): Promise<ImageOutput | ImageOutput[]> {
-    return isList(input) ? this.#outputsOfAll(input, read, signal) : this.#outputOf(input, read, signal);
+    return this.#calls.answer<ImageOutput | ImageOutput[]>(() =>
+      isList(input) ? this.#outputsOfAll(input, read, signal) : this.#outputOf(input, read, signal),
+    );
   }
 
   async #outputOf<T>(image: T, read: Reader<T>, signal: AbortSignal | undefined): Promise<ImageOutput> {

@@ -20,6 +20,7 @@ import {
 } from '../tensor/precision.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type EncoderOrigin, type OpenedEncoder, openEncoder, type ResolvedSource } from './encoder-source.ts';
+import { modelMark } from './model-mark.ts';
 
 export interface FeatureModelOptions {
   readonly source: ResolvedSource;
@@ -49,6 +50,8 @@ const mostMeasured = 8;
 
 export class FeatureModel {
   readonly origin: EncoderOrigin;
+  /** Says which model features are of: `modelMark()`. */
+  readonly mark: string;
   readonly channels: 1 | 3;
   readonly #encoder: Encoder;
   readonly #classifier: ClassifierHead | undefined;
@@ -57,9 +60,10 @@ export class FeatureModel {
   readonly #options: FeatureModelOptions;
   #precision: Precision = 'float32';
 
-  private constructor({ encoder, origin, classifier }: OpenedEncoder, options: FeatureModelOptions) {
+  private constructor({ encoder, origin, classifier }: OpenedEncoder, mark: string, options: FeatureModelOptions) {
     const { size, mean, std } = origin.input;
     this.origin = origin;
+    this.mark = mark;
     this.channels = origin.input.channels === 1 ? 1 : 3;
     this.#encoder = encoder;
     this.#classifier = classifier;
@@ -76,7 +80,12 @@ export class FeatureModel {
    */
   static async load(options: FeatureModelOptions): Promise<FeatureModel> {
     const opened = await inModes(options, () => openEncoder(options.source, options.device, options.withClassifier));
-    const model = new FeatureModel(opened, options);
+    const mark = await modelMark(opened.origin).catch((error: unknown) => {
+      opened.encoder.dispose();
+      opened.classifier?.head.dispose();
+      throw error;
+    });
+    const model = new FeatureModel(opened, mark, options);
     const { channels } = model;
     const { size } = opened.origin.input;
     try {

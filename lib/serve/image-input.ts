@@ -1,7 +1,14 @@
 /** What embed() and classify() take, and the way from there to the pixels that an encoder wants. */
 import { types } from 'node:util';
-import { type DecodedImage, decodeImage, type imageFileOptions, toGray } from '../data/decode.ts';
-import type { DecodePriority } from '../data/decode-queue.ts';
+import {
+  type DecodedImage,
+  decodeImage,
+  type imageFileOptions,
+  importSharp,
+  scaledDown,
+  toGray,
+} from '../data/decode.ts';
+import { type DecodePriority, DecodeQueue } from '../data/decode-queue.ts';
 import { DataError, DTypeError, ShapeError } from '../errors.ts';
 import type { ResolvedOf } from '../options/option.ts';
 import { describe } from '../validate.ts';
@@ -37,14 +44,14 @@ const kMostElongated = 10_000;
 /**
  * The pixels of one image.
  *
- * @throws {DataError} not an image, or one that cannot be decoded.
+ * @throws {DataError} not an image, one that cannot be decoded, or of more than `maxPixels`.
  * @throws {ShapeError | DTypeError} raw pixels that do not fit their sizes, or are not 8-bit.
  * @throws {AbortError} the signal fired before the image was decoded.
  */
 export async function imagePixels(input: ImageInput, options: PixelOptions): Promise<DecodedImage> {
   const bytes = await bytesOf(input);
   return bytes === undefined
-    ? checkRatio(fromRaw(input as RawImage, options))
+    ? await fromRaw(input as RawImage, options)
     : checkRatio(await decodeImage(bytes, options));
 }
 
@@ -66,13 +73,17 @@ const isBlob = (value: unknown): value is Blob => ['Blob', 'File'].includes(tagO
 
 /** Encoded bytes; undefined for what must be raw pixels. */
 async function bytesOf(input: ImageInput): Promise<Uint8Array | undefined> {
-  if (types.isUint8Array(input)) return input;
+  if (types.isUint8Array(input)) return ofOurRealm(input);
   if (types.isArrayBuffer(input)) return new Uint8Array(input);
   if (isBlob(input)) return new Uint8Array(await input.arrayBuffer());
   return undefined;
 }
 
-function checkRatio(image: DecodedImage): DecodedImage {
+/** The same memory: by a view of another realm sharp does not know bytes. */
+const ofOurRealm = (bytes: Uint8Array | Uint8ClampedArray): Uint8Array =>
+  bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+
+function checkRatio<Image extends { readonly height: number; readonly width: number }>(image: Image): Image {
   const { height, width } = image;
   if (Math.max(height, width) > kMostElongated * Math.min(height, width))
     throw new DataError(`image of ${width} × ${height} is too elongated: at most ${kMostElongated} : 1`);
@@ -87,7 +98,7 @@ function advice(input: unknown): string {
   return isStream ? '; read a stream to its end first: `await buffer(stream)` of node:stream/consumers' : '';
 }
 
-function fromRaw(input: RawImage, options: PixelOptions): DecodedImage {
+async function fromRaw(input: RawImage, options: PixelOptions): Promise<DecodedImage> {
   if (
     input === null ||
     typeof input !== 'object' ||
@@ -111,21 +122,33 @@ function fromRaw(input: RawImage, options: PixelOptions): DecodedImage {
     throw new ShapeError(
       `image.data must hold ${height} × ${width} × ${input.channels} = ${count * input.channels} values, got ${data.length}`,
     );
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
-  if (input.channels === 1) return { pixels: bytes, height, width, channels: 1 };
-  const rgb = input.channels === 4 ? composite(bytes, count, options.background) : bytes;
-  const { channels } = options;
-  return { pixels: channels === 1 ? toGray(rgb, count) : rgb, height, width, channels };
+  if (count > options.maxPixels)
+    throw new DataError(
+      `image has ${width} × ${height} = ${count} pixels, more than maxPixels = ${options.maxPixels} allows`,
+    );
+  checkRatio({ height, width });
+  const pixels = ofOurRealm(data);
+  if (input.channels === 1 || input.channels === options.channels)
+    return { pixels, height, width, channels: input.channels };
+  return converted({ pixels, height, width, channels: input.channels }, options);
 }
 
-/** RGBA onto a colour, '#rrggbb'. */
-function composite(rgba: Uint8Array, count: number, background: string): Uint8Array {
-  const under = [1, 3, 5].map((at) => Number.parseInt(background.slice(at, at + 2), 16));
-  const rgb = new Uint8Array(3 * count);
-  for (let i = 0; i < count; i++) {
-    const alpha = rgba[4 * i + 3] as number;
-    for (let c = 0; c < 3; c++)
-      rgb[3 * i + c] = Math.round(((rgba[4 * i + c] as number) * alpha + (under[c] as number) * (255 - alpha)) / 255);
-  }
-  return rgb;
+/** One at a time: with the files that are decoded, a thread of libuv's pool is left to others. */
+const conversions = new DecodeQueue(() => 1);
+
+/** Colour composited onto the background or made gray, scaled down as a file is, and no more on the event loop than for a file. */
+async function converted(
+  { pixels, ...raw }: Omit<DecodedImage, 'channels'> & { readonly channels: 3 | 4 },
+  { channels, size, maxPixels, background, priority, signal }: PixelOptions,
+): Promise<DecodedImage> {
+  const { default: sharp } = await importSharp();
+  const { height, width } = scaledDown(raw, size);
+  const image = sharp(pixels, { raw, limitInputPixels: maxPixels })
+    .flatten({ background })
+    .resize(width, height, { fit: 'fill', kernel: 'linear' })
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' });
+  const data = await conversions.run({ priority, signal }, () => image.toBuffer());
+  const rgb = new Uint8Array(data.buffer, data.byteOffset, data.length);
+  return { pixels: channels === 1 ? toGray(rgb, height * width) : rgb, height, width, channels };
 }

@@ -1,7 +1,11 @@
 /** The routes of a service that show the images of an index. */
 import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify';
+import { OptionError } from '../errors.ts';
+import { describe } from '../validate.ts';
 import { answerErrors, clientGone } from './answers.ts';
 import { refusal } from './body.ts';
+import type { ServedEmbedder } from './embedder.ts';
+import { Room } from './room.ts';
 
 interface Search {
   readonly k: number;
@@ -12,11 +16,30 @@ interface Search {
 export interface SearchedIndex {
   readonly length: number;
   readonly dim: number;
+  /** Which model its features are of, where it is known. */
+  readonly model?: string | undefined;
   search(vector: Float32Array, options: Search): Promise<readonly object[]>;
   searchLike(number: number, options: Search): Promise<readonly object[]>;
   /** A small JPEG. */
   picture(number: number, options: { readonly signal: AbortSignal }): Promise<Buffer>;
   close(): Promise<void>;
+}
+
+/** @throws {OptionError} no open index. */
+export function expectSearched(name: string, index: SearchedIndex): SearchedIndex {
+  if (typeof index?.search === 'function' && typeof index.searchLike === 'function') return index;
+  throw new OptionError(`${name} must be an open FeatureIndex, got ${describe(index)}`);
+}
+
+/** @throws {OptionError} the index is of another model: every answer would be nonsense. */
+export function expectSameModel(index: SearchedIndex, embedder: ServedEmbedder): void {
+  if (index.dim !== embedder.dim)
+    throw new OptionError(`index must have the embedder's dim, ${embedder.dim}, got ${describe(index.dim)}`);
+  const { model } = embedder.info;
+  if (index.model !== undefined && index.model !== model)
+    throw new OptionError(
+      `index must have features of the embedder's model, ${describe(model)}, got those of ${describe(index.model)}; updateIndex() makes it anew`,
+    );
 }
 
 const kUsual = 10;
@@ -34,16 +57,7 @@ export function neighboursAsked(query: unknown): number {
 
 /** @param maxPending requests at work above which new ones are turned away. */
 export function searchRoutes(index: SearchedIndex, maxPending: number): FastifyPluginAsync {
-  let pending = 0;
-  const whereRoom = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (pending >= maxPending) throw refusal(503, 'ERR_BUSY', 'too many requests are waiting; try again');
-    pending++;
-    try {
-      return await work();
-    } finally {
-      pending--;
-    }
-  };
+  const room = new Room(maxPending, 'requests');
   const numberOf = ({ params }: FastifyRequest): number => {
     const { number } = params as { readonly number: string };
     if (!/^\d{1,15}$/.test(number) || Number(number) >= index.length)
@@ -55,7 +69,7 @@ export function searchRoutes(index: SearchedIndex, maxPending: number): FastifyP
     app.get('/search/images/:number', async (request, reply) => {
       const number = numberOf(request);
       const read = (): Promise<Buffer> => index.picture(number, { signal: clientGone(reply) });
-      const picture = await whereRoom(read).catch((error: unknown) => {
+      const picture = await room.within(1, read).catch((error: unknown) => {
         if ((error as Partial<FastifyError>).code !== 'ERR_DATA') throw error;
         throw refusal(404, 'ERR_DATA', `image ${number} is gone`); // the error's own text has a path of the server
       });
@@ -68,7 +82,7 @@ export function searchRoutes(index: SearchedIndex, maxPending: number): FastifyP
     app.get('/search/images/:number/neighbours', async (request, reply) => {
       const [number, k] = [numberOf(request), neighboursAsked(request.query)];
       const search = (): Promise<readonly object[]> => index.searchLike(number, { k, signal: clientGone(reply) });
-      return { neighbours: await whereRoom(search) };
+      return { neighbours: await room.within(1, search) };
     });
   };
 }

@@ -4,14 +4,15 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { OptionError } from '../errors.ts';
 import { countOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
-import { asGiven, resolveOptions } from '../options/resolve.ts';
+import { resolveOptions } from '../options/resolve.ts';
 import { describe, expectNumber } from '../validate.ts';
 import { answerErrors, clientGone } from './answers.ts';
 import { BodyBuffers, refusal } from './body.ts';
-import type { Embedder } from './embedder.ts';
+import type { ServedEmbedder } from './embedder.ts';
 import { type Classification, ImageClassifier } from './image-classifier.ts';
 import { filesOfForm } from './multipart.ts';
-import { neighboursAsked, type SearchedIndex, searchRoutes } from './search-routes.ts';
+import { Room } from './room.ts';
+import { expectSameModel, expectSearched, neighboursAsked, searchRoutes } from './search-routes.ts';
 
 const limit = { ...countOption, max: 2 ** 31 - 1 } as const;
 
@@ -38,7 +39,7 @@ export const serviceOptions = {
   /** How long a body may take to arrive, in ms: above, 408, and the connection is closed. Default 60 000. */
   bodyTimeoutMs: { ...limit, default: 60_000 },
   /** The images that `POST /search` searches, of the same model as the embedder: an open `FeatureIndex`. It is closed with the server. */
-  index: { type: 'checked', check: asGiven<SearchedIndex> },
+  index: { type: 'checked', check: expectSearched },
 } as const satisfies OptionTable;
 
 export interface EmbeddingServiceOptions extends OptionsOf<typeof serviceOptions> {}
@@ -70,29 +71,28 @@ export type FastifyPlugin = import('fastify').FastifyPluginAsync;
  * decoded is answered with 400, and with it its batch; too much at once with 503 and `retry-after`. Errors are
  * `{ error: { code, message } }`. Parsers and error handler concern these routes only.
  *
- * @param embedder from `createEmbedder()` or `createClassifier()`.
- * @throws {OptionError} an unknown or wrong option.
+ * @param embedder from `createEmbedder()` or `createClassifier()`, or an object of yours that passes calls on to one.
+ * @throws {OptionError} an unknown or wrong option; an index whose `model` is another one than the embedder's.
  * @example
  * const app = Fastify();
  * app.register(embeddingService(embedder), { prefix: '/images' });
  */
-export function embeddingService(embedder: Embedder, options: EmbeddingServiceOptions = {}): FastifyPlugin {
+export function embeddingService(embedder: ServedEmbedder, options: EmbeddingServiceOptions = {}): FastifyPlugin {
   if (typeof embedder?.embed !== 'function')
     throw new OptionError(
       `embedder must be what createEmbedder() or createClassifier() resolves to, got ${describe(embedder)}`,
     );
   const { index, ...given } = resolveOptions('embeddingService', serviceOptions, options);
   const limits = limitsOf(given);
-  if (index !== undefined && index.dim !== embedder.dim)
-    throw new OptionError(`index must have the embedder's dim, ${embedder.dim}, got ${describe(index.dim)}`);
+  if (index !== undefined) expectSameModel(index, embedder);
   const { maxImageBytes, maxBatchBytes, maxBatchImages, maxPending } = limits;
   const bodies = new BodyBuffers(limits);
   const classifier = embedder instanceof ImageClassifier ? embedder : undefined;
 
-  const expectRoom = (images: number): void => {
-    if (embedder.pending + images > maxPending)
-      throw refusal(503, 'ERR_BUSY', 'too many images are waiting; try again');
-  };
+  // Those of a form count as a whole: the embedder takes it up a few at a time.
+  const room = new Room(maxPending, 'images');
+  const whereRoom = <T>(images: number, work: () => Promise<T>): Promise<T> =>
+    room.within(images, work, embedder.pending);
 
   /** Lets bodies of one kind in, as bytes; others are answered with 415. */
   function takeOnly(app: FastifyInstance, type: string | RegExp, accepts: string, maxBytes: number): void {
@@ -109,24 +109,28 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
     const imageOf = ({ body }: FastifyRequest): Buffer => {
       if (!Buffer.isBuffer(body) || body.length === 0)
         throw refusal(400, 'ERR_DATA', 'the request body must be an image, with its content-type; it is empty');
-      expectRoom(1);
       return body;
     };
     app.post('/embed', async (request, reply) => {
-      const vector = await embedder.embed(imageOf(request), { signal: clientGone(reply) });
+      const image = imageOf(request);
+      const vector = await whereRoom(1, () => embedder.embed(image, { signal: clientGone(reply) }));
       return { dim: vector.length, embedding: Array.from(vector) };
     });
     if (index !== undefined)
       app.post('/search', async (request, reply) => {
         const k = neighboursAsked(request.query);
+        const image = imageOf(request);
         const signal = clientGone(reply);
-        const vector = await embedder.embed(imageOf(request), { signal });
-        return { neighbours: await index.search(vector, { k, signal }) };
+        const neighbours = await whereRoom(1, async () =>
+          index.search(await embedder.embed(image, { signal }), { k, signal }),
+        );
+        return { neighbours };
       });
     if (classifier !== undefined)
-      app.post('/classify', async (request, reply) =>
-        plain(await classifier.classify(imageOf(request), { signal: clientGone(reply) })),
-      );
+      app.post('/classify', async (request, reply) => {
+        const image = imageOf(request);
+        return plain(await whereRoom(1, () => classifier.classify(image, { signal: clientGone(reply) })));
+      });
   }
 
   async function batch(app: FastifyInstance): Promise<void> {
@@ -139,16 +143,19 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
       for (const [i, image] of images.entries())
         if (image.length > maxImageBytes)
           throw refusal(413, 'ERR_DATA', `inputs[${i}] may have ${maxImageBytes} bytes`);
-      expectRoom(images.length);
       return images;
     };
     app.post('/embed/batch', async (request, reply) => {
-      const vectors = await embedder.embed(imagesOf(request), { signal: clientGone(reply) });
+      const images = imagesOf(request);
+      const embed = (): Promise<Float32Array[]> => embedder.embed(images, { signal: clientGone(reply) });
+      const vectors = await whereRoom(images.length, embed);
       return { dim: embedder.dim, embeddings: vectors.map((vector) => Array.from(vector)) };
     });
     if (classifier === undefined) return;
     app.post('/classify/batch', async (request, reply) => {
-      const classifications = await classifier.classify(imagesOf(request), { signal: clientGone(reply) });
+      const images = imagesOf(request);
+      const classify = (): Promise<Classification[]> => classifier.classify(images, { signal: clientGone(reply) });
+      const classifications = await whereRoom(images.length, classify);
       return { classifications: classifications.map(plain) };
     });
   }
@@ -167,7 +174,8 @@ export function embeddingService(embedder: Embedder, options: EmbeddingServiceOp
       };
     });
     app.get('/health', async () => {
-      const { dim, info, pending } = embedder;
+      const { dim, info } = embedder;
+      const pending = Math.max(room.taken, embedder.pending);
       return { status: 'ok', dim, step: info.step, pending, bufferedBytes: bodies.held };
     });
     // A graceful end answers everybody first, and then does not wait for clients that keep their connection open.

@@ -90,13 +90,15 @@ describe('an index', () => {
     expect(await readdir(folder)).not.toContainEqual(expect.stringContaining('.tmp'));
   });
 
-  it('stops a search, and refuses one when it is closed', async () => {
+  it('stops a search, answers those under way when it is closed, and refuses later ones', async () => {
     await collect();
     const before = memory().tensors;
     const index = await indexOf(join(folder, 'closed'), vectors(4, 4));
     const [query] = vectors(1, 4, 3) as [Float32Array];
     await expect(index.search(query, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    const underWay = Promise.all([index.search(query), index.searchLike(0), index.vector(0)]);
     await index.close();
+    expect(await underWay).toMatchObject([{ length: 4 }, { length: 3 }, { length: 4 }]);
     for (const late of [() => index.search(query), () => index.searchLike(0), () => index.vector(0)])
       await expect(late()).rejects.toMatchObject({ code: 'ERR_STATE', message: 'the index is closed' });
     expect(memory().tensors).toBe(before);

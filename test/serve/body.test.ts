@@ -7,7 +7,7 @@ import { BodyBuffers } from '../../lib/serve/body.ts';
 /** A request whose body is written by the test, and the end of its response. */
 function requestOf(bodies: BodyBuffers, maxBytes: number, headers: Record<string, string> = {}) {
   const payload = new PassThrough();
-  const request = { headers } as unknown as IncomingMessage;
+  const request = { headers, socket: new EventEmitter() } as unknown as IncomingMessage;
   const response = new EventEmitter();
   bodies.watch(request, response as ServerResponse);
   const body = bodies.read(request, payload, maxBytes);

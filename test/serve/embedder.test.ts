@@ -451,19 +451,35 @@ describe('embed', () => {
 });
 
 describe('close', () => {
-  it('rejects calls without an answer and later ones, and frees the native memory', async () => {
+  it('answers calls under way as a whole, refuses later ones, and frees the native memory', async () => {
+    await collect();
+    const before = alive();
+    const embedder = await createEmbedder({ checkpoint, maxBatch: 2 });
+    expect(alive().bytes).toBeGreaterThan(before.bytes);
+    const waiting = embedder.embedFile(Array.from({ length: 20 }, () => fixture('rgb.jpg')));
+    const closing = embedder.close();
+    await expect(embedder.embed(imageOf(1))).rejects.toMatchObject({
+      code: 'ERR_STATE',
+      message: 'the embedder is closed',
+    });
+    await closing;
+    expect(await waiting).toHaveLength(20);
+    await embedder.close();
+    expect(alive()).toEqual(before);
+  });
+
+  it('waits no longer than its signal says: for an image that never comes', async () => {
     await collect();
     const before = alive();
     const embedder = await createEmbedder({ checkpoint });
-    expect(alive().bytes).toBeGreaterThan(before.bytes);
-    const waiting = embedder.embedFile(Array.from({ length: 100 }, () => fixture('rgb.jpg')));
-    const closed = { code: 'ERR_STATE', message: 'the embedder is closed' };
-    const rejects = expect(waiting).rejects.toMatchObject(closed);
-    await embedder.close();
-    await rejects;
-    await expect(embedder.embed(imageOf(1))).rejects.toMatchObject(closed);
-    await embedder.close();
+    const never = Object.assign(new Blob([]), { arrayBuffer: () => new Promise<never>(() => {}) });
+    const rejects = expect(embedder.embed(never)).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: 'enough' });
+    const controller = new AbortController();
+    const closing = embedder.close({ signal: controller.signal });
+    controller.abort('enough');
+    await Promise.all([closing, rejects]);
     expect(alive()).toEqual(before);
+    await expect(embedder.close({ signal: 1 } as never)).rejects.toMatchObject({ code: 'ERR_OPTION' });
   });
 
   it('is what `await using` does', async () => {

@@ -100,6 +100,22 @@ describe('the search of a service', () => {
     expect([gone.statusCode, gone.json().error.message]).toEqual([404, 'image 1 is gone']);
   });
 
+  it('refuses an index of another model, and takes one that does not say which it is of', async () => {
+    const { index, embedder } = await serve();
+    const run = await writeTinyRun(await mkdtemp(join(folder, 'other-')), { seed: 6 });
+    await using other = await createEmbedder({ checkpoint: run });
+    expect([other.dim, other.info.model]).toEqual([index.dim, expect.not.stringContaining(embedder.info.model)]);
+    expect(() => embeddingService(other, { index })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_OPTION',
+        message: expect.stringMatching(/^index must have features of the embedder's model, '.* got those of '/),
+      }),
+    );
+    const vectors = [{ name: 'a', vector: new Float32Array(other.dim).fill(1) }];
+    await using own = await createIndex(join(folder, 'own.index'), vectors);
+    expect(() => embeddingService(other, { index: own })).not.toThrow();
+  });
+
   it('closes the index with the server, and refuses one of another dim', async () => {
     const { app, index, embedder } = await serve();
     const other = await createIndex(join(folder, 'other.index'), [{ name: 'a', vector: Float32Array.of(1, 2) }]);

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import Fastify from 'fastify';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createEmbedder, type Embedder, type EmbedOptions } from '../../lib/serve/embedder.ts';
+import { createEmbedder, type Embedder, type EmbedOptions, type ServedEmbedder } from '../../lib/serve/embedder.ts';
 import { createClassifier } from '../../lib/serve/image-classifier.ts';
 import { type EmbeddingServiceOptions, embeddingService } from '../../lib/serve/service.ts';
 import { writeTinyRun } from './tiny-run.ts';
@@ -24,8 +24,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function serve(options: EmbeddingServiceOptions = {}) {
-  const embedder = await createEmbedder({ checkpoint });
+async function serve(options: EmbeddingServiceOptions = {}, { maxBatch = 32 } = {}) {
+  const embedder = await createEmbedder({ checkpoint, maxBatch });
   const app = Fastify();
   app.register(embeddingService(embedder, options));
   onTestFinished(() => app.close());
@@ -209,6 +209,33 @@ describe('clients that stall', () => {
   });
 });
 
+describe('a connection that dies with requests queued on it', () => {
+  it('gives back their bytes and stops their work, with one listener for all', async () => {
+    const { app, embedder } = await serve();
+    const { hostname, port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
+    const warned = vi.spyOn(process, 'emitWarning');
+    onTestFinished(() => warned.mockRestore());
+    const signals: AbortSignal[] = [];
+    vi.spyOn(embedder, 'embed').mockImplementation((_image: unknown, options?: EmbedOptions) => {
+      const signal = options?.signal as AbortSignal;
+      signals.push(signal);
+      return new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    });
+    const image = await fixture('rgb.jpg');
+    const head = `POST /embed HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: ${image.length}\r\n\r\n`;
+    const socket = connect(Number(port), hostname);
+    const requests = 12;
+    for (let i = 0; i < requests; i++) socket.write(Buffer.concat([Buffer.from(head), image]));
+    await vi.waitFor(() => expect(signals).toHaveLength(requests));
+    const health = async () => (await app.inject('/health')).json();
+    expect((await health()).bufferedBytes).toBeGreaterThan(requests * image.length - 1);
+    socket.destroy();
+    await vi.waitFor(async () => expect(await health()).toMatchObject({ bufferedBytes: 0, pending: 0 }));
+    expect(signals.every(({ aborted }) => aborted)).toBe(true);
+    expect(warned).not.toHaveBeenCalled();
+  });
+});
+
 describe('a batch', () => {
   const names = ['rgb.png', 'gray.png', 'cmyk.jpg'];
 
@@ -286,6 +313,18 @@ describe('a batch', () => {
     expect((await post(png)).statusCode).toBe(200);
   });
 
+  it('counts as a whole until its answer, however few images the embedder takes up at once', async () => {
+    const { app, postForm, post } = await serve({ maxPending: 12, maxBatchImages: 8 }, { maxBatch: 1 });
+    const png = await fixture('rgb.png');
+    const form = formOf(new Array(8).fill(png));
+    const first = postForm(form);
+    await vi.waitFor(async () => expect((await app.inject('/health')).json().pending).toBe(8), { interval: 1 });
+    const [refused, single] = await Promise.all([postForm(form), post(png)]);
+    expect([refused.statusCode, refused.json().error.code, single.statusCode]).toEqual([503, 'ERR_BUSY', 200]);
+    expect((await first).statusCode).toBe(200);
+    expect((await app.inject('/health')).json().pending).toBe(0);
+  });
+
   it('stops for a client that goes away', async () => {
     const { app, embedder } = await serve();
     const url = await app.listen({ port: 0, host: '127.0.0.1' });
@@ -306,7 +345,7 @@ describe('a batch', () => {
 
 describe('the plugin', () => {
   it('tells what the model is, and no path of the machine', async () => {
-    const { app } = await serve({ maxPending: 20 });
+    const { app, embedder } = await serve({ maxPending: 20 });
     const response = await app.inject('/');
     expect(response.json()).toEqual({
       encoder: { name: 'resnet18', stem: 'cifar', width: 4, inChannels: 3, zeroInitResidual: false },
@@ -315,6 +354,7 @@ describe('the plugin', () => {
       device: 'cpu',
       precision: 'float32',
       normalize: false,
+      model: embedder.info.model,
       step: 7,
       limits: {
         maxImageBytes: 10_000_000,
@@ -354,6 +394,9 @@ describe('the plugin', () => {
     [{ maxBatchImages: 9, maxPending: 8 }, /maxBatchImages must be an integer >= 1 and <= 8, got 9/],
     [{ maxBufferedBytes: 1000 }, /maxBufferedBytes must be an integer >= 40000000, got 1000/],
     [{ bodyTimeoutMs: 0 }, /bodyTimeoutMs must be an integer >= 1/],
+    [{ index: null }, /index must be an open FeatureIndex, got null$/],
+    [{ index: 'photos.index' }, /index must be an open FeatureIndex, got 'photos\.index' \(string\)/],
+    [{ index: Promise.resolve() }, /index must be an open FeatureIndex, got an object of type Promise/],
     [{ maxImages: 1 }, /unknown option 'maxImages'/],
   ])('refuses %o', async (options: object, message) => {
     await using embedder = await createEmbedder({ checkpoint });
@@ -370,6 +413,37 @@ describe('the plugin', () => {
       }),
     );
   });
+});
+
+it('takes an object that passes calls on, which swaps models without a failed request', async () => {
+  let current = await createEmbedder({ checkpoint });
+  const served: ServedEmbedder = {
+    get dim() {
+      return current.dim;
+    },
+    get info() {
+      return current.info;
+    },
+    get pending() {
+      return current.pending;
+    },
+    embed: (input: never, options) => current.embed(input, options) as Promise<never>,
+    close: () => current.close(),
+  };
+  const app = Fastify();
+  app.register(embeddingService(served));
+  onTestFinished(() => app.close());
+  const payload = await fixture('rgb.png');
+  const headers = { 'content-type': 'image/png' };
+  const ask = () => app.inject({ method: 'POST', url: '/embed', payload, headers });
+  const next = await createEmbedder({ checkpoint });
+  const first = Array.from({ length: 8 }, ask);
+  await vi.waitFor(() => expect(current.pending).toBeGreaterThan(0), { interval: 1 });
+  const old = current;
+  current = next;
+  const [, ...answers] = await Promise.all([old.close(), ...first, ask()]);
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual(new Array(9).fill(200));
+  await expect(old.embed(payload)).rejects.toMatchObject({ code: 'ERR_STATE' });
 });
 
 describe('the routes of a classifier', () => {
