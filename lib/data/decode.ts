@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { types } from 'node:util';
-import type { Metadata, Sharp, default as SharpModule } from 'sharp';
+import type { FailOnOptions, Metadata, Sharp, default as SharpModule } from 'sharp';
 import { AbortError, DataError, messageOf } from '../errors.ts';
 import { countOption, signalOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
@@ -58,8 +58,9 @@ const memory = new DecodeQueue(() => decodeMemory);
 /**
  * Decodes one image. EXIF orientation is applied; embedded colour profiles, CMYK and 16-bit values are converted to
  * 8-bit sRGB; transparency is composited onto `background` (PIL's `convert('RGB')` drops the alpha channel instead and
- * shows whatever colour lies under it); of an animation, the first frame. A truncated or damaged file is an error, never a
- * half-gray image.
+ * shows whatever colour lies under it); of an animation, the first frame. A truncated file is an error, and so is a damaged one
+ * where its decoder says so: WebP and plain TIFF have nothing to tell it by. What is odd about a JPEG but leaves its pixels
+ * whole is none.
  *
  * Decodes run on libuv's pool, one a core and at most the pool's size less two at a time over the whole process, so that the
  * host's own file and DNS work goes on; and only as many as their pixels leave memory for.
@@ -98,12 +99,16 @@ export async function decodeFrom({ name, read }: ImageSource, options: DecodeOpt
         return { bytes, about: await readHeader(sharp, bytes, maxPixels) };
       });
       const { height, width } = scaledDown(about.autoOrient, size);
-      const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', pages: 1, sequentialRead: true })
-        .autoOrient()
-        .flatten({ background })
-        .resize(width, height, { fit: 'fill', kernel: 'linear' });
+      const pixels = (failOn: FailOnOptions): Promise<DecodedImage> => {
+        const image = sharp(bytes, { limitInputPixels: maxPixels, failOn, pages: 1, sequentialRead: true })
+          .autoOrient()
+          .flatten({ background })
+          .resize(width, height, { fit: 'fill', kernel: 'linear' });
+        return readPixels(image, channels);
+      };
+      const decode = about.format === 'jpeg' ? () => wholeJpeg(pixels) : () => pixels('error');
       const cost = costOf(about, height * width);
-      return await memory.run({ ...turn, cost }, () => places.run(turn, () => readPixels(image, channels)));
+      return await memory.run({ ...turn, cost }, () => places.run(turn, decode));
     });
   } catch (error) {
     if (error instanceof AbortError) throw error;
@@ -165,6 +170,19 @@ function costOf({ format, isProgressive, orientation = 1, width, height }: Metad
   const rowByRow = ['jpeg', 'png', 'tiff'].includes(format) && !isProgressive && orientation < 5;
   const bytesAPixel = format === 'heif' ? 20 : rowByRow ? 1.2 : 6;
   return Math.ceil(width * height * bytesAPixel + 6 * pixelsOut);
+}
+
+/** libjpeg's warnings that it made up pixels. The others are of oddities, which many a sound photo has in its headers. */
+const madeUp = /premature end|bad (Huffman|arithmetic) code|instead of RST/i;
+
+/** libjpeg fills what is missing with gray, and warns. */
+async function wholeJpeg(read: (failOn: FailOnOptions) => Promise<DecodedImage>): Promise<DecodedImage> {
+  try {
+    return await read('warning');
+  } catch (error) {
+    if (madeUp.test(messageOf(error))) throw error;
+    return read('error');
+  }
 }
 
 async function readPixels(image: Sharp, channels: 1 | 3): Promise<DecodedImage> {

@@ -259,6 +259,45 @@ describe('decodeImage', () => {
     await expect(decodeImage(Buffer.alloc(0))).rejects.toMatchObject(dataError(/^image of 0 bytes: .*empty/));
   });
 
+  describe('of JPEG', () => {
+    const marker = (code: number): Buffer => Buffer.from([0xff, code]);
+    const end = marker(0xd9);
+    let jpeg: Buffer;
+    let progressive: Buffer;
+    beforeAll(async () => {
+      const noise = Buffer.from(Array.from({ length: 96 * 64 * 3 }, (_, i) => (i * i * 7919) % 251));
+      const image = sharp(noise, { raw: { width: 96, height: 64, channels: 3 } });
+      jpeg = await image.jpeg().toBuffer();
+      progressive = await image.jpeg({ progressive: true }).toBuffer();
+    });
+    const part = (bytes: Buffer, from: number, to = 1): Buffer =>
+      bytes.subarray(Math.floor(from * bytes.length), Math.floor(to * bytes.length));
+
+    it.each<[string, () => Buffer]>([
+      ['with an end behind the cut', () => Buffer.concat([part(jpeg, 0, 0.5), end])],
+      ['with a hole', () => Buffer.concat([part(jpeg, 0, 0.4), part(jpeg, 0.8)])],
+      ['that is progressive, with an end behind the cut', () => Buffer.concat([part(progressive, 0, 0.5), end])],
+      ['without its end', () => jpeg.subarray(0, -2)],
+    ])('refuses one %s, which would be gray in part', async (_, bytes) => {
+      for (const size of [16, undefined])
+        await expect(decodeImage(bytes(), { ...(size && { size }) })).rejects.toMatchObject(dataError(/premature end/));
+    });
+
+    it('reads whole ones that are odd around their pixels', async () => {
+      const whole = Array.from((await decodeImage(jpeg)).pixels);
+      const junk = Buffer.alloc(5, 0x11);
+      const frame = jpeg.indexOf(marker(0xc0));
+      const version7 = Buffer.from('\xff\xe0\x00\x10JFIF\x00\x07\x00\x00\x00\x01\x00\x01\x00\x00', 'latin1'); // there is none
+      for (const odd of [
+        Buffer.concat([jpeg.subarray(0, frame), junk, jpeg.subarray(frame)]),
+        Buffer.concat([jpeg.subarray(0, 2), version7, jpeg.subarray(2)]),
+        Buffer.concat([jpeg.subarray(0, -2), junk, end]),
+        Buffer.concat([jpeg, junk]),
+      ])
+        expect(Array.from((await decodeImage(odd)).pixels)).toEqual(whole);
+    });
+  });
+
   it('refuses SVG, which can refer to other files', async () => {
     const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
     await expect(decodeImage(svg)).rejects.toMatchObject(
