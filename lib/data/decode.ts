@@ -9,7 +9,7 @@ import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { clip, describe, expectChannels, expectColour } from '../validate.ts';
 import { DecodeQueue, decodeSlots, priorityOption } from './decode-queue.ts';
-import { formatOf, isPlainYCbCr } from './image-header.ts';
+import { expectFewEntries, formatOf, isPlainYCbCr } from './image-header.ts';
 
 /** Pixels as a Sample has them: 8 bits, height × width × channels, channels last. */
 export interface DecodedImage {
@@ -147,9 +147,10 @@ async function readRegularFile(path: string): Promise<Uint8Array> {
   return await readFile(path);
 }
 
-/** @throws {DataError} more pixels than `maxPixels`, or values that are not supported. */
+/** @throws {DataError} more pixels than `maxPixels`, or what is not supported. */
 async function readHeader(sharp: typeof SharpModule, bytes: Uint8Array, maxPixels: number): Promise<Metadata> {
   const format = formatOf(bytes);
+  if (format === 'TIFF') expectFewEntries(bytes);
   const about = await sharp(bytes, { limitInputPixels: false }).metadata();
   expectPixels(about, maxPixels);
   if (format === 'TIFF' && isPlainYCbCr(bytes))

@@ -211,6 +211,42 @@ describe('decodeImage', () => {
       expect([...pixels]).toEqual([...values]);
     });
 
+    it.each<[string, number, number, boolean]>([
+      ['many pages', 2500, 9, false],
+      ['many tags', 1, 300, false],
+      ['pages in a circle', 2, 9, true],
+    ])('refuses %s, which decoders read through for seconds', async (_, pages, tags, circle) => {
+      const length = 2 + 12 * tags + 4;
+      const file = Buffer.alloc(8 + pages * length);
+      file.write('II*\0', 'latin1');
+      file.writeUInt32LE(8, 4);
+      for (let page = 0; page < pages; page++) {
+        const at = 8 + page * length;
+        file.writeUInt16LE(tags, at);
+        for (let i = 0; i < tags; i++) file.writeUInt16LE(40_000 + i, at + 2 + 12 * i);
+        const next = page + 1 < pages ? at + length : 8;
+        file.writeUInt32LE(page + 1 < pages || circle ? next : 0, at + length - 4);
+      }
+      await expect(decodeImage(file)).rejects.toMatchObject(
+        dataError(/a TIFF of so many pages or tags is not supported \(20000 tags in all, 256 a page\)/),
+      );
+    });
+
+    it('refuses values that lie over each other', async () => {
+      const file = tiff(Buffer.alloc(12), { photometric: 2, bits: 8, samples: 3, format: 1 });
+      for (let i = 0; i < 2; i++) file.writeUInt32LE(1000, 8 + 12 + 2 + 12 * i + 4);
+      await expect(decodeImage(file)).rejects.toMatchObject(dataError(/so many pages or tags/));
+    });
+
+    it('reads the first of a few hundred pages', async () => {
+      const pages = Buffer.alloc(300 * 12, 70);
+      const file = await sharp(pages, { raw: { width: 2, height: 600, channels: 3, pageHeight: 2 } })
+        .tiff({ compression: 'none' })
+        .toBuffer();
+      expect((await sharp(file).metadata()).pages).toBe(300);
+      expect(await decodeImage(file)).toMatchObject({ width: 2, height: 2 });
+    });
+
     it('refuses luma and chroma, which would be taken for red, green and blue', async () => {
       const ycbcr = tiff(Buffer.alloc(12, 128), { photometric: 6, bits: 8, samples: 3, format: 1 });
       await expect(decodeImage(ycbcr)).rejects.toMatchObject(
