@@ -138,6 +138,34 @@ describe('decodeImage', () => {
     expect(scaledDown({ height: 48, width: 64 }, 32)).toEqual({ height: 32, width: 42 }); // not 43: 42.67 is cut off
   });
 
+  it('scales a JPEG down to nearly what the transform resize makes, small ones too', async () => {
+    const [width, height] = [500, 375];
+    const stripes = Buffer.from(
+      Array.from({ length: width * height * 3 }, (_, i) => {
+        const x = Math.floor(i / 3) % width;
+        return 128 + 100 * Math.sin((x * x) / 2500 + Math.floor(i / 3 / width) / 2);
+      }),
+    );
+    const jpeg = await sharp(stripes, { raw: { width, height, channels: 3 } })
+      .jpeg({ quality: 95 })
+      .toBuffer();
+    const whole = await decodeImage(jpeg);
+    for (const size of [32, 64, 100, 200]) {
+      const { pixels, ...sides } = await decodeImage(jpeg, { size });
+      const [resized] = [
+        await augment([resize(size)])
+          .apply([whole], { seed: 0 })
+          .data(),
+      ];
+      let sum = 0;
+      for (let c = 0, i = 0; c < 3; c++)
+        for (let at = c; at < pixels.length; at += 3, i++)
+          sum += Math.abs((pixels[at] as number) - 255 * (resized[i] as number));
+      expect(resized.length).toBe(sides.height * sides.width * 3);
+      expect(sum / pixels.length, `${size}`).toBeLessThan(8);
+    }
+  });
+
   it('sees a file that was replaced, and bytes that were overwritten', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'replaced-'));
     try {
