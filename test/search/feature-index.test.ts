@@ -34,6 +34,23 @@ describe('an index', () => {
     }
   });
 
+  it('lets the event loop turn while many names are written or read', async () => {
+    let turns = 0;
+    let on = true;
+    const turn = (): void => void (on && (turns++, setImmediate(turn)));
+    turn();
+    const vector = new Float32Array([1]);
+    const path = join(folder, 'names');
+    await using _ = await createIndex(
+      path,
+      Array.from({ length: 40_000 }, (_, i) => ({ name: `row ${i}`, vector })),
+    );
+    const writing = turns;
+    await using index = await openIndex(path);
+    on = false;
+    expect([writing > 40, turns - writing > 25, index.files.at(-1)?.name]).toEqual([true, true, 'row 39999']);
+  });
+
   it('finds the same with any number of threads', async () => {
     await using index = await indexOf(join(folder, 'threads'), vectors(3000, 9));
     const queries = vectors(12, 9, 0.2);
