@@ -1,8 +1,8 @@
 /** The one process that may write a run. */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../errors.ts';
-import { isTemporary } from '../files/atomic.ts';
+import { removeTemporaries } from '../files/atomic.ts';
 import { isHeld, type Lock, tryLock } from '../lock-file.ts';
 
 const kLock = 'run.lock';
@@ -20,8 +20,7 @@ export async function lockRun(path: string): Promise<Lock> {
     await mkdir(folder, { recursive: true });
     const lock = await tryLock(join(folder, kLock));
     if ('release' in lock) {
-      const left = (await readdir(folder)).filter(isTemporary);
-      for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
+      await removeTemporaries(folder);
       return lock;
     }
     const { owner } = lock;

@@ -14,7 +14,7 @@
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../errors.ts';
-import { isTemporary, writeFileAtomic } from '../files/atomic.ts';
+import { removeTemporaries, writeFileAtomic } from '../files/atomic.ts';
 import { readJson } from '../files/read.ts';
 import { isObject } from '../files/strict-json.ts';
 import { countOption, functionOption } from '../options/kinds.ts';
@@ -152,9 +152,8 @@ export class RunFolder {
     const steps = await this.steps();
     const best = await this.best();
     const old = steps.slice(0, -keep).filter((step) => step !== latest && step !== best?.step);
-    const left = (await readdir(this.#checkpoints)).filter(isTemporary);
-    for (const name of [...old.map(String), ...left])
-      await rm(join(this.#checkpoints, name), { recursive: true, force: true });
+    for (const name of old.map(String)) await rm(join(this.#checkpoints, name), { recursive: true, force: true });
+    await removeTemporaries(this.#checkpoints);
   }
 
   /**

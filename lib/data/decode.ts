@@ -2,14 +2,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { types } from 'node:util';
-import type { Metadata, Sharp, default as SharpModule } from 'sharp';
+import type { FailOnOptions, Metadata, Sharp, default as SharpModule } from 'sharp';
 import { AbortError, DataError, messageOf } from '../errors.ts';
 import { countOption, signalOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import { clip, describe, expectChannels, expectColour } from '../validate.ts';
 import { DecodeQueue, decodeSlots, priorityOption } from './decode-queue.ts';
-import { formatOf, isPlainYCbCr } from './image-header.ts';
+import { expectFewEntries, formatOf, isPlainYCbCr } from './image-header.ts';
 
 /** Pixels as a Sample has them: 8 bits, height × width × channels, channels last. */
 export interface DecodedImage {
@@ -46,6 +46,12 @@ const decodeOptions = {
 
 export interface DecodeOptions extends OptionsOf<typeof decodeOptions> {}
 
+/**
+ * The shorter side up to which a JPEG is decoded to twice the sides or more, then scaled: it costs little there, and the
+ * picture is nearer to that of `resize`. Above, it cost a tenth of an embedding, and large ones are near enough.
+ */
+const kSmall = 128;
+
 /** Bytes that decodes may take together. An image that takes more by itself is decoded alone. */
 const decodeMemory = 2 ** 29;
 const slots = (): number => decodeSlots(process.env.UV_THREADPOOL_SIZE, availableParallelism());
@@ -58,8 +64,9 @@ const memory = new DecodeQueue(() => decodeMemory);
 /**
  * Decodes one image. EXIF orientation is applied; embedded colour profiles, CMYK and 16-bit values are converted to
  * 8-bit sRGB; transparency is composited onto `background` (PIL's `convert('RGB')` drops the alpha channel instead and
- * shows whatever colour lies under it); of an animation, the first frame. A truncated or damaged file is an error, never a
- * half-gray image.
+ * shows whatever colour lies under it); of an animation, the first frame. A truncated file is an error, and so is a damaged one
+ * where its decoder says so: WebP and plain TIFF have nothing to tell it by. What is odd about a JPEG but leaves its pixels
+ * whole is none.
  *
  * Decodes run on libuv's pool, one a core and at most the pool's size less two at a time over the whole process, so that the
  * host's own file and DNS work goes on; and only as many as their pixels leave memory for.
@@ -98,12 +105,16 @@ export async function decodeFrom({ name, read }: ImageSource, options: DecodeOpt
         return { bytes, about: await readHeader(sharp, bytes, maxPixels) };
       });
       const { height, width } = scaledDown(about.autoOrient, size);
-      const image = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error', pages: 1, sequentialRead: true })
-        .autoOrient()
-        .flatten({ background })
-        .resize(width, height, { fit: 'fill', kernel: 'linear' });
+      const pixels = (failOn: FailOnOptions): Promise<DecodedImage> => {
+        const image = sharp(bytes, { limitInputPixels: maxPixels, failOn, pages: 1, sequentialRead: true })
+          .autoOrient()
+          .flatten({ background })
+          .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: Math.min(width, height) > kSmall });
+        return readPixels(image, channels);
+      };
+      const decode = about.format === 'jpeg' ? () => wholeJpeg(pixels) : () => pixels('error');
       const cost = costOf(about, height * width);
-      return await memory.run({ ...turn, cost }, () => places.run(turn, () => readPixels(image, channels)));
+      return await memory.run({ ...turn, cost }, () => places.run(turn, decode));
     });
   } catch (error) {
     if (error instanceof AbortError) throw error;
@@ -125,7 +136,7 @@ export async function importSharp(): Promise<typeof import('sharp')> {
 
 /**
  * The shorter side becomes `size`, the longer one ⌊size · longer / shorter⌋, as in torchvision's Resize and the transform
- * `resize`: an image that comes scaled down goes through an evaluation's resize unchanged.
+ * `resize`: an image that comes scaled down goes through an evaluation's resize unchanged. Its pixels are nearly those of the resize.
  */
 export function scaledDown(
   { height, width }: { height: number; width: number },
@@ -142,9 +153,10 @@ async function readRegularFile(path: string): Promise<Uint8Array> {
   return await readFile(path);
 }
 
-/** @throws {DataError} more pixels than `maxPixels`, or values that are not supported. */
+/** @throws {DataError} more pixels than `maxPixels`, or what is not supported. */
 async function readHeader(sharp: typeof SharpModule, bytes: Uint8Array, maxPixels: number): Promise<Metadata> {
   const format = formatOf(bytes);
+  if (format === 'TIFF') expectFewEntries(bytes);
   const about = await sharp(bytes, { limitInputPixels: false }).metadata();
   expectPixels(about, maxPixels);
   if (format === 'TIFF' && isPlainYCbCr(bytes))
@@ -165,6 +177,19 @@ function costOf({ format, isProgressive, orientation = 1, width, height }: Metad
   const rowByRow = ['jpeg', 'png', 'tiff'].includes(format) && !isProgressive && orientation < 5;
   const bytesAPixel = format === 'heif' ? 20 : rowByRow ? 1.2 : 6;
   return Math.ceil(width * height * bytesAPixel + 6 * pixelsOut);
+}
+
+/** libjpeg's warnings that it made up pixels. The others are of oddities, which many a sound photo has in its headers. */
+const madeUp = /premature end|bad (Huffman|arithmetic) code|instead of RST/i;
+
+/** libjpeg fills what is missing with gray, and warns. */
+async function wholeJpeg(read: (failOn: FailOnOptions) => Promise<DecodedImage>): Promise<DecodedImage> {
+  try {
+    return await read('warning');
+  } catch (error) {
+    if (madeUp.test(messageOf(error))) throw error;
+    return read('error');
+  }
 }
 
 async function readPixels(image: Sharp, channels: 1 | 3): Promise<DecodedImage> {

@@ -45,25 +45,73 @@ const kJpegCompressions = [6, 7]; // their decoder makes RGB of it
 
 /** Whether a TIFF file's first picture holds luma and chroma as they are, which libvips would take for red, green and blue. */
 export function isPlainYCbCr(tiff: Uint8Array): boolean {
-  const tags = shortTags(tiff, [kPhotometricInterpretation, kCompression]);
-  return tags[0] === kYCbCr && !kJpegCompressions.includes(tags[1] ?? 1);
+  const values = new Map<number, number>();
+  for (const { page, tag, value } of tiffEntries(tiff)) {
+    if (page > 0) break;
+    values.set(tag, value);
+  }
+  return (
+    values.get(kPhotometricInterpretation) === kYCbCr && !kJpegCompressions.includes(values.get(kCompression) ?? 1)
+  );
 }
 
-/** Values of the first directory's entries, of those that are there. What is damaged is the decoder's to refuse. */
-function shortTags(tiff: Uint8Array, wanted: readonly number[]): (number | undefined)[] {
+/** Of a TIFF file: some thousand pages. */
+const kMostEntries = 20_000;
+/** Of one page. Decoders compare each with all. */
+const kMostTags = 256;
+
+/**
+ * Decoders read the directories of all pages, however few pixels are wanted: such as are many, large, in a circle or laid over
+ * each other keep them at it for seconds.
+ *
+ * @throws {DataError} more of them than any sound file has.
+ */
+export function expectFewEntries(tiff: Uint8Array): void {
+  let [entries, tags, values, last] = [0, 0, 0, 0];
+  for (const { page, count } of tiffEntries(tiff)) {
+    entries++;
+    tags = page === last ? tags + 1 : 1;
+    values += count;
+    last = page;
+    if (entries > kMostEntries || tags > kMostTags || values > 4 * tiff.length)
+      throw new DataError(
+        `a TIFF of so many pages or tags is not supported (${kMostEntries} tags in all, ${kMostTags} a page); save the first page alone`,
+      );
+  }
+}
+
+interface TiffEntry {
+  readonly page: number;
+  readonly tag: number;
+  /** How many values it has. */
+  readonly count: number;
+  /** The first one, where it is of 16 bits. */
+  readonly value: number;
+}
+
+/** What the directories of all pages hold, without end where they form a circle. What is damaged is the decoder's to refuse. */
+function* tiffEntries(tiff: Uint8Array): Generator<TiffEntry> {
   const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
-  const values = new Map<number, number>();
   try {
     const little = view.getUint8(0) === 0x49;
     const big = view.getUint16(2, little) === 43;
     const offset = (at: number): number => (big ? Number(view.getBigUint64(at, little)) : view.getUint32(at, little));
-    const directory = offset(big ? 8 : 4);
-    const count = big ? offset(directory) : view.getUint16(directory, little);
-    const [first, each, value] = big ? [directory + 8, 20, 12] : [directory + 2, 12, 8];
-    for (let at = first; at < first + each * Math.min(count, 0xffff); at += each)
-      values.set(view.getUint16(at, little), view.getUint16(at + value, little));
+    const [head, each, value] = big ? [8, 20, 12] : [2, 12, 8];
+    let directory = offset(big ? 8 : 4);
+    for (let page = 0; directory !== 0; page++) {
+      const count = big ? offset(directory) : view.getUint16(directory, little);
+      if (count === 0) return;
+      const end = directory + head + each * count;
+      for (let at = directory + head; at < end; at += each)
+        yield {
+          page,
+          tag: view.getUint16(at, little),
+          count: offset(at + 4),
+          value: view.getUint16(at + value, little),
+        };
+      directory = offset(end);
+    }
   } catch (error) {
     if (error === null || typeof error !== 'object' || (error as Error).name !== 'RangeError') throw error; // beyond the end of the file
   }
-  return wanted.map((tag) => values.get(tag));
 }

@@ -1,10 +1,30 @@
 /** Writes that a crash leaves either done or not begun: beside the target, flushed to the disk, then renamed. */
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** Names of unfinished writes; what a crash leaves behind may be deleted. */
 export const isTemporary = (name: string): boolean => /^\..+\.tmp-[0-9a-f-]{36}$/.test(name);
+
+/** Deletes what interrupted writes left in a folder that nobody else writes to. */
+export async function removeTemporaries(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (isTemporary(name)) await rm(join(folder, name), { recursive: true, force: true });
+}
+
+const kDay = 86_400_000;
+
+/** Deletes what interrupted writes of `path` left beside it. What was written to within a day may be another process's work. */
+export async function removeOldTemporaries(path: string): Promise<void> {
+  const folder = dirname(path);
+  try {
+    for (const name of await readdir(folder)) {
+      if (!isTemporary(name) || name.slice(0, -36) !== `.${basename(path)}.tmp-`) continue;
+      const file = join(folder, name);
+      if (Date.now() - (await stat(file)).mtimeMs > kDay) await rm(file, { force: true });
+    }
+  } catch {} // a folder that cannot be listed, a file that is gone by now, or another user's: the write itself will tell
+}
 
 export const temporaryBeside = (path: string): string => join(dirname(path), `.${basename(path)}.tmp-${randomUUID()}`);
 
@@ -56,6 +76,7 @@ export class ReplacementFile {
 
   /** Rejects with the file system's error where the folder cannot be written. */
   static async create(path: string): Promise<ReplacementFile> {
+    await removeOldTemporaries(path);
     const temporary = temporaryBeside(path);
     return new ReplacementFile(path, temporary, await open(temporary, 'wx'));
   }

@@ -33,6 +33,8 @@ export interface Neighbour {
   readonly cosine: number;
 }
 
+const pictureOptions = { signal: signalOption } as const satisfies OptionTable;
+
 const openOptions = {
   /**
    * The folder whose images `picture()` may read; default `photos` for `photos.index`. Of an index of another folder it reads
@@ -134,16 +136,18 @@ export class FeatureIndex {
   /**
    * A small JPEG of the image of a row, at most 320 pixels wide and high.
    * @throws {OptionError} no such row. @throws {DataError} its file is gone, or was none; the index is of
-   * another folder than it was opened with. @throws {AbortError} the signal fired.
+   * another folder than it was opened with. @throws {AbortError} the signal fired. @throws {StateError} the index is closed.
    */
-  async picture(number: number, options: { readonly signal?: AbortSignal } = {}): Promise<Buffer> {
+  async picture(number: number, options: OptionsOf<typeof pictureOptions> = {}): Promise<Buffer> {
+    const { signal } = resolveOptions('picture', pictureOptions, options);
     const { name } = this.#fileOf(number);
+    if (this.#closed) throw this.#closed;
     if (this.root === undefined) throw new DataError(`'${name}' is no file: the index has no root`);
     if (!this.hasPictures)
       throw new DataError(
         `${this.path}: names images in '${this.root}'; they are read where it is opened with that root`,
       );
-    return thumbnail(join(this.root, name), kPictureSide, options);
+    return thumbnail(join(this.root, name), kPictureSide, { signal });
   }
 
   /** @internal Rows side by side, from `begin` on. */
@@ -175,7 +179,7 @@ export class FeatureIndex {
   }
 
   #fileOf(number: number): IndexedFile {
-    const file = this.files[number];
+    const file = typeof number === 'number' ? this.files[number] : undefined;
     if (file === undefined)
       throw new OptionError(`number must be from 0 to ${this.length - 1}, got ${describe(number)}`);
     return file;

@@ -3,6 +3,7 @@
  * JSON of what each row is of. In Python, `safetensors.numpy.load_file(path)['features']` reads it.
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { DataError, messageOf } from '../errors.ts';
 import { ReplacementFile } from '../files/atomic.ts';
 import { decodeHeader, headerEnd } from '../files/safetensors.ts';
@@ -37,6 +38,8 @@ const kFormat = 'contrastive index 1';
 const kAlignment = 64;
 /** Of `files`, in bytes: less than the longest string that there is. */
 const kMaxFiles = 400_000_000;
+/** Of `files`, in characters or rows: what is done between two turns of the event loop. */
+const [kTurnCharacters, kTurnRows] = [2 ** 17, 2048];
 /** Rows are collected up to so many bytes before they are written. */
 const kBufferBytes = 2 ** 20;
 
@@ -94,6 +97,7 @@ export class IndexWriter {
     this.#buffered += this.dim;
     this.#files.push(JSON.stringify([name, size, modified]));
     if (this.#buffered === this.#buffer.length) await this.#flush();
+    if (this.rows % kTurnRows === 0) await eventLoopTurn();
   }
 
   /** Everything is on the disk afterwards, beside the file's place. @throws {DataError} it cannot be written. */
@@ -165,11 +169,14 @@ async function readContent(file: FileHandle, path: string): Promise<IndexContent
     throw fail(`features must be (count, dim) from a multiple of 4 on, got [${features.shape}] at ${offset}`);
   const size = files.end - files.begin;
   if (size > kMaxFiles) throw fail(`files may have ${kMaxFiles} bytes, got ${size}`);
-  const list = parseFiles(await readAt(file, begin + files.begin, size));
+  const list = await parseFiles(await readAt(file, begin + files.begin, size));
   if (list === undefined || list.length !== count)
     throw fail(`files must be [name, size, modified] for each of ${count} rows`);
-  const outside = root === undefined ? undefined : list.find(({ name }) => !isBelow(name));
-  if (outside !== undefined) throw fail(`names must be of files below the root, got ${describe(outside.name)}`);
+  for (const [row, { name }] of list.entries()) {
+    if (root !== undefined && !isBelow(name))
+      throw fail(`names must be of files below the root, got ${describe(name)}`);
+    if (row % kTurnRows === 0) await eventLoopTurn();
+  }
   return { offset, dim, files: list, ...(root !== undefined && { root }), ...(model !== undefined && { model }) };
 }
 
@@ -183,14 +190,21 @@ async function readAt(file: FileHandle, position: number, length: number): Promi
   return bytes;
 }
 
-function parseFiles(bytes: Uint8Array): IndexedFile[] | undefined {
-  const rows: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  if (!Array.isArray(rows)) return undefined;
+/** A row a line, as IndexWriter writes them. */
+async function parseFiles(bytes: Uint8Array): Promise<IndexedFile[] | undefined> {
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  if (!text.startsWith('[') || !text.endsWith(']')) return undefined;
   const files: IndexedFile[] = [];
-  for (const row of rows) {
-    const [name, size, modified] = Array.isArray(row) ? row : [];
-    if (typeof name !== 'string' || !Number.isFinite(size) || !Number.isFinite(modified)) return undefined;
-    files.push({ name, size, modified });
+  for (let at = 1; at < text.length; ) {
+    const found = text.indexOf(',\n', at + kTurnCharacters);
+    const end = found < 0 ? text.length - 1 : found;
+    for (const row of JSON.parse(`[${text.slice(at, end)}]`)) {
+      const [name, size, modified] = Array.isArray(row) ? row : [];
+      if (typeof name !== 'string' || !Number.isFinite(size) || !Number.isFinite(modified)) return undefined;
+      files.push({ name, size, modified });
+    }
+    at = end + 2;
+    await eventLoopTurn();
   }
   return files;
 }

@@ -5,6 +5,7 @@ import type { SkippedFile } from '../data/folder.ts';
 import { kImageExtensions, walkFolder } from '../data/walk.ts';
 import { AbortError, DataError, messageOf, OptionError } from '../errors.ts';
 import { progressOptions } from '../evaluate/in-turn.ts';
+import { removeOldTemporaries } from '../files/atomic.ts';
 import { functionOption } from '../options/kinds.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
@@ -78,7 +79,10 @@ export async function updateIndex(path: string, options: UpdateIndexOptions): Pr
   const kept = found.filter((file) => rows.has(file)).length;
   const same = old?.root === root && kept === old.length;
   const unchanged = { kept, added: 0, changed: 0, removed: 0 };
-  if (same && kept === found.length) return { index: old, ...unchanged, skipped: [] };
+  if (same && kept === found.length) {
+    await removeOldTemporaries(path);
+    return { index: old, ...unchanged, skipped: [] };
+  }
 
   const writer = await IndexWriter.create(path, embedder.dim, about);
   let open = old;

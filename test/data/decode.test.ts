@@ -138,6 +138,34 @@ describe('decodeImage', () => {
     expect(scaledDown({ height: 48, width: 64 }, 32)).toEqual({ height: 32, width: 42 }); // not 43: 42.67 is cut off
   });
 
+  it('scales a JPEG down to nearly what the transform resize makes, small ones too', async () => {
+    const [width, height] = [500, 375];
+    const stripes = Buffer.from(
+      Array.from({ length: width * height * 3 }, (_, i) => {
+        const x = Math.floor(i / 3) % width;
+        return 128 + 100 * Math.sin((x * x) / 2500 + Math.floor(i / 3 / width) / 2);
+      }),
+    );
+    const jpeg = await sharp(stripes, { raw: { width, height, channels: 3 } })
+      .jpeg({ quality: 95 })
+      .toBuffer();
+    const whole = await decodeImage(jpeg);
+    for (const size of [32, 64, 100, 200]) {
+      const { pixels, ...sides } = await decodeImage(jpeg, { size });
+      const [resized] = [
+        await augment([resize(size)])
+          .apply([whole], { seed: 0 })
+          .data(),
+      ];
+      let sum = 0;
+      for (let c = 0, i = 0; c < 3; c++)
+        for (let at = c; at < pixels.length; at += 3, i++)
+          sum += Math.abs((pixels[at] as number) - 255 * (resized[i] as number));
+      expect(resized.length).toBe(sides.height * sides.width * 3);
+      expect(sum / pixels.length, `${size}`).toBeLessThan(8);
+    }
+  });
+
   it('sees a file that was replaced, and bytes that were overwritten', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'replaced-'));
     try {
@@ -211,6 +239,42 @@ describe('decodeImage', () => {
       expect([...pixels]).toEqual([...values]);
     });
 
+    it.each<[string, number, number, boolean]>([
+      ['many pages', 2500, 9, false],
+      ['many tags', 1, 300, false],
+      ['pages in a circle', 2, 9, true],
+    ])('refuses %s, which decoders read through for seconds', async (_, pages, tags, circle) => {
+      const length = 2 + 12 * tags + 4;
+      const file = Buffer.alloc(8 + pages * length);
+      file.write('II*\0', 'latin1');
+      file.writeUInt32LE(8, 4);
+      for (let page = 0; page < pages; page++) {
+        const at = 8 + page * length;
+        file.writeUInt16LE(tags, at);
+        for (let i = 0; i < tags; i++) file.writeUInt16LE(40_000 + i, at + 2 + 12 * i);
+        const next = page + 1 < pages ? at + length : 8;
+        file.writeUInt32LE(page + 1 < pages || circle ? next : 0, at + length - 4);
+      }
+      await expect(decodeImage(file)).rejects.toMatchObject(
+        dataError(/a TIFF of so many pages or tags is not supported \(20000 tags in all, 256 a page\)/),
+      );
+    });
+
+    it('refuses values that lie over each other', async () => {
+      const file = tiff(Buffer.alloc(12), { photometric: 2, bits: 8, samples: 3, format: 1 });
+      for (let i = 0; i < 2; i++) file.writeUInt32LE(1000, 8 + 12 + 2 + 12 * i + 4);
+      await expect(decodeImage(file)).rejects.toMatchObject(dataError(/so many pages or tags/));
+    });
+
+    it('reads the first of a few hundred pages', async () => {
+      const pages = Buffer.alloc(300 * 12, 70);
+      const file = await sharp(pages, { raw: { width: 2, height: 600, channels: 3, pageHeight: 2 } })
+        .tiff({ compression: 'none' })
+        .toBuffer();
+      expect((await sharp(file).metadata()).pages).toBe(300);
+      expect(await decodeImage(file)).toMatchObject({ width: 2, height: 2 });
+    });
+
     it('refuses luma and chroma, which would be taken for red, green and blue', async () => {
       const ycbcr = tiff(Buffer.alloc(12, 128), { photometric: 6, bits: 8, samples: 3, format: 1 });
       await expect(decodeImage(ycbcr)).rejects.toMatchObject(
@@ -257,6 +321,45 @@ describe('decodeImage', () => {
     const half = whole.subarray(0, whole.length >> 1);
     await expect(decodeImage(half)).rejects.toMatchObject(dataError(/^image of \d+ bytes: cannot be decoded/));
     await expect(decodeImage(Buffer.alloc(0))).rejects.toMatchObject(dataError(/^image of 0 bytes: .*empty/));
+  });
+
+  describe('of JPEG', () => {
+    const marker = (code: number): Buffer => Buffer.from([0xff, code]);
+    const end = marker(0xd9);
+    let jpeg: Buffer;
+    let progressive: Buffer;
+    beforeAll(async () => {
+      const noise = Buffer.from(Array.from({ length: 96 * 64 * 3 }, (_, i) => (i * i * 7919) % 251));
+      const image = sharp(noise, { raw: { width: 96, height: 64, channels: 3 } });
+      jpeg = await image.jpeg().toBuffer();
+      progressive = await image.jpeg({ progressive: true }).toBuffer();
+    });
+    const part = (bytes: Buffer, from: number, to = 1): Buffer =>
+      bytes.subarray(Math.floor(from * bytes.length), Math.floor(to * bytes.length));
+
+    it.each<[string, () => Buffer]>([
+      ['with an end behind the cut', () => Buffer.concat([part(jpeg, 0, 0.5), end])],
+      ['with a hole', () => Buffer.concat([part(jpeg, 0, 0.4), part(jpeg, 0.8)])],
+      ['that is progressive, with an end behind the cut', () => Buffer.concat([part(progressive, 0, 0.5), end])],
+      ['without its end', () => jpeg.subarray(0, -2)],
+    ])('refuses one %s, which would be gray in part', async (_, bytes) => {
+      for (const size of [16, undefined])
+        await expect(decodeImage(bytes(), { ...(size && { size }) })).rejects.toMatchObject(dataError(/premature end/));
+    });
+
+    it('reads whole ones that are odd around their pixels', async () => {
+      const whole = Array.from((await decodeImage(jpeg)).pixels);
+      const junk = Buffer.alloc(5, 0x11);
+      const frame = jpeg.indexOf(marker(0xc0));
+      const version7 = Buffer.from('\xff\xe0\x00\x10JFIF\x00\x07\x00\x00\x00\x01\x00\x01\x00\x00', 'latin1'); // there is none
+      for (const odd of [
+        Buffer.concat([jpeg.subarray(0, frame), junk, jpeg.subarray(frame)]),
+        Buffer.concat([jpeg.subarray(0, 2), version7, jpeg.subarray(2)]),
+        Buffer.concat([jpeg.subarray(0, -2), junk, end]),
+        Buffer.concat([jpeg, junk]),
+      ])
+        expect(Array.from((await decodeImage(odd)).pixels)).toEqual(whole);
+    });
   });
 
   it('refuses SVG, which can refer to other files', async () => {

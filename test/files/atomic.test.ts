@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isTemporary, writeFileAtomic, writeFolderAtomic } from '../../lib/files/atomic.ts';
+import { isTemporary, ReplacementFile, writeFileAtomic, writeFolderAtomic } from '../../lib/files/atomic.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -51,6 +51,24 @@ describe('writeFolderAtomic', () => {
 
   it('rejects without a parent', async () => {
     await expect(writeFolderAtomic(join(folder, 'none', '7'), {})).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('ReplacementFile', () => {
+  it('deletes what an interrupted write of the same file left, when it is a day old', async () => {
+    const left = (name: string, digit: string): string =>
+      `.${name}.tmp-${digit.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}`;
+    const yesterday = new Date(Date.now() - 25 * 3_600_000);
+    for (const name of [left('a', '1'), left('b', '1'), left('a.tmp-x', '1'), '.a.tmp-1']) {
+      await writeFile(join(folder, name), '');
+      await utimes(join(folder, name), yesterday, yesterday);
+    }
+    await writeFile(join(folder, left('a', '2')), ''); // of a process that may still be at it
+    const file = await ReplacementFile.create(join(folder, 'a'));
+    await file.discard();
+    expect((await readdir(folder)).sort()).toEqual(
+      ['.a.tmp-1', left('a', '2'), left('a.tmp-x', '1'), left('b', '1')].sort(),
+    );
   });
 });
 

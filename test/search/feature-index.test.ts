@@ -34,6 +34,34 @@ describe('an index', () => {
     }
   });
 
+  it('names the argument that is wrong, and shows no picture once it is closed', async () => {
+    const index = await indexOf(join(folder, 'wrong'), vectors(3, 2));
+    await expect(index.vector('1' as never)).rejects.toThrow(/^number must be from 0 to 2, got '1'/);
+    await expect(index.picture(1, { sgnal: 1 } as never)).rejects.toThrow(/^picture: unknown option 'sgnal'/);
+    await index.close();
+    await expect(index.picture(1)).rejects.toMatchObject({ code: 'ERR_STATE' });
+  });
+
+  it('lets the event loop turn while many names are written or read', async () => {
+    let turns = 0;
+    let on = true;
+    const turn = (): void => {
+      turns++;
+      if (on) setImmediate(turn);
+    };
+    turn();
+    const vector = new Float32Array([1]);
+    const path = join(folder, 'names');
+    await using _written = await createIndex(
+      path,
+      Array.from({ length: 40_000 }, (_, i) => ({ name: `row ${i}`, vector })),
+    );
+    const writing = turns;
+    await using index = await openIndex(path);
+    on = false;
+    expect([writing > 40, turns - writing > 25, index.files.at(-1)?.name]).toEqual([true, true, 'row 39999']);
+  });
+
   it('finds the same with any number of threads', async () => {
     await using index = await indexOf(join(folder, 'threads'), vectors(3000, 9));
     const queries = vectors(12, 9, 0.2);

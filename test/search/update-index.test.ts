@@ -1,6 +1,6 @@
 import { cp, mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AbortError } from '../../lib/errors.ts';
@@ -55,6 +55,17 @@ describe('an index of a folder', () => {
     expect([index.root, index.dim]).toEqual([input, embedder.dim]);
     const [nearest] = await index.search(await embedder.embedFile(join(input, 'img10.jpg')), { k: 1 });
     expect(nearest).toEqual({ number: 1, name: 'img10.jpg', cosine: expect.closeTo(1, 5) });
+  });
+
+  it('is rid of what a killed update left a day ago, even where nothing has changed', async () => {
+    await update();
+    const left = join(dirname(path), `.${basename(path)}.tmp-${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}`);
+    await writeFile(left, '');
+    await update();
+    expect(await stat(left)).toBeDefined(); // it may be another process's work
+    await utimes(left, 0, 0);
+    await update();
+    await expect(stat(left)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('shows pictures of the folder that it was opened with, beside it where none is named', async () => {
