@@ -5,11 +5,11 @@ import { inTurn, type Part, partsOf, progressOptions } from '../evaluate/in-turn
 import { readIndices } from '../evaluate/labelled.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
+import { fileDigest } from '../serve/model-mark.ts';
 import { noGrad, tidy, withoutModes } from '../tensor/modes.ts';
 import { throwIfAborted } from '../validate.ts';
 import { expectIndex, type FeatureIndex } from './feature-index.ts';
 import type { IndexedFile } from './index-file.ts';
-import { fileDigest } from './model-mark.ts';
 import { cosineOf } from './unit-vector.ts';
 
 export const duplicateOptions = {

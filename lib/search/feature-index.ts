@@ -141,13 +141,14 @@ export class FeatureIndex {
   async picture(number: number, options: OptionsOf<typeof pictureOptions> = {}): Promise<Buffer> {
     const { signal } = resolveOptions('picture', pictureOptions, options);
     const { name } = this.#fileOf(number);
-    if (this.#closed) throw this.#closed;
-    if (this.root === undefined) throw new DataError(`'${name}' is no file: the index has no root`);
-    if (!this.hasPictures)
-      throw new DataError(
-        `${this.path}: names images in '${this.root}'; they are read where it is opened with that root`,
-      );
-    return thumbnail(join(this.root, name), kPictureSide, { signal });
+    return this.#calls.answer(async () => {
+      if (this.root === undefined) throw new DataError(`'${name}' is no file: the index has no root`);
+      if (!this.hasPictures)
+        throw new DataError(
+          `${this.path}: names images in '${this.root}'; they are read where it is opened with that root`,
+        );
+      return thumbnail(join(this.root, name), kPictureSide, { signal });
+    });
   }
 
   /** @internal Rows side by side, from `begin` on. */

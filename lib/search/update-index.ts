@@ -14,7 +14,6 @@ import { mapOrdered } from '../serve/ordered.ts';
 import { describe, expectString, throwIfAborted } from '../validate.ts';
 import { type FeatureIndex, openIndex } from './feature-index.ts';
 import { type IndexedFile, IndexWriter } from './index-file.ts';
-import { modelMark } from './model-mark.ts';
 import { unitOf } from './unit-vector.ts';
 
 function expectEmbedder(name: string, value: Embedder): Embedder {
@@ -73,7 +72,7 @@ export async function updateIndex(path: string, options: UpdateIndexOptions): Pr
   const root = resolve(resolved.input);
   await expectFolder('input', root);
   const found = await listImages(root, signal);
-  const about = { root, model: await modelMark(embedder.info) };
+  const about = { root, model: embedder.info.model };
   const { old, rebuilt } = await openOld(path, about, embedder.dim);
   const rows = new Rows(old, root, resolved);
   const kept = found.filter((file) => rows.has(file)).length;

@@ -11,7 +11,8 @@ export function sync(): Promise<void> {
 
 /**
  * Tensor handles that are alive, the bytes that they hold (views count nothing), and the bytes that the process keeps for
- * the next large tensors on the CPU: they go back to the system when nothing has taken them for some seconds.
+ * the next large tensors on the CPU: they go back to the system when nothing has taken them for some seconds, or for a part of them:
+ * up to as much as is in use again and again may stay.
  */
 export function memory(): { readonly tensors: number; readonly bytes: number; readonly recyclable: number } {
   return guard(() => loadAddon().memory());

@@ -123,9 +123,29 @@ void settle_when_done(State& state, const State::Settler& settler, std::optional
   });
 }
 
+// Where V8 gets no memory, Node-API's function ends the process; JavaScript's constructor throws.
+Napi::ArrayBuffer make_buffer(Napi::Env env, size_t bytes) {
+  constexpr size_t kSmall = size_t{1} << 20;
+  if (bytes <= kSmall) return Napi::ArrayBuffer::New(env, bytes);
+  const auto constructor = env.Global().Get("ArrayBuffer").As<Napi::Function>();
+  const auto make = [&] {
+    return constructor.New({Napi::Number::New(env, static_cast<double>(bytes))}).As<Napi::ArrayBuffer>();
+  };
+  try {
+    return make();
+  } catch (const Napi::Error&) {
+    give_back_recyclable();
+  }
+  try {
+    return make();
+  } catch (const Napi::Error& error) {
+    throw Error(kNativeError, message("out of memory: ", bytes, " bytes for JavaScript: ", error.Message()));
+  }
+}
+
 Napi::Value to_typed_array(Napi::Env env, const at::Tensor& host) {
   const size_t count = static_cast<size_t>(host.numel());
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, host.nbytes());
+  Napi::ArrayBuffer buffer = make_buffer(env, host.nbytes());
   if (count) std::memcpy(buffer.Data(), host.const_data_ptr(), host.nbytes());
   switch (host.scalar_type()) {
     case at::kFloat:

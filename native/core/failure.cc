@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <string_view>
 #include <utility>
 
 #include "core/device_streams.h"
@@ -51,6 +52,15 @@ std::string first_paragraph(const std::string& text) {
   return end == std::string::npos ? text : text.substr(0, end);
 }
 
+// The CPU's allocator speaks of its source and of errno.
+std::string in_plain_words(const std::string& text) {
+  constexpr std::string_view kTried = "you tried to allocate ";
+  const auto tried = text.find(kTried);
+  if (tried == std::string::npos) return text;
+  const auto begin = tried + kTried.size();
+  return "out of memory: no " + text.substr(begin, text.find(" bytes", begin) - begin) + " bytes for a tensor";
+}
+
 // A fault of a device is found late. CUDA's own message says so; other devices' may not.
 std::string with_advice(const std::string& text) {
   if (launches_block() || contains(text, {"CUDA_LAUNCH_BLOCKING"})) return text;
@@ -74,7 +84,7 @@ Failure describe(std::exception_ptr error, uint64_t job) {
     return {kNativeError, with_advice(first_paragraph(e.what_without_backtrace())), job};
   } catch (const c10::Error& e) {
     const std::string text = first_paragraph(e.what_without_backtrace());
-    return {code_of(e, text), text, job};
+    return {code_of(e, text), in_plain_words(text), job};
   } catch (const std::bad_alloc&) {
     return {kNativeError, "out of memory", job};
   } catch (const std::exception& e) {

@@ -3,10 +3,10 @@
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
 
 #include <c10/core/CPUAllocator.h>
-#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -88,6 +88,29 @@ class Recycler final : public c10::Allocator {
     return free_bytes_;
   }
 
+  // Gives back to the system what has been free since before `limit`.
+  void unmap_free(Clock::time_point limit) {
+    Ranges expired;
+    {
+      const std::lock_guard lock(mutex_);
+      for (auto range = free_.begin(); range != free_.end();) {
+        const auto next = std::next(range);
+        if (range->second.since <= limit) {
+          free_bytes_ -= range->second.bytes;
+          expired.insert(free_.extract(range));
+        }
+        range = next;
+      }
+    }
+    // In parts: the kernel keeps whoever maps memory in this process waiting, as V8 does, until one is gone.
+    constexpr size_t kPart = size_t{16} << 20;
+    for (const auto& [data, range] : expired)
+      for (size_t at = 0; at < range.bytes; at += kPart) {
+        const size_t bytes = std::min(kPart, range.bytes - at);
+        if (munmap(data + at, bytes) != 0) madvise(data + at, bytes, MADV_DONTNEED);  // too many mappings
+      }
+  }
+
  private:
   Recycler() {
     try {
@@ -140,12 +163,12 @@ class Recycler final : public c10::Allocator {
   }
 
   // A block of new memory: of whole huge pages, so that the kernel can back all of them so, right before the memory
-  // that is there, so that ranges touch and can be joined. It ends with the part of a huge page that the last growth
-  // has left, and what it leaves itself is free. Null when there is no memory.
+  // that is there, so that ranges touch and can be joined. It ends with what is free there, and what it leaves itself
+  // is free. Null when there is no memory.
   char* grow(size_t bytes) {
     Ranges made{{nullptr, {0, {}}}};
     const auto rest = free_.find(newest_);
-    size_t left = rest != free_.end() && rest->second.bytes < kHugePage ? rest->second.bytes : 0;
+    size_t left = rest != free_.end() ? rest->second.bytes : 0;  // less than `bytes`: no free range is large enough
     size_t whole = whole_huge_pages(bytes - left);
     char* begin = newest_ == nullptr ? nullptr : map_before(newest_, whole);
     if (begin == nullptr) {
@@ -198,26 +221,8 @@ class Recycler final : public c10::Allocator {
     free_.erase(next);
   }
 
-  // Gives back to the system what has been free since before `limit`.
-  void unmap_free(Clock::time_point limit) {
-    Ranges expired;
-    {
-      const std::lock_guard lock(mutex_);
-      for (auto range = free_.begin(); range != free_.end();) {
-        const auto next = std::next(range);
-        if (range->second.since <= limit) {
-          free_bytes_ -= range->second.bytes;
-          expired.insert(free_.extract(range));
-        }
-        range = next;
-      }
-    }
-    for (const auto& [data, range] : expired)
-      if (munmap(data, range.bytes) != 0) madvise(data, range.bytes, MADV_DONTNEED);  // too many mappings
-  }
-
   void watch() {
-    pthread_setname_np(pthread_self(), "recycler");
+    name_thread("recycler");
     for (;;) {
       {
         std::unique_lock lock(mutex_);
@@ -250,6 +255,8 @@ void install_recycler() {
 
 size_t recyclable_bytes() { return Recycler::instance().free_bytes(); }
 
+void give_back_recyclable() { Recycler::instance().unmap_free(Clock::time_point::max()); }
+
 }  // namespace contrastive
 
 #else
@@ -258,6 +265,7 @@ namespace contrastive {
 
 void install_recycler() {}
 size_t recyclable_bytes() { return 0; }
+void give_back_recyclable() {}
 
 }  // namespace contrastive
 

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { AbortError } from '../../lib/errors.ts';
 import { createIndex, openIndex } from '../../lib/search/feature-index.ts';
 import { IndexWriter } from '../../lib/search/index-file.ts';
-import { modelMark } from '../../lib/search/model-mark.ts';
 import { type UpdateIndexOptions, updateIndex } from '../../lib/search/update-index.ts';
 import { createEmbedder, type Embedder } from '../../lib/serve/embedder.ts';
 import { writeTinyRun } from '../serve/tiny-run.ts';
@@ -150,7 +149,7 @@ describe('an index of a folder', () => {
 
   it('is made anew where it says that it is of the model, and is of another dim', async () => {
     const { size, mtimeMs } = await stat(join(input, 'img2.png'));
-    const writer = await IndexWriter.create(path, 3, { root: input, model: await modelMark(embedder.info) });
+    const writer = await IndexWriter.create(path, 3, { root: input, model: embedder.info.model });
     await writer.append(Float32Array.of(0, 1, 0), { name: 'img2.png', size, modified: mtimeMs });
     await writer.finish();
     await writer.publish();
