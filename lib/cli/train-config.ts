@@ -53,8 +53,11 @@ export async function readConfig({
   return file === undefined ? undefined : readTraining(file, fieldsOfRun);
 }
 
+/** Fields whose name and options are typed each by itself. */
+type OfParts = 'encoder' | 'method' | 'optimizer' | 'schedule';
+
 /** Which options decide a field: where none of them was typed, it is the config's, word for word. */
-const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>> = {
+const deciders: Readonly<Record<Exclude<keyof TrainingSpec, OfParts>, readonly string[]>> = {
   head: ['headDim', 'method'],
   augment: ['data', ...viewFlags],
   preset: ['data', ...viewFlags],
@@ -65,6 +68,7 @@ const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>>
   accumulate: ['accumulate'],
   ema: ['ema'],
   syncBatchNorm: ['noSyncBatchNorm'],
+  gather: [],
   epochs: ['epochs'],
   seed: ['seed'],
   precision: ['precision'],

@@ -163,7 +163,7 @@ describe('--resume', () => {
     expect(refused.stderr).toContain(`cannot resume: ${field}`);
   });
 
-  it('keeps views that no option can say, of a run that a program began', async () => {
+  it('keeps views and options that no flag can say, of a run that a program began', async () => {
     const path = join(folder, 'by-program');
     const input = { size: 24, mean: 0.3, std: 0.4, channels: 3 } as const;
     const encoder = resnet18({ width: 4, stem: 'cifar', zeroInitResidual: true });
@@ -175,6 +175,7 @@ describe('--resume', () => {
       schedule: { name: 'constant', warmupEpochs: 1 },
       method: supcon({ noPositives: 'zero' }),
       batchSize: 32,
+      gather: false,
       epochs: 1,
     });
     const data = { name: 'fashion-mnist', path: 'bundled', limit: 64 };
