@@ -290,6 +290,7 @@ export type {
   CheckpointEvent,
   EndEvent,
   EpochEvent,
+  MonitorEvent,
   StartEvent,
   StepEvent,
   TrainEvent,
