@@ -292,6 +292,7 @@ export type {
   CheckpointEvent,
   EndEvent,
   EpochEvent,
+  MonitorEvent,
   StartEvent,
   StepEvent,
   TrainEvent,

@@ -22,6 +22,8 @@ export const nativeTests = [
   'test/classify',
   'test/methods',
   'test/monitors',
+  'test/search',
+  'test/export',
   'test/distributed/operations',
   'test/distributed/whole-batch',
 ];

@@ -50,6 +50,8 @@ export interface RunConfig {
   ema?: JsonObject;
   /** false where batch normalisation takes the statistics of each process by itself; absent elsewhere. */
   syncBatchNorm?: boolean;
+  /** false where the loss of each process compares its own samples alone; absent elsewhere. */
+  gather?: boolean;
   epochs: number;
   seed: number;
   precision: 'float32' | 'bfloat16' | 'float16';
@@ -61,6 +63,12 @@ export interface RunConfig {
   /** What the run was trained on, so that going on with other images is noticed. */
   dataset?: DatasetMark;
 }
+
+/** What decides the weights: a run goes on with these alone. The number of epochs may be another. */
+export const decidingFields = [
+  ...(['encoder', 'head', 'method', 'augment', 'input', 'optimizer', 'schedule', 'batchSize', 'sampler'] as const),
+  ...(['microBatch', 'accumulate', 'ema', 'syncBatchNorm', 'gather', 'seed', 'precision'] as const),
+] as const satisfies readonly (keyof RunConfig)[];
 
 /** Enough of a data set to tell it from another one. */
 export interface DatasetMark {
@@ -86,6 +94,8 @@ type Check = (value: unknown) => boolean;
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 1;
 const isNatural: Check = (value) => value === 0 || isCount(value);
 const isSwitch: Check = (value) => value === undefined || typeof value === 'boolean';
+const isObjectOrAbsent: Check = (value) => value === undefined || isObject(value);
+const isCountOrAbsent: Check = (value) => value === undefined || isCount(value);
 const isString: Check = (value) => typeof value === 'string' && value !== '';
 const isBetween =
   (least: number, most: number): Check =>
@@ -118,7 +128,8 @@ const kFields: readonly [string, string, Check][] = [
   ['method', 'an object', isObject],
   ['method.name', 'a non-empty string', isString],
   ['augment', 'an array of objects', (value) => Array.isArray(value) && value.every(isObject)],
-  ['recipe', 'an object, or absent', (value) => value === undefined || isObject(value)],
+  ['preset', 'an object, or absent', isObjectOrAbsent],
+  ['recipe', 'an object, or absent', isObjectOrAbsent],
   ['input', 'an object', isObject],
   // A file from elsewhere decides the memory of the first pass: 2048² pixels are a gigabyte in a wide layer.
   ['input.size', 'an integer from 1 to 2048', (value) => isCount(value) && (value as number) <= 2048],
@@ -128,8 +139,12 @@ const kFields: readonly [string, string, Check][] = [
   ['optimizer', 'an object', isObject],
   ['schedule', 'an object', isObject],
   ['batchSize', 'an integer >= 1', isCount],
-  ['sampler', 'an object, or absent', (value) => value === undefined || isObject(value)],
+  ['sampler', 'an object, or absent', isObjectOrAbsent],
+  ['microBatch', 'an integer >= 1, or absent', isCountOrAbsent],
+  ['accumulate', 'an integer >= 1, or absent', isCountOrAbsent],
+  ['ema', 'an object, or absent', isObjectOrAbsent],
   ['syncBatchNorm', 'true or false, or absent', isSwitch],
+  ['gather', 'true or false, or absent', isSwitch],
   ['epochs', 'an integer >= 0', isNatural],
   ['seed', 'an integer >= 0', isNatural],
   [
@@ -143,7 +158,7 @@ const kFields: readonly [string, string, Check][] = [
   ['data.name', 'a non-empty string', isString],
   ['data.path', 'a string or null', orNull((value) => typeof value === 'string')],
   ['data.limit', 'an integer >= 1 or null', orNull(isCount)],
-  ['data.testLimit', 'an integer >= 1, or absent', (value) => value === undefined || isCount(value)],
+  ['data.testLimit', 'an integer >= 1, or absent', isCountOrAbsent],
   ['data.split', 'a non-empty string, or absent', (value) => value === undefined || isString(value)],
   ['data.skipDamaged', 'true or false, or absent', isSwitch],
   ['data.heldOut', '{ fraction, seed }, or absent', (value) => value === undefined || isHeldOut(value)],

@@ -1,7 +1,7 @@
 /** Labels for images that have none, by their neighbours among images that have one. */
 import { OptionError } from '../errors.ts';
-import { inTurn, type Part, partsOf, soonDone } from '../evaluate/in-turn.ts';
-import { knnOptions, nearestNeighbours } from '../evaluate/knn.ts';
+import { inTurn, type Part, partsOf, progressOptions } from '../evaluate/in-turn.ts';
+import { knnOptions, nearestNeighbours, rowsAJob } from '../evaluate/knn.ts';
 import { checkTestRows, type LabelledFeatures, labelsBeside, labelValues, placesOf } from '../evaluate/labelled.ts';
 import type { OptionsOf, OptionTable } from '../options/option.ts';
 import { asGiven, resolveOptions } from '../options/resolve.ts';
@@ -12,9 +12,11 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { throwIfAborted } from '../validate.ts';
 
 const declared = {
-  ...knnOptions,
+  ...progressOptions,
   /** Neighbours that vote; at most the labelled rows are. Default 20. */
   k: knnOptions.k,
+  /** T of the votes exp(cosine / T), > 0; default 0.1. */
+  temperature: knnOptions.temperature,
   /** Names, by label. Default '0', '1', …. */
   classes: { type: 'checked', check: asGiven<readonly string[]> },
 } as const satisfies OptionTable;
@@ -30,10 +32,6 @@ export interface LabelSuggestion extends ClassConfidence {
   /** The nearest labelled row, and its cosine similarity: where that is small, nothing like it has a label. */
   readonly nearest: { readonly index: number; readonly similarity: number };
 }
-
-/** Multiplications in a job: 20 to 30 ms on one core. */
-const jobWork = 2 ** 29;
-const mostRows = 4096;
 
 /**
  * Suggests a label for each row of features: the k labelled rows of the largest cosine similarity s vote exp(s/T) for their
@@ -76,10 +74,9 @@ export async function suggestLabels(
       return (await shares.to('float32').data()) as Float32Array;
     });
   const suggestions: LabelSuggestion[] = [];
-  const [rows, dim] = features.shape as [number, number];
-  const size = soonDone(labels.length * dim, jobWork, mostRows);
+  const rows = features.shape[0] as number;
   const ofLabels = (of: ClassConfidence): ClassConfidence => ({ ...of, label: places.classes[of.label] as number });
-  for await (const shares of inTurn(partsOf(rows, size), sharesOf, signal)) {
+  for await (const shares of inTurn(partsOf(rows, rowsAJob(bank)), sharesOf, signal)) {
     for (let begin = 0; begin < shares.length; begin += names.length) {
       const row = suggestions.length;
       const {

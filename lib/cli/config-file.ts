@@ -1,6 +1,6 @@
 /** What a file says of a training: a run's config.json, part of one that was written by hand, a recipe. */
 import { dirname, resolve } from 'node:path';
-import type { RunConfig } from '../checkpoint/run-config.ts';
+import { decidingFields, type RunConfig } from '../checkpoint/run-config.ts';
 import { OptionError } from '../errors.ts';
 import { readJson } from '../files/read.ts';
 import { isObject } from '../files/strict-json.ts';
@@ -15,10 +15,7 @@ export interface PartialConfig extends Partial<Omit<RunConfig, 'precision'>> {
 
 const objects = ['encoder', 'head', 'method', 'input', 'optimizer', 'schedule', 'preset', 'sampler', 'ema', 'data'];
 
-const fields = [
-  ...objects,
-  ...['augment', 'batchSize', 'microBatch', 'accumulate', 'syncBatchNorm', 'epochs', 'seed', 'precision'],
-];
+const fields = [...decidingFields, 'preset', 'epochs', 'data'];
 
 /** Of a run; a training finds them out for itself, but for the recipe. */
 export const fieldsOfRun = ['format', 'recipe', 'precisionSpeeds', 'classes', 'dataset'] as const;

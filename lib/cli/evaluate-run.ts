@@ -5,7 +5,7 @@ import { failTogether } from '../distributed/rows.ts';
 import type { Encoder } from '../encoders/registry.ts';
 import { DataError } from '../errors.ts';
 import { extractFeatures } from '../evaluate/features.ts';
-import { knnClassify } from '../evaluate/knn.ts';
+import { knnClassify, knnOptions } from '../evaluate/knn.ts';
 import type { LabelledFeatures } from '../evaluate/labelled.ts';
 import { linearProbe } from '../evaluate/linear-probe.ts';
 import { chanceShare, wilsonInterval } from '../evaluate/proportion.ts';
@@ -114,7 +114,13 @@ export interface Accuracies {
 
 /** @throws {AbortError} the signal fired. */
 export async function judge({ train, test }: SplitFeatures, options: JudgeOptions): Promise<Accuracies> {
-  const { protocol, k = 20, temperature = 0.1, signal, onProgress } = options;
+  const {
+    protocol,
+    k = knnOptions.k.default,
+    temperature = knnOptions.temperature.default,
+    signal,
+    onProgress,
+  } = options;
   const listen = (what: string) => ({
     signal,
     onProgress: (done: number, total: number) => onProgress?.(what, done, total),

@@ -1,5 +1,5 @@
 /** What a report shows of an encoder, read of its features, so that these can be disposed. */
-import { knnClassify, nearestNeighbours } from '../evaluate/knn.ts';
+import { knnClassify, knnOptions, nearestNeighbours } from '../evaluate/knn.ts';
 import { linearProbe } from '../evaluate/linear-probe.ts';
 import { chanceShare } from '../evaluate/proportion.ts';
 import { indexSelect } from '../tensor/ops.ts';
@@ -16,7 +16,7 @@ const mistakesShown = 12;
 const classesShown = 30;
 
 /** Neighbours that vote, and T of their votes, as in `train` and `eval`. */
-export const voting = { k: 20, temperature: 0.1 } as const;
+export const voting = { k: knnOptions.k.default, temperature: knnOptions.temperature.default } as const;
 
 /** What is shown of images with labels or without. */
 export interface ArrangedEncoder {

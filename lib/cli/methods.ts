@@ -6,10 +6,11 @@ import { OptionError } from '../errors.ts';
 import { isObject } from '../files/strict-json.ts';
 import { lossVariants, optionsOfLoss } from '../losses/all.ts';
 import { type MethodSpec, methodNames, optionsOfMethod } from '../methods/all.ts';
+import { methodOfLossName } from '../methods/short-form.ts';
 import type { OptionTable } from '../options/option.ts';
 import { expectOneOf } from '../validate.ts';
 import type { Variants } from './flags.ts';
-import { chosenName, partOf, type Typed, withDefaults } from './parts.ts';
+import { chosenName, type Part, partOf, type Typed, withDefaults } from './parts.ts';
 
 interface MethodDefaults {
   /** For small images; the method's own file says what was published. */
@@ -89,18 +90,33 @@ export function methodVariants(loss?: string): Variants {
 }
 
 /**
+ * The method that was typed, or that `--loss` without one stands for, as a trainer's `loss` does; a config's method that takes a
+ * loss goes on with the one that was typed. Undefined where none was chosen.
+ * @throws {OptionError} an unknown loss.
+ */
+export function typedMethod({ options, given }: Typed, config: JsonObject | undefined): Part | undefined {
+  if (given.has('method')) return { name: String(options.method) };
+  const before = String(config?.name);
+  if (!given.has('loss') || (before !== 'custom' && takesLoss(before))) return undefined;
+  const method = methodOfLossName(expectOneOf('loss', options.loss as string, Object.keys(lossVariants())));
+  return method !== undefined && offeredMethods().includes(method.name) ? (method as Part) : { name: 'custom' };
+}
+
+/**
  * The method that was typed, with what was typed of its options, on top of a config's.
  * @param config its method, if there is one.
  * @param usualName the method where none was chosen.
  * @throws {OptionError} an unknown method; a flag of another method or loss.
  */
 export function methodFrom(typed: Typed, config: JsonObject | undefined, usualName: string): MethodSpec {
-  const chosen = chosenName('method', typed, config?.name, typed.given.has('loss') ? 'custom' : usualName);
+  const short = typedMethod(typed, config);
+  const chosen = short?.name ?? chosenName('method', typed, config?.name, usualName);
   const name = expectOneOf('method', chosen, methodNames());
-  const own = config?.name === name ? config : undefined;
-  const usual = { name, ...defaultsOfMethod(name).options };
+  const isSame = Object.entries(short ?? { name }).every(([option, value]) => (config?.[option] ?? value) === value);
+  const own = config?.name === name && isSame ? { ...config, ...short } : undefined;
+  const usual = { ...defaultsOfMethod(name).options, ...short, name };
   if (!takesLoss(name)) {
-    if (typed.given.has('loss'))
+    if (typed.given.has('loss') && typed.given.has('method'))
       throw new OptionError(
         `--loss belongs to --method ${offeredMethods().filter(takesLoss).join(' or ')}, got --method ${name}`,
       );

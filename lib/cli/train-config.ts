@@ -7,7 +7,7 @@ import type { DatasetInput } from '../data/load.ts';
 import { OptionError } from '../errors.ts';
 import { fieldsOfRun, type PartialConfig, readTraining } from './config-file.ts';
 import { dataText, parseData } from './data-option.ts';
-import { methodFrom } from './methods.ts';
+import { methodFrom, typedMethod } from './methods.ts';
 import { optimizerFrom, scheduleFrom } from './optimizers.ts';
 import { parseOptions } from './options.ts';
 import { chosenName, type Part, partOf, type Typed } from './parts.ts';
@@ -53,9 +53,12 @@ export async function readConfig({
   return file === undefined ? undefined : readTraining(file, fieldsOfRun);
 }
 
+/** Fields whose name and options are typed each by itself. */
+type OfParts = 'encoder' | 'method' | 'optimizer' | 'schedule';
+
 /** Which options decide a field: where none of them was typed, it is the config's, word for word. */
-const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>> = {
-  head: ['headDim', 'method'],
+const deciders: Readonly<Record<Exclude<keyof TrainingSpec, OfParts>, readonly string[]>> = {
+  head: ['headDim', 'method', 'loss'],
   augment: ['data', ...viewFlags],
   preset: ['data', ...viewFlags],
   input: ['data', 'size'],
@@ -65,6 +68,7 @@ const deciders: Readonly<Partial<Record<keyof TrainingSpec, readonly string[]>>>
   accumulate: ['accumulate'],
   ema: ['ema'],
   syncBatchNorm: ['noSyncBatchNorm'],
+  gather: [],
   epochs: ['epochs'],
   seed: ['seed'],
   precision: ['precision'],
@@ -93,7 +97,7 @@ export function specOf(
   const method = methodFrom(typed, config?.method, usualMethod);
   const hasOwnViews = given.has('augment');
   const isSame = (option: string): boolean =>
-    (option === 'data' && isMoved) || (option === 'method' && method.name === config?.method?.name);
+    (option === 'data' && isMoved) || (['method', 'loss'].includes(option) && method.name === config?.method?.name);
   const isDecided = (option: string): boolean => given.has(option) && !isSame(option);
   const profile = { ...usual, ...(isDecided('data') && !hasOwnViews ? {} : config?.input) };
   const { size = profile.size } = options;
@@ -166,11 +170,12 @@ type Choices = { readonly [K in keyof TrainOptions]?: TrainOptions[K] };
 function choicesOf(config: PartialConfig, typed: Choices): Choices {
   const { head, input, data } = config;
   const { batchSize, microBatch, accumulate, epochs, seed, precision } = config;
+  const method = typedMethod({ options: typed, given: new Set(Object.keys(typed)) }, config.method)?.name;
   const isTyped = (name: keyof TrainOptions, own: unknown): boolean => name in typed && typed[name] !== own;
   const choices = {
     size: input?.size,
     ...{ batchSize, microBatch, accumulate, epochs, seed, precision },
-    headDim: isTyped('method', config.method?.name) ? undefined : head?.outFeatures,
+    headDim: method === undefined || method === config.method?.name ? head?.outFeatures : undefined,
     ...(!isTyped('sampler', config.sampler?.name) && samplerChoices(config.sampler)),
     ...(data !== undefined && (!('data' in typed) || isKindOf(typed.data, data)) && dataChoices(data)),
   };

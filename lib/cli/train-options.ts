@@ -110,7 +110,7 @@ const methodAndHead = {
     type: 'string',
     value: 'NAME',
     completions: Object.keys(lossVariants()),
-    help: `of moco, of queries and keys: ${Object.keys(lossVariants()).join(', ')}; without --method, in the place of one`,
+    help: `of moco, of queries and keys: ${Object.keys(lossVariants()).join(', ')}; without --method, the method that is this loss: simclr, supcon, dcl, else custom`,
   },
   headDim: flag(projectionHeadOptions.outFeatures, {
     usual: '128, 512 for simsiam, 1024 for barlow-twins and vicreg',

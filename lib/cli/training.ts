@@ -2,7 +2,7 @@
 import { type Augmentation, type AugmentData, augment } from '../augment/augment.ts';
 import { presets } from '../augment/presets.ts';
 import { presetInput } from '../checkpoint/preset-input.ts';
-import type { RunConfig } from '../checkpoint/run-config.ts';
+import type { decidingFields, RunConfig } from '../checkpoint/run-config.ts';
 import type { SamplerSpec } from '../data/samplers/samplers.ts';
 import { type ProjectionHeadOptions, projectionHead } from '../encoders/projection-head.ts';
 import type { Encoder } from '../encoders/registry.ts';
@@ -15,17 +15,11 @@ import { Trainer } from '../train/trainer.ts';
 import { describe } from '../validate.ts';
 import { neededSide } from './fine-tune-run.ts';
 
-type Parts = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' | 'schedule' | 'seed';
+type Needed = 'encoder' | 'head' | 'method' | 'augment' | 'input' | 'optimizer' | 'schedule' | 'seed';
+type Optional = Exclude<(typeof decidingFields)[number], Needed | 'precision'> | 'epochs' | 'preset' | 'recipe';
 
 /** What decides the weights, under the names of config.json; what is checked is checked by the part that it is of. */
-export interface TrainingSpec
-  extends Pick<RunConfig, Parts>,
-    Partial<
-      Pick<
-        RunConfig,
-        'epochs' | 'batchSize' | 'sampler' | 'microBatch' | 'accumulate' | 'ema' | 'syncBatchNorm' | 'preset' | 'recipe'
-      >
-    > {
+export interface TrainingSpec extends Pick<RunConfig, Needed>, Partial<Pick<RunConfig, Optional>> {
   readonly precision: PrecisionOption;
 }
 
@@ -69,7 +63,7 @@ function headOf(config: TrainingSpec['head'], { featureDim }: Encoder): Encoder 
  * @throws {OptionError} a value that a part refuses, by its name there.
  */
 export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: string): Training {
-  const { batchSize, sampler, microBatch, accumulate, ema, syncBatchNorm, epochs, precision, seed } = spec;
+  const { batchSize, sampler, microBatch, accumulate, ema, syncBatchNorm, gather, epochs, precision, seed } = spec;
   let head: Encoder | null = null;
   const dispose = (): void => {
     encoder.dispose();
@@ -90,6 +84,7 @@ export function makeTraining(spec: TrainingSpec, encoder: Encoder, device: strin
       ...(accumulate !== undefined && { accumulate }),
       ...(ema && { ema: ema as EmaOptions }),
       ...(syncBatchNorm !== undefined && { syncBatchNorm }),
+      ...(gather !== undefined && { gather }),
       ...(epochs !== undefined && { epochs }),
       precision,
       device,

@@ -3,7 +3,7 @@
  * the values, last dimension fastest. Source: Y. LeCun, C. Cortes, "The MNIST database", "File formats".
  * Only unsigned bytes (type 8), which is all that the image sets use.
  */
-import { DataError, ShapeError } from '../errors.ts';
+import { DataError } from '../errors.ts';
 import { arrayDataset } from './array-dataset.ts';
 import type { Dataset } from './dataset.ts';
 import { findFile, readSized } from './files.ts';
@@ -52,26 +52,6 @@ export function parseIdx(bytes: Uint8Array, file = 'IDX data'): IdxArray {
   if (bytes.length !== expected)
     throw new DataError(`${file}: IDX shape [${shape}] needs ${expected} bytes, got ${bytes.length}`);
   return { shape, data: bytes.subarray(start) };
-}
-
-/**
- * Writes IDX bytes (not compressed).
- *
- * @throws {ShapeError} not 1 to 4 sizes below 2^32, or data of another length.
- */
-export function encodeIdx({ shape, data }: IdxArray): Uint8Array {
-  const valid = shape.length >= 1 && shape.length <= kMaxDimensions;
-  if (!valid || !shape.every((size) => Number.isInteger(size) && size >= 0 && size < 2 ** 32))
-    throw new ShapeError(`IDX shape must be 1 to ${kMaxDimensions} integers from 0 to 2^32 - 1, got [${shape}]`);
-  const total = valuesOf(shape);
-  if (data.length !== total) throw new ShapeError(`IDX shape [${shape}] needs ${total} values, got ${data.length}`);
-  const start = 4 + 4 * shape.length;
-  const bytes = new Uint8Array(start + total);
-  bytes.set([0, 0, 8, shape.length]);
-  const view = new DataView(bytes.buffer);
-  for (const [d, size] of shape.entries()) view.setUint32(4 + 4 * d, size);
-  bytes.set(data, start);
-  return bytes;
 }
 
 /**

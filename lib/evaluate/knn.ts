@@ -54,7 +54,7 @@ const maxRows = 4096;
 const minRows = 32;
 
 /** Rows of features that are compared with the bank in one job. */
-const rowsAJob = (bank: Tensor): number => {
+export const rowsAJob = (bank: Tensor): number => {
   const work = bank.shape.reduce((a, b) => a * b, 1);
   return Math.max(minRows, soonDone(work, jobWork, maxRows));
 };

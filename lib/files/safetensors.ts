@@ -5,7 +5,6 @@
 import { types } from 'node:util';
 import { CheckpointError, messageOf } from '../errors.ts';
 import { describe } from '../validate.ts';
-import { readBytes } from './read.ts';
 import { isObject, parseStrictJson } from './strict-json.ts';
 
 /** Bytes a value, by the format's names. */
@@ -237,11 +236,6 @@ function checkSpans(spans: { name: string; begin: number; end: number }[], total
     at = end;
   }
   if (at !== total) throw fail(`expected ${at} bytes of data, got ${total}`);
-}
-
-/** Reads a safetensors file. @throws {CheckpointError} as decodeSafetensors, or the file cannot be read. */
-export async function readRawSafetensors(path: string): Promise<Safetensors> {
-  return decodeSafetensors(await readBytes(path), path);
 }
 
 const kArrays = {

@@ -1,15 +1,14 @@
 /** How well the newest features tell the class of each other. */
-import { nearestNeighbours } from '../evaluate/knn.ts';
-import { temperatureRange } from '../options/kinds.ts';
+import { knnOptions, nearestNeighbours } from '../evaluate/knn.ts';
 import type { OptionsOf, OptionTable, ResolvedOf } from '../options/option.ts';
 import { resolveOptions } from '../options/resolve.ts';
 import type { FeatureContext, FeatureMonitor, Figures, QueuedFeatures } from '../train/monitors.ts';
 
 const options = {
   /** Neighbours that vote. */
-  k: { type: 'number', min: 1, integer: true, default: 20 },
+  k: knnOptions.k,
   /** T of the votes exp(cosine / T). */
-  temperature: { type: 'number', ...temperatureRange, default: 0.1 },
+  temperature: knnOptions.temperature,
   /** Features of the newest samples that are compared. */
   rows: { type: 'number', min: 2, integer: true, default: 4096 },
 } as const satisfies OptionTable;

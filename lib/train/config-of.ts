@@ -44,7 +44,7 @@ export async function configOf(
   fit: ResolvedFit,
 ): Promise<RunConfig> {
   const { encoder, head, method, augment, optimizer, schedule, epochs, seed } = options;
-  const { batchSize, microBatch, accumulate, ema, syncBatchNorm } = options;
+  const { batchSize, microBatch, accumulate, ema, syncBatchNorm, gather } = options;
   const { encoderFile } = fit;
   const first = augment[0] as Augmentation;
   return {
@@ -67,6 +67,7 @@ export async function configOf(
     ...(accumulate > 1 && { accumulate }),
     ...(ema && { ema: json(ema) }),
     ...(!syncBatchNorm && { syncBatchNorm }),
+    ...(!gather && { gather }),
     epochs,
     seed,
     precision: choice.precision,

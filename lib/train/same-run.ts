@@ -1,6 +1,6 @@
 /** Whether a training may go on with a run: only as the same run. */
 import type { RunFolder } from '../checkpoint/run.ts';
-import type { RunConfig } from '../checkpoint/run-config.ts';
+import { decidingFields, type RunConfig } from '../checkpoint/run-config.ts';
 import { CheckpointError } from '../errors.ts';
 import { learningRateAt } from '../optim/schedule.ts';
 import { differenceOf } from './dataset-mark.ts';
@@ -26,15 +26,9 @@ function changeOf(path: string, there: unknown, here: unknown): string | undefin
   return undefined;
 }
 
-/** What decides the weights. The number of epochs may be another. */
-const kept = [
-  ...['encoder', 'head', 'method', 'augment', 'input', 'optimizer', 'schedule', 'batchSize', 'microBatch'],
-  ...['accumulate', 'ema', 'syncBatchNorm', 'sampler', 'seed', 'precision'],
-] as readonly (keyof RunConfig)[];
-
 /** @throws {CheckpointError} naming what is different. */
 export function refuseOtherRun(run: RunFolder, config: RunConfig): void {
-  for (const key of kept) {
+  for (const key of decidingFields) {
     const change = changeOf(key, run.config[key], config[key]);
     if (change !== undefined) throw new CheckpointError(`${run.path}: cannot resume: ${change}`);
   }

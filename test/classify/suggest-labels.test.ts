@@ -85,6 +85,9 @@ describe('suggestLabels', () => {
       message: 'classes must name the labels 0 to 1, got 1 names',
     });
     await expect(suggestLabels(set, bank, { neighbours: 3 } as never)).rejects.toMatchObject({ code: 'ERR_OPTION' });
+    await expect(suggestLabels(set, bank, { distributed: true } as never)).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+    });
     await expect(suggestLabels(set, bank, { signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: 'ERR_ABORTED',
     });

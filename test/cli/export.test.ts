@@ -9,7 +9,7 @@ import { arrayDataset } from '../../lib/data/array-dataset.ts';
 import { linearHead } from '../../lib/encoders/linear-head.ts';
 import { type ProjectionHeadOptions, projectionHead } from '../../lib/encoders/projection-head.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
-import { readRawSafetensors } from '../../lib/files/safetensors.ts';
+import { decodeSafetensors } from '../../lib/files/safetensors.ts';
 import { createEmbedder } from '../../lib/serve/embedder.ts';
 import { noGrad, tidy } from '../../lib/tensor/modes.ts';
 import { rawState, tensorState } from '../../lib/tensor/raw-tensors.ts';
@@ -119,7 +119,7 @@ describe('contrastive export', () => {
     const { name: _, ...options } = config as ProjectionHeadOptions & { name: string };
     using head = projectionHead(options);
     using encoder = resnet18({ stem: 'cifar', width: 4 });
-    const { tensors } = await readRawSafetensors(join(trained, 'checkpoints/8/model.safetensors'));
+    const { tensors } = decodeSafetensors(await readFile(join(trained, 'checkpoints/8/model.safetensors')));
     encoder.loadStateDict(tensorState(tensors, 'encoder.'));
     head.loadStateDict(tensorState(tensors, 'head.'));
     const expected = await noGrad(() =>

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { presets } from '../../lib/augment/presets.ts';
 import { RunFolder } from '../../lib/checkpoint/run.ts';
+import type { JsonObject } from '../../lib/checkpoint/run-config.ts';
 import { parseData, profileOf } from '../../lib/cli/data-option.ts';
 import { command as evalCommand } from '../../lib/cli/eval.ts';
 import { parseOptions } from '../../lib/cli/options.ts';
@@ -15,6 +16,7 @@ import { partFlags, type TrainOptions, trainOptions } from '../../lib/cli/train-
 import { loadDataset } from '../../lib/data/load.ts';
 import { projectionHead } from '../../lib/encoders/projection-head.ts';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
+import { methodOf } from '../../lib/methods/all.ts';
 import { supcon } from '../../lib/methods/supcon.ts';
 import { json } from '../../lib/train/config-of.ts';
 import { Trainer } from '../../lib/train/trainer.ts';
@@ -53,6 +55,8 @@ describe('options and back', () => {
     '--method nnclr --queue 512 --temperature 0.2',
     '--method dino --teacher-momentum 0.9 --temperature 0.2',
     '--loss dclw --sigma 0.3 --weight-gradient',
+    '--loss supcon --variant in',
+    '--loss cross-entropy',
     '--optimizer adamw --lr 0.003 --weight-decay 0 --encoder resnet50 --width 8',
     '--optimizer adam --clip-norm 1 --exclude-bias-and-norm --layer-decay 0.9 --schedule poly --power 2 --warmup-epochs 3',
     '--optimizer lars --form moco-v3 --trust-coefficient 0.02 --schedule one-cycle --warmup 0.2 --scaling sqrt',
@@ -69,6 +73,33 @@ describe('options and back', () => {
     const { options: bare, given: nothing } = await parse([]);
     expect(specOf(withConfig(bare, nothing, config), nothing, profile, config)).toEqual(spec);
     expect(given.size).toBe(1 + args.filter((word) => word.startsWith('--')).length);
+  });
+
+  const specFrom = async (line: string, config?: JsonObject) => {
+    const { options, given } = await parse([...usual, ...line.split(' ')]);
+    return specOf(withConfig(options, given, config), given, profileOf({ name: 'cifar10', path: null }), config);
+  };
+
+  it.each([
+    ['--loss supcon --variant in --size 96', '--method supcon --variant in --size 96'],
+    ['--loss nt-xent --temperature 0.3', '--method simclr --temperature 0.3'],
+    ['--loss dcl', '--method dcl'],
+    ['--loss dclw --sigma 0.3', '--method dcl --weighted --sigma 0.3'],
+  ])('%s is %s', async (short, whole) => {
+    const [one, other] = await Promise.all([specFrom(short), specFrom(whole)]);
+    expect(methodOf(one.method)).toMatchObject({ spec: methodOf(other.method).spec });
+    expect({ ...one, method: other.method }).toEqual(other);
+  });
+
+  it('a loss beside a config is that of its method, where this takes one, else a method of its own', async () => {
+    const moco = json({ method: { name: 'moco', queueSize: 64, loss: { name: 'nt-xent' } } });
+    expect((await specFrom('--loss dcl', moco)).method).toEqual({ name: 'moco', queueSize: 64, loss: { name: 'dcl' } });
+    const { head, method } = await specFrom('--method byol');
+    const dcl = await specFrom('--loss dcl', json({ head: { ...head, outFeatures: 32 }, method }));
+    expect(dcl).toMatchObject({ method: { name: 'dcl' }, head: (await specFrom('--method dcl')).head as JsonObject });
+    const weighted = json({ method: { name: 'dcl', weighted: true, sigma: 0.3 } });
+    expect((await specFrom('--loss dclw --temperature 0.2', weighted)).method).toMatchObject({ sigma: 0.3 });
+    expect((await specFrom('--loss dcl', weighted)).method).toEqual({ name: 'dcl', weighted: false });
   });
 
   it('what is typed wins, and leaves the rest as it was', async () => {
@@ -163,7 +194,7 @@ describe('--resume', () => {
     expect(refused.stderr).toContain(`cannot resume: ${field}`);
   });
 
-  it('keeps views that no option can say, of a run that a program began', async () => {
+  it('keeps views and options that no flag can say, of a run that a program began', async () => {
     const path = join(folder, 'by-program');
     const input = { size: 24, mean: 0.3, std: 0.4, channels: 3 } as const;
     const encoder = resnet18({ width: 4, stem: 'cifar', zeroInitResidual: true });
@@ -175,6 +206,7 @@ describe('--resume', () => {
       schedule: { name: 'constant', warmupEpochs: 1 },
       method: supcon({ noPositives: 'zero' }),
       batchSize: 32,
+      gather: false,
       epochs: 1,
     });
     const data = { name: 'fashion-mnist', path: 'bundled', limit: 64 };

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeIdx, findIdxFiles, idxDataset, parseIdx, readIdx } from '../../lib/data/idx.ts';
+import { findIdxFiles, idxDataset, parseIdx, readIdx } from '../../lib/data/idx.ts';
 import { DataError } from '../../lib/errors.ts';
+import { encodeIdx } from './encode-idx.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -24,14 +25,15 @@ const dataError = (message: RegExp) => ({ code: 'ERR_DATA', message: expect.stri
 
 const header = (...bytes: number[]): Uint8Array => Uint8Array.from(bytes);
 
-describe('parseIdx and encodeIdx', () => {
-  it('write what the format’s description says', () => {
+describe('parseIdx', () => {
+  it('reads what the format’s description says', () => {
     const bytes = encodeIdx({ shape: [2, 258], data: new Uint8Array(516).fill(9) });
     expect(Array.from(bytes.subarray(0, 13))).toEqual([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 1, 2, 9]);
     expect(bytes.length).toBe(12 + 516);
+    expect(parseIdx(bytes)).toMatchObject({ shape: [2, 258], data: { length: 516, 0: 9 } });
   });
 
-  it('are inverse', () => {
+  it('gives what was written', () => {
     const array = fc.array(fc.nat(5), { minLength: 1, maxLength: 4 }).chain((shape) => {
       const length = shape.reduce((product, size) => product * size, 1);
       return fc.uint8Array({ minLength: length, maxLength: length }).map((data) => ({ shape, data }));
@@ -42,14 +44,6 @@ describe('parseIdx and encodeIdx', () => {
         expect([shape, Array.from(data)]).toEqual([value.shape, Array.from(value.data)]);
       }),
     );
-  });
-
-  it('refuse shapes and data that do not fit', () => {
-    const shapeError = expect.objectContaining({ code: 'ERR_SHAPE' });
-    expect(() => encodeIdx({ shape: [], data: new Uint8Array(1) })).toThrow(shapeError);
-    expect(() => encodeIdx({ shape: [1, 1, 1, 1, 1], data: new Uint8Array(1) })).toThrow(shapeError);
-    expect(() => encodeIdx({ shape: [2 ** 32], data: new Uint8Array(1) })).toThrow(shapeError);
-    expect(() => encodeIdx({ shape: [2], data: new Uint8Array(1) })).toThrow(shapeError);
   });
 
   it.each<[string, Uint8Array, RegExp]>([

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bundledFashionMnist, fashionMnistDataset } from '../../lib/data/fashion-mnist.ts';
 import { statOrUndefined } from '../../lib/data/files.ts';
-import { encodeIdx } from '../../lib/data/idx.ts';
 import { load, loadDataset } from '../../lib/data/load.ts';
+import { encodeIdx } from './encode-idx.ts';
 
 let root: string;
 beforeEach(async () => {

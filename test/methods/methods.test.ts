@@ -23,7 +23,6 @@ import { nnclr } from '../../lib/methods/nnclr.ts';
 import { defineMethod, type MethodSpec, methodNames, methodOf } from '../../lib/methods/registry.ts';
 import { simclr } from '../../lib/methods/simclr.ts';
 import { simsiam } from '../../lib/methods/simsiam.ts';
-import { assign_ } from '../../lib/methods/status.ts';
 import { supcon } from '../../lib/methods/supcon.ts';
 import { swav } from '../../lib/methods/swav.ts';
 import { Teacher } from '../../lib/methods/teacher.ts';
@@ -361,16 +360,4 @@ test('views are found by their numbers, in tensors of a size each', async () => 
   expect(views.globalNumbers).toEqual([0, 2]);
   expect(await valuesOf(views.globalOnes.images)).toEqual([[0, 1, 2, 3]]);
   expect(views.globalOnes.order).toEqual([0, 1]);
-});
-
-test('assign_ changes nothing once a step is refused', async () => {
-  const target = ops.zeros([2]);
-  for (const [status, expected] of [
-    [-1n, [1, 1]],
-    [0n, [2, 2]],
-    [3n, [2, 2]],
-  ] as const) {
-    assign_(target, ops.full([2], status === -1n ? 1 : 2 + Number(status)), tensor(status));
-    expect(await valuesOf([target])).toEqual([expected]);
-  }
 });

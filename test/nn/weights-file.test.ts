@@ -1,10 +1,10 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resnet18 } from '../../lib/encoders/resnet.ts';
 import { vitTi16 } from '../../lib/encoders/vision-transformer.ts';
-import { encodeSafetensors, type RawTensor, readRawSafetensors } from '../../lib/files/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, type RawTensor } from '../../lib/files/safetensors.ts';
 import { describeLoaded, readWeights } from '../../lib/nn/weights-file.ts';
 import { randn } from '../../lib/tensor/ops.ts';
 import { rawState } from '../../lib/tensor/raw-tensors.ts';
@@ -36,7 +36,7 @@ describe('save and load of a module', () => {
     await sync();
     expect(memory().tensors).toBe(before);
     expect(await values(second)).toEqual(await values(first));
-    const { tensors } = await readRawSafetensors(file);
+    const { tensors } = decodeSafetensors(await readFile(file));
     expect([...tensors.keys()].sort()).toEqual([...first.stateDict().keys()].sort());
     expect(tensors.has('layer1.0.bn1.running_mean')).toBe(true);
     expect(await readdir(folder)).toEqual(['encoder.safetensors']);

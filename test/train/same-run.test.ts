@@ -1,8 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
 import type { ScheduleSpec } from '../../lib/optim/schedule.ts';
 import { checkTrainerOptions } from '../../lib/train/options.ts';
 import { scheduleWarning } from '../../lib/train/same-run.ts';
-import { tinyModels, tinyViews } from './tiny.ts';
+import { Trainer } from '../../lib/train/trainer.ts';
+import { tinyDataset, tinyModels, tinyViews } from './tiny.ts';
 
 const stepsPerEpoch = 10;
 const options = { ...tinyModels(), augment: tinyViews(), optimizer: { name: 'sgd', lr: 0.1 }, batchSize: 8 } as const;
@@ -42,4 +46,22 @@ describe('another number of epochs', () => {
     expect(warning({ name: 'cosine' }, 10, 20, 10)).toBeUndefined(); // 0.976 and 0.994 of the peak
     expect(warning({ name: 'constant' }, 10, 20, 100)).toBeUndefined();
   });
+});
+
+test('a run whose processes compared their own samples goes on so', async () => {
+  const out = await mkdtemp(join(tmpdir(), 'contrastive-same-run-'));
+  const trained = async (gather: boolean, epochs: number): Promise<void> => {
+    const trainer = new Trainer({ ...options, ...tinyModels(), gather, epochs });
+    await trainer.fit(tinyDataset(), { out, resume: epochs > 1 });
+  };
+  try {
+    await trained(false, 1);
+    await expect(trained(true, 2)).rejects.toMatchObject({
+      code: 'ERR_CHECKPOINT',
+      message: expect.stringContaining('cannot resume: gather was false, and is now absent'),
+    });
+    await trained(false, 2);
+  } finally {
+    await rm(out, { recursive: true });
+  }
 });
