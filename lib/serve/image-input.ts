@@ -80,8 +80,8 @@ async function bytesOf(input: ImageInput): Promise<Uint8Array | undefined> {
 }
 
 /** The same memory: by a view of another realm sharp does not know bytes. */
-const ofOurRealm = (bytes: Uint8Array | Uint8ClampedArray): Uint8Array =>
-  bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+const ofOurRealm = ({ buffer, byteOffset, length }: Uint8Array | Uint8ClampedArray): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, length);
 
 function checkRatio<Image extends { readonly height: number; readonly width: number }>(image: Image): Image {
   const { height, width } = image;

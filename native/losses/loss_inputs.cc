@@ -150,7 +150,7 @@ double temperature_of(const LossInputs& inputs, const LossOptions& options) {
                     value);
   constexpr double kMost = std::numeric_limits<float>::max();
   CONTRASTIVE_CHECK(value <= kMost && 1 / value <= kMost, kOptionError,
-                    "temperature and its inverse must be numbers of float32, got ", value);
+                    "temperature and its inverse must be finite in float32, got ", value);
   return value;
 }
 

@@ -99,7 +99,7 @@ describe('errors', () => {
       throwing(
         () => supConLoss(x, { temperature }),
         'ERR_OPTION',
-        /temperature and its inverse must be numbers of float32/,
+        /temperature and its inverse must be finite in float32/,
       );
     throwing(() => supConLoss(x, { variant: 'output' as never }), 'ERR_OPTION', /variant must be one of/);
     throwing(() => supConLoss(x, { anchors: 'one' as never }), 'ERR_OPTION', /anchors must be one of/);
@@ -166,6 +166,7 @@ describe('errors', () => {
       );
     const mask = Array.from({ length: 4 }, () => [1, 1, 1, 1]);
     await rejecting({ temperature: tensor(-1) }, 'ERR_OPTION', /temperature must be a finite number > 0, got -1/);
+    await rejecting({ temperature: tensor(1e-39) }, 'ERR_OPTION', /its inverse must be finite in float32, got 1e-39/);
     await rejecting({ temperature: tensor(Number.NaN) }, 'ERR_OPTION', /temperature must be a finite number > 0/);
     await rejecting({ mask: [...mask.slice(1), [1, 1, -1, 1]] }, 'ERR_OPTION', /mask must hold finite weights >= 0/);
     await rejecting({ mask: [...mask.slice(1), [1, NaN, 1, 1]] }, 'ERR_OPTION', /mask must hold finite weights >= 0/);
