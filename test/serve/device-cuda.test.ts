@@ -96,8 +96,8 @@ describeOnDevice(() => {
     controller.abort();
     await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     const under = embedder.embed(images);
-    const closed = expect(under).rejects.toMatchObject({ code: 'ERR_STATE' });
-    await embedder.close();
+    const closed = expect(under).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await embedder.close({ signal: AbortSignal.abort() });
     await closed;
     await sync();
     await collect();
