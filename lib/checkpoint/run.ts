@@ -82,15 +82,22 @@ export class RunFolder {
     return run;
   }
 
-  /** @throws {CheckpointError} the folder holds a run already. */
+  /** @throws {CheckpointError} the folder holds a run already, or files of somebody else that a run would overwrite. */
   static async expectNone(path: string): Promise<void> {
     if ((await stepsIn(join(path, 'checkpoints'))).length > 0)
       throw new CheckpointError(`${resolve(path)}: holds a run already; resume it or choose another folder`);
+    const names = new Set(await readdir(path).catch(() => []));
+    const config = names.has('config.json') ? await readJson(join(path, 'config.json')).catch(() => null) : undefined;
+    const isOurs = config === undefined ? !names.has('metrics.jsonl') : isObject(config) && config.format !== undefined;
+    if (!isOurs)
+      throw new CheckpointError(
+        `${resolve(path)}: has a config.json or metrics.jsonl that is no run's, which a run would overwrite; choose another folder`,
+      );
   }
 
   /** Takes back `create`: removes what it wrote. The folder is left to whoever holds the lock in it. */
   async discard(): Promise<void> {
-    for (const file of [this.#configFile, this.metrics.path]) await rm(file, { force: true });
+    for (const file of [this.metrics.path, this.#configFile]) await rm(file, { force: true });
     await rmdir(this.#checkpoints).catch(() => {}); // not empty
   }
 

@@ -34,6 +34,7 @@ function numberOf(flag: string, text: string, range: NumberRange): number {
 
 function parseValue(flag: string, text: string, spec: OptionSpec): string | number | boolean {
   if (spec.type === 'number') return numberOf(flag, text, spec);
+  if (text === '') throw new OptionError(`--${flag} must not be empty`); // an unset variable; as a path, the current folder
   if (spec.type !== 'string' || spec.choices === undefined) return text;
   return expectOneOf(`--${flag}`, spec.synonyms?.[text] ?? text, spec.choices);
 }

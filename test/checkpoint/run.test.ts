@@ -80,6 +80,18 @@ describe('the best checkpoint', () => {
 });
 
 describe('RunFolder', () => {
+  it.each([
+    ['config.json', '{"db":"mine"}'],
+    ['config.json', 'no JSON'],
+    ['metrics.jsonl', '{"mine":1}'],
+  ])('leaves %s of somebody else alone: %s', async (name, text) => {
+    const path = join(folder, `project-${name}-${text.length}`);
+    await mkdir(path);
+    await writeFile(join(path, name), text);
+    await expect(RunFolder.create(path, config)).rejects.toMatchObject(checkpointError(/is no run's/));
+    expect(await readFile(join(path, name), 'utf8')).toBe(text);
+  });
+
   it('is created, opened and refused a second time', async () => {
     const path = join(folder, 'deep', 'run');
     const run = await RunFolder.create(path, config);
