@@ -32,7 +32,7 @@ type Views = Augmentation | readonly Augmentation[];
 
 function expectViews(name: string, value: Views): Views {
   const list: readonly Augmentation[] = Array.isArray(value) ? value : [value];
-  if (list.length > 0 && list.every((augmentation) => typeof augmentation?.apply === 'function')) return value;
+  if (list.length > 0 && list.every((augmentation) => typeof augmentation?.outputShape === 'function')) return value;
   throw new OptionError(
     `${name} must be what augment() or a preset returns, or an array of them, got ${describe(value)}`,
   );

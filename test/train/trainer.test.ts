@@ -361,6 +361,7 @@ describe('what a user gets wrong', () => {
       [{ head: { forward: (x: Tensor) => x } }, /head must be a Module, { forward, namedParameters } or null/],
       [{ head: 3 }, /head must be/],
       [{ augment: [] }, /augment must be/],
+      [{ augment: presets.simclr }, /augment must be what augment\(\) or a preset returns/],
       [{ augment: [tinyViews()], views: 2 }, /one augmentation a view: expected 2, got 1/],
       [{ optimizer: { name: 'adm', lr: 1 } }, /did you mean 'adam'/],
       [{ schedule: { name: 'cosin' } }, /did you mean 'cosine'/],
